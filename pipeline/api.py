@@ -43,7 +43,6 @@ from pipeline.outputs import check_file, check_folder, writing
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
     from data.datasets import DataReport as DataReport
-    from data.video import Record
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
     from pipeline.config import BaseConfig
@@ -127,9 +126,10 @@ def extract(
     )
     if preview:
         from pipeline.environment import check_opencv
+
+        check_opencv()  # says what is wrong before the preview imports it
         from pipeline.preview import refuse_remote
 
-        check_opencv()
         refuse_remote(listing.records, planner)
     pool = pick_pool(engine, settings.run, address)
     if dry_run:
@@ -555,13 +555,12 @@ def pack(
             write_pack(path, features)
             made = [name for name in settings.stages if name in features.settings]
             write_data_card(card_place(path, per_video=False), settings, features.records, made)
-        return Packed(path, len(features), 1, path.stat().st_size)
+        return Packed(path, features.records, 1, path.stat().st_size)
     planner = make_planner(settings, (stage,))
-    used: list[Record] = []
-    outputs = stage_outputs(records, planner, stage, observer, used)
+    outputs = stage_outputs(records, planner, stage, observer)
     with writing(path):
         packed = write_features(path, form, stage, outputs, per_video=per_video)
-        write_data_card(card_place(path, per_video=per_video), settings, used, (stage,))
+        write_data_card(card_place(path, per_video=per_video), settings, packed.records, (stage,))
     planner.cache.close()
     return packed
 

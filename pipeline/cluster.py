@@ -51,14 +51,10 @@ def worker_threads(run: RunConfig) -> int:
 
 @dataclass(frozen=True)
 class RayPool(Pool):
-    """`run.workers` actors of a Ray cluster (0: as many as it has room for), each with its cores and GPUs.
-
-    A job may lose two actors: one loss may be the machine's fault, two are the job's.
-    """
+    """`run.workers` actors of a Ray cluster (0: as many as it has room for), each with its cores and GPUs."""
 
     run: RunConfig
     address: str | None = None
-    tries: ClassVar[int] = 2
     exit_seconds: ClassVar[float] = 60.0
 
     @contextmanager

@@ -18,9 +18,8 @@ from data.store import Storage
 from extractors.base import StageConfig
 from pipeline.config_errors import section_class, usage_error
 from pipeline.docstrings import entries
-from pipeline.presets import config_path
 from pipeline.stages import STAGES, stage_class
-from pipeline.yaml_values import Overrides, parse_overrides, put, read_yaml
+from pipeline.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
 if TYPE_CHECKING:
     from models.aim_config import AimConfig

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,13 @@ def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
 
 def explain(model: type[BaseModel], error: Any) -> str:
     """One line for one of pydantic's errors."""
-    place = error["loc"]
-    name = ".".join(str(part) for part in place)
+    *above, key = [str(part) for part in error["loc"]]
+    name, section = ".".join([*above, key]), section_class(model, error["loc"][:-1])
+    removed = getattr(section, "REMOVED", {})
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        replaced = getattr(section_class(model, place[:-1]), "REMOVED", {}).get(f"{place[-1]}={error['input']}")
-        if replaced:
+        if replaced := removed.get(f"{key}={error['input']}"):
             return f"'{name}={error['input']}' was removed: {replaced}"
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
-    key, section = str(place[-1]), section_class(model, place[:-1])
-    removed = getattr(section, "REMOVED", {})
     if key in removed:
         return f"'{name}' was removed: {removed[key]}"
     if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):
@@ -66,16 +64,10 @@ def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
     ['pose.stride']
     """
     *section, last = name.split(".")
-    matcher, by_key = SequenceMatcher(None, "", last), {}
+    by_last: dict[str, list[str]] = {}
     for key in keys:
-        matcher.set_seq1(key.rpartition(".")[2])
-        # the first two are quick bounds of the third
-        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= LEAST_SIMILAR:
-            by_key[key] = matcher.ratio()
-    best = max(by_key.values(), default=0.0)
-    if best < LEAST_SIMILAR:
-        return []
-    close = [key for key, likeness in by_key.items() if likeness == best]
+        by_last.setdefault(key.rpartition(".")[2], []).append(key)
+    close = [key for best in get_close_matches(last, by_last, 1, LEAST_SIMILAR) for key in by_last[best]]
     same_section = [key for key in close if key.split(".")[:-1] == section]
     return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
 

@@ -37,10 +37,7 @@ DIMS: dict[str, tuple[tuple[str, ...], str]] = {
 
 def write_pack(path: Path, features: FeatureSet) -> None:
     """Write a feature set as one file, atomically."""
-    arrays = {}
-    for name in ARRAYS:
-        dims, unit = DIMS[name]
-        arrays[name] = Array(getattr(features, name), dims, unit, "", features.names.get(name, ()))
+    arrays = {name: Array(getattr(features, name), *DIMS[name], "", features.names.get(name, ())) for name in ARRAYS}
     header = {
         "stage": "pack",
         "stage_version": PACK_VERSION,
@@ -99,18 +96,15 @@ def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
 
 
 def _record_out(record: Record) -> dict[str, Any]:
+    """As JSON types; labels without judges as earlier versions wrote and read them."""
+    labels = asdict(record.labels) if record.labels else None
     return {
         "id": printable(record.id),
         "task": record.task,
-        "labels": _labels_out(record.labels) if record.labels else None,
+        "labels": labels and {name: value for name, value in labels.items() if name != "judges" or value},
         "groups": dict(record.groups),
         "split": record.split,
     }
-
-
-def _labels_out(labels: Labels) -> dict[str, Any]:
-    """As JSON types; without judges as earlier versions wrote and read them."""
-    return {name: value for name, value in asdict(labels).items() if name != "judges" or value}
 
 
 def _record_in(entry: dict[str, Any]) -> Record:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,12 @@ class Packed:
     """What `pack` wrote."""
 
     path: Path  # the file, or the folder of one file a video
-    performances: int
+    records: Sequence[Record]  # the performances
     files: int  # files of features, without the data dictionary
     size: int  # their bytes
 
     def __len__(self) -> int:
-        return self.performances
+        return len(self.records)
 
 
 def chosen_format(name: str, out: Path | None) -> str:
@@ -62,12 +62,9 @@ def chosen_format(name: str, out: Path | None) -> str:
 
 
 def stage_outputs(
-    records: Sequence[Record], planner: Planner, stage: str, observer: Observer, used: list[Record]
+    records: Sequence[Record], planner: Planner, stage: str, observer: Observer
 ) -> Iterator[tuple[Record, StageOutput]]:
-    """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one.
-
-    Records with an output are added to `used`.
-    """
+    """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
     for plan in planner.plan_all(records):
         step = next(step for step in plan.steps if step.stage == stage)
         if step.check.state != "fresh":
@@ -79,7 +76,6 @@ def stage_outputs(
         except UNREADABLE as error:
             observer.note(f"left out: {plan.record.name}: {error}")
             continue
-        used.append(plan.record)
         yield plan.record, output
 
 
@@ -96,20 +92,21 @@ def write_features(
         _require(group, stage)
         columns = _write(out, form, stage, group)
         write_text(out.with_name(f"{out.stem}.dictionary.json"), _dictionary(stage, form, group[0][1], columns))
-        return Packed(out, len(group), 1, out.stat().st_size)
-    count, size, first = 0, 0, None
+        return Packed(out, [record for record, _ in group], 1, out.stat().st_size)
+    records, size = list[Record](), 0
     for record, output in outputs:
         parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
         path = out.joinpath(*parts[:-1], f"{parts[-1]}.{form}")
         columns = _write(path, form, stage, [(record, output)])
-        if first is None:
+        if not records:
             write_text(out / f"{stage}.dictionary.json", _dictionary(stage, form, output, columns))
-        first, count, size = output, count + 1, size + path.stat().st_size
-    _require(first, stage)
-    return Packed(out, count, count, size)
+        records.append(record)
+        size += path.stat().st_size
+    _require(records, stage)
+    return Packed(out, records, len(records), size)
 
 
-def _require(outputs: object, stage: str) -> None:
+def _require(outputs: Sequence[object], stage: str) -> None:
     if not outputs:
         fix = f"Run `extract --stages {stage}` with the same configuration first"
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
@@ -120,7 +117,7 @@ def _write(path: Path, form: str, stage: str, group: list[tuple[Record, StageOut
     path.parent.mkdir(parents=True, exist_ok=True)
     if form in ("csv", "parquet"):
         columns = _table(stage, group)
-        WRITERS[form](path, columns)
+        (_write_csv if form == "csv" else _write_parquet)(path, columns)
         return [name for name, _ in columns]
     arrays = _joined(stage, group)
     if form == "h5":
@@ -237,9 +234,6 @@ def _write_parquet(path: Path, columns: Sequence[Column]) -> None:
     table = pyarrow.table([pyarrow.array(values) for _, values in columns], names=[name for name, _ in columns])
     with atomic_path(path) as temporary:
         parquet.write_table(table, temporary, compression="zstd")
-
-
-WRITERS: Mapping[str, Callable[[Path, Sequence[Column]], None]] = {"csv": _write_csv, "parquet": _write_parquet}
 
 
 def _dictionary(stage: str, form: str, output: StageOutput, columns: Sequence[str]) -> str:

@@ -34,6 +34,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 POLL_SECONDS = 0.2
 
+MOST_LOST = 2
+"""Workers that one job may lose before it fails. The first loss may be the machine's fault, such as a kill by its
+memory guard for what others took."""
+
 GRACE_SECONDS = 60.0
 """After a stop, workers have this long to finish their current write or epoch; then they are killed."""
 
@@ -68,7 +72,6 @@ class Worker(ABC):
 class Pool(ABC):
     """Where workers run."""
 
-    tries: ClassVar[int]  # workers that one job may lose before it fails
     exit_seconds: ClassVar[float]  # for running jobs to stop by themselves when another ends the run by an error
 
     @abstractmethod
@@ -109,7 +112,7 @@ def run_jobs(
     waiting = iter(jobs)
     deadline, exit_seconds = float("inf"), pool.exit_seconds
     with pool.opened(task.start, task.arguments) as (places, new_worker):
-        slots = [_Slot(pool, task, new_worker, job) for job in islice(waiting, places)]
+        slots = [_Slot(task, new_worker, job) for job in islice(waiting, places)]
         try:
             while busy := [slot for slot in slots if slot.job is not None]:
                 if stop() and deadline == float("inf"):
@@ -132,8 +135,8 @@ def run_jobs(
 class _Slot(Generic[J, R]):
     """One place of a pool: its worker, and the job that runs there."""
 
-    def __init__(self, pool: Pool, task: Task[J, R], new_worker: Callable[[], Worker], job: J) -> None:
-        self.pool, self.task, self.new_worker = pool, task, new_worker
+    def __init__(self, task: Task[J, R], new_worker: Callable[[], Worker], job: J) -> None:
+        self.task, self.new_worker = task, new_worker
         self.worker, self.alive = new_worker(), True
         self.give(job)
 
@@ -155,7 +158,7 @@ class _Slot(Generic[J, R]):
             reason = "" if result else self._exceeded_limit()
             if not reason:
                 return result
-            self.lost_workers = self.pool.tries  # another worker would need as much
+            self.lost_workers = MOST_LOST  # another worker would need as much
         except WorkerLost as error:
             reason = str(error)
             self.lost_workers += 1
@@ -163,7 +166,7 @@ class _Slot(Generic[J, R]):
         self.alive = False
         if stopped:
             self.job = None
-        elif self.lost_workers >= self.pool.tries:
+        elif self.lost_workers >= MOST_LOST:
             return (self.task.lost(job, reason),)
         else:
             self.give(self.task.remaining(job), self.lost_workers)
@@ -182,13 +185,9 @@ class _Slot(Generic[J, R]):
 
 @dataclass(frozen=True)
 class LocalPool(Pool):
-    """`run.workers` processes of this machine, each with its share of the cores as threads.
-
-    A job may lose two: the system's memory guard may have killed the first for the memory that others took.
-    """
+    """`run.workers` processes of this machine, each with its share of the cores as threads."""
 
     run: RunConfig
-    tries: ClassVar[int] = 2
     exit_seconds: ClassVar[float] = 5.0
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Plain values from YAML: a configuration file, `section.key=value` overrides, and lists of values."""
+"""Plain values from YAML: a preset or configuration file, `section.key=value` overrides, and lists of values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import yaml
 
 from data.errors import UsageError, nearest
 from data.store import read_regular
-from pipeline.presets import preset_hint
+
+PRESETS = Path(__file__).resolve().parent.parent / "configs"
+"""The configurations that come with the package, found by name from any folder."""
 
 MAX_BYTES = 1 << 17
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
@@ -49,6 +51,32 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
+def presets() -> list[str]:
+    """The names of all presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def config_path(config: str | Path) -> Path:
+    """The file of a configuration: a preset's for a bare name such as `jigsaws`, else the path itself.
+
+    A file of that name in the working folder comes before the preset. Raises UsageError for an unknown preset.
+    """
+    path = Path(config)
+    bare = path.name == str(config) and not path.suffix
+    if not bare or path.is_file():
+        return path
+    if path.name not in presets():
+        raise UsageError(f"no preset is called '{path.name}'", fix=preset_hint(path.name))
+    return PRESETS / f"{path.name}.yaml"
+
+
+def preset_hint(name: str) -> str:
+    """The preset whose name is nearest, and the list of all."""
+    names = presets()
+    close = nearest(name, names)
+    return close if close.startswith("known") else f"{close} Presets: {', '.join(names)}"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -32,7 +32,6 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "stages",
         "recipes",
         "environment",
-        "presets",
         "yaml_values",
         "config_errors",
         "config",

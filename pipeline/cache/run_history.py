@@ -84,11 +84,7 @@ def _read(path: Path) -> RunRecord | None:
     state: State = "interrupted"
     if last.get("event") == "end":
         state = "cancelled" if last.get("cancelled") else "failed" if failed or last.get("error") else "done"
-    return RunRecord(path.stem, path, state, start, done, failed, _seconds(start, last))
-
-
-def _seconds(start: Mapping[str, Any], last: Mapping[str, Any]) -> float:
-    try:
-        return (datetime.fromisoformat(last["time"]) - datetime.fromisoformat(start["time"])).total_seconds()
-    except (KeyError, TypeError, ValueError):
-        return 0.0
+    seconds = 0.0
+    with suppress(KeyError, TypeError, ValueError):
+        seconds = (datetime.fromisoformat(last["time"]) - datetime.fromisoformat(start["time"])).total_seconds()
+    return RunRecord(path.stem, path, state, start, done, failed, seconds)

@@ -25,7 +25,6 @@ from pipeline.evaluate.conformal import coverage_line
 from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.observer import Observer
-from pipeline.presets import FOLDER
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
@@ -33,6 +32,7 @@ from pipeline.results import Score
 from pipeline.score import Scorer, finish_run
 from pipeline.score.bundle import save
 from pipeline.train import train
+from pipeline.yaml_values import PRESETS
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels
 from synthetic.rendering import Options
@@ -240,7 +240,7 @@ def write_page(
 def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
-    return load_config(FOLDER / "demo.yaml", [*places, f"run.workers={WORKERS}", *size.settings, *further])
+    return load_config(PRESETS / "demo.yaml", [*places, f"run.workers={WORKERS}", *size.settings, *further])
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:

@@ -32,7 +32,7 @@ from pipeline.systems import HeldOut, NetworkSystem, Part, System
 from pipeline.systems.interface import same_part
 from pipeline.train import Stop
 from pipeline.train.fit import CORES
-from pipeline.workers import Pool, Report, Task, run_jobs
+from pipeline.workers import MOST_LOST, Pool, Report, Task, run_jobs
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def run_on_workers(
 
     def lost(numbered: tuple[int, Job], reason: str) -> tuple[int, HeldOut | None]:
         fix = "See whether the machines have enough memory; raise run.ray_cpus"
-        raise JobError(f"{numbered[1].name}: lost {pool.tries} workers, the last: {reason}", fix=fix)
+        raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {reason}", fix=fix)
 
     progress = progress or Progress()
     progress.plan({number: job.cost for number, job in enumerate(jobs)})

@@ -23,9 +23,6 @@ from pipeline.workers import Pool
 
 T = TypeVar("T")
 
-Read = Callable[[Record, Mapping[str, str]], T]
-"""Called with a record and the planned key of every stage's output; raises what `Cache.read` raises."""
-
 TRIES = 3
 """Plans of one record in one run, where outputs that a stage reads are damaged or replaced by others meanwhile."""
 
@@ -115,7 +112,7 @@ def run_extract(
     if on_plan is not None:
         on_plan(plans, summary.fresh, expected_frames([plan.record for plan in plans]))
     pool = pool or pick_pool("local", config.run)
-    with RunLog(planner) as log:
+    with RunLog(planner, stop) as log:
         log.begin(plans, summary.fresh)
         earlier: dict[str, Result] = {}
         for tries_left in reversed(range(TRIES)):
@@ -140,8 +137,6 @@ def run_extract(
                 summary.results.append(replace(before, failed={}))
         summary.results += earlier.values()
         summary.cancelled = stop.is_set()
-        if summary.cancelled:
-            log.cancelled()
     cache.publish_log(log.path)
     if from_store:
         sweep_scratch(config.storage.reach())  # of workers that were lost
@@ -153,7 +148,7 @@ def extract_and_read(
     records: Sequence[Record],
     planner: Planner,
     stage: str,
-    read: Read[T],
+    read: Callable[[Record, Mapping[str, str]], T],
     *,
     stop: threading.Event | None = None,
     note: Callable[[str], None] | None = None,
@@ -166,6 +161,7 @@ def extract_and_read(
 
     Args:
         stage: the stage whose output `read` needs.
+        read: called with a record and the planned key of every stage's output; raises what `Cache.read` raises.
         note: called with the reason why a record is extracted again.
         hooks: progress hooks of `run_extract`, for the first extraction, and its `pool`.
     """
@@ -179,8 +175,10 @@ def extract_and_read(
         again = []
         for record in waiting:
             result = results.get(record.id)
-            if record.id not in summary.ready and not _has(result, stage):
-                errors[record.id] = _reason(result)
+            extracted = result is not None and not result.failed and stage in (*result.done, *result.skipped)
+            if record.id not in summary.ready and not extracted:
+                reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
+                errors[record.id] = reasons[0] if reasons else "not extracted: the run was stopped"
                 continue
             try:
                 values[record.id] = read(record, summary.keys[record.id])
@@ -195,15 +193,6 @@ def extract_and_read(
         if not waiting or (stop is not None and stop.is_set()):
             break
     return values, errors
-
-
-def _has(result: Result | None, stage: str) -> bool:
-    return result is not None and not result.failed and (stage in result.done or stage in result.skipped)
-
-
-def _reason(result: Result | None) -> str:
-    reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
-    return reasons[0] if reasons else "not extracted: the run was stopped"
 
 
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record
-from pipeline.extract.plan import Plan, Planner, Step
+from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.runner import Result
 from pipeline.observer import duration
 from pipeline.stages import stage_class
@@ -78,9 +78,13 @@ def in_a_line(expected: Estimate) -> str:
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
     """(stage, why it runs) for every stage that the plan runs."""
+    words = {
+        "fresh": "fresh, run again by --force",
+        "failed": "failed before ({}), tried again by --retry-failed",
+    }
     for step in plan.steps:
         if step.stage in plan.todo:
-            yield step.stage, _reason(step, plan.todo)
+            yield step.stage, words.get(step.check.state, "{}").format(step.check.reason)
 
 
 def dry_run(plans: Sequence[Plan], planner: Planner, workers: int) -> dict[str, Any]:
@@ -108,14 +112,6 @@ def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...
     frames, workers = counted(cost["frames"], "frame"), counted(cost["workers"], "worker")
     title = f"about {duration(cost['seconds'])} for {frames} with {workers}"
     yield title, ("stage", "videos", "work", "seconds of one", "where from"), costs
-
-
-def _reason(step: Step, todo: Sequence[str]) -> str:
-    if step.check.state == "fresh":
-        return "fresh, run again by --force"
-    if step.check.state == "failed":
-        return f"failed before ({step.check.reason}), tried again by --retry-failed"
-    return step.check.reason
 
 
 def _work(planner: Planner, stage: str, frames: int) -> int:

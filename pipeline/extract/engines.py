@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def run_plans(
     for plan in plans:
         if stop.is_set():
             return
-        yield runner.run(plan, lambda *frames, plan=plan: report(plan, *frames))
+        yield runner.run(plan, partial(report, plan))
 
 
 def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> Callable[[Plan, Report], Result]:

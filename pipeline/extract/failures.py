@@ -32,7 +32,8 @@ def temporary_failure(error: BaseException, record: Record) -> str | None:
         return str(error)
     short = next((cause for cause in chain if _no_room(cause)), None)
     if short is not None:
-        return f"not enough memory, threads or open files on this machine ({_line(short)})"
+        line = next(iter(str(short).splitlines()), "")[:200] or type(short).__name__
+        return f"not enough memory, threads or open files on this machine ({line})"
     if isinstance(error, OSError):
         full = error.errno == errno.ENOSPC or "No space left" in str(error)
         cause = f"{type(error).__name__}: {error.strerror or error}"
@@ -81,10 +82,6 @@ def _no_room(error: BaseException) -> bool:
 def _of_a_disk(error: BaseException) -> bool:
     """Whether the system refused a file; PyAV's errors are OSErrors too, and speak of the video's content."""
     return isinstance(error, OSError) and not type(error).__module__.startswith("av.")
-
-
-def _line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
 def _memory_is_limited() -> bool:

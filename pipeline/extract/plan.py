@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,9 +111,11 @@ class Planner:
         if fetch is not None:
             for name in self.stages:
                 stage_class(name).fetch(self.configs[name], fetch)
-        self._fixed = {name: self._fixed_parts(name) for name in self.stages}
+        self._fixed = {}
+        for name, stage in ((name, stage_class(name)) for name in self.stages):
+            settings, identity = self.configs[name].result_settings(), dict(stage.identity(self.configs[name]))
+            self._fixed[name] = stage.version, settings, identity
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
-        self._reads = {name: stage_class(name).reads for name in self.stages}
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
     def plan(self, record: Record) -> Plan:
@@ -125,7 +127,7 @@ class Planner:
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
-            reads: dict[str, str] = {kind: inputs[kind] for kind in (*self._reads[name], *more[name]) if kind in inputs}
+            reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             version, settings, identity = self._fixed[name]
             if of_record := stage_class(name).record_identity(self.configs[name], record):
@@ -156,10 +158,6 @@ class Planner:
         """The version, settings and identity that a stage's output depends on, as JSON types."""
         version, settings, identity = self._fixed[name]
         return {"version": version, "settings": dict(settings), "identity": dict(identity)}
-
-    def _fixed_parts(self, name: str) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
-        stage, config = stage_class(name), self.configs[name]
-        return stage.version, config.result_settings(), dict(stage.identity(config))
 
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
         """Stages that run: asked for and not usable, what those need that is not usable, and what is damaged.

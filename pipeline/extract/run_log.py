@@ -23,6 +23,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -41,15 +42,14 @@ from pipeline.extract.runner import Result
 class RunLog:
     """The log of one run; a context manager. Every failure to write turns it off, never the run."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, stop: threading.Event) -> None:
         now = datetime.now(timezone.utc)
         self.run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self.path = planner.cache.local / FOLDER / f"{self.run}.jsonl"
-        self._planner = planner
+        self._planner, self._stop = planner, stop
         self._stream: IO[str] | None = None
         self._started = time.monotonic()
         self._counts = {"done": 0, "failed": 0}
-        self._cancelled = False
 
     def __enter__(self) -> RunLog:
         return self
@@ -59,7 +59,7 @@ class RunLog:
             return
         ended = {"error": f"{kind.__name__}: {error}"} if kind is not None and kind is not GeneratorExit else {}
         seconds = round(time.monotonic() - self._started, 3)
-        self._say("end", **self._counts, cancelled=self._cancelled, seconds=seconds, **ended)
+        self._say("end", **self._counts, cancelled=self._stop.is_set(), seconds=seconds, **ended)
         with suppress(OSError):
             if self._stream is not None:
                 self._stream.close()
@@ -71,7 +71,9 @@ class RunLog:
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self.path.open("a", encoding="utf-8")
-        self._say("start", run=self.run, **_who(), **self._what(), fresh=fresh, planned=len(plans))
+        stages = {name: self._planner.describe(name) for name in self._planner.stages}
+        what = {"config": self._planner.config.dump(), "stages": stages, "software": software(), "code": _code()}
+        self._say("start", run=self.run, **_who(), **what, fresh=fresh, planned=len(plans))
         self.plans(plans)
 
     def plans(self, plans: Sequence[Plan]) -> None:
@@ -82,18 +84,9 @@ class RunLog:
     def result(self, result: Result) -> None:
         """Write what happened to one record."""
         self._counts["failed" if result.failed else "done"] += 1
-        self._cancelled = self._cancelled or result.cancelled
         done = {stage: round(seconds, 4) for stage, seconds in result.done.items()}
         self._say("result", video=result.record.name, done=done, failed=result.failed, frames=result.frames,
                   cancelled=result.cancelled)  # fmt: skip
-
-    def cancelled(self) -> None:
-        """Note that the user asked to stop."""
-        self._cancelled = True
-
-    def _what(self) -> dict[str, Any]:
-        stages = {name: self._planner.describe(name) for name in self._planner.stages}
-        return {"config": self._planner.config.dump(), "stages": stages, "software": software(), "code": _code()}
 
     def _say(self, event: str, **content: Any) -> None:
         if self._stream is None:

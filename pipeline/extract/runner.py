@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,26 +49,20 @@ class Result:
 class Upstream(Mapping[str, StageOutput]):
     """Outputs of the stages before, each read when it is asked for, so that none is held longer than it is used."""
 
-    def __init__(self, cache: Cache, record: Record, step: Step, result: Result) -> None:
-        self._cache, self._record, self._result = cache, record, result
-        self._keys = step.computation.upstream
+    def __init__(self, names: Collection[str], read: Callable[[str], StageOutput]) -> None:
+        self._names, self._read = names, read
 
     def __getitem__(self, name: str) -> StageOutput:
-        try:
-            return self._cache.read(name, self._record.id, self._keys[name]).output
-        except UNREADABLE as error:
-            self._result.retry = True
-            why = f"the cached output of {name} cannot be used ({unreadable(error)})"
-            raise ChangedError(why, fix=AGAIN) from error
+        return self._read(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._keys
+        return name in self._names
 
 
 class PlanRunner:
@@ -163,8 +157,8 @@ class PlanRunner:
                     raise DataError(f"no {kind} file", where=record.id, fix=fix)
             if name not in self._extractors:
                 self._extractors[name] = stage_class(name)(self._configs[name])
-            source = StageSource(shared, name, Upstream(self.cache, record, step, result))
-            output = self._extractors[name].extract(source)
+            upstream = Upstream(step.computation.upstream, lambda stage: self._read(step, stage, record, result))
+            output = self._extractors[name].extract(StageSource(shared, name, upstream))
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
             promise = stage_class(name).promise(self._configs[name], shared.frame_count)
@@ -177,6 +171,14 @@ class PlanRunner:
         finally:
             result.frames = max(result.frames, shared.frame_count)
             shared.leave(name)
+
+    def _read(self, step: Step, name: str, record: Record, result: Result) -> StageOutput:
+        try:
+            return self.cache.read(name, record.id, step.computation.upstream[name]).output
+        except UNREADABLE as error:
+            result.retry = True
+            why = f"the cached output of {name} cannot be used ({unreadable(error)})"
+            raise ChangedError(why, fix=AGAIN) from error
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
         """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""

@@ -16,9 +16,8 @@ from pydantic import BaseModel
 from data.errors import UsageError
 from extractors.base import StageConfig
 from pipeline.config import config_schema, load_config, validate
-from pipeline.presets import presets
 from pipeline.stages import STAGES, stage_class
-from pipeline.yaml_values import parse_values
+from pipeline.yaml_values import parse_values, presets
 
 ROOT = Path(__file__).resolve().parents[2]
 
