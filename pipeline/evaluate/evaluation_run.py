@@ -96,15 +96,15 @@ class SearchRun:
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the table needs."""
-        lines, found = audit_lines(self.found["audit"]), self.found
-        if not found["test_seen"]:
+        lines, results = audit_lines(self.found["audit"]), self.found
+        if not results["test_seen"]:
             return [*lines, "the test part was not used"]
-        distinct = len(set(found["by_fold"].values()))
+        distinct = len(set(results["by_fold"].values()))
         chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
         return [
             *lines,
             f"best inside the training part of each fold: {chosen}",
-            f"note: under {found['protocol']['name']} each performance is in some training part: `evaluate` with"
+            f"note: under {results['protocol']['name']} each performance is in some training part: `evaluate` with"
             " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
         ]
 
