@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import Any
 
 import griffe
@@ -13,11 +14,13 @@ class FieldComments(griffe.Extension):
 
     def on_class_members(self, *, node: Any, cls: griffe.Class, **_: Any) -> None:
         """Called by griffe with each class and its syntax tree."""
-        if not isinstance(node, ast.ClassDef) or cls.docstring is None or "Attributes:\n" in cls.docstring.value:
+        path = cls.filepath
+        if not isinstance(node, ast.ClassDef) or not isinstance(path, Path) or cls.docstring is None:
             return
-        lines = cls.lines_collection[cls.filepath]
-        fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
-        comments = {ast.unparse(field.target): lines[field.end_lineno - 1].partition("  # ")[2] for field in fields}
-        entries = [f"    {name}: {comment}" for name, comment in comments.items() if comment]
-        if entries:
+        lines, entries = cls.lines_collection[path], []
+        for field in node.body:
+            if isinstance(field, ast.AnnAssign):
+                comment = lines[(field.end_lineno or field.lineno) - 1].partition("  # ")[2]
+                entries += [f"    {ast.unparse(field.target)}: {comment}"] if comment else []
+        if entries and "Attributes:\n" not in cls.docstring.value:
             cls.docstring.value += "\n\nAttributes:\n" + "\n".join(entries)

@@ -1,17 +1,7 @@
 """The contract of a stage: settings, inputs, a table of arrays, and one call that computes their values for a video.
 
-A new stage is one package here with a subclass of `Extractor`, and one line in `pipeline/stages.py`:
-
-    class Brightness(Extractor[BrightnessConfig]):
-        name, version, Config = "brightness", 1, BrightnessConfig
-        arrays = {"brightness": ArraySpec(("frame",), "1", "mean of all pixels")}
-
-        def extract(self, source: Source) -> StageOutput:
-            rows = [frame.image.mean() for frame in source.frames()]
-            return StageOutput.of(self.arrays, {"brightness": np.array(rows)})
-
-The module that holds the settings must import quickly, since every command reads every stage's settings:
-torch, cv2, openvino and the like are imported inside functions.
+docs/extend/extractor.md shows how a stage is added. The module that holds the settings must import quickly, since every
+command reads every stage's settings: torch, cv2, openvino and the like are imported inside functions.
 """
 
 from __future__ import annotations

@@ -95,14 +95,19 @@ def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tu
     step = max(1, BLOCK // max(len(time), 1))
     for first in range(0, values.shape[1], step):
         columns = np.s_[:, first : first + step]
-        s0, s1, s2, y0, y1 = _moments(time, values[columns], weight[columns], sigma)
-        det = s0 * s2 - s1 * s1
-        sloped[columns] = det > 1e-9 * s0 * s0 * sigma * sigma
-        safe = np.where(sloped[columns], det, 1.0)
-        mean = np.divide(y0, s0, out=np.zeros_like(y0), where=s0 > 0)
-        fitted[columns] = values[columns] + np.where(sloped[columns], (s2 * y0 - s1 * y1) / safe, mean)
-        slope[columns] = np.where(sloped[columns], (s0 * y1 - s1 * y0) / safe, 0.0)
+        fitted[columns], slope[columns], sloped[columns] = _lines(time, values[columns], weight[columns], sigma)
     return fitted, slope, sloped
+
+
+def _lines(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
+    """Of some series: their moments are let go before those of the next are made."""
+    s0, s1, s2, y0, y1 = _moments(time, values, weight, sigma)
+    det = s0 * s2 - s1 * s1
+    sloped = det > 1e-9 * s0 * s0 * sigma * sigma
+    safe = np.where(sloped, det, 1.0)
+    mean = np.divide(y0, s0, out=np.zeros_like(y0), where=s0 > 0)
+    fitted = values + np.where(sloped, (s2 * y0 - s1 * y1) / safe, mean)
+    return fitted, np.where(sloped, (s0 * y1 - s1 * y0) / safe, 0.0), sloped
 
 
 def _moments(time: Floats, values: Floats, weight: Floats, sigma: float) -> NDArray[np.float64]:

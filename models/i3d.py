@@ -100,14 +100,6 @@ class Unit3D(nn.Module):
             x = self.conv3d(_padded(x, pads))
         return x if self.last else functional.relu(self.bn(x))
 
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Put the batch normalisation into the convolution: the same function, one pass over the data less."""
-        if isinstance(self.bn, nn.BatchNorm3d):
-            kind = self.conv3d.weight.dtype
-            self.conv3d = fuse_conv_bn_eval(self.conv3d.eval().double(), self.bn.eval().double()).to(kind)
-            self.bn = nn.Identity()
-
 
 class Inception(nn.Module):
     """Four branches side by side: 1x1; 1x1 then 3x3x3; 1x1 then 3x3x3; pooling then 1x1."""
@@ -158,11 +150,15 @@ class I3D(nn.Module):
         return logits, features
 
     def fold(self) -> I3D:
-        """Fold every batch normalisation into its convolution, in place; for inference only. Returns itself."""
-        for module in self.modules():
-            if isinstance(module, Unit3D):
-                module.fold()
-        return self.eval()
+        """Fold every batch normalisation into its convolution, in place; for inference only. Returns itself.
+
+        The same function, one pass over the data less.
+        """
+        for unit in self.eval().modules():
+            if isinstance(unit, Unit3D) and isinstance(unit.bn, nn.BatchNorm3d):
+                kind = unit.conv3d.weight.dtype
+                unit.conv3d, unit.bn = fuse_conv_bn_eval(unit.conv3d.double(), unit.bn.double()).to(kind), nn.Identity()
+        return self
 
 
 def load(tensors: Mapping[str, Tensor]) -> I3D:

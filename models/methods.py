@@ -116,13 +116,10 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """(..., Q, d) attends to (..., T, d): the result (..., Q, d) and the weights (..., heads, Q, T)."""
-        q, k, v = (self._split(layer(y)) for layer, y in ((self.query, x), (self.key, memory), (self.value, memory)))
+        projected = (self.query(x), self.key(memory), self.value(memory))
+        q, k, v = (y.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for y in projected)  # (..., heads, L, d / heads)
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)
         return self.out((weights @ v).transpose(-3, -2).flatten(-2)), weights
-
-    def _split(self, x: Tensor) -> Tensor:
-        split: Tensor = x.unflatten(-1, (self.heads, -1))
-        return split.transpose(-3, -2)  # (..., heads, L, d / heads)
 
 
 class Block(nn.Module):

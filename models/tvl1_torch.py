@@ -27,10 +27,6 @@ def rectangle_flow_batch(
     light: Tensor,
 ) -> Tensor:
     """(N, 2, h, w) flow in pixels on the same rectangle of N pairs; all as in `rectangle_flow`, with a first axis N."""
-    y0, x0, y1, x1 = box
-    count, height, width = first[0].shape
-    if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width) or start.shape != (count, 2, y1 - y0, x1 - x0):
-        raise ValueError(f"rectangle {box} and start {tuple(start.shape)} do not fit pictures {tuple(first[0].shape)}")
 
     def solve(level: int, part: Box, flow: Tensor, use: Tensor) -> Tensor:
         return _solve_level(first[level], second[level], part, flow, use, light)

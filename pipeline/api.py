@@ -126,9 +126,10 @@ def extract(
     )
     if preview:
         from pipeline.environment import check_opencv
+
+        check_opencv()  # says what is wrong before the preview imports it
         from pipeline.preview import refuse_remote
 
-        check_opencv()
         refuse_remote(listing.records, planner)
     pool = pick_pool(engine, settings.run, address)
     if dry_run:

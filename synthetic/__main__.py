@@ -17,13 +17,15 @@ from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED
 
+MAKERS = {"tasd2": make_tasd2, "aqa7": make_aqa7, **PUBLISHED}
+
 
 def main() -> None:
     """Make the data set that the arguments name, and print its folder."""
     parser = argparse.ArgumentParser(
         prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=("clips", "jigsaws", "tasd2", "aqa7", *PUBLISHED))
+    parser.add_argument("kind", choices=("clips", "jigsaws", *MAKERS))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, default all 103; else samples")
     parser.add_argument("--kinematics-only", action="store_true", help="JIGSAWS without videos: seconds to make")
@@ -36,12 +38,8 @@ def main() -> None:
     if given.kind == "jigsaws":
         filmed = not given.kinematics_only
         make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=filmed)
-    elif given.kind == "tasd2":
-        make_tasd2(given.folder, originals=given.count or 12, seed=given.seed)
-    elif given.kind == "aqa7":
-        make_aqa7(given.folder, samples=given.count or 6, seed=given.seed)
     else:
-        PUBLISHED[given.kind](given.folder, **({"count": given.count} if given.count else {}), seed=given.seed)
+        MAKERS[given.kind](given.folder, **({"count": given.count} if given.count else {}), seed=given.seed)
     print(given.folder)
 
 

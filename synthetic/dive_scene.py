@@ -87,7 +87,9 @@ def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: n
     middle = flat[:, :, [P["pelvis"], P["waist"], P["neck"]]].mean(axis=(1, 2))
     sigma = rng.uniform(2.0, 4.0)
     steady = _smooth(middle, sigma) + np.stack([_wander(count, rng), _wander(count, rng)], axis=1) * 0.06
-    low, high = _extent(flat, above)
+    shown = (above | ~above.any(axis=(1, 2), keepdims=True))[..., None]  # all, where nothing is above the water
+    low = np.where(shown, flat, np.inf).min(axis=(1, 2))
+    high = np.where(shown, flat, -np.inf).max(axis=(1, 2))
     centre = 0.65 * steady + 0.35 * _smooth((low + high) / 2, sigma)
     need = 2 * np.maximum(np.abs(high - centre), np.abs(low - centre)) + 0.36
     tight = rng.uniform(3.5, 4.0) + rng.uniform(0.1, 0.4) * np.cos(np.linspace(0, rng.uniform(2.0, 5.0), count))
@@ -95,14 +97,6 @@ def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: n
     wide = cv2.dilate(tall[None].astype(np.float32), np.ones((1, 9), np.uint8))[0].astype(float)
     tall = np.maximum(tall, _smooth(wide[:, None], 2.0)[:, 0])
     return np.concatenate([centre, (size[1] / tall)[:, None]], axis=1)
-
-
-def _extent(flat: Floats, above: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Lowest and highest (F, 2) of the points above the water (of all where none is)."""
-    shown = (above | ~above.any(axis=(1, 2), keepdims=True))[..., None]
-    low = np.where(shown, flat, np.inf).min(axis=(1, 2))
-    high = np.where(shown, flat, -np.inf).max(axis=(1, 2))
-    return low, high
 
 
 def _smooth(values: Floats, sigma: float) -> Floats:

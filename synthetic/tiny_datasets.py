@@ -7,7 +7,6 @@ enough to decode, to track a camera on and to look at, not to find people in (`s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,28 +23,26 @@ Picture = NDArray[np.uint8]
 SIZE = (96, 72)  # default width and height of the pictures
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One video: a textured scene seen by a moving camera, with coloured spots in it."""
+def draw_spots(spots: Floats, camera: Floats, seed: int, size: tuple[int, int] = SIZE) -> Iterator[Picture]:
+    """Frames (height, width, 3) uint8 of a textured scene seen by a moving camera, with coloured spots in it.
 
-    spots: Floats  # (frame, spot, 2) places in picture widths and heights from the centre, before the camera moves
-    camera: Floats  # (frame, 2) what the camera looks at, in the same measure
-    seed: int  # of the scene's texture
-
-    def pictures(self, size: tuple[int, int]) -> Iterator[Picture]:
-        """The frames (height, width, 3) uint8."""
-        width, height = size
-        coarse = np.random.default_rng(self.seed).uniform(40, 160, (24, 32, 3))
-        scene = np.kron(coarse, np.ones((height // 12, width // 12, 1))).astype(np.uint8)
-        rows, columns = np.mgrid[:height, :width]
-        for spots, camera in zip(self.spots, self.camera, strict=True):
-            x, y = round(float(camera[0]) * width), round(float(camera[1]) * height)
-            image = np.roll(scene, (-y, -x), axis=(0, 1))[:height, :width].copy()
-            for number, (u, v) in enumerate(spots):
-                px, py = (0.5 + u - camera[0]) * width, (0.5 + v - camera[1]) * height
-                near = (columns - px) ** 2 + (rows - py) ** 2 < (0.06 * width) ** 2
-                image[near] = (255, 230 - 200 * (number % 2), 30)
-            yield image
+    Args:
+        spots: (frame, spot, 2) places in picture widths and heights from the centre, before the camera moves.
+        camera: (frame, 2) what the camera looks at, in the same measure.
+        seed: of the scene's texture.
+    """
+    width, height = size
+    coarse = np.random.default_rng(seed).uniform(40, 160, (24, 32, 3))
+    scene = np.kron(coarse, np.ones((height // 12, width // 12, 1))).astype(np.uint8)
+    rows, columns = np.mgrid[:height, :width]
+    for places, centre in zip(spots, camera, strict=True):
+        x, y = round(float(centre[0]) * width), round(float(centre[1]) * height)
+        image = np.roll(scene, (-y, -x), axis=(0, 1))[:height, :width].copy()
+        for number, (u, v) in enumerate(places):
+            px, py = (0.5 + u - centre[0]) * width, (0.5 + v - centre[1]) * height
+            near = (columns - px) ** 2 + (rows - py) ** 2 < (0.06 * width) ** 2
+            image[near] = (255, 230 - 200 * (number % 2), 30)
+        yield image
 
 
 def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
@@ -53,7 +50,7 @@ def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
     write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
 
 
-def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int = 0) -> Path:
+def make_tasd2(root: Path, *, count: int = 12, frames: int = 24, seed: int = 0) -> Path:
     """A TASD-2 set: two spots that dive together, every original with a mirrored copy; returns `root`.
 
     Synchronisation follows from how the second spot keeps to the first, execution is drawn; the final score is
@@ -62,45 +59,47 @@ def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int =
     relation = Relation.draw(2, seed, symmetric=True)  # the two divers are equal, as in the paper's table 6
     fall = np.linspace(-0.35, 0.35, frames)[:, None] * [0.0, 1.0]
     lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
-    for index in range(originals):
+    for index in range(count):
         rng = np.random.default_rng([seed, 2, index])
         quality, execution = float(rng.uniform(0, 1)), round(float(rng.uniform(4, 9.5)), 1)
         signals = follow(rng, relation, quality, frames, 25.0)
         spots = [0.05 * signal + fall + [side, 0.0] for signal, side in zip(signals, (-0.15, 0.15), strict=True)]
-        shown = Shown(np.stack(spots, axis=1), np.zeros((frames, 2)), index)
+        pictures = list(draw_spots(np.stack(spots, axis=1), np.zeros((frames, 2)), index))
         event, split = ("3m", "10m")[index % 2], "test" if index // 2 % 4 == 3 else "train"
         together, difficulty = round(10 * quality, 1), (2.0, 3.1, 3.4)[index % 3]
         final = f"{difficulty * (0.6 * execution + 0.4 * together):.2f}"
         for turn, tail, original in ((1, "", ""), (-1, "_mirrored", f"{event}/{index:03d}")):
             name = f"{event}/{index:03d}{tail}.mp4"
-            write_video(root / name, (picture[:, ::turn] for picture in shown.pictures(SIZE)), 25.0)
+            write_video(root / name, (picture[:, ::turn] for picture in pictures), 25.0)
             lines.append(f"{name},{final},{execution},{together},{difficulty},{split},{original},{event}")
     write_text(root / "labels.csv", "\n".join(lines) + "\n")
     return root
 
 
-def athlete_and_camera(rng: np.random.Generator, seed: int, quality: float, frames: int, texture: int) -> Shown:
-    """An athlete, and a camera that follows it the better the higher the quality."""
+def athlete_and_camera(
+    rng: np.random.Generator, seed: int, quality: float, frames: int, texture: int
+) -> Iterator[Picture]:
+    """The pictures of an athlete, and a camera that follows it the better the higher the quality."""
     athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, 25.0))
-    return Shown(athlete[:, None], camera, texture)
+    return draw_spots(athlete[:, None], camera, texture)
 
 
-def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) -> Path:
+def make_aqa7(root: Path, *, count: int = 6, frames: int = 24, seed: int = 0) -> Path:
     """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
 
     The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video. The second
-    of every three of an action's `samples` tests.
+    of every three of an action's videos tests.
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
     for action, name in enumerate(ACTIONS, start=1):
-        for index in range(1, samples + 1):
+        for index in range(1, count + 1):
             rng = np.random.default_rng([seed, 7, action, index])
             quality = float(rng.uniform(0, 1))
             rows["test" if index % 3 == 2 else "train"].append((action, index, round(100 * (20 + 80 * quality))))
-            if (action, index) == (len(ACTIONS), samples):
+            if (action, index) == (len(ACTIONS), count):
                 continue
-            shown = athlete_and_camera(rng, seed, quality, frames, action)
-            write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(SIZE), 25.0)
+            pictures = athlete_and_camera(rng, seed, quality, frames, action)
+            write_avi(root / "Actions" / name / f"{index:03d}.avi", pictures, 25.0)
     for side, listed in rows.items():
         matrix = np.array([*listed, *listed[:1]], dtype=np.float64)
         write_matrix(root / "Split_4" / f"split_4_{side}_list.mat", f"consolidated_{side}_list", matrix)

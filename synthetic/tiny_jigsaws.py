@@ -13,13 +13,14 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from data.datasets.jigsaws import RATE_HZ, TASKS
 from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
 from data.store.arrays import Floats
 from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import SIZE, Shown, write_avi
+from synthetic.tiny_datasets import SIZE, draw_spots, write_avi
 
 LATENT = 7  # latent channels of one tool: position (3), turning vector (3), gripper (1)
 
@@ -88,16 +89,8 @@ def _block(latent: Floats) -> Floats:
     position, turn, gripper = 0.03 * latent[:, :3], 0.4 * latent[:, 3:6], 0.5 + 0.2 * latent[:, 6:]
     velocity = np.gradient(position, axis=0) * RATE_HZ
     turning = np.gradient(turn, axis=0) * RATE_HZ
-    return np.concatenate([position, _rotation(turn).reshape(-1, 9), velocity, turning, gripper], axis=1)
-
-
-def _rotation(turn: Floats) -> Floats:
-    """(row, 3, 3) rotation matrices of turning vectors (Rodrigues' formula)."""
-    angle = np.linalg.norm(turn, axis=1)[:, None, None] + 1e-12
-    x, y, z = (turn / angle[:, :, 0]).T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
+    matrices = Rotation.from_rotvec(turn).as_matrix().reshape(-1, 9)
+    return np.concatenate([position, matrices, velocity, turning, gripper], axis=1)
 
 
 def _write_trial(folder: Path, trial: str, tools: Floats) -> None:
@@ -114,5 +107,4 @@ def _write_views(folder: Path, trial: str, tools: Floats, extra: int, size: tupl
     spots = longer + np.array([[-0.1, 0.0], [0.1, 0.0]])
     for view, shift in (("capture1", -0.02), ("capture2", 0.02)):
         camera = np.tile([shift, 0.0], (len(spots), 1))
-        pictures = Shown(spots, camera, seed=ord(trial[0])).pictures(size)
-        write_avi(folder / f"{trial}_{view}.avi", pictures, RATE_HZ)
+        write_avi(folder / f"{trial}_{view}.avi", draw_spots(spots, camera, ord(trial[0]), size), RATE_HZ)

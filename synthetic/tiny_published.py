@@ -20,14 +20,14 @@ from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
 from data.store import write_bytes
 from data.store.arrays import Floats
 from data.video import write_video
-from synthetic.tiny_datasets import SIZE, Picture, athlete_and_camera, write_avi, write_matrix
+from synthetic.tiny_datasets import Picture, athlete_and_camera, write_avi, write_matrix
 
 RATE = 25.0
 
 
 def _filmed(quality: float, frames: int, seed: int, number: int) -> Iterator[Picture]:
     rng = np.random.default_rng([seed, 11, number])
-    return athlete_and_camera(rng, seed, quality, frames, number % 3).pictures(SIZE)
+    return athlete_and_camera(rng, seed, quality, frames, number % 3)
 
 
 def _write_frames(folder: Path, pictures: Iterator[Picture], first: int) -> None:

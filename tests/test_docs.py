@@ -305,3 +305,14 @@ def test_the_citation_has_the_version_of_the_package() -> None:
 def test_every_package_says_that_it_is_typed() -> None:
     for package in PACKAGES:
         assert (ROOT / package / "py.typed").is_file()
+
+
+def test_comments_behind_fields_are_attributes_on_the_api_pages() -> None:
+    griffe = pytest.importorskip("griffe")
+    extensions = griffe.load_extensions(str(ROOT / "docs" / "field_comments.py"))
+    records = griffe.load("data.video.records", search_paths=[ROOT], extensions=extensions)
+    assert "\n\nAttributes:\n    id: path relative to the input root" in records["Record"].docstring.value
+    assert (
+        "Attributes:"
+        not in griffe.load("data.errors", search_paths=[ROOT], extensions=extensions)["AimError"].docstring.value
+    )

@@ -131,9 +131,7 @@ def join_listing(
 ) -> Listing:
     """The performances of a listing with what the table says of them.
 
-    Args:
-        columns: the columns that are read, "video" first.
-        build: gives a record its labels, groups, task and split from a row.
+    Of its columns `columns` are read, "video" first; `build` gives a record its labels, groups, task and split.
 
     Raises DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """

@@ -159,22 +159,13 @@ def _videos(root: Path, folders: Iterable[str]) -> dict[str, Path]:
 
 def join_lists(
     root: Path,
-    lists: Mapping[str, tuple[Path, Iterable[Row]]],
-    videos: Mapping[str, Path],
-    score: str,
-    task: Callable[[str], str],
-    expected: str,
+    lists: Mapping[str, tuple[Path, Iterable[Row]]],  # by side: the file, and each performance's name and numbers
+    videos: Mapping[str, Path],  # by name, small and without leading zeros
+    score: str,  # which number is the label
+    task: Callable[[str], str],  # the task of a name
+    expected: str,  # where the videos should be
 ) -> Listing:
-    """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video.
-
-    Args:
-        root: the data set's folder.
-        lists: by side the list's file, and its rows: the name and the numbers of each performance.
-        videos: by name, small and without leading zeros.
-        score: which number is the label.
-        task: the task of a name.
-        expected: where the videos should be.
-    """
+    """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video."""
     unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
     for side, (path, rows) in lists.items():
         for name, values in rows:

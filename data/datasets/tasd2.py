@@ -56,19 +56,13 @@ def _build(record: Record, row: Row) -> Record:
     execution, synchronisation, difficulty = map(row.number, ("execution", "synchronisation", "difficulty"))
     if score is None:
         raise DataError("no final score", where=row.where, fix="Fill in the column 'final', or remove the row")
-    event = _event(row, record)
+    height = row.text("event") or record.id.partition("/")[0]  # the video's folder where the cell is empty
+    if not (match := _EVENT.fullmatch(height)):
+        raise DataError(f"the event is '{clip(height)}'", where=row.where, fix="Write 3m or 10m")
+    event = f"{match[1]}m"
     groups = {"original": key_of(row.text("original")), "event": event}
     labels = Labels(score, execution, synchronisation, difficulty)
     return replace(record, labels=labels, groups=groups, split=split_of(row), task=EVENTS[event])
-
-
-def _event(row: Row, record: Record) -> str:
-    """The column `event`, or where it is empty the video's folder."""
-    text = row.text("event") or record.id.partition("/")[0]
-    match = _EVENT.fullmatch(text)
-    if match is None:
-        raise DataError(f"the event is '{clip(text)}'", where=row.where, fix="Write 3m or 10m")
-    return f"{match[1]}m"
 
 
 def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:

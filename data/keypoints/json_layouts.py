@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.keypoints.entries import Entries, Field, Person, refuse
@@ -170,8 +171,9 @@ def _mediapipe(entries: Entries, content: Field) -> None:
             group.append(Person(np.array([_landmark(mark) for mark in marks])))
 
 
-def _landmark(mark: Field) -> list[float]:
+def _landmark(mark: Field) -> NDArray[np.float64]:
     """x, y and visibility, which is 1 where the file has none."""
-    if not mark.object().keys() >= {"x", "y"}:
+    inner = mark.object()
+    if "x" not in inner or "y" not in inner:
         raise mark.refuse("a landmark without x and y")
-    return [mark.get(name).number() if mark.has(name) else 1.0 for name in ("x", "y", "visibility")]
+    return mark._replace(value=[inner["x"], inner["y"], inner.get("visibility", 1.0)]).numbers()

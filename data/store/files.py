@@ -84,7 +84,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             temporary.unlink()
         os.close(handle)
-    _sync_folder(target.parent)
+    with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _new_temporary(folder: Path) -> tuple[Path, int]:
@@ -195,15 +200,6 @@ def abandoned(path: Path, prefix: str) -> Iterator[bool]:
         yield locked is not False and (needed == 0.0 or age > needed)
     finally:
         os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def sha256_file(path: Path, start: int = 0) -> str:

@@ -193,11 +193,9 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
 
 
 def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
-    """Upload files to `hf://user/name` as one commit; returns its address. A missing repository is made.
+    """Upload files by name to `hf://user/name` as one commit; returns its address.
 
-    Args:
-        contents: files by name.
-        public: a new repository is open to everybody; an existing one stays as it is.
+    A missing repository is made, with `public` open to everybody; an existing one stays as it is.
 
     Raises UsageError: `huggingface_hub` is not installed, or `place` names no repository; StorageError: the hub does
     not answer, or refuses.

@@ -29,11 +29,8 @@ def write_video(
 
     One thread encodes, so that the bytes do not depend on the machine's number of cores.
 
-    Args:
-        path: target; its suffix decides the container.
-        images: the pictures in display order; taken one at a time.
-        rate: frames per second.
-        codec, pixel_format, options: as FFmpeg names them; default H.264 that every browser plays.
+    The pictures are taken one at a time, `rate` is in frames per second, the path's suffix decides the container.
+    Codec, pixel format and options are as FFmpeg names them; by default H.264 that every browser plays.
 
     Raises ValueError: no picture, or pictures of different sizes; OSError: the folder cannot be written.
     """

@@ -2,17 +2,7 @@
 
 from data.weights.compiled_models import compiled_dir, load_compiled, read_network, store_compiled
 from data.weights.registry import REGISTRY
-from data.weights.weight_files import (
-    cache_dir,
-    digest,
-    downloaded,
-    fetch,
-    locate,
-    read_tensors,
-    weight_rows,
-    weights_dir,
-    whole,
-)
+from data.weights.weight_files import cache_dir, digest, downloaded, fetch, locate, weight_rows, weights_dir, whole
 
 __all__ = [
     "REGISTRY",
@@ -24,7 +14,6 @@ __all__ = [
     "load_compiled",
     "locate",
     "read_network",
-    "read_tensors",
     "store_compiled",
     "weight_rows",
     "weights_dir",

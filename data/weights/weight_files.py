@@ -40,17 +40,20 @@ def weights_dir() -> Path:
 def locate(name_or_path: str) -> Path:
     """The file of a registry name, or of a path. Raises DataError, which names the command that downloads it."""
     entry = REGISTRY.get(name_or_path)
+    override = "" if entry is None else os.environ.get(entry.variable, "")
     if entry is None:
-        return _given_path(name_or_path)
-    override = os.environ.get(entry.variable)
-    if override:
-        if not Path(override).is_file():
-            raise DataError(f"{entry.variable} names no file", where=override, fix="Correct or unset the variable")
-        return Path(override)
-    path = weights_dir() / entry.filename
-    if not path.is_file():
+        path, where, what = Path(name_or_path).expanduser(), name_or_path, "no such file of weights"
+        looks_like_path = path.suffix or os.sep in name_or_path
+        fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(name_or_path, REGISTRY)})"
+    elif override:
+        path, where, what = Path(override), override, f"{entry.variable} names no file"
+        fix = "Correct or unset the variable"
+    else:
+        path = weights_dir() / entry.filename
+        where, what = str(path), f"the weights '{entry.name}' are not here"
         fix = f"Type: {PROGRAM} weights fetch {entry.name}"
-        raise DataError(f"the weights '{entry.name}' are not here", where=path, fix=fix)
+    if not path.is_file():
+        raise DataError(what, where=where, fix=fix)
     return path
 
 
@@ -119,15 +122,6 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     from data.weights.download import download  # heavy: numpy, safetensors
 
     return download(entry, weights_dir(), progress or (lambda _: None))
-
-
-def _given_path(given: str) -> Path:
-    path = Path(given).expanduser()
-    if path.is_file():
-        return path
-    looks_like_path = path.suffix or os.sep in given
-    fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(given, REGISTRY)})"
-    raise DataError("no such file of weights", where=given, fix=fix)
 
 
 @functools.lru_cache(maxsize=64)

@@ -107,7 +107,8 @@ class Overlays:
         stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
-        textured = on & (_steepness(stack[0]) > 3 * TEXTURE)
+        across, down = (cv2.Sobel(stack[0], cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+        textured = on & (cv2.magnitude(across, down) > 3 * TEXTURE)
         quiet, loud = textured & (spread <= 8), textured & (spread >= 24)
         busy = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, loud)]
         judged = busy[0] >= 10
@@ -153,13 +154,6 @@ def _evidence(first: Image, second: Image, box: Box, flow: Image, still: Image, 
                 still[y, x] += np.float32(1)
             else:
                 moved[y, x] += np.float32(1)
-
-
-def _steepness(grey: NDArray[np.uint8] | Image) -> Image:
-    """(H, W) length of the gradient in grey levels per pixel."""
-    dx = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8)
-    dy = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
-    return np.asarray(cv2.magnitude(dx, dy), np.float32)
 
 
 def cell_flow(

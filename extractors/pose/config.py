@@ -106,8 +106,7 @@ class PoseConfig(StageConfig):
     @classmethod
     def _region(cls, region: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
         """Refuse a region that no person can be in: pixels, reversed corners, NaN."""
-        if region is not None:
-            x1, y1, x2, y2 = region
-            if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
-                raise ValueError("the region is x1 y1 x2 y2 relative to the picture: 0 <= x1 < x2 <= 1, likewise y")
+        x1, y1, x2, y2 = region or (0, 0, 1, 1)
+        if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
+            raise ValueError("the region is x1 y1 x2 y2 relative to the picture: 0 <= x1 < x2 <= 1, likewise y")
         return region

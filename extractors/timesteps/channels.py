@@ -5,7 +5,7 @@ They come from any array with one row per time, from the camera's motion, or fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +42,13 @@ class Channels:
 
     def column(self, name: str) -> tuple[Floats, Floats]:
         """Values (row,) and weights (row,) of one channel. Raises ValueError: no channel of that name."""
-        column = self.names.index(name)
-        return self.values[:, column], self.weight[:, column]
+        values, weight = self.columns([name])
+        return values[:, 0], weight
+
+    def columns(self, names: Sequence[str]) -> tuple[Floats, Floats]:
+        """Values (row, name) of some channels, and the least of their weights (row,). Raises as `column`."""
+        columns = [self.names.index(name) for name in names]
+        return self.values[:, columns], self.weight[:, columns].min(axis=1)
 
 
 def make_channels(

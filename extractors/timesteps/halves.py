@@ -1,7 +1,7 @@
 """Halves of one body as two agents: left against right, or upper against lower.
 
-Both halves have the same channels in the same order, so that AIM subtracts corresponding joints: docs/features.md.
-Coordinates are those of the whole body: none is mirrored, so a difference of `x` is the distance of the two joints.
+Both halves have the same channels in the same order (table: docs/features.md), so that AIM subtracts corresponding
+joints. Coordinates are those of the whole body: none is mirrored, so a difference of `x` is the distance of two joints.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _TINY = 1e-6
 class PointTrack:
     """One moving point."""
 
-    name: str  # such as "left"; empty where an agent has one track only
+    prefix: str  # of its descriptors, such as "left."; empty where an agent has one track only
     unit: str  # of the positions, such as "m" or "body"
     time: Floats  # (row,) seconds
     position: Floats  # (row, axis)

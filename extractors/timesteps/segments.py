@@ -41,7 +41,6 @@ class Steps:
     names: tuple[str, ...]  # (feature,) names, `<channel>.<statistic>`
     values: NDArray[np.float32]  # (step, feature) float32, finite; 0 in masked steps
     mask: Bools  # (step,) true where the agent was present for long enough
-    share: Floats  # (step,) share of the step's time in which it was present
 
 
 def equal_parts(start: float, end: float, steps: int) -> Floats:
@@ -103,7 +102,7 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
     centre = bounds.mean(axis=1)
     flat = _interpolate(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
     finite = np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE)
-    return Steps(names, finite.astype(np.float32), mask, share.clip(0.0, 1.0))
+    return Steps(names, finite.astype(np.float32), mask)
 
 
 def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
 Roles bind agents to stages (`roles`), channels are made per frame (`channels`, `pose_channels`), time is cut into parts
-and summarised (`segments`). The result depends on stored arrays alone. Numbers are float32 and finite; masked entries
-are 0.
+and summarised (`segments`). The result depends on stored arrays alone.
 """
 
 from __future__ import annotations

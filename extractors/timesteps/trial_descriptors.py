@@ -52,7 +52,7 @@ def trial_descriptors(
 def _agent_descriptors(channels: Channels) -> dict[str, float]:
     """Descriptors of one agent: of its tracks, grippers and turning tools, its two hands together, or its body."""
     tracks = tracks_of(channels)
-    descriptors = {f"{_prefix(track)}{name}": v for track in tracks for name, v in track_descriptors(track).items()}
+    descriptors = {f"{track.prefix}{name}": v for track in tracks for name, v in track_descriptors(track).items()}
     for name in channels.names:
         if match := _GRIPPER.fullmatch(name):
             busy = activity(channels.time, *channels.column(name))
@@ -62,7 +62,7 @@ def _agent_descriptors(channels: Channels) -> dict[str, float]:
             seconds = max(channels.span[1] - channels.span[0], LONE_PERIOD_S)
             descriptors[f"{match[1]}.log_turned_rad"] = log(turned)
             descriptors[f"{match[1]}.log_turning_rad_s"] = log(turned / seconds)
-    if {track.name for track in tracks} == {"left", "right"}:
+    if len(tracks) == 2:
         descriptors |= _two_hands(*tracks)
     if turning := {"torso.turn", "torso.turn_speed"} & {*channels.names}:
         descriptors |= _one_body(channels, turning.pop())
@@ -83,8 +83,8 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
         (fast, weight), (fast_too, weight_too) = one.speed(), other.speed()
         weight_of_pair = np.minimum(weight, weight_too)
         lag, _ = lag_by_correlation(one.time, fast[:, None], fast_too[:, None], LONGEST_LAG_S)
-        descriptors[f"{_prefix(one)}speed_correlation"] = correlation(fast, fast_too, weight_of_pair)
-        descriptors[f"{_prefix(one)}lag_s"] = lag
+        descriptors[f"{one.prefix}speed_correlation"] = correlation(fast, fast_too, weight_of_pair)
+        descriptors[f"{one.prefix}lag_s"] = lag
     return descriptors
 
 
@@ -97,19 +97,17 @@ def tracks_of(channels: Channels) -> list[PointTrack]:
             names = [f"place.{axis}" for axis in axes]
         elif not names or names[0] not in channels.names:
             return []
-        columns = [channels.column(name) for name in names]
-        xy = np.stack([value for value, _ in columns], axis=1).reshape(len(channels.time), -1, len(axes)).mean(axis=1)
-        return [PointTrack("", "body", channels.time, xy, np.min([w for _, w in columns], axis=0))]
+        places, weight = channels.columns(names)
+        trunk = places.reshape(len(places), len(names) // len(axes), len(axes)).mean(axis=1)
+        return [PointTrack("", "body", channels.time, trunk, weight)]
     if channels.kind == "camera_flow":
-        (x, weight), (y, _) = channels.column("motion.pan_x"), channels.column("motion.pan_y")
-        place = np.cumsum(np.stack([x, y], axis=1) * np.diff(channels.cells()), axis=0)
-        return [PointTrack("", "image", channels.time, place, weight)]
+        rate, weight = channels.columns(("motion.pan_x", "motion.pan_y"))
+        return [PointTrack("", "image", channels.time, np.cumsum(rate * np.diff(channels.cells()), axis=0), weight)]
     tracks = []
     for side in ("left", "right"):
         matches = (_POSITION.fullmatch(name) for name in channels.names)
-        if columns := [channels.column(match[0]) for match in matches if match and match[1] == side]:
-            position = np.stack([value for value, _ in columns], axis=1)
-            tracks.append(PointTrack(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
+        if names := [match[0] for match in matches if match and match[1] == side]:
+            tracks.append(PointTrack(f"{side}.", "m", channels.time, *channels.columns(names)))
     return tracks
 
 
@@ -218,7 +216,3 @@ def _spread(name: str, values: Floats, weight: Floats) -> dict[str, float]:
 
 def _mean(descriptors: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([one[name] for one in descriptors])) for name in descriptors[0]} if descriptors else {}
-
-
-def _prefix(track: PointTrack) -> str:
-    return f"{track.name}." if track.name else ""

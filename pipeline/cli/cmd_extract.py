@@ -45,11 +45,8 @@ def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
 
 
 def _show_summary(done: api.ExtractRun) -> None:
-    summary, ran, videos = (
-        done.summary,
-        sum(bool(r.done) for r in done.summary.results),
-        counted(done.summary.videos, "video"),
-    )
+    summary = done.summary
+    ran, videos = sum(bool(result.done) for result in summary.results), counted(summary.videos, "video")
     if summary.failed:
         Terminal().failures(summary.failed)
         say("  -> Play these files, replace what is broken, and run the same command again; the others are finished")

@@ -18,8 +18,8 @@ from pipeline import api
 from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
 
-Command = Callable[[typer.Typer, str], None]
-"""Adds a command to an app or a group of commands, under a name."""
+Command = Callable[[typer.Typer], None]
+"""Adds a command to an app or a group of commands."""
 
 
 def cache_folder(text: str | Path) -> Path:
@@ -95,7 +95,8 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
         typed += [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name]) for name in flags]
         function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
 
-        def add(app: typer.Typer, name: str) -> None:
+        def add(app: typer.Typer) -> None:
+            name = call.__name__.rpartition("_")[2]  # `cache_ls` is `ls` of the group `cache`
             app.command(name, help=description(call), epilog=f"Example: {PROGRAM} {example}")(function)
 
         return add

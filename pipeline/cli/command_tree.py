@@ -1,27 +1,47 @@
-"""The tree of commands, in the order in which the help lists them. A command or group NAME is in the file cmd_NAME."""
+"""The tree of commands, in the order in which the help lists them."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from pipeline import __version__
+from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_rm, cache_verify
+from pipeline.cli.cmd_compare import compare
+from pipeline.cli.cmd_data import data_check
+from pipeline.cli.cmd_demo import demo
+from pipeline.cli.cmd_doctor import doctor
+from pipeline.cli.cmd_evaluate import evaluate
+from pipeline.cli.cmd_export import export
+from pipeline.cli.cmd_extract import extract
+from pipeline.cli.cmd_leaderboard import leaderboard
+from pipeline.cli.cmd_pack import pack
+from pipeline.cli.cmd_plot import plot
+from pipeline.cli.cmd_push import push
+from pipeline.cli.cmd_report import report
+from pipeline.cli.cmd_reproduce import reproduce
+from pipeline.cli.cmd_schema import schema
+from pipeline.cli.cmd_score import score
+from pipeline.cli.cmd_search import search
+from pipeline.cli.cmd_serve import serve
+from pipeline.cli.cmd_status import status
+from pipeline.cli.cmd_train import train
+from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, weights_rm
 
 TOP = (
-    *("demo", "extract", "status", "train", "evaluate", "leaderboard", "reproduce", "search"),
-    *("report", "compare", "plot", "serve", "score", "export", "push", "pack", "doctor", "schema"),
+    *(demo, extract, status, train, evaluate, leaderboard, reproduce, search),
+    *(report, compare, plot, serve, score, export, push, pack, doctor, schema),
 )
 GROUPS = {
-    "data": ("Published data sets: what a copy holds, what is missing, and where to request it.", ("check",)),
+    "data": ("Published data sets: what a copy holds, what is missing, and where to request it.", (data_check,)),
     "weights": (
         "Published weights: where they come from, their licence, hash, size and place.",
-        ("list", "fetch", "path", "rm"),
+        (weights_list, weights_fetch, weights_path, weights_rm),
     ),
     "cache": (
         "Manage a cache: list its content, find damaged files, delete what is no longer needed.",
-        ("ls", "verify", "prune", "gc", "rm"),
+        (cache_ls, cache_verify, cache_prune, cache_gc, cache_rm),
     ),
 }
 
@@ -48,10 +68,10 @@ def _options(
     """Options of the program itself."""
 
 
-for name in TOP:
-    getattr(import_module(f"pipeline.cli.cmd_{name}"), name)(app, name)
+for add in TOP:
+    add(app)
 for name, (about, commands) in GROUPS.items():
     group = typer.Typer(help=about)
-    for one in commands:
-        getattr(import_module(f"pipeline.cli.cmd_{name}"), f"{name}_{one}")(group, one)
+    for add in commands:
+        add(group)
     app.add_typer(group, name=name)

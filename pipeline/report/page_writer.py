@@ -21,7 +21,6 @@ from data.store import write_text
 from pipeline.outputs import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.page_data import ReportData
-from pipeline.report.why_score import why
 from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
 
 SCRIPTS = (
@@ -104,6 +103,6 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload, "why": why}
+    made.globals |= {"view": view, "payload": payload}
     made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

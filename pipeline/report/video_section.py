@@ -1,21 +1,27 @@
 """A video's section of a report page, from its score and the outputs of the stages.
 
-video = video_report(score, record, outputs, page=Path("report.html"))
+Bodies are compared in torso lengths: joints are relative to the middle of the hips and divided by the median torso
+length of the body over the video, which removes size and position in the picture.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import StageOutput
+from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
-from pipeline.report import motion_charts as motion
-from pipeline.report.page_data import KeyFrame, Media, TrainingSteps, VideoReport
+from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 
 ROLES = ("primary", "secondary")
@@ -26,6 +32,17 @@ POSTER_HEIGHT = 360
 
 STILLS = 8
 """Key frames of a video without time steps."""
+
+PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9, 10), "legs": (13, 14, 15, 16)}
+"""COCO-17 joints by body part."""
+
+LEAST_SCORE = 0.05
+"""Joints below this score are ignored."""
+
+SMOOTHING = 5
+"""Frames of the moving average of joint curves, which removes jitter of the pose estimator."""
+
+_MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", "rad", "gripper_rad"))
 
 
 def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoReport:
@@ -64,18 +81,18 @@ def video_report(
     media, duration = _media(record.video, page, limit_bytes, origin)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     row = batch_row(result, record, name=name)
-    charts = [motion.pose_difference(pose) or motion.body_speed(pose)] if pose else []
-    charts += [motion.tool_difference(tools)] if tools else []
+    charts = [pose_difference(pose) or body_speed(pose)] if pose else []
+    charts += [tool_difference(tools)] if tools else []
     return replace(
         row,
         duration=row.duration if duration is None else duration,
         training=training,
         media=media,
         key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
-        skeleton=motion.skeleton(pose, ROLES) if pose else None,
+        skeleton=skeleton(pose, ROLES) if pose else None,
         difference=tuple(chart for chart in charts if chart is not None),
-        camera=motion.camera_path(flow) if flow else None,
-        kinematics=motion.tool_traces(tools) if tools else (),
+        camera=camera_path(flow) if flow else None,
+        kinematics=tool_traces(tools) if tools else (),
     )
 
 
@@ -118,3 +135,139 @@ def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duratio
     except (VideoError, OSError):
         stills = []
     return tuple(KeyFrame(time, uri) for time, uri in zip(times, stills, strict=False))
+
+
+def skeleton(pose: StageOutput, names: tuple[str, ...]) -> Skeleton:
+    """The people of a `pose` output, ready to draw."""
+    width, height = (float(side) for side in pose.arrays["size"].values)
+    points = _floats(pose, "keypoints")
+    return Skeleton(_floats(pose, "time"), points, (width, height), names[: points.shape[1]])
+
+
+def pose_difference(pose: StageOutput) -> Traces | None:
+    """Distance between the first two bodies by part, and of their hips, in torso lengths; None for one body.
+
+    `hips` is the change of the vector between the hips since the first frames: zero for two divers who fall side by
+    side at the same time.
+    """
+    points = _floats(pose, "keypoints")
+    if points.shape[1] < 2:
+        return None
+    bodies = [_body(points[:, agent]) for agent in (0, 1)]
+    if any(torso is None for _, _, torso in bodies):
+        return None
+    (shape_a, hips_a, torso_a), (shape_b, hips_b, torso_b) = bodies
+    gaps = np.linalg.norm(shape_a - shape_b, axis=-1)
+    series = {part: smooth(_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
+    apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
+    series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
+    about = "Bodies aligned at the hips; the curve of the hips is the change of the vector between them."
+    phrases = {part: f"the {part} of the two differ by" for part in PARTS}
+    phrases["hips"] = "the hips of the two have moved against each other by"
+    time = _floats(pose, "time")
+    return Traces("Difference between the two", "torso lengths", time, series, about, phrases=phrases)
+
+
+def body_speed(pose: StageOutput) -> Traces | None:
+    """Speed of each part of the first body against its hips, in torso lengths per second; None where never detected."""
+    time = _floats(pose, "time")
+    shape, _, torso = _body(_floats(pose, "keypoints")[:, 0])
+    if torso is None or len(time) < 3:
+        return None
+    speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)
+    series = {part: smooth(_mean(speed[:, joints], axis=1)) for part, joints in PARTS.items()}
+    return Traces(
+        "Movement of the body",
+        "torso lengths/s",
+        time,
+        series,
+        "Relative to the hips: rotation and limbs, without the fall.",
+    )
+
+
+def tool_difference(kinematics: StageOutput) -> Traces | None:
+    """Master minus slave speed of each hand in m/s, from the channels `left_speed_m_s`, `right_speed_m_s`."""
+    series = {}
+    for hand in ("left", "right"):
+        master, slave = (_channel(kinematics, role, f"{hand}_speed_m_s") for role in ("master", "slave"))
+        if master is not None and slave is not None:
+            series[f"{hand} tool"] = master - slave
+    if not series:
+        return None
+    return Traces("Master minus slave speed", "m/s", _floats(kinematics, "time"), series, "Zero: the slave follows.")
+
+
+def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
+    """Speed and gripper angle of all tools, distance of the hands: the channels that were stored."""
+    time = _floats(kinematics, "time")
+    charts = []
+    for title, unit, channel in _MASTER_CHARTS:
+        series = {
+            f"{hand} {role}": values
+            for role in ("master", "slave")
+            for hand in ("left", "right")
+            if (values := _channel(kinematics, role, f"{hand}_{channel}")) is not None
+        }
+        if series:
+            charts.append(Traces(title, unit, time, series))
+    apart = _channel(kinematics, "slave", "hands_distance_m")
+    if apart is not None:
+        charts.append(Traces("Distance of the slave tips", "m", time, {"distance": apart}))
+    return tuple(charts)
+
+
+def camera_path(flow: StageOutput) -> CameraPath | None:
+    """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
+
+    The content moves opposite to the camera, so pan and rotation are summed with inverted sign. Between sampled pairs
+    the motion of the next pair is assumed. Unknown motion counts as none.
+    """
+    times = _floats(flow, "time")
+    if len(times) == 0:
+        return None
+    motion = np.nan_to_num(_floats(flow, "motion"))
+    ends = np.concatenate([times[:1, 0], times[:, 1]])
+    moved = motion * np.diff(ends)[:, None]
+    total = np.concatenate([np.zeros((1, 4)), np.cumsum(moved, axis=0)])
+    return CameraPath(ends, -total[:, 0], -total[:, 1], np.exp(total[:, 2]), -np.degrees(total[:, 3]))
+
+
+def smooth(values: NDArray[np.floating[Any]]) -> Floats:
+    """Centred mean over `SMOOTHING` values, NaN left out; NaN where the value itself is NaN."""
+    padded = np.pad(np.asarray(values, dtype=np.float64), SMOOTHING // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING)
+    return np.where(np.isfinite(values), _mean(windows, axis=1), np.nan)
+
+
+def _body(points: Floats) -> tuple[Floats, Floats, float | None]:
+    """(frame, 17, 2) joints from the hips in torso lengths, (frame, 2) hips in pixels, torso length in pixels."""
+    joints = np.where(points[..., 2:] >= LEAST_SCORE, points[..., :2], np.nan)
+    hips = _mean(joints[:, (11, 12)], axis=1)
+    lengths = np.linalg.norm(_mean(joints[:, (5, 6)], axis=1) - hips, axis=-1)
+    valid = lengths[np.isfinite(lengths) & (lengths > 0)]
+    torso = float(np.median(valid)) if valid.size else None
+    return (joints - hips[:, None]) / (torso or np.nan), hips, torso
+
+
+def _start(values: Floats) -> Floats:
+    """Median of the first finite rows."""
+    finite = values[np.isfinite(values).all(axis=-1)]
+    return np.median(finite[:5], axis=0) if len(finite) else np.full(values.shape[-1], np.nan)
+
+
+def _mean(values: Floats, axis: int) -> Floats:
+    """Mean without NaN; NaN where all values are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as intended
+        return np.asarray(np.nanmean(values, axis=axis))
+
+
+def _channel(output: StageOutput, role: str, name: str) -> Floats | None:
+    array = output.arrays.get(role)
+    if array is None or name not in array.names:
+        return None
+    return np.asarray(array.values[:, array.names.index(name)], dtype=np.float64)
+
+
+def _floats(output: StageOutput, name: str) -> Floats:
+    return np.asarray(output.arrays[name].values, dtype=np.float64)

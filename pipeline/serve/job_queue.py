@@ -9,12 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import AimError, Cancelled
-from pipeline.results import Interval
 from pipeline.serve.history import History, JobState, ScoringJob
 
 log = logging.getLogger(__name__)
@@ -33,19 +31,8 @@ LEAST_S, LEAST_SHARE = 1.0, 0.02
 """Seconds and share of an activity before the time that is left is estimated."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Result of a job; its report is at the path given to the work."""
-
-    score: float | None
-    flags: int = 0  # number of flags
-    note: str = ""  # names the serious flags
-    interval80: Interval | None = None
-    level: str = ""  # the worst level of the flags
-
-
-Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
-"""Called with (job, video, where to write the report, progress, stop).
+Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], dict[str, Any]]
+"""Called with (job, video, where to write the report, progress, stop); returns what the job's fields become.
 
 Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`.
 """
@@ -191,10 +178,7 @@ class Queue:
 
         try:
             video = self.folder / job.id / f"video{job.suffix}"
-            outcome = self._work(job, video, self.report(job), progress, stop)
-            low, high = outcome.interval80 or (None, None)
-            made = {"score": outcome.score, "low": low, "high": high, "level": outcome.level}
-            return {"state": "done", "flags": outcome.flags, "stage": outcome.note, **made}
+            return {"state": "done", **self._work(job, video, self.report(job), progress, stop)}
         except Cancelled:
             return {"state": "queued" if self._closing.is_set() else "cancelled"}
         except AimError as error:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data.errors import PROGRAM, Cancelled, UsageError, VideoError
 from data.video import Record
 from pipeline.observer import Observer
 from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import Outcome, WorkProgress
+from pipeline.serve.job_queue import WorkProgress
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def score_upload(
     report: Path,
     progress: WorkProgress,
     stop: threading.Event,
-) -> Outcome:
+) -> dict[str, Any]:
     """Score a job and write its page to `report`; given a scorer and a `note`, this is the `Work` of a queue.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
@@ -96,7 +96,8 @@ def score_upload(
     report_scores(report, scorer, [row], [record], title=job.name, subtitle=model, names=names, home="/")
     serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
     level = row.flags[0].level if row.flags else ""
-    return Outcome(row.score, len(row.flags), serious, row.interval80, level)
+    low, high = row.interval80 or (None, None)
+    return {"score": row.score, "low": low, "high": high, "flags": len(row.flags), "level": level, "stage": serious}
 
 
 def _listen(port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, by_fold
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, sharing
 from pipeline.train import (
-    SCORES,
     Normaliser,
     Stop,
     check_sizes,
@@ -49,7 +49,7 @@ class AimSystem(NetworkSystem):
         """See `System.held_out`; statistics come from each part's training rows. Raises as `check_sizes`."""
         check_sizes(features, self.model)
         config, learning = self.config, training_set(features, self.config)
-        more, groups = learning.features, self._groups(parts)
+        more, groups = learning.features, sharing(parts, pool=self.pool)
         first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
         train = {i: learning.rows(parts[i].train) for i in set(first.values())}
         fitted_to = {i: Normaliser.fit(more, rows, config) for i, rows in train.items()}
@@ -63,41 +63,22 @@ class AimSystem(NetworkSystem):
             data, members, self.model, config,
             watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
         )  # fmt: skip
-        scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
-        by_epoch: dict[int, Floats] = {}
+        columns = {"score": 0, "execution": 1, "synchronisation": 2, "by_epoch": 0}
+        results: dict[str, dict[int, Floats]] = {name: {} for name in columns}
         net = build(self.model, sizes_of(features), Layers(config.runs))
         for number, group in enumerate(groups):
             mine = slice(number * config.runs, (number + 1) * config.runs)
             net.load_state_dict({name: values[mine] for name, values in fitted.state.items()})
             asked = torch.from_numpy(tests[number]).expand(config.runs, -1)
             output = predict_members(net, data, torch.full((config.runs,), number), rows=asked)
-            watched = torch.stack(fitted.watched[mine], dim=1)  # (epochs, runs, rows of the group)
-            ends = np.cumsum([len(parts[i].test) for i in group])
-            for i, end in zip(group, ends, strict=True):
-                places = slice(int(end) - len(parts[i].test), int(end))
-                for column, name in enumerate(SCORES):
-                    values = getattr(output, name)
-                    if values is not None:
-                        scores[name][i] = normalisers[i].unscale(values[:, places].double().numpy(), column)
-                if self.watch:
-                    by_epoch[i] = normalisers[i].unscale(watched[..., places].double().numpy(), 0)
-        in_order = {name: tuple(values for _, values in sorted(by_part.items())) for name, by_part in scores.items()}
-        return HeldOut(
-            score=in_order["score"],
-            execution=in_order["execution"],
-            synchronisation=in_order["synchronisation"],
-            losses=fitted.losses,
-            loss_epochs=loss_epochs(config.epochs),
-            by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
-        )
-
-    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
-        """Indices of the parts that share networks."""
-        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
-        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
-            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
-            groups.setdefault(learned, []).extend(group)
-        return list(groups.values())
+            watched = torch.stack(fitted.watched[mine], dim=1) if self.watch else None  # (epochs, runs, rows)
+            ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
+            for name, values in {**vars(output), "by_epoch": watched}.items():
+                if name in columns and values is not None:
+                    for i, scaled in zip(group, np.split(values.double().numpy(), ends, axis=-1), strict=True):
+                        results[name][i] = normalisers[i].unscale(scaled, columns[name])
+        made: dict[str, Any] = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in results.items()}
+        return HeldOut(**made, losses=fitted.losses, loss_epochs=loss_epochs(config.epochs))
 
 
 @dataclass(frozen=True)

@@ -161,21 +161,17 @@ class InnerPredictions:
         """(candidates,) weights of sum 1."""
         from scipy.optimize import nnls
 
-        count = self.values.shape[1]
-        a, b = self.values.copy(), self.true.copy()
-        for mine in _groups(self.tasks):
-            spread = float(b[mine].std()) or 1.0
-            a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
-        systems = [(a, b)]
-        if self.by_user:
+        count, users = self.values.shape[1], np.char.add(np.char.add(self.tasks, "\n"), self.users)
+        a, b, left, right = self.values, self.true, [], []
+        for names in (self.tasks, users) if self.by_user else (self.tasks,):
             a, b = a.copy(), b.copy()
-            for mine in _groups(np.char.add(np.char.add(self.tasks, "\n"), self.users)):
-                a[mine], b[mine] = a[mine] - a[mine].mean(0), b[mine] - b[mine].mean()
-            systems.append((a, b))
-        sizes = [np.sqrt(max(float(np.square(b).sum()), 1e-12)) for _, b in systems]
-        pull = np.sqrt(len(systems) * SHRINKAGE / len(np.unique(self.bundles)))
-        left = [a / size for (a, _), size in zip(systems, sizes, strict=True)]
-        right = [b / size for (_, b), size in zip(systems, sizes, strict=True)]
+            for mine in _groups(names):
+                spread = (float(b[mine].std()) or 1.0) if names is self.tasks else 1.0
+                a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
+            size = np.sqrt(max(float(np.square(b).sum()), 1e-12))
+            left.append(a / size)
+            right.append(b / size)
+        pull = np.sqrt(len(left) * SHRINKAGE / len(np.unique(self.bundles)))
         equal = [pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
         solved, _ = nnls(np.concatenate([*left, *equal]), np.concatenate([*right, np.full(count, pull / count), [1e3]]))
         return np.asarray(solved / solved.sum())

@@ -149,6 +149,15 @@ def by_fold(parts: Sequence[Part]) -> list[list[int]]:
     return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
 
 
+def sharing(parts: Sequence[Part], *, pool: bool = False) -> list[list[int]]:
+    """Indices of the parts that share networks: those with equal training rows, with `pool` in all tasks of a fold."""
+    groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
+    for group in by_fold(parts) if pool else [[i] for i in range(len(parts))]:
+        learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
+        groups.setdefault(learned, []).extend(group)
+    return list(groups.values())
+
+
 @dataclass(frozen=True)
 class SimpleSystem(System):
     """A system that handles one part at a time, with a function."""
@@ -163,9 +172,8 @@ class SimpleSystem(System):
     ) -> HeldOut:
         """See `System.held_out`."""
         scores = []
-        for number, part in enumerate(parts):
-            runs = [self.predict(features, part.train, part.test, run) for run in range(self.runs)]
-            scores.append(np.stack(runs))
+        for done, part in enumerate(parts, start=1):
+            scores.append(np.stack([self.predict(features, part.train, part.test, run) for run in range(self.runs)]))
             if progress is not None:
-                progress(number + 1, len(parts))
+                progress(done, len(parts))
         return HeldOut(tuple(scores))

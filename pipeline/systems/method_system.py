@@ -12,8 +12,6 @@ is announced before a performance, and nothing else about the test part.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -35,12 +33,12 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import HeldOut, NetworkSystem, Part
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, sharing
 from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
-from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
-from pipeline.train.fit import Report, cores, in_threads
+from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
+from pipeline.train.fit import cores, in_threads
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack import Member, draw_batches
+from pipeline.train.stack import Member, Report, draw_batches
 
 EPOCHS = 100
 """Epochs of all methods, or fewer where the recipe has fewer."""
@@ -130,10 +128,7 @@ class MethodSystem(NetworkSystem):
     ) -> HeldOut:
         """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows."""
         learning = training_set(features, self.config)
-        by_rows: dict[bytes, list[int]] = {}  # parts with the same training rows share networks
-        for i, part in enumerate(parts):
-            by_rows.setdefault(part.train.tobytes(), []).append(i)
-        groups = list(by_rows.values())
+        groups = sharing(parts)
 
         def run(number: int, report: Report, stopping: Stop) -> tuple[Floats, Floats, Floats]:
             mine = [parts[i] for i in groups[number]]
@@ -239,10 +234,7 @@ class MethodSystem(NetworkSystem):
     def _place(self, tensors: Sequence[Tensor], train: Rows) -> tuple[Path | None, str]:
         """Where this part's result is kept, and a digest of everything that it depends on."""
         settings = self.config.model_dump(mode="json", exclude={"checkpoint_every", "device"})
-        whole = hashlib.sha256(json.dumps([asdict(self.model), settings, self.watch]).encode() + train.tobytes())
-        for tensor in tensors:
-            whole.update(repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes())
-        digest = whole.hexdigest()
+        digest = digest_of([asdict(self.model), settings, self.watch], [train, *tensors])
         return None if self.checkpoints is None else self.checkpoints / f"part-{digest[:16]}.safetensors", digest
 
 

@@ -75,8 +75,8 @@ class FittedRegression:
     indicators: tuple[str, ...]
     anchors: Floats
     weights: Floats
-    gamma: float
-    bias: float
+    gamma: float = 0.0
+    bias: float = 0.0
 
     def predict(self, features: FeatureSet, table: Floats | None = None) -> Floats:
         """(n,) scores, each computed alone; `table` holds the descriptors where they are made already."""
@@ -213,8 +213,6 @@ class RegressionSystem(System):
             indicators=names if len(names) > 1 and self.pool and self.scaling != "task" else (),
             anchors=np.zeros((0, 0)),
             weights=np.zeros(0),
-            gamma=0.0,
-            bias=0.0,
         )
         x = empty.inputs(values, tasks)
         shift, scale = np.array([empty._of_task(empty.score, task) for task in tasks]).T
@@ -231,8 +229,13 @@ class RegressionSystem(System):
             gamma, weights = _gaussian_process(x, y - y.mean())
             return {"anchors": x, "weights": weights, "gamma": gamma, "bias": float(y.mean())}
         if self.model.startswith("ridge"):
-            by_user = self.model != "ridge" and len(set(users)) > 2
-            slopes, bias = _ridge_by_user(x, y, np.array(users)) if by_user else _ridge(x, y)
+            if self.model == "ridge by user" and len(set(users)) > 2:
+                slopes, bias = _ridge_by_user(x, y, np.array(users))
+            else:  # leave-one-out over the trials chooses the penalty
+                from sklearn.linear_model import RidgeCV
+
+                ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
+                slopes, bias = np.asarray(ridge.coef_), float(ridge.intercept_)
             return {"anchors": slopes[None], "weights": np.ones(1), "bias": bias}
         from sklearn.svm import SVR
 
@@ -277,14 +280,6 @@ def _moments(scores: Floats, *, in_range: bool) -> tuple[float, float]:
     if in_range:
         return float(scores.min()), float(np.ptp(scores)) or 1.0
     return float(scores.mean()), float(scores.std()) or 1.0
-
-
-def _ridge(x: Floats, y: Floats) -> tuple[Floats, float]:
-    """Slopes and intercept; leave-one-out over the trials chooses the penalty."""
-    from sklearn.linear_model import RidgeCV
-
-    fitted = RidgeCV(alphas=PENALTIES).fit(x, y)
-    return np.asarray(fitted.coef_), float(fitted.intercept_)
 
 
 def _ridge_by_user(x: Floats, y: Floats, users: Any) -> tuple[Floats, float]:

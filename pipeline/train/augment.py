@@ -9,6 +9,7 @@ checks.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,19 +63,20 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
             "exchanged copies need one secondary agent with the channels of the primary one",
             fix="Set train.exchange_copies=false",
         )
+    names = features.names.get("trial", ())
+    try:
+        trial = _planned(features.trial, exchange_plan(names)) if names else features.trial
+    except ValueError as error:
+        raise UsageError(f"descriptors cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
     other = replace(
         features,
         primary=features.secondary[:, :, 0],
         primary_mask=features.secondary_mask[:, :, 0],
         secondary=features.primary[:, :, None],
         secondary_mask=features.primary_mask[:, :, None],
+        trial=trial,
     )
-    names = features.names.get("trial", ())
-    try:
-        plan = exchange_plan(names) if names else None
-    except ValueError as error:
-        raise UsageError(f"descriptors cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
-    return features.followed_by(replace(other, trial=_planned(other.trial, plan)))
+    return features.followed_by(other)
 
 
 def with_mirrored(features: FeatureSet) -> FeatureSet:
@@ -86,23 +88,18 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
 
     Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
     """
-    plans: dict[str, Plan] = {}
+    mirrored: dict[str, Any] = {}
     for part in ("primary", "secondary"):
-        names = features.names.get(part, ())
+        names, values = features.names.get(part, ()), getattr(features, part)
         try:
-            if len(names) != getattr(features, part).shape[-1]:
+            if len(names) != values.shape[-1]:
                 raise ValueError(f"the channels of '{part}' have no names")
-            plans[part] = mirror_plan(names)
+            mirrored[part] = _planned(values, mirror_plan(names))
         except ValueError as error:
             raise UsageError(f"no mirrored copies: {error}", fix="Set train.mirror_copies=false") from error
-    other = replace(
-        features,
-        primary=_planned(features.primary, plans["primary"]),
-        secondary=_planned(features.secondary, plans["secondary"]),
-    )
-    return features.followed_by(other)
+    return features.followed_by(replace(features, **mirrored))
 
 
-def _planned(values: NDArray[np.float32], plan: Plan | None) -> NDArray[np.float32]:
+def _planned(values: NDArray[np.float32], plan: Plan) -> NDArray[np.float32]:
     """The last axis rearranged and signed by a plan."""
-    return values if plan is None else np.asarray(plan[1] * values[..., plan[0]], dtype=np.float32)
+    return np.asarray(plan[1] * values[..., plan[0]], dtype=np.float32)

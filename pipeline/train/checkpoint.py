@@ -9,8 +9,13 @@ state: each epoch draws them from (seed, epoch).
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,7 +28,7 @@ Tensors = dict[str, Tensor]
 
 def write_checkpoint(place: Path, identity: str, epoch: int, tensors: Tensors) -> None:
     """Write a state after `epoch` epochs atomically. Where that fails, raises UsageError; the previous one remains."""
-    metadata = {"identity": identity, "epoch": str(epoch), "content": _digest(identity, epoch, tensors)}
+    metadata = {"identity": identity, "epoch": str(epoch), "content": _content(identity, epoch, tensors)}
     try:
         with atomic_path(place) as temporary:
             save_file(tensors, temporary, metadata)
@@ -46,13 +51,20 @@ def read_checkpoint(place: Path | None, identity: str) -> tuple[int, Tensors] | 
                 return None
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
             epoch = int(metadata["epoch"])
-            return (epoch, tensors) if metadata.get("content") == _digest(identity, epoch, tensors) else None
+            return (epoch, tensors) if metadata.get("content") == _content(identity, epoch, tensors) else None
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
 
 
-def _digest(identity: str, epoch: int, tensors: Tensors) -> str:
-    digest = hashlib.sha256(f"{identity} {epoch}".encode())
-    for name, values in sorted(tensors.items()):
-        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode() + values.numpy().tobytes())
+def _content(identity: str, epoch: int, tensors: Tensors) -> str:
+    names = sorted(tensors)
+    return digest_of([identity, epoch, names], [tensors[name] for name in names])
+
+
+def digest_of(description: Any, arrays: Iterable[Tensor | NDArray[Any]]) -> str:
+    """SHA-256 of JSON types and of arrays with their shapes and types."""
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for array in arrays:
+        values = np.ascontiguousarray(array.cpu() if isinstance(array, Tensor) else array)
+        digest.update(f"{values.dtype} {values.shape}".encode() + values.tobytes())
     return digest.hexdigest()

@@ -23,12 +23,10 @@ from models.layers import Layers
 from models.stacked import StackData
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
-from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device, sizes_of
+from pipeline.train.checkpoint import digest_of
+from pipeline.train.stack import Member, Report, Stack, Stop, batch_count, pick_device, sizes_of
 
 T = TypeVar("T")
-
-Report = Callable[[int], None]
-"""Takes the number of epochs done."""
 
 STACK_PARAMETERS = 3_000_000
 """Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
@@ -68,14 +66,14 @@ def fit_members(
     Raises Cancelled after `stop`, with the state in `checkpoints`, and ValueError where the sizes do not fit the model.
     """
     parts = split_members(members, sizes_of(data.inputs), model, config)
-    digest = "" if checkpoints is None else data_digest(data)
+    inputs = [] if checkpoints is None else [*vars(data.inputs).values(), data.targets, data.weights]
+    digest = digest_of("", inputs)
 
     def train(number: int, report: Report, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
         stack = Stack(data, [members[i] for i in parts[number]], model, config, digest, watch)
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
-        for done in stack.run(place, stopping):
-            report(done)
+        stack.run(place, report, stopping)
         state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
         return Fitted(state, np.array(stack.losses), stack.watched_scores())
 

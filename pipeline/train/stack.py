@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +21,13 @@ from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
+from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""
+
+Report = Callable[[int], None]
+"""Takes the number of epochs done."""
 
 HISTORY = 200
 """Approximate number of training losses kept per member."""
@@ -79,9 +80,9 @@ def batch_count(member: Member, batch: int) -> int:
 class Stack:
     """Members with the same number of batches an epoch, their optimiser and their place in the schedule.
 
-    `digest` is that of the data (`data_digest`), asked for where checkpoints are kept. After each epoch of `watch`
-    (counted from 1) every member scores its `test` rows: `watched`, (members, most test rows) each, in the training
-    scale; members with fewer of them are padded with another row's score.
+    `digest` is that of the data, asked for where checkpoints are kept: one of the same `identity` is resumed. After
+    each epoch of `watch` (counted from 1) every member scores its `test` rows: `watched`, (members, most test rows)
+    each, in the training scale; members with fewer of them are padded with another row's score.
     """
 
     def __init__(
@@ -110,16 +111,20 @@ class Stack:
         self.watch, self.watched = frozenset(watch), list[Tensor]()
         tests = [member.test for member in members]
         self.tested = torch.from_numpy(_padded(tests, max(map(len, tests)))).to(self.device)
-        self.identity = _identity(digest, members, sizes, model, config, watch)
+        settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
+        numbers = [(member.run, member.fold, member.seed, member.start) for member in members]
+        self.identity = digest_of(
+            [digest, settings, asdict(model), asdict(sizes), sorted(watch), numbers],
+            [rows for member in members for rows in (member.rows, member.test)],
+        )
 
-    def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
-        """Train to the end, from the checkpoint at `place` where it is of the same training; yields the epochs done.
+    def run(self, place: Path | None, report: Report, stop: Stop) -> None:
+        """Train to the end, from the checkpoint at `place` where it is of the same training.
 
         Raises Cancelled where `stop` returned true before the end; the state is at `place`.
         """
         first = self._resume(place)
-        if first == self.config.epochs:
-            yield first
+        report(first)
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
             last = done == self.config.epochs
@@ -127,10 +132,10 @@ class Stack:
                 self.losses.append(loss.tolist())
             if done in self.watch:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
-            stopping = not last and stop is not None and stop()
+            stopping = not last and stop()
             if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
                 write_checkpoint(place, self.identity, done, self._snapshot())
-            yield done
+            report(done)
             if stopping:
                 raise Cancelled
 
@@ -233,29 +238,3 @@ def pick_device(config: TrainConfig) -> torch.device:
     if config.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(config.device)
-
-
-def data_digest(data: StackData) -> str:
-    """Digest of inputs and labels."""
-    digest = hashlib.sha256()
-    for tensor in (*(getattr(data.inputs, f.name) for f in fields(AimInputs)), data.targets, data.weights):
-        digest.update(repr(tuple(tensor.shape)).encode() + tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _identity(
-    digest: str,
-    members: Sequence[Member],
-    sizes: AimSizes,
-    model: NetworkConfig,
-    config: TrainConfig,
-    watch: Sequence[int],
-) -> str:
-    """Digest of all inputs of the result: training resumes only from a checkpoint with the same digest."""
-    settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
-    description = json.dumps([digest, settings, asdict(model), asdict(sizes), sorted(watch)], sort_keys=True)
-    whole = hashlib.sha256(description.encode())
-    for member in members:
-        numbers = (member.run, member.fold, member.seed, member.start, len(member.test))
-        whole.update(repr(numbers).encode() + member.rows.tobytes() + member.test.tobytes())
-    return whole.hexdigest()

@@ -65,7 +65,7 @@ def test_all_103_trials_can_be_made_without_videos(tmp_path: Path) -> None:
 
 
 def test_made_aqa7(tmp_path: Path) -> None:
-    make_aqa7(tmp_path, samples=3, frames=5)
+    make_aqa7(tmp_path, count=3, frames=5)
     listing = list_records("aqa7", tmp_path)
     assert len(listing.records) == 17
     assert "sync_diving_10m/003: listed for train, but has no video" in listing.problems
@@ -78,7 +78,7 @@ def test_made_aqa7(tmp_path: Path) -> None:
 
 
 def test_made_tasd2_keeps_copies_beside_their_originals(tmp_path: Path) -> None:
-    make_tasd2(tmp_path, originals=8, frames=5)
+    make_tasd2(tmp_path, count=8, frames=5)
     listing = list_records("tasd2", tmp_path)
     assert len(listing.records) == 16
     assert listing.problems == ()
@@ -89,7 +89,7 @@ def test_made_tasd2_keeps_copies_beside_their_originals(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:
-    first, second = (make_aqa7(tmp_path / name, samples=2, frames=3) for name in ("a", "b"))
+    first, second = (make_aqa7(tmp_path / name, count=2, frames=3) for name in ("a", "b"))
     names = sorted(p.relative_to(first) for p in first.rglob("*.avi"))
     assert names
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)

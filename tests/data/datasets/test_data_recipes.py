@@ -59,7 +59,7 @@ def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) ->
 
 
 def test_an_unreadable_copy_is_a_problem_and_an_unknown_one_an_error(tmp_path: Path) -> None:
-    make_aqa7(tmp_path / "a", samples=3, frames=2)
+    make_aqa7(tmp_path / "a", count=3, frames=2)
     (tmp_path / "a/Split_4/split_4_test_list.mat").unlink()
     report = check_data("aqa7", tmp_path / "a", {})
     assert any("split_4_test_list.mat" in line for line in report.problems)

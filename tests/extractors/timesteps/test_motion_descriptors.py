@@ -23,7 +23,7 @@ TIME = np.arange(600) / 50
 
 
 def track(position: np.ndarray, unit: str = "m", weight: np.ndarray | None = None) -> PointTrack:
-    return PointTrack("left", unit, TIME, position, np.ones(len(TIME)) if weight is None else weight)
+    return PointTrack("left.", unit, TIME, position, np.ones(len(TIME)) if weight is None else weight)
 
 
 def test_a_circle_has_the_speed_acceleration_and_jerk_of_its_radius() -> None:

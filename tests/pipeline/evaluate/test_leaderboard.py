@@ -56,7 +56,7 @@ def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Options for a packed copy: records, labels, splits and mirrored copies of the layout, planted time steps."""
     root = tmp_path_factory.mktemp("tasd2")
-    records = list_records("tasd2", make_tasd2(root / "set", originals=16, frames=2)).records
+    records = list_records("tasd2", make_tasd2(root / "set", count=16, frames=2)).records
     names = tuple(
         f"body.{side}_{joint}.{axis}.mean" for side in ("left", "right") for joint in ("hip", "knee") for axis in "xy"
     )

@@ -7,7 +7,7 @@ import pytest
 
 from data.store import StageOutput
 from data.store.arrays import Array
-from pipeline.report import motion_charts as charts
+from pipeline.report import video_section as charts
 
 STANDING = np.array(
     [[0, -62], [3, -65], [-3, -65], [7, -62], [-7, -62], [14, -45], [-14, -45], [20, -28], [-20, -28], [22, -12],

@@ -29,7 +29,7 @@ from pipeline.serve import uploads
 from pipeline.serve.app import Limits, refusal
 from pipeline.serve.history import _SCHEMA as SCHEMA
 from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.job_queue import Outcome, Queue, WorkProgress, time_left
+from pipeline.serve.job_queue import Queue, WorkProgress, time_left
 from pipeline.serve.server import _listen, serve
 from tests.pipeline.report.test_page_writer import HOSTILE
 
@@ -59,7 +59,7 @@ class FakeWork:
 
     def __call__(
         self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
-    ) -> Outcome:
+    ) -> dict[str, Any]:
         """Score nothing."""
         self.seen.append(job.id)
         assert video.read_bytes()[4:8] == b"ftyp"
@@ -72,7 +72,7 @@ class FakeWork:
         if "bug" in job.name:
             raise RuntimeError("secret detail")
         write_report(report, ReportData(job.name))
-        return Outcome(71.25, 2)
+        return {"score": 71.25, "flags": 2}
 
 
 @pytest.fixture
@@ -141,10 +141,10 @@ def test_a_model_gets_the_files_that_it_reads(
 ) -> None:
     given: list[dict[str, bytes]] = []
 
-    def score(job: ScoringJob, video: Path, report: Path, *_: Any) -> Outcome:
+    def score(job: ScoringJob, video: Path, report: Path, *_: Any) -> dict[str, Any]:
         given.append({path.name: path.read_bytes() for path in video.parent.iterdir()})
         write_report(report, ReportData(job.name))
-        return Outcome(1.0)
+        return {"score": 1.0}
 
     text = b"" if names[1] in (None, "empty.txt") else b"1 2 3\n" * 20_000
     headers = {"x-file-name": names[0], "x-kinematics-name": names[1], "x-kinematics-bytes": str(len(text))}
@@ -384,13 +384,15 @@ def test_a_locked_history_costs_no_job(
     history = History(tmp_path / "h.sqlite")
     other = lock(history, tmp_path / "h.sqlite")
 
-    def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
+    def work(
+        job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
+    ) -> dict[str, Any]:
         other.execute("begin immediate")
         for share in (0.1, 0.2, 0.3):
             progress("computing", share)
         if "bad" in job.name:
             raise VideoError("no frame in the video stream")
-        return Outcome(71.25)
+        return {"score": 71.25}
 
     def has_state(job_id: str, state: str) -> bool:
         job = history.get(job_id)
@@ -431,8 +433,10 @@ def test_no_fault_ends_the_queue(
 
 
 def test_a_result_that_cannot_be_kept_fails_its_job(tmp_path: Path) -> None:
-    def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
-        return Outcome(object() if "odd" in job.name else 1.0)  # type: ignore[arg-type]
+    def work(
+        job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
+    ) -> dict[str, Any]:
+        return {"score": object() if "odd" in job.name else 1.0}
 
     with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
         wait(client, send(client, "odd.mp4").json()["id"], "failed")
@@ -443,9 +447,11 @@ def test_a_server_ends_although_the_history_is_locked(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite")
     other = lock(history, tmp_path / "h.sqlite")
 
-    def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
+    def work(
+        job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
+    ) -> dict[str, Any]:
         other.execute("begin immediate")
-        return Outcome(1.0)
+        return {"score": 1.0}
 
     queue = Queue(history, tmp_path / "jobs", work)
     queue.start()
@@ -610,7 +616,7 @@ def test_names_and_kinds() -> None:
     assert not uploads.is_video(b"")
 
 
-def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., Outcome]) -> None:
+def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., dict[str, Any]]) -> None:
     with closing(_listen(0)) as taken:
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UsageError, match="cannot be used"):

@@ -16,7 +16,7 @@ import pytest
 from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
 from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import Outcome, WorkProgress
+from pipeline.serve.job_queue import WorkProgress
 from tests.helpers import report_samples
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, now, wait_for  # noqa: F401 -- a fixture
 
@@ -31,7 +31,7 @@ GO_ON = threading.Event()
 """Set by the tests to let the work end: what they look at then does not depend on who is faster."""
 
 
-def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
+def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> dict[str, Any]:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
     progress("reading frames", 0.5)
     while "slow" in job.name and not GO_ON.is_set():
@@ -43,7 +43,9 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
     write_report(report, ReportData("Scored", videos=(section,), home="/"))
     level: Any = "warn" if "flagged" in job.name else ""
-    return Outcome(section.result.score, 1 if level else 0, "shaking camera", section.result.interval80, level)
+    low, high = section.result.interval80
+    shown = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
+    return {"score": section.result.score, "low": low, "high": high, **shown}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.report import ReportData, render_report, view
 from pipeline.report.page_data import Traces, TrainingSteps, VideoReport
-from pipeline.report.why_score import why
+from pipeline.report.view import why
 from pipeline.results import NO_JUDGEMENT, Score, StepScore
 from pipeline.score.model_card import LIMITS
 
