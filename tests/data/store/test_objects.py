@@ -346,7 +346,7 @@ def test_training_packing_and_scoring_from_a_store(
     records = dataset_records(config).records
     assert extract(records, config).exit_code == 0
     cache = open_cache(config.cache, config.storage.reach())
-    features = gather(records, Planner(config, cache)).features
+    features = gather(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
     hashes = fingerprints(features, config)
