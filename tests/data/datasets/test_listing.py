@@ -22,8 +22,8 @@ SMALL: Mapping[str, Callable[[Path], Path]] = {
     "finediving": partial(make_finediving, count=4, frames=8),
     "ui-prmd": partial(make_ui_prmd, count=1, frames=5),
     "kimore": partial(make_kimore, count=2, frames=5),
-    "aqa7": partial(make_aqa7, samples=3, frames=2),
-    "tasd2": partial(make_tasd2, originals=2, frames=2),
+    "aqa7": partial(make_aqa7, count=3, frames=2),
+    "tasd2": partial(make_tasd2, count=2, frames=2),
     "jigsaws": partial(make_jigsaws, trials=2, rows=4, tasks=("Suturing",)),
 }
 """Makers of sets of a few performances."""
