@@ -21,6 +21,7 @@ class FieldComments(griffe.Extension):
         for field in node.body:
             if isinstance(field, ast.AnnAssign):
                 comment = lines[(field.end_lineno or field.lineno) - 1].partition("  # ")[2]
-                entries += [f"    {ast.unparse(field.target)}: {comment}"] if comment else []
+                if comment and not comment.startswith(("noqa", "type:", "fmt:")):
+                    entries.append(f"    {ast.unparse(field.target)}: {comment}")
         if entries and "Attributes:\n" not in cls.docstring.value:
             cls.docstring.value += "\n\nAttributes:\n" + "\n".join(entries)

@@ -33,5 +33,5 @@ def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
 
 
 weights_fetch = command(api.weights_fetch, "weights fetch i3d-kinetics400")(show_nothing)
-weights_path = command(api.weights_path, "weights path i3d-kinetics400")(print)
+weights_path = command(api.weights_path, "weights path i3d-kinetics400")(lambda path: print(path))
 weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)

@@ -111,8 +111,11 @@ def show_nothing(_: object) -> None:
 def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Parameter:
     """The parameter as typer reads it: what is typed, the default, and the help text."""
     name, default = parameter.name, parameter.default
-    plain = (bool if default is False else str, typer.Option(f"--{name.replace('_', '-')}"))
-    kind, option = plain if default is False else options.get(name, plain)
+    kind, option = bool if default is False else str, typer.Option(f"--{name.replace('_', '-')}")
+    if name in options and default is not False:
+        kind, option = options[name]
+    elif default is not False and isinstance(default, (int, float, Path)):
+        raise TypeError(f"'{name}' needs an entry of OPTIONS: its type is unknown")
     option = copy(option)
     option.help = words
     default = None if default == () else default

@@ -144,8 +144,9 @@ class Guard:
         problem = refusal(request.method, request.headers)
         if problem is not None:
             return JSONResponse({"detail": problem[1]}, problem[0], CLOSE)
-        cookie, path = cookie_name(request.headers.get("host", "")), request.scope["path"]
-        if (path, request.method) == ("/", "GET") and self._admits(request.query_params.get("token", "")):
+        cookie = cookie_name(request.headers.get("host", ""))
+        path = request.scope["path"]
+        if path == "/" and request.method == "GET" and self._admits(request.query_params.get("token", "")):
             # Without the token in the address, it is in no history, bookmark or screenshot.
             welcome = RedirectResponse("/", 303)
             welcome.set_cookie(cookie, self.token, path="/", httponly=True, samesite="lax")

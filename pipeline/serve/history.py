@@ -106,6 +106,8 @@ class History:
 
     def update(self, job_id: str, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
         """Set fields of a job, only while its state is in `only_from` where given; returns whether a job changed."""
+        if unknown := set(values) - set(_COLUMNS):
+            raise ValueError(f"no such fields: {sorted(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in values)
         where = f" and state in ({', '.join('?' * len(only_from))})" if only_from else ""
         with self._lock:

@@ -86,7 +86,8 @@ class Queue:
 
     def remove(self, job: ScoringJob) -> bool:
         """Delete a finished job and its files; returns False for an unfinished one."""
-        if job.state in ("queued", "running"):
+        current = self.history.get(job.id)
+        if current is None or current.state in ("queued", "running"):
             return False
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder / job.id)
@@ -129,8 +130,9 @@ class Queue:
                 return act()
             except sqlite3.OperationalError as error:
                 if not warned:
-                    fix = "Free space on the disk of %s, or close other programs that use its history"
-                    log.warning(f"the history cannot be used (%s); the queue retries. {fix}", error, self.folder.parent)
+                    fix = "Free space on that disk, or close other programs that use its history"
+                    place = self.folder.parent
+                    log.warning("%s: the history cannot be used (%s); the queue retries. %s", place, error, fix)
                 warned = True
                 if self._closing.wait(RETRY_SECONDS):
                     return None

@@ -102,7 +102,7 @@ class Combined(System):
                 gathered = InnerPredictions.gather(features, cuts, predicted, self.kinds)
                 choice = gathered.choice(names)
                 choices.append({"fold": fold, **choice})
-                weights[fold] = np.array(list(choice["weights"].values()))
+                weights[fold] = np.array([choice["weights"][name] for name in names])
                 best[fold] = int(np.argmax([choice["figures"][name]["together"] or -2.0 for name in names]))
         scores, single = [], []
         for i, part in enumerate(parts):
@@ -161,12 +161,14 @@ class InnerPredictions:
         """(candidates,) weights of sum 1."""
         from scipy.optimize import nnls
 
-        count, users = self.values.shape[1], np.char.add(np.char.add(self.tasks, "\n"), self.users)
-        a, b, left, right = self.values, self.true, [], []
-        for names in (self.tasks, users) if self.by_user else (self.tasks,):
+        count = self.values.shape[1]
+        users = np.char.add(np.char.add(self.tasks, "\n"), self.users)
+        a, b = self.values, self.true
+        left, right = [], []
+        for names, standardised in ((self.tasks, True), (users, False))[: 1 + self.by_user]:
             a, b = a.copy(), b.copy()
             for mine in _groups(names):
-                spread = (float(b[mine].std()) or 1.0) if names is self.tasks else 1.0
+                spread = (float(b[mine].std()) or 1.0) if standardised else 1.0
                 a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
             size = np.sqrt(max(float(np.square(b).sum()), 1e-12))
             left.append(a / size)

@@ -173,6 +173,8 @@ class MethodSystem(NetworkSystem):
         level = difficulties(features)[rows]
         place, identity = self._place([*vars(bank).values(), steps, torch.from_numpy(level)], train)
         done = read_checkpoint(place, identity)
+        if done:
+            report(self.config.epochs)
         tensors = done[1] if done else self._train(bank, steps[:, count:], level, train, report, stop)
         if place is not None and done is None:
             write_checkpoint(place, identity, self.config.epochs, tensors)

@@ -126,7 +126,7 @@ class FittedRegression:
         return {name: np.array(getattr(self, name), kinds.get(name, np.float64), order="C") for name in _NUMBERS}
 
     def description(self) -> dict[str, Any]:
-        """Everything but the arrays, as JSON types."""
+        """Everything but the arrays, as texts and tuples of texts."""
         return {name: getattr(self, name) for name in _TEXTS}
 
     @classmethod

@@ -133,9 +133,9 @@ class WithEpochs(System):
                 last = replace(last, inside=_errors_inside(parts, inner, one, true))
             for fold, by_epoch in by_outer(inner, one.by_epoch).items():
                 means = [values.mean(1) for values in by_epoch]  # (epochs watched, m) each
-                by_cut = [list(zip(inner[fold], column, strict=True)) for column in zip(*means, strict=True)]
-                if by_cut:
-                    best[fold] = _latest_best([agreement(pairs, true) for pairs in by_cut])
+                cuts_by_epoch = [list(zip(inner[fold], column, strict=True)) for column in zip(*means, strict=True)]
+                if cuts_by_epoch:
+                    best[fold] = _latest_best([agreement(cuts, true) for cuts in cuts_by_epoch])
         rows = [(CHOSEN, [best[part.fold] for part in parts])]
         if self.oracle:
             ranked = [

@@ -65,7 +65,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         )
     names = features.names.get("trial", ())
     try:
-        trial = _planned(features.trial, exchange_plan(names)) if names else features.trial
+        plan = exchange_plan(names)
     except ValueError as error:
         raise UsageError(f"descriptors cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
     other = replace(
@@ -74,7 +74,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         primary_mask=features.secondary_mask[:, :, 0],
         secondary=features.primary[:, :, None],
         secondary_mask=features.primary_mask[:, :, None],
-        trial=trial,
+        trial=_planned(features.trial, plan) if names else features.trial,
     )
     return features.followed_by(other)
 
@@ -94,9 +94,10 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
         try:
             if len(names) != values.shape[-1]:
                 raise ValueError(f"the channels of '{part}' have no names")
-            mirrored[part] = _planned(values, mirror_plan(names))
+            plan = mirror_plan(names)
         except ValueError as error:
             raise UsageError(f"no mirrored copies: {error}", fix="Set train.mirror_copies=false") from error
+        mirrored[part] = _planned(values, plan)
     return features.followed_by(replace(features, **mirrored))
 
 

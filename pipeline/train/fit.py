@@ -139,8 +139,8 @@ def in_threads(
 ) -> list[T]:
     """The results of `work(number, report, stop)` for `count` numbers, `workers` at a time on `threads` threads each.
 
-    So no core waits for another within a step. `progress` gets the mean of the epochs reported, in this thread. The
-    first that fails stops the others.
+    With one thread each, no core waits for another within a step. `work` reports the epochs that are done, those of a
+    checkpoint too; `progress` gets their mean, in this thread. The first that fails stops the others.
     """
     aborted = threading.Event()
     events: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()

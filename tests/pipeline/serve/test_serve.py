@@ -363,6 +363,14 @@ def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) 
         wait(client, second, "done")
 
 
+def test_a_field_that_no_job_has_is_refused(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite")
+    job = history.add(ScoringJob("0" * 32, "a.mp4", ".mp4", 1, "c"))
+    with pytest.raises(ValueError, match="nonsense"):
+        history.update(job.id, nonsense=1)
+    history.close()
+
+
 def lock(history: History, path: Path) -> sqlite3.Connection:
     """Another program's connection to the history, which does not wait long for it."""
     history._db.execute("pragma busy_timeout = 10")

@@ -168,6 +168,9 @@ def test_finished_folds_are_not_trained_again(judged: FeatureSet, tmp_path: Path
     done = run_job(judged, Job("GDLT", system, (PART, other)), 1, stop=lambda: bool(steps.append(1)))
     assert len(steps) == 3, "only the second fold trains"
     assert all(map(np.array_equal, done.score, replace(system, checkpoints=None).held_out(judged, [PART, other]).score))
+    shown: list[tuple[int, int]] = []
+    system.held_out(judged, [PART, other], progress=lambda *steps: shown.append(steps))
+    assert shown[-1][0] == shown[-1][1], "progress counts what was read from checkpoints"
 
 
 def test_epochs_are_chosen_inside_the_training_part(judged: FeatureSet) -> None:
