@@ -124,7 +124,7 @@ def _both_sides(fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[s
     sides: dict[tuple[str, str], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, names in enumerate((fold.train, fold.test)):
         for name in dict.fromkeys(names):
-            contents = (("content", value) for value in fingerprints.get(name, ()))
+            contents = (("content", value) for value in set(fingerprints.get(name, ())))
             for key in (("record", name), *by_id[name].groups.items(), *contents):
                 sides[key][side].append(name)
     for (kind, value), (train, test) in sorted(sides.items()):

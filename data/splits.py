@@ -177,7 +177,7 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
     Args:
         protocol: a key of `PROTOCOLS`.
         records: labelled performances.
-        options: the protocol's own, such as k and seed.
+        options: the protocol's own, such as k and seed; TypeError for those of another one.
 
     Raises UsageError: unknown protocol; DataError: the records cannot be split this way.
     """

@@ -222,7 +222,7 @@ def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     Z = W_X X + W_Y Y                         equation 4
     """
     share = torch.sigmoid(((scene - agents) * key).sum(-1, keepdim=True))  # the softmax of two
-    return torch.lerp(agents, scene, share), torch.cat([share, 1 - share], dim=-1)
+    return torch.lerp(agents, scene, share), torch.cat([share, 1 - share], dim=-1).detach()
 
 
 def _exchanged(x: AimInputs) -> AimInputs:

@@ -158,7 +158,7 @@ class I3D(nn.Module):
             if isinstance(unit, Unit3D) and isinstance(unit.bn, nn.BatchNorm3d):
                 kind = unit.conv3d.weight.dtype
                 unit.conv3d, unit.bn = fuse_conv_bn_eval(unit.conv3d.double(), unit.bn.double()).to(kind), nn.Identity()
-        return self
+        return self.requires_grad_(False)
 
 
 def load(tensors: Mapping[str, Tensor]) -> I3D:

@@ -49,7 +49,8 @@ def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
     """Kendall's tau-b; NaN where undefined."""
     from scipy.stats import kendalltau
 
-    return float(kendalltau(*_pair(predicted, true)).statistic)
+    x, y = _pair(predicted, true)
+    return float(kendalltau(x, y).statistic) if len(x) > 1 else float("nan")
 
 
 def relative_l2(predicted: ArrayLike, true: ArrayLike, low: float, high: float) -> float:

@@ -26,7 +26,10 @@ def rectangle_flow_batch(
     weight: Tensor,
     light: Tensor,
 ) -> Tensor:
-    """(N, 2, h, w) flow in pixels on the same rectangle of N pairs; all as in `rectangle_flow`, with a first axis N."""
+    """(N, 2, h, w) flow in pixels on the same rectangle of N pairs.
+
+    Arguments as in `rectangle_flow`, with a first axis N; their shapes are not checked.
+    """
 
     def solve(level: int, part: Box, flow: Tensor, use: Tensor) -> Tensor:
         return _solve_level(first[level], second[level], part, flow, use, light)

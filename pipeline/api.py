@@ -799,7 +799,6 @@ def _evaluate(
     check_folder(folder)
     run = pick_run(engine, config, address)
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
-    options = {"only": "", "oracle": False, "quick": False, "dry_run": False, "more": (), **options}
     done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
     if done.expected is None:
         write_evaluation(done, len(features))

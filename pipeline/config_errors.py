@@ -65,9 +65,14 @@ def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
     """
     *section, last = name.split(".")
     by_last: dict[str, list[str]] = {}
-    for key in keys:
+    for key in dict.fromkeys(keys):
         by_last.setdefault(key.rpartition(".")[2], []).append(key)
-    close = [key for best in get_close_matches(last, by_last, 1, LEAST_SIMILAR) for key in by_last[best]]
+    likeness = {
+        match: SequenceMatcher(None, match, last).ratio()
+        for match in get_close_matches(last, by_last, MOST_PLACES, LEAST_SIMILAR)
+    }
+    best = max(likeness.values(), default=0.0)
+    close = [key for match, ratio in likeness.items() if ratio == best for key in by_last[match]]
     same_section = [key for key in close if key.split(".")[:-1] == section]
     return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,13 @@ class Packed:
     """What `pack` wrote."""
 
     path: Path  # the file, or the folder of one file a video
-    records: Sequence[Record]  # the performances
+    records: Sequence[Record] = field(repr=False)  # the performances
     files: int  # files of features, without the data dictionary
     size: int  # their bytes
 
-    def __len__(self) -> int:
+    @property
+    def performances(self) -> int:
+        """Number of performances."""
         return len(self.records)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.tables import at_line, clip, read_bytes, read_text
-from data.errors import DataError, UsageError
+from data.errors import DataError, UsageError, nearest
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 VIEWS = ("capture1", "capture2")
@@ -57,9 +57,11 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
 
     Raises:
-        UsageError: no task folder in `root`.
+        UsageError: an unknown task, or no task folder in `root`.
         DataError: a damaged or contradicting meta file, or nothing at all to use.
     """
+    if unknown := [task for task in tasks if task not in TASKS]:
+        raise UsageError(f"unknown task '{clip(unknown[0])}'", fix=nearest(unknown[0], TASKS).capitalize())
     present = [task for task in tasks if (root / task).is_dir()]
     if not present:
         fix = "Give the folder that holds them; for your own videos --config folder"

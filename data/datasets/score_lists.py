@@ -160,7 +160,7 @@ def _videos(root: Path, folders: Iterable[str]) -> dict[str, Path]:
 def join_lists(
     root: Path,
     lists: Mapping[str, tuple[Path, Iterable[Row]]],  # by side: the file, and each performance's name and numbers
-    videos: Mapping[str, Path],  # by name, small and without leading zeros
+    videos: Mapping[str, Path],  # by the same names
     score: str,  # which number is the label
     task: Callable[[str], str],  # the task of a name
     expected: str,  # where the videos should be

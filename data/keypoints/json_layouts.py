@@ -176,4 +176,5 @@ def _landmark(mark: Field) -> NDArray[np.float64]:
     inner = mark.object()
     if "x" not in inner or "y" not in inner:
         raise mark.refuse("a landmark without x and y")
-    return mark._replace(value=[inner["x"], inner["y"], inner.get("visibility", 1.0)]).numbers()
+    values = [mark.get(name).number() for name in ("x", "y", "visibility") if name in inner]
+    return np.array(values if "visibility" in inner else [*values, 1.0])

@@ -38,9 +38,11 @@ def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
     if 2 * sum(len(row) in (100, 101) for row in rows) <= len(rows):
         return False
     try:
-        return bool([float(cell or 0) for cell in rows[0]])
+        for cell in rows[0]:
+            float(cell or 0)
     except ValueError:
         return False
+    return True
 
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:

@@ -33,7 +33,7 @@ def fetched(
     with ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(working_folder(base, PREFIX))
+            folder = stack.enter_context(working_folder(base, PREFIX, sweep=False))  # runs sweep once: `sweep_scratch`
         except OSError as error:
             raise _scratch_error(error, base) from error
         copies: dict[str, tuple[Path, str]] = {}
@@ -51,9 +51,10 @@ def sweep_scratch(storage: Storage) -> int:
 
 
 @contextmanager
-def working_folder(base: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in `base`, locked until the block ends and then removed; those of killed processes are swept."""
-    _sweep(base, prefix)
+def working_folder(base: Path, prefix: str, *, sweep: bool = True) -> Iterator[Path]:
+    """A new folder in `base`, locked until the block ends and then removed; `sweep` those of killed processes first."""
+    if sweep:
+        _sweep(base, prefix)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
         handle = os.open(folder, os.O_RDONLY) if hasattr(os, "O_DIRECTORY") else -1  # -1: no locks here

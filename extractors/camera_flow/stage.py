@@ -164,13 +164,14 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         seconds[~timed] = 1.0
         pixels = np.where(timed[:, None], pairs["motion"], 0.0)
         scale = np.array([width, height]) * seconds[:, None, None]
-        cells = np.where(timed[:, None, None], pairs["flow"] / scale, 0.0)
+        cells = (pairs["flow"] / scale).astype(np.float32)
+        cells[~timed] = 0.0
         stride = stride_of(self.config, len(times))
         moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
         motion = np.where(moved[:, None], to_rates(pixels, width, height, seconds), 0.0)
         values: dict[str, NDArray[Any]] = {
             "time": when.astype(np.float64),
-            "cells": cells.astype(np.float32),
+            "cells": cells,
             "cell_mask": (pairs["weight"] > 0) & timed[:, None],
             "motion": motion.astype(np.float32),
             "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),

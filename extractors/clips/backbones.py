@@ -87,7 +87,8 @@ def build(name: str, given: str, seed: int) -> ClipNetwork:
 
     entry = backbone(name)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        if given == RANDOM:
+            torch.manual_seed(seed)
         network: nn.Module = _inception(given) if entry.library == "aim" else _library_network(name, entry, given)
     built = ClipNetwork(network, entry.mean, entry.std)
     built.eval()
@@ -111,10 +112,11 @@ def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
 
     if given == HUB:
         try:
-            return Tapped(_construct(name, entry, None), entry.head)
+            network = _construct(name, entry, None)
         except Exception as error:  # the libraries raise whatever their downloader raises
             what = f"{entry.library} could not download its weights for {name} ({error})"
             raise DataError(what, fix="Download them by hand and set clips.weights to the file") from error
+        return Tapped(network, entry.head)
     if given == RANDOM:
         return Tapped(_construct(name, entry, 400), entry.head)
     path = weights.whole(given)

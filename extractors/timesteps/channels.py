@@ -41,13 +41,14 @@ class Channels:
         return row_cells(self.time, self.span)
 
     def column(self, name: str) -> tuple[Floats, Floats]:
-        """Values (row,) and weights (row,) of one channel. Raises ValueError: no channel of that name."""
+        """Values (row,) and weights (row,) of one channel. Raises KeyError: no channel of that name."""
         values, weight = self.columns([name])
         return values[:, 0], weight
 
     def columns(self, names: Sequence[str]) -> tuple[Floats, Floats]:
         """Values (row, name) of some channels, and the least of their weights (row,). Raises as `column`."""
-        columns = [self.names.index(name) for name in names]
+        place = {name: column for column, name in enumerate(self.names)}
+        columns = [place[name] for name in names]
         return self.values[:, columns], self.weight[:, columns].min(axis=1)
 
 
@@ -110,8 +111,10 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     last, shape = arrays[array].names, values.shape[1:]
     names = last
     if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it
-        places = ([*map(str, place[:-1]), last[place[-1]]] if last else map(str, place) for place in np.ndindex(*shape))
-        names = tuple(".".join([array, *place]) for place in places)
+        parts = [[str(i) for i in place] for place in np.ndindex(*shape)]
+        if last:
+            parts = [[*part[:-1], last[int(part[-1])]] for part in parts]
+        names = tuple(".".join([array, *part]) for part in parts)
     flat = values.reshape(len(time), len(names))
     good = np.isfinite(flat)
     observed = np.asarray(good.any(axis=1))

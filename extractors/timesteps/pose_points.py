@@ -9,7 +9,7 @@ apart, and which of them are detected depends more on the detector than on the a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -77,7 +77,7 @@ class CleanPose:
 
     def rows(self, rows: slice) -> CleanPose:
         """Some of the frames."""
-        return CleanPose(*(values[rows] for values in vars(self).values()))
+        return replace(self, **{name: values[rows] for name, values in vars(self).items()})
 
     def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
         """Mean point (frame, 2), its velocity (frame, 2) and the lesser weight (frame,) of the named points."""

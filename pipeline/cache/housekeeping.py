@@ -229,10 +229,10 @@ def remove_cache(config: BaseConfig, yes: bool, observer: Observer) -> CacheFile
     cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes=False)
     findings = [*_written(cache), *(replace(log, why="log of a run") for log in old_logs(cache, 0))]
     yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
-    cache.sweep(remove=yes)
-    deleted = delete(cache, findings, yes)
     if not yes:
-        return deleted
+        return delete(cache, findings, yes=False)
+    cache.sweep()
+    deleted = delete(cache, findings, yes=True)
     if isinstance(cache, RemoteCache):
         cache.folder.remove(CACHE_MARKER)
         shutil.rmtree(cache.local, ignore_errors=True)

@@ -67,9 +67,8 @@ class Index:
             return None
         name, query = os.fsencode(path), "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?"
         with self._lock:
-            waiting = self._pending.get((kind, name))
-            rows = [waiting] if waiting else self._run(query, (kind, name))
-        return next((_parsed(value) for token, value in rows if token == version), None)
+            row = self._pending.get((kind, name)) or next(iter(self._run(query, (kind, name))), None)
+        return None if row is None or row[0] != version else _parsed(row[1])
 
     def put(self, kind: str, path: Path | str, value: Any, version: str | None) -> None:
         """Keep a fact about the file with the stamp `version`; None keeps nothing."""

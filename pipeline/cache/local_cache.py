@@ -155,8 +155,10 @@ class Cache:
         header.pop("version")
         stored, version = self._store(path, header, output, promise)
         self.index.put(*self._fact_name(path), self.index_header(stored), version)
-        with suppress(FileNotFoundError):
-            self.delete(self.failure_path(computation.stage, record.id))
+        self._remove_failure(self.failure_path(computation.stage, record.id))
+
+    def _remove_failure(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
 
     def _store(
         self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None

@@ -81,6 +81,9 @@ class RemoteCache(Cache):
         finally:
             self._listed = None
 
+    def _remove_failure(self, path: Path) -> None:
+        self.folder.remove(self._name(path))
+
     def _store(
         self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
     ) -> tuple[dict[str, Any], str | None]:

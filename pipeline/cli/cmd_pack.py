@@ -12,4 +12,4 @@ from pipeline.cli.terminal import say
 def pack(packed: api.Packed) -> None:
     """Print what was packed."""
     files = f" ({packed.files} files)" if packed.path.is_dir() else ""
-    say(f"{counted(len(packed), 'performance')} in {packed.path}{files}, {packed.size / 1e6:.1f} MB")
+    say(f"{counted(packed.performances, 'performance')} in {packed.path}{files}, {packed.size / 1e6:.1f} MB")

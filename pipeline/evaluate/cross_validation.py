@@ -79,7 +79,7 @@ def evaluate(
     videos = len(features)
     features = one_per_trial(features)[0]
     kept = set(features.ids)
-    folds = [Fold(f.name, *(tuple(i for i in side if i in kept) for side in (f.train, f.test))) for f in folds]
+    folds = [Fold(f.name, tuple(i for i in f.train if i in kept), tuple(i for i in f.test if i in kept)) for f in folds]
     parts = make_parts(features, folds)
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)

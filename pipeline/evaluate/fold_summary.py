@@ -155,7 +155,8 @@ def difference(
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
     """
-    (labelled, a), (_, b) = (_labelled(parts, each, true, task) for each in (ours, other))
+    labelled, a = _labelled(parts, ours, true, task)
+    _, b = _labelled(parts, other, true, task)
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
     lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))

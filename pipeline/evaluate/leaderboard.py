@@ -81,11 +81,8 @@ def all_systems(
     """
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *method_systems(features, config)]
-    has_scene, has_agents, one = (
-        features.scene.shape[-1] > 0,
-        features.primary.shape[-1] > 0,
-        features.secondary.shape[2] == 1,
-    )
+    has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
+    one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_agents:

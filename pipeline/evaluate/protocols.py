@@ -42,7 +42,8 @@ def protocol_systems(
     config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
 ) -> list[System]:
     """The systems of an evaluation; the arguments are those of `pipeline.evaluate.evaluation_run.evaluate_features`."""
-    (model, recipe), kinds, seed = config.scorer, forbidden(config.protocol), config.split.seed
+    model, recipe = config.scorer
+    kinds, seed = forbidden(config.protocol), config.split.seed
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))
     network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
@@ -179,14 +180,14 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
     """Columns and rows of one table, for a form of `FORMS`: per task, averages over tasks, and error of each system."""
     tasks, rows = results["tasks"], list[tuple[Any, ...]]()
     for name, system in results["systems"].items():
-        by_task, averages = [system["tasks"][task] for task in tasks], system["average"]
+        by_task, averages = [system["tasks"].get(task) for task in tasks], system["average"]
         if form == "folds":
-            values = [task["over_folds"]["fisher"]["value"] for task in by_task]
+            values = [task and task["over_folds"]["fisher"]["value"] for task in by_task]
             fisher, mean = averages["folds_fisher"]["fisher"], averages["folds_arithmetic"]["arithmetic"]
         else:
-            values = [task["together"]["spearman"] for task in by_task]
+            values = [task and task["together"]["spearman"] for task in by_task]
             fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
-        error = float(np.mean([task["together"]["mae"] for task in by_task]))
+        error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
         rows.append((name, *values, fisher["value"], mean["value"], error))
     for name, row in results["paper"].items():
         cells = [None if row.get(task) is None else row[task] / 100 for task in tasks]

@@ -2,7 +2,8 @@
 
 Each stage runs in a thread of its own and iterates over `source.frames(...)`. The decoder waits until every stage has
 said which frames it wants, decodes once, and passes each frame to the stages that asked for it through short queues.
-Decoding overlaps with the stages' work, and the slowest stage sets the pace.
+Decoding overlaps with the stages' work, and the slowest stage sets the pace. `map_pictures` and `trim_heap` keep the
+pictures from fragmenting the heap.
 """
 
 from __future__ import annotations

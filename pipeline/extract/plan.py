@@ -112,7 +112,8 @@ class Planner:
             for name in self.stages:
                 stage_class(name).fetch(self.configs[name], fetch)
         self._fixed = {}
-        for name, stage in ((name, stage_class(name)) for name in self.stages):
+        for name in self.stages:
+            stage = stage_class(name)
             settings, identity = self.configs[name].result_settings(), dict(stage.identity(self.configs[name]))
             self._fixed[name] = stage.version, settings, identity
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}

@@ -59,7 +59,7 @@ class RunLog:
             return
         ended = {"error": f"{kind.__name__}: {error}"} if kind is not None and kind is not GeneratorExit else {}
         seconds = round(time.monotonic() - self._started, 3)
-        self._say("end", **self._counts, cancelled=self._stop.is_set(), seconds=seconds, **ended)
+        self._say("end", **self._counts, cancelled=self._stop.is_set() and not ended, seconds=seconds, **ended)
         with suppress(OSError):
             if self._stream is not None:
                 self._stream.close()

@@ -87,7 +87,9 @@ class PlanRunner:
         result.failed = {step.stage: step.check.reason for step in failed}
         reads = {name: set(stage_class(name).reads) for name in plan.todo}
         wanted = {kind: file for kind, file in plan.record.remote.items() if any(kind in one for one in reads.values())}
-        record, contents, self._origins = plan.record, dict[str, str](), {}
+        record = plan.record
+        contents: dict[str, str] = {}
+        self._origins = {}
         with ExitStack() as stack:
             try:
                 copies = stack.enter_context(fetched(wanted, self.stop)) if wanted else {}

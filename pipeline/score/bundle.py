@@ -104,15 +104,15 @@ class Bundle:
                 return None
             return unscale(values.mean(0).numpy(), column, shift=shift)
 
-        score, members = unscale(output.score.mean(0).numpy(), 0), unscale(output.score.numpy(), 0)
-        steps, other_share = unscale(output.step_scores.mean(0).numpy(), 0, shift=False), None
+        score = unscale(output.score.mean(0).numpy(), 0)
+        members = unscale(output.score.numpy(), 0)
+        steps = unscale(output.step_scores.mean(0).numpy(), 0, shift=False)
+        other_share = None
         if self.combination is not None:
-            others, combine = self.combination.others(features), self.combination.combine
-            score, members, steps = (
-                combine(score, others),
-                combine(members, others),
-                self.combination.weights[0] * steps,
-            )
+            others = self.combination.others(features)
+            score = self.combination.combine(score, others)
+            members = self.combination.combine(members, others)
+            steps = self.combination.weights[0] * steps
         if self.combination is not None or self.run.model.trial != "none":
             other_share = score - self.run.normaliser.score_range[0, 0] - steps.sum(1)
         return Predictions(

@@ -151,14 +151,14 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
 
 
 def _swaps(_: Facts, swaps: float) -> Iterator[Flag]:
-    if swaps >= 1:
+    if not swaps < 1:  # unknown numbers (NaN) are flagged too
         times = "once" if swaps == 1 else f"{swaps:.0f} times"
         detail = f"The tracks seem to switch identities {times}: primary and secondary may be exchanged."
         yield Flag("warn" if swaps < 3 else "bad", "identities swapped", detail)
 
 
 def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
-    if (cuts := max(counts.values())) >= 1:
+    if not (cuts := max(counts.values())) < 1:
         detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
         yield Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)
 

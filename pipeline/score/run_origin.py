@@ -93,12 +93,13 @@ def _section(kind: type[BaseModel], foreign: Any, local: Mapping[str, Any], plac
     for name, field in kind.model_fields.items():
         key, inner, extra = field.alias or name, field.annotation, field.json_schema_extra
         dotted = f"{place}.{key}" if place else key
-        shared = not (isinstance(extra, dict) and extra.get("affects_result") is False)
+        changes_result = not (isinstance(extra, dict) and extra.get("affects_result") is False)
+        taken = changes_result if place else key in SHARED_SECTIONS
         if isinstance(inner, type) and issubclass(inner, StageConfig):
             values[key] = _section(inner, foreign.get(key, {}), local[key], dotted, ignored)
         elif key in foreign and _is_name(dotted, foreign[key], local):
             values[key] = foreign[key]
-        elif shared if place else key in SHARED_SECTIONS:
+        elif taken:
             values |= {key: foreign[key]} if key in foreign else {}
         else:
             values[key] = local[key]

@@ -141,7 +141,8 @@ class Scorer:
 
     def _scores(self, records: Sequence[Record], **options: Any) -> tuple[dict[str, Score], dict[str, str]]:
         """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
-        return extract_and_read(records, self.planner, "timesteps", self._scored, **options)
+        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._inputs, **options)
+        return {r.id: self._scored(r, *inputs[r.id]) for r in records if r.id in inputs}, errors
 
     def lacking(self, record: Record) -> str:
         """Which input of the model a performance lacks, and how to give it; empty where it has all."""
@@ -169,14 +170,27 @@ class Scorer:
             run_extract([record], self.planner)
         return outputs
 
-    def _scored(self, record: Record, keys: Mapping[str, str]) -> Score:
-        """The score of one performance from the planned outputs, or the error of one without a finite score."""
+    def _inputs(
+        self, record: Record, keys: Mapping[str, str]
+    ) -> tuple[Mapping[str, str], StageOutput, dict[str, dict[str, Any]], bool | None]:
+        """The planned keys, the time steps, the quality measures by stage, and whether a file was trained on."""
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
         trained_on = None
         if self.contents is not None:
             hashes = fingerprints(record, self.cache)
             trained_on = any(hashes.get(kind) in self.contents for kind in self.planner.reads)
+        return keys, output, quality, trained_on
+
+    def _scored(
+        self,
+        record: Record,
+        keys: Mapping[str, str],
+        output: StageOutput,
+        quality: dict[str, dict[str, Any]],
+        trained_on: bool | None,
+    ) -> Score:
+        """The score of one performance, or the error of one without a finite score."""
         calibration, run = self.calibration, self.bundle.run
         try:
             features = stack([record], [output], feature_settings(self.planner))

@@ -38,7 +38,7 @@ def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form:
     pandas = pytest.importorskip("pandas")
     out = tmp_path / f"steps.{form}"
     packed = api.pack(config="skeletons", overrides=extracted, out=out)
-    assert (len(packed), packed.files, packed.size) == (2, 1, out.stat().st_size)
+    assert (packed.performances, packed.files, packed.size) == (2, 1, out.stat().st_size)
     table = getattr(pandas, f"read_{form}")(out)
     assert len(table) == 20
     assert table["step"].tolist() == [*range(10), *range(10)]
@@ -117,7 +117,7 @@ def test_files_of_one_name_in_two_folders_stay_two_files(tmp_path: Path) -> None
     assert api.extract(config="skeletons", overrides=settings).ok
     packed = api.pack(config="skeletons", overrides=settings, out=tmp_path / "out", format="npz", per_video=True)
     files = sorted((tmp_path / "out").rglob("*.npz"))
-    assert len(packed) == packed.files == len(files) == len(ids)
+    assert packed.performances == packed.files == len(files) == len(ids)
     assert packed.size == sum(path.stat().st_size for path in files)
     opened = {}
     for path in files:

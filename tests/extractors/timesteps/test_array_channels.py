@@ -35,7 +35,7 @@ def test_every_column_has_the_place_of_its_value(
     assert made.names == expected
     for column, name in enumerate(expected):
         np.testing.assert_array_equal(made.column(name)[0], values.reshape(4, -1)[:, column])
-    with pytest.raises(ValueError, match="not in tuple"):
+    with pytest.raises(KeyError, match="other"):
         made.column("other")
 
 
