@@ -109,6 +109,7 @@ def create_app(
     app.state.queue = queue
     app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
     app.add_middleware(Guard, token=app.state.token)
+    app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
     _pages(app, queue, bounds, facts or {}, reads)
@@ -301,6 +302,12 @@ def _shown(job: ScoringJob) -> dict[str, Any]:
 
 def _length(header: str | None) -> int | None:
     return int(header) if header and header.isascii() and header.isdigit() else None
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    """Answers from a thread, as FastAPI calls plain functions: at once, a browser still sending would not read it."""
+    assert isinstance(error, uploads.UploadError)
+    return JSONResponse({"detail": error.detail}, error.status_code, CLOSE)
 
 
 def _aim_error(_: Request, error: Exception) -> JSONResponse:
