@@ -307,7 +307,7 @@ def _length(header: str | None) -> int | None:
 def _refused(_: Request, error: Exception) -> JSONResponse:
     """Answers from a thread, as FastAPI calls plain functions: at once, a browser still sending would not read it."""
     assert isinstance(error, uploads.UploadError)
-    return JSONResponse({"detail": error.detail}, error.status_code, CLOSE)
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 
 def _aim_error(_: Request, error: Exception) -> JSONResponse:
