@@ -66,6 +66,8 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     """
     entries = _read_entries(path, video_stem)
     joint_map, columns = _joint_columns(entries)
+    if entries.frames and min(entries.frames) == 1 and max(entries.frames) == frames:  # counted from 1
+        entries.frames = {index - 1: people for index, people in entries.frames.items()}
     _check_frames(entries, frames)
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
     people = [person for group in entries.frames.values() for person in group]

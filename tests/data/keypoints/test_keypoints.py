@@ -80,6 +80,20 @@ def test_openpose(tmp_path: Path, count: int) -> None:
     assert imported.summary.startswith(f"OpenPose {'BODY_25' if count == 25 else 'COCO-18'}: nose <- Nose, ")
 
 
+def test_openpose_as_pose2sim_writes_it(tmp_path: Path) -> None:
+    person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(OPENPOSE[25]))}
+    for first in (0, 1):
+        folder = tmp_path / f"pose-{first}" / "cam01_json"
+        for number in range(first, first + 3):
+            people = [] if number == first + 1 else [person]
+            put(folder / f"cam01.{number:04d}.json", {"version": 1.3, "people": people})
+        assert find_keypoints(folder.parent, "cam01.mp4") == folder
+        check_pose(read(folder, "cam01"), (1, 0, 1))
+    put(tmp_path / "one/cam01.0002.json", {"people": [person]})
+    with pytest.raises(DataError, match="no entry for 2 of 3 frames: 0, 1"):
+        read(tmp_path / "one", "cam01")
+
+
 def result(frame: Any, count: int = 17, **more: Any) -> dict[str, Any]:
     rows = POSE.tolist() + [[0.0, 0.0, 0.0]] * (count - 17)
     return {"image_id": frame, "category_id": 1, "keypoints": flat(rows), "score": 0.6} | more
