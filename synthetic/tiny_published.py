@@ -54,7 +54,7 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
         key, quality = ((1, 9)[number % 2], number // 2 + 1), _quality(seed, number)
         first, difficulty = 100 + number * (frames + 7), (1.5, 3.2, 3.4)[number % 3]
         annotations[key] = {
-            "primary_view": 0, "start_frame": first, "end_frame": first + frames - 1, "position": 1,
+            "primary_view": 0, "start_frame": first - 1, "end_frame": first + frames - 1, "position": 1,
             "difficulty": difficulty, "armstand": 0, "rotation_type": 2, "ss_no": 7, "tw_no": 0,
             "final_score": round(difficulty * (10 + 20 * quality), 2),
         }  # fmt: skip

@@ -67,7 +67,8 @@ class DivingLayout:
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
-    first, last = _whole(row["start_frame"]), _whole(row["end_frame"])
+    # The publisher's loader counts the pictures from 0 and ends before `end_frame`; their names count from 1.
+    first, last = _whole(row["start_frame"]) + 1, _whole(row["end_frame"])
     return AnnotatedDive(_real(row["final_score"]), _real(row["difficulty"]), first, last, (), last + 1 - first)
 
 
