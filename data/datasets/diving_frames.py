@@ -5,6 +5,11 @@ MTL-AQA (Parmar and Morris, CVPR 2019): frames of whole competitions, of which a
     ROOT/MTL-AQA_split_0_data/{final_annotations_dict,train_split_0,test_split_0}.pkl
     ROOT/whole_videos_frames/01/000001.jpg ...     as the publisher's frame_extractor.sh writes them
 
+CoRe and T2CR hand it on with the scores of seven judges a dive, MUSDL likewise as augmented_final_annotations_dict.pkl:
+
+    ROOT/info/final_annotations_dict_with_dive_number.pkl
+    ROOT/new/new_total_frames_256s/01/00001.jpg ...
+
 FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-action of every frame.
 
     ROOT/Annotations/{fine-grained_annotation_aqa,train_split,test_split}.pkl
@@ -101,15 +106,17 @@ def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
     return key if good and safe and 0 <= key[1] < 10**6 and (name or 0 <= key[0] < 10**6) else None
 
 
+MTL_WITH_JUDGES = ("final_annotations_dict_with_dive_number.pkl", "augmented_final_annotations_dict.pkl")
 MTL_AQA = DivingLayout(
-    annotations=("final_annotations_dict.pkl",),
+    annotations=("final_annotations_dict.pkl", *MTL_WITH_JUDGES),
     folders=("MTL-AQA_split_0_data", "Ready_2_Use/MTL-AQA_split_0_data", "info", ""),
     lists={"train": ("train_split_0.pkl", "train_split.pkl"), "test": ("test_split_0.pkl", "test_split.pkl")},
-    frames=("whole_videos_frames", "frames", ""),
+    frames=("whole_videos_frames", "frames", "new/new_total_frames_256s", "new_total_frames_256s", ""),
     keys=(int, int),
     id="{:02d}/{:03d}".format,
     folder=lambda competition, _: f"{competition:02d}",
     dive=_mtl_dive,
+    judges=MTL_WITH_JUDGES,
 )
 FINEDIVING = DivingLayout(
     annotations=("fine-grained_annotation_aqa.pkl", "FineDiving_fine-grained_annotation.pkl"),

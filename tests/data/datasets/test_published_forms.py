@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data.datasets.listing import list_records
+import numpy as np
+import pytest
+
+from data.datasets.listing import kind_of, list_records
+
+
+ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
+"""First place and end of two dives of MTL-AQA."""
 
 
 def pickled(path: Path, value: Any, protocol: int = 3) -> None:
@@ -36,11 +43,32 @@ def mtl_dive(first: int, last: int, **more: Any) -> dict[str, Any]:
 def test_mtl_aqa_counts_frames_from_one_and_ends_before_its_end(tmp_path: Path) -> None:
     """The publisher's loader takes the pictures at places start_frame ... end_frame - 1, named from 000001.jpg on."""
     labels = tmp_path / "MTL-AQA_split_0_data"
-    pickled(labels / "final_annotations_dict.pkl", {(1, 1): mtl_dive(0, 3), (1, 2): mtl_dive(3, 5)})
+    pickled(labels / "final_annotations_dict.pkl", {key: mtl_dive(*ends) for key, ends in ENDS.items()})
     pickled(labels / "train_split_0.pkl", [(1, 1)])
     pickled(labels / "test_split_0.pkl", [(1, 2)])
     frames(tmp_path / "whole_videos_frames/01", range(1, 6))
     listing = list_records("mtl-aqa", tmp_path)
     names = [[path.name for path in record.frames.files()] for record in listing.records if record.frames]
     assert names == [["000001.jpg", "000002.jpg", "000003.jpg"], ["000004.jpg", "000005.jpg"]]
+    assert not listing.problems
+
+
+@pytest.mark.parametrize(
+    "name", ["final_annotations_dict_with_dive_number.pkl", "augmented_final_annotations_dict.pkl"]
+)
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the publisher's"])
+def test_mtl_aqa_as_core_and_musdl_hand_it_on(tmp_path: Path, name: str, beside: bool) -> None:
+    awards = [8.5, 8.5, 8.0, 8.5, 9.0, 8.5, 8.0]
+    dives = {(1, 1): mtl_dive(0, 3, dive_number="107B", judge_scores=awards)}
+    dives[1, 2] = mtl_dive(3, 5, dive_number="5253B", judge_scores=np.array(awards))
+    pickled(tmp_path / "info" / name, dives)
+    if beside:
+        pickled(tmp_path / "info/final_annotations_dict.pkl", {key: mtl_dive(*ends) for key, ends in ENDS.items()})
+    pickled(tmp_path / "info/train_split_0.pkl", [(1, 1)])
+    pickled(tmp_path / "info/test_split_0.pkl", [(1, 2)])
+    frames(tmp_path / "new/new_total_frames_256s/01", range(1, 6), "{:05d}.jpg")
+    assert kind_of(tmp_path) == "mtl-aqa"
+    listing = list_records("mtl-aqa", tmp_path)
+    assert [record.labels and record.labels.judges for record in listing.records] == [tuple(awards)] * 2
+    assert [record.frames and (record.frames.first, record.frames.last) for record in listing.records] == [(1, 3), (4, 5)]
     assert not listing.problems
