@@ -103,9 +103,11 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
     for number in range(count):
         quality = _quality(seed, number)
         name = f"{('Ball', 'Hoop')[number % 2]}_{number // 2 + 1:03d}" if apparatus else f"{number + 1}"
+        name = f"2019_MADE_{('LF', 'MS')[number % 2]}_Skater{number + 1}" if kind == "fs1000" else name
         first, second = round(20 + 20 * quality, 2), round(25 + 10 * quality, 2)
         parts = [round(5 + 4 * quality, 2)] * 5
-        cells = {"fis-v": [first, second, 1], "fs1000": [first, second, *parts]}.get(
+        factor = (1.6, 0.8)[number % 2]
+        cells = {"fis-v": [first, second, 1], "fs1000": [first, round(sum(parts) * factor, 2), *parts, factor]}.get(
             kind, [first, second, round(first + second, 2), 0.0, 90]
         )
         side = "test" if number % 8 > 5 else "train"
@@ -114,6 +116,7 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
             write_video(root / f"videos/{name}.mp4", _filmed(quality, frames, seed, number), RATE)
     for side, listed in lines.items():
         name = f"{side}.txt" if apparatus else f"{side}_dataset.txt"
+        name = {"train": "train_fs800.txt", "test": "val_fs800.txt"}[side] if kind == "fs1000" else name
         write_bytes(root / name, "".join(f"{line}\n" for line in listed).encode())
     return root
 

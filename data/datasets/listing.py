@@ -100,6 +100,7 @@ KINDS: Mapping[str, DataSetKind] = {
     "fs1000": DataSetKind(
         partial(list_scores, LAYOUTS["fs1000"]),
         "github.com/AndyFrancesco29/Audio-Visual-Figure-Skating: ask for the videos at the address there",
+        marks=("train_fs800.txt", "data/train_fs800.txt", "annotations/train_fs800.txt"),
     ),
     "rhythmic-gymnastics": DataSetKind(
         partial(list_scores, LAYOUTS["rhythmic-gymnastics"]),

@@ -32,6 +32,7 @@ class ListLayout:
     task: Callable[[str], str]  # the task of a name
     header: bool = False  # whether the first line names the columns
     score: str = ""  # the label where `dataset.score` is empty, if it is not the first column
+    divided: str = ""  # the score that is divided by the column "factor"
 
 
 _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
@@ -39,10 +40,11 @@ _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "te
 LAYOUTS: Mapping[str, ListLayout] = {
     "fis-v": ListLayout(_SIDES, ("tes", "pcs", ""), ("videos", "video", ""), lambda _: "skating"),
     "fs1000": ListLayout(
-        {"train": _SIDES["train"], "test": ("test_dataset.txt", "test.txt", "val_dataset.txt", "val.txt")},
-        ("tes", "pcs", "ss", "tr", "pe", "co", "in"),
+        {"train": ("train_fs800.txt",), "test": ("val_fs800.txt",)},
+        ("tes", "pcs", "ss", "tr", "pe", "co", "in", "factor"),
         ("videos", "video", ""),
         lambda _: "skating",
+        divided="pcs",
     ),
     "rhythmic-gymnastics": ListLayout(
         {side: (f"{side}.txt",) for side in ("train", "test")},
@@ -61,7 +63,8 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
     Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
     performances has a video.
     """
-    score = checked_score(score or layout.score or layout.columns[0], [name for name in layout.columns if name])
+    names = [name for name in layout.columns if name not in ("", "factor")]
+    score = checked_score(score or layout.score or names[0], names)
     fix = "Put the publisher's list beside the folder of the videos"
     paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
     lists = {side: (path, list(_text_rows(path, layout))) for side, path in paths.items()}
@@ -79,7 +82,12 @@ def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
             fix = f"Expected the name and {len(layout.columns)} numbers"
             raise DataError(f"{len(cells)} cells", where=where, fix=fix)
         named = zip(layout.columns, cells[1:], strict=True)
-        yield cells[0], {name: number(cell, where=where, what=name) for name, cell in named if name}
+        values = {name: number(cell, where=where, what=name) for name, cell in named if name}
+        if layout.divided:
+            if values["factor"] <= 0:
+                raise DataError(f"the factor is {values['factor']:g}", where=where, fix="Get the list again")
+            values[layout.divided] /= values["factor"]
+        yield cells[0], values
 
 
 UNLV = {

@@ -77,7 +77,7 @@ def test_finediving_hands_over_judges_where_the_copy_has_them(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("kind", "score", "cells"),
-    [("fis-v", "", 0), ("fis-v", "pcs", 1), ("fs1000", "co", 5), ("rhythmic-gymnastics", "", 2)],
+    [("fis-v", "", 0), ("fis-v", "pcs", 1), ("fs1000", "co", 5), ("fs1000", "", 0), ("rhythmic-gymnastics", "", 2)],
 )
 def test_lists_give_the_score_that_is_asked_for(tmp_path: Path, kind: str, score: str, cells: int) -> None:
     make_lists(kind, tmp_path, count=8, frames=2)

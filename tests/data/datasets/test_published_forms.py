@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from data.datasets.listing import kind_of, list_records
-
+from data.errors import DataError, UsageError
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -23,6 +23,11 @@ ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 def pickled(path: Path, value: Any, protocol: int = 3) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps(value, protocol=protocol))
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def frames(folder: Path, numbers: Iterable[int], name: str = "{:06d}.jpg") -> None:
@@ -70,5 +75,35 @@ def test_mtl_aqa_as_core_and_musdl_hand_it_on(tmp_path: Path, name: str, beside:
     assert kind_of(tmp_path) == "mtl-aqa"
     listing = list_records("mtl-aqa", tmp_path)
     assert [record.labels and record.labels.judges for record in listing.records] == [tuple(awards)] * 2
-    assert [record.frames and (record.frames.first, record.frames.last) for record in listing.records] == [(1, 3), (4, 5)]
+    assert [record.frames and (record.frames.first, record.frames.last) for record in listing.records] == [
+        (1, 3),
+        (4, 5),
+    ]
     assert not listing.problems
+
+
+def test_fs1000_has_nine_cells_and_a_factor(tmp_path: Path) -> None:
+    """Cells as `dataset/dataset_fs800.py` of AndyFrancesco29/Audio-Visual-Figure-Skating reads them."""
+    put(tmp_path / "train_fs800.txt", "2019_SWJ_LF_A_T 60.27 63.55 7.75 7.5 8.25 8.0 8.22 1.6\n")
+    put(tmp_path / "val_fs800.txt", "2018_GP_MS_B 31.5 34.0 6.75 6.5 7.0 6.75 7.0 1.0\n")
+    for name in ("2019_SWJ_LF_A_T", "2018_GP_MS_B"):
+        put(tmp_path / f"videos/{name}.mp4", "")
+    assert kind_of(tmp_path) == "fs1000"
+    scores = {
+        name: [record.labels and record.labels.score for record in list_records("fs1000", tmp_path, score=name).records]
+        for name in ("tes", "pcs", "in")
+    }
+    assert scores == {"tes": [31.5, 60.27], "pcs": [34.0, pytest.approx(63.55 / 1.6)], "in": [7.0, 8.22]}
+    assert [record.split for record in list_records("fs1000", tmp_path).records] == ["test", "train"]
+    with pytest.raises(UsageError, match="no score is called 'factor'"):
+        list_records("fs1000", tmp_path, score="factor")
+    put(tmp_path / "val_fs800.txt", "2018_GP_MS_B 31.5 34.0 6.75 6.5 7.0 6.75 7.0 0\n")
+    with pytest.raises(DataError, match=r"val_fs800.txt:1: the factor is 0"):
+        list_records("fs1000", tmp_path)
+
+
+def test_the_former_layout_of_fs1000_is_refused(tmp_path: Path) -> None:
+    for side in ("train", "test"):
+        put(tmp_path / f"{side}_dataset.txt", "1 60.27 63.55 7.75 7.5 8.25 8.0 8.22\n")
+    with pytest.raises(UsageError, match=r"no train_fs800.txt"):
+        list_records("fs1000", tmp_path)
