@@ -90,7 +90,7 @@ KINDS: Mapping[str, DataSetKind] = {
         partial(list_scores, LAYOUTS["fis-v"]),
         "lists and the link to the videos: github.com/chmxu/MS_LSTM",
         {"all": 500, "train": 400, "test": 100},
-        ("fis-v", "Fis-V"),
+        (),  # other sets have lists of the same names: the hashes decide
         {
             "train_dataset.txt": "b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",
             "test_dataset.txt": "7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",
@@ -195,13 +195,29 @@ class DataReport:
         return agree and not self.problems and all(state != "differs" for _, state in self.files)
 
 
-def kind_of(root: Path) -> str:
-    """The kind of data set that a folder shows itself to be. Raises UsageError: none or several."""
+def kind_of(folder: Path) -> tuple[str, Path]:
+    """The kind of data set that a folder, or else one directly in it, shows itself to be; and the set's own folder.
+
+    Raises UsageError: none or several.
+    """
+    sets = [(kind, folder) for kind in _shown(folder)]
+    if not sets:
+        inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        sets = [(kind, path) for path in inner for kind in _shown(path)]
+    if len(sets) == 1:
+        return sets[0]
+    names = [kind if path == folder else f"{kind} in {clip(path.name)}" for kind, path in sets]
+    what = f"could be {' or '.join(names)}" if names else "shows no known layout"
+    raise UsageError(f"this folder {what}", where=folder, fix="Name the set: --config PRESET, such as --config fis-v")
+
+
+def _shown(root: Path) -> list[str]:
+    """Kinds whose layout a folder has; where that is not one, those of which it has a file as published."""
     kinds = [kind for kind, entry in KINDS.items() if any(next(root.glob(m), None) for m in entry.marks)]
     if len(kinds) == 1:
-        return kinds[0]
-    what = f"could be {' or '.join(kinds)}" if kinds else "shows no known layout"
-    raise UsageError(f"this folder {what}", where=root, fix="Name the set: --config PRESET, such as --config fis-v")
+        return kinds
+    as_published = [k for k, e in KINDS.items() if any(_state(root, e, name) == "agrees" for name in e.hashes)]
+    return as_published or kinds
 
 
 def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:

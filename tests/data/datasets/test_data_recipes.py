@@ -20,11 +20,32 @@ from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa
 
 @pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind != "fis-v"])
 def test_a_made_set_shows_which_one_it_is(kind: str, tmp_path: Path) -> None:
-    assert kind_of(PUBLISHED[kind](tmp_path, frames=8)) == kind
-    report = check_data(kind, tmp_path, {})
+    root = PUBLISHED[kind](tmp_path / "set", frames=8)
+    assert kind_of(root) == kind_of(tmp_path) == (kind, root)
+    report = check_data(kind, root, {})
     assert not report.ok
     assert {name: published for name, _, published in report.counts if published} == KINDS[kind].counts
     assert set(dict(report.files).values()) <= {"differs", "missing"}
+
+
+def test_known_hashes_decide_where_names_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_lists("fis-v", tmp_path / "skating", count=4, frames=2)
+    path = tmp_path / "skating/train_dataset.txt"
+    with pytest.raises(UsageError, match="shows no known layout"):
+        kind_of(path.parent)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    changed = replace(KINDS["fis-v"], hashes={"train_dataset.txt": digest, "test_dataset.txt": "0"})
+    monkeypatch.setattr(listing, "KINDS", {**KINDS, "fis-v": changed})
+    assert kind_of(path.parent) == kind_of(tmp_path) == ("fis-v", path.parent)
+
+
+def test_several_sets_in_one_folder_are_named(tmp_path: Path) -> None:
+    make_mtl_aqa(tmp_path / "MTL-AQA", count=4, frames=2)
+    make_aqa7(tmp_path / "AQA-7", count=3, frames=2)
+    with pytest.raises(UsageError, match="could be aqa7 in AQA-7 or mtl-aqa in MTL-AQA"):
+        kind_of(tmp_path)
+    result = CliRunner().invoke(app, ["data", "check", str(tmp_path / "AQA-7")])
+    assert result.output.startswith("aqa7")
 
 
 def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_mtl_aqa_as_core_and_musdl_hand_it_on(tmp_path: Path, name: str, beside:
     pickled(tmp_path / "info/train_split_0.pkl", [(1, 1)])
     pickled(tmp_path / "info/test_split_0.pkl", [(1, 2)])
     frames(tmp_path / "new/new_total_frames_256s/01", range(1, 6), "{:05d}.jpg")
-    assert kind_of(tmp_path) == "mtl-aqa"
+    assert kind_of(tmp_path) == ("mtl-aqa", tmp_path)
     listing = list_records("mtl-aqa", tmp_path)
     assert [record.labels and record.labels.judges for record in listing.records] == [tuple(awards)] * 2
     assert [record.frames and (record.frames.first, record.frames.last) for record in listing.records] == [
@@ -88,7 +88,7 @@ def test_fs1000_has_nine_cells_and_a_factor(tmp_path: Path) -> None:
     put(tmp_path / "val_fs800.txt", "2018_GP_MS_B 31.5 34.0 6.75 6.5 7.0 6.75 7.0 1.0\n")
     for name in ("2019_SWJ_LF_A_T", "2018_GP_MS_B"):
         put(tmp_path / f"videos/{name}.mp4", "")
-    assert kind_of(tmp_path) == "fs1000"
+    assert kind_of(tmp_path) == ("fs1000", tmp_path)
     scores = {
         name: [record.labels and record.labels.score for record in list_records("fs1000", tmp_path, score=name).records]
         for name in ("tes", "pcs", "in")
