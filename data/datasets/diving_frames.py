@@ -167,10 +167,12 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
             if have != dive.frames:
                 problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
-            panel = panels.get(key, ())
-            if panel and max(panel) > MAX_AWARD:
-                problems.append(f"{name}: a judge's score of {max(panel):g}, read as {MAX_AWARD:g}")
-            judges = tuple(min(award, MAX_AWARD) for award in panel)
+            judges, difficulty = panels.get(key, ((), dive.difficulty))
+            if difficulty != dive.difficulty:
+                problems.append(f"{name}: difficulty {dive.difficulty:g}, {difficulty:g} beside the judges' scores")
+            if judges and max(judges) > MAX_AWARD:
+                problems.append(f"{name}: a judge's score of {max(judges):g}, so its judges are left out")
+                judges = ()
             labels = Labels(_chosen(dive, score, name, path), difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
             records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
@@ -180,14 +182,15 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
 
-def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[float, ...]]:
-    """The scores of single judges by dive; empty where the copy has none."""
+def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:
+    """The scores of single judges by dive, and the difficulty beside them; empty where the copy has none."""
     paths = [root / folder / name for name in layout.judges for folder in layout.folders]
     path = next(filter(Path.is_file, paths), None)
     given = {} if path is None else load_plain(read_bytes(path), path)
     try:
-        panels = {key: tuple(map(_real, row["judge_scores"])) for key, row in given.items() if _key(key, layout.keys)}
-        if any(award < 0 for panel in panels.values() for award in panel):
+        rows = {key: row for key, row in given.items() if _key(key, layout.keys)}
+        panels = {key: (tuple(map(_real, r["judge_scores"])), _real(r["difficulty"])) for key, r in rows.items()}
+        if any(award < 0 for panel, _ in panels.values() for award in panel):
             raise ValueError("a judge's score is below 0")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         what = f"the judges' scores cannot be used ({clip(str(error))})"

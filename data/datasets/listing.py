@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,18 @@ from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
 from data.errors import DataError, UsageError, nearest, printable
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
-from data.video import Listing
+from data.video import Listing, Record
+
+FINE_GRAINED = (
+    "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
+    "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd",
+    "919b1ff8",
+    "643e1bde",
+)
+"""Usable versions of FineDiving's annotation: two of its publisher, and those that T2CR and HP-MCoRe hand on."""
+
+ROUNDING = 0.02
+"""Scores that differ by less are equal: they are published with two decimals."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,8 @@ class DataSetKind:
     source: str  # what to request where
     counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
     marks: tuple[str, ...] = ()  # paths below the root, with `*`; any of them shows that a folder is this set
-    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by path below one of `folders`
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Beginnings of the SHA-256 of every usable version of a file, by its path below one of `folders`."""
     folders: tuple[str, ...] = ("",)
 
 
@@ -64,9 +76,9 @@ KINDS: Mapping[str, DataSetKind] = {
         tuple(f"{folder}/{name}" for folder in MTL_AQA.folders if folder for name in MTL_AQA.annotations)
         + MTL_AQA.annotations,
         {
-            "final_annotations_dict.pkl": "8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",
-            "train_split_0.pkl": "87d5dd2fe704af5ae1130b8d3ab66d2d4287346363fa37f52cee27dfb6730e52",
-            "test_split_0.pkl": "c25d6619e0044182ab303b64f4c0386510c2e17d302aad28f08c5e461319904a",
+            "final_annotations_dict.pkl": ("8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",),
+            "train_split_0.pkl": ("87d5dd2fe704af5ae1130b8d3ab66d2d4287346363fa37f52cee27dfb6730e52",),
+            "test_split_0.pkl": ("c25d6619e0044182ab303b64f4c0386510c2e17d302aad28f08c5e461319904a",),
         },
         MTL_AQA.folders,
     ),
@@ -76,13 +88,11 @@ KINDS: Mapping[str, DataSetKind] = {
         {"all": 3000, "train": 2251, "test": 749},
         tuple(f"{folder}/{name}".lstrip("/") for folder in FINEDIVING.folders for name in FINEDIVING.annotations),
         {
-            "fine-grained_annotation_aqa.pkl": "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
-            "FineDiving_fine-grained_annotation.pkl": (
-                "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd"
-            ),
-            "FineDiving_coarse_annotation.pkl": "8dc211a35c2b1ec1dc6f5c9f7e93774b627d812b8ea41d012a85bc1e0e49240e",
-            "train_split.pkl": "a8a1cdcbdef430429fbbd7539d90939982a0c5588a1a1c79117a07372609a4d8",
-            "test_split.pkl": "bcb1f407ad190a68f464c5aa70658e72d34b683a89deccf3ecc9119019896594",
+            "fine-grained_annotation_aqa.pkl": FINE_GRAINED,
+            "FineDiving_fine-grained_annotation.pkl": FINE_GRAINED,
+            "FineDiving_coarse_annotation.pkl": ("8dc211a35c2b1ec1dc6f5c9f7e93774b627d812b8ea41d012a85bc1e0e49240e",),
+            "train_split.pkl": ("a8a1cdcbdef430429fbbd7539d90939982a0c5588a1a1c79117a07372609a4d8",),
+            "test_split.pkl": ("bcb1f407ad190a68f464c5aa70658e72d34b683a89deccf3ecc9119019896594",),
         },
         FINEDIVING.folders,
     ),
@@ -92,8 +102,8 @@ KINDS: Mapping[str, DataSetKind] = {
         {"all": 500, "train": 400, "test": 100},
         (),  # other sets have lists of the same names: the hashes decide
         {
-            "train_dataset.txt": "b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",
-            "test_dataset.txt": "7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",
+            "train_dataset.txt": ("b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",),
+            "test_dataset.txt": ("7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",),
         },
         ("", "data", "annotations"),
     ),
@@ -108,8 +118,8 @@ KINDS: Mapping[str, DataSetKind] = {
         {"all": 1000, "train": 800, "test": 200, "Ball": 250, "Clubs": 250, "Hoop": 250, "Ribbon": 250},
         ("RG_public", "videos/Ball_*", "video/Ball_*"),
         {
-            "train.txt": "1f54d40d6a3caaaaa86ea085d7f5d53498b86cda3222a8f3dc6887ee5bef17e7",
-            "test.txt": "f56a103c365a1ab2f5f5d7f19e1cf1ffbf2f220f01b27c46ef39ed9dbb0d0bbb",
+            "train.txt": ("1f54d40d6a3caaaaa86ea085d7f5d53498b86cda3222a8f3dc6887ee5bef17e7",),
+            "test.txt": ("f56a103c365a1ab2f5f5d7f19e1cf1ffbf2f220f01b27c46ef39ed9dbb0d0bbb",),
         },
         ("", "data", "annotations"),
     ),
@@ -187,6 +197,7 @@ class DataReport:
     counts: tuple[tuple[str, int, int | None], ...]  # what is counted, here, and as published (None: not known)
     files: tuple[tuple[str, str], ...]  # files whose hash is known, each "agrees", "differs" or "missing"
     problems: tuple[str, ...]  # what the lists name and the copy lacks, or why it cannot be read; one line each
+    doubts: tuple[str, ...] = ()  # labels that contradict each other, also in copies as published; one line each
 
     @property
     def ok(self) -> bool:
@@ -222,10 +233,11 @@ def _shown(root: Path) -> list[str]:
 
 def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
     """Compare a copy with what is published; every label file is read, no video is opened."""
-    entry, here, problems = KINDS[kind], Counter[str](), list[str]()
+    entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
     try:
         listing = list_records(kind, root, **options)
         problems += listing.problems
+        doubts += award_doubts(listing.records, divided=options.get("score") == "execution")
         for record in listing.records:
             here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
     except (DataError, UsageError) as error:
@@ -233,12 +245,35 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
     names = list(dict.fromkeys(["all", *entry.counts, *sorted(here)]))
     counts = tuple((name, here[name], entry.counts.get(name)) for name in names)
     files = tuple((name, _state(root, entry, name)) for name in entry.hashes)
-    return DataReport(kind, printable(root), entry.source, counts, files, tuple(clip(p, 300) for p in problems))
+    lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))
+    return DataReport(kind, printable(root), entry.source, counts, files, *lines)
+
+
+def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:
+    """One line for each dive whose judges' scores do not give its score.
+
+    The score of a dive is the difficulty times the sum of the middle three judges, or, of two divers together, times .6
+    of the sum of all five. `divided`: scores are without the difficulty. Sets whose judges follow another rule, as most
+    of their performances show, have no doubts.
+    """
+    judged, doubts = 0, []
+    for record in records:
+        labels = record.labels
+        if labels is None or labels.score is None or labels.difficulty is None or len(labels.judges) not in (3, 5, 7):
+            continue
+        judged += 1
+        level, awards = 1.0 if divided else labels.difficulty, sorted(labels.judges)
+        cut = (len(awards) - 3) // 2
+        sums = [sum(awards[cut : cut + 3]), *([0.6 * sum(awards)] if len(awards) == 5 else [])]
+        if all(abs(level * total - labels.score) > ROUNDING for total in sums):
+            given = " ".join(f"{award:g}" for award in labels.judges)
+            doubts.append(f"{record.name}: score {labels.score:g}, but {level * sums[0]:g} of the judges {given}")
+    return doubts if 2 * len(doubts) < judged else []
 
 
 def _state(root: Path, entry: DataSetKind, name: str) -> str:
     for path in (root / folder / name for folder in entry.folders):
         if path.is_file():
-            agrees = hashlib.sha256(read_bytes(path)).hexdigest() == entry.hashes[name]
+            agrees = hashlib.sha256(read_bytes(path)).hexdigest().startswith(entry.hashes[name])
             return "agrees" if agrees else "differs"
     return "missing"

@@ -61,12 +61,14 @@ def test_finediving_hands_over_judges_where_the_copy_has_them(tmp_path: Path) ->
     path = tmp_path / "Annotations/FineDiving_coarse_annotation.pkl"
     given = pickle.loads(path.read_bytes())
     given["MadeWorldCup_0", 1]["judge_scores"][0] = 55.5
+    given["MadeWorldCup_1", 0]["difficulty"] = 9.9
     path.write_bytes(pickle.dumps(given))
     listing = list_records("finediving", tmp_path)
     judges = {record.id: record.labels.judges for record in listing.records if record.labels}
     assert judges["MadeWorldCup_1/000"] == tuple(given["MadeWorldCup_1", 0]["judge_scores"])
-    assert judges["MadeWorldCup_0/001"][0] == 10.0
-    assert "MadeWorldCup_0/001: a judge's score of 55.5, read as 10" in listing.problems
+    assert judges["MadeWorldCup_0/001"] == ()
+    assert "MadeWorldCup_0/001: a judge's score of 55.5, so its judges are left out" in listing.problems
+    assert "MadeWorldCup_1/000: difficulty 3.2, 9.9 beside the judges' scores" in listing.problems
     for damaged in ({("MadeWorldCup_0", 1): {}}, {("MadeWorldCup_0", 1): {"judge_scores": [-1.0]}}, [1]):
         path.write_bytes(pickle.dumps(damaged))
         with pytest.raises(AimError, match="judges' scores cannot be used"):
