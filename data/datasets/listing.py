@@ -60,7 +60,7 @@ KINDS: Mapping[str, DataSetKind] = {
         "download AQA-7 from rtis.oit.unlv.edu/datasets.html",
         {"all": 1106, "train": 803, "test": 303, "diving": 370, "gym_vault": 176, "ski_big_air": 175}
         | {"snowboard_big_air": 206, "sync_diving_3m": 88, "sync_diving_10m": 91},
-        ("Split_4/split_4_train_list.mat", "split_4_train_list.mat"),
+        tuple(f"{f}{n}_train_list.mat" for f in ("Split_4/", "") for n in ("split_4", "consolidated")),
     ),
     "tasd2": DataSetKind(
         list_tasd2,

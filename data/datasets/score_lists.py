@@ -17,7 +17,7 @@ import numpy as np
 from data.datasets.matlab import read_matrix
 from data.datasets.tables import at_line, clip, first_file, number, read_bytes, read_text
 from data.errors import DataError, UsageError
-from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 
 Row = tuple[str, Mapping[str, float]]
 
@@ -172,6 +172,7 @@ def join_lists(
     score: str,  # which number is the label
     task: Callable[[str], str],  # the task of a name
     expected: str,  # where the videos should be
+    frame_rate: float = 0.0,  # of videos that are folders of frames
 ) -> Listing:
     """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video."""
     unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
@@ -188,7 +189,8 @@ def join_lists(
             unused.pop(_plain(name), None)
             labels = Labels(score=values[score], difficulty=values.get("difficulty"))
             record_id = video.relative_to(root).as_posix()
-            records.append(Record(record_id, video, task=task(name), labels=labels, split=side))
+            frames = FrameFolder(video, frame_rate) if video.is_dir() else None
+            records.append(Record(record_id, video, task=task(name), labels=labels, split=side, frames=frames))
     if not records:
         raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
     problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]

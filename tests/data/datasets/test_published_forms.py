@@ -15,6 +15,8 @@ import pytest
 
 from data.datasets.listing import kind_of, list_records
 from data.errors import DataError, UsageError
+from data.video import FrameFolder
+from synthetic.tiny_datasets import write_matrix
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -107,3 +109,24 @@ def test_the_former_layout_of_fs1000_is_refused(tmp_path: Path) -> None:
         put(tmp_path / f"{side}_dataset.txt", "1 60.27 63.55 7.75 7.5 8.25 8.0 8.22\n")
     with pytest.raises(UsageError, match=r"no train_fs800.txt"):
         list_records("fs1000", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Split_4/split_4_{}_list.mat", "consolidated_{}_list.mat"])
+def test_aqa7_as_folders_of_frames(tmp_path: Path, name: str) -> None:
+    """Folders as `datasets/SevenPair.py` of yuxumin/CoRe reads them; both names of the author's lists."""
+    for side, rows in (("train", [[1, 1, 8350], [2, 12, 1520]]), ("test", [[1, 2, 7020]])):
+        write_matrix(tmp_path / name.format(side), f"consolidated_{side}_list", np.array(rows, dtype=float))
+    for sample in ("diving-out/001", "gym_vault-out/012", "diving-out/002"):
+        frames(tmp_path / sample, range(1, 4), "img_{:05d}.jpg")
+    (tmp_path / "diving-out/370").mkdir()
+    assert kind_of(tmp_path) == ("aqa7", tmp_path)
+    listing = list_records("aqa7", tmp_path)
+    assert not listing.problems
+    first, second, third = listing.records
+    assert (first.id, first.task, first.split, second.split) == ("diving-out/001", "diving", "train", "test")
+    assert (third.task, third.labels and third.labels.score) == ("gym_vault", 15.2)
+    assert first.frames == FrameFolder(tmp_path / "diving-out/001", 25.0)
+    assert next(path.name for path in first.frames.files()) == "img_00001.jpg"
+    again = list_records("aqa7", tmp_path, frame_rate=30.0).records[0]
+    assert again.frames
+    assert again.frames.rate == 30.0
