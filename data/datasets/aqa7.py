@@ -92,7 +92,7 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
 
 
 def _videos(root: Path) -> dict[str, Path]:
-    """Videos, and folders of frames, by sample: in Actions/ACTION, ACTION or ACTION-out; the first is taken, files first."""
+    """Videos, else folders of frames, by sample: the first in Actions/ACTION, ACTION or ACTION-out."""
     videos: dict[str, Path] = {}
     for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
