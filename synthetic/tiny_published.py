@@ -184,7 +184,7 @@ def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0)
 
 
 def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
-    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row is broken."""
+    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row has two frames."""
     for number in range(count):
         group = ("CG/Expert", "GPP/Stroke")[number % 2]
         person = f"{'ES'[number % 2]}_ID{number // 2 + 1}"
@@ -198,23 +198,23 @@ def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) 
                 if name in UI_PRMD:
                     joints[:, place] = np.concatenate([body[:, UI_PRMD.index(name)], np.full((frames, 1), 2)], axis=1)
             path = root / group / person / f"Es{exercise}/Raw/JointPosition010101.csv"
-            _write_rows(path, joints.reshape(frames, -1), tail=",", broken=number == 0)
+            _write_rows(path, joints.reshape(frames, -1), tail=",", joined=number == 0)
         if number == count - 1:
             del scores["clinical TS Ex#2"]
         for exercise in (1, 2):
             book = root / group / person / f"Es{exercise}/Label/ClinicalAssessment_{person}.xlsx"
-            _write_book(book, {"Subject ID": person, **scores})
+            write_book(book, {"Subject ID": person, **scores})
     return root
 
 
-def _write_rows(path: Path, rows: Floats, *, tail: str = "", broken: bool = False) -> None:
+def _write_rows(path: Path, rows: Floats, *, tail: str = "", joined: bool = False) -> None:
     lines = [",".join(f"{value:.6f}" for value in row) + tail for row in rows]
-    if broken:
-        lines[3] += lines[3]
+    if joined:
+        lines[3:5] = [lines[3] + lines[4]]
     write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def _write_book(path: Path, row: Mapping[str, Any]) -> None:
+def write_book(path: Path, row: Mapping[str, Any]) -> None:
     """The least workbook: one sheet, names in row 1, values in row 2."""
     cells = [
         "".join(

@@ -15,8 +15,10 @@ import pytest
 
 from data.datasets.listing import kind_of, list_records
 from data.errors import DataError, UsageError
+from data.keypoints import read_motion
 from data.video import FrameFolder
 from synthetic.tiny_datasets import write_matrix
+from synthetic.tiny_published import write_book
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -130,3 +132,30 @@ def test_aqa7_as_folders_of_frames(tmp_path: Path, name: str) -> None:
     again = list_records("aqa7", tmp_path, frame_rate=30.0).records[0]
     assert again.frames
     assert again.frames.rate == 30.0
+
+
+def kimore_exercise(root: Path, person: str = "E_ID1", subject: str = "E_ID1") -> Path:
+    """One recording, as KIMORE's folders have it: the folder of its exercise."""
+    folder = root / "CG/Expert" / person / "Es1"
+    row = ",".join(["0.5,0.25,2.0,2"] * 25)
+    put(folder / "Raw/JointPosition280914.csv", f"{row},\n{row},{row},\n{row},\n")
+    put(folder / "Raw/JointOrientation280914.csv", f"{row},\n")
+    write_book(folder / f"Label/ClinicalAssessment_{person}.xlsx", {"Subject ID": subject, "clinical TS Ex#1": 40.5})
+    return folder
+
+
+def test_of_two_recordings_of_kimore_the_original_is_read(tmp_path: Path) -> None:
+    raw = kimore_exercise(tmp_path) / "Raw"
+    put(raw / "JointPosition280914 (1).csv", "")
+    listing = list_records("kimore", tmp_path)
+    assert [record.sidecars["keypoints"].name for record in listing.records] == ["JointPosition280914.csv"]
+    assert listing.problems == ("CG/Expert/E_ID1/Es1: 'JointPosition280914 (1).csv' is left out, a second recording",)
+    assert len(read_motion(listing.records[0].sidecars["keypoints"], 1).keypoints) == 4
+
+
+def test_a_workbook_of_another_person_is_named(tmp_path: Path) -> None:
+    for person, subject in (("E_ID1", "E ID01"), ("E_ID2", "E_ID1"), ("E_ID3", "")):
+        kimore_exercise(tmp_path, person, subject)
+    listing = list_records("kimore", tmp_path)
+    assert [record.groups["subject"] for record in listing.records] == ["CG/Expert/E_ID1", "CG/Expert/E_ID3"]
+    assert listing.problems == ("CG/Expert/E_ID2/Es1: left out, ClinicalAssessment_E_ID2.xlsx is of 'E_ID1'",)
