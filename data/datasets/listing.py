@@ -46,6 +46,7 @@ class DataSetKind:
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Beginnings of the SHA-256 of every usable version of a file, by its path below one of `folders`."""
     folders: tuple[str, ...] = ("",)
+    parts: bool = False  # whether a copy may lack all performances of a task
 
 
 KINDS: Mapping[str, DataSetKind] = {
@@ -128,6 +129,7 @@ KINDS: Mapping[str, DataSetKind] = {
         "download diving.tar.gz and gymnastic_vault.tar.gz from rtis.oit.unlv.edu/datasets.html",
         {"diving": 370, "vault": 176},
         ("diving/diving_overall_scores.mat", "gymnastic_vault"),
+        parts=True,
     ),
     "ui-prmd": DataSetKind(
         list_ui_prmd,
@@ -242,7 +244,8 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
             here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
     except (DataError, UsageError) as error:
         problems.append(str(error))
-    names = list(dict.fromkeys(["all", *entry.counts, *sorted(here)]))
+    expected = [name for name in entry.counts if here[name] or not entry.parts]
+    names = list(dict.fromkeys(["all", *expected, *sorted(here)]))
     counts = tuple((name, here[name], entry.counts.get(name)) for name in names)
     files = tuple((name, _state(root, entry, name)) for name in entry.hashes)
     lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))

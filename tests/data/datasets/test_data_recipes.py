@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from data.errors import UsageError
 from data.video import Labels, Record
 from run_pipeline import app
 from synthetic.tiny_datasets import make_aqa7
-from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa
+from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind != "fis-v"])
@@ -91,6 +92,20 @@ def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
     wrong = dive(4, 50.0, (8.0, 8.0, 8.0))
     assert award_doubts([together, *alone, wrong]) == ["4: score 50, but 48 of the judges 8 8 8"]
     assert award_doubts([alone[0], wrong, replace(wrong, id="5")]) == [], "their judges follow another rule"
+
+
+def test_unlv_is_complete_with_one_of_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_unlv(tmp_path, count=4, frames=2)
+    monkeypatch.setattr(listing, "KINDS", {**KINDS, "unlv": replace(KINDS["unlv"], counts={"diving": 4, "vault": 4})})
+    assert check_data("unlv", tmp_path, {}).ok
+    shutil.rmtree(tmp_path / "gymnastic_vault")
+    report = check_data("unlv", tmp_path, {})
+    assert report.ok
+    assert report.counts == (("all", 4, None), ("diving", 4, 4), ("test", 1, None), ("train", 3, None))
+    next(tmp_path.rglob("*.avi")).unlink()
+    assert not check_data("unlv", tmp_path, {}).ok
+    shutil.rmtree(tmp_path / "diving")
+    assert not check_data("unlv", tmp_path, {}).ok
 
 
 def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from data.keypoints import read_keypoints
+from data.keypoints import read_keypoints, read_motion
 from data.keypoints.locate import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.keypoints.skeletons import COCO17, MEDIAPIPE, OPENPOSE, coco_joint
@@ -258,6 +258,30 @@ def test_mediapipe_csv_long(tmp_path: Path) -> None:
     rows = [["frame", "landmark", "x", "y", "z", "visibility"]]
     rows += [[str(f), str(i), repr(m["x"]), repr(m["y"]), "0", "0.8"] for f in (0, 1) for i, m in enumerate(marks())]
     check_pose(read(put_csv(tmp_path / "a.csv", rows)), (1, 1, 0))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("long", [False, True])
+def test_mediapipe_tables_in_pixels_counted_from_one(tmp_path: Path, delimiter: str, long: bool) -> None:
+    each = marks((1, 1))
+    if long:
+        rows = [["frame", "landmark", "x", "y", "visibility"]]
+        rows += [
+            [f"{frame}", f"{place}", f"{mark['x']}", f"{mark['y']}", "0.8"]
+            for frame in (1, 2, 3)
+            for place, mark in enumerate(each, start=1)
+        ]
+    else:
+        rows = [["frame", *(f"{axis}{place}" for place in range(1, 34) for axis in "xyv")]]
+        cells = [f"{mark[axis]}" for mark in each for axis in ("x", "y", "visibility")]
+        rows += [[f"{frame}", *cells] for frame in (1, 2, 3)]
+    path = put(tmp_path / "a.csv", "\n".join(delimiter.join(row) for row in rows))
+    check_pose(read(path))
+    assert read_motion(path, 1).keypoints.shape == (3, 1, 17, 3)
+
+
+def test_mediapipe_json_in_pixels(tmp_path: Path) -> None:
+    check_pose(read(put(tmp_path / "a.json", [{"landmarks": marks((1, 1))}] * 3)))
 
 
 def test_what_is_not_finite_or_not_there_is_no_joint(tmp_path: Path) -> None:
