@@ -20,6 +20,7 @@ from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 
 Row = tuple[str, Mapping[str, float]]
+"""Name and numbers of a performance; "degree" is the difficulty that is announced before it."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,8 @@ def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Pa
         raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
     values = {"final": float(final[index - 1])}
     if levels is not None:
-        values["difficulty"] = float(levels[index - 1])
-        values["execution"] = values["final"] / values["difficulty"]
+        values["degree"] = float(levels[index - 1])
+        values["execution"] = values["final"] / values["degree"]
     return f"{index:03d}", values
 
 
@@ -187,7 +188,7 @@ def join_lists(
                 problems.append(f"{clip(name)}: listed for {side}, but has no video")
                 continue
             unused.pop(_plain(name), None)
-            labels = Labels(score=values[score], difficulty=values.get("difficulty"))
+            labels = Labels(score=values[score], difficulty=values.get("degree"))
             record_id = video.relative_to(root).as_posix()
             frames = FrameFolder(video, frame_rate) if video.is_dir() else None
             records.append(Record(record_id, video, task=task(name), labels=labels, split=side, frames=frames))

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.datasets.listing import kind_of, list_records
+from data.datasets.listing import check_data, kind_of, list_records
 from data.errors import DataError, UsageError
 from data.keypoints import read_motion
-from data.video import FrameFolder
+from data.video import FrameFolder, Labels
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import write_book
 
@@ -159,3 +159,107 @@ def test_a_workbook_of_another_person_is_named(tmp_path: Path) -> None:
     listing = list_records("kimore", tmp_path)
     assert [record.groups["subject"] for record in listing.records] == ["CG/Expert/E_ID1", "CG/Expert/E_ID3"]
     assert listing.problems == ("CG/Expert/E_ID2/Es1: left out, ClinicalAssessment_E_ID2.xlsx is of 'E_ID1'",)
+
+
+def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> None:
+    """Entries as `datasets/FineDiving_Pair.py` of xujinglin/FineDiving reads them: score, difficulty, labels."""
+    labels = [5] * 3 + [9] * 2 + [1] * 4
+    keys = [("FINADivingWorldCup2021_Men3m_final_r1", 0), ("01", 4)]
+    fine = {key: ["107B", 76.5, 3.0, [2, 4], np.array(labels)] for key in keys}
+    coarse = {
+        keys[0]: {"dive_score": 76.5, "difficulty": 3.0, "judge_scores": [8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5]},
+        keys[1]: {"dive_score": 76.5, "difficulty": 3.1, "judge_scores": [8.5, 55.5, 45.0]},
+    }
+    pickled(tmp_path / "Annotations/FineDiving_fine-grained_annotation.pkl", fine, protocol=5)
+    pickled(tmp_path / "Annotations/FineDiving_coarse_annotation.pkl", coarse)
+    pickled(tmp_path / "train_test_split/train_split.pkl", keys[:1])
+    pickled(tmp_path / "train_test_split/test_split.pkl", keys[1:])
+    for name, number in keys:
+        frames(tmp_path / f"FINADiving_MTL_256s/{name}/{number}", range(489, 498), "{:05d}.jpg")
+    assert kind_of(tmp_path) == ("finediving", tmp_path)
+    report = check_data("finediving", tmp_path, {})
+    assert report.problems == (
+        "01/004: difficulty 3, 3.1 beside the judges' scores",
+        "01/004: a judge's score of 55.5, so its judges are left out",
+    )
+    old, new = list_records("finediving", tmp_path).records
+    assert (old.id, new.id) == ("01/004", "FINADivingWorldCup2021_Men3m_final_r1/000")
+    assert new.labels == Labels(76.5, difficulty=3.0, judges=(8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5))
+    assert new.boundaries == (3 / 9, 5 / 9)
+    assert report.doubts == ()
+
+
+def test_fis_v_has_four_cells_and_numbers_as_names(tmp_path: Path) -> None:
+    """Lines as `dataloader.py` of chmxu/MS_LSTM reads them: number, TES, PCS, deduction."""
+    put(tmp_path / "data/train_dataset.txt", "1 28.71 29.36 1\n12 35.0 31.02 0\n")
+    put(tmp_path / "data/test_dataset.txt", "3 19.5 22.75 2\n")
+    for name in ("001", "3", "12"):
+        put(tmp_path / f"videos/{name}.mp4", "")
+    listing = list_records("fis-v", tmp_path, score="pcs")
+    assert [(r.id, r.split, r.labels and r.labels.score) for r in listing.records] == [
+        ("videos/001.mp4", "train", 29.36), ("videos/12.mp4", "train", 31.02), ("videos/3.mp4", "test", 22.75)
+    ]  # fmt: skip
+    assert not listing.problems
+
+
+def test_rhythmic_gymnastics_has_a_header_of_blanks_and_tabs(tmp_path: Path) -> None:
+    """Lines as `dataset.py` of qinghuannn/ACTION-NET reads them; the header is skipped."""
+    head = "Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length\n"
+    put(tmp_path / "data/train.txt", f"{head}Ball_002\t7.4 7.9 15.3\t0.0\t93\r\n")
+    put(tmp_path / "data/test.txt", f"{head}Ribbon_250\t6.1 7.0 12.8\t0.3\t88\n")
+    for name in ("Ball_002", "Ribbon_250"):
+        put(tmp_path / f"RG_public/{name}.mp4", "")
+    assert kind_of(tmp_path) == ("rhythmic-gymnastics", tmp_path)
+    first, second = list_records("rhythmic-gymnastics", tmp_path).records
+    assert (first.task, first.split, first.labels) == ("Ball", "train", Labels(15.3))
+    assert (second.task, second.split, second.labels) == ("Ribbon", "test", Labels(12.8))
+
+
+def test_unlv_has_columns_of_scores_and_rows_of_indices(tmp_path: Path) -> None:
+    """Names of `data_files/README_diving.txt` in YeTianJHU/diving-score; indices count from 1."""
+    place = tmp_path / "diving"
+    write_matrix(place / "diving_overall_scores.mat", "overall_scores", np.array([[83.3], [57.75], [90.0]]))
+    write_matrix(place / "diving_difficulty_level.mat", "difficulty_level", np.array([[3.4], [3.3], [3.6]]))
+    write_matrix(place / "split_300_70/training_idx.mat", "training_idx", np.array([[1.0, 3.0]]))
+    write_matrix(place / "split_300_70/testing_idx.mat", "testing_idx", np.array([[2.0]]))
+    for number in (1, 2, 3):
+        put(place / f"diving_samples_len_ori/{number:03d}.avi", "")
+        put(place / f"diving_samples_len_151_lstm/{number:03d}.avi", "")
+    assert kind_of(tmp_path) == ("unlv", tmp_path)
+    listing = list_records("unlv", tmp_path, score="execution")
+    assert [(r.split, r.labels and r.labels.score) for r in listing.records] == [
+        ("train", pytest.approx(24.5)), ("test", pytest.approx(17.5)), ("train", pytest.approx(25.0))
+    ]  # fmt: skip
+    assert listing.records[0].id == "diving/diving_samples_len_ori/001.avi"
+    assert not listing.problems
+
+
+def test_ui_prmd_has_66_numbers_a_row_and_folders_with_blanks(tmp_path: Path) -> None:
+    row = ",".join(f"{value:.6f}" for value in np.linspace(-40, 80, 66))
+    for folder, end in (("Segmented Movements", ""), ("Incorrect Segmented Movements", "_inc")):
+        for kind in ("positions", "angles"):
+            name = f"m10_s07_e02_{kind}{end}.txt"
+            put(tmp_path / folder / "Kinect" / kind.capitalize() / name, f"{row}\n" * 4)
+    assert kind_of(tmp_path) == ("ui-prmd", tmp_path)
+    listing = list_records("ui-prmd", tmp_path)
+    assert [(r.task, r.groups["subject"], r.labels and r.labels.score) for r in listing.records] == [
+        ("m10", "s07", 0.0), ("m10", "s07", 1.0)
+    ]  # fmt: skip
+    files = listing.records[0].sidecars
+    assert read_motion(files["keypoints"], 1, files["angles"]).keypoints.shape == (4, 1, 17, 4)
+    assert not listing.problems
+
+
+def test_jigsaws_has_empty_columns_and_unscored_trials(tmp_path: Path) -> None:
+    """One task: tabs without cells and CRLF in the meta file, an empty kinematics file, one without a score."""
+    task = tmp_path / "Knot_Tying"
+    put(task / "meta_file_Knot_Tying.txt", "Knot_Tying_B001\t\tN\t13\t\t2\t2\t2\t2\t2\t3\r\n")
+    put(task / "kinematics/AllGestures/Knot_Tying_B001.txt", f"{' '.join(['   0.5'] * 76)} \n")
+    put(task / "kinematics/AllGestures/Knot_Tying_H002.txt", "")
+    for view in (1, 2):
+        put(task / f"video/Knot_Tying_B001_capture{view}.avi", "")
+    assert kind_of(tmp_path) == ("jigsaws", tmp_path)
+    listing = list_records("jigsaws", tmp_path, tasks=["Knot_Tying"])
+    assert [record.groups["view"] for record in listing.records] == ["capture1", "capture2"]
+    assert {record.labels for record in listing.records} == {Labels(13.0, judges=(2.0, 2.0, 2.0, 2.0, 2.0, 3.0))}
+    assert listing.problems == ("Knot_Tying: 1 kinematics file(s) without a score: Knot_Tying_H002",)
