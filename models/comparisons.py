@@ -101,7 +101,8 @@ class Snippets(Comparison):
     As there: each training step sees a few random snippets of a video, scores each by itself, takes their mean, and
     learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is a time
     step's clip feature, not a frame through a trained network, one stream instead of two; their pairs of similar
-    skill are not used; the squared error is added (recipe), so that the output is a score and not only a rank.
+    skill are not used; pairs are learnt by the recipe's logistic ranking loss, not by a loss with a margin; the
+    squared error is added (recipe), so that the output is a score and not only a rank.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -142,9 +143,12 @@ class StGcn(_Graph):
     """ST-GCN (reference 27) of Yan et al. (2018).
 
     As there: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge importance
-    learnt) and a temporal convolution over three steps with a skip connection, mean over nodes and steps, then a
-    score. Departures: two blocks instead of nine, one neighbour partition, no batch normalisation (sets are small);
-    nodes carry our per-step statistics of each joint or tool instead of the coordinates of every frame.
+    learnt) and a temporal convolution with a skip connection, mean over nodes and steps, then a score.
+    Departures: two blocks instead of nine, one neighbour partition, no batch normalisation (sets are small); nodes
+    carry our per-step statistics of each joint or tool instead of the coordinates of every frame. Since these are 10
+    steps and not 300 frames, the temporal convolution spans 3 and not 9. The skip connection goes around the temporal
+    convolution of every block and is not passed through ReLU; theirs goes around the whole block, is absent in the
+    first, and ReLU follows. The importance of edges is normalised to sum 1 at each node; theirs is not.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:

@@ -566,7 +566,7 @@ def pack(
 
 
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
-    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files.
+    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
     Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
     which set it is.

@@ -9,7 +9,7 @@ from pipeline.cli.command import command
 from pipeline.cli.terminal import finish, print_json, table
 
 SHOWN = 10
-"""Problems, and doubts, that are listed before the rest is only counted."""
+"""Problems that are listed before the rest is only counted."""
 
 
 @command(api.data_check, "data check datasets/MTL-AQA")
@@ -25,10 +25,11 @@ def data_check(report: api.DataReport, as_json: bool) -> None:
     table(f"{report.kind}: {report.root}", ("performances", "here", "published", ""), rows)
     if report.files:
         table("published files", ("file", "SHA-256"), report.files)
-    for lines in (report.problems, report.doubts):
-        for line in lines[:SHOWN]:
-            print(line)
-        if len(lines) > SHOWN:
-            print(f"and {len(lines) - SHOWN} more: --json has all")
+    for line in report.problems[:SHOWN]:
+        print(line)
+    if len(report.problems) > SHOWN:
+        print(f"and {len(report.problems) - SHOWN} more")
+    for line in report.doubts:
+        print(line)
     print("complete, as far as known" if report.ok else f"What to request where: {report.source}")
     finish(report.ok)
