@@ -218,7 +218,7 @@ PARTS: Sequence[Sequence[str]] = (
     (
         "ST-GCN: blocks",
         "yysijie/st-gcn: net/st_gcn.py, net/utils/tgcn.py",
-        "departure: 2 blocks, temporal kernel 3 of 10 steps, skip connection, normalised importance (`StGcn`)",
+        "equal: importance, skip connection; departure: kernel 3, 2 blocks, no batch normalisation (`StGcn`)",
         "not measured",
     ),
     (
