@@ -197,6 +197,19 @@ def validate(
         raise usage_error(model, error, where, overrides or {}) from None
 
 
+def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Values of a saved configuration without the settings that this version removed (`StageConfig.REMOVED`)."""
+    model = model or config_class()
+    removed, kept = getattr(model, "REMOVED", {}), {}
+    for name, value in values.items():
+        inner = section_class(model, (name,))
+        if isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            kept[name] = without_removed(value, inner)
+        elif name not in removed and not (isinstance(value, str) and f"{name}={value}" in removed):
+            kept[name] = value
+    return kept
+
+
 def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     """The network that belongs to the recipe, where the `model` section does not say otherwise."""
     from pipeline.recipes import RECIPES, RecipeName, model_for

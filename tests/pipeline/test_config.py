@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from data.errors import UsageError
 from extractors.base import StageConfig
-from pipeline.config import config_schema, load_config, validate
+from pipeline.config import config_schema, load_config, validate, without_removed
 from pipeline.stages import STAGES, stage_class
 from pipeline.yaml_values import parse_values, presets
 
@@ -78,6 +78,17 @@ def test_a_removed_key_says_what_replaces_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(stage_class("pose").Config, "REMOVED", {"gone": "nothing replaces it"})
     with pytest.raises(UsageError, match=r"'pose\.gone' was removed: nothing replaces it"):
         load_config("folder", ["pose.gone=2"])
+
+
+def test_a_saved_configuration_is_read_without_what_was_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_class("pose").Config, "REMOVED", {"gone": "nothing", "backend=former": "movenet"})
+    monkeypatch.setattr(type(load_config().stage("timesteps").pose), "REMOVED", {"keep": "nothing"})
+    saved = {"pose": {"gone": 2, "backend": "former", "stride": 3}, "timesteps": {"pose": {"keep": 1}}, "name": "x"}
+    assert without_removed(saved) == {"pose": {"stride": 3}, "timesteps": {"pose": {}}, "name": "x"}
+    assert without_removed({"pose": {"backend": "movenet", "strange": 1}, "clips": 3}) == {
+        "pose": {"backend": "movenet", "strange": 1},
+        "clips": 3,
+    }, "what was never a setting stays, to be refused"
 
 
 def test_presets_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
