@@ -7,7 +7,7 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from data.store import Storage
 from extractors.base import StageConfig
 from pipeline.config_errors import section_class, usage_error
-from pipeline.docstrings import entries
 from pipeline.stages import STAGES, stage_class
 from pipeline.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
@@ -219,30 +218,3 @@ def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(recipe, str) or recipe not in RECIPES or not isinstance(model, dict):
         return values
     return {**values, "model": {**asdict(model_for(cast("RecipeName", recipe))), **model}}
-
-
-def config_schema() -> dict[str, Any]:
-    """The JSON schema of a configuration file: every key with its type, meaning and default.
-
-    Editors complete and check keys of a YAML file with it.
-    """
-    model = config_class()
-    schema = model.model_json_schema()
-    _fill(schema, schema, validate({}).dump(), model)
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, **schema, "title": "Configuration of aqa", "description": "Sections and keys: `aqa`"}
-
-
-def _fill(schema: dict[str, Any], part: dict[str, Any], defaults: dict[str, Any], model: Any) -> None:
-    """Add what pydantic leaves out: defaults that a factory makes, descriptions of a dataclass."""
-    about = entries(model, "Attributes") if is_dataclass(model) else {}
-    part.pop("required", None)  # the recipe gives what a file leaves out
-    for name, entry in part.get("properties", {}).items():
-        entry.pop("title", None)
-        entry["default"] = defaults[name]
-        if name in about:
-            entry.setdefault("description", about[name])
-        if "$ref" in entry:
-            inner = schema["$defs"][entry["$ref"].rpartition("/")[2]]
-            entry.setdefault("description", " ".join(inner.get("description", "").split("\n\n")[0].split()))
-            _fill(schema, inner, defaults[name], section_class(model, (name,)))
