@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 from data.video import decode
 from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
 from extractors.camera_flow.pairs import PairFlow, Prepared
 from models.tvl1_kernels import Image
+from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 
 KINDS = ("pan", "zoom", "rotation", "mixed")
 Sample = tuple[CameraMotion, Grey, Grey]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
 from extractors.camera_flow.alignment import flow_of, pyramid
 from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import sample
+from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
 
 BOX = (0, 0, 26, WIDTH)
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from data.errors import UsageError
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
@@ -22,6 +21,7 @@ from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.similarity_fit import fit_cells, moving, to_rates
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
 from pipeline.config import load_config
+from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT, SHARED
 
 RATE = 25.0

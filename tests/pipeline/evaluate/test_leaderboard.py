@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
 from data.errors import UsageError
 from data.video import Labels
@@ -26,6 +25,7 @@ from pipeline.systems.selection import CHOSEN, ORACLE
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
+from tests.helpers.made_features import made_features
 
 QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 

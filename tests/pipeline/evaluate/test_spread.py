@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.made_features import made_features
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
@@ -41,6 +40,7 @@ from pipeline.train.normalise import label_table
 from pipeline.train.stack import Stop
 from run_pipeline import app
 from tests.conftest import ROOT
+from tests.helpers.made_features import made_features
 
 MODEL = model_for("fast", width=8, regression_width=8)
 RECIPE = fast(runs=2, epochs=3)
