@@ -2,9 +2,10 @@
 
     from pipeline.api import extract, train, evaluate, score, report
 
-    extract("videos/", config="folder", workers=2)
-    train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
-    scores = score("new/", model="runs/mine")
+    if __name__ == "__main__":  # worker processes import this file
+        extract("videos/", config="folder", workers=2)
+        train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
+        scores = score("new/", model="runs/mine")
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
 `UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
