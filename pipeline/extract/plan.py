@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from data.video import Record
@@ -122,8 +123,9 @@ class Planner:
     def plan(self, record: Record) -> Plan:
         """The steps of one record; reads headers, never arrays of files that did not change."""
         steps: list[Step] = []
-        more = {name: stage_class(name).sidecars(self.configs[name], record) for name in self.stages}
-        for files in more.values():
+        more = {name: stage_class(name).reads_of(self.configs[name], record) for name in self.stages}
+        for given in more.values():
+            files = {kind: place for kind, place in given.items() if isinstance(place, Path)}
             record = replace(record, sidecars={**record.sidecars, **files})
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
@@ -131,8 +133,7 @@ class Planner:
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             version, settings, identity = self._fixed[name]
-            if of_record := stage_class(name).record_identity(self.configs[name], record):
-                identity = {**identity, **of_record}
+            identity = {**identity, **{kind: value for kind, value in more[name].items() if isinstance(value, str)}}
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             absent = self.lacking(record, name)
