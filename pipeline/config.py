@@ -6,14 +6,17 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic_core import PydanticCustomError
 
+from data.datasets import KINDS
+from data.splits import PROTOCOLS
 from data.store import Storage
 from extractors.base import StageConfig
 from pipeline.config_errors import section_class, usage_error
@@ -28,6 +31,17 @@ SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.re
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
 
 
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Refuses a text that is not one of the names, which are those of the table that acts on it."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise PydanticCustomError("one_of", "should be one of {names}", {"names": ", ".join(names)})
+        return name
+
+    return AfterValidator(check)
+
+
 class Section(BaseModel):
     """Base of every section: strict and frozen."""
 
@@ -37,21 +51,7 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Literal[
-        "folder",
-        "jigsaws",
-        "aqa7",
-        "tasd2",
-        "skeletons",
-        "mtl-aqa",
-        "finediving",
-        "fis-v",
-        "fs1000",
-        "rhythmic-gymnastics",
-        "unlv",
-        "ui-prmd",
-        "kimore",
-    ] = Field("folder", description="official layout: docs/datasets")
+    kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"{', '.join(KINDS)}: docs/datasets")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
@@ -103,8 +103,8 @@ class BaseConfig(Section):
         ("timesteps",), min_length=1, description="stages to run; those they need are added"
     )
     cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
-    protocol: Literal["kfold", "holdout", "fixed", "4fold", "louo", "loso"] = Field(
-        "kfold", description="how performances are split: docs/protocols.md"
+    protocol: Annotated[str, one_of(PROTOCOLS)] = Field(
+        "kfold", description=f"how performances are split, {', '.join(PROTOCOLS)}: docs/protocols.md"
     )
     dataset: DatasetConfig = DatasetConfig()
     frames: FramesConfig = FramesConfig()

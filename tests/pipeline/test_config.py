@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from data.datasets import KINDS
 from data.errors import UsageError
+from data.splits import PROTOCOLS
 from extractors.base import StageConfig
 from pipeline.config import load_config, validate, without_removed
 from pipeline.stages import STAGES, stage_class
@@ -39,7 +41,8 @@ def test_every_preset_loads(path: Path) -> None:
         ("stride=2", "unknown key 'stride', did you mean 'pose.stride' or 'camera_flow.stride'?"),
         ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
-        ("dataset.kind=jigsaw", "'dataset.kind'"),
+        ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, not 'jigsaw'"),
+        ("protocol=5fold", f"'protocol': should be one of {', '.join(PROTOCOLS)}, not '5fold'"),
     ],
 )
 def test_wrong_keys_and_values_are_explained(override: str, said: str) -> None:
