@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.pose.spectators import seat_people
 from synthetic.body import centre_of_mass, mass_points
 from synthetic.dive_motion import PLATFORM, STEP, Motion, move
 from synthetic.dives import COLUMNS, Dive, plan_dives, read_truth, render_dives
@@ -216,7 +215,7 @@ def test_keypoints_lie_on_the_drawn_bodies() -> None:
     "options",
     [
         Options(frames=12, divers=1),
-        Options(frames=12, audience=seat_people, motion_blur=0.5),
+        Options(frames=12, motion_blur=0.5),
         Options(frames=12, size=(320, 192)),
     ],
 )

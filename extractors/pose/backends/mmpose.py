@@ -33,6 +33,7 @@ class MMPose:
         self.min_score = min_score
         self.model = load_model("mmpose", networks["weights"], device)
         self.detector: Any = load_model("mmdet", networks["detector"], device) if "detector" in networks else None
+        self.max_views = 1 if self.detector else 8
         names = dict((self.model.dataset_meta or {}).get("keypoint_id2name", {}))
         if [names.get(joint) for joint in range(17)] != list(COCO17):
             raise UsageError("this model's first joints are not COCO's 17", fix="Take a model trained on COCO or body8")
@@ -40,7 +41,7 @@ class MMPose:
             fix = "Set pose.mmpose.alias, which brings one, or the configuration of a one-stage model such as RTMO"
             raise UsageError("this top-down model needs a detector", fix=fix)
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         from mmdet.apis import inference_detector
         from mmpose.apis import inference_bottomup, inference_topdown
