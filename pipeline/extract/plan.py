@@ -127,22 +127,22 @@ class Planner:
         A stage that cannot tell which further files belong to the record has failed for it.
         """
         steps: list[Step] = []
-        more: dict[str, Mapping[str, Path]] = {}
+        more: dict[str, Mapping[str, Path | str]] = {}
         unclear: dict[str, str] = {}
         for name in self.stages:
             try:
-                more[name] = stage_class(name).sidecars(self.configs[name], record)
+                more[name] = stage_class(name).reads_of(self.configs[name], record)
             except DataError as error:
                 more[name], unclear[name] = {}, str(error)
-            record = replace(record, sidecars={**record.sidecars, **more[name]})
+            files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
+            record = replace(record, sidecars={**record.sidecars, **files})
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             version, settings, identity = self._fixed[name]
-            if of_record := stage_class(name).record_identity(self.configs[name], record):
-                identity = {**identity, **of_record}
+            identity = {**identity, **{kind: value for kind, value in more[name].items() if isinstance(value, str)}}
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             absent = [unclear[name]] if name in unclear else self.lacking(record, name)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.made_features import made_features
 from data.errors import UsageError
 from data.splits import kfold
 from models.aim import AimInputs
@@ -24,6 +23,7 @@ from pipeline.recipes import fast
 from pipeline.systems.descriptors import approximate_entropy
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
+from tests.helpers.made_features import made_features
 from tests.models.test_aim import inputs
 
 SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)

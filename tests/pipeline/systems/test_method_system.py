@@ -67,7 +67,7 @@ def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
 
 
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
-    from benchmarks.planted_cues import planted_cue
+    from benchmarks.method_comparison import planted_cue
 
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
     part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
