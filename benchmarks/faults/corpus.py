@@ -53,7 +53,7 @@ REAL_EVERY = 50
 DAMAGES = 28
 """Contents that `damaged_bytes` gives."""
 
-RUN_FILES = (*FILES, HASHES, "origin.json")
+RUN_FILES = (*FILES, HASHES)
 ODD = ("folder", "pipe", "device", "dangling link", "link to others", "gone")
 COMMANDS = ("score", "extract", "status", "verify", "gc", "prune", "report", "ls")
 INDEX_FACTS = ("", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000, "1e999", '{"key": []}')

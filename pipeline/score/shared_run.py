@@ -22,7 +22,7 @@ from data.store import RemoteFolder, Storage, address, is_shared, local_path, pu
 from data.weights import cache_dir
 from pipeline.score.bundle_hashes import FILES, HASHES, MAX_BYTES, MAX_FILE_BYTES, check_hashes, hash_table
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_origin import portable
+from pipeline.score.run_config import portable
 
 MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
 README = "README.md"
