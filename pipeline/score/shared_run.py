@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from data.errors import PROGRAM, DataError, UsageError, printable
+from data.errors import PROGRAM, DataError, StorageError, UsageError, printable
 from data.store import (
     RemoteFolder,
     Storage,
@@ -228,6 +228,8 @@ def _temporary_folder() -> Iterator[Path]:
         _models().mkdir(parents=True, exist_ok=True)
         with working_folder(_models(), ".copy-") as folder:
             yield folder
+    except StorageError:
+        raise
     except OSError as error:
         what = f"a trained run cannot be copied here ({error.strerror or error})"
         raise DataError(what, where=_models(), fix=ELSEWHERE) from error
