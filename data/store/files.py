@@ -76,14 +76,15 @@ def atomic_path(target: Path) -> Iterator[Path]:
     try:
         default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
         yield temporary
-        with temporary.open("rb") as stream:
+        with temporary.open("r+b") as stream:  # Windows flushes only what may be written
             os.fsync(stream.fileno())
         temporary.chmod(default_mode)
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
     with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
         handle = os.open(target.parent, os.O_RDONLY)
         try:
@@ -92,20 +93,26 @@ def atomic_path(target: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def _new_temporary(folder: Path) -> tuple[Path, int]:
-    """An empty file that this process holds locked, and the handle that holds the lock."""
+def _new_temporary(folder: Path) -> tuple[Path, int | None]:
+    """An empty file that this process holds locked, and the handle that holds the lock; None without locks.
+
+    Where there are no such locks, as on Windows, an open file could not be renamed.
+    """
     while True:
         path = folder / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        if lock(handle) is not False and path.exists():  # else a sweep came between the making and the lock
+        locked = lock(handle)
+        if locked and path.exists():  # else a sweep came between the making and the lock
             return path, handle
         os.close(handle)
+        if locked is None:
+            return path, None
 
 
 def lock(handle: int) -> bool | None:
     """Lock an open file or folder until it is closed, however the process ends: whether it worked.
 
-    None: this file system or system has no locks.
+    None: this file system or system has no such locks; temporaries of dead processes are then told by their age.
     """
     try:
         import fcntl
