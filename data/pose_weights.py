@@ -21,6 +21,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from data.errors import DataError, UsageError, nearest
+from data.store import absence
 from data.store.scratch import working_folder
 from data.weights import digest
 from data.weights.download import one_at_a_time
@@ -51,7 +52,7 @@ class PoseNetwork:
         given = Path(self.weights).expanduser()
         if not self._is_named:
             if not given.is_file():
-                raise DataError("no such file of weights", where=self.weights, fix="Check the path")
+                raise DataError(absence(given, "file of weights"), where=self.weights, fix="Check the path")
             return given
         if not self._target.is_file():
             raise DataError("the weights are not here", where=self._target, fix=self._by_hand)

@@ -38,6 +38,11 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def absence(path: Path, what: str = "file") -> str:
+    """Why a path cannot be read as a file: there is none, or it is a pipe, a socket or a device."""
+    return "not a regular file" if path.exists() else f"no such {what}"
+
+
 def read_regular(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes. Raises OSError: larger, growing, or it cannot be read."""
     with open_regular(path) as stream:

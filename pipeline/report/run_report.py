@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jinja2 import TemplateError
 
-from data.errors import PROGRAM, DataError, UsageError
+from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software
@@ -33,7 +33,7 @@ from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.bundle import FAULTS
+from pipeline.score.bundle import FAULTS, no_run_fix
 from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
@@ -72,7 +72,7 @@ def run_report_data(
             raise UsageError(
                 "no results and no model in this folder",
                 where=run,
-                fix=f"Name the folder that `{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER` wrote",
+                fix=no_run_fix(run, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer, user)
@@ -240,7 +240,8 @@ def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -
     if name not in records:
         alike = get_close_matches(name, records, n=1, cutoff=0)
         fix = f"{VIDEOS}, or an id such as '{''.join(alike)}'"
-        raise UsageError(f"no such file, and no such id in the data set: '{name}'", where=config.dataset.root, fix=fix)
+        what = f"no such file, and no such id in the data set {printable(config.dataset.root)}"
+        raise UsageError(what, where=name, fix=fix)
     return records[name]
 
 

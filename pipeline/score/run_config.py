@@ -22,7 +22,7 @@ from data.store.files import MAX_JSON_BYTES
 from data.weights import REGISTRY
 from extractors.base import StageConfig
 from pipeline.config import BaseConfig, config_class, validate
-from pipeline.score.bundle import NO_RUN_FIX
+from pipeline.score.bundle import no_run_fix
 
 CONFIG_FILE = "config.json"
 
@@ -65,7 +65,7 @@ def run_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, 
         if not isinstance(values, dict):
             raise ValueError("no mapping")
     except FileNotFoundError:
-        raise DataError("no trained model here", where=folder, fix=NO_RUN_FIX) from None
+        raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     usable, ignored = portable(values, user)

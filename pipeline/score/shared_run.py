@@ -73,6 +73,8 @@ def local_run(place: str | Path) -> Path:
     if _is_zip(str(path)) and path.is_file():
         with open_regular(path) as file:
             return _unzip(file, os.fstat(file.fileno()).st_size, path)
+    if path.exists() and not path.is_dir():
+        raise UsageError("a file, and a run is a folder", where=path, fix=f"Name its folder: {printable(path.parent)}")
     return path
 
 

@@ -56,7 +56,7 @@ def test_a_video_is_named_by_its_id(toy_table: None, tmp_path: Path) -> None:  #
     config = load_config(None, sets)
     api.compare("100.mp4", str(other), model=run, config=config, out=page, workers=0)
     assert "<h1>100.mp4 and other.mp4</h1>" in page.read_text("utf-8")
-    with pytest.raises(UsageError, match=r"no such id.*'10'.*an id such as '1\d0\.mp4'"):
+    with pytest.raises(UsageError, match=r"^10: no such file, and no such id .*such as '1\d0\.mp4'"):
         api.compare("100.mp4", "10", model=run, config=config, out=page)
     with pytest.raises(UsageError, match=r"a folder of 6 videos. Name one video"):
         api.compare("100.mp4", str(tmp_path / "in"), model=run, config=config, out=page)
