@@ -61,8 +61,8 @@ def list_folder(
 
 def _spreadsheets(root: Path) -> list[str]:
     """A line for each spreadsheet beside the videos, which may hold the scores."""
-    found = [] if is_remote(root) else sorted(path for path in root.glob("*.*") if path.suffix.lower() in SPREADSHEETS)
-    return [f"{clip(str(path), 200)}: spreadsheets are not read; save it as {CANDIDATES[0]}" for path in found]
+    sheets = [] if is_remote(root) else sorted(path for path in root.glob("*.*") if path.suffix.lower() in SPREADSHEETS)
+    return [f"{clip(str(path), 200)}: spreadsheets are not read; save it as {CANDIDATES[0]}" for path in sheets]
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:

@@ -117,7 +117,7 @@ def _new_temporary(folder: Path) -> tuple[Path, int | None]:
 def lock(handle: int) -> bool | None:
     """Lock an open file or folder until it is closed, however the process ends: whether it worked.
 
-    None: this file system or system has no such locks; temporaries of dead processes are then told by their age.
+    None: this file system or system has no such locks; the age of a temporary then says whether it is abandoned.
     """
     try:
         import fcntl

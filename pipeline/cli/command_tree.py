@@ -93,9 +93,9 @@ def _answer(name: str, fix: str) -> None:
 def refuse_single_hyphens(words: Sequence[str]) -> None:
     """Raise UsageError for `-config`, which the parser reads as `-c onfig`."""
     names = [name for word in words if len(name := word.partition("=")[0]) > 2 and re.match("-[a-z]", name)]
-    known = _options_of(typer.main.get_command(app)) if names else ()
+    options = _options_of(typer.main.get_command(app)) if names else ()
     for name in names:
-        if f"-{name}" in known:
+        if f"-{name}" in options:
             raise UsageError(f"'{name}' has one hyphen", fix=f"Type: -{name}")
 
 

@@ -45,8 +45,8 @@ def people_of(**settings: Any) -> list[NDArray[np.generic]]:
         locate("movenet-multipose")
     except DataError as error:
         pytest.skip(str(error))
-    found = load_backend(PoseConfig(min_score=0, **settings)).detect(noise(1)[0], 96)
-    return [found.keypoints, found.scores]
+    people = load_backend(PoseConfig(min_score=0, **settings)).detect(noise(1)[0], 96)
+    return [people.keypoints, people.scores]
 
 
 def of_clips(**settings: Any) -> Mapping[str, str]:

@@ -177,8 +177,10 @@ def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path
     random = np.random.default_rng(0)
     for number in range(200):
         damaged = bytearray(content)
-        at = len(content) - 1 - number if number < 100 else int(random.integers(len(content)))  # the directory, and all
-        damaged[at] ^= 1 << int(random.integers(8))
+        place = (
+            len(content) - 1 - number if number < 100 else int(random.integers(len(content)))
+        )  # the directory, and all
+        damaged[place] ^= 1 << int(random.integers(8))
         packed.write_bytes(damaged)
         shutil.rmtree(cache_dir() / "models", ignore_errors=True)
         try:
