@@ -45,7 +45,7 @@ def people_of(**settings: Any) -> list[NDArray[np.generic]]:
         locate("movenet-multipose")
     except DataError as error:
         pytest.skip(str(error))
-    people = load_backend(PoseConfig(min_score=0, **settings)).detect(noise(1)[0], 96)
+    people = load_backend(PoseConfig(min_score=0, **settings)).detect(noise(1)[0])
     return [people.keypoints, people.scores]
 
 
