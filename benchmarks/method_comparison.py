@@ -17,6 +17,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ from pipeline.systems.selection import CHOSEN, ORACLE
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHOICE: Cue = "nothing"
 """Set of the second table."""
+
+ORDERED: Cue = "time"
+"""Set in which the methods of `LOCATED` are shown with positions too."""
+
+LOCATED, POSITIONS = ("GDLT", "TPT", "RICA2"), ", with positions"
+"""Methods that the setting `positions` changes, and the ending of their rows with it."""
 
 UNCERTAIN = "RICA2"
 """The method that predicts a deviation; inner validation calibrates its intervals."""
@@ -65,7 +72,13 @@ def cue_features(cue: Cue, count: int, seed: int = 0) -> FeatureSet:
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     """Rank correlation of every system on `count` performances after training on as many; also see `CHOICE`."""
     features, config = cue_features(cue, 2 * count), fast(runs=runs, scene_gain=1.0)
-    networks = [AimSystem(OURS, model_for("fast"), config), *method_systems(features, config)]
+    methods = method_systems(features, config)
+    if cue == ORDERED:
+        located = [one for one in methods if one.name in LOCATED]
+        methods += [
+            replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
+        ]
+    networks = [AimSystem(OURS, model_for("fast"), config), *methods]
     systems: Sequence[System] = [
         WithEpochs(one, oracle=cue == CHOICE) if cue == CHOICE or one.name == UNCERTAIN else one for one in networks
     ]
@@ -98,7 +111,8 @@ def shown(value: float | None) -> str:
 def page(results: dict[str, Any]) -> str:
     """The page docs/methods.md."""
     sets = results["sets"]
-    names = [OURS, *(name for name in METHODS if any(name in one["rho"] for one in sets.values()))]
+    rows = [*METHODS, *(name + POSITIONS for name in LOCATED)]
+    names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
     find = [[name, *(shown(one["rho"].get(name)) for one in sets.values())] for name in names]
     endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}
     choice = [
@@ -135,6 +149,7 @@ def page(results: dict[str, Any]) -> str:
         choice=table(("system", *endings), choice),
         uncertain=table(columns, uncertain),
         described="\n\n".join(described),
+        parts=table(("part", "original", "here", "figure"), PARTS),
     )
 
 
@@ -142,6 +157,85 @@ def description(name: str) -> str:
     """The docstring of a method in paragraphs."""
     text = inspect.getdoc(METHOD_CLASSES[METHODS[name]]) or ""
     return re.sub(r"\n(As there|Departures)", r"\n\n\1", text)
+
+
+PARTS: Sequence[Sequence[str]] = (
+    (
+        "USDL, MUSDL: distribution, loss",
+        "nzl-thu/MUSDL: MTL-AQA/main.py, models/evaluator.py",
+        "equal; decoded by the expectation",
+        "row USDL",
+    ),
+    (
+        "CoRe: tree, groups, loss, votes",
+        "yuxumin/CoRe: models/RegressTree.py, utils/Group_helper.py",
+        "equal; 8 groups for 16",
+        "row CoRe",
+    ),
+    (
+        "CoRe, TPT: label on MTL-AQA",
+        "yuxumin/CoRe: datasets/MTLPair.py",
+        "departure: the score, not score / difficulty multiplied back; `dataset.score=execution` has that label",
+        "not measured",
+    ),
+    ("GDLT: prototypes, responses, score", "xuangch/CVPR22_GDLT: models/model.py", "equal; one block each", "row GDLT"),
+    (
+        "GDLT: losses",
+        "xuangch/CVPR22_GDLT: models/loss.py, models/triplet_loss.py",
+        "equal: labels from 0 to 1, weights 1",
+        "with labels from 0 to 10 the triplet loss weighed a hundredth",
+    ),
+    (
+        "GDLT, TPT, RICA2: positions",
+        "models/model.py; models_cluster.../layer.py; libs/modeling",
+        "equal: none",
+        "column time, rows with and without",
+    ),
+    (
+        "TPT: ranking and sparsity loss",
+        "baiyang4/aqa_tpt: train_pairencode1_decoder_1selfatt_self8head_ffn_sp_new.py",
+        "equal: margin 3.2, weights 1 and .05",
+        "row TPT",
+    ),
+    (
+        "TPT: decoder, comparison",
+        "baiyang4/aqa_tpt: models_cluster.../layer.py, model.py",
+        "departure: one block, order of attentions, no learnt temperature, CoRe's tree",
+        "not measured",
+    ),
+    (
+        "RICA2: ranking, sparsity, divergence",
+        "abrarmajeedi/rica2_aqa: libs/modeling/losses.py",
+        "equal: margin 1, averaged over pairs, weights .05, .05 and 1e-5",
+        "an attention that costs .173 there cost 4.61 before",
+    ),
+    (
+        "RICA2: loss of the score, uncertainty",
+        "abrarmajeedi/rica2_aqa: libs/modeling/losses.py, eval.py",
+        "departure: beta-NLL of scores from 0 to 10; deviation of draws, at least .3, not the harmonic mean of sigma",
+        "table of RICA2's uncertainty",
+    ),
+    (
+        "ST-GCN: blocks",
+        "yysijie/st-gcn: net/st_gcn.py, net/utils/tgcn.py",
+        "equal: importance, skip connection; departure: kernel 3, 2 blocks, no batch normalisation (`StGcn`)",
+        "not measured",
+    ),
+    (
+        "TSN-style ranking: loss",
+        "Doughty et al. (2018), section 3",
+        "departure: logistic loss without a margin, squared error added (`Snippets`)",
+        "not measured",
+    ),
+    (
+        "AIM: kinematic channels",
+        "Gao et al. (2020), section 5.2",
+        "departure, also under `recipe=paper`: acceleration, jerk, gripper speed and bimanual channels are added"
+        " (`kinematics.acceleration=false` and so on leave them out); both agents have the gripper angle",
+        "not measured",
+    ),
+)
+"""Rows of the table of parts."""
 
 
 PAGE = """# Methods beside AIM
@@ -163,9 +257,9 @@ all of them (`pipeline/systems/method_system.py`): 100 epochs of AdamW, or fewer
 batches, seed and normalisation are those of the recipe. Finished folds are kept, so the same command resumes. These are
 our versions on precomputed features. They do not reproduce published numbers, where a video network is trained along.
 
-MUSDL needs `judges` for every performance: the items of the JIGSAWS rating, FineDiving's judges, or column `judges` of
-a [folder](datasets/folder.md). Panels of different sizes are reduced to the middle judges. MUSDL, CoRe and TPT also
-read the difficulty of a test performance, which is announced before it.
+MUSDL needs `judges` for at least nine in ten performances: the items of the JIGSAWS rating, the judges of FineDiving or
+MTL-AQA, or column `judges` of a [folder](datasets/folder.md). Panels of different sizes are reduced to the middle
+judges. MUSDL, CoRe and TPT also read the difficulty of a test performance, which is announced before it.
 
 ## What each finds
 
@@ -179,9 +273,18 @@ Spearman's rho on the test part, last epoch:
 
 {find}
 
-USDL, MUSDL and CoRe average the steps before they score, so they cannot find when something happens. "relation" has
-too few performances for networks that do not subtract the agents. "difficulty" is found by the methods that read the
-difficulty. The differences between rows above .9 are noise.
+USDL, MUSDL and CoRe average the steps before they score, so they cannot find when something happens. The originals of
+GDLT, TPT and RICA2 add no positions to the steps, and neither do ours: they do not know when a step is. The rows "with
+positions" show what sines of the positions would find (`MethodConfig.positions`). "relation" has too few performances
+for networks that do not subtract the agents. "difficulty" is found by the methods that read the difficulty. The
+differences between rows above .9 are noise.
+
+## What is as in the original
+
+Names of files are those of the authors' repositories. Beside these, all methods depart in common: features from the
+cache in place of a video network that is trained along, small widths, AdamW with one schedule.
+
+{parts}
 
 ## What choosing the epoch on the test set is worth
 

@@ -139,7 +139,10 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def sidecars(cls, config: C, record: Record) -> Mapping[str, Path]:
-        """Local files or folders that the settings name for a record, by kind: part of its sidecars and of the key."""
+        """Local files or folders that the settings name for a record, by kind: part of its sidecars and of the key.
+
+        Raises DataError: several could be meant; the stage has then failed for this record.
+        """
         return {}
 
     @classmethod

@@ -586,12 +586,13 @@ def pack(
 
 
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
-    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files.
+    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
-    Every label file is read, and no video is opened. Without `config`, the folder's layout shows which set it is.
+    Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
+    which set it is.
 
     Args:
-        root: the data set's folder.
+        root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
     from pipeline.config import load_config
@@ -601,7 +602,9 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
     settings = load_config(config, overrides)
     dataset = settings.dataset
-    kind = kind_of(folder) if config is None and dataset.kind == "folder" else dataset.kind
+    kind = str(dataset.kind)
+    if config is None and kind == "folder":
+        kind, folder = kind_of(folder)
     options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
     return check_data(kind, folder, {name: value for name, value in options.items() if value})
 

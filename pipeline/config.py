@@ -86,7 +86,9 @@ class StorageConfig(Section):
 class FramesConfig(Section):
     """Folders of numbered pictures that are videos."""
 
-    fps: float = Field(0.0, ge=0, le=10_000, description="their frames per second; 0: that of the data set's layout")
+    fps: float = Field(
+        0.0, ge=0, le=10_000, description="their frames per second, at least 0.01; 0: that of the layout"
+    )
 
 
 class ProtocolConfig(Section):

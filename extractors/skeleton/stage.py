@@ -42,7 +42,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     """The joints of a keypoint file, gaps interpolated and smoothed."""
 
     name: ClassVar[str] = "skeleton"
-    version: ClassVar[int] = 2  # trial-level features of 3-D bodies changed in `timesteps`
+    version: ClassVar[int] = 3  # rows of KIMORE that hold two frames are read
     Config: ClassVar[type[StageConfig]] = SkeletonConfig
     reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("keypoints",)
     arrays: ClassVar[Mapping[str, ArraySpec]] = {

@@ -67,7 +67,7 @@ class Evaluation:
             lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")
         asked = {part.strip().lower() for part in self.only.split(",")} - {""}
         if self.systems == "all" and "MUSDL" not in results["systems"] and (not asked or PUBLISHED in asked):
-            lines.append("note: MUSDL is left out: not every performance has the scores of single judges")
+            lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from data.errors import DataError
 from data.video import Record
 from pipeline.cache import Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
@@ -120,11 +122,19 @@ class Planner:
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
     def plan(self, record: Record) -> Plan:
-        """The steps of one record; reads headers, never arrays of files that did not change."""
+        """The steps of one record; reads headers, never arrays of files that did not change.
+
+        A stage that cannot tell which further files belong to the record has failed for it.
+        """
         steps: list[Step] = []
-        more = {name: stage_class(name).sidecars(self.configs[name], record) for name in self.stages}
-        for files in more.values():
-            record = replace(record, sidecars={**record.sidecars, **files})
+        more: dict[str, Mapping[str, Path]] = {}
+        unclear: dict[str, str] = {}
+        for name in self.stages:
+            try:
+                more[name] = stage_class(name).sidecars(self.configs[name], record)
+            except DataError as error:
+                more[name], unclear[name] = {}, str(error)
+            record = replace(record, sidecars={**record.sidecars, **more[name]})
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
@@ -135,10 +145,10 @@ class Planner:
                 identity = {**identity, **of_record}
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
-            absent = self.lacking(record, name)
+            absent = [unclear[name]] if name in unclear else self.lacking(record, name)
             check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id)
             steps.append(Step(computation, check))
-        return Plan(record, tuple(steps), self._todo(steps))
+        return Plan(record, tuple(steps), self._todo([step for step in steps if step.stage not in unclear]))
 
     def lacking(self, record: Record, *stages: str) -> list[str]:
         """What a performance lacks for these stages (default: all), such as "no kinematics file"."""

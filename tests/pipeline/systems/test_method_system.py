@@ -152,6 +152,19 @@ def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: Feat
     assert has_judges(some.take(np.arange(2)))
 
 
+def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet) -> None:
+    records = list(judged.records)
+    for row in (0, 1):
+        labels = records[row].labels
+        assert labels is not None
+        records[row] = replace(records[row], labels=replace(labels, judges=()))
+    some = replace(judged, records=tuple(records))
+    assert has_judges(some)
+    fewer = Part("", "fixed", TRAIN[2:], TEST)
+    scores = [method(judged, "MUSDL").held_out(*given).score[0] for given in ((some, [PART]), (judged, [fewer]))]
+    assert np.array_equal(*scores)
+
+
 def test_finished_folds_are_not_trained_again(judged: FeatureSet, tmp_path: Path) -> None:
     system = replace(method(judged, "GDLT"), checkpoints=tmp_path)
     other = Part("", "second", TRAIN[:40], TEST)
