@@ -168,7 +168,7 @@ def run_demo(
     cache.close()
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = Scorer(out / "run")
+    scorer = Scorer(out / "run", user=config)
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)

@@ -16,7 +16,7 @@ from pipeline.evaluate.protocols import DIRECTIONS, interval_text
 from pipeline.outputs import writing
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
-from pipeline.score.scorer import save_config
+from pipeline.score.run_config import save_config
 from pipeline.systems import COMBINED
 from pipeline.systems.selection import ORACLE
 

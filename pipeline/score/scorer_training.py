@@ -24,7 +24,7 @@ from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calib
 from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
-from pipeline.score.scorer import save_config
+from pipeline.score.run_config import save_config
 from pipeline.score.video_flags import report_flags, still_camera_advice
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
-from data.errors import PROGRAM, DataError
+from data.errors import PROGRAM, DataError, apart
 from extractors.timesteps import TimestepsConfig
 from pipeline.config import BaseConfig
 from pipeline.extract import Plan
@@ -80,7 +80,8 @@ def flag_videos(plans: Iterable[Plan]) -> dict[str, tuple[Flag, ...]]:
         quality = {stage: {"frames_per_s": rate} for stage, rate in zip(RATED, rates, strict=True) if rate is not None}
         compared = find_flags(Facts(quality=quality, duration=duration, training=usual), COMPARED)[0]
         if duration is not None and duration < usual_length / SHORT and all(f.title != "too short" for f in compared):
-            detail = f"{duration:.1f} s, half of the videos have {usual_length:.1f} s or more."
+            has, usual_s = apart(duration, usual_length)
+            detail = f"{has} s, half of the videos have {usual_s} s or more."
             compared += (Flag("warn", "too short", detail),)
         if flags := worst_first((*alone.get(name, ()), *compared)):
             flagged[name] = flags

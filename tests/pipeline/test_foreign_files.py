@@ -36,8 +36,7 @@ from pipeline.extract.runner import Result
 from pipeline.pack import read_pack
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import check_hashes, read_contents
-from pipeline.score.run_origin import is_own
-from pipeline.score.scorer import usable_config
+from pipeline.score.run_config import run_config
 
 COMPUTATION = Computation("pose", 1, {}, {}, {}, {})
 RED = "\x1b[31mred\x9b1m\u202e"
@@ -123,8 +122,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_hashes),
     "training videos of a run": in_folder("training.json", falsy(read_contents)),
-    "configuration of a run": in_folder("config.json", usable_config),
-    "mark of a run": in_folder("origin.json", falsy(lambda folder: is_own(folder, b""))),
+    "configuration of a run": in_folder("config.json", run_config),
     "compiled network": compiled,
     "weights": safetensors_metadata,
 }

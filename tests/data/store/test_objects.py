@@ -44,8 +44,9 @@ from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
 from pipeline.score.bundle import save
+from pipeline.score.run_config import save_config
 from pipeline.score.score_tables import as_json
-from pipeline.score.scorer import load_scorer, save_config
+from pipeline.score.scorer import load_scorer
 from pipeline.train.trainer import train
 from tests.helpers.object_store import Bucket
 
@@ -356,7 +357,7 @@ def test_training_packing_and_scoring_from_a_store(
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
     save_config(config, run)
-    far = load_scorer(run).score(Path(f"s3://{bucket.name}/in/3.mp4"))
+    far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
     assert far.score is not None
     assert (far.score, far.steps) == (near.score, near.steps)
