@@ -32,7 +32,7 @@ from pipeline.evaluate import evaluate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast, model_for
-from pipeline.systems import METHODS, AimSystem, System, WithEpochs, method_systems
+from pipeline.systems import METHODS, AimSystem, BestOnTest, ChosenEpoch, System, WithInside, method_systems, watching
 from pipeline.systems.selection import CHOSEN, ORACLE
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -66,9 +66,10 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     """Rank correlation of every system on `count` performances after training on as many; also see `CHOICE`."""
     features, config = cue_features(cue, 2 * count), fast(runs=runs, scene_gain=1.0)
     networks = [AimSystem(OURS, model_for("fast"), config), *method_systems(features, config)]
-    systems: Sequence[System] = [
-        WithEpochs(one, oracle=cue == CHOICE) if cue == CHOICE or one.name == UNCERTAIN else one for one in networks
-    ]
+    systems: list[System] = []
+    for one in map(watching, networks):
+        systems.append(WithInside(one) if one.name == UNCERTAIN else one)
+        systems += [ChosenEpoch(one), BestOnTest(one)] if cue == CHOICE else []
     started = time.process_time()
     folds = [Fold("fixed", features.ids[:count], features.ids[count:])]
     if cue == CHOICE:

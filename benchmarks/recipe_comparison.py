@@ -29,7 +29,8 @@ from benchmarks.ablations import planted_features
 from benchmarks.made_features import made_features
 from data.splits import Fold, kfold
 from pipeline.evaluate import evaluate
-from pipeline.evaluate.cross_validation import make_parts
+from pipeline.evaluate.cross_validation import fold_jobs, make_parts
+from pipeline.evaluate.spread import run_here
 from pipeline.observer import Progress
 from pipeline.recipes import fast, model_for, paper
 from pipeline.systems import AimSystem
@@ -66,7 +67,7 @@ def forty_networks() -> dict[str, Any]:
     features = replace(made, records=records)
     parts = make_parts(features, kfold(records, k=4))
     start, used = time.perf_counter(), time.process_time()
-    AimSystem("AIM", model_for("fast"), fast(runs=10)).held_out(features, parts)
+    run_here(features, fold_jobs(parts, [AimSystem("AIM", model_for("fast"), fast(runs=10))]))
     seconds, used = time.perf_counter() - start, time.process_time() - used
     return {"networks": 10 * len(parts), "seconds": seconds, "cpu": used, "cores": torch.get_num_threads()}
 

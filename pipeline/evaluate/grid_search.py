@@ -29,7 +29,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -52,9 +51,9 @@ from pipeline.evaluate.protocols import leak_audit, protocol_folds
 from pipeline.evaluate.spread import Job, Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, Part, Selected
-from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_parts
-from pipeline.train import Stop, label_table
+from pipeline.systems import AimSystem, Part, Selected, System
+from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_folds
+from pipeline.train import Stop
 from pipeline.yaml_values import parse_values
 
 FORMAT = 1
@@ -111,17 +110,16 @@ def candidates(
     return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
 
 
-def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = None) -> Selected:
+def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
     """AIM as a system that selects its settings inside each training part, so that its results are unbiased.
 
     The first of `tried` names the protocol, whose groups stay together inside.
     """
     systems = []
-    for number, one in enumerate(tried, start=1):
+    for one in tried:
         model, recipe = one.config.scorer
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
-        place = None if checkpoints is None else checkpoints / f"settings-{number}"
-        systems.append(AimSystem(name, model, recipe, checkpoints=place))
+        systems.append(AimSystem(name, model, recipe))
     first = tried[0].config
     return Selected(CHOSEN, tuple(systems), forbidden(first.protocol), seed=first.split.seed)
 
@@ -152,7 +150,7 @@ def search(
     outer = protocol_folds(config, features)
     parts = make_parts(features, outer)
     kinds = forbidden(config.protocol)
-    inner = inner_parts(features, parts, kinds, config.split.seed, folds=folds, shared=False)
+    inner = {name: _inner_parts(features, parts, name, kinds, config.split.seed, folds) for name in fold_names(parts)}
     inner = {name: cuts for name, cuts in inner.items() if cuts}
     if not inner:
         raise DataError(
@@ -161,13 +159,17 @@ def search(
         )
     leaks = _audit(features, config, inner)
     numbered = list(enumerate(tried, start=1))
-    jobs = [_job(number, one, name, inner[name], runs, checkpoints) for number, one in numbered for name in inner]
-    held = iter(run(features, jobs, progress, stop))
-    true = label_table(features.records)[:, 0]
+    jobs = [
+        Job(cut.fold, (_candidate(number, one, runs),), cut.train, cut.test, checkpoints)
+        for number, one in numbered
+        for cuts in inner.values()
+        for cut in cuts
+    ]
+    predicted = iter(run(features, jobs, progress, stop))
     rows: list[dict[str, Any]] = []
     for number, one in numbered:
-        means = {name: [scores.mean(0) for scores in next(held).score] for name in inner}
-        rows.append({"candidate": number, "settings": dict(one.settings), **_figures(inner, means, true)})
+        means = {name: [next(predicted)[0].score.mean(0) for _ in cuts] for name, cuts in inner.items()}
+        rows.append({"candidate": number, "settings": dict(one.settings), **_figures(features, inner, means)})
     counts = [
         {
             "name": fold.name,
@@ -204,28 +206,37 @@ def write_search(results: SearchResults, tried: Sequence[Candidate], folder: Pat
     return folder / "search.json", folder / "best.yaml"
 
 
-def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: int, checkpoints: Path | None) -> Job:
-    """One candidate in the training part of one fold; the job receives the rows of that part only."""
+def fold_names(parts: Sequence[Part]) -> list[str]:
+    """The folds, in order."""
+    return list(dict.fromkeys(part.fold for part in parts))
+
+
+def _inner_parts(
+    features: FeatureSet, parts: Sequence[Part], name: str, kinds: tuple[str, ...], seed: int, folds: int
+) -> list[Part]:
+    """The inner folds of the training part of the fold `name`, as rows of all features."""
+    rows = np.concatenate([part.train for part in parts if part.fold == name])
+    inner = inner_folds(features.take(rows), kinds, seed, folds=folds)
+    return [Part("", f"{name}/{cut.fold}", rows[cut.train], rows[cut.test]) for cut in inner]
+
+
+def _candidate(number: int, one: Candidate, runs: int) -> System:
     model, recipe = one.config.scorer
-    fewer = recipe.model_copy(update={"runs": min(runs, recipe.runs)})
-    place = None if checkpoints is None else checkpoints / f"{number}-{re.sub(r'[^A-Za-z0-9]+', '_', fold)}"
-    system = AimSystem(f"candidate {number}", model, fewer, checkpoints=place)
-    rows = np.unique(np.concatenate([part.train for part in inner] + [part.test for part in inner]))
-    inside = tuple(
-        Part(part.task, part.fold, np.searchsorted(rows, part.train), np.searchsorted(rows, part.test))
-        for part in inner
-    )
-    return Job(system.name, system, inside, rows)
+    return AimSystem(f"candidate {number}", model, recipe).inner(runs)
 
 
-def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]], true: Floats) -> SearchResults:
+def _figures(
+    features: FeatureSet, inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]]
+) -> SearchResults:
     """Correlations of one candidate; `means` are the predictions of each inner part."""
-    by_fold, by_inner = {}, {}
-    for name, parts in inner.items():
-        pairs = list(zip(parts, means[name], strict=True))
-        by_fold[name] = agreement(pairs, true)
-        for cut in dict.fromkeys(part.fold for part in parts):
-            by_inner[cut] = agreement([pair for pair in pairs if pair[0].fold == cut], true)
+
+    def over(pairs: Sequence[tuple[Part, Floats]]) -> float:
+        rows, values = (np.concatenate(each) for each in zip(*((cut.test, one) for cut, one in pairs), strict=True))
+        return agreement(features, rows, values)
+
+    pairs = {name: list(zip(cuts, means[name], strict=True)) for name, cuts in inner.items()}
+    by_fold = {name: over(each) for name, each in pairs.items()}
+    by_inner = {pair[0].fold: over([pair]) for each in pairs.values() for pair in each}
     defined = [value for value in by_inner.values() if np.isfinite(value)]
     return {
         "mean": or_none(fisher_average(list(by_fold.values())).value),

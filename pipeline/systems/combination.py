@@ -19,9 +19,9 @@ from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.interface import Part, Predicted, System, Trainings, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import INNER_RUNS, as_many_runs, by_outer, flattened, fold_names, inner_parts
+from pipeline.systems.selection import inner_folds, predict_inside
 from pipeline.train import label_table
 
 Texts = NDArray[np.str_]
@@ -63,9 +63,8 @@ def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regress
 class Combined(System):
     """The weighted mean of several systems.
 
-    The training part of a fold, over all its tasks, is split into inner folds that keep apart what the protocol keeps
-    apart; every candidate predicts them; the weights follow from these predictions and hold for all tasks of the fold.
-    Each candidate has a row of its own, and so has the one that ranks best inside.
+    The training part, over all its tasks, is split into inner folds that keep apart what the protocol keeps apart;
+    every candidate predicts them; the weights follow from these predictions and hold for all tasks.
 
     Attributes:
         kinds: groups that stay on one side of an inner fold.
@@ -78,49 +77,34 @@ class Combined(System):
     seed: int = 0
     validate: bool = True
     name: str = COMBINED
+    pool: bool = True
 
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """Every candidate on the inner folds, then every candidate on every part."""
-        every = flattened(self._inner(features, parts))
-        inside = [(candidate.inner(INNER_RUNS), every) for candidate in self.candidates if every]
-        return [*inside, *((candidate, parts) for candidate in self.candidates)]
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The weighted predictions and a row for every candidate, from the results of `trainings`.
-
-        `HeldOut.inner` has the weights and the inner figures of each fold.
-        """
+    def fit(self, train: FeatureSet, trainings: Trainings) -> WeightedMean:
+        """See `System.fit`."""
         names = [candidate.name for candidate in self.candidates]
-        count = len(names)
-        inner, last = self._inner(features, parts), held[-count:]
-        inside = [by_outer(inner, [values.mean(0) for values in one.score]) for one in held[:-count]]
-        weights, choices, best = {}, [], {}
-        for fold, cuts in inner.items():
-            weights[fold], best[fold] = np.full(count, 1.0 / count), 0
-            if inside and cuts:
-                predicted = [np.stack(each) for each in zip(*(one[fold] for one in inside), strict=True)]
-                gathered = InnerPredictions.gather(features, cuts, predicted, self.kinds)
-                choice = gathered.choice(names)
-                choices.append({"fold": fold, **choice})
-                weights[fold] = np.array([choice["weights"][name] for name in names])
-                best[fold] = int(np.argmax([choice["figures"][name]["together"] or -2.0 for name in names]))
-        scores, single = [], []
-        for i, part in enumerate(parts):
-            runs = np.stack(as_many_runs([one.score[i] for one in last]))  # (candidates, runs, m)
-            scores.append(np.tensordot(weights[part.fold], runs, 1))
-            single.append(last[best[part.fold]].score[i])
-        rows = [
-            row for one, result in zip(self.candidates, last, strict=True) for row in ((one, result), *result.variants)
-        ]
-        if self.validate:
-            chosen = tuple(names[best[part.fold]] for part in parts)
-            rows.append((replace(self, name=BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
-        return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
+        inner = inner_folds(train, self.kinds, self.seed) if self.validate else []
+        if not inner:
+            return WeightedMean(self, train, trainings, np.full(len(names), 1.0 / len(names)), {})
+        inside = [predict_inside(candidate, train, inner, trainings) for candidate in self.candidates]
+        predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
+        choice = InnerPredictions.gather(train, inner, predicted, self.kinds).choice(names)
+        return WeightedMean(self, train, trainings, np.array([choice["weights"][name] for name in names]), choice)
 
-    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
-        if not self.validate:
-            return {name: [] for name in fold_names(parts)}
-        return inner_parts(features, parts, self.kinds, self.seed)
+
+@dataclass(frozen=True)
+class WeightedMean:
+    """A fitted combination. Each candidate trains when it predicts, so that its row and this one share the training."""
+
+    system: Combined
+    train: FeatureSet
+    trainings: Trainings
+    weights: Floats  # (candidates,)
+    choice: Mapping[str, Any]  # weights and inner figures (`InnerPredictions.choice`), empty without inner validation
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        """See `pipeline.systems.interface.Model.predict`; `Predicted.weighting` has the choice."""
+        each = [self.trainings.predict(one, self.train, features).score for one in self.system.candidates]
+        return Predicted(np.tensordot(self.weights, np.stack(as_many_runs(each)), 1), weighting=self.choice)
 
 
 @dataclass(frozen=True)
@@ -242,7 +226,8 @@ class FittedCombination:
         """
         part = without_tasks(features)
         tables = _tables(part, systems)
-        fitted = tuple(system.fit(part, rows, tables[system.describe]) for system in systems)
+        learnt = part.take(rows)
+        fitted = tuple(system.fitted(learnt, tables[system.describe][rows]) for system in systems)
         names = (NETWORK, *(system.name for system in systems))
         return cls(names, np.full(len(names), 1 / len(names)) if weights is None else weights, fitted)
 

@@ -17,7 +17,6 @@ from models.metrics import fisher_average
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.evaluate import Results, evaluate_features
-from pipeline.evaluate.cross_validation import make_parts
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
@@ -33,7 +32,7 @@ from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
-from pipeline.systems.selection import CHOSEN, ORACLE, WithEpochs
+from pipeline.systems.selection import CHOSEN, ORACLE, ChosenEpoch, inner_folds
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -239,14 +238,12 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
     features = made[1]
     config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
-    parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
-        ours, *_ = protocol_systems(
-            validate({**config.dump(), "split": {"seed": seed}}), features, "aim", False, False, None
-        )
-        assert isinstance(ours, WithEpochs)
-        cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
+        given = validate({**config.dump(), "split": {"seed": seed}})
+        _, chosen, *_ = protocol_systems(given, features, "aim", False, False)
+        assert isinstance(chosen, ChosenEpoch)
+        cuts.append([part.test.tolist() for part in inner_folds(features, chosen.kinds, chosen.seed)])
     assert cuts[0] != cuts[1]
     split = config.model_copy(update={"protocol": "holdout"})
     folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]
