@@ -185,6 +185,38 @@ def test_weights_prefer_what_predicts_and_stay_near_equal_with_few_performances(
     assert len(figures) == 3
 
 
+def by_users(true: np.ndarray[Any, Any], *values: np.ndarray[Any, Any]) -> InnerPredictions:
+    """Inner predictions of ten trials a user, each user an inner fold of one task."""
+    users = np.array([f"{i // 10}" for i in range(len(true))])
+    names = np.array([str(i) for i in range(len(true))])
+    tasks = np.full(len(true), "a")
+    return InnerPredictions(np.stack(values, axis=1), true, tasks, users, users, names, by_user=True)
+
+
+def test_what_ranks_the_trials_of_a_user_no_better_than_chance_has_no_weight() -> None:
+    """Also where it knows how good each user is, which says nothing of a new one."""
+    rng = np.random.default_rng(0)
+    level, within = np.repeat(rng.normal(size=8), 10), rng.normal(size=80)
+    true = 3 * level + within
+    good = [within + 0.7 * rng.normal(size=80) for _ in range(2)]
+    given = by_users(true, *good, 3 * level + rng.normal(size=80), rng.normal(size=80), -within)
+    assert (given.weights()[2:] == 0).all()
+    assert given.weights()[:2].min() > 0.3
+    figures = given.figures()
+    assert figures[-1]["users"] >= max(one["users"] for one in figures[:2])  # type: ignore[type-var, operator]
+
+
+def test_the_combination_is_its_best_part_where_the_mean_ranks_worse() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=80)
+    perfect, loud = 0.01 * np.exp(true), true + 2 * rng.normal(size=80)
+    given = by_users(true, perfect, loud)
+    assert given.rank(given.crossed()) < given.rank(perfect)
+    assert given.weights().tolist() == [1, 0]
+    nothing = by_users(true, rng.normal(size=80), -true)
+    assert nothing.weights().tolist() == [1, 0], "none is better than chance"
+
+
 def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[SimpleSystem]:
     """Systems of three qualities that need no training; `recorded` gets both parts that the first is given."""
     noise = np.random.default_rng(0).normal(size=(2, len(features)))
