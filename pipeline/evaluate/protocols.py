@@ -119,6 +119,9 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]
     return hashes
 
 
+SINGLE_RUNS = f"{OURS}, mean of single networks"
+"""Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
+
 FORMS = {
     "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
     "together": "Spearman's rho of all held-out predictions ranked together",
@@ -217,6 +220,14 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
             fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
         rows.append((name, *values, fisher["value"], mean["value"], error))
+    if results["paper"] and OURS in results["systems"]:
+        system = results["systems"][OURS]
+        values = [system["tasks"].get(task) for task in tasks]
+        one = "folds_fisher" if form == "folds" else "together"
+        cells = [task and task["runs"][one]["mean"] for task in values]
+        fisher = system["average"][f"runs_{one}"]["fisher"]
+        mean = system["average"]["runs_folds_arithmetic" if form == "folds" else "runs_together"]["arithmetic"]
+        rows.append((SINGLE_RUNS, *cells, fisher["value"], mean["value"], None))
     for name, row in results["paper"].items():
         cells = [None if row.get(task) is None else row[task] / 100 for task in tasks]
         given = [cell for cell in cells if cell is not None]

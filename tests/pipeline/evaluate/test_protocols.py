@@ -20,6 +20,7 @@ from pipeline.evaluate import Results, evaluate_features
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
+    SINGLE_RUNS,
     audit_lines,
     protocol_folds,
     protocol_systems,
@@ -186,7 +187,12 @@ def test_the_papers_rows_have_our_task_names() -> None:
 def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConfig, FeatureSet]) -> None:
     config, features = made
     results = run_protocol(config, features, systems="5")
-    names = [row[0] for row in results_rows(results)[1]]
+    rows = {row[0]: row[1:] for row in results_rows(results)[1]}
+    names = list(rows)
+    single = [task["runs"]["folds_fisher"]["mean"] for task in results["systems"][OURS]["tasks"].values()]
+    assert list(rows[SINGLE_RUNS][: len(single)]) == single, "the paper averages over single networks too"
+    assert rows[SINGLE_RUNS] != rows[OURS]
+    assert names.index(SINGLE_RUNS) == min(i for i, name in enumerate(names) if "paper" in name) - 1
     assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(names)
     assert evaluation_report(results).predictions
 
