@@ -161,6 +161,8 @@ class PlanRunner:
                 self._extractors[name] = stage_class(name)(self._configs[name])
             upstream = Upstream(step.computation.upstream, lambda stage: self._read(step, stage, record, result))
             output = self._extractors[name].extract(StageSource(shared, name, upstream))
+            if shared.damaged_packets:
+                output = replace(output, quality={**output.quality, "damaged_packets": shared.damaged_packets})
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
             promise = stage_class(name).promise(self._configs[name], shared.frame_count)

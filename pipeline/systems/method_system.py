@@ -5,8 +5,8 @@ same for all methods (`method_systems`), since the recipe's are tuned to AIM's l
 train as one stack; each draws from generators that depend on the seed and the run alone.
 
 A method reads, for each step, the agents' channels, whether they were observed, and the scene; no trial descriptors.
-MUSDL needs every performance's single judges' scores. It and the choice of exemplars also read the difficulty, which
-is announced before a performance, and nothing else about the test part.
+MUSDL learns from the performances that have the scores of single judges. It and the choice of exemplars also read the
+difficulty, which is announced before a performance, and nothing else about the test part.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ RATES = (1e-3, 3e-4)
 
 WEIGHT_DECAY = 0.05
 """Decoupled weight decay of all methods."""
+
+JUDGED = 0.9
+"""Least share of the labelled performances with single judges' scores: published sets have panels with misprints."""
 
 METHODS: dict[str, MethodKind] = {
     "Transformer over steps": "transformer",
@@ -107,10 +110,10 @@ def judges_of(features: FeatureSet) -> Floats:
 
 
 def has_judges(features: FeatureSet) -> bool:
-    """Whether every labelled performance has the scores of single judges, as MUSDL needs."""
+    """Whether at least `JUDGED` of the labelled performances have the scores of single judges, as MUSDL needs."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
     judges = judges_of(features)[labelled]
-    return bool(judges.size and np.isfinite(judges).all())
+    return bool(judges.size and np.isfinite(judges).all(axis=1).mean() >= JUDGED)
 
 
 def has_deviation(system: NetworkSystem) -> bool:
@@ -135,6 +138,8 @@ class MethodSystem(NetworkSystem):
         """See `NetworkSystem.fit`; a training that is stopped begins again."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
+        if self.model.kind == "musdl":
+            part = part.take(np.flatnonzero(np.isfinite(judges_of(part)).all(axis=1)))
         learner = _Learner.start(self, part)
         by_epoch: list[Predicted] = []
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.made_features import made_features
 from data.errors import Cancelled, DataError
 from data.leaks import audit
 from data.splits import Fold, kfold, leave_one_out
@@ -38,6 +37,7 @@ from pipeline.systems.selection import (
 )
 from pipeline.train import label_table, train
 from tests.helpers.folds import knowing, predict_part
+from tests.helpers.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 

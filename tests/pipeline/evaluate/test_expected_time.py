@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.splits import kfold
 from models.aim_config import AimConfig
 from pipeline import api
@@ -17,6 +16,7 @@ from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.recipes import fast
 from pipeline.systems import AimSystem, ChosenEpoch, watching
+from tests.helpers.made_features import made_features
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.leaks import audit
 from data.splits import kfold
 from pipeline.evaluate import Results
@@ -21,6 +20,7 @@ from pipeline.report import ReportData, render_report
 from pipeline.report.evaluation_section import evaluation_report, lead_bars, leak_checks
 from pipeline.systems.baselines import trivial_baselines
 from tests.helpers.folds import knowing
+from tests.helpers.made_features import made_features
 
 HOSTILE = "</script><script>alert(1)</script>.mp4"
 SYSTEM = "AIM (ours)"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.splits import kfold, leave_one_out
 from data.video.records import Labels
 from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts
@@ -29,6 +28,7 @@ from pipeline.systems.regressors import (
 from pipeline.systems.selection import Selected
 from pipeline.train.normalise import label_table
 from tests.helpers.folds import knowing
+from tests.helpers.made_features import made_features
 from tests.helpers.planted_people import planted_people
 
 
