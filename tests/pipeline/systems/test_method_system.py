@@ -153,7 +153,7 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
     some = replace(judged, records=tuple(records))
     assert has_judges(some)
     fewer = Part("", "fixed", TRAIN[2:], TEST)
-    scores = [method(judged, "MUSDL").held_out(*given).score[0] for given in ((some, [PART]), (judged, [fewer]))]
+    scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
     assert np.array_equal(*scores)
 
 
