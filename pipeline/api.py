@@ -236,7 +236,7 @@ def evaluate(
         from pipeline.evaluate.grid_search import by_inner_validation
 
         tried = _candidates(grids, config, overrides, cache, workers)
-        more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
+        more.append(by_inner_validation(tried))
     settings = _settings(config, overrides, cache, workers)
     return _evaluate(
         "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more

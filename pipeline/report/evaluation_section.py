@@ -84,7 +84,7 @@ def _page_table(
     def kind(name: str) -> page.Kind:
         system = results["systems"].get(name)
         if system is None:
-            return "paper"
+            return "ours" if name.startswith(OURS) else "paper"
         if name.endswith(ORACLE):
             return "oracle"
         return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"
