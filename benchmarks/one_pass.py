@@ -29,8 +29,8 @@ from data.video import Frame, Record, VideoInfo, decode, probe
 from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Planner
-from pipeline.extract.runner import PlanRunner
+from pipeline.run import Planner
+from pipeline.run.runner import PlanRunner
 from pipeline.stages import stage_class
 from synthetic import render_dives
 

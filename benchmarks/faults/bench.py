@@ -19,9 +19,9 @@ from data.store import hdf5 as store
 from data.store.files import TEMPORARY
 from data.video import find_videos, write_video
 from pipeline.cache import Cache
-from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Planner, Summary, run_extract
+from pipeline.run import Planner, Summary, run_extract
+from pipeline.run.engine import pick_pool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGE = "camera_flow"

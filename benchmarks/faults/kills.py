@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.bench import Bench, Outcome, command, damaged, differing, run_in_process
-from pipeline.extract import Summary
+from pipeline.run import Summary
 
 Hooks = dict[str, Any]
 

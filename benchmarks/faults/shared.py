@@ -29,8 +29,8 @@ from data.store.files import TEMPORARY
 from data.video import Record, find_videos
 from pipeline.cache import Cache, collect_garbage
 from pipeline.cache.index import stamp
-from pipeline.extract import Planner, extract_and_read, prune
 from pipeline.observer import Observer
+from pipeline.run import Planner, extract_and_read, prune
 
 ADDRESS_SPACE = 1 << 30
 """Bytes of `ulimit -v`: enough to start, too few for the work."""

@@ -24,15 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled
-from pipeline.cluster import pick_pool, worker_threads
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress, Steps
+from pipeline.run import MOST_LOST, Pool, Report, Task, pick_pool, run_jobs, worker_threads
 from pipeline.systems import HeldOut, NetworkSystem, Part, System
 from pipeline.systems.interface import same_part
 from pipeline.train import Stop
 from pipeline.train.fit import CORES
-from pipeline.workers import MOST_LOST, Pool, Report, Task, run_jobs
 
 
 @dataclass(frozen=True)

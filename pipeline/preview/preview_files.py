@@ -2,14 +2,14 @@
 
 They are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, the border
 cells with their flow, and below them a bar with clips, time steps and detections. A preview shows outputs that are
-fresh under the configuration; it is drawn again when an output of its video is newer than the preview.
+fresh under the configuration; it is drawn again when it shows others.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -19,18 +19,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import Cancelled, DataError, UsageError, printable
+from data.errors import CacheError, Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes, write_text
 from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
-from pipeline.extract import Planner, run_extract
+from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import GREY, INK, WHITE, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
 from pipeline.preview.timeline import Timeline, draw_timeline
+from pipeline.run import Planner, extract_and_read
 
 FOLDER = "preview"
 """Folder of the previews in a cache."""
@@ -62,9 +63,8 @@ MOST_NAMED = 20
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     """Paths of a video's contact sheet and film."""
-    path = cache.path(FOLDER, video_id)
-    name = path.name.removesuffix(".h5")
-    return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
+    stem = cache.stem(FOLDER, video_id)
+    return stem.with_name(f"{stem.name}.jpg"), stem.with_name(f"{stem.name}.mp4")
 
 
 def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
@@ -84,7 +84,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     The observer's stop event leaves what is drawn. With the planner's `force`, everything is drawn again.
 
     Returns:
-        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, newer than
+        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, of
         their outputs; why others `failed`, by their printable names.
     """
     written: list[str] = []
@@ -98,10 +98,13 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
                 if not (folder / PREVIEW_MARK).exists():  # a cache among the videos adds no films to them
                     write_text(folder / PREVIEW_MARK, "Films that `extract --preview` drew; they are no inputs\n")
                 paths = preview_paths(planner.cache, record.id)
-                if not planner.force and _newer(paths, planner, record):
+                keys, index = _fresh(record, planner), planner.cache.index
+                shown = index.get(FOLDER, paths[0].absolute(), stamp(paths[0])) if paths[1].exists() else None
+                if keys and shown == keys and not planner.force:
                     fresh += 1
                 else:
                     draw_preview(load_scene(record, planner), *paths, stop=stop)
+                    index.put(FOLDER, paths[0].absolute(), keys, stamp(paths[0]))
                     written += map(printable, paths)
             except Cancelled:
                 break
@@ -116,25 +119,27 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
 
 
 def load_scene(record: Record, planner: Planner) -> PreviewScene:
-    """The fresh outputs of a video; one that is damaged, or replaced by another run, is extracted again.
+    """The fresh outputs of a video; one that is damaged is extracted again.
 
     Raises DataError without a video or a fresh output, VideoError where the video cannot be read, CacheError for a
     damaged output.
     """
     if record.video is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
-    stored: dict[str, Stored] = {}
-    for tries_left in (1, 0):
-        fresh = _fresh(record, planner)
-        if not fresh:
-            raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
-        try:
-            stored = {name: planner.cache.read(name, record.id, key) for name, key in fresh.items()}
-            break
-        except UNREADABLE:
-            if not tries_left:
-                raise
-            run_extract([record], planner)
+    fresh = _fresh(record, planner)
+    if not fresh:
+        raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
+
+    def read(_: Record, keys: Mapping[str, str]) -> dict[str, Stored]:
+        return {name: planner.cache.read(name, record.id, keys[name]) for name in fresh}
+
+    try:
+        stored = read(record, fresh)
+    except UNREADABLE:
+        values, errors = extract_and_read([record], planner, read)
+        if record.id not in values:
+            raise CacheError(errors[record.id], where=record.id, fix="Run `extract` again") from None
+        stored = values[record.id]
     roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
     info, times = probe(record.video)
     return PreviewScene(record, (info.width, info.height), times, {name: s.output for name, s in stored.items()}, roles)
@@ -281,16 +286,6 @@ class _Drawer:
 def _fresh(record: Record, planner: Planner) -> dict[str, str]:
     """The key of every fresh output by stage."""
     return {s.stage: s.computation.key for s in planner.plan(record).steps if s.check.state == "fresh"}
-
-
-def _newer(paths: Sequence[Path], planner: Planner, record: Record) -> bool:
-    """Whether the preview is younger than the outputs it shows."""
-    try:
-        drawn = min(path.stat().st_mtime_ns for path in paths)
-    except FileNotFoundError:
-        return False
-    outputs = [planner.cache.path(name, record.id) for name in _fresh(record, planner)]
-    return bool(outputs) and all(path.stat().st_mtime_ns <= drawn for path in outputs)
 
 
 def _title(scene: PreviewScene) -> list[str]:

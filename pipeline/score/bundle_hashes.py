@@ -17,7 +17,7 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.store import open_regular, read_json, sha256_file, write_text
-from pipeline.extract import Plan
+from pipeline.run import Plan
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")

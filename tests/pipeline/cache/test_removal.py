@@ -12,9 +12,9 @@ from data.video.records import PREVIEW_MARK, find_videos
 from pipeline import api, stages
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.plan import Planner
 from pipeline.observer import Observer
+from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.plan import Planner
 
 
 class Asked(Observer):

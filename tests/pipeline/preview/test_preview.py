@@ -20,7 +20,6 @@ from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from data.video.records import Record
 from pipeline.cache.local_cache import Cache, Check, Computation
-from pipeline.extract.plan import Plan, Step
 from pipeline.observer import Observer, Progress
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
 from pipeline.preview.frame_content import Body, BorderFlow, PreviewScene, roles_of
@@ -34,6 +33,7 @@ from pipeline.preview.preview_files import (
     wrapped,
 )
 from pipeline.preview.timeline import draw_timeline
+from pipeline.run.plan import Plan, Step
 from pipeline.stages import stage_class
 
 Made = Callable[..., Path]
@@ -214,8 +214,8 @@ def test_stopping_leaves_nothing(scene: PreviewScene, tmp_path: Path) -> None:
     assert list((tmp_path / "o").iterdir()) == []
 
 
-def computation(stage: str) -> Computation:
-    return Computation(stage, 1, {}, {}, {}, {})
+def computation(stage: str, version: int = 1) -> Computation:
+    return Computation(stage, version, {}, {}, {}, {})
 
 
 class _Planner:
@@ -225,13 +225,15 @@ class _Planner:
 
     def __init__(self, root: Path) -> None:
         self.cache = Cache(root)
+        self.version = 1
 
     def plan(self, record: Record) -> Plan:
         """Fresh where the file is there."""
         steps = []
         for stage in ("clips", "pose", "camera_flow", "timesteps"):
-            state: Any = "fresh" if self.cache.path(stage, record.id).exists() else "missing"
-            steps.append(Step(computation(stage), Check(state, "")))
+            wanted = computation(stage, self.version if stage == "pose" else 1)
+            state: Any = "fresh" if self.cache.has(stage, record.id, wanted.key) else "missing"
+            steps.append(Step(wanted, Check(state, "")))
         return Plan(record, tuple(steps), ())
 
 
@@ -241,7 +243,7 @@ def test_batch_draws_what_is_new_and_names_what_fails(
     planner: Any = _Planner(tmp_path / "cache")
     settings = {"primary": "pose:0", "secondary": ["pose:1"]}
     for stage, output in outputs().items():
-        path = planner.cache.path(stage, scene.record.id)
+        path = planner.cache.path(stage, scene.record.id, computation(stage).key)
         header = {"stage": stage, "key": computation(stage).key}
         store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, whole(stage, output))
     records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
@@ -258,10 +260,12 @@ def test_batch_draws_what_is_new_and_names_what_fails(
         planner.force = True
         assert draw_previews(records, planner, observer)["failed"].keys() == {record.name for record in records}
         planner.force = False
-    path = planner.cache.path("pose", scene.record.id)
-    newer = {"stage": "pose", "key": computation("pose").key, "settings": {}}  # than the preview
-    store.write(path, newer, whole("pose", outputs()["pose"]))
-    assert len(draw_previews(records[:1], planner, observer)["written"]) == 2
+    key = computation("pose", 2).key
+    path = planner.cache.path("pose", scene.record.id, key)
+    store.write(path, {"stage": "pose", "key": key, "settings": {}}, whole("pose", outputs()["pose"]))
+    for planner.version in (2, 1):
+        assert len(draw_previews(records[:1], planner, observer)["written"]) == 2, "it showed another output"
+    assert draw_previews(records[:1], planner, observer)["fresh"] == 1
     planner.cache.close()
 
 

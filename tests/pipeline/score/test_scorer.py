@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import api, stages
-from pipeline.extract import dataset_records
+from pipeline.run import dataset_records
 from pipeline.score import load_scorer
 from synthetic.tiny_published import make_finediving
 

@@ -16,8 +16,8 @@ from data.video.records import find_videos
 from data.video.writer import write_video
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.run.batch import Summary, run_extract
+from pipeline.run.plan import Planner
 
 
 @pytest.fixture
