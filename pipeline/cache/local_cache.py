@@ -412,35 +412,30 @@ class Cache:
 
     def _take_over(self, stage: str, stem: Path, endings: Sequence[str]) -> list[str]:
         """The endings of a video's names, once its files of version 0.1.0 are renamed: those had no key in the name."""
-        keyed = []
+        keyed = [ending for ending in endings if _of(stem, ending, keyed=True)]
         for ending in endings:
-            name = NAME.fullmatch(f"{stem.name}.{ending}")
-            if name is None or name["video"] != stem.name:
-                continue
-            if name["key"] is None:
-                ending = self._rename(stage, stem, name["ending"])
-            if ending:
-                keyed.append(ending)
+            if _of(stem, ending, keyed=False):
+                renamed = self._rename(stage, stem, ending)
+                if not renamed:  # it was damaged, or another process has renamed it meanwhile
+                    return [ending for ending in self.siblings()(stem) if _of(stem, ending, keyed=True)]
+                keyed.append(renamed)
         return keyed
 
     def _rename(self, stage: str, stem: Path, ending: str) -> str:
-        """Put its key into the name of a file of version 0.1.0; returns its new ending, empty for a damaged file."""
+        """Put its key into the name of a file of version 0.1.0; returns its new ending, empty where there is none."""
         path = stem.with_name(f"{stem.name}.{ending}")
         try:
             header = self.load_header(path) if ending == OUTPUT else self.load_failure(path) or {}
+            key = str(header.get("key"))
+            if header.get("stage") != stage or len(key) <= KEY_DIGITS:
+                return ""
+            keyed = f"{key[:KEY_DIGITS]}.{ending}"
+            self._move(path, stem.with_name(f"{stem.name}.{keyed}"))
         except FileNotFoundError:
             return ""
         except CacheError:
             self.discard(path)
             return ""
-        key = str(header.get("key"))
-        if header.get("stage") != stage or len(key) <= KEY_DIGITS:
-            return ""
-        keyed = f"{key[:KEY_DIGITS]}.{ending}"
-        try:
-            self._move(path, stem.with_name(f"{stem.name}.{keyed}"))
-        except FileNotFoundError:  # another process has renamed it meanwhile
-            return keyed
         except OSError as error:
             raise UsageError(
                 f"outputs of version 0.1.0 here must be renamed once, which is not possible ({error.strerror})",
@@ -471,6 +466,12 @@ def following(names: Sequence[str], prefix: str) -> list[str]:
     while last < len(names) and names[last].startswith(prefix):
         last += 1
     return [name[len(prefix) :] for name in names[first:last]]
+
+
+def _of(stem: Path, ending: str, *, keyed: bool) -> bool:
+    """Whether a file `<stem>.<ending>` belongs to this video, not to one of a longer name; with a key or without."""
+    name = NAME.fullmatch(f"{stem.name}.{ending}")
+    return name is not None and name["video"] == stem.name and bool(name["key"]) == keyed
 
 
 def _described(computation: Computation) -> dict[str, Any]:
