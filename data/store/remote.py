@@ -98,8 +98,8 @@ class RemoteFolder:
 
         def find(system: Any, url: str) -> dict[str, Any]:
             more = {"prefix": begin} if begin else {}
-            found: dict[str, Any] = system.find(url.partition("://")[2], detail=True, **more)
-            return found
+            listing: dict[str, Any] = system.find(url.partition("://")[2], detail=True, **more)
+            return listing
 
         listed = self._ask(folder, find) or {}
         if not listed and not prefix:
