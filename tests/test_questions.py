@@ -187,13 +187,6 @@ def test_every_question_has_an_answer(question: str) -> None:
     assert "`" in answers[0]
 
 
-def test_score_calls_what_the_walk_lists_in_that_order() -> None:
-    walk = IN_TABLE.findall(ARCHITECTURE.read_text("utf-8"))
-    assert walk[:2] == [("load_scorer", "pipeline/score/scorer.py"), ("Scorer.score", "pipeline/score/scorer.py")]
-    assert walk[-1] == ("Score", "pipeline/results.py")
-    assert order_of_calls(walk[:2], walk) == walk
-
-
 def test_the_short_answer_is_part_of_the_walk() -> None:
     walk = IN_TABLE.findall(ARCHITECTURE.read_text("utf-8"))
     short = re.findall(rf"^\d+\. {NAME} in `([\w/.]+)`", QUESTIONS.read_text("utf-8"), re.MULTILINE)
