@@ -392,8 +392,8 @@ class Cache:
         return fact
 
     def _fact(self, path: Path) -> dict[str, Any] | None:
-        """What the index holds of an output."""
-        fact = self.index.get(OUTPUT_HEADER, self._name(path), "")
+        """What the index holds of an output; nothing of a name without a key, whose content may change."""
+        fact = self.index.get(OUTPUT_HEADER, self._name(path), "") if has_key(path) else None
         return fact if _is_header(fact) else None
 
     def _name(self, path: Path) -> str:

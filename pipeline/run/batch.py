@@ -163,8 +163,9 @@ def plan_all(
     for plan in planner.plan_all(records):
         if stop is not None and stop.is_set():
             break
-        summary.keys[plan.record.id] = plan.keys()
-        summary.outputs[plan.record.id] = {stage: summary.keys[plan.record.id][stage] for stage in plan.fresh}
+        keys = summary.keys[plan.record.id] = plan.keys()
+        whole = len(plan.fresh) == len(keys)  # then one mapping is enough, of a million
+        summary.outputs[plan.record.id] = keys if whole else {stage: keys[stage] for stage in plan.fresh}
         if plan.todo:
             plans.append(plan)
         elif failed := plan.faults():
