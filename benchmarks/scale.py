@@ -158,7 +158,7 @@ def real_files(folder: Path) -> dict[str, float]:
 
     def verify_all() -> None:
         for each in records:
-            cache.read(computation.stage, each.id, computation.key)
+            cache.load(cache.path(computation.stage, each.id, computation.key))
 
     waited = _seconds(write_all)
     cache.close()
