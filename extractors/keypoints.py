@@ -1,4 +1,4 @@
-"""Geometry of COCO-17 keypoints: boxes, centres, sizes, orientations, and the similarity of two poses."""
+"""Geometry of COCO-17 keypoints: boxes, centres, sizes and orientations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ INTERPOLATED_SCORE = 0.05  # score of an interpolated joint: below what any read
 
 MIRRORED = np.array([0, *(joint + 1 if joint % 2 else joint - 1 for joint in range(1, 17))])
 """(17,) index of each joint's left/right counterpart."""
-
-_SIGMAS = np.repeat([0.026, 0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089], [1] + [2] * 8)
-"""(17,) COCO's per-joint standard deviations, relative to the square root of the person's area."""
 
 _TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])  # (17,) true for shoulders, hips and knees
 
@@ -76,42 +73,3 @@ def orientations_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
 def _spines(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     points = keypoints[..., :2].astype(np.float64)
     return np.asarray(0.5 * (points[:, 5] + points[:, 6] - points[:, 11] - points[:, 12]))
-
-
-def wrapped(angle: float) -> float:
-    """The same angle in -pi..pi radians."""
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
-
-
-def oks(a: NDArray[np.floating], b: NDArray[np.floating], widen: float = 1.0) -> NDArray[np.float64]:
-    """(P, Q) object keypoint similarity 0..1 of people (P, 17, 3) and (Q, 17, 3), x and y in pixels.
-
-    As in the COCO keypoint evaluation (Ronchi and Perona, ICCV 2017): exp(-d^2 / (2 s^2 k^2)) averaged over joints,
-    with k = 2 sigma of each joint, and the scale s^2 from the person's extent.
-
-    A joint that is NaN or has score 0 in either pose is left out; two people without a common joint have 0. The
-    tolerance is multiplied by `widen`, above 1 for people who moved or folded between two frames.
-    """
-    area = np.maximum(_areas(a)[:, None], _areas(b)[None])
-    offset = a[:, None, :, :2].astype(np.float64) - b[None, :, :, :2]
-    distance = (offset**2).sum(axis=-1)
-    common = np.isfinite(distance) & (a[:, None, :, 2] > 0) & (b[None, :, :, 2] > 0)
-    spread = 2 * area[..., None] * (2 * _SIGMAS * widen) ** 2
-    similarity = np.where(common, np.exp(-np.where(common, distance, 0.0) / np.maximum(spread, 1e-9)), 0.0)
-    return np.asarray(similarity.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1), dtype=np.float64)
-
-
-def _areas(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P,) square pixels: area of the boxes, at least a sixteenth of the squared longer side."""
-    boxes = boxes_of(keypoints).astype(np.float64)
-    sides = np.nan_to_num(boxes[:, 2:] - boxes[:, :2])
-    return np.asarray(np.maximum(sides.prod(axis=-1), (sides.max(axis=-1, initial=0.0) ** 2) / 16), dtype=np.float64)
-
-
-def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P, Q) intersection over union of boxes (P, 4) and (Q, 4), x1 y1 x2 y2 in pixels; 0 where a box is NaN."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=-1)
-    areas = [np.clip(box[:, 2:] - box[:, :2], 0, None).prod(axis=-1) for box in (a, b)]
-    union = areas[0][:, None] + areas[1][None] - common
-    return np.nan_to_num(np.asarray(common / np.maximum(union, 1e-9), dtype=np.float64))

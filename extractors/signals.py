@@ -59,6 +59,13 @@ def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> t
     return values, weight
 
 
+def longest_gap(time: Floats, present: Bools) -> float:
+    """Seconds of the longest run of rows that are not present; the time before the first and after the last counts."""
+    period = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
+    ends = np.concatenate([time[:1] - period, time[present], time[-1:] + period])
+    return max(float(np.diff(ends).max()) - period, 0.0)
+
+
 def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
     """(row,) the rows of two series to exchange, so that both move least in all (Viterbi over two states a row).
 

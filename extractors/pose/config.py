@@ -47,21 +47,19 @@ class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        "crop_side": "it is pose.close_up_side now",
-        "zoom": "close-ups have a fixed width of 2.2 body sizes",
-        "sure_score": "it is pose.weak_score now",
-        "views": "one view of each person is enough on real people",
-        "second_look": "every frame is searched once; nothing replaces it",
-        "faint_score": "pose.new_score holds for everybody",
-        "lost_s": "it is pose.max_missing_s now",
-        "gate": "it is pose.max_step now",
+        **dict.fromkeys(("rotations", "search_s", "weak_score"), "pose.views says how many views each frame gets"),
+        **dict.fromkeys(("close_up_px", "close_up_side", "crop_side", "zoom"), "pose.views replaces close-ups"),
+        **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
+        **dict.fromkeys(
+            ("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot; nothing replaces it"
+        ),
+        "second_look": "every frame gets the same views (pose.views)",
         "fix_sides": "it is pose.cleaning.fix_sides now",
         "fill_s": "it is pose.cleaning.max_gap_s now",
         "smooth_s": "it is pose.cleaning.smoothing_s now",
         "runtime": "MoveNet runs on OpenVINO",
-        "rotations=tracked": "it is pose.rotations=auto now",
     }
-    """Settings, and values of settings, of older versions, and what replaces each."""
+    """Settings of older versions, and what replaces each."""
 
     backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting(
         "movenet", "Pose network; import: keypoint files of other tools."
@@ -75,22 +73,13 @@ class PoseConfig(StageConfig):
     agents: int = setting(2, "People to keep at most.", ge=1, le=6)
     stride: int = setting(1, "Every how many-th frame is processed.", ge=1)
     work_side: int = setting(720, "Longer side in pixels to which frames are reduced before detection.", ge=256)
-    long_side: int = setting(384, "Longer side of the whole-frame input in pixels; best at 320 to 384.", ge=96)
-    rotations: Literal["none", "four", "auto"] = setting(
-        "auto",
-        "none: the upright frame; four: the frame in four quarter turns; auto: in the quarter turn nearest to each "
-        "followed person's orientation, in the others where a person is missing or has a low score.",
+    long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)
+    views: Literal[1, 2, 3, 4, 8] = setting(
+        2,
+        "Views of each frame that a one-stage network gets, one forward each. 1: upright; 2: and one further quarter "
+        "turn, another one in each frame; 3: and both turns sideways; 4: all turns; 8: all, each also mirrored.",
     )
-    search_s: float = setting(1.0, "Seconds between searches in all four quarter turns (auto).", gt=0)
-    weak_score: float = setting(0.25, "Person score below which other quarter turns are tried (auto).", ge=0, le=1)
-    close_up_px: float = setting(
-        64, "People smaller than this in the whole-frame input get a close-up (auto); 0 for none.", ge=0
-    )
-    close_up_side: int = setting(192, "Side of a close-up's input in pixels, a multiple of 32.", ge=64, multiple_of=32)
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
-    new_score: float = setting(0.15, "People scored below this continue a track but begin none.", ge=0, lt=1)
-    max_missing_s: float = setting(1.0, "Seconds after which a person who comes back begins a new track.", ge=0)
-    max_step: float = setting(0.6, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
         0.25, "Lost correlation from one frame to the next that may be a cut, 0..1.", gt=0, le=1
     )

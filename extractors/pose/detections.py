@@ -1,4 +1,4 @@
-"""People of one picture, and the views of a frame in which a pose network detects them."""
+"""People of one picture, the views of a frame that a pose network gets, and the merging of what it detects in them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.keypoints import boxes_of, iou, oks
+from extractors.keypoints import MIRRORED, sizes_of
 
 Image = NDArray[np.uint8]
+
+AGREEMENT = 0.5  # detections of one body are at most this many body sizes apart, in the mean over its joints
 
 
 @dataclass(frozen=True)
@@ -50,70 +52,73 @@ class Detections:
         groups = groups or [Detections.none()]
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
-    def distinct(self, max_oks: float = 0.35, max_iou: float = 0.5) -> Detections:
-        """Each person once, best first (non-maximum suppression).
+    @staticmethod
+    def merged(views: Sequence[Detections]) -> Detections:
+        """Each body once, best first, from the detections in several views of one frame, in pixels of the frame.
 
-        Two detections are one person where their OKS exceeds `max_oks`, their boxes overlap by more than `max_iou` (the
-        same body with its sides or ends confused), or one with a clearly lower score is on the middle of the other.
+        Detections of different views agree where their joints are near each other. A joint's place and score are means
+        over them, weighted by joint score squared times person score. The person score is a mean over all views, 0 in
+        those that lack the body: it says how many views agree. Detections that agree with left and right exchanged
+        remain two bodies; the path over time decides between them.
         """
-        boxes = boxes_of(self.keypoints)
-        overlap = iou(boxes, boxes)
-        middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1.0)
-        apart = np.linalg.norm(middles[:, None] - middles[None], axis=-1) / sides[None]
-        inside = (apart < 0.25) & (overlap > 0.2) & (self.scores[:, None] < 0.7 * self.scores[None])
-        same = (oks(self.keypoints, self.keypoints) > max_oks) | (overlap > max_iou) | inside
-        kept: list[int] = []
-        for row in np.argsort(-self.scores, kind="stable"):
-            if not same[row, kept].any():
-                kept.append(int(row))
-        return self.take(kept)
+        if len(views) == 1:
+            return views[0]
+        people = Detections.joined(views)
+        if not len(people):
+            return people
+        view = np.repeat(np.arange(len(views)), [len(each) for each in views])
+        points, sizes = people.keypoints[..., :2], sizes_of(people.keypoints)
+        free = np.ones(len(people), dtype=bool)
+        bodies: list[NDArray[np.float64]] = []
+        scores: list[float] = []
+        for row in np.argsort(-people.scores, kind="stable"):
+            if not free[row]:
+                continue
+            apart = _apart(points, points[row])
+            agrees = free & (view != view[row]) & (apart < AGREEMENT * sizes[row])
+            agrees &= apart <= _apart(points[:, MIRRORED], points[row])
+            nearest = [min(np.flatnonzero(agrees & (view == one)), key=lambda r: apart[r]) for one in set(view[agrees])]
+            members = [row, *nearest]
+            free[members] = False
+            weight = people.keypoints[members, :, 2:] ** 2 * people.scores[members, None, None] + 1e-9
+            bodies.append((people.keypoints[members] * weight).sum(axis=0) / weight.sum(axis=0))
+            scores.append(float(people.scores[members].sum()) / len(views))
+        return Detections.of(np.stack(bodies), np.array(scores)).best(0.0)
+
+
+def _apart(poses: NDArray[np.floating], pose: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P,) pixels between the joints of poses (P, 17, 2) and of one pose (17, 2), in the mean without the head."""
+    return np.asarray(np.linalg.norm(poses[:, 5:] - pose[5:], axis=-1).mean(axis=-1), dtype=np.float64)
+
+
+def views_of(count: int, frame: int) -> list[View]:
+    """The `count` views of a frame by its number: upright, then further turns, which rotate where two are given."""
+    if count == 2:
+        return [View(0), View(1 + frame % 3)]
+    if count == 3:
+        return [View(0), View(1), View(3)]
+    return [View(turns % 4, mirrored=turns >= 4) for turns in range(count)]
 
 
 @dataclass(frozen=True)
 class View:
-    """What the network gets of a frame: all of it in a quarter turn, or a turned square of it."""
+    """A frame in a quarter turn, mirrored or not, as the network gets it."""
 
-    matrix: NDArray[np.float64]  # (2, 3) affine map from frame pixels to view pixels
-    size: tuple[int, int]  # (width, height) of the view in pixels
-    turns: int | None = None  # clockwise quarter turns of the whole frame; None for a square
-
-    @classmethod
-    def whole(cls, image: Image, turns: int = 0) -> View:
-        """All of a frame, turned clockwise by quarter turns."""
-        height, width = image.shape[:2]
-        matrix = (
-            ((1, 0, 0), (0, 1, 0)),
-            ((0, -1, height), (1, 0, 0)),
-            ((-1, 0, width), (0, -1, height)),
-            ((0, 1, 0), (-1, 0, width)),
-        )[turns % 4]
-        size = (width, height) if turns % 2 == 0 else (height, width)
-        return cls(np.array(matrix, dtype=np.float64), size, turns % 4)
-
-    @classmethod
-    def around(cls, centre: NDArray[np.floating], side: float, angle: float, pixels: int) -> View:
-        """A square of `side` frame pixels around `centre` (2,), in `pixels`; black outside the frame.
-
-        A body at `angle` radians clockwise from upright is upright in it.
-        """
-        scale, cos, sin = pixels / max(side, 8.0), np.cos(angle), np.sin(angle)
-        linear = scale * np.array([[cos, sin], [-sin, cos]])
-        shift = pixels / 2 - linear @ np.asarray(centre, dtype=np.float64)
-        return cls(np.column_stack([linear, shift]), (pixels, pixels))
+    turns: int  # clockwise quarter turns
+    mirrored: bool = False  # left and right exchanged after the turn
 
     def draw(self, image: Image) -> Image:
-        """The picture that the network gets, (H, W, 3)."""
-        import cv2
+        """The picture that the network gets of a frame (H, W, 3)."""
+        turned = np.rot90(image, -self.turns)
+        return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
 
-        if self.turns is not None:
-            return np.ascontiguousarray(np.rot90(image, -self.turns))
-        matrix = self.matrix.copy()
-        matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts pixels from their centres
-        return np.asarray(cv2.warpAffine(image, matrix, self.size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
-
-    def in_frame(self, detections: Detections) -> Detections:
-        """Detections in this view's pixels, in pixels of the frame."""
-        inverse = np.linalg.inv(self.matrix[:, :2])
-        keypoints = detections.keypoints.astype(np.float64)
-        keypoints[..., :2] = (keypoints[..., :2] - self.matrix[:, 2]) @ inverse.T
-        return Detections.of(keypoints, detections.scores)
+    def in_frame(self, people: Detections, width: int, height: int) -> Detections:
+        """Detections in this view's pixels, in pixels of the frame of this size."""
+        keypoints = people.keypoints.copy()
+        if self.mirrored:
+            keypoints = keypoints[:, MIRRORED]
+            keypoints[..., 0] = (height if self.turns % 2 else width) - keypoints[..., 0]
+        x, y = keypoints[..., 0].copy(), keypoints[..., 1].copy()
+        places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[self.turns]
+        keypoints[..., 0], keypoints[..., 1] = places
+        return Detections(keypoints, people.scores)

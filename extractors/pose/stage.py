@@ -1,15 +1,13 @@
 """The `pose` stage: who the agents are and where their 17 joints are, frame after frame.
 
-From a frame to stored arrays: `search.py` gives views of the frame to a pose network (`backends/`) and gets detections
-(`detections.py`); `tracking.py` links them over time; after the last frame `agents.py` chooses the agents among the
-tracks, `cleaning.py` cleans their joints, and `output` fills the arrays.
+`extractors/pose/__init__.py` tells how a frame becomes an array.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,21 +18,21 @@ from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video.records import Record
 from extractors.base import Extractor, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
-from extractors.pose.agents import TRACK_COLUMNS, Agents, Chooser, rival, suspected_switches
+from extractors.pose.agents import TRACK_COLUMNS, choose_agents, rival, suspected_switches
 from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.search import Search
-from extractors.pose.tracking import Tracker
+from extractors.pose.detections import Detections, Image, views_of
+from extractors.pose.paths import Candidates, Person, people_of
 from extractors.shots import ShotDetector
-from extractors.signals import row_period
+from extractors.signals import longest_gap, row_period
 
 
 class Pose(Extractor[PoseConfig]):
-    """People are detected, followed and chosen: up to `agents` people with 17 joints in every frame."""
+    """People are detected and chosen: up to `agents` people with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config: ClassVar[type[StageConfig]] = PoseConfig
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
@@ -45,7 +43,9 @@ class Pose(Extractor[PoseConfig]):
             ("x", "y", "score"),
         ),
         "boxes": ArraySpec(("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
-        "agent_score": ArraySpec(("frame", "agent"), "1", "the network's score of the person, 0 without detection"),
+        "agent_score": ArraySpec(
+            ("frame", "agent"), "1", "the person's score, the mean over the views; 0 without detection"
+        ),
         "filled": ArraySpec(
             ("frame", "agent"), "1", f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})"
         ),
@@ -103,40 +103,47 @@ class Pose(Extractor[PoseConfig]):
         if self._backend is None and not imported:
             self._backend = load_backend(config)
         shot_detector = ShotDetector(config.cut_threshold)
-        tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
-        search = Search(self._backend, config, tracker)
-        chooser = Chooser(config.agents, size, config.tracks, config.region)
+        candidates = Candidates()
         taken = array("d")
         starts: list[int] = []
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = frame.image
             if image.shape[1::-1] != size:
                 image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-            new_shot = shot_detector.begins_shot(image)
             taken.append(frame.time)
-            starts += [number] if new_shot else []
-            tracker.begin(frame.time, new_shot)
-            if imported:
-                detections = imported.people(frame.index)
-            else:
-                shown = number + 1 - starts[-1]
-                detections = search.detect(image, frame.time, chooser.followed(tracker.active, shown, taken), new_shot)
-            tracker.update(number, frame.time, detections)
+            starts += [number] if shot_detector.begins_shot(image) else []
+            candidates.add(number, imported.people(frame.index) if imported else self._detect(image, number))
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
-        agents = chooser.choose(tracker.tracks, shots, times)
-        tracker.tracks, tracker.active = [], []  # of all the people, only the agents are needed from here on
+        views = 1 if imported else self._views
+        floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
+        people = [people_of(candidates, *shot, times, floor) for shot in shots]
+        agents, table = choose_agents(people, shots, times, size, config)
+        del people, candidates  # of all the people, only the agents are needed from here on
         scale = np.array(full_size) / np.array(size)
-        values, quality = output(config, times, shots, agents, full_size, scale)
-        quality["forwards_per_frame"] = round(search.forwards / max(len(times), 1), 2)
+        values, quality = output(config, times, shots, agents, table, full_size, scale)
+        quality["views"] = views
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.joint_map} if imported else {}))
+
+    @property
+    def _views(self) -> int:
+        return min(self.config.views, int(self._backend.max_views))
+
+    def _detect(self, image: Image, number: int) -> Detections:
+        """Each body of a frame once, from all its views."""
+        height, width = image.shape[:2]
+        views = views_of(self._views, number)
+        return Detections.merged(
+            [view.in_frame(self._backend.detect(view.draw(image)), width, height) for view in views]
+        )
 
 
 def output(
     config: PoseConfig,
     times: Floats,
     shots: Sequence[tuple[int, int]],
-    agents: Agents,
+    agents: Sequence[Sequence[Person]],
+    table: Floats,
     full_size: tuple[int, int],
     scale: Floats,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
@@ -145,23 +152,22 @@ def output(
     Args:
         times: (N,) seconds of every processed frame.
         shots: first frame and one past the last frame of every shot, by position in `times`.
+        agents, table: of `choose_agents`.
         full_size: (width, height) of the video in pixels.
-        scale: (2,) pixels of the video per pixel in which people were tracked.
+        scale: (2,) pixels of the video per pixel in which people were detected.
     """
     count = config.agents
     keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float32)
     keypoints[..., 2] = 0
     scores = np.zeros((len(times), count))
-    for ((start, stop), chains), agent in product(zip(shots, agents.shots, strict=True), range(count)):
+    for (start, stop), members in zip(shots, agents, strict=True):
         rows = slice(start, stop)
-        for track in chains[agent] if agent < len(chains) else ():
-            frames, score = np.asarray(track.frames), np.asarray(track.scores)
-            best = score > scores[frames, agent]
-            keypoints[frames[best], agent], scores[frames[best], agent] = track.keypoints[best], score[best]
-        cleaned = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], config.cleaning)
-        cleaned[~np.isfinite(cleaned[..., 0]), 2] = 0.0
-        cleaned[..., :2] *= scale
-        keypoints[rows, agent] = cleaned
+        for agent, person in enumerate(members):
+            keypoints[person.frames, agent], scores[person.frames, agent] = person.keypoints, person.scores
+            cleaned = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], config.cleaning)
+            cleaned[~np.isfinite(cleaned[..., 0]), 2] = 0.0
+            cleaned[..., :2] *= scale
+            keypoints[rows, agent] = cleaned
     detected, cuts = scores > 0, times[[start for start, _ in shots[1:]]]
     interpolated = ~detected & np.isfinite(keypoints[..., 0]).any(axis=2)
     values: dict[str, NDArray[Any]] = {
@@ -173,7 +179,7 @@ def output(
         "size": np.array(full_size, dtype=np.int32),
         "frame_index": np.arange(len(times), dtype=np.int32) * config.stride,
         "cuts": cuts,
-        "tracks": agents.table,
+        "tracks": table,
     }
     # An agent that is never detected counts as missing in every frame.
     return values, {
@@ -181,17 +187,10 @@ def output(
         "found_rate_all": round(float(detected.all(axis=1).mean()), 4),
         "filled_rate": round(float(interpolated.mean()), 4),
         "mean_score": round(float(scores[detected].mean()) if detected.any() else 0.0, 4),
-        "longest_gap_s": round(max(_longest_gap(one, times) for one in detected.T), 3),
-        "swaps_suspected": sum(suspected_switches(shot) for shot in agents.shots),
+        "longest_gap_s": round(max(longest_gap(times, one) for one in detected.T), 3),
+        "swaps_suspected": sum(suspected_switches(shot) for shot in agents),
         "cuts": len(cuts),
-        "people_seen": len(agents.table),
-        "rival": round(rival(agents.table), 4),
+        "people_seen": len(table),
+        "rival": round(rival(table), 4),
         "frames_per_s": round(config.stride / row_period(times), 3),
     }
-
-
-def _longest_gap(detected: NDArray[np.bool_], times: Floats) -> float:
-    """Seconds of the longest run of frames without detection."""
-    period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    ends = np.concatenate([times[:1] - period, times[detected], times[-1:] + period])
-    return max(float(np.diff(ends).max()) - period, 0.0)

@@ -1,14 +1,12 @@
-"""Geometry of keypoints: similarity, boxes, centres, sizes, orientations."""
+"""Geometry of keypoints: boxes, centres, sizes, orientations."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data.keypoints.skeletons import COCO17
-from extractors.keypoints import MIRRORED, boxes_of, centres_of, iou, oks, orientations_of, sizes_of, wrapped
+from extractors.keypoints import MIRRORED, boxes_of, centres_of, orientations_of, sizes_of
 from tests.helpers.drawn_people import person
 
 
@@ -19,38 +17,9 @@ def test_mirrored_joints_have_the_name_of_the_other_side() -> None:
         assert COCO17[MIRRORED[joint]] == (f"{other[side]}_{part}" if part else name)
 
 
-def test_oks_is_one_for_the_same_pose_and_falls_with_distance() -> None:
-    poses = np.stack([person(0, 0), person(10, 0), person(80, 0)])
-    row = oks(poses, poses)[0]
-    assert row[0] == pytest.approx(1)
-    assert row[0] > row[1] > row[2]
-    assert row[2] < 0.01
-    assert oks(poses[:1], poses[1:2], widen=2)[0, 0] > row[1]
-
-
-def test_oks_leaves_out_joints_that_one_of_the_two_lacks() -> None:
-    whole, part = person(0, 0), person(0, 0)
-    part[15:] = (np.nan, np.nan, 0)
-    assert oks(whole[None], part[None])[0, 0] == pytest.approx(1)
-    part[:15, 2] = 0
-    assert oks(whole[None], part[None])[0, 0] == 0
-
-
-def test_iou_of_half_covered_boxes() -> None:
-    a, b = np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6], [np.nan] * 4])
-    assert iou(a, b)[0] == pytest.approx([1 / 3, 0, 0])
-
-
 @pytest.mark.parametrize("angle", [0.0, 1.0, -2.0, 3.0])
 def test_orientation_is_the_angle_clockwise_from_upright(angle: float) -> None:
     assert orientations_of(person(0, 0, angle)[None])[0] == pytest.approx(angle, abs=1e-5)
-
-
-@given(st.floats(-50, 50))
-def test_wrapping_keeps_the_direction(angle: float) -> None:
-    assert -np.pi <= wrapped(angle) <= np.pi
-    assert np.cos(wrapped(angle)) == pytest.approx(np.cos(angle), abs=1e-9)
-    assert np.sin(wrapped(angle)) == pytest.approx(np.sin(angle), abs=1e-9)
 
 
 def test_size_of_a_tucked_body_is_at_least_twice_its_torso() -> None:

@@ -14,11 +14,11 @@ import pytest
 from data.store import Array, StageOutput
 from extractors import keypoints as geometry
 from extractors import signals
-from extractors.pose import cleaning
-from extractors.pose.agents import Chooser
+from extractors.pose.agents import choose_agents
 from extractors.pose.config import PoseConfig
+from extractors.pose.detections import Detections
+from extractors.pose.paths import Candidates, people_of
 from extractors.pose.stage import Pose, output
-from extractors.pose.tracking import Track
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
@@ -26,24 +26,27 @@ FRAMES = 1500
 """Growth is counted from this length to twice it; more than one block of rows."""
 
 
-def track(frames: int, number: int = 0) -> Track:
-    """One person who sways, with gaps of some frames."""
-    rng = np.random.default_rng(number)
-    body, person = rng.uniform(0, 100, (17, 2)), Track(number)
+def candidates(frames: int, count: int = 1) -> Candidates:
+    """People who sway, with gaps of some frames."""
+    rng = np.random.default_rng(count)
+    bodies, people = rng.uniform(0, 100, (count, 17, 2)), Candidates()
     for frame in range(frames):
-        pose = np.full((17, 3), 0.6, np.float32)
-        place = [200 + 300 * number + 40 * np.sin(frame / 50), 200 + 40 * np.cos(frame / 50)]
-        pose[:, :2] = body + place + rng.normal(size=(17, 2))
-        if frame % 40 > 3:
-            person.add(frame, frame / 25, pose, 0.5 + 0.4 * float(rng.random()))
-    return person
+        poses = np.full((count, 17, 3), 0.6, np.float32)
+        place = np.array(
+            [[200 + 300 * k + 40 * np.sin(frame / 50), 200 + 40 * np.cos(frame / 50)] for k in range(count)]
+        )
+        poses[..., :2] = bodies + place[:, None] + rng.normal(size=(count, 17, 2))
+        there = Detections.of(poses, 0.5 + 0.4 * rng.random(count))
+        people.add(frame, there if frame % 40 > 3 else Detections.none())
+    return people
 
 
-def posed(tracks: list[Track], frames: int) -> StageOutput:
-    """What the `pose` stage makes of the tracks."""
-    config, times, shots = PoseConfig(agents=len(tracks)), np.arange(frames) / 25, [(0, frames)]
-    agents = Chooser(config.agents, (720, 405)).choose(tracks, shots, times)
-    return StageOutput.of(Pose.arrays, *output(config, times, shots, agents, (1920, 1080), np.array([2.5, 2.5])))
+def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
+    """What the `pose` stage makes of the detections."""
+    config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
+    paths = [people_of(people, 0, frames, times, 0.03)]
+    chosen = choose_agents(paths, shots, times, (720, 405), config)
+    return StageOutput.of(Pose.arrays, *output(config, times, shots, *chosen, (1920, 1080), np.array([2.5, 2.5])))
 
 
 def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
@@ -75,20 +78,19 @@ def growth(run: Callable[[int], Callable[[], object]]) -> float:
 
 
 def test_a_detection_costs_little_more_than_its_numbers() -> None:
-    posed([track(60)], 60)  # imports what is imported late
+    posed(candidates(60), 60)  # imports what is imported late
 
-    def tracked(frames: int) -> Callable[[], object]:
-        return lambda: track(frames)
+    def detected(frames: int) -> Callable[[], object]:
+        return lambda: candidates(frames)
 
-    assert growth(tracked) < 300  # 17 x 3 x 4 bytes are 204
+    assert growth(detected) < 300  # 17 x 3 x 4 bytes are 204
 
 
 def smaller(patch: pytest.MonkeyPatch, rows: int) -> None:
     """Blocks of this many rows, and as many numbers as are in four columns of them."""
     for module in (signals, geometry):
         patch.setattr(module, "ROWS", rows)
-    for module in (signals, cleaning):
-        patch.setattr(module, "BLOCK", 4 * rows)
+    patch.setattr(signals, "BLOCK", 4 * rows)
 
 
 @pytest.mark.parametrize(("stage", "most"), [("pose", 1400), ("timesteps", 1960)])
@@ -96,10 +98,10 @@ def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPat
     smaller(monkeypatch, 256)
 
     def run(frames: int) -> Callable[[], object]:
-        tracks = [track(frames)]
+        people = candidates(frames)
         if stage == "pose":
-            return lambda: posed(tracks, frames)
-        pose = posed(tracks, frames)
+            return lambda: posed(people, frames)
+        pose = posed(people, frames)
         return lambda: stepped(pose, PoseSettings())
 
     run(60)()
@@ -111,7 +113,7 @@ def test_blocks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> No
     made: list[dict[str, Array]] = []
     for rows in (10**6, 16):
         smaller(monkeypatch, rows)
-        pose = posed([track(130), track(130, 1)], 130)
+        pose = posed(candidates(130, 2), 130, agents=2)
         made.append(dict(pose.arrays) | {f"{k} (steps)": v for k, v in stepped(pose, settings).arrays.items()})
     for name, array in made[0].items():
         assert array.values.tobytes() == made[1][name].values.tobytes(), name

@@ -12,7 +12,7 @@ from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.detections import Detections, Image
-from extractors.pose.tracking import Tracker
+from extractors.pose.paths import Candidates, Person, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
@@ -37,15 +37,12 @@ def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -
     return Detections.of(np.stack(poses), np.array(scores or [0.6] * len(poses)))
 
 
-def tracked(
-    frames: Sequence[Detections], new_score: float = 0.15, max_missing_s: float = 1.0, rate: float = 25.0
-) -> Tracker:
-    """A tracker after these frames."""
-    tracker = Tracker(new_score, max_missing_s, max_step=0.6)
-    for position, detections in enumerate(frames):
-        tracker.begin(position / rate, new_shot=position == 0)
-        tracker.update(position, position / rate, detections)
-    return tracker
+def paths_of(frames: Sequence[Detections], rate: float = 25.0, floor: float = 0.03) -> list[Person]:
+    """The people of one shot of these frames, the best path first."""
+    candidates = Candidates()
+    for frame, detections in enumerate(frames):
+        candidates.add(frame, detections)
+    return people_of(candidates, 0, len(frames), np.arange(len(frames)) / rate, floor)
 
 
 def picture(*poses: NDArray[np.float32], size: tuple[int, int] = SIZE) -> Image:
@@ -63,16 +60,19 @@ class ColourReader:
     Attributes:
         max_tilt: radians from upright beyond which a person is missed.
         score: of an upright person.
-        inputs: (shape, long_side) of every picture it was given.
+        max_views: as `PoseBackend` says.
+        inputs: shape of every picture it was given.
     """
+
+    max_views = 8
 
     def __init__(self, max_tilt: float = np.pi, score: float = 0.9) -> None:
         self.max_tilt, self.score = max_tilt, score
-        self.inputs: list[tuple[tuple[int, ...], int | None]] = []
+        self.inputs: list[tuple[int, ...]] = []
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """The one person in the picture, as `PoseBackend` says."""
-        self.inputs.append((image.shape, long_side))
+        self.inputs.append(image.shape)
         pose = np.zeros((17, 3), dtype=np.float32)
         for joint, colour in enumerate(COLOURS):
             near = np.abs(image.astype(int) - colour).sum(axis=-1) < 4

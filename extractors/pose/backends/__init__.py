@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class PoseBackend(Protocol):
     """One pose network, loaded and ready."""
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB from the setting `min_score` on, best first, in its pixels.
+    max_views: int
+    """Views of a frame that it can use: 8 for one-stage networks, 1 for top-down ones, whose detector decides."""
 
-        `long_side` is the longer side of the network's input in pixels, for networks that take any.
-        """
+    def detect(self, image: Image) -> Detections:
+        """The people in `image` (H, W, 3) uint8 RGB from the setting `min_score` on, best first, in its pixels."""
 
 
 def load_backend(config: PoseConfig) -> PoseBackend:

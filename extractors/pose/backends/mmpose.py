@@ -35,6 +35,7 @@ class MMPose:
         self.min_score = min_score
         self.model = load_model("mmpose", networks["weights"], seed, device)
         self.detector: Any = load_model("mmdet", networks["detector"], seed, device) if "detector" in networks else None
+        self.max_views = 1 if self.detector else 8
         names = dict((self.model.dataset_meta or {}).get("keypoint_id2name", {}))
         if [names.get(joint) for joint in range(17)] != list(COCO17):
             raise UsageError("this model's first joints are not COCO's 17", fix="Take a model trained on COCO or body8")
@@ -43,7 +44,7 @@ class MMPose:
             kind, need = ("one-stage", "no") if one_stage else ("top-down", "a")
             raise UsageError(f"this {kind} model needs {need} detector", fix="Set pose.mmpose.detector_config")
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         from mmdet.apis import inference_detector
         from mmpose.apis import inference_bottomup, inference_topdown

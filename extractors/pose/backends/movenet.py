@@ -20,18 +20,20 @@ STEP = 32  # both sides of the input are multiples of this
 
 
 class MoveNet:
-    """The `movenet` backend from a .tflite file; inputs have `long_side` pixels on their longer side by default."""
+    """The `movenet` backend from a .tflite file; inputs have `long_side` pixels on their longer side."""
+
+    max_views = 8
 
     def __init__(self, path: Path, *, long_side: int = 256, threads: int = 1, min_score: float = 0.1) -> None:
         self.path, self.long_side, self.threads, self.min_score = Path(path), long_side, threads, min_score
         self._requests: dict[tuple[int, int], Any] = {}
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first. Raises DataError: the file is not this network."""
         import cv2
 
         height, width = image.shape[:2]
-        size = input_size(width, height, long_side or self.long_side)
+        size = input_size(width, height, self.long_side)
         if size != (width, height):
             interpolation = cv2.INTER_AREA if width > size[0] else cv2.INTER_LINEAR
             image = np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)

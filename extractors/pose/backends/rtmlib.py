@@ -31,6 +31,7 @@ class RTMLib:
         self.min_score = min_score
         self._boxes: Callable[[Image], Any] | None = None
         weights, detector = networks["weights"], networks.get("detector")
+        self.max_views = 1 if detector else 8
         if detector is None:
             self._pose = _tool(rtmlib.RTMO, weights, threads, score_thr=min_score)
             return
@@ -38,7 +39,7 @@ class RTMLib:
         self._boxes = _tool(kind, detector, threads, score_thr=min_score)
         self._pose = _tool(rtmlib.RTMPose, weights, threads)
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         picture = np.ascontiguousarray(image[..., ::-1])  # rtmlib takes BGR, as OpenCV reads
         if self._boxes is None:

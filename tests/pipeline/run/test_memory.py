@@ -169,7 +169,9 @@ def test_pose_holds_few_frames(length: int) -> None:
     class Nobody:
         """A network that detects nobody."""
 
-        def detect(self, image: Picture, long_side: int | None = None) -> Detections:
+        max_views = 8
+
+        def detect(self, image: Picture) -> Detections:
             """Nobody."""
             return Detections.none()
 

@@ -1,0 +1,406 @@
+"""Accuracy of the pose stage on real people, by the number of views that each frame gets; one row a setting.
+
+    python -m benchmarks.pose [--half even|odd|all] [--views 1 2 3 4 8] [--pictures 120] [--workers 2] [--out FILE]
+
+Parts (`--parts`), each skipped where its files are absent:
+
+- `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` names the folder that has `lspet/`. Share of the twelve limb
+  joints within half a torso of the label, for the detection nearest to the label, by the direction of the trunk.
+- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of a camera that is fitted to
+  the motion capture, frames in which the athlete is found, the longest gap, and exchanged sides.
+- `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give,
+  and identity switches of the two people who cross.
+- `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes: the share of frames in which the agent is
+  the athlete, who somersaults, and not the passer-by.
+
+Even numbers (pictures, videos, cameras) are for choosing settings, odd ones for one check at the end. ../shared is the
+folder that `AIM_SHARED` names, else the one beside this checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.io import loadmat
+from scipy.optimize import least_squares
+
+from data.store.arrays import StageOutput
+from data.store.restricted_pickle import load_plain
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
+from data.weights import fetch
+from extractors.keypoints import MIRRORED
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
+
+Points = NDArray[np.float64]
+
+SHARED = Path(os.environ.get("AIM_SHARED", Path(__file__).parents[2] / "shared"))
+PEOPLE = Path(os.environ.get("REAL_PEOPLE", "real_people"))
+
+LIMBS = np.arange(5, 17)  # shoulders, elbows, wrists, hips, knees, ankles
+ANKLES = [15, 16]
+
+LEEDS = [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9]
+"""COCO joint of each of the first twelve joints of Leeds Sports Pose; then neck and top of the head."""
+
+PARKOUR = [11, 13, 15, -1, 12, 14, 16, -1, 5, 7, 9, -1, 6, 8, 10, -1]
+"""COCO joint of each of the sixteen joints of Parkour-dataset; -1 for toes and fingers."""
+
+CUTS = ((5.2, 7.7, 640), (5.2, 7.7, 480), (5.2, 7.7, 320), (5.2, 7.7, 960), (0.0, 8.0, 640), (0.0, 8.0, 480),
+        (0.0, 3.0, 640), (0.0, 3.0, 320), (3.0, 6.5, 640), (4.0, 8.0, 480))  # fmt: skip
+"""First and last second, and width in pixels, of the cuts of the part `athlete`."""
+
+ATHLETE = (
+    (0, 0.366, 0.25), (60, 0.355, 0.24), (100, 0.366, 0.27), (130, 0.43, 0.26), (150, 0.44, 0.25), (160, 0.466, 0.28),
+    (172, 0.51, 0.26), (176, 0.527, 0.26), (184, 0.59, 0.48), (188, 0.598, 0.60), (192, 0.62, 0.74),
+    (200, 0.645, 0.81), (204, 0.68, 0.775), (212, 0.742, 0.75), (216, 0.78, 0.75), (225, 0.87, 0.70),
+)  # fmt: skip
+"""Frame, and the middle of the athlete in widths and heights of the picture; marked by hand, interpolated between."""
+
+PASSER_BY = (
+    (36, 0.89, 0.76), (60, 0.79, 0.745), (90, 0.636, 0.73), (110, 0.532, 0.71), (130, 0.416, 0.72), (150, 0.298, 0.73),
+    (168, 0.199, 0.73), (180, 0.123, 0.74), (192, 0.047, 0.74), (200, 0.015, 0.74),
+)  # fmt: skip
+
+
+class Clip:
+    """Some frames of a video, reduced to a width, as a stage's source."""
+
+    def __init__(self, path: Path, first: float = 0.0, last: float = np.inf, width: int = 0) -> None:
+        info, times = probe(path)
+        self.indices = np.flatnonzero((times >= first) & (times <= last))
+        self.path, self.times = path, times[self.indices] - times[self.indices[0]]
+        height = round(info.height * width / info.width) if width else info.height
+        self.info = VideoInfo(width or info.width, height)
+        self.record = Record(path.name, path)
+        self.upstream: dict[str, StageOutput] = {}
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        """As `extractors.base.Source` says."""
+        wanted = list(range(len(self.times)) if indices is None else indices)
+        for position, frame in zip(wanted, decode(self.path, self.indices[wanted]), strict=True):
+            size = self.info.width, self.info.height
+            yield Frame(position, self.times[position], cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA))
+
+
+def keypoints_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, dict[str, Any]]:
+    """(N, agents, 17, 3) joints of a clip as the stage stores them, and its quality values."""
+    output = Pose(PoseConfig(agents=agents, views=views)).extract(clip)
+    return output.arrays["keypoints"].values.astype(np.float64), dict(output.quality)
+
+
+def torso_of(joints: Points) -> Points:
+    """(...,) pixels from the middle of the hips to the middle of the shoulders of (..., 17, 2 or more)."""
+    middle = joints[..., [5, 6], :2].mean(axis=-2) - joints[..., [11, 12], :2].mean(axis=-2)
+    return np.asarray(np.linalg.norm(middle, axis=-1))
+
+
+def away(joints: Points, truth: Points) -> Points:
+    """(..., 17) distance of joints (..., 17, 2 or more) from the truth in torsos; infinite where one is missing.
+
+    The torso is the frame's, and at least half of the median (seen from above it is short).
+    """
+    torso = torso_of(truth)
+    torso = np.fmax(torso, 0.5 * np.nanmedian(torso))
+    part = np.linalg.norm(joints[..., :2] - truth[..., :2], axis=-1) / torso[..., None]
+    return np.where(np.isfinite(truth[..., 0]), np.nan_to_num(part, nan=np.inf), np.nan)
+
+
+def right(part: Points) -> float:
+    """Share of labelled joints within half a torso."""
+    return float((part < 0.5)[np.isfinite(part) | np.isinf(part)].mean())
+
+
+# Photographs
+
+
+def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, Points]]]:
+    """Pictures and (17, 2) labelled joints by the direction of the trunk, `most` of each, evenly over the set."""
+    joints = loadmat(PEOPLE / "lspet" / "joints.mat")["joints"]  # (14, x y labelled, 10000), pixels from 1
+    kinds: dict[str, list[tuple[str, Points]]] = {"upright": [], "lying": [], "upside down": []}
+    for number in range(1, joints.shape[2] + 1):
+        labelled = np.where(joints[:, 2:, number - 1] > 0, joints[:, :2, number - 1] - 0.5, np.nan)
+        truth = np.full((17, 2), np.nan)
+        truth[LEEDS] = labelled[:12]
+        trunk = labelled[12] - truth[[11, 12]].mean(axis=0)
+        if half(number) and np.isfinite([*trunk, *torso_of(truth)[None]]).all():
+            tilt = np.degrees(np.arctan2(abs(trunk[0]), -trunk[1]))
+            kind = "upside down" if tilt > 120 else "lying" if tilt > 60 else "upright"
+            kinds[kind].append((f"im{number:05d}.jpg", truth))
+    return {kind: rows[:: max(1, len(rows) // most)][:most] for kind, rows in kinds.items()}
+
+
+def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
+    """(17,) distances of the nearest person in torsos, as named, and with left and right as they fit best."""
+    name, truth, views, number = job
+    image = cv2.imread(str(PEOPLE / "lspet" / "images" / name))[..., ::-1]
+    people = stage_of(views)._detect(np.ascontiguousarray(image), number).keypoints.astype(np.float64)
+    if not len(people):
+        none = np.where(np.isfinite(truth[:, 0]), np.inf, np.nan)
+        return none, none
+    named = [away(pose, truth) for pose in people]
+    either = [min(away(pose, truth), away(pose[MIRRORED], truth), key=np.nansum) for pose in people]
+    return min(named, key=np.nanmedian), min(either, key=np.nanmedian)
+
+
+_stages: dict[int, Pose] = {}
+
+
+def stage_of(views: int) -> Pose:
+    """A stage whose network is loaded, one for each number of views in this process."""
+    from extractors.pose.backends import load_backend
+
+    if views not in _stages:
+        _stages[views] = Pose(PoseConfig(views=views))
+        _stages[views]._backend = load_backend(_stages[views].config)
+    return _stages[views]
+
+
+def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
+    """Share of right joints by direction of the trunk; in brackets with left and right as they fit best."""
+    row: dict[str, Any] = {}
+    for kind, pictures in leeds(half, given.pictures).items():
+        jobs = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
+        parts = list(pool.map(photograph, jobs, chunksize=8))
+        row[kind], row[f"{kind}, either side"] = (right(np.array(of)) for of in zip(*parts, strict=True))
+    return row
+
+
+# Parkour
+
+
+def fitted_camera(world: Points, pixels: Points) -> Points:
+    """(N, 2) projections of (N, 3) points by the one camera that explains (N, 2) pixels best, NaN allowed.
+
+    An affine camera by RANSAC, then a projective one by least squares with a robust loss.
+    """
+    usable = np.isfinite(pixels).all(axis=1)
+    homogeneous = np.column_stack([(world - world[usable].mean(axis=0)) / world[usable].std(), np.ones(len(world))])
+    shift, scale = np.median(pixels[usable], axis=0), pixels[usable].std()
+    target, rng, rows = (pixels - shift) / scale, np.random.default_rng(0), np.flatnonzero(usable)
+    draws = [rng.choice(rows, 8, replace=False) for _ in range(400)]
+    affine = [np.linalg.lstsq(homogeneous[some], target[some], rcond=None)[0] for some in draws]
+    errors = [np.median(np.linalg.norm(homogeneous[rows] @ one - target[rows], axis=1)) for one in affine]
+    start = np.r_[affine[int(np.argmin(errors))].T.ravel(), 0, 0, 0]
+
+    def project(p: Points) -> Points:
+        depth = homogeneous[:, :3] @ p[8:] + 1
+        depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
+        return np.asarray(homogeneous @ p[:8].reshape(2, 4).T / depth[:, None])
+
+    fit = least_squares(lambda p: (project(p) - target)[usable].ravel(), start, loss="soft_l1", f_scale=min(errors))
+    return project(fit.x) * scale + shift
+
+
+def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
+    """Measurements of one video."""
+    name, world, views = job
+    keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4"), views)
+    keypoints = keypoints[: len(world), 0]
+    there = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
+    joints = [PARKOUR[row] for row in there]
+    truth = np.full((len(keypoints), 17, 2), np.nan)
+    fitted = fitted_camera(world[: len(keypoints), there].reshape(-1, 3), keypoints[:, joints, :2].reshape(-1, 2))
+    truth[:, joints] = fitted.reshape(len(keypoints), -1, 2)
+    part, crossed = away(keypoints, truth), away(keypoints[:, MIRRORED], truth)
+    with np.errstate(invalid="ignore"):  # two infinite distances of a missing person
+        exchanged = np.nanmean(part, axis=1) - np.nanmean(crossed, axis=1) > 0.1
+    found = np.nanmedian(part, axis=1) < 1
+    ankles = part[:, ANKLES]
+    return {"video": name, "frames": len(part), "joints": right(part), "ankles": right(ankles),
+            "found": float(found.mean()), "exchanged": float(exchanged.mean()), "gap": quality["longest_gap_s"],
+            "fit": float(np.median(part[:, LIMBS][np.isfinite(part[:, LIMBS])]))}  # fmt: skip
+
+
+def parkour(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
+    """Means over all frames of the videos, and the worst video."""
+    path = PEOPLE / "parkour" / "gt_motion_forces" / "joint_3d_positions.pkl"
+    content = load_plain(path.read_bytes(), path)
+    world = {name: np.asarray(content[name]["joint_3d_positions"], dtype=np.float64)[:-3] for name in sorted(content)}
+    jobs = [(name, points, views) for number, (name, points) in enumerate(world.items()) if half(number)]
+    videos = list(pool.map(parkour_video, jobs))
+    frames = [video["frames"] for video in videos]
+    names = ("joints", "ankles", "found", "exchanged", "fit")
+    row: dict[str, Any] = {name: float(np.average([v[name] for v in videos], weights=frames)) for name in names}
+    worst = min(videos, key=lambda video: video["found"])
+    return row | {"worst": f"{worst['video']} {worst['found']:.2f}", "gap_s": max(v["gap"] for v in videos)}
+
+
+# Four cameras
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One calibrated camera: intrinsics in pixels, distortion as in OpenCV, rotation to camera axes, position in mm."""
+
+    matrix: Points
+    distortion: Points
+    rotation: Points
+    position: Points
+
+    def rays(self, pixels: Points) -> Points:
+        """(..., 2) normalised image coordinates of pixels (..., 2); NaN stays NaN."""
+        flat = np.ascontiguousarray(pixels.reshape(-1, 1, 2))
+        return np.asarray(cv2.undistortPoints(flat, self.matrix, self.distortion)).reshape(pixels.shape)
+
+    def pixels(self, points: Points) -> Points:
+        """(..., 2) pixels of world points (..., 3) in mm."""
+        flat = np.ascontiguousarray(((points - self.position) @ self.rotation.T).reshape(-1, 3))
+        return cv2.projectPoints(flat, np.zeros(3), np.zeros(3), self.matrix, self.distortion)[0].reshape(
+            *points.shape[:-1], 2
+        )
+
+
+def calibration(path: Path) -> list[Camera]:
+    """Cameras of a Qualisys file: intrinsics in 1/64 pixel; rows are the axes right, up, backward in the world."""
+    cameras = []
+    for entry in ElementTree.parse(path).getroot().iter("camera"):
+        inner, outer = (dict(one.attrib) for name in ("intrinsic", "transform") for one in entry.iter(name))
+        u, v, x, y = (
+            float(inner[name]) / 64 for name in ("focalLengthU", "focalLengthV", "centerPointU", "centerPointV")
+        )
+        names = ("radialDistortion1", "radialDistortion2", "tangentalDistortion1", "tangentalDistortion2")
+        axes = np.array([[float(outer[f"r{row}{column}"]) for column in (1, 2, 3)] for row in (1, 2, 3)])
+        cameras.append(
+            Camera(
+                np.array([[u, 0, x], [0, v, y], [0, 0, 1]]),
+                np.array([float(inner[name]) for name in names]),
+                np.diag([1.0, -1.0, -1.0]) @ axes,
+                np.array([float(outer[name]) for name in "xyz"]),
+            )
+        )
+    return cameras
+
+
+def triangulated(cameras: Sequence[Camera], poses: Points) -> Points:
+    """(..., 3) world points in mm that cameras see at (C, ..., 3) x, y, score; weighted linear least squares."""
+    rows = []
+    for camera, pose in zip(cameras, poses, strict=True):
+        projection = np.column_stack([camera.rotation, -camera.rotation @ camera.position / 1e3])
+        ray, weight = np.nan_to_num(camera.rays(pose[..., :2])), np.where(np.isfinite(pose[..., 0]), pose[..., 2], 0)
+        rows += [weight[..., None] * (ray[..., axis, None] * projection[2] - projection[axis]) for axis in (0, 1)]
+    solution = np.linalg.svd(np.stack(rows, axis=-2))[2][..., -1, :]
+    return np.asarray(1e3 * solution[..., :3] / solution[..., 3:])
+
+
+def reprojected(cameras: Sequence[Camera], poses: Points, camera: int) -> Points:
+    """(..., 2) pixels in one camera of the points that the other cameras give."""
+    others = [row for row in range(len(cameras)) if row != camera]
+    return cameras[camera].pixels(triangulated([cameras[row] for row in others], poses[others]))
+
+
+def camera_clip(job: tuple[Path, int, int]) -> Points:
+    """(N, people, 17, 3) joints of one camera's clip."""
+    path, views, people = job
+    return keypoints_of(Clip(path), views, people)[0]
+
+
+def cameras(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
+    """Joints near the reprojected ones, and identity switches, over one and two people."""
+    setup = calibration(SHARED / "views" / "calibration.qca.txt")
+    row: dict[str, Any] = {"switches": 0}
+    for folder, people in (("one_person", 1), ("two_people", 2)):
+        paths = sorted((SHARED / "views" / folder).glob("*.mp4"))
+        clips = list(pool.map(camera_clip, [(path, views, people) for path in paths]))
+        frames = min(map(len, clips))
+        poses = np.stack([clip[:frames] for clip in clips])  # (C, N, people, 17, 3)
+        orders = list(itertools.product(itertools.permutations(range(people)), repeat=len(paths) - 1))
+        errors = np.array([np.nanmean(_misfit(setup, _ordered(poses, order)), axis=(0, 2, 3)) for order in orders])
+        best = errors.argmin(axis=0)  # (N,) which people of the cameras are the same
+        order = orders[int(np.bincount(best).argmax())]
+        clear = np.abs(errors[best, np.arange(frames)] - errors[orders.index(order)]) > 0.1
+        row["switches"] += int((np.diff((clear & (best != orders.index(order))).astype(int)) != 0).sum())
+        ordered = _ordered(poses, order)
+        parts = [away(ordered[c], reprojected(setup, ordered, c)) for c in range(len(paths)) if half(c + 1)]
+        row[folder] = right(np.stack(parts)[..., LIMBS])
+    return row
+
+
+def _ordered(poses: Points, order: tuple[tuple[int, ...], ...]) -> Points:
+    return np.stack([poses[0], *(pose[:, list(people)] for pose, people in zip(poses[1:], order, strict=True))])
+
+
+def _misfit(setup: Sequence[Camera], poses: Points) -> Points:
+    """(C, N, people, limbs) distance of each camera's joints from those of the others, at most two torsos."""
+    return np.stack([np.fmin(away(poses[c], reprojected(setup, poses, c)), 2) for c in range(len(setup))])[..., LIMBS]
+
+
+# The right person
+
+
+def cut(job: tuple[float, float, int, int]) -> tuple[float, float]:
+    """Share of frames of a cut in which the agent is on the athlete, and on the passer-by."""
+    first, last, width, views = job
+    clip = Clip(SHARED / "clips" / "one_person_sports2d.mp4", first, last, width)
+    centres = keypoints_of(clip, views)[0][:, 0, LIMBS, :2].mean(axis=1) / (clip.info.width, clip.info.height)
+    shares = []
+    for marks in (np.array(ATHLETE), np.array(PASSER_BY)):
+        inside = (clip.indices >= marks[0, 0]) & (clip.indices <= marks[-1, 0])
+        place = np.column_stack([np.interp(clip.indices, marks[:, 0], marks[:, axis]) for axis in (1, 2)])
+        near = np.linalg.norm((centres - place) * (clip.info.width / clip.info.height, 1), axis=1) < 0.15
+        shares.append(float(near[inside].mean()) if inside.any() else 0.0)
+    return shares[0], shares[1]
+
+
+def athlete(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
+    """Cuts in which the agent is the athlete in most frames, and the shares of frames."""
+    shares = list(pool.map(cut, [(*one, views) for one in CUTS]))
+    of_athlete, of_passer_by = np.mean(shares, axis=0).tolist()
+    return {"cuts right": sum(a > 0.5 > b for a, b in shares), "athlete": of_athlete, "passer-by": of_passer_by}
+
+
+PARTS: dict[str, tuple[Callable[..., dict[str, Any]], Path]] = {
+    "photographs": (photographs, PEOPLE / "lspet"),
+    "parkour": (parkour, PEOPLE / "parkour"),
+    "cameras": (cameras, SHARED / "views"),
+    "athlete": (athlete, SHARED / "clips"),
+}
+
+
+def main() -> None:
+    """Run every part for every number of views, print the tables and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--views", nargs="*", type=int, default=[1, 2, 3, 4, 8])
+    parser.add_argument("--half", choices=("even", "odd", "all"), default="all")
+    parser.add_argument("--pictures", type=int, default=120, help="photographs of each kind")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/pose.json"))
+    given = parser.parse_args()
+    fetch("movenet-multipose")
+    console, results = Console(width=160), {}
+    with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
+        for name in given.parts:
+            part, folder = PARTS[name]
+            if not folder.is_dir():
+                console.print(f"Part {name} is skipped: there is no {folder}.")
+                continue
+            half = {"even": lambda n: n % 2 == 0, "odd": lambda n: n % 2 == 1, "all": lambda n: True}[given.half]
+            rows = {views: part(views, half, given, pool) for views in given.views}
+            results[name] = rows
+            table = Table("views", *next(iter(rows.values())), title=f"{name} ({given.half} numbers)")
+            for views, row in rows.items():
+                table.add_row(str(views), *(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+            console.print(table)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Accuracy of the pose stage on real people and on rendered dives: `python -m benchmarks.pose`."""

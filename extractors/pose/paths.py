@@ -1,0 +1,160 @@
+"""A person is a path through the detections of a shot: decided when all frames are known, not frame by frame.
+
+The best path has the largest sum of its detections' log scores minus its jumps (Viterbi). A jump is the distance from
+the predicted place and the change of the joints about the body's centre. The velocity of the best path up to there
+predicts the place (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
+
+The second person is the best path through what is left when the first path and other detections of its body are out.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store.arrays import Floats
+from extractors.keypoints import centres_of, in_blocks, sizes_of
+from extractors.pose.detections import Detections
+
+Rows = NDArray[np.intp]
+
+REACH_S = 3.0
+"""Longest gap of a path in seconds: somebody who comes back later begins another path."""
+
+LEAD_S = 0.2
+"""Seconds for which the velocity predicts the place of somebody who is missing; up to it, joints are compared too."""
+
+MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
+"""A jump is less than `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second, `MAX_GROWTH` in size."""
+
+PLACE, JOINTS = 15.0, 2.0
+"""Costs of a jump: per squared share of the farthest one, rising without limit towards it, and per body size of mean
+joint movement. A good detection is worth 2 to 3."""
+
+USUAL_FOLDING = 0.2  # body sizes of joint movement that count for a gap over which joints are not compared
+
+SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
+
+SMALLEST = 0.05
+"""Paths worth less than this share of the shot's best path are not listed."""
+
+
+@dataclass
+class Candidates:
+    """The detections of a video, each body once a frame. Kept as numbers, without an object for each."""
+
+    frames: array[int] = field(default_factory=lambda: array("q"))  # processed frame of each detection, ascending
+    joints: array[float] = field(default_factory=lambda: array("f"))  # the numbers of `keypoints`
+    scores: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, frame: int, people: Detections) -> None:
+        """Take the bodies of the next frame."""
+        self.frames.extend([frame] * len(people))
+        self.joints.frombytes(np.ascontiguousarray(people.keypoints, np.float32).tobytes())
+        self.scores.extend(people.scores.tolist())
+
+    @property
+    def keypoints(self) -> NDArray[np.float32]:
+        """(M, 17, 3) pixels and score of each detection."""
+        return np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One path: somebody in one shot, in at most one detection a frame."""
+
+    frames: NDArray[np.int64]  # (M,) processed frames with a detection, ascending
+    keypoints: NDArray[np.float32]  # (M, 17, 3) pixels and score
+    scores: Floats  # (M,)
+
+
+def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floor: float) -> list[Person]:
+    """The people of one shot, the best path first.
+
+    Args:
+        first, stop: the shot's first frame, and one past its last.
+        times: (N,) seconds of every frame of the video.
+        floor: score at which a detection adds nothing to a path.
+    """
+    rows = slice(*np.searchsorted(np.asarray(candidates.frames), [first, stop]))
+    frames, scores = np.asarray(candidates.frames)[rows], np.asarray(candidates.scores)[rows]
+    keypoints = candidates.keypoints[rows]
+    centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
+    shot = _Shot(frames, times[frames], keypoints, centres, sizes, np.log(scores / floor))
+    people: list[Person] = []
+    free = np.arange(len(frames))
+    best = 0.0
+    while len(free):
+        path, worth = shot.best_path(free)
+        best = max(best, worth)
+        if worth <= SMALLEST * best:
+            break
+        people.append(Person(frames[path], keypoints[path], scores[path]))
+        free = np.setdiff1d(free, path)
+        free = free[~shot.same_body(free, path)]
+    return people
+
+
+@dataclass(frozen=True)
+class _Shot:
+    frames: NDArray[np.int64]  # (M,) frame of each detection, ascending
+    seconds: Floats  # (M,)
+    keypoints: NDArray[np.float32]  # (M, 17, 3)
+    centres: Floats  # (M, 2)
+    sizes: Floats  # (M,)
+    gains: Floats  # (M,) what a detection adds to a path
+
+    def best_path(self, rows: Rows) -> tuple[Rows, float]:
+        """The best path through the detections `rows`, and its worth."""
+        seconds, worth = self.seconds[rows], self.gains[rows].copy()
+        before, velocity = np.full(len(rows), -1), np.zeros((len(rows), 2))
+        for start, stop in pairwise(np.flatnonzero(np.diff(self.frames[rows], prepend=-1, append=-1))):
+            oldest = int(np.searchsorted(seconds, seconds[start] - REACH_S))
+            if oldest == start:
+                continue
+            gaps = seconds[start] - seconds[oldest:start]
+            jumps = self._jumps(rows[oldest:start], rows[start:stop], gaps, velocity[oldest:start])
+            total = worth[oldest:start, None] - jumps
+            last = total.argmax(axis=0)
+            gained = total[last, np.arange(stop - start)]
+            now, last = np.arange(start, stop)[gained > 0], oldest + last[gained > 0]
+            worth[now] += gained[gained > 0]
+            before[now] = last
+            moved = self.centres[rows[now]] - self.centres[rows[last]]
+            speed = moved / np.maximum(seconds[now] - seconds[last], 1e-3)[:, None]
+            velocity[now] = np.where(before[last, None] < 0, speed, (velocity[last] + speed) / 2)
+        path = [int(worth.argmax())]
+        while before[path[-1]] >= 0:
+            path.append(int(before[path[-1]]))
+        return rows[path[::-1]], float(worth.max())
+
+    def _jumps(self, before: Rows, now: Rows, gaps: Floats, velocity: Floats) -> Floats:
+        """(before, now) cost of each jump over `gaps` (before,) seconds; infinite where it is none."""
+        size = np.sqrt(self.sizes[before][:, None] * self.sizes[now])
+        growth = np.abs(np.log(self.sizes[before][:, None] / self.sizes[now]))
+        place = self.centres[before] + velocity * np.minimum(gaps, LEAD_S)[:, None]
+        far = np.linalg.norm(place[:, None] - self.centres[now], axis=-1) / size
+        far /= MAX_JUMP + SPEED * gaps[:, None]
+        near = gaps <= LEAD_S + 1e-9
+        folding = np.full_like(far, USUAL_FOLDING)
+        folding[near] = self._folding(before[near], now) / size[near]
+        possible = (far < 1) & (growth < np.log(MAX_GROWTH))
+        far = np.where(possible, far, 0.0) ** 2
+        return np.where(possible, PLACE * far / (1 - far) + JOINTS * folding, np.inf)
+
+    def _folding(self, before: Rows, now: Rows) -> Floats:
+        """(before, now) pixels that the joints move about the body's centre, in the mean over common joints."""
+        a, b = (self.keypoints[rows, :, :2] - self.centres[rows][:, None] for rows in (before, now))
+        moved = np.linalg.norm(a[:, None] - b[None], axis=-1)
+        common = np.isfinite(moved)
+        return np.asarray(np.where(common, moved, 0).sum(axis=-1) / np.maximum(common.sum(axis=-1), 1))
+
+    def same_body(self, rows: Rows, path: Rows) -> NDArray[np.bool_]:
+        """(rows,) detections that are of a path's body too, such as one with its head taken for feet."""
+        at = path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
+        apart = np.linalg.norm(self.centres[rows] - self.centres[at], axis=1)
+        return np.asarray((self.frames[at] == self.frames[rows]) & (apart < SAME_BODY * self.sizes[at]))

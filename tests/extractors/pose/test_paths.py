@@ -1,0 +1,153 @@
+"""Paths of stick figures whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extractors.keypoints import MIRRORED, centres_of
+from extractors.pose.detections import Detections
+from extractors.pose.paths import REACH_S, Candidates, people_of
+from tests.helpers.drawn_people import paths_of, people, person
+
+
+def x_of(pose: np.ndarray) -> float:
+    """Pixels from the left of a body's centre."""
+    return float(centres_of(pose[None])[0, 0])
+
+
+def lengths(frames: list[Detections]) -> list[int]:
+    """Number of detections of each person."""
+    return [len(one.frames) for one in paths_of(frames)]
+
+
+def test_two_somersaulting_divers_keep_their_identity() -> None:
+    frames = [
+        people(*[person(200 + dx, 50 + 0.12 * t * t, 0.5 * t) for dx in ((0, 90), (90, 0))[t % 2]]) for t in range(50)
+    ]
+    found = paths_of(frames)
+    assert len(found) == 2
+    for one in found:
+        assert len(one.frames) == 50
+        assert np.ptp([x_of(pose) for pose in one.keypoints]) < 60  # turning about the hips moves the centre
+
+
+def test_people_who_cross_keep_their_identity() -> None:
+    found = paths_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
+    assert len(found) == 2
+    for one in found:
+        assert len(one.frames) >= 47  # some are left out while the two are at one place
+        assert (x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) > 300)
+
+
+def test_somebody_hidden_while_crossing_keeps_the_identity() -> None:
+    """The one behind is not detected while the two overlap."""
+    frames = []
+    for t in range(50):
+        front, behind = person(100 + 8 * t, 200), person(500 - 8 * t, 205)
+        frames.append(people(front, behind) if abs(front[11, 0] - behind[11, 0]) > 60 else people(front))
+    found = paths_of(frames)
+    assert [len(one.frames) for one in found] == [50, sum(len(frame) == 2 for frame in frames)]
+    assert x_of(found[0].keypoints[-1]) > 450
+    assert x_of(found[1].keypoints[-1]) < 150
+
+
+def test_people_who_touch_and_part_again_keep_their_identity() -> None:
+    gaps = [max(30.0, abs(25 - t) * 8.0) for t in range(50)]
+    found = paths_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
+    assert [len(one.frames) for one in found] == [50, 50]
+    assert all((x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) < 300) for one in found)
+
+
+@pytest.mark.parametrize("missing", [10, 60])
+def test_somebody_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
+    def place(t: int) -> float:
+        return 560 + 8 * t if t < 20 else 720 - 8 * (t - 20 - missing)
+
+    frames = [
+        people(person(place(t), 200)) if not 20 <= t < 20 + missing else Detections.none() for t in range(40 + missing)
+    ]
+    assert lengths(frames) == [40]
+
+
+def test_somebody_who_comes_back_too_late_is_another_person() -> None:
+    late = int(25 * REACH_S) + 1
+    frames = [*[people(person(300, 200))] * 20, *[Detections.none()] * late, *[people(person(300, 200))] * 10]
+    assert lengths(frames) == [20, 10]
+
+
+def test_somebody_far_away_or_of_another_size_is_another_person() -> None:
+    here = [people(person(100, 200))] * 20
+    assert lengths([*here, *[people(person(600, 200))] * 10]) == [20, 10]
+    assert lengths([*here, *[people(person(100, 200, scale=0.3))] * 10]) == [20, 10]
+
+
+def test_a_wrong_detection_is_left_out_for_a_gap() -> None:
+    frames = [people(person(100 + 4 * t, 200) if t != 15 else person(100 + 4 * t + 140, 200)) for t in range(30)]
+    assert paths_of(frames)[0].frames.tolist() == [t for t in range(30) if t != 15]
+
+
+def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
+    """The better of the two alternates: frame by frame, nobody can decide between them."""
+    frames = []
+    for t in range(40):
+        pose = person(100 + 6 * t, 200, 0.3 * t)
+        upside_down = person(100 + 6 * t, 200, 0.3 * t + np.pi)
+        frames.append(people(pose, upside_down, scores=[0.5, 0.4] if t % 2 else [0.38, 0.4]))
+    (athlete,) = paths_of(frames)
+    assert len(athlete.frames) == 40
+    for t, pose in zip(athlete.frames, athlete.keypoints, strict=True):
+        assert np.abs(pose[5:, :2] - person(100 + 6 * t, 200, 0.3 * t)[5:, :2]).max() < 1
+
+
+def test_sides_that_two_views_name_differently_are_decided_by_the_path() -> None:
+    frames = []
+    for t in range(30):
+        pose = person(100 + 4 * t, 200)
+        pose[9, 0] -= 30  # the left arm is stretched out
+        wrong = t % 5 == 2
+        frames.append(people(pose, pose[MIRRORED], scores=[0.35, 0.4] if wrong else [0.4, 0.35]))
+    (one,) = paths_of(frames)
+    assert (one.keypoints[:, 9, 0] < one.keypoints[:, 7, 0]).all()
+
+
+def test_every_shot_has_people_of_its_own() -> None:
+    candidates = Candidates()
+    for t in range(10):
+        candidates.add(t, people(person(100, 200)))
+    shots = [people_of(candidates, *shot, np.arange(10) / 25, 0.03) for shot in ((0, 5), (5, 10))]
+    assert [[list(one.frames) for one in shot] for shot in shots] == [[list(range(5))], [list(range(5, 10))]]
+
+
+def test_nobody_has_no_path() -> None:
+    assert paths_of([Detections.none()] * 3) == []
+    assert paths_of([]) == []
+
+
+PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.05, 1)), min_size=1, max_size=4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(PLACES, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, float, float]]], random: object) -> None:
+    def identified(groups: list[list[tuple[int, float, float]]]) -> set[tuple[tuple[int, ...], tuple[float, ...]]]:
+        made = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in groups]
+        return {(tuple(one.frames), tuple(map(x_of, one.keypoints))) for one in paths_of(made)}
+
+    # Two detections at one place would tie.
+    frames = [list({x // 5: (x, a, s) for x, a, s in group}.values()) for group in frames]
+    shuffled = [random.sample(group, len(group)) for group in frames]  # type: ignore[attr-defined]
+    assert identified(frames) == identified(shuffled)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(PLACES, min_size=1, max_size=8))
+def test_a_path_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[int, float, float]]]) -> None:
+    groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
+    found = paths_of(groups)
+    for one in found:
+        assert list(one.frames) == sorted(set(one.frames))
+        assert len(one.frames) == len(one.keypoints) == len(one.scores)
+    assert sum(len(one.frames) for one in found) <= sum(map(len, groups))
