@@ -221,10 +221,10 @@ def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
     part, crossed = away(keypoints, truth), away(keypoints[:, MIRRORED], truth)
     with np.errstate(invalid="ignore"):  # two infinite distances of a missing person
         exchanged = np.nanmean(part, axis=1) - np.nanmean(crossed, axis=1) > 0.1
-    found = np.nanmedian(part, axis=1) < 1
+    detected = np.nanmedian(part, axis=1) < 1
     ankles = part[:, ANKLES]
     return {"video": name, "frames": len(part), "joints": right(part), "ankles": right(ankles),
-            "found": float(found.mean()), "exchanged": float(exchanged.mean()), "gap": quality["longest_gap_s"],
+            "found": float(detected.mean()), "exchanged": float(exchanged.mean()), "gap": quality["longest_gap_s"],
             "fit": float(np.median(part[:, LIMBS][np.isfinite(part[:, LIMBS])]))}  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +11,6 @@ from synthetic.dive_motion import PLATFORM
 from synthetic.dive_scene import CameraView
 
 Image = NDArray[np.uint8]
-Audience = Callable[[Image, int, np.random.Generator], None]  # draws people on the stands, which end above a pixel row
-
 LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0  # what the picture covers, metres in the picture's plane
 DENSITY = 48  # pixels per metre of the picture
 FAR_EDGE = -9.0  # where the water ends behind the divers, metres along z
@@ -25,15 +21,13 @@ def to_canvas(flat: Floats) -> Floats:
     return np.stack([(flat[..., 0] - LEFT) * DENSITY, (TOP - flat[..., 1]) * DENSITY], axis=-1)
 
 
-def paint_pool(view: CameraView, rng: np.random.Generator, audience: Audience | None = None) -> Image:
+def paint_pool(view: CameraView, rng: np.random.Generator) -> Image:
     """The pool as seen by `view`: (height, width, 3) RGB."""
     width, height = int((RIGHT - LEFT) * DENSITY), int((TOP - BOTTOM) * DENSITY)
     canvas = _wall(width, height, rng)
     shore = float(view.project(np.array([0.0, 0.0, FAR_EDGE]))[1])
     row = int((TOP - shore) * DENSITY)
     _stands(canvas, row, rng)
-    if audience:
-        audience(canvas, row, rng)
     canvas[:] = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(1.2, 2.2))
     _water(canvas, row, rng)
     _tower(canvas, view, rng)

@@ -21,7 +21,7 @@ import numpy as np
 from data.store.arrays import Floats
 from extractors.keypoints import centres_of, in_blocks, orientations_of, sizes_of
 from extractors.pose.config import PoseConfig
-from extractors.pose.paths import Person
+from extractors.pose.paths import Track
 
 TRACK_COLUMNS = (
     *("shot", "first_frame", "last_frame", "persistence", "size", "motion", "position", "score"),
@@ -33,12 +33,12 @@ MIN_PERSISTENCE = 0.1  # share of a shot's frames below which a person is never 
 
 
 def choose_agents(
-    people: Sequence[Sequence[Person]],
+    people: Sequence[Sequence[Track]],
     shots: Sequence[tuple[int, int]],
     times: Floats,
     size: tuple[int, int],
     config: PoseConfig,
-) -> tuple[list[list[Person]], Floats]:
+) -> tuple[list[list[Track]], Floats]:
     """At most `config.agents` agents of every shot, and the table (people, columns) of everybody, shot after shot.
 
     Args:
@@ -49,7 +49,7 @@ def choose_agents(
         config: its `tracks` and `region` overrule the choice.
     """
     table = np.full((sum(map(len, people)), len(TRACK_COLUMNS)), -1.0)
-    agents: list[list[Person]] = []
+    agents: list[list[Track]] = []
     first = 0
     for number, ((start, stop), of_shot) in enumerate(zip(shots, people, strict=True)):
         rows = table[first : first + len(of_shot)]
@@ -67,7 +67,7 @@ def choose_agents(
     return agents, table
 
 
-def _measured(person: Person, frames: int, times: Floats, size: tuple[int, int]) -> tuple[float, ...]:
+def _measured(person: Track, frames: int, times: Floats, size: tuple[int, int]) -> tuple[float, ...]:
     """first_frame, last_frame, persistence, size (pixels), motion, position, score of one person."""
     poses, seconds = person.keypoints, times[person.frames]
     centres, body = in_blocks(centres_of, poses), float(np.median(in_blocks(sizes_of, poses)))
@@ -78,7 +78,7 @@ def _measured(person: Person, frames: int, times: Floats, size: tuple[int, int])
     return person.frames[0], person.frames[-1], persistence, body, motion, position, score
 
 
-def _saliences(people: Sequence[Person], rows: Floats, first: int, size: tuple[int, int], config: PoseConfig) -> Floats:
+def _saliences(people: Sequence[Track], rows: Floats, first: int, size: tuple[int, int], config: PoseConfig) -> Floats:
     """(people,) salience from the columns of the table; 0 for those whom the settings exclude."""
     if config.tracks:
         return np.isin(np.arange(first, first + len(people)), config.tracks).astype(np.float64)
@@ -113,12 +113,12 @@ def _motion(centres: Floats, orientations: Floats, seconds: Floats, size: float)
     return float(np.median(unsteady) + 0.5 * np.median(turning))
 
 
-def _left_to_right(people: Sequence[Person], rows: list[int]) -> list[int]:
+def _left_to_right(people: Sequence[Track], rows: list[int]) -> list[int]:
     """Rows of people by their median horizontal place over the frames that show all, or over those of each alone."""
     places = _places([people[row] for row in rows])
     common = np.isfinite(places[..., 0]).all(axis=0)
     across = [np.median(of[common if common.any() else np.isfinite(of[:, 0]), 0]) for of in places]
-    return [rows[at] for at in np.argsort(across, kind="stable")]
+    return [rows[place] for place in np.argsort(across, kind="stable")]
 
 
 def rival(table: Floats) -> float:
@@ -131,7 +131,7 @@ def rival(table: Floats) -> float:
     return greatest
 
 
-def suspected_switches(agents: Sequence[Person]) -> int:
+def suspected_switches(agents: Sequence[Track]) -> int:
     """Steps of one shot at which exchanging two agents would make both clearly move less, over all pairs of agents."""
     count = 0
     for a, b in itertools.combinations(_places(agents), 2):
@@ -143,7 +143,7 @@ def suspected_switches(agents: Sequence[Person]) -> int:
     return count
 
 
-def _places(people: Sequence[Person]) -> Floats:
+def _places(people: Sequence[Track]) -> Floats:
     """(people, frames, 2) centre of each person from their first frame to their last; NaN without a detection."""
     first = min((int(person.frames[0]) for person in people), default=0)
     last = max((int(person.frames[-1]) for person in people), default=-1)

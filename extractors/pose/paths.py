@@ -64,15 +64,15 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Person:
-    """One path: somebody in one shot, in at most one detection a frame."""
+class Track:
+    """A person of one shot: a path with at most one detection a frame."""
 
     frames: NDArray[np.int64]  # (M,) processed frames with a detection, ascending
     keypoints: NDArray[np.float32]  # (M, 17, 3) pixels and score
     scores: Floats  # (M,)
 
 
-def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floor: float) -> list[Person]:
+def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floor: float) -> list[Track]:
     """The people of one shot, the best path first.
 
     Args:
@@ -85,7 +85,7 @@ def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floo
     keypoints = candidates.keypoints[rows]
     centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
     shot = _Shot(frames, times[frames], keypoints, centres, sizes, np.log(scores / floor))
-    people: list[Person] = []
+    people: list[Track] = []
     free = np.arange(len(frames))
     best = 0.0
     while len(free):
@@ -93,7 +93,7 @@ def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floo
         best = max(best, worth)
         if worth <= SMALLEST * best:
             break
-        people.append(Person(frames[path], keypoints[path], scores[path]))
+        people.append(Track(frames[path], keypoints[path], scores[path]))
         free = np.setdiff1d(free, path)
         free = free[~shot.same_body(free, path)]
     return people
@@ -155,6 +155,6 @@ class _Shot:
 
     def same_body(self, rows: Rows, path: Rows) -> NDArray[np.bool_]:
         """(rows,) detections that are of a path's body too, such as one with its head taken for feet."""
-        at = path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
-        apart = np.linalg.norm(self.centres[rows] - self.centres[at], axis=1)
-        return np.asarray((self.frames[at] == self.frames[rows]) & (apart < SAME_BODY * self.sizes[at]))
+        nearest = path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
+        apart = np.linalg.norm(self.centres[rows] - self.centres[nearest], axis=1)
+        return np.asarray((self.frames[nearest] == self.frames[rows]) & (apart < SAME_BODY * self.sizes[nearest]))

@@ -23,7 +23,7 @@ from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image, views_of
-from extractors.pose.paths import Candidates, Person, people_of
+from extractors.pose.paths import Candidates, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 
@@ -142,7 +142,7 @@ def output(
     config: PoseConfig,
     times: Floats,
     shots: Sequence[tuple[int, int]],
-    agents: Sequence[Sequence[Person]],
+    agents: Sequence[Sequence[Track]],
     table: Floats,
     full_size: tuple[int, int],
     scale: Floats,

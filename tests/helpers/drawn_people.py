@@ -12,7 +12,7 @@ from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.detections import Detections, Image
-from extractors.pose.paths import Candidates, Person, people_of
+from extractors.pose.paths import Candidates, Track, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
@@ -37,7 +37,7 @@ def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -
     return Detections.of(np.stack(poses), np.array(scores or [0.6] * len(poses)))
 
 
-def paths_of(frames: Sequence[Detections], rate: float = 25.0, floor: float = 0.03) -> list[Person]:
+def paths_of(frames: Sequence[Detections], rate: float = 25.0, floor: float = 0.03) -> list[Track]:
     """The people of one shot of these frames, the best path first."""
     candidates = Candidates()
     for frame, detections in enumerate(frames):

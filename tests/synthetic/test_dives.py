@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.pose.spectators import seat_people
 from synthetic.body import centre_of_mass, mass_points
 from synthetic.dive_motion import PLATFORM, STEP, Motion, move
 from synthetic.dives import COLUMNS, Dive, plan_dives, read_truth, render_dives
@@ -216,7 +215,6 @@ def test_keypoints_lie_on_the_drawn_bodies() -> None:
     "options",
     [
         Options(frames=12, divers=1),
-        Options(frames=12, audience=seat_people, motion_blur=0.5),
         Options(frames=12, size=(320, 192)),
     ],
 )
@@ -228,14 +226,6 @@ def test_options_change_the_pictures_and_nothing_breaks(options: Options) -> Non
     assert images[0].shape == (options.size[1], options.size[0], 3)
     assert film.truth.keypoints.shape[:2] == (12, options.divers)
     assert film.truth.visible.any(axis=-1).all()
-
-
-def test_blurred_divers_stay_where_sharp_ones_are() -> None:
-    dive = plan_dives(1, 4)[0]
-    sharp, blurred = (film_of(dive, Options(motion_blur=blur)).truth.keypoints for blur in (0.0, 0.5))
-    moved = np.linalg.norm(np.diff(sharp, axis=0), axis=-1)
-    offset = np.linalg.norm(blurred - sharp, axis=-1)[:-1]
-    assert (offset <= 0.5 * moved + 1.0).mean() > 0.99  # the middle of the shutter is a quarter frame later
 
 
 def film_of(dive: Dive, options: Options) -> Film:

@@ -12,42 +12,42 @@ from extractors.keypoints import centres_of
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents, rival, suspected_switches
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.paths import Person
+from extractors.pose.paths import Track
 from tests.helpers.drawn_people import paths_of, people, person
 
 COUNT = 40
 
 
-def chosen(people: Sequence[Person], count: int = COUNT, **settings: Any) -> tuple[list[list[Person]], np.ndarray]:
+def chosen(people: Sequence[Track], count: int = COUNT, **settings: Any) -> tuple[list[list[Track]], np.ndarray]:
     """The agents and the table of one shot of `count` frames of 640 x 360 pixels."""
     config = PoseConfig(**{"agents": 1, **settings})
     return choose_agents([people], [(0, count)], np.arange(count) / 25.0, (640, 360), config)
 
 
-def numbers(chosen: tuple[list[list[Person]], np.ndarray]) -> list[int]:
+def numbers(chosen: tuple[list[list[Track]], np.ndarray]) -> list[int]:
     """Rows of the table of each agent."""
     column = chosen[1][:, TRACK_COLUMNS.index("agent")]
     return [int(np.flatnonzero(column == agent)[0]) for agent in range(int(column.max(initial=-1)) + 1)]
 
 
-def place(one: Person) -> float:
+def place(one: Track) -> float:
     """Pixels from the left, of the first detection."""
     return float(centres_of(one.keypoints[:1])[0, 0])
 
 
 @pytest.fixture(scope="module")
-def spectators_and_a_diver() -> list[Person]:
+def spectators_and_a_diver() -> list[Track]:
     """Five larger people with higher scores who hardly move, from left to right, and a diver (number 5)."""
     rng = np.random.default_rng(0)
     frames = []
     for t in range(COUNT):
         stand = [person(80 + 120 * k + rng.normal(0, 0.5), 280, scale=0.9) for k in range(5)]
         frames.append(people(*stand, person(320, 100 + 2 * t, 0.35 * t, 0.6), scores=[0.45] * 5 + [0.3]))
-    found = paths_of(frames)
-    return [*sorted(found[:5], key=place), *found[5:]]
+    paths = paths_of(frames)
+    return [*sorted(paths[:5], key=place), *paths[5:]]
 
 
-def test_the_moving_person_is_chosen_before_larger_bystanders(spectators_and_a_diver: list[Person]) -> None:
+def test_the_moving_person_is_chosen_before_larger_bystanders(spectators_and_a_diver: list[Track]) -> None:
     agents = chosen(spectators_and_a_diver)
     assert numbers(agents) == [5]
     assert agents[1].shape == (6, len(TRACK_COLUMNS))
@@ -65,7 +65,7 @@ def test_a_person_who_walks_past_is_not_chosen() -> None:
     assert place(athlete) > 250
 
 
-def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_diver: list[Person]) -> None:
+def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_diver: list[Track]) -> None:
     assert numbers(chosen(spectators_and_a_diver, tracks=(2,))) == [2]
     assert numbers(chosen(spectators_and_a_diver, agents=2, tracks=(4, 2))) == [2, 4]
     assert numbers(chosen(spectators_and_a_diver, region=(0.0, 0.0, 0.2, 1.0))) == [0]
@@ -75,7 +75,7 @@ def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_di
 def test_tracks_are_counted_over_all_shots() -> None:
     shot = paths_of([people(person(100, 200, 0.1 * t), person(400, 200, 0.1 * t)) for t in range(10)])
     config = PoseConfig(agents=1, tracks=(0, 3))
-    later = [Person(one.frames + 10, one.keypoints, one.scores) for one in shot]
+    later = [Track(one.frames + 10, one.keypoints, one.scores) for one in shot]
     agents, _ = choose_agents([shot, later], [(0, 10), (10, 20)], np.arange(20) / 25, (640, 360), config)
     assert agents == [[shot[0]], [later[1]]]
 
@@ -84,7 +84,7 @@ def test_agents_are_numbered_from_left_to_right_in_every_shot() -> None:
     shots = []
     for sides in ((400, 150), (100, 500)):
         shots.append(paths_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)]))
-    shots[1] = [Person(one.frames + 20, one.keypoints, one.scores) for one in shots[1]]
+    shots[1] = [Track(one.frames + 20, one.keypoints, one.scores) for one in shots[1]]
     agents, table = choose_agents(
         shots, [(0, 20), (20, COUNT)], np.arange(COUNT) / 25, (640, 360), PoseConfig(agents=2)
     )
@@ -124,7 +124,7 @@ def test_exchanged_people_are_suspected() -> None:
     a, b = paths_of([people(person(100, 200), person(400, 200)) for _ in range(10)])
     assert suspected_switches([a, b]) == 0
     crossed = [
-        Person(a.frames, np.concatenate([one.keypoints[:5], other.keypoints[5:]]), a.scores)
+        Track(a.frames, np.concatenate([one.keypoints[:5], other.keypoints[5:]]), a.scores)
         for one, other in ((a, b), (b, a))
     ]
     assert suspected_switches(crossed) == 1

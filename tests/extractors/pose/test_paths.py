@@ -27,17 +27,17 @@ def test_two_somersaulting_divers_keep_their_identity() -> None:
     frames = [
         people(*[person(200 + dx, 50 + 0.12 * t * t, 0.5 * t) for dx in ((0, 90), (90, 0))[t % 2]]) for t in range(50)
     ]
-    found = paths_of(frames)
-    assert len(found) == 2
-    for one in found:
+    paths = paths_of(frames)
+    assert len(paths) == 2
+    for one in paths:
         assert len(one.frames) == 50
         assert np.ptp([x_of(pose) for pose in one.keypoints]) < 60  # turning about the hips moves the centre
 
 
 def test_people_who_cross_keep_their_identity() -> None:
-    found = paths_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
-    assert len(found) == 2
-    for one in found:
+    paths = paths_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
+    assert len(paths) == 2
+    for one in paths:
         assert len(one.frames) >= 47  # some are left out while the two are at one place
         assert (x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) > 300)
 
@@ -48,17 +48,17 @@ def test_somebody_hidden_while_crossing_keeps_the_identity() -> None:
     for t in range(50):
         front, behind = person(100 + 8 * t, 200), person(500 - 8 * t, 205)
         frames.append(people(front, behind) if abs(front[11, 0] - behind[11, 0]) > 60 else people(front))
-    found = paths_of(frames)
-    assert [len(one.frames) for one in found] == [50, sum(len(frame) == 2 for frame in frames)]
-    assert x_of(found[0].keypoints[-1]) > 450
-    assert x_of(found[1].keypoints[-1]) < 150
+    paths = paths_of(frames)
+    assert [len(one.frames) for one in paths] == [50, sum(len(frame) == 2 for frame in frames)]
+    assert x_of(paths[0].keypoints[-1]) > 450
+    assert x_of(paths[1].keypoints[-1]) < 150
 
 
 def test_people_who_touch_and_part_again_keep_their_identity() -> None:
     gaps = [max(30.0, abs(25 - t) * 8.0) for t in range(50)]
-    found = paths_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
-    assert [len(one.frames) for one in found] == [50, 50]
-    assert all((x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) < 300) for one in found)
+    paths = paths_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
+    assert [len(one.frames) for one in paths] == [50, 50]
+    assert all((x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) < 300) for one in paths)
 
 
 @pytest.mark.parametrize("missing", [10, 60])
@@ -146,8 +146,8 @@ def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, fl
 @given(st.lists(PLACES, min_size=1, max_size=8))
 def test_a_path_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[int, float, float]]]) -> None:
     groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
-    found = paths_of(groups)
-    for one in found:
+    paths = paths_of(groups)
+    for one in paths:
         assert list(one.frames) == sorted(set(one.frames))
         assert len(one.frames) == len(one.keypoints) == len(one.scores)
-    assert sum(len(one.frames) for one in found) <= sum(map(len, groups))
+    assert sum(len(one.frames) for one in paths) <= sum(map(len, groups))

@@ -30,10 +30,10 @@ def test_a_view_maps_pixels_back_to_where_they_were(view: View) -> None:
 @pytest.mark.parametrize("angle", [0.0, 0.7, 2.0, -1.5])
 def test_a_person_in_a_view_is_that_person_of_the_frame(view: View, angle: float) -> None:
     pose = person(160, 120, angle, 0.8)
-    seen = view.in_frame(ColourReader(max_tilt=4).detect(view.draw(picture(pose))), 320, 240).keypoints[0]
+    pose_in_frame = view.in_frame(ColourReader(max_tilt=4).detect(view.draw(picture(pose))), 320, 240).keypoints[0]
     if view.mirrored:  # the drawn network reads joints by colour, a real one takes a mirrored left for a right
-        seen = seen[MIRRORED]
-    assert np.abs(seen[5:, :2] - pose[5:, :2]).max() < 1.5
+        pose_in_frame = pose_in_frame[MIRRORED]
+    assert np.abs(pose_in_frame[5:, :2] - pose[5:, :2]).max() < 1.5
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 8])

@@ -50,10 +50,10 @@ def test_a_somersaulting_person_is_detected_in_every_frame(settings: dict[str, A
     assert output.quality["views"] == 4
 
 
-@pytest.mark.parametrize(("views", "found"), [(1, 0.6), (4, 1.0)])
-def test_a_somersaulting_person_is_missed_upright_and_detected_in_four_turns(views: int, found: float) -> None:
+@pytest.mark.parametrize(("views", "most"), [(1, 0.6), (4, 1.0)])
+def test_a_somersaulting_person_is_missed_upright_and_detected_in_four_turns(views: int, most: float) -> None:
     rate = extract([picture(pose) for pose in somersault(18)], views=views, **RAW).quality["found_rate"]
-    assert rate == 1 if found == 1 else rate < found
+    assert rate == 1 if most == 1 else rate < most
 
 
 def test_every_frame_gets_its_views_and_no_more() -> None:
