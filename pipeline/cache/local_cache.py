@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache as memoised
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
@@ -114,8 +115,7 @@ class Cache:
 
     def stem(self, stage: str, video_id: str) -> Path:
         """The path of a video's outputs without key and ending. Folders in the id are kept, `..` is dropped."""
-        parts = [safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", ".")]
-        return self.root.joinpath(stage, *parts)
+        return self.root / stage / _safe_id(video_id)
 
     def path(self, stage: str, video_id: str, key: str, ending: str = OUTPUT) -> Path:
         """The path of an output, or of another `ending`."""
@@ -163,7 +163,9 @@ class Cache:
         """
         stage, digits = computation.stage, computation.key[:KEY_DIGITS]
         stem = self.stem(stage, video_id)
-        endings = self._take_over(stage, stem, (siblings or self.siblings())(stem))
+        endings = (siblings or self.siblings())(stem)
+        if f"{digits}.{OUTPUT}" not in endings:
+            endings = self._take_over(stage, stem, endings)
         if f"{digits}.{OUTPUT}" in endings:
             return Check("fresh", "")
         if f"{digits}.{FAILURE}" in endings:
@@ -384,16 +386,20 @@ class Cache:
         return self.index.forget_missing(names, yes)
 
     def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep a part of a header in the index, and return it; what many outputs have in common is kept once."""
+        """Keep a part of a header in the index, and return it; what many outputs have in common is kept once.
+
+        Nothing is kept of a name without a key, whose content may change.
+        """
         fact = {name: header[name] for name in ("inputs", "upstream", "quality") if name in header}
         common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
         fact["common"] = self.index.share(common)
-        self.index.put(OUTPUT_HEADER, self._name(path), fact, "")
+        if has_key(path):
+            self.index.put(OUTPUT_HEADER, self._name(path), fact, "")
         return fact
 
     def _fact(self, path: Path) -> dict[str, Any] | None:
-        """What the index holds of an output; nothing of a name without a key, whose content may change."""
-        fact = self.index.get(OUTPUT_HEADER, self._name(path), "") if has_key(path) else None
+        """What the index holds of an output."""
+        fact = self.index.get(OUTPUT_HEADER, self._name(path), "")
         return fact if _is_header(fact) else None
 
     def _name(self, path: Path) -> str:
@@ -452,6 +458,12 @@ def has_key(path: Path) -> bool:
     """Whether a name holds a key, as those of outputs and failures do."""
     name = NAME.fullmatch(path.name)
     return bool(name and name["key"])
+
+
+@lru_cache(maxsize=256)
+def _safe_id(video_id: str) -> str:
+    """A video's id as a path below the folder of a stage; asked for once per stage in a row."""
+    return "/".join(safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", "."))
 
 
 def stem_of(path: Path) -> Path:
