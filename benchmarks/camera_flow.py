@@ -16,25 +16,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
-import torch
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 from data.video import decode
 from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
-from extractors.camera_flow.pairs import PairFlow
-from extractors.camera_flow.solvers import Prepared, Solver, solver
+from extractors.camera_flow.pairs import PairFlow, Prepared
+from models.tvl1_kernels import Image
+from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 
 KINDS = ("pan", "zoom", "rotation", "mixed")
 Sample = tuple[CameraMotion, Grey, Grey]
@@ -66,33 +65,38 @@ def samples(scenes: list[Grey], count: int, largest: float) -> Iterator[Sample]:
         yield motion, render(scene, CameraMotion(), (0, 0), 2.0, rng), render(scene, motion, walk, 2.0, rng)
 
 
-def method(solve: Solver) -> Method:
-    """The stage's path for one pair with a given TV-L1: our alignment, `solve`, cells, robust fit."""
+class FullFrame(PairFlow):
+    """The stage's path with OpenCV's DualTVL1 on the whole frame, with its defaults."""
+
+    def strip_flow(self, pair: Prepared) -> list[Image]:
+        """As `PairFlow.strip_flow`."""
+        whole = opencv_flow(*pair.frames)
+        return [np.ascontiguousarray(whole[:, y0:y1, x0:x1]) for y0, x0, y1, x1 in self.border.strips]
+
+
+class OpenCvStrips(PairFlow):
+    """The stage's path with OpenCV's DualTVL1 on each strip cut out of both frames."""
+
+    def strip_flow(self, pair: Prepared) -> list[Image]:
+        """As `PairFlow.strip_flow`."""
+        cuts = [[frame[y0:y1, x0:x1] for frame in pair.frames] for y0, x0, y1, x1 in self.border.strips]
+        return [opencv_flow(*(np.ascontiguousarray(part) for part in parts)) for parts in cuts]
+
+
+def opencv_flow(first: Grey, second: Grey) -> Image:
+    """(2, h, w) flow by OpenCV's DualTVL1 with its defaults."""
+    optflow: Any = cv2.optflow
+    flow = optflow.DualTVL1OpticalFlow_create().calc(first, second, None)
+    return np.ascontiguousarray(flow.transpose(2, 0, 1))
+
+
+def method(kind: type[PairFlow]) -> Method:
+    """The stage's path for one pair: alignment, the TV-L1 of `kind`, cells, robust fit."""
 
     def run(first: Grey, second: Grey) -> NDArray[np.float64]:
-        engine = PairFlow(border(), [first], solve, DEFAULTS.reach)
-        return engine.pairs([((0, first), (1, second))])[0].motion
+        return kind(border(), [first], DEFAULTS.reach).pair((0, first), (1, second)).motion
 
     return run
-
-
-def ours() -> Method:
-    """The stage's default path."""
-    return method(solver("strips", "cpu")[0])
-
-
-def opencv_on_strips(place: Border, pairs: Sequence[Prepared]) -> list[list[NDArray[np.float32]]]:
-    """OpenCV's DualTVL1 with its defaults on each strip cut out of both frames."""
-    optflow: Any = cv2.optflow
-    measured = []
-    for pair in pairs:
-        strips = []
-        for y0, x0, y1, x1 in place.strips:
-            parts = [np.ascontiguousarray(frame[y0:y1, x0:x1]) for frame in pair.frames]
-            flow = optflow.DualTVL1OpticalFlow_create().calc(*parts, None)
-            strips.append(np.ascontiguousarray(flow.transpose(2, 0, 1)))
-        measured.append(strips)
-    return measured
 
 
 def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -109,34 +113,23 @@ def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDAr
 
 def stream_cost(pairs: list[Sample]) -> float:
     """Median milliseconds a pair when frames come one after another, as the stage runs: each is prepared once."""
-    engine = PairFlow(border(), [pairs[0][1]], solver("strips", "cpu")[0], DEFAULTS.reach)
+    engine = PairFlow(border(), [pairs[0][1]], DEFAULTS.reach)
     frames = [frame for _, first, second in pairs[:12] for frame in (first, second)]
     cost = []
     for k, (first, second) in enumerate(pairwise(frames)):
         start = time.thread_time()
-        engine.pairs([((k, first), (k + 1, second))])
+        engine.pair((k, first), (k + 1, second))
         if k % 2 == 0:  # odd pairs join two different samples
             cost.append(1000 * (time.thread_time() - start))
     return float(np.median(cost))
 
 
-def torch_cost(pairs: list[Sample]) -> float:
-    """Milliseconds of CPU time a pair of the torch backend on the CPU, sixteen pairs at a time."""
-    torch.set_num_threads(1)
-    solve, batch = solver("torch", "cpu")
-    engine = PairFlow(border(), [pairs[0][1]], solve, DEFAULTS.reach)
-    some = [((2 * k, first), (2 * k + 1, second)) for k, (_, first, second) in enumerate(pairs[:batch])]
-    start = time.thread_time()
-    engine.pairs(some)
-    return 1000 * (time.thread_time() - start) / len(some)
-
-
 def first_use() -> dict[str, float]:
     """Seconds of a process that computes one pair, with an empty and with a filled compile cache."""
     code = (
-        "import time; t = time.perf_counter(); import numpy as np; from benchmarks.camera_flow import ours;"
+        "import time; t = time.perf_counter(); import numpy as np; from benchmarks.camera_flow import PairFlow, method;"
         "ready = time.perf_counter() - t; g = np.random.default_rng(0).integers(0, 255, (256, 340), np.uint8);"
-        "t = time.perf_counter(); ours()(g, g); print(time.perf_counter() - t)"
+        "t = time.perf_counter(); method(PairFlow)(g, g); print(time.perf_counter() - t)"
     )
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
@@ -157,12 +150,12 @@ def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
         ]
         flows: dict[str, list[Any]] = {"strips": [], "opencv": []}
         cost: dict[str, list[float]] = {"strips": [], "opencv": []}
-        for backend in flows:
-            engine = PairFlow(border(), frames, solver(backend, "cpu")[0], DEFAULTS.reach)
+        for name, kind in (("strips", PairFlow), ("opencv", FullFrame)):
+            engine = kind(border(), frames, DEFAULTS.reach)
             for k in range(count):
                 start = time.thread_time()
-                flows[backend] += engine.pairs([((k, frames[k]), (k + 1, frames[k + 1]))])
-                cost[backend].append(1000 * (time.thread_time() - start))
+                flows[name].append(engine.pair((k, frames[k]), (k + 1, frames[k + 1])))
+                cost[name].append(1000 * (time.thread_time() - start))
         usable = [(a.weight > 0) & (b.weight > 0) for a, b in zip(flows["strips"], flows["opencv"], strict=True)]
         apart = [
             np.linalg.norm(a.flow - b.flow, axis=1)[m]
@@ -206,9 +199,9 @@ def main(
     third = made[: max(4, pairs // 3)]
     rows = []
     for name, run, part in (
-        ("strips (ours)", ours(), made),
-        ("OpenCV DualTVL1, full frame", method(solver("opencv", "cpu")[0]), third),
-        ("OpenCV DualTVL1, strips", method(opencv_on_strips), third),
+        ("strips (ours)", method(PairFlow), made),
+        ("OpenCV DualTVL1, full frame", method(FullFrame), third),
+        ("OpenCV DualTVL1, strips", method(OpenCvStrips), third),
     ):
         rows.append(summary(name, *measure(run, part), part))
     streaming = stream_cost(made)
@@ -218,7 +211,6 @@ def main(
         "largest_motion_px": largest,
         "methods": rows,
         "ours_streaming_ms": streaming,
-        "torch_backend_on_cpu_ms": torch_cost(made),
         "times_faster_than_full_frame": rows[1]["ms_mean"] / rows[0]["ms_mean"],
         "real_clips": real,
         **first_use(),
@@ -245,8 +237,7 @@ def show(result: dict[str, Any]) -> None:
     console.print(table, clips)
     console.print(
         f"{result['times_faster_than_full_frame']:.0f} times faster than the full frame; streaming "
-        f"{result['ours_streaming_ms']:.1f} ms a pair, by torch on the CPU "
-        f"{result['torch_backend_on_cpu_ms']:.1f} ms; first pair in a new process "
+        f"{result['ours_streaming_ms']:.1f} ms a pair; first pair in a new process "
         f"{result['compile_cache_empty_s']:.1f} s, {result['compile_cache_filled_s']:.1f} s with the compile cache"
     )
 

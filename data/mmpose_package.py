@@ -53,24 +53,13 @@ class _Operators(ModuleType):
         return nms(grown, scores, float(iou_threshold))
 
 
-def load_model(package: str, network: PoseNetwork, seed: int | None, device: str) -> Any:
+def load_model(package: str, network: PoseNetwork, device: str) -> Any:
     """A model of `package` with its weights, in evaluation mode."""
-    import torch
     from mmdet.apis import init_detector
-    from mmengine.logging import MMLogger
     from mmpose.apis import init_model
 
-    if not network.weights and seed is None:
-        fix = "Set its checkpoint, or pose.mmpose.seed for random weights"
-        raise UsageError(f"no checkpoint for {network.config}", fix=fix)
     settings = network.settings
     settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
-    if seed is not None:
-        torch.manual_seed(seed)
     model = (init_model if package == "mmpose" else init_detector)(settings, None, device=device)
-    if network.weights:
-        load_checkpoint(model, network.path)
-    else:
-        MMLogger.get_current_instance().setLevel("WARNING")  # else every tensor's initialisation is reported
-        model.init_weights()
+    load_checkpoint(model, network.path)
     return model

@@ -41,7 +41,7 @@ _DATASETS = ("body8", "body7", "coco")
 class PoseNetwork:
     """One network of rtmlib or mmpose."""
 
-    weights: str  # path, or the address from which its library downloads it; empty for random weights
+    weights: str  # path, or the address from which its library downloads it
     config: Path | None = None  # mmpose's or mmdet's configuration file
 
     @property
@@ -77,7 +77,7 @@ class PoseNetwork:
 
     def identity(self, name: str) -> dict[str, str]:
         """Hashes of the content, for the cache key; raises as `path`."""
-        hashes = {name: digest(str(self.path))} if self.weights else {}
+        hashes = {name: digest(str(self.path))}
         if self.config is not None:
             text = json.dumps(self.settings.to_dict(), sort_keys=True, default=_name)
             hashes[f"{name}_config"] = hashlib.sha256(text.encode()).hexdigest()
@@ -150,22 +150,23 @@ def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwo
     return {name: PoseNetwork(given) for name, given in (("weights", model), ("detector", detector)) if given}
 
 
-def mmpose_networks(
-    alias: str, config: str, checkpoint: str, detector_config: str, detector_checkpoint: str
-) -> dict[str, PoseNetwork]:
-    """The networks of the mmpose backend: of its model index for an alias, or configurations and checkpoints.
+def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:
+    """The networks of the mmpose backend: of its model index for an alias, or of a configuration and a checkpoint.
 
-    Raises UsageError: mmpose is not installed, nothing is named, or no model has this alias; DataError: no such
-    configuration.
+    Raises UsageError: mmpose is not installed, not one of both is named, or no model has this alias; DataError: no
+    such configuration.
     """
     require("mmpose")
-    if bool(alias) == bool(config or checkpoint):
-        what = "pose.mmpose.alias and pose.mmpose.config are both set" if alias else "pose.mmpose.config is not set"
-        raise UsageError(what, fix="Give an alias such as rtmo-l, or an RTMO or RTMPose configuration file or its name")
-    networks = {"weights": _of_index(alias) if alias else PoseNetwork(checkpoint, _config("mmpose", config))}
-    if detector_config:
-        networks["detector"] = PoseNetwork(detector_checkpoint, _config("mmdet", detector_config))
-    elif alias and networks["weights"].settings.model.type == "TopdownPoseEstimator":
+    if alias and (config or checkpoint):
+        what = "pose.mmpose.alias and pose.mmpose.config are both set"
+        raise UsageError(what, fix="Give an alias such as rtmo-l, or a configuration and its checkpoint")
+    if not alias and not (config and checkpoint):
+        what = f"pose.mmpose.{'checkpoint' if config else 'config'} is not set"
+        raise UsageError(what, fix="Give a configuration and its checkpoint, or pose.mmpose.alias, such as rtmo-l")
+    if not alias:
+        return {"weights": PoseNetwork(checkpoint, _config(config))}
+    networks = {"weights": _of_index(alias)}
+    if networks["weights"].settings.model.type == "TopdownPoseEstimator":
         networks["detector"] = _people_detector()
     return networks
 
@@ -175,14 +176,14 @@ def _root(package: str) -> Path:
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else Path()
 
 
-def _config(package: str, given: str) -> Path:
-    """A path as given, or the file of that name among the configurations that the package ships."""
+def _config(given: str) -> Path:
+    """A path as given, or the file of that name among the configurations that mmpose ships."""
     if Path(given).is_file():
         return Path(given)
     name = f"{Path(given).name.removesuffix('.py')}.py"
-    matches = sorted((_root(package) / ".mim" / "configs").rglob(name))
+    matches = sorted((_root("mmpose") / ".mim" / "configs").rglob(name))
     if not matches:
-        raise DataError(f"no such {package} configuration", where=given, fix=f"Give a path, or a name inside {package}")
+        raise DataError("no such mmpose configuration", where=given, fix="Give a path, or a name inside mmpose")
     return matches[0]
 
 

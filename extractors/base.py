@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +97,8 @@ class Extractor(ABC, Generic[C]):
 
     Config: ClassVar[type[StageConfig]]
 
-    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("video",)
-    """Which input files the result depends on."""
+    reads: ClassVar[frozenset[str]] = frozenset({"video"})
+    """Which input files the result depends on: "video", and kinds of `Record.sidecars` as the data sets name them."""
 
     headline: ClassVar[tuple[str, ...]] = ()
     """Quality values that `status` shows by default; `--quality` shows all."""
@@ -133,13 +133,14 @@ class Extractor(ABC, Generic[C]):
         return {}
 
     @classmethod
-    def record_identity(cls, config: C, record: Record) -> Mapping[str, str]:
-        """What the result depends on beside a record's files, such as annotated boundaries; part of the cache key."""
-        return {}
+    def reads_of(cls, config: C, record: Record) -> Mapping[str, Path | str]:
+        """What the result depends on for one record beside `reads`, by kind; part of the cache key.
 
-    @classmethod
-    def sidecars(cls, config: C, record: Record) -> Mapping[str, Path]:
-        """Local files or folders that the settings name for a record, by kind: part of its sidecars and of the key."""
+        A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
+        content is hashed. A text is a value itself, such as annotated boundaries.
+
+        Raises DataError: several files could be meant; the stage has then failed for this record.
+        """
         return {}
 
     @classmethod

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.aim import Aim, AimInputs, AimOutput, Dropout, Regression, keep
 from models.aim_config import AimConfig, AimSizes
-from models.layers import Layers, start_values
+from models.layers import Layers, Mixing, start_values
 
 Kind = Literal["clip_lstm", "snippets", "st_gcn", "jr_gcn"]
 
@@ -34,6 +34,7 @@ class ComparisonConfig:
         width: size of the hidden layers.
         regression_width: of the regression module.
         dropout: inside the regression module.
+        reach: for "st_gcn", steps before and after a step that its temporal convolution spans.
         snippet_share: for "snippets", share of the time steps that a training step sees.
     """
 
@@ -44,6 +45,7 @@ class ComparisonConfig:
     width: int = 64
     regression_width: int = 64
     dropout: float = 0.2
+    reach: int = 1
     snippet_share: float = 0.3
 
     def check(self, sizes: AimSizes) -> None:
@@ -101,7 +103,8 @@ class Snippets(Comparison):
     As there: each training step sees a few random snippets of a video, scores each by itself, takes their mean, and
     learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is a time
     step's clip feature, not a frame through a trained network, one stream instead of two; their pairs of similar
-    skill are not used; the squared error is added (recipe), so that the output is a score and not only a rank.
+    skill are not used; pairs are learnt by the recipe's logistic ranking loss, not by a loss with a margin; the
+    squared error is added (recipe), so that the output is a score and not only a rank.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -142,9 +145,11 @@ class StGcn(_Graph):
     """ST-GCN (reference 27) of Yan et al. (2018).
 
     As there: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge importance
-    learnt) and a temporal convolution over three steps with a skip connection, mean over nodes and steps, then a
-    score. Departures: two blocks instead of nine, one neighbour partition, no batch normalisation (sets are small);
-    nodes carry our per-step statistics of each joint or tool instead of the coordinates of every frame.
+    learnt on the mean over neighbours), ReLU, and a temporal convolution; a skip connection around each block but the
+    first, then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one neighbour
+    partition, no batch normalisation (sets are small); nodes carry our per-step statistics of each joint or tool
+    instead of the coordinates of every frame, so the convolution spans three steps: their nine would be nearly all of
+    our ten, at three times the cost (`reach=4` has them).
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -153,16 +158,21 @@ class StGcn(_Graph):
         self.own = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
         self.near = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
         self.importance = torch.nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
-        self.temporal = torch.nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
+        spanned = (2 * config.reach + 1) * config.width
+        self.temporal = torch.nn.ModuleList(layers.linear(spanned, config.width) for _ in inputs)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
         h = self.nodes(x)
-        for own_layer, near, importance, temporal in zip(
-            self.own, self.near, self.importance, self.temporal, strict=True
+        mean = self.edges / self.edges.sum(-1, keepdim=True).clamp(min=1)  # over the neighbours
+        for block, (own_layer, near, importance, temporal) in enumerate(
+            zip(self.own, self.near, self.importance, self.temporal, strict=True)
         ):
-            h = torch.relu(own_layer(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
-            h = torch.relu(temporal(_with_neighbouring_steps(h))) + h
+            assert isinstance(importance, Mixing)
+            neighbours = (importance.weight * mean).unsqueeze(-3).unsqueeze(-3) @ h
+            inside = torch.relu(own_layer(h) + near(neighbours))  # (..., B, T, V, d)
+            out = temporal(_with_neighbouring_steps(inside, self.config.reach))
+            h = torch.relu(out + h if block else out)
         pooled = h.mean((-3, -2))  # (..., B, d)
         score = self.regression(pooled, drop)  # (..., B)
         steps = x.primary.shape[-2]
@@ -203,12 +213,11 @@ class JrGcn(_Graph):
         return _of_steps(self.regression(joined, drop), on_agents=True)
 
 
-def _with_neighbouring_steps(h: Tensor) -> Tensor:
-    """(..., T, V, d) beside the steps before and after, zero beyond the ends: (..., T, V, 3d)."""
-    nothing = torch.zeros_like(h[..., :1, :, :])
-    before = torch.cat([nothing, h[..., :-1, :, :]], dim=-3)
-    after = torch.cat([h[..., 1:, :, :], nothing], dim=-3)
-    return torch.cat([before, h, after], dim=-1)
+def _with_neighbouring_steps(h: Tensor, reach: int) -> Tensor:
+    """(..., T, V, d) beside the `reach` steps before and after, zero beyond the ends: (..., T, V, (2 reach + 1) d)."""
+    steps = h.shape[-3]
+    padded = torch.nn.functional.pad(h, (0, 0, 0, 0, reach, reach))
+    return torch.cat([padded[..., first : first + steps, :, :] for first in range(2 * reach + 1)], dim=-1)
 
 
 NetworkConfig = AimConfig | ComparisonConfig

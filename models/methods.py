@@ -37,8 +37,11 @@ class MethodConfig:
         depth: levels of CoRe's tree; 2 ** depth groups.
         dropout: of the encoded steps.
         deviation: of the target distribution of USDL and MUSDL.
-        sparsity: weight of TPT's sparsity loss.
-        margin: of the ranking and the triplet loss.
+        positions: whether GDLT, TPT and RICA2 add sines of the positions to the steps, as none of the originals does.
+        sparsity: weight of the sparsity loss of TPT and RICA2.
+        spacing: of TPT's ranking loss: steps between the centres of attention of neighbouring parts.
+        ordering: weight of RICA2's ranking loss.
+        margin: of GDLT's triplet loss, and of RICA2's ranking loss in steps.
         bottleneck: weight of RICA2's divergence.
         samples: drawn by RICA2 for a prediction.
         voters: exemplars of a prediction of CoRe and TPT.
@@ -51,9 +54,12 @@ class MethodConfig:
     depth: int = 3
     dropout: float = 0.2
     deviation: float = 0.5
+    positions: bool = False
     sparsity: float = 0.05
+    spacing: float = 3.2
+    ordering: float = 0.05
     margin: float = 1.0
-    bottleneck: float = 0.01
+    bottleneck: float = 1e-5
     samples: int = 20
     voters: int = 10
 
@@ -104,6 +110,11 @@ class Method(nn.Module):
         """(M, B, T, d) one layer on each step, with dropout in training."""
         hidden: Tensor = relu(self.embed(steps))
         return hidden if drop is None else drop(hidden, self.config.dropout)
+
+    def located(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
+        """As `encode`, with the sines of the positions where the settings ask for them."""
+        encoded = self.encode(steps, drop)
+        return with_positions(encoded) if self.config.positions else encoded
 
 
 class Attention(nn.Module):
@@ -268,7 +279,8 @@ class Core(Method):
     negative log-likelihood of the group plus the squared error of the position within the true group, for both orders
     of a pair; decoded as the likeliest group's bound plus position, averaged over 10 voting exemplars.
     Departures: exemplars and voters come from the training part only, of the same task, and of the same difficulty
-    where it is known; a pair is two rows of one batch; 8 groups in place of 16, since sets are small.
+    where it is known; a pair is two rows of one batch; 8 groups in place of 16, since sets are small; the label is the
+    score, where on MTL-AQA theirs is score / difficulty, multiplied back (`dataset.score=execution` has that label).
     """
 
     edges: Tensor
@@ -337,7 +349,11 @@ class Tpt(Core):
     As there: learnt queries attend to the clips and become parts of the action; a ranking loss keeps the centres of
     their attention in order and inside the video, a sparsity loss keeps each attention narrow (section 3.3); parts of a
     performance and of an exemplar are compared one by one, and the mean comparison gives the relative score.
-    Departures: one decoder block in place of two; the relative score comes from CoRe's tree; the rest as `Core`.
+    The margin of the ranking loss is theirs, 3.2 steps, and its weights are 1 and .05. No positions, as there: a part
+    knows when it is by that loss alone.
+    Departures: one decoder block in place of two, in which the queries attend to each other before the steps, and there
+    afterwards; attention is divided by the root of its width, and there by the width and a learnt temperature; groups
+    and positions come from CoRe's tree, and there from two small networks; the rest as `Core`.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
@@ -351,23 +367,27 @@ class Tpt(Core):
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
         """See `Core.parts`: one for each query."""
-        parts, weights = self.queries(with_positions(self.encode(steps, drop)))
-        return norm(parts), order_loss(weights, self.config)
+        parts, weights = self.queries(self.located(steps, drop))
+        late, width = order_terms(weights, self.config.spacing)
+        return norm(parts), (late.sum(-1) + self.config.sparsity * width).mean((-1, -2))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
         """See `Core.relation`."""
         return relu(self.compare(torch.cat([asked, exemplar], dim=-1))).mean(-2)
 
 
-def order_loss(weights: Tensor, config: MethodConfig) -> Tensor:
-    """(M,) ranking and sparsity loss of TPT on attention (M, B, 1, Q, T): centres in order, `margin` steps apart."""
+def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """How far centres of attention (M, B, 1, Q, T) are from an order, and how wide the attention is.
+
+    The first (M, B, 1, Q + 1) has what each centre lacks to `margin` steps after the one before, between the first and
+    the last step of the video; the second (M, B, 1) the mean distance of the attention from its centres in steps.
+    """
     places = torch.arange(1.0, weights.shape[-1] + 1, device=weights.device)
     centres = (weights * places).sum(-1)  # (M, B, 1, Q)
     first, last = torch.ones_like(centres[..., :1]), torch.full_like(centres[..., :1], weights.shape[-1])
     bounded = torch.cat([first, centres, last], dim=-1)
-    ranking = relu(config.margin - bounded.diff(dim=-1)).sum(-1)
     width = ((places - centres.unsqueeze(-1)).abs() * weights).sum(-1).mean(-1)
-    return (ranking + config.sparsity * width).mean((-1, -2))
+    return relu(margin - bounded.diff(dim=-1)), width
 
 
 class Gdlt(Method):
@@ -375,8 +395,9 @@ class Gdlt(Method):
 
     As there: an encoder over the clips; one learnt prototype a grade reads them; each grade's response, divided by the
     sum of all, weighs the grade's value from 0 to 1; squared error plus a triplet loss that keeps the features
-    of different grades apart (hardest positive and negative by cosine distance).
-    Departures: one block each for encoder and decoder.
+    of different grades apart (hardest positive and negative by cosine distance). Both have weight 1, on labels from 0
+    to 1. No positions, as there: the encoder does not know when a step is.
+    Departures: one block each for encoder and decoder; one layer in place of two with batch normalisation before it.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
@@ -386,9 +407,10 @@ class Gdlt(Method):
         self.response = layers.linear(config.width, config.queries)
 
     def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
-        """Mean squared error plus the triplet loss."""
+        """Mean squared error of scores from 0 to 1 plus the triplet loss."""
         grades = self._grades(x.steps, drop)
-        return (self.decode(grades) - x.score).square().mean(-1) + triplet_loss(grades, self.config.margin)
+        error = ((self.decode(grades) - x.score) / TOP).square().mean(-1)
+        return error + triplet_loss(grades, self.config.margin)
 
     def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """The weighted grade."""
@@ -399,7 +421,7 @@ class Gdlt(Method):
         return likert(torch.diagonal(self.response(grades), dim1=-2, dim2=-1).sigmoid())
 
     def _grades(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
-        memory, _ = self.block(with_positions(self.encode(steps, drop)))
+        memory, _ = self.block(self.located(steps, drop))
         return norm(self.queries(memory)[0])
 
 
@@ -426,12 +448,15 @@ class Rica2(Method):
 
     As there: queries attend to the clips; each becomes a normal distribution of an embedding, from which training
     draws by reparameterisation; the steps' draws are averaged and scored; the divergence from the standard normal
-    distribution and TPT's losses on attention are added. Of several draws the mean is the score and the deviation its
-    uncertainty.
+    distribution (weight 1e-5), the ranking loss, averaged over pairs of steps (.05), and the sparsity loss (.05) are
+    added. No positions, as there.
     Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, weighted by the variance
-    (beta-NLL with beta 1, Seitzer et al., ICLR 2022), not the squared error of one: that rewards no deviation, and in
-    planted data the deviation did not follow the noise of the scores. The steps are learnt and not those of a rubric,
-    so every performance has all of them and the rubric's graph is a mean.
+    (beta-NLL with beta 1, Seitzer et al., ICLR 2022), not the squared error of the draws: that rewards no deviation,
+    and in planted data the deviation did not follow the noise of the scores. It is taken of scores from 0 to 10, where
+    theirs is of raw scores. The uncertainty is the deviation of the draws' scores, at least .3, since intervals need
+    the unit of the scores; theirs is the harmonic mean over channels of the embedding's sigma. The log-variance starts
+    at -1. The steps are learnt and not those of a rubric, so every performance has all of them and the rubric's graph
+    is a mean.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
@@ -456,9 +481,12 @@ class Rica2(Method):
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of the order."""
-        features, weights = self.queries(with_positions(self.encode(steps, drop)))
+        features, weights = self.queries(self.located(steps, drop))
         mean, log_variance = self.embedding(norm(features)).chunk(2, dim=-1)
-        return mean, log_variance - 1, order_loss(weights, self.config)
+        late, width = order_terms(weights, self.config.margin)
+        ranking = late[..., 1:-1].mean(-1) + late[..., 0] + late[..., -1]
+        order = self.config.ordering * ranking + self.config.sparsity * width
+        return mean, log_variance - 1, order.mean((-1, -2))
 
     def draw(self, mean: Tensor, log_variance: Tensor, drop: MemberDropout, count: int) -> tuple[Tensor, Tensor]:
         """Mean and deviation (M, B) of the scores of `count` draws; the deviation is at least `FLOOR`."""

@@ -18,8 +18,7 @@ cached beside this file or in the user's cache folder).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -63,39 +62,21 @@ def rectangle_flow(
     if first[0].shape != second[0].shape:
         raise ValueError(f"pictures of different shapes {first[0].shape} and {second[0].shape}")
     scalars = np.array([DATA_WEIGHT * COUPLING, COUPLING, STEP / COUPLING, epsilon, *light], np.float32)
-
-    def solve(level: int, part: Box, flow: Image, use: Image) -> Image:
-        padded = np.zeros((2, flow.shape[1] + 1, flow.shape[2] + 1), np.float32)
-        padded[:, :-1, :-1] = flow
-        solve_level(first[level], second[level], part, padded, np.ascontiguousarray(use), WARPS, ITERATIONS, scalars)
-        return padded[:, :-1, :-1]
-
-    def doubled(coarse: Image, coarse_box: Box, part: Box) -> Image:
-        return finer(coarse, coarse_box, part, np.zeros((2, part[2] - part[0], part[3] - part[1]), np.float32))
-
     start, weight = np.asarray(start, np.float32), np.asarray(weight, np.float32)
-    return np.asarray(coarse_to_fine(len(first), box, start, weight, solve, doubled), np.float32)
-
-
-def coarse_to_fine(
-    levels: int, box: Box, start: Any, weight: Any, solve: Callable[..., Any], doubled: Callable[..., Any]
-) -> Any:
-    """Flow on the rectangle; the correction of `start` is carried from level to level. Of arrays or tensors.
-
-    Args:
-        levels: of the pyramids; no more than `LEVELS` are used.
-        solve: the flow of a level, from (level, box, flow, weight).
-        doubled: a correction on the next finer rectangle, from (correction, its box, the finer box).
-    """
-    ladder = [(box, start, weight)]
-    while len(ladder) < min(LEVELS, levels):
-        (y0, x0, y1, x1), flow, use = ladder[-1]
+    levels = [(box, start, weight)]
+    while len(levels) < min(LEVELS, len(first)):
+        (y0, x0, y1, x1), flow, use = levels[-1]
         even = (..., slice(y0 % 2, None, 2), slice(x0 % 2, None, 2))  # the flow of even pixels, halved
-        ladder.append((((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2), flow[even] / 2, use[even]))
-    correction = ladder[-1][1] - ladder[-1][1]
-    for level in reversed(range(len(ladder))):
-        part, begin, use = ladder[level]
-        if level + 1 < len(ladder):
-            correction = doubled(correction, ladder[level + 1][0], part)
-        correction = solve(level, part, begin + correction, use) - begin
-    return start + correction
+        levels.append(
+            (((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2), flow[even] / np.float32(2), use[even])
+        )
+    correction = np.zeros(levels[-1][1].shape, np.float32)
+    for level in reversed(range(len(levels))):
+        part, begin, use = levels[level]
+        if level + 1 < len(levels):
+            correction = finer(correction, levels[level + 1][0], part, np.zeros(begin.shape, np.float32))
+        padded = np.zeros((2, begin.shape[1] + 1, begin.shape[2] + 1), np.float32)
+        padded[:, :-1, :-1] = begin + correction
+        solve_level(first[level], second[level], part, padded, np.ascontiguousarray(use), WARPS, ITERATIONS, scalars)
+        correction = padded[:, :-1, :-1] - begin
+    return np.asarray(start + correction, np.float32)

@@ -2,9 +2,10 @@
 
     from pipeline.api import extract, train, evaluate, score, report
 
-    extract("videos/", config="folder", workers=2)
-    train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
-    scores = score("new/", model="runs/mine")
+    if __name__ == "__main__":  # worker processes import this file
+        extract("videos/", config="folder", workers=2)
+        train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
+        scores = score("new/", model="runs/mine")
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
 `UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
@@ -49,7 +50,6 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
-    from pipeline.evaluate import SearchRun as SearchRun
     from pipeline.evaluate.grid_search import Candidate
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
@@ -224,7 +224,8 @@ def evaluate(
 
     Args:
         out: folder of results.json and the page.
-        grids: a row whose settings are chosen for each fold, as in `search`.
+        grids: values of one setting of model or train; repeated: all combinations. A row takes, for each fold, the
+            best by inner validation.
         quick: two networks a fold and no inner validation.
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
@@ -253,6 +254,7 @@ def leaderboard(
     address: str | None = None,
     overrides: Overrides = (),
     systems: str = "",
+    table: str = "",
     oracle: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
@@ -261,77 +263,20 @@ def leaderboard(
     Args:
         out: folder of results.json and the page.
         systems: only these rows, comma separated: names or their beginnings, or "methods"; default: all.
+        table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
+            table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
     settings = _settings(config, overrides, cache, workers)
-    return _evaluate("all", settings, out, pack, engine, address, observer, only=systems, oracle=oracle)
+    if table:
+        from pipeline.evaluate import table_protocol
 
-
-def reproduce(
-    table: str,
-    *,
-    config: Configuration = None,
-    out: Place = "runs/reproduce",
-    pack: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
-) -> Evaluation:
-    """Run what one of the paper's tables needs and print ours beside its rows.
-
-    On a data set of the table's kind the table's protocol is taken (3: `louo`) where `--set protocol=…` names no other.
-
-    Args:
-        table: number of a results table of the paper, 2 to 7.
-        out: folder of results.json and the page.
-    """
-    from pipeline.evaluate import table_protocol
-
-    kind, protocol = table_protocol(table)
-    settings = _settings(config, overrides, cache, workers)
-    if settings.dataset.kind == kind:
-        settings = _settings(config, overrides, cache, workers, first=[("protocol", protocol)])
-    return _evaluate(table, settings, out, pack, engine, address, observer)
-
-
-def search(
-    grids: Sequence[str],
-    *,
-    config: Configuration = None,
-    out: Place = "runs/search",
-    pack: Place | None = None,
-    cache: Place | None = None,
-    folds: int = 3,
-    runs: int = 2,
-    sample: int = 0,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
-) -> SearchRun:
-    """Try settings of the network and the recipe by inner validation, on training parts only; write the best as YAML.
-
-    Inner folds keep apart what the protocol keeps apart: users under `protocol=louo`. Test parts are not looked at.
-
-    Args:
-        grids: values of one setting of model or train; repeated: all combinations.
-        out: folder of search.json and best.yaml.
-        folds: inner folds of a training part.
-        runs: networks per candidate and inner fold.
-        sample: try so many combinations, drawn by chance.
-    """
-    from pipeline.evaluate import pick_run, search_features
-    from pipeline.feature_source import all_features
-
-    check_folder(Path(out))
-    tried = _candidates(grids, config, overrides, cache, workers, sample)
-    settings = tried[0].config
-    run = pick_run(engine, settings, address)
-    features = all_features(settings, _path(pack), engine=engine, address=address, observer=observer)
-    return search_features(features, tried, Path(out), folds=folds, runs=runs, run=run, observer=observer)
+        if oracle:
+            raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
+        kind, protocol = table_protocol(table)
+        if settings.dataset.kind == kind:
+            settings = _settings(config, overrides, cache, workers, first=[("protocol", protocol)])
+    chosen = table or "all"
+    return _evaluate(chosen, settings, out, pack, engine, address, observer, only=systems, oracle=oracle)
 
 
 def report(
@@ -566,12 +511,13 @@ def pack(
 
 
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
-    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files.
+    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
-    Every label file is read, and no video is opened. Without `config`, the folder's layout shows which set it is.
+    Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
+    which set it is.
 
     Args:
-        root: the data set's folder.
+        root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
     from pipeline.config import load_config
@@ -581,7 +527,9 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
     settings = load_config(config, overrides)
     dataset = settings.dataset
-    kind = kind_of(folder) if config is None and dataset.kind == "folder" else dataset.kind
+    kind = str(dataset.kind)
+    if config is None and kind == "folder":
+        kind, folder = kind_of(folder)
     options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
     return check_data(kind, folder, {name: value for name, value in options.items() if value})
 
@@ -717,13 +665,6 @@ def doctor() -> list[SetupCheck]:
     return list(findings())
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of a configuration: editors complete and check keys of a YAML file with it."""
-    from pipeline.config import config_schema
-
-    return config_schema()
-
-
 def _settings(
     config: Configuration,
     overrides: Overrides,
@@ -766,9 +707,8 @@ def _candidates(
     overrides: Overrides,
     cache: Place | None,
     workers: int | None,
-    sample: int = 0,
 ) -> list[Candidate]:
-    """Every combination of the grids, or `sample` of them."""
+    """Every combination of the grids."""
     from pipeline.evaluate.grid_search import candidates, parse_grid
     from pipeline.yaml_values import parse_overrides
 
@@ -777,7 +717,7 @@ def _candidates(
     def configure(more: Sequence[str]) -> BaseConfig:
         return _settings(config, [*given, *more], cache, workers)
 
-    return candidates(parse_grid(grids), configure, sample)
+    return candidates(parse_grid(grids), configure)
 
 
 def _evaluate(

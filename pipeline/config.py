@@ -6,18 +6,20 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic_core import PydanticCustomError
 
+from data.datasets import KINDS
+from data.splits import PROTOCOLS
 from data.store import Storage
 from extractors.base import StageConfig
 from pipeline.config_errors import section_class, usage_error
-from pipeline.docstrings import entries
 from pipeline.stages import STAGES, stage_class
 from pipeline.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
@@ -29,6 +31,17 @@ SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.re
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
 
 
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Refuses a text that is not one of the names, which are those of the table that acts on it."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise PydanticCustomError("one_of", "should be one of {names}", {"names": ", ".join(names)})
+        return name
+
+    return AfterValidator(check)
+
+
 class Section(BaseModel):
     """Base of every section: strict and frozen."""
 
@@ -38,21 +51,7 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Literal[
-        "folder",
-        "jigsaws",
-        "aqa7",
-        "tasd2",
-        "skeletons",
-        "mtl-aqa",
-        "finediving",
-        "fis-v",
-        "fs1000",
-        "rhythmic-gymnastics",
-        "unlv",
-        "ui-prmd",
-        "kimore",
-    ] = Field("folder", description="official layout: docs/datasets")
+    kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"{', '.join(KINDS)}: docs/datasets")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
@@ -86,7 +85,9 @@ class StorageConfig(Section):
 class FramesConfig(Section):
     """Folders of numbered pictures that are videos."""
 
-    fps: float = Field(0.0, ge=0, le=10_000, description="their frames per second; 0: that of the data set's layout")
+    fps: float = Field(
+        0.0, ge=0, le=10_000, description="their frames per second, at least 0.01; 0: that of the layout"
+    )
 
 
 class ProtocolConfig(Section):
@@ -104,8 +105,8 @@ class BaseConfig(Section):
         ("timesteps",), min_length=1, description="stages to run; those they need are added"
     )
     cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
-    protocol: Literal["kfold", "holdout", "fixed", "4fold", "louo", "loso"] = Field(
-        "kfold", description="how performances are split: docs/protocols.md"
+    protocol: Annotated[str, one_of(PROTOCOLS)] = Field(
+        "kfold", description=f"how performances are split, {', '.join(PROTOCOLS)}: docs/protocols.md"
     )
     dataset: DatasetConfig = DatasetConfig()
     frames: FramesConfig = FramesConfig()
@@ -197,6 +198,19 @@ def validate(
         raise usage_error(model, error, where, overrides or {}) from None
 
 
+def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Values of a saved configuration without the settings that this version removed (`StageConfig.REMOVED`)."""
+    model = model or config_class()
+    removed, kept = getattr(model, "REMOVED", {}), {}
+    for name, value in values.items():
+        inner = section_class(model, (name,))
+        if isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            kept[name] = without_removed(value, inner)
+        elif name not in removed and not (isinstance(value, str) and f"{name}={value}" in removed):
+            kept[name] = value
+    return kept
+
+
 def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     """The network that belongs to the recipe, where the `model` section does not say otherwise."""
     from pipeline.recipes import RECIPES, RecipeName, model_for
@@ -206,30 +220,3 @@ def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(recipe, str) or recipe not in RECIPES or not isinstance(model, dict):
         return values
     return {**values, "model": {**asdict(model_for(cast("RecipeName", recipe))), **model}}
-
-
-def config_schema() -> dict[str, Any]:
-    """The JSON schema of a configuration file: every key with its type, meaning and default.
-
-    Editors complete and check keys of a YAML file with it.
-    """
-    model = config_class()
-    schema = model.model_json_schema()
-    _fill(schema, schema, validate({}).dump(), model)
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, **schema, "title": "Configuration of aqa", "description": "Sections and keys: `aqa`"}
-
-
-def _fill(schema: dict[str, Any], part: dict[str, Any], defaults: dict[str, Any], model: Any) -> None:
-    """Add what pydantic leaves out: defaults that a factory makes, descriptions of a dataclass."""
-    about = entries(model, "Attributes") if is_dataclass(model) else {}
-    part.pop("required", None)  # the recipe gives what a file leaves out
-    for name, entry in part.get("properties", {}).items():
-        entry.pop("title", None)
-        entry["default"] = defaults[name]
-        if name in about:
-            entry.setdefault("description", about[name])
-        if "$ref" in entry:
-            inner = schema["$defs"][entry["$ref"].rpartition("/")[2]]
-            entry.setdefault("description", " ".join(inner.get("description", "").split("\n\n")[0].split()))
-            _fill(schema, inner, defaults[name], section_class(model, (name,)))

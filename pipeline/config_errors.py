@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from data.errors import PROGRAM, UsageError, nearest
+from data.errors import UsageError, nearest
 
 MOST_ERRORS = 5
 MOST_PLACES = 3
-LOOK_UP = f"docs/settings.md and `{PROGRAM} schema` describe every key, with its default"
+LOOK_UP = "docs/settings.md describes every key, with its default"
 LEAST_SIMILAR = 0.7
 """Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
 

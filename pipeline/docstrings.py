@@ -1,4 +1,4 @@
-"""Parts of a docstring, for help texts and the JSON schema: they use the same words as the code's documentation."""
+"""Parts of a docstring, for help texts and the documentation: they use the same words as the code's documentation."""
 
 from __future__ import annotations
 

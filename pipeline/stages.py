@@ -30,9 +30,9 @@ def stage_class(name: str) -> type[Extractor[Any]]:
 
 
 def needed_inputs(name: str) -> tuple[str, ...]:
-    """Input files without which a stage cannot run; the video is optional where it reads another file."""
+    """Input files without which a stage cannot run, in order; the video is optional where it reads another file."""
     reads = stage_class(name).reads
-    return tuple(kind for kind in reads if kind != "video" or len(reads) == 1)
+    return tuple(kind for kind in sorted(reads) if kind != "video" or len(reads) == 1)
 
 
 def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
         key, quality = ((1, 9)[number % 2], number // 2 + 1), _quality(seed, number)
         first, difficulty = 100 + number * (frames + 7), (1.5, 3.2, 3.4)[number % 3]
         annotations[key] = {
-            "primary_view": 0, "start_frame": first, "end_frame": first + frames - 1, "position": 1,
+            "primary_view": 0, "start_frame": first - 1, "end_frame": first + frames - 1, "position": 1,
             "difficulty": difficulty, "armstand": 0, "rotation_type": 2, "ss_no": 7, "tw_no": 0,
             "final_score": round(difficulty * (10 + 20 * quality), 2),
         }  # fmt: skip
@@ -103,9 +103,11 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
     for number in range(count):
         quality = _quality(seed, number)
         name = f"{('Ball', 'Hoop')[number % 2]}_{number // 2 + 1:03d}" if apparatus else f"{number + 1}"
+        name = f"2019_MADE_{('LF', 'MS')[number % 2]}_Skater{number + 1}" if kind == "fs1000" else name
         first, second = round(20 + 20 * quality, 2), round(25 + 10 * quality, 2)
         parts = [round(5 + 4 * quality, 2)] * 5
-        cells = {"fis-v": [first, second, 1], "fs1000": [first, second, *parts]}.get(
+        factor = (1.6, 0.8)[number % 2]
+        cells = {"fis-v": [first, second, 1], "fs1000": [first, round(sum(parts) * factor, 2), *parts, factor]}.get(
             kind, [first, second, round(first + second, 2), 0.0, 90]
         )
         side = "test" if number % 8 > 5 else "train"
@@ -114,6 +116,7 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
             write_video(root / f"videos/{name}.mp4", _filmed(quality, frames, seed, number), RATE)
     for side, listed in lines.items():
         name = f"{side}.txt" if apparatus else f"{side}_dataset.txt"
+        name = {"train": "train_fs800.txt", "test": "val_fs800.txt"}[side] if kind == "fs1000" else name
         write_bytes(root / name, "".join(f"{line}\n" for line in listed).encode())
     return root
 
@@ -181,7 +184,7 @@ def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0)
 
 
 def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
-    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row is broken."""
+    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row has two frames."""
     for number in range(count):
         group = ("CG/Expert", "GPP/Stroke")[number % 2]
         person = f"{'ES'[number % 2]}_ID{number // 2 + 1}"
@@ -195,23 +198,23 @@ def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) 
                 if name in UI_PRMD:
                     joints[:, place] = np.concatenate([body[:, UI_PRMD.index(name)], np.full((frames, 1), 2)], axis=1)
             path = root / group / person / f"Es{exercise}/Raw/JointPosition010101.csv"
-            _write_rows(path, joints.reshape(frames, -1), tail=",", broken=number == 0)
+            _write_rows(path, joints.reshape(frames, -1), tail=",", joined=number == 0)
         if number == count - 1:
             del scores["clinical TS Ex#2"]
         for exercise in (1, 2):
             book = root / group / person / f"Es{exercise}/Label/ClinicalAssessment_{person}.xlsx"
-            _write_book(book, {"Subject ID": person, **scores})
+            write_book(book, {"Subject ID": person, **scores})
     return root
 
 
-def _write_rows(path: Path, rows: Floats, *, tail: str = "", broken: bool = False) -> None:
+def _write_rows(path: Path, rows: Floats, *, tail: str = "", joined: bool = False) -> None:
     lines = [",".join(f"{value:.6f}" for value in row) + tail for row in rows]
-    if broken:
-        lines[3] += lines[3]
+    if joined:
+        lines[3:5] = [lines[3] + lines[4]]
     write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def _write_book(path: Path, row: Mapping[str, Any]) -> None:
+def write_book(path: Path, row: Mapping[str, Any]) -> None:
     """The least workbook: one sheet, names in row 1, values in row 2."""
     cells = [
         "".join(

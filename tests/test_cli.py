@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,11 @@ import av
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from data.errors import UsageError
+from data.errors import AimError, UsageError
 from data.store.files import write_bytes
+from pipeline.cli import app
 from pipeline.outputs import check_file, check_folder, writing
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 
@@ -109,6 +112,51 @@ def test_wrong_use_is_one_message_and_exit_code_2(tmp_path: Path, arguments: lis
     assert done.returncode == 2, done.stderr
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+HOSTILE_LINES = r"""
+extract '.' --shard '\u00b2/4'
+extract '.' --cache ''
+extract /dev/zero
+extract '\u001b[2J'
+extract . --set =1
+extract . --set a.b.c.d=1
+extract . --set 'pose.stride=[[['
+extract . --set 'pose.stride=!!python/name:os.system'
+extract . --stages ../x
+extract . --workers -1
+extract . --engine x
+extract s3://
+extract . --config ../../etc/passwd
+score . --model ''
+score . --model /dev/zero
+report ''
+cache gc --cache '' --max-gb 0 --yes
+cache gc --cache / --max-gb 0 --yes
+cache gc --cache nowhere --max-gb nan --yes
+train --set dataset.root=/dev/zero
+train --out /dev/null
+evaluate --grid x=1
+evaluate --grid '[[['
+leaderboard --table '\u00b2'
+plot . --formats exe
+weights path ../../etc/passwd
+status . --stages 'pose,\u001b[2J'
+--nothing
+"""
+
+
+@pytest.mark.parametrize("line", HOSTILE_LINES.split("\n")[1:-1])
+def test_a_hostile_command_line_is_one_printable_message_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "a.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [json.loads(f'"{word}"') for word in shlex.split(line)])
+    assert isinstance(result.exception, AimError) or result.exit_code == 2, result
+    said = str(result.exception) if isinstance(result.exception, AimError) else ""
+    assert said.isprintable()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_a_package_in_the_way_is_named(tmp_path: Path) -> None:

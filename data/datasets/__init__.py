@@ -1,6 +1,15 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
-from data.datasets.listing import DataReport, check_data, kind_of, list_records
+from data.datasets.listing import KINDS, DataReport, check_data, kind_of, list_records
 
-__all__ = ["DataReport", "check_data", "jigsaws_folder", "kind_of", "kinematics_of", "list_records", "trial_of"]
+__all__ = [
+    "KINDS",
+    "DataReport",
+    "check_data",
+    "jigsaws_folder",
+    "kind_of",
+    "kinematics_of",
+    "list_records",
+    "trial_of",
+]

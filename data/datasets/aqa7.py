@@ -4,12 +4,18 @@
     ROOT/Split_4/split_4_train_list.mat    variable consolidated_train_list
     ROOT/Split_4/split_4_test_list.mat     variable consolidated_test_list
 
+The author's lists are also called consolidated_train_list.mat and consolidated_test_list.mat. CoRe and its followers
+hand the samples on as folders of frames:
+
+    ROOT/diving-out/001/img_00001.jpg ...
+
 A list has rows [action 1..6, sample index, score]. Copies differ in whether the score is in points or in
 hundredths of a point. The largest score shows which: none is above 105 points, and none in hundredths below 500.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -21,19 +27,24 @@ from data.datasets.score_lists import join_lists
 from data.datasets.tables import clip, first_file, read_bytes
 from data.errors import DataError
 from data.video import VIDEO_SUFFIXES, Listing
+from data.video.frame_folder import numbered_pictures
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
 """Folder and task of action 1, 2, ... 6."""
+
+FRAME_RATE = 25.0
+"""Frames per second of folders of frames, which state none."""
 
 MAX_ROWS = 100_000
 MAX_POINTS = 150.0  # no score in points is larger (the largest is 104.88), none in hundredths is smaller
 
 
-def list_aqa7(root: Path) -> Listing:
+def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
     """The samples of an AQA-7 copy below `root`, each with its fixed split and the score in points.
 
-    Ids are paths such as "Actions/diving/001.avi"; the task is the action. A listed sample without video is a problem
-    line, and so is a video that no list names.
+    Ids are paths such as "Actions/diving/001.avi" or "diving-out/001"; the task is the action. A listed sample without
+    video is a problem line, and so is a video that no list names. `frame_rate` is that of folders of frames (0:
+    `FRAME_RATE`).
 
     Raises:
         UsageError: no lists in `root`.
@@ -41,8 +52,8 @@ def list_aqa7(root: Path) -> Listing:
     """
     tables = {}
     for side in ("train", "test"):
-        name, fix = f"split_4_{side}_list.mat", "Give the folder that holds Actions and Split_4"
-        path = first_file(root, [""], [f"Split_4/{name}", name], fix)
+        names = (f"split_4_{side}_list.mat", f"consolidated_{side}_list.mat")
+        path = first_file(root, ["Split_4", ""], names, "Give the folder that holds Actions and Split_4")
         tables[side] = path, read_list(path, f"consolidated_{side}_list")
     divisor = 100.0 if max(rows[:, 2].max() for _, rows in tables.values()) > MAX_POINTS else 1.0
     lists, problems = {}, []
@@ -57,7 +68,8 @@ def list_aqa7(root: Path) -> Listing:
             problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
         lists[side] = path, [(name, {"score": score / divisor}) for name, score in scores.items()]
     expected = "Actions, one folder an action"
-    listing = join_lists(root, lists, _videos(root), "score", lambda name: name.partition("/")[0], expected)
+    videos, rate = _videos(root), frame_rate or FRAME_RATE
+    listing = join_lists(root, lists, videos, "score", lambda name: name.partition("/")[0], expected, rate)
     return Listing(listing.records, (*problems, *listing.problems))
 
 
@@ -80,12 +92,13 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
 
 
 def _videos(root: Path) -> dict[str, Path]:
-    """Videos by sample; Actions/ACTION first, then ACTION and ACTION-out directly below the root."""
+    """Videos, else folders of frames, by sample: the first in Actions/ACTION, ACTION or ACTION-out."""
     videos: dict[str, Path] = {}
     for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p)) if folder.is_dir() else ():
                 named = re.fullmatch(r"\d{1,6}", path.stem, re.ASCII)
-                if named and path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+                video = path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+                if named and (video or (path.is_dir() and numbered_pictures(os.listdir(path))[0])):
                     videos.setdefault(f"{action}/{int(path.stem):03d}", path)
     return videos

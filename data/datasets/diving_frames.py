@@ -5,6 +5,11 @@ MTL-AQA (Parmar and Morris, CVPR 2019): frames of whole competitions, of which a
     ROOT/MTL-AQA_split_0_data/{final_annotations_dict,train_split_0,test_split_0}.pkl
     ROOT/whole_videos_frames/01/000001.jpg ...     as the publisher's frame_extractor.sh writes them
 
+CoRe and T2CR hand it on with the scores of seven judges a dive, MUSDL likewise as augmented_final_annotations_dict.pkl:
+
+    ROOT/info/final_annotations_dict_with_dive_number.pkl
+    ROOT/new/new_total_frames_256s/01/00001.jpg ...
+
 FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-action of every frame.
 
     ROOT/Annotations/{fine-grained_annotation_aqa,train_split,test_split}.pkl
@@ -67,7 +72,8 @@ class DivingLayout:
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
-    first, last = _whole(row["start_frame"]), _whole(row["end_frame"])
+    # The publisher's loader counts the pictures from 0 and ends before `end_frame`; their names count from 1.
+    first, last = _whole(row["start_frame"]) + 1, _whole(row["end_frame"])
     return AnnotatedDive(_real(row["final_score"]), _real(row["difficulty"]), first, last, (), last + 1 - first)
 
 
@@ -100,15 +106,17 @@ def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
     return key if good and safe and 0 <= key[1] < 10**6 and (name or 0 <= key[0] < 10**6) else None
 
 
+MTL_WITH_JUDGES = ("final_annotations_dict_with_dive_number.pkl", "augmented_final_annotations_dict.pkl")
 MTL_AQA = DivingLayout(
-    annotations=("final_annotations_dict.pkl",),
+    annotations=("final_annotations_dict.pkl", *MTL_WITH_JUDGES),
     folders=("MTL-AQA_split_0_data", "Ready_2_Use/MTL-AQA_split_0_data", "info", ""),
     lists={"train": ("train_split_0.pkl", "train_split.pkl"), "test": ("test_split_0.pkl", "test_split.pkl")},
-    frames=("whole_videos_frames", "frames", ""),
+    frames=("whole_videos_frames", "frames", "new/new_total_frames_256s", "new_total_frames_256s", ""),
     keys=(int, int),
     id="{:02d}/{:03d}".format,
     folder=lambda competition, _: f"{competition:02d}",
     dive=_mtl_dive,
+    judges=MTL_WITH_JUDGES,
 )
 FINEDIVING = DivingLayout(
     annotations=("fine-grained_annotation_aqa.pkl", "FineDiving_fine-grained_annotation.pkl"),
@@ -159,10 +167,12 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
             if have != dive.frames:
                 problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
-            panel = panels.get(key, ())
-            if panel and max(panel) > MAX_AWARD:
-                problems.append(f"{name}: a judge's score of {max(panel):g}, read as {MAX_AWARD:g}")
-            judges = tuple(min(award, MAX_AWARD) for award in panel)
+            judges, difficulty = panels.get(key, ((), dive.difficulty))
+            if difficulty != dive.difficulty:
+                problems.append(f"{name}: difficulty {dive.difficulty:g}, {difficulty:g} beside the judges' scores")
+            if judges and max(judges) > MAX_AWARD:
+                problems.append(f"{name}: a judge's score of {max(judges):g}, so its judges are left out")
+                judges = ()
             labels = Labels(_chosen(dive, score, name, path), difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
             records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
@@ -172,14 +182,15 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
 
-def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[float, ...]]:
-    """The scores of single judges by dive; empty where the copy has none."""
+def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:
+    """The scores of single judges by dive, and the difficulty beside them; empty where the copy has none."""
     paths = [root / folder / name for name in layout.judges for folder in layout.folders]
     path = next(filter(Path.is_file, paths), None)
     given = {} if path is None else load_plain(read_bytes(path), path)
     try:
-        panels = {key: tuple(map(_real, row["judge_scores"])) for key, row in given.items() if _key(key, layout.keys)}
-        if any(award < 0 for panel in panels.values() for award in panel):
+        rows = {key: row for key, row in given.items() if _key(key, layout.keys)}
+        panels = {key: (tuple(map(_real, r["judge_scores"])), _real(r["difficulty"])) for key, r in rows.items()}
+        if any(award < 0 for panel, _ in panels.values() for award in panel):
             raise ValueError("a judge's score is below 0")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         what = f"the judges' scores cannot be used ({clip(str(error))})"

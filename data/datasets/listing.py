@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,18 @@ from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
 from data.errors import DataError, UsageError, nearest, printable
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
-from data.video import Listing
+from data.video import Listing, Record
+
+FINE_GRAINED = (
+    "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
+    "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd",
+    "919b1ff8",
+    "643e1bde",
+)
+"""Usable versions of FineDiving's annotation: two of its publisher, and those that T2CR and HP-MCoRe hand on."""
+
+ROUNDING = 0.02
+"""Scores that differ by less are equal: they are published with two decimals."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +43,10 @@ class DataSetKind:
     source: str  # what to request where
     counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
     marks: tuple[str, ...] = ()  # paths below the root, with `*`; any of them shows that a folder is this set
-    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by path below one of `folders`
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Beginnings of the SHA-256 of every usable version of a file, by its path below one of `folders`."""
     folders: tuple[str, ...] = ("",)
+    parts: bool = False  # whether a copy may lack all performances of a task
 
 
 KINDS: Mapping[str, DataSetKind] = {
@@ -48,7 +61,7 @@ KINDS: Mapping[str, DataSetKind] = {
         "download AQA-7 from rtis.oit.unlv.edu/datasets.html",
         {"all": 1106, "train": 803, "test": 303, "diving": 370, "gym_vault": 176, "ski_big_air": 175}
         | {"snowboard_big_air": 206, "sync_diving_3m": 88, "sync_diving_10m": 91},
-        ("Split_4/split_4_train_list.mat", "split_4_train_list.mat"),
+        tuple(f"{f}{n}_train_list.mat" for f in ("Split_4/", "") for n in ("split_4", "consolidated")),
     ),
     "tasd2": DataSetKind(
         list_tasd2,
@@ -64,9 +77,9 @@ KINDS: Mapping[str, DataSetKind] = {
         tuple(f"{folder}/{name}" for folder in MTL_AQA.folders if folder for name in MTL_AQA.annotations)
         + MTL_AQA.annotations,
         {
-            "final_annotations_dict.pkl": "8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",
-            "train_split_0.pkl": "87d5dd2fe704af5ae1130b8d3ab66d2d4287346363fa37f52cee27dfb6730e52",
-            "test_split_0.pkl": "c25d6619e0044182ab303b64f4c0386510c2e17d302aad28f08c5e461319904a",
+            "final_annotations_dict.pkl": ("8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",),
+            "train_split_0.pkl": ("87d5dd2fe704af5ae1130b8d3ab66d2d4287346363fa37f52cee27dfb6730e52",),
+            "test_split_0.pkl": ("c25d6619e0044182ab303b64f4c0386510c2e17d302aad28f08c5e461319904a",),
         },
         MTL_AQA.folders,
     ),
@@ -76,13 +89,11 @@ KINDS: Mapping[str, DataSetKind] = {
         {"all": 3000, "train": 2251, "test": 749},
         tuple(f"{folder}/{name}".lstrip("/") for folder in FINEDIVING.folders for name in FINEDIVING.annotations),
         {
-            "fine-grained_annotation_aqa.pkl": "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
-            "FineDiving_fine-grained_annotation.pkl": (
-                "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd"
-            ),
-            "FineDiving_coarse_annotation.pkl": "8dc211a35c2b1ec1dc6f5c9f7e93774b627d812b8ea41d012a85bc1e0e49240e",
-            "train_split.pkl": "a8a1cdcbdef430429fbbd7539d90939982a0c5588a1a1c79117a07372609a4d8",
-            "test_split.pkl": "bcb1f407ad190a68f464c5aa70658e72d34b683a89deccf3ecc9119019896594",
+            "fine-grained_annotation_aqa.pkl": FINE_GRAINED,
+            "FineDiving_fine-grained_annotation.pkl": FINE_GRAINED,
+            "FineDiving_coarse_annotation.pkl": ("8dc211a35c2b1ec1dc6f5c9f7e93774b627d812b8ea41d012a85bc1e0e49240e",),
+            "train_split.pkl": ("a8a1cdcbdef430429fbbd7539d90939982a0c5588a1a1c79117a07372609a4d8",),
+            "test_split.pkl": ("bcb1f407ad190a68f464c5aa70658e72d34b683a89deccf3ecc9119019896594",),
         },
         FINEDIVING.folders,
     ),
@@ -90,16 +101,17 @@ KINDS: Mapping[str, DataSetKind] = {
         partial(list_scores, LAYOUTS["fis-v"]),
         "lists and the link to the videos: github.com/chmxu/MS_LSTM",
         {"all": 500, "train": 400, "test": 100},
-        ("fis-v", "Fis-V"),
+        (),  # other sets have lists of the same names: the hashes decide
         {
-            "train_dataset.txt": "b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",
-            "test_dataset.txt": "7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",
+            "train_dataset.txt": ("b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",),
+            "test_dataset.txt": ("7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",),
         },
         ("", "data", "annotations"),
     ),
     "fs1000": DataSetKind(
         partial(list_scores, LAYOUTS["fs1000"]),
         "github.com/AndyFrancesco29/Audio-Visual-Figure-Skating: ask for the videos at the address there",
+        marks=("train_fs800.txt", "data/train_fs800.txt", "annotations/train_fs800.txt"),
     ),
     "rhythmic-gymnastics": DataSetKind(
         partial(list_scores, LAYOUTS["rhythmic-gymnastics"]),
@@ -107,8 +119,8 @@ KINDS: Mapping[str, DataSetKind] = {
         {"all": 1000, "train": 800, "test": 200, "Ball": 250, "Clubs": 250, "Hoop": 250, "Ribbon": 250},
         ("RG_public", "videos/Ball_*", "video/Ball_*"),
         {
-            "train.txt": "1f54d40d6a3caaaaa86ea085d7f5d53498b86cda3222a8f3dc6887ee5bef17e7",
-            "test.txt": "f56a103c365a1ab2f5f5d7f19e1cf1ffbf2f220f01b27c46ef39ed9dbb0d0bbb",
+            "train.txt": ("1f54d40d6a3caaaaa86ea085d7f5d53498b86cda3222a8f3dc6887ee5bef17e7",),
+            "test.txt": ("f56a103c365a1ab2f5f5d7f19e1cf1ffbf2f220f01b27c46ef39ed9dbb0d0bbb",),
         },
         ("", "data", "annotations"),
     ),
@@ -117,6 +129,7 @@ KINDS: Mapping[str, DataSetKind] = {
         "download diving.tar.gz and gymnastic_vault.tar.gz from rtis.oit.unlv.edu/datasets.html",
         {"diving": 370, "vault": 176},
         ("diving/diving_overall_scores.mat", "gymnastic_vault"),
+        parts=True,
     ),
     "ui-prmd": DataSetKind(
         list_ui_prmd,
@@ -186,6 +199,7 @@ class DataReport:
     counts: tuple[tuple[str, int, int | None], ...]  # what is counted, here, and as published (None: not known)
     files: tuple[tuple[str, str], ...]  # files whose hash is known, each "agrees", "differs" or "missing"
     problems: tuple[str, ...]  # what the lists name and the copy lacks, or why it cannot be read; one line each
+    doubts: tuple[str, ...] = ()  # labels that contradict each other, also in copies as published; one line each
 
     @property
     def ok(self) -> bool:
@@ -194,34 +208,75 @@ class DataReport:
         return agree and not self.problems and all(state != "differs" for _, state in self.files)
 
 
-def kind_of(root: Path) -> str:
-    """The kind of data set that a folder shows itself to be. Raises UsageError: none or several."""
+def kind_of(folder: Path) -> tuple[str, Path]:
+    """The kind of data set that a folder, or else one directly in it, shows itself to be; and the set's own folder.
+
+    Raises UsageError: none or several.
+    """
+    sets = [(kind, folder) for kind in _shown(folder)]
+    if not sets:
+        inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        sets = [(kind, path) for path in inner for kind in _shown(path)]
+    if len(sets) == 1:
+        return sets[0]
+    names = [kind if path == folder else f"{kind} in {clip(path.name)}" for kind, path in sets]
+    what = f"could be {' or '.join(names)}" if names else "shows no known layout"
+    raise UsageError(f"this folder {what}", where=folder, fix="Name the set: --config PRESET, such as --config fis-v")
+
+
+def _shown(root: Path) -> list[str]:
+    """Kinds whose layout a folder has; where that is not one, those of which it has a file as published."""
     kinds = [kind for kind, entry in KINDS.items() if any(next(root.glob(m), None) for m in entry.marks)]
     if len(kinds) == 1:
-        return kinds[0]
-    what = f"could be {' or '.join(kinds)}" if kinds else "shows no known layout"
-    raise UsageError(f"this folder {what}", where=root, fix="Name the set: --config PRESET, such as --config fis-v")
+        return kinds
+    as_published = [k for k, e in KINDS.items() if any(_state(root, e, name) == "agrees" for name in e.hashes)]
+    return as_published or kinds
 
 
 def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
     """Compare a copy with what is published; every label file is read, no video is opened."""
-    entry, here, problems = KINDS[kind], Counter[str](), list[str]()
+    entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
     try:
         listing = list_records(kind, root, **options)
         problems += listing.problems
+        doubts += award_doubts(listing.records, divided=options.get("score") == "execution")
         for record in listing.records:
             here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
     except (DataError, UsageError) as error:
         problems.append(str(error))
-    names = list(dict.fromkeys(["all", *entry.counts, *sorted(here)]))
+    expected = [name for name in entry.counts if here[name] or not entry.parts]
+    names = list(dict.fromkeys(["all", *expected, *sorted(here)]))
     counts = tuple((name, here[name], entry.counts.get(name)) for name in names)
     files = tuple((name, _state(root, entry, name)) for name in entry.hashes)
-    return DataReport(kind, printable(root), entry.source, counts, files, tuple(clip(p, 300) for p in problems))
+    lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))
+    return DataReport(kind, printable(root), entry.source, counts, files, *lines)
+
+
+def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:
+    """One line for each dive whose judges' scores do not give its score.
+
+    The score of a dive is the difficulty times the sum of the middle three judges, or, of two divers together, times .6
+    of the sum of all five. `divided`: scores are without the difficulty. Sets whose judges follow another rule, as most
+    of their performances show, have no doubts.
+    """
+    judged, doubts = 0, []
+    for record in records:
+        labels = record.labels
+        if labels is None or labels.score is None or labels.difficulty is None or len(labels.judges) not in (3, 5, 7):
+            continue
+        judged += 1
+        level, awards = 1.0 if divided else labels.difficulty, sorted(labels.judges)
+        cut = (len(awards) - 3) // 2
+        sums = [sum(awards[cut : cut + 3]), *([0.6 * sum(awards)] if len(awards) == 5 else [])]
+        if all(abs(level * total - labels.score) > ROUNDING for total in sums):
+            given = " ".join(f"{award:g}" for award in labels.judges)
+            doubts.append(f"{record.name}: score {labels.score:g}, but {level * sums[0]:g} of the judges {given}")
+    return doubts if 2 * len(doubts) < judged else []
 
 
 def _state(root: Path, entry: DataSetKind, name: str) -> str:
     for path in (root / folder / name for folder in entry.folders):
         if path.is_file():
-            agrees = hashlib.sha256(read_bytes(path)).hexdigest() == entry.hashes[name]
+            agrees = hashlib.sha256(read_bytes(path)).hexdigest().startswith(entry.hashes[name])
             return "agrees" if agrees else "differs"
     return "missing"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from data.datasets.score_lists import checked_score
@@ -27,6 +28,7 @@ from data.video import Labels, Listing, Record
 MAX_PART = 16 << 20  # a larger part of an .xlsx file is refused
 _SEGMENT = re.compile(r"(m\d\d)_(s\d\d)_e\d\d_positions(_inc)?\.txt", re.ASCII)
 _EXERCISE = re.compile(r"Es([1-5])", re.ASCII)
+_COPY = re.compile(r"\([0-9]+\)$|\bcopy\b", re.IGNORECASE)
 _COLUMNS = {"ts": "clinical TS Ex#", "po": "clinical PO Ex#", "cf": "clinical CF Ex#"}
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -81,13 +83,21 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
         person = folder.parent.relative_to(root).as_posix()
         if exercise is None or not folder.is_dir():
             continue
-        joints = sorted((folder / "Raw").glob("JointPosition*.csv"))
-        labels = sorted((folder / "Label").glob("ClinicalAssessment*.xlsx"))
+        joints = _originals_first((folder / "Raw").glob("JointPosition*.csv"))
+        labels = _originals_first((folder / "Label").glob("ClinicalAssessment*.xlsx"))
         missing = [name for name, files in (("JointPosition", joints), ("ClinicalAssessment", labels)) if not files]
-        value = None if missing else _assessment(labels[0]).get(f"{_COLUMNS[score]}{exercise[1]}")
-        if value is None:
-            problems.append(f"{person}/{folder.name}: no {missing[0] if missing else f'score {score}'}")
+        if missing:
+            problems.append(f"{person}/{folder.name}: no {missing[0]}")
             continue
+        subject, scores = _assessment(labels[0])
+        value = scores.get(f"{_COLUMNS[score]}{exercise[1]}")
+        if subject and _plain(subject) != _plain(folder.parent.name):
+            problems.append(f"{person}/{folder.name}: left out, {clip(labels[0].name)} is of '{clip(subject)}'")
+            continue
+        if value is None:
+            problems.append(f"{person}/{folder.name}: no score {score}")
+            continue
+        problems += [f"{person}/{folder.name}: '{clip(p.name)}' is left out, a second recording" for p in joints[1:]]
         groups = {"subject": person, "group": person, "population": person.rpartition("/")[0]}
         record_id = joints[0].relative_to(root).as_posix()
         records.append(Record(record_id, None, {"keypoints": joints[0]}, folder.name, Labels(score=value), groups))
@@ -97,8 +107,18 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
     return Listing(tuple(records), tuple(problems))
 
 
-def _assessment(path: Path) -> dict[str, float]:
-    """The numbers of an assessment's second row, by the names in its first; empty cells are left out."""
+def _originals_first(paths: Iterable[Path]) -> list[Path]:
+    """Files by name; those whose names say that they are copies, such as "a (1).csv", come last."""
+    return sorted(paths, key=lambda path: (_COPY.search(path.stem) is not None, path.name))
+
+
+def _plain(person: str) -> str:
+    """A person's name as it is compared: "E_ID01" and "e id1" are the same."""
+    return "".join(part.lstrip("0") for part in re.findall(r"[a-z]+|[0-9]+", person.lower()))
+
+
+def _assessment(path: Path) -> tuple[str, dict[str, float]]:
+    """The subject and the numbers of an assessment's second row, by the names in its first; without empty cells."""
     try:
         with zipfile.ZipFile(path) as book:
             texts = list[str]()
@@ -109,7 +129,8 @@ def _assessment(path: Path) -> dict[str, float]:
     except (OSError, zipfile.BadZipFile, KeyError, IndexError, ValueError, ET.ParseError, RuntimeError) as error:
         fix = "Expected a sheet with names in row 1 and numbers in row 2"
         raise DataError(f"is no such workbook ({clip(str(error))})", where=path, fix=fix) from error
-    return {
+    subject = next((cells.get(c, "") for c, name in names.items() if name.strip().lower() == "subject id"), "")
+    return subject.strip(), {
         name.strip(): number(cells[column], where=at_line(path, 2), what=clip(name))
         for column, name in names.items()
         if name.strip().startswith("clinical") and cells.get(column, "").strip()

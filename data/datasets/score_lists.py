@@ -17,9 +17,10 @@ import numpy as np
 from data.datasets.matlab import read_matrix
 from data.datasets.tables import at_line, clip, first_file, number, read_bytes, read_text
 from data.errors import DataError, UsageError
-from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 
 Row = tuple[str, Mapping[str, float]]
+"""Name and numbers of a performance; "degree" is the difficulty that is announced before it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class ListLayout:
     task: Callable[[str], str]  # the task of a name
     header: bool = False  # whether the first line names the columns
     score: str = ""  # the label where `dataset.score` is empty, if it is not the first column
+    divided: str = ""  # the score that is divided by the column "factor"
 
 
 _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
@@ -39,10 +41,11 @@ _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "te
 LAYOUTS: Mapping[str, ListLayout] = {
     "fis-v": ListLayout(_SIDES, ("tes", "pcs", ""), ("videos", "video", ""), lambda _: "skating"),
     "fs1000": ListLayout(
-        {"train": _SIDES["train"], "test": ("test_dataset.txt", "test.txt", "val_dataset.txt", "val.txt")},
-        ("tes", "pcs", "ss", "tr", "pe", "co", "in"),
+        {"train": ("train_fs800.txt",), "test": ("val_fs800.txt",)},
+        ("tes", "pcs", "ss", "tr", "pe", "co", "in", "factor"),
         ("videos", "video", ""),
         lambda _: "skating",
+        divided="pcs",
     ),
     "rhythmic-gymnastics": ListLayout(
         {side: (f"{side}.txt",) for side in ("train", "test")},
@@ -61,7 +64,8 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
     Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
     performances has a video.
     """
-    score = checked_score(score or layout.score or layout.columns[0], [name for name in layout.columns if name])
+    names = [name for name in layout.columns if name not in ("", "factor")]
+    score = checked_score(score or layout.score or names[0], names)
     fix = "Put the publisher's list beside the folder of the videos"
     paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
     lists = {side: (path, list(_text_rows(path, layout))) for side, path in paths.items()}
@@ -79,7 +83,12 @@ def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
             fix = f"Expected the name and {len(layout.columns)} numbers"
             raise DataError(f"{len(cells)} cells", where=where, fix=fix)
         named = zip(layout.columns, cells[1:], strict=True)
-        yield cells[0], {name: number(cell, where=where, what=name) for name, cell in named if name}
+        values = {name: number(cell, where=where, what=name) for name, cell in named if name}
+        if layout.divided:
+            if values["factor"] <= 0:
+                raise DataError(f"the factor is {values['factor']:g}", where=where, fix="Get the list again")
+            values[layout.divided] /= values["factor"]
+        yield cells[0], values
 
 
 UNLV = {
@@ -135,8 +144,8 @@ def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Pa
         raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
     values = {"final": float(final[index - 1])}
     if levels is not None:
-        values["difficulty"] = float(levels[index - 1])
-        values["execution"] = values["final"] / values["difficulty"]
+        values["degree"] = float(levels[index - 1])
+        values["execution"] = values["final"] / values["degree"]
     return f"{index:03d}", values
 
 
@@ -164,6 +173,7 @@ def join_lists(
     score: str,  # which number is the label
     task: Callable[[str], str],  # the task of a name
     expected: str,  # where the videos should be
+    frame_rate: float = 0.0,  # of videos that are folders of frames
 ) -> Listing:
     """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video."""
     unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
@@ -178,9 +188,10 @@ def join_lists(
                 problems.append(f"{clip(name)}: listed for {side}, but has no video")
                 continue
             unused.pop(_plain(name), None)
-            labels = Labels(score=values[score], difficulty=values.get("difficulty"))
+            labels = Labels(score=values[score], difficulty=values.get("degree"))
             record_id = video.relative_to(root).as_posix()
-            records.append(Record(record_id, video, task=task(name), labels=labels, split=side))
+            frames = FrameFolder(video, frame_rate) if video.is_dir() else None
+            records.append(Record(record_id, video, task=task(name), labels=labels, split=side, frames=frames))
     if not records:
         raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
     problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]

@@ -1,4 +1,7 @@
-"""Layouts in CSV: DeepLabCut's, and MediaPipe landmarks as people write them, one row a frame or one a landmark."""
+"""Layouts in CSV: DeepLabCut's, and MediaPipe landmarks as people write them, one row a frame or one a landmark.
+
+Cells are separated by commas, semicolons or tabs.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ def of_file(path: Path) -> Entries:
     """A CSV file of either tool."""
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"is no CSV ({error})", where=path, fix="Export the keypoints again") from None
     if is_kimore(rows):
@@ -133,7 +137,9 @@ def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
         raise refuse(path, "no column of frames", "Name it frame, and count from 0")
     entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
     people: dict[tuple[int, str], dict[int, list[float]]] = {}
-    numbered = {name: place for place, name in enumerate(MEDIAPIPE)} | {str(place): place for place in range(33)}
+    names = {row[mark].strip() for row in rows if len(row) == len(head)}
+    base = int("33" in names and "0" not in names)
+    numbered = {name: place for place, name in enumerate(MEDIAPIPE)} | {str(place + base): place for place in range(33)}
     for where, row in _lines(path, rows, len(head), 2):
         place = numbered.get(row[mark].strip().lower())
         if place is None:

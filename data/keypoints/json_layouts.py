@@ -21,9 +21,9 @@ FRAMES = ("frame", "frame_id", "frame_index", "frame_number")
 def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
     """One file a frame: OpenPose's `<video>_000000000012_keypoints.json`, MMPose's predictions of single pictures.
 
-    Where files begin with the video's name, the others are left out.
+    Pose2Sim writes `<video>.0012.json`. Where files begin with the video's name, the others are left out.
     """
-    of_video = re.compile(re.escape(stem) + r"_[0-9]{1,15}(_keypoints)?")
+    of_video = re.compile(re.escape(stem) + r"[_.][0-9]{1,15}(_keypoints)?")
     entries = Entries(folder, complete=True)
     for path in [path for path in contents if of_video.fullmatch(path.stem)] or list(contents):
         content, index = Field(contents[path], path), _index_of(path)
@@ -63,7 +63,8 @@ def of_file(path: Path, value: Any) -> Entries:
 
 
 def _index_of(path: Path) -> int:
-    return Field(path.stem.removesuffix("_keypoints"), path, "file name").frame()
+    # The suffix stays: `frame` takes one off, and that of `cam01.0012` would be the number.
+    return Field(f"{path.stem.removesuffix('_keypoints')}{path.suffix}", path, "file name").frame()
 
 
 def _unknown(content: Field) -> DataError:

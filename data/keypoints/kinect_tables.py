@@ -46,13 +46,21 @@ def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
-    """KIMORE's JointPosition file from its rows; rows of another length, which some files have, are missing frames."""
+    """KIMORE's JointPosition file from its rows.
+
+    An empty cell is a missing joint. A row may hold several frames, one after another. A row with any other number of
+    cells counts as the missing frames for which it is long enough, at least one, so that later rows keep their time.
+    """
     entries = Entries(path, "KIMORE", KIMORE, complete=True)
-    for index, row in enumerate(rows):
-        values = _numbers(path, row[:100], index) if len(row) in (100, 101) else np.full(100, np.nan)
-        points = values.reshape(25, 4)
-        points[:, 3] /= 2
-        entries.frames[index] = [Person(points)]
+    for line, row in enumerate(rows):
+        cells = row[:-1] if not row[-1].strip() and len(row) % 100 == 1 else row
+        if len(cells) % 100 == 0:
+            values = _numbers(path, [cell if cell.strip() else "nan" for cell in cells], line)
+        else:
+            values = np.full(100 * max(1, round(len(cells) / 100)), np.nan)
+        for points in values.reshape(-1, 25, 4):
+            points[:, 3] /= 2
+            entries.frames[len(entries.frames)] = [Person(points)]
     return entries
 
 

@@ -10,7 +10,7 @@ from data.video.records import Record
 
 SUFFIXES = (".json", ".csv", ".h5")
 
-ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions")
+ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions", "_json")
 """What may follow the video's name. No other ending: `dive1_b.json` belongs to the video dive1_b, not to dive1."""
 
 

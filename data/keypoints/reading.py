@@ -19,6 +19,7 @@ from data.store import read_json
 from data.store.arrays import Floats
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
+MAX_SHARE = 2.0  # shares of the picture with a larger median are pixels: landmarks are seldom outside the picture
 MIN_JOINTS = 4  # fewer joints than this of a person's are no pose
 MAX_FRAMES = 5_000_000  # more frames without a video are refused: two days at 30 per second
 
@@ -66,6 +67,8 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     """
     entries = _read_entries(path, video_stem)
     joint_map, columns = _joint_columns(entries)
+    if entries.frames and min(entries.frames) == 1 and max(entries.frames) == frames:  # counted from 1
+        entries.frames = {index - 1: people for index, people in entries.frames.items()}
     _check_frames(entries, frames)
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
     people = [person for group in entries.frames.values() for person in group]
@@ -150,10 +153,15 @@ def _summary(layout: str, joint_map: Mapping[str, str]) -> str:
 def _read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
     """A file or folder in its own joints; `stem` is the name with which a folder's files begin."""
     try:
-        return _of_layout(path, stem, angles)
+        entries = _of_layout(path, stem, angles)
     except OSError as error:
         where = error.filename or path
         raise DataError(f"cannot be read ({error.strerror or error})", where=where, fix="Check the path") from None
+    if entries.normalised:
+        places = [person.points[:, :2] for group in entries.frames.values() for person in group]
+        sizes = np.abs(np.concatenate(places)) if places else np.zeros((0, 2))
+        entries.normalised = not bool(np.median([0.0, *sizes[np.isfinite(sizes)]]) > MAX_SHARE)
+    return entries
 
 
 def _of_layout(path: Path, stem: str, angles: Path | None) -> Entries:

@@ -1,7 +1,7 @@
 """Pickles without running what they ask for: plain values and numpy arrays of numbers, nothing else.
 
 A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
-bytes, and a table of five names for numpy arrays and scalars, which it builds itself. Every other name or
+bytes, and a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
 instruction is an error that says what was refused. Memory stays within a few times the size of the file.
 """
 
@@ -27,7 +27,7 @@ INSTRUCTIONS = (
     "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "EMPTY_LIST", "LIST", "APPEND",
     "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS",
     "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET", "PROTO", "FRAME", "GLOBAL",
-    "STACK_GLOBAL", "REDUCE", "BUILD",
+    "STACK_GLOBAL", "REDUCE", "BUILD", "BYTEARRAY8",
 )
 # fmt: on
 """What a pickle may do, by the names of `pickletools`."""
@@ -111,11 +111,19 @@ def _bytes(text: Any, encoding: Any) -> bytes:
     return text.encode("latin1")
 
 
+def _from_buffer(raw: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
+    """An array as protocol 5 has it."""
+    if not isinstance(kind, _Type):
+        raise _RefusedError("a numpy array without a type")
+    return kind.values(shape, raw, fortran=order == "F")
+
+
 _TABLE = {
     "numpy dtype": lambda code, *_: _Type(code),
     "numpy ndarray": None,
     **{f"numpy.{core}.multiarray _reconstruct": lambda *_: _Array((0,), np.uint8) for core in ("core", "_core")},
     **{f"numpy.{core}.multiarray scalar": _scalar for core in ("core", "_core")},
+    **{f"numpy.{core}.numeric _frombuffer": _from_buffer for core in ("core", "_core")},
     "_codecs encode": _bytes,
     "__builtin__ bytes": lambda: b"",
 }
@@ -158,6 +166,8 @@ class _Reader(_Python):
     dispatch = {  # noqa: RUF012 -- the name is pickle's
         **dict.fromkeys(range(256), refuse),
         **{_CODES[name]: _Python.dispatch[_CODES[name]] for name in INSTRUCTIONS},
+        # As bytes: the library's own instruction reserves as much memory as the file says.
+        _CODES["BYTEARRAY8"]: _Python.dispatch[_CODES["BINBYTES8"]],
         _CODES["REDUCE"]: call,
         _CODES["BUILD"]: build,
         _CODES["SETITEM"]: lambda reader: reader.keyed("SETITEM"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import Orientation, open_video, orientation_of, reason, video_stream
+from data.video.containers import Orientation, broken_packets, open_video, orientation_of, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ AGAIN = "Copy or download the video again"
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Size of the first picture in square pixels, as shown: after rotation and mirroring."""
+    """Size of the first picture in square pixels, as shown, after rotation and mirroring; and damage of the stream."""
 
     width: int
     height: int
+    damaged_packets: int = 0  # frames may be missing where there are some
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     if isinstance(path, FrameFolder):
         return _info(*_still(path.files()[0])), path.times()
     with _started(path) as (stamps, size, orientation, _):
-        return _info(size, orientation), stamps.times
+        return replace(_info(size, orientation), damaged_packets=stamps.damaged), stamps.times
 
 
 def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
@@ -136,6 +137,7 @@ class _Stamps:
 
     times: NDArray[np.float64]  # (N,) seconds from the first, ascending
     pts: NDArray[np.int64] | None  # (N,) presentation stamps; None, missing or repeated: frames are counted
+    damaged: int = 0  # packets that are damaged
 
     def index(self, position: int, pts: int | None) -> int | None:
         """Place of a decoded frame, the `position`-th; None for one that the stream does not list."""
@@ -154,7 +156,7 @@ class _Stamps:
         if place > len(self.times) / 2:
             what = f"the first {place} of {len(self.times)} frames cannot be decoded"
             raise VideoError(what, where=path, fix=AGAIN)
-        return _Stamps(self.times[place:] - self.times[place], self.pts[place:])
+        return replace(self, times=self.times[place:] - self.times[place], pts=self.pts[place:])
 
 
 def _tolerated(total: int) -> int:
@@ -204,12 +206,13 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
 
     by_place = container.format.name == "avi"
     stamps: list[int | None] = []
-    listed, end = 0, 0
+    listed, end, damaged = 0, 0, 0
     try:
         for packet in container.demux(stream):
             if not packet.size:
                 continue
             listed += 1
+            damaged += packet.is_corrupt
             end = max(end, (packet.pts or 0) + (packet.duration or 0))
             if not packet.is_discard:
                 stamps.append(packet.dts if by_place else packet.pts)
@@ -217,14 +220,16 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
         raise VideoError(f"damaged container ({reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
+    if container.format.name == "mpegts":
+        damaged = max(damaged, broken_packets(path))
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
     if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
             listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
         times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
-        frame_stamps = _Stamps(times, None if by_place else distinct)
+        frame_stamps = _Stamps(times, None if by_place else distinct, damaged)
     else:
-        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
+        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None, damaged)
     _require_whole(path, container, stream, listed, end)
     return frame_stamps
 

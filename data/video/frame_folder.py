@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import VideoError, printable
+from data.errors import UsageError, VideoError, printable
 from data.store import read_regular
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # endings of pictures, in small or capital letters
 CODECS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}  # FFmpeg's decoder by the first bytes of a picture
+LEAST_RATE = 0.01  # frames per second; times are multiples of 1 / 1001 of a rate, which lower ones do not survive
 MAX_BYTES = 256 << 20  # larger pictures are refused
 AGAIN = "Copy or download the picture again"
 
@@ -39,12 +40,17 @@ _NUMBER = re.compile(r"[0-9]+$")
 
 @dataclass(frozen=True)
 class FrameFolder:
-    """A video that is a folder of numbered pictures."""
+    """A video that is a folder of numbered pictures. Raises UsageError: a rate below `LEAST_RATE`."""
 
     folder: Path  # holds the pictures directly
     rate: float  # frames per second
     first: int | None = None  # least number that belongs to this video; None: no limit
     last: int | None = None  # greatest number, likewise
+
+    def __post_init__(self) -> None:
+        if not self.rate >= LEAST_RATE:
+            what = f"frames.fps is {self.rate:g}, less than one frame in {1 / LEAST_RATE:g} s"
+            raise UsageError(what, fix="State the pictures per second: --set frames.fps=25")
 
     def files(self) -> list[Path]:
         """The pictures in the order of their numbers, unopened. Raises VideoError: no picture, or two of one number."""

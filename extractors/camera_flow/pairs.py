@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from extractors.camera_flow.alignment import Alignment, Ring, align, flow_of, pyramid, rings
 from extractors.camera_flow.border import Border, Overlays, cell_flow
 from extractors.camera_flow.similarity_fit import fit_cells
-from extractors.camera_flow.solvers import Prepared, Solver
+from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import Image
 
 Grey = NDArray[np.uint8]
@@ -28,6 +29,18 @@ ENOUGH = 0.1
 """Share of textured pixels that gives a cell its full weight, so that patterned clothes do not outvote a plain wall."""
 
 MIN_USABLE = 0.4  # share of pixels with a partner, and free of graphics, from which a cell is usable
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame pair whose global motion is known."""
+
+    frames: tuple[Grey, Grey]  # the two (H, W) grey frames
+    first: list[Image]  # pyramid of the first
+    second: list[Image]
+    alignment: Alignment  # of their borders
+    camera: list[Image]  # (2, h, w) flow of each strip by that motion alone
+    free: Image  # (H, W) 0 on graphics, else 1
 
 
 class Pair(NamedTuple):
@@ -55,9 +68,8 @@ class PairFlow:
         reach: pixels of shift that the search for the global motion covers.
     """
 
-    def __init__(self, border: Border, frames: Sequence[Grey], solve: Solver, reach: float) -> None:
+    def __init__(self, border: Border, frames: Sequence[Grey], reach: float) -> None:
         self.border = border
-        self.solve = solve
         self.reach = reach
         self.height, self.width = frames[0].shape
         self.centre = ((self.width - 1) / 2, (self.height - 1) / 2)
@@ -73,18 +85,21 @@ class PairFlow:
         self._last: tuple[int, list[Image]] | None = None
         self._previous = np.zeros(4)
 
-    def pairs(self, frames: Sequence[tuple[tuple[int, Grey], tuple[int, Grey]]]) -> list[Pair]:
-        """Flow of some pairs, each of two (frame index, (H, W) grey)."""
-        prepared = [self._prepare(first, second) for first, second in frames]
-        kinds = [self._kind(pair.alignment) for pair in prepared]
-        good = [pair for pair, kind in zip(prepared, kinds, strict=True) if kind == "ok"]
-        flows = iter(self.solve(self.border, good) if good else [])
-        none = np.zeros(len(self.border.cells))
+    def pair(self, first: tuple[int, Grey], second: tuple[int, Grey]) -> Pair:
+        """Flow between two frames, each given as (frame index, (H, W) grey)."""
+        prepared = self._prepare(first, second)
+        kind = self._kind(prepared.alignment)
+        if kind != "ok":
+            none = np.zeros(len(self.border.cells))
+            return Pair(np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, kind)
+        return self._fit(prepared, self.strip_flow(prepared))
+
+    def strip_flow(self, pair: Prepared) -> list[Image]:
+        """(2, h, w) TV-L1 flow in pixels of every strip of the border."""
+        free = [pair.free[y0:y1, x0:x1] for y0, x0, y1, x1 in self.border.strips]
         return [
-            self._fit(pair, next(flows))
-            if kind == "ok"
-            else Pair(np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, kind)
-            for pair, kind in zip(prepared, kinds, strict=True)
+            rectangle_flow(pair.first, pair.second, box, start, use, pair.alignment.light)
+            for box, start, use in zip(self.border.strips, pair.camera, free, strict=True)
         ]
 
     def _prepare(self, first: tuple[int, Grey], second: tuple[int, Grey]) -> Prepared:

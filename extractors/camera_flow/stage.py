@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice, pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,11 @@ MIN_SIDE, MAX_SIDE = 64, 640
 class CameraFlowConfig(StageConfig):
     """Settings of `camera_flow`."""
 
-    backend: Literal["strips", "torch", "opencv"] = setting(
-        "strips",
-        "strips: TV-L1 of our own on the border; torch: the same for a GPU; opencv: DualTVL1 on the full frame, slow",
-    )
-    device: Literal["auto", "cpu", "cuda"] = setting("auto", "device of the torch backend", affects_result=False)
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        "backend": "the flow is always TV-L1 on the border, the former default strips",
+        "device": "the flow is always computed on the CPU",
+    }
+
     short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
     border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
     columns: int = setting(12, "cells along the top, and along the bottom", ge=2, le=64)
@@ -54,6 +54,10 @@ class CameraFlowConfig(StageConfig):
         "edge displacement in pixels of the working size, within half a second, up to which a camera is still",
         ge=0,
     )
+
+    def result_settings(self) -> dict[str, Any]:
+        """As every stage's; with the removed setting's default, so that outputs of former versions stay fresh."""
+        return {**super().result_settings(), "backend": "strips"}
 
 
 class CameraFlow(Extractor[CameraFlowConfig]):
@@ -108,7 +112,6 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         """
         from extractors.camera_flow.border import lay_out, picture_area
         from extractors.camera_flow.pairs import PairFlow, pair_table
-        from extractors.camera_flow.solvers import solver
 
         config, times = self.config, source.times
         starts = pair_starts(config, len(times))
@@ -119,19 +122,13 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             raise VideoError("no frame came out of this video", where=source.record.path)
         informative = informative or [ahead[-1][1]]
         border = lay_out(picture_area(informative), config.border, config.columns, config.rows)
-        solve, batch = solver(config.backend, config.device)
-        engine = PairFlow(border, informative, solve, config.reach)
+        engine = PairFlow(border, informative, config.reach)
         chosen = set(starts)
         table = pair_table(max(len(starts), 1), len(border.cells))
-        neighbours = (
-            (first, second)
-            for first, second in pairwise(chain(ahead, frames))
-            if first[0] in chosen and second[0] == first[0] + 1
-        )
         first_frames = array("q")
-        while some := list(islice(neighbours, batch)):
-            for (first, _), pair in zip(some, engine.pairs(some), strict=True):
-                table[len(first_frames)] = pair
+        for first, second in pairwise(chain(ahead, frames)):
+            if first[0] in chosen and second[0] == first[0] + 1:
+                table[len(first_frames)] = engine.pair(first, second)
                 first_frames.append(first[0])
         return self._output(engine, table[: max(len(first_frames), 1)], np.array(first_frames), times)
 

@@ -74,7 +74,7 @@ class Kinematics(Extractor[KinematicsConfig]):
     name: ClassVar[str] = "kinematics"
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = KinematicsConfig
-    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("kinematics",)
+    reads: ClassVar[frozenset[str]] = frozenset({"kinematics"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("row",), "s", "seconds from the first video frame"),
         "master": ArraySpec(

@@ -17,14 +17,17 @@ def _file(about: str) -> Any:
 
 
 class MMPoseConfig(StageConfig):
-    """Models of the `mmpose` backend; a config is a path or a name inside the mmpose (mmdet) package."""
+    """Models of the `mmpose` backend: an alias, or a configuration and a checkpoint."""
+
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        "detector_config": "a detector comes with the pose.mmpose.alias of a top-down model",
+        "detector_checkpoint": "a detector comes with the pose.mmpose.alias of a top-down model",
+        "seed": "weights are those of pose.mmpose.alias or pose.mmpose.checkpoint",
+    }
 
     alias: str = _file("Model of mmpose's index, such as rtmo-l or rtmpose-l, downloaded once.")
-    config: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) configuration file or name.")
-    checkpoint: str = _file("Its .pth checkpoint; empty for random weights, which needs `seed`.")
-    detector_config: str = _file("RTMDet configuration for top-down models; with an alias, mmpose names one.")
-    detector_checkpoint: str = _file("Its .pth checkpoint.")
-    seed: int | None = setting(None, "Seed of random weights, to prove the path where no checkpoint can be had.")
+    config: str = _file("Or: configuration of a one-stage model such as RTMO, a path or a name inside mmpose.")
+    checkpoint: str = _file("Its .pth checkpoint.")
 
 
 class RTMLibConfig(StageConfig):

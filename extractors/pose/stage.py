@@ -71,7 +71,7 @@ class Pose(Extractor[PoseConfig]):
             network.fetch(progress)
 
     @classmethod
-    def sidecars(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
+    def reads_of(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
         """The keypoint file of a video, for the import backend."""
         if config.backend != "import":
             return {}

@@ -42,9 +42,9 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     """The joints of a keypoint file, gaps interpolated and smoothed."""
 
     name: ClassVar[str] = "skeleton"
-    version: ClassVar[int] = 2  # trial-level features of 3-D bodies changed in `timesteps`
+    version: ClassVar[int] = 3  # rows of KIMORE that hold two frames are read
     Config: ClassVar[type[StageConfig]] = SkeletonConfig
-    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("keypoints",)
+    reads: ClassVar[frozenset[str]] = frozenset({"keypoints"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "seconds, as the file or `rate_hz` says"),
         "keypoints": ArraySpec(
@@ -63,7 +63,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
 
     @classmethod
-    def sidecars(cls, config: SkeletonConfig, record: Record) -> Mapping[str, Path]:
+    def reads_of(cls, config: SkeletonConfig, record: Record) -> Mapping[str, Path]:
         """The file of angles that the keypoints of UI-PRMD need."""
         return {kind: path for kind, path in record.sidecars.items() if kind == "angles"}
 

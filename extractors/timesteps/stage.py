@@ -68,7 +68,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     """Roles, channels, segments: see the module's docstring."""
 
     name, version, Config = "timesteps", 3, TimestepsConfig
-    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ()
+    reads: ClassVar[frozenset[str]] = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
         "primary_mask": ArraySpec(("step",), "1", "true where the primary agent was present"),
@@ -104,7 +104,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         return config.steps
 
     @classmethod
-    def record_identity(cls, config: TimestepsConfig, record: Record) -> Mapping[str, str]:
+    def reads_of(cls, config: TimestepsConfig, record: Record) -> Mapping[str, str]:
         """The annotated boundaries, where they are used."""
         return {"boundaries": str(record.boundaries)} if config.bounds == "annotated" else {}
 

@@ -29,5 +29,7 @@ def data_check(report: api.DataReport, as_json: bool) -> None:
         print(line)
     if len(report.problems) > SHOWN:
         print(f"and {len(report.problems) - SHOWN} more")
+    for line in report.doubts:
+        print(line)
     print("complete, as far as known" if report.ok else f"What to request where: {report.source}")
     finish(report.ok)

@@ -6,16 +6,20 @@ from dataclasses import asdict
 
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.terminal import print_json, say, show_results
+from pipeline.cli.terminal import print_json, say, table
 
 
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     """The tables of an evaluation and where it is, or its results as JSON; of a dry run the expected time."""
-    if done.expected is not None:
-        print_json(asdict(done.expected)) if as_json else say(str(done.expected))
+    if as_json:
+        print_json(done.results if done.expected is None else asdict(done.expected))
         return
-    places = f"{done.folder / 'results.json'} and {done.folder / 'report.html'}"
-    show_results(done, done.results, as_json, places)
+    for line in done.notes():
+        say(line)
+    for title, columns, rows in done.tables():
+        table(title, columns, rows)
+    if done.expected is None:
+        say(f"{done.folder / 'results.json'} and {done.folder / 'report.html'}")
 
 
 evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")(show_evaluation)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from data.errors import PROGRAM, UsageError
 from pipeline import __version__
 from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_rm, cache_verify
 from pipeline.cli.cmd_compare import compare
@@ -20,18 +21,15 @@ from pipeline.cli.cmd_pack import pack
 from pipeline.cli.cmd_plot import plot
 from pipeline.cli.cmd_push import push
 from pipeline.cli.cmd_report import report
-from pipeline.cli.cmd_reproduce import reproduce
-from pipeline.cli.cmd_schema import schema
 from pipeline.cli.cmd_score import score
-from pipeline.cli.cmd_search import search
 from pipeline.cli.cmd_serve import serve
 from pipeline.cli.cmd_status import status
 from pipeline.cli.cmd_train import train
 from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, weights_rm
 
 TOP = (
-    *(demo, extract, status, train, evaluate, leaderboard, reproduce, search),
-    *(report, compare, plot, serve, score, export, push, pack, doctor, schema),
+    *(demo, extract, status, train, evaluate, leaderboard),
+    *(report, compare, plot, serve, score, export, push, pack, doctor),
 )
 GROUPS = {
     "data": ("Published data sets: what a copy holds, what is missing, and where to request it.", (data_check,)),
@@ -44,6 +42,12 @@ GROUPS = {
         (cache_ls, cache_verify, cache_prune, cache_gc, cache_rm),
     ),
 }
+REMOVED = {
+    "search": f"{PROGRAM} evaluate --grid KEY=A,B, with the options of before except --folds, --runs, --sample",
+    "reproduce": f"{PROGRAM} leaderboard --table N, with the options of before",
+    "schema": f"{PROGRAM} COMMAND --set KEY=VALUE; docs/settings.md describes every key",
+}
+"""Commands of former versions, and what to type instead."""
 
 app = typer.Typer(
     name="aqa",
@@ -68,8 +72,20 @@ def _options(
     """Options of the program itself."""
 
 
+def _add_removed(name: str, instead: str) -> None:
+    """Let the name of a removed command, with any options, answer with what to type instead."""
+
+    def answer() -> None:
+        raise UsageError(f"the command '{name}' was removed", fix=f"Type: {instead}")
+
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, hidden=True, add_help_option=False, context_settings=anything)(answer)
+
+
 for add in TOP:
     add(app)
+for old, new in REMOVED.items():
+    _add_removed(old, new)
 for name, (about, commands) in GROUPS.items():
     group = typer.Typer(help=about)
     for add in commands:

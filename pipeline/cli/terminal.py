@@ -18,7 +18,6 @@ from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
     from pipeline.cache import CacheFiles
-    from pipeline.evaluate import Evaluation, SearchRun
 
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
@@ -115,18 +114,6 @@ def print_json(content: Any) -> None:
 def finish(ok: bool) -> None:
     """End the command: exit code 0, or 1 where something failed."""
     raise typer.Exit(OK if ok else SOME_FAILED)
-
-
-def show_results(done: Evaluation | SearchRun, content: Any, as_json: bool, places: str) -> None:
-    """The notes and tables of an evaluation or a search, or its results as JSON."""
-    if as_json:
-        print_json(content)
-        return
-    for line in done.notes():
-        say(line)
-    for title, columns, rows in done.tables():
-        table(title, columns, rows)
-    say(places)
 
 
 def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:

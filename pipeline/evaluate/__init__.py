@@ -1,8 +1,7 @@
 """Evaluation: trains systems on the folds of a protocol, predicts the held-out parts, and summarises the results."""
 
 from pipeline.evaluate.cross_validation import Results, evaluate, read_results, write_results
-from pipeline.evaluate.evaluation_run import Evaluation, SearchRun, evaluate_features, search_features, table_protocol
-from pipeline.evaluate.grid_search import search
+from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
 from pipeline.evaluate.protocols import results_tables
 from pipeline.evaluate.spread import pick_run
@@ -10,15 +9,12 @@ from pipeline.evaluate.spread import pick_run
 __all__ = [
     "Evaluation",
     "Results",
-    "SearchRun",
     "all_systems",
     "evaluate",
     "evaluate_features",
     "pick_run",
     "read_results",
     "results_tables",
-    "search",
-    "search_features",
     "table_protocol",
     "table_systems",
     "write_results",

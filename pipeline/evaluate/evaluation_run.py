@@ -1,22 +1,19 @@
-"""`evaluate`, `leaderboard`, `reproduce` and `search` as one call each."""
+"""`evaluate` and `leaderboard` as one call each."""
 
 from __future__ import annotations
 
-import json
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from data.errors import UsageError, counted
+from data.errors import UsageError
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
-from pipeline.evaluate.grid_search import Candidate, write_search
-from pipeline.evaluate.grid_search import search as search_grid
+from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.paper_tables import paper_rows
@@ -31,7 +28,6 @@ from pipeline.evaluate.protocols import (
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
-from pipeline.outputs import writing
 from pipeline.systems import COMBINED, System
 
 QUICK_RUNS = 2
@@ -66,8 +62,12 @@ class Evaluation:
             runs = self.config.scorer[1].runs
             lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")
         asked = {part.strip().lower() for part in self.only.split(",")} - {""}
+        if by_grid := results["systems"].get(CHOSEN):
+            folds = {choice["fold"]: choice["system"] for choice in by_grid["chosen"]}
+            chosen = "; ".join(f"{settings} in {count}" for settings, count in Counter(folds.values()).most_common())
+            lines.append(f"settings chosen by inner validation, with the number of folds: {chosen}")
         if self.systems == "all" and "MUSDL" not in results["systems"] and (not asked or PUBLISHED in asked):
-            lines.append("note: MUSDL is left out: not every performance has the scores of single judges")
+            lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
@@ -83,39 +83,6 @@ class Evaluation:
             return []
         name = f"{self.config.name}, {self.config.protocol}"
         return [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
-
-
-@dataclass(frozen=True)
-class SearchRun:
-    """Result of a search."""
-
-    found: dict[str, Any]  # content of `search.json` (`pipeline.evaluate.grid_search`)
-    table: Path  # `search.json`
-    best: Path  # `best.yaml`, a whole configuration
-    config: BaseConfig  # of the first candidate
-
-    def notes(self) -> list[str]:
-        """The leak audit, and notes that a reader of the table needs."""
-        lines, results = audit_lines(self.found["audit"]), self.found
-        if not results["test_seen"]:
-            return [*lines, "the test part was not used"]
-        distinct = len(set(results["by_fold"].values()))
-        chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
-        return [
-            *lines,
-            f"best inside the training part of each fold: {chosen}",
-            f"note: under {results['protocol']['name']} each performance is in some training part: `evaluate` with"
-            " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
-        ]
-
-    def tables(self) -> list[TableRows]:
-        """The candidates, the best first."""
-        keys, rows = tuple(self.found["grid"]), []
-        for row in sorted(self.found["candidates"], key=lambda row: math.inf if row["mean"] is None else -row["mean"]):
-            number = f"{row['candidate']}{' (best)' if row['candidate'] == self.found['best'] else ''}"
-            rows.append((number, *(json.dumps(row["settings"][key]) for key in keys), row["mean"], row["spread"]))
-        columns = ("candidate", *keys, "rho inside the training part", "spread over inner folds")
-        return [(f"{self.config.name}, {self.config.protocol}: {counted(len(rows), 'candidate')}", columns, rows)]
 
 
 def table_protocol(table: str) -> tuple[str, str]:
@@ -181,24 +148,3 @@ def evaluate_features(
     if table or config.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
     return Evaluation(results, folder, config, systems, quick, only=only)
-
-
-def search_features(
-    features: FeatureSet,
-    tried: Sequence[Candidate],
-    folder: Path,
-    *,
-    folds: int,
-    runs: int,
-    run: Run,
-    observer: Observer,
-) -> SearchRun:
-    """Try every candidate by inner validation; writes `search.json` and `best.yaml`. Raises as `search_grid`."""
-    with observer.progress("trainings") as progress:
-        results = search_grid(
-            features, tried, folds=folds, runs=runs,
-            checkpoints=folder / "checkpoints", run=run, progress=progress, stop=observer.stop_event().is_set,
-        )  # fmt: skip
-    with writing(folder):
-        table, best = write_search(results, tried, folder)
-    return SearchRun(results, table, best, tried[0].config)

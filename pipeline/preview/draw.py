@@ -1,23 +1,26 @@
-"""Drawing on one picture: skeletons, boxes, border cells with arrows, text that can be read on any ground."""
+"""Draws on one picture: skeletons, boxes, border cells with arrows, text that can be read on any ground."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from data.keypoints.skeletons import COCO17
-from pipeline.preview.frame_content import Body, BorderFlow, Reals
+from data.store import StageOutput
+from data.video.media import shown_at
 
 Picture = NDArray[np.uint8]
+Reals = NDArray[np.floating]
 Colour = tuple[int, int, int]
 
 AGENT_COLOURS: tuple[Colour, ...] = ((240, 170, 20), (86, 190, 245), (60, 200, 140), (220, 130, 190), (235, 110, 60))
 """RGB per agent, distinguishable for colour-blind people (after Okabe and Ito)."""
 
-WHITE, GREY, DARK, INK = (245, 245, 245), (150, 150, 150), (60, 60, 60), (16, 18, 22)
+WHITE, GREY, INK = (245, 245, 245), (150, 150, 150), (16, 18, 22)
 FLOW, MASKED = (120, 255, 120), (255, 80, 80)
 
 LIMBS: tuple[tuple[int, int], ...] = tuple(
@@ -55,20 +58,11 @@ def shade(colour: Colour, share: float) -> Colour:
     return (int(colour[0] * share), int(colour[1] * share), int(colour[2] * share))
 
 
-def write(
-    image: Picture,
-    text: str,
-    place: tuple[int, int],
-    colour: Colour = WHITE,
-    size: float = 0.45,
-    *,
-    plate: bool = False,
-) -> None:
-    """Text with its baseline's left end at `place` (x, y), on a dark plate where the ground is not dark already."""
-    if plate:
-        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-        x, y = place
-        cv2.rectangle(image, (x - 2, y - height - 2), (x + width + 2, y + below - 1), INK, -1)
+def write(image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE, size: float = 0.45) -> None:
+    """Text with its baseline's left end at `place` (x, y), on a dark plate."""
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    x, y = place
+    cv2.rectangle(image, (x - 2, y - height - 2), (x + width + 2, y + below - 1), INK, -1)
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
 
@@ -86,20 +80,41 @@ def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: 
     cv2.line(image, (x1, y1), (x2, y2), colour, thick, cv2.LINE_AA)
 
 
-def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
-    """Box, name, limbs and joints of one agent; interpolated bodies are thin and grey.
+def draw_outputs(image: Picture, outputs: Mapping[str, StageOutput], time: float, scale: Reals) -> None:
+    """Draw what the stages found in the frame shown at `time` seconds.
 
     Args:
         image: (height, width, 3) RGB, written into.
-        body: coordinates in pixels of the video.
+        outputs: of the stages by name; any may be missing.
         scale: (2,) pixels of `image` per pixel of the video, in x and y.
-        name: written above the box, for odd agents below.
     """
-    colour = colour_of(body.agent)
-    points, scores = body.keypoints[:, :2] * scale, body.keypoints[:, 2]
+    values: dict[str, dict[str, Any]] = {
+        stage: {name: array.values for name, array in output.arrays.items()} for stage, output in outputs.items()
+    }
+    if (flow := values.get("camera_flow")) and len(flow["time"]):
+        row = shown_at(flow["time"][:, 0], time)
+        draw_border(image, flow["cell_box"], flow["cells"][row], flow["cell_mask"][row])
+    if (pose := values.get("pose")) and len(pose["time"]):
+        row = shown_at(pose["time"], time)
+        for agent, joints in enumerate(pose["keypoints"][row]):
+            if np.isfinite(joints[:, 0]).any():
+                box, filled = pose["boxes"][row, agent] * np.tile(scale, 2), bool(pose["filled"][row, agent])
+                draw_body(image, agent, joints * np.append(scale, 1.0), box, interpolated=filled)
+
+
+def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpolated: bool = False) -> None:
+    """Box, name (as in `timesteps.primary`), limbs and joints of one agent; interpolated bodies are thin and grey.
+
+    Args:
+        image: (height, width, 3) RGB, written into.
+        joints: (17, 3) x and y in pixels of `image`, score; NaN where there is no detection.
+        box: (4,) x1 y1 x2 y2 in pixels of `image`, NaN where there is no detection.
+    """
+    colour = colour_of(agent)
+    points, scores = joints[:, :2], joints[:, 2]
     wide = max(2, round(max(image.shape[:2]) / 320))
     for a, b in LIMBS:
-        confident = min(scores[a], scores[b]) >= MIN_SCORE and not body.filled
+        confident = min(scores[a], scores[b]) >= MIN_SCORE and not interpolated
         tone = shade(colour, RIGHT_SHADE) if COCO17[a].startswith("right") else colour
         if confident:
             line(image, points[a], points[b], INK, wide + 2)
@@ -107,31 +122,38 @@ def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
     for point, score in zip(points, scores, strict=True):
         if np.isfinite(point).all() and np.abs(point).max() < 8 * max(image.shape):
             x, y = np.rint(point).astype(int).tolist()
-            cv2.circle(image, (x, y), wide, WHITE, -1 if score >= MIN_SCORE and not body.filled else 1, cv2.LINE_AA)
-    if np.isfinite(body.box).all():
-        x1, y1, x2, y2 = np.rint(np.clip(body.box * np.tile(scale, 2), -9999, 9999)).astype(int).tolist()
-        cv2.rectangle(image, (x1, y1), (x2, y2), colour if not body.filled else GREY, 1, cv2.LINE_AA)
-        label = name + (" (interpolated)" if body.filled else "")
+            cv2.circle(image, (x, y), wide, WHITE, -1 if score >= MIN_SCORE and not interpolated else 1, cv2.LINE_AA)
+    if np.isfinite(box).all():
+        x1, y1, x2, y2 = np.rint(np.clip(box, -9999, 9999)).astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), GREY if interpolated else colour, 1, cv2.LINE_AA)
+        label = f"pose:{agent}" + (" (interpolated)" if interpolated else "")
         left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
-        below = body.agent % 2 == 1  # names of two people who overlap stay apart
+        below = agent % 2 == 1  # names of two people who overlap stay apart
         base = int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))
-        write(image, label, (left, base), colour, plate=True)
+        write(image, label, (left, base), colour)
 
 
-def draw_border(image: Picture, border: BorderFlow) -> None:
-    """Outlines of the border cells; an arrow where a cell's flow is usable, a cross where it is masked."""
+def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: NDArray[np.bool_]) -> None:
+    """Outlines of the border cells; an arrow where a cell's flow is usable, a cross where it is masked.
+
+    Args:
+        image: (height, width, 3) RGB, written into.
+        boxes: (cell, 4) x1 y1 x2 y2 in shares of the picture.
+        flow: (cell, 2) picture widths and heights per second.
+        usable: (cell,) whether the flow means something.
+    """
     height, width = image.shape[:2]
-    boxes = border.boxes * np.array([width, height, width, height])
-    shifts = border.flow * np.array([width, height]) * ARROW_SECONDS
+    boxes = boxes * np.array([width, height, width, height])
+    shifts = flow * np.array([width, height]) * ARROW_SECONDS
     limit = LONGEST_ARROW * max(width, height)
     outlined = image.copy()
-    for box, usable in zip(boxes, border.usable, strict=True):
+    for box, good in zip(boxes, usable, strict=True):
         x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
-        cv2.rectangle(outlined, (x1, y1), (x2 - 1, y2 - 1), WHITE if usable else MASKED, 1)
+        cv2.rectangle(outlined, (x1, y1), (x2 - 1, y2 - 1), WHITE if good else MASKED, 1)
     cv2.addWeighted(outlined, 0.45, image, 0.55, 0, dst=image)  # what the cells are read from is still seen
-    for box, shift, usable in zip(boxes, shifts, border.usable, strict=True):
+    for box, shift, good in zip(boxes, shifts, usable, strict=True):
         middle = (box[:2] + box[2:]) / 2
-        if not usable:
+        if not good:
             arm = np.full(2, 0.22 * float(min(box[2:] - box[:2])))
             for direction in (arm, arm * (1, -1)):
                 line(image, middle - direction, middle + direction, MASKED)

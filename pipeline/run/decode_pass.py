@@ -105,6 +105,11 @@ class DecodePass:
         """Number of frames, 0 where no stage has asked for the video or it cannot be read."""
         return len(self._probed[1]) if self._probed else 0
 
+    @property
+    def damaged_packets(self) -> int:
+        """Number of damaged packets of the video's stream, 0 where no stage has asked for the video."""
+        return self._probed[0].damaged_packets if self._probed else 0
+
     def _decode(self) -> None:
         asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
         if not asked or self.record.video is None:

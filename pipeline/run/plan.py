@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from data.errors import DataError
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, Siblings, fingerprints
 from pipeline.config import BaseConfig
@@ -126,10 +128,19 @@ class Planner:
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
     def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
-        """The steps of one record; reads no outputs. `siblings`: `Cache.siblings` for many records."""
+        """The steps of one record; reads no outputs. `siblings`: `Cache.siblings` for many records.
+
+        A stage that cannot tell which further files belong to the record has failed for it.
+        """
         steps: list[Step] = []
-        more = {name: stage_class(name).sidecars(self.configs[name], record) for name in self.stages}
-        for files in more.values():
+        more: dict[str, Mapping[str, Path | str]] = {}
+        unclear: dict[str, str] = {}
+        for name in self.stages:
+            try:
+                more[name] = stage_class(name).reads_of(self.configs[name], record)
+            except DataError as error:
+                more[name], unclear[name] = {}, str(error)
+            files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
             record = replace(record, sidecars={**record.sidecars, **files})
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
@@ -137,14 +148,13 @@ class Planner:
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             version, settings, identity = self._fixed[name]
-            if of_record := stage_class(name).record_identity(self.configs[name], record):
-                identity = {**identity, **of_record}
+            identity = {**identity, **{kind: value for kind, value in more[name].items() if isinstance(value, str)}}
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
-            absent = self.lacking(record, name)
+            absent = [unclear[name]] if name in unclear else self.lacking(record, name)
             check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id, siblings)
             steps.append(Step(computation, check))
-        return Plan(record, tuple(steps), self._todo(steps))
+        return Plan(record, tuple(steps), self._todo([step for step in steps if step.stage not in unclear]))
 
     def lacking(self, record: Record, *stages: str) -> list[str]:
         """What a performance lacks for these stages (default: all), such as "no kinematics file"."""

@@ -222,6 +222,8 @@ class _Job:
                     raise DataError(f"no {kind} file", where=record.id, fix=fix)
             upstream = Upstream(step.computation.upstream, lambda stage: self._read(step, stage))
             output = self.runner.extractor(name).extract(StageSource(shared, name, upstream))
+            if shared.damaged_packets:
+                output = replace(output, quality={**output.quality, "damaged_packets": shared.damaged_packets})
             if self.first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
             promise = self.runner.promise(name, shared.frame_count)

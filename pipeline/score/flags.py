@@ -133,6 +133,12 @@ def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
         yield Flag("warn", "long gap in the pose", detail)
 
 
+def _damage(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+    if (count := max(counts.values())) > 0:
+        packets = "1 packet" if count == 1 else f"{count:.0f} packets"
+        yield Flag("warn", "damaged stream", f"{packets} damaged in the video: frames may be missing.")
+
+
 def _person(_: Facts, rival: float) -> Iterator[Flag]:
     if rival > RIVAL:
         detail = f"Somebody else is {rival:.2f} times as prominent as a followed person"
@@ -270,9 +276,11 @@ def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
 
 
 _STEPS = (("timesteps", "masked_steps_primary"), ("timesteps", "masked_steps_secondary"))
+_DAMAGE = tuple((stage, "damaged_packets") for stage in ("clips", "pose", "camera_flow"))
 _RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
 
 CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterable[Flag]]]] = {
+    "stream": (lambda facts: _measures(facts, *_DAMAGE), _damage),
     "people detected": (lambda facts: _measure(facts, "pose", "found_rate_all"), _detection),
     "right person": (lambda facts: _measure(facts, "pose", "rival"), _person),
     "identities": (lambda facts: _measure(facts, "pose", "swaps_suspected"), _swaps),

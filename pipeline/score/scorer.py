@@ -25,7 +25,7 @@ from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
 from data.video import Record
 from pipeline.cache import fingerprints, open_cache, software
-from pipeline.config import BaseConfig, validate
+from pipeline.config import BaseConfig, validate, without_removed
 from pipeline.features import feature_settings, stack
 from pipeline.observer import Observer
 from pipeline.outputs import writing
@@ -281,6 +281,9 @@ def percentile(training: np.ndarray, score: float) -> float | None:
 def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
     """The configuration to score with, and notes: of a foreign run folder only what changes features and scores.
 
+    Settings that this version removed are left out: where they changed the features, the settings that the model
+    itself names differ.
+
     Raises DataError where it is missing or damaged.
     """
     path = folder / CONFIG_FILE
@@ -293,6 +296,7 @@ def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[st
         raise DataError("no trained model here", where=folder, fix=bundle.NO_RUN_FIX) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
+    values = without_removed(values)
     if is_own(folder, content):
         return _with_places(values, folder)
     values, ignored = portable(values, user)

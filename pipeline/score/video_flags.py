@@ -15,7 +15,7 @@ from pipeline.observer import Observer
 from pipeline.results import Flag, worst_first
 from pipeline.score.flags import Facts, find_flags
 
-ALONE = ("people detected", "right person", "identities", "cuts", "kinematics")
+ALONE = ("stream", "people detected", "right person", "identities", "cuts", "kinematics")
 COMPARED = ("frame rate", "length")
 """Checks of `pipeline.score.flags` of a video alone, and against the others."""
 

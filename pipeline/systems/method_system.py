@@ -6,8 +6,8 @@ of a fold train as one stack. Members draw from generators that depend on the se
 alone, so results do not depend on which folds train together, in which order, or where.
 
 A method reads, for each step, the agents' channels, whether they were observed, and the scene; no trial descriptors.
-MUSDL needs every performance's single judges' scores. It and the choice of exemplars also read the difficulty, which
-is announced before a performance, and nothing else about the test part.
+MUSDL learns from the performances that have the scores of single judges. It and the choice of exemplars also read the
+difficulty, which is announced before a performance, and nothing else about the test part.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ RATES = (1e-3, 3e-4)
 
 WEIGHT_DECAY = 0.05
 """Decoupled weight decay of all methods."""
+
+JUDGED = 0.9
+"""Least share of the labelled performances with single judges' scores: published sets have panels with misprints."""
 
 METHODS: dict[str, MethodKind] = {
     "Transformer over steps": "transformer",
@@ -111,10 +114,10 @@ def judges_of(features: FeatureSet) -> Floats:
 
 
 def has_judges(features: FeatureSet) -> bool:
-    """Whether every labelled performance has the scores of single judges, as MUSDL needs."""
+    """Whether at least `JUDGED` of the labelled performances have the scores of single judges, as MUSDL needs."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
     judges = judges_of(features)[labelled]
-    return bool(judges.size and np.isfinite(judges).all())
+    return bool(judges.size and np.isfinite(judges).all(axis=1).mean() >= JUDGED)
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,8 @@ class MethodSystem(NetworkSystem):
 
         Trains on `train`, unless a checkpoint has the result.
         """
+        if self.model.kind == "musdl":
+            train = train[np.isfinite(judges_of(features)[train]).all(axis=1)]
         normaliser = Normaliser.fit(features, train, self.config)
         rows = np.concatenate([train, test])
         data = stack_data(features.take(rows), [normaliser])

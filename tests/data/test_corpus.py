@@ -18,7 +18,6 @@ import h5py
 import numpy as np
 import pytest
 
-from benchmarks.faults.hostile_videos import Case, build
 from data.datasets.jigsaws import parse_kinematics, parse_meta
 from data.datasets.listing import list_records
 from data.datasets.matlab import read_matrix
@@ -30,6 +29,7 @@ from pipeline.config import load_config
 from pipeline.pack import read_pack
 from pipeline.score.bundle import SETTINGS, WEIGHTS, load
 from pipeline.score.scorer import CONFIG_FILE, usable_config
+from tests.helpers.hostile_videos import Case, build
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_FILE = 15

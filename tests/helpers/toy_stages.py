@@ -44,7 +44,7 @@ class Brightness(Extractor[BrightnessConfig]):
 class Contrast(Extractor[StageConfig]):
     """Largest minus smallest brightness: a stage that needs another stage and no frames."""
 
-    name, version, Config, reads = "contrast", 1, StageConfig, ()
+    name, version, Config, reads = "contrast", 1, StageConfig, frozenset[str]()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {"contrast": ArraySpec((), "1", "range of the brightness")}
     clock = ""
 

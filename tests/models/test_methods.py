@@ -23,7 +23,7 @@ from models.methods import (
     group_edges,
     likert,
     normal_loss,
-    order_loss,
+    order_terms,
     triplet_loss,
 )
 from models.stacked import MemberDropout
@@ -127,13 +127,35 @@ def test_votes_are_exemplars_plus_differences_averaged() -> None:
 
 
 def test_order_is_free_for_centres_in_order_and_costs_otherwise() -> None:
-    config = MethodConfig("tpt", queries=3)
-    ordered = torch.eye(8)[[1, 4, 6]].expand(2, 3, 1, 3, 8)  # at steps 2, 5 and 7 of 8
-    torch.testing.assert_close(order_loss(ordered, config), torch.zeros(2))
-    swapped = torch.eye(8)[[4, 1, 6]].expand(2, 3, 1, 3, 8)  # 5, 2, 7: the second is 3 + margin too early
-    torch.testing.assert_close(order_loss(swapped, config), torch.full((2,), 4.0))
-    flat = torch.full((1, 1, 1, 3, 8), 1 / 8)  # all centres at 4.5: 2 x margin; mean distance 2
-    torch.testing.assert_close(order_loss(flat, config), torch.tensor([2.0 + 0.05 * 2.0]))
+    def order(attention: torch.Tensor) -> tuple[list[float], float]:
+        late, width = order_terms(attention.expand(2, 3, 1, 3, 8), 1.0)
+        assert late.shape == (2, 3, 1, 4)
+        return late[0, 0, 0].tolist(), float(width[0, 0, 0])
+
+    assert order(torch.eye(8)[[1, 4, 6]]) == ([0.0] * 4, 0.0)  # at steps 2, 5 and 7 of 8
+    assert order(torch.eye(8)[[4, 1, 6]]) == ([0.0, 4.0, 0.0, 0.0], 0.0)  # 5, 2, 7: the second is 3 + margin too early
+    assert order(torch.full((3, 8), 1 / 8)) == ([0.0, 1.0, 1.0, 0.0], 2.0)  # all centres at 4.5
+
+
+def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
+    swapped = torch.eye(STEPS)[[3, 1, 2, 4]].expand(2, 7, 1, 4, STEPS)  # centres 4, 2, 3, 5 of 6
+    for kind, expected in (("tpt", 0.2 + 5.2 + 2.2 + 1.2 + 2.2), ("rica2", 0.05 * 3.0 / 3)):
+        net = started(kind)
+        assert isinstance(net, Tpt | Rica2)
+        net.queries.forward = lambda memory: (torch.zeros(2, 7, 4, 16), swapped)  # type: ignore[method-assign]
+        steps = batch().steps
+        loss = net.parts(steps, None)[1] if isinstance(net, Tpt) else net.steps(steps, None)[2]
+        torch.testing.assert_close(loss, torch.full((2,), expected))
+
+
+@pytest.mark.parametrize("kind", ["gdlt", "tpt", "rica2"])
+def test_positions_are_used_where_they_are_asked_for(kind: MethodKind) -> None:
+    x, voters = batch(), torch.zeros(2, 7, 3, dtype=torch.long)
+    backward = Labelled(x.steps.flip(-2), x.score, x.judges)
+    for positions in (False, True):
+        net = started(kind, positions=positions)
+        scores = [net.predict(one.steps, x, voters, dropout(2, 7)).score for one in (x, backward)]
+        assert torch.allclose(*scores, atol=1e-5) != positions
 
 
 def test_parts_of_tpt_are_compared_one_by_one() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
 from extractors.camera_flow.alignment import flow_of, pyramid
 from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import sample
+from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
 
 BOX = (0, 0, 26, WIDTH)
 
@@ -68,21 +68,6 @@ def test_agrees_with_opencv_on_the_same_pictures() -> None:
     assert np.median(np.linalg.norm(ours - reference, axis=0)) < 0.1
     error, theirs = (np.linalg.norm(flow - truth, axis=0) for flow in (ours, reference))
     assert np.median(error) < 1.2 * np.median(theirs)
-
-
-@pytest.mark.parametrize("box", [BOX, (230, 0, 256, WIDTH), (27, 313, 231, 339)])
-def test_torch_gives_the_same_flow(box: tuple[int, int, int, int]) -> None:
-    torch = pytest.importorskip("torch")
-    from models.tvl1_torch import rectangle_flow_batch
-
-    pairs, light = [shifted(0.8, -0.5), shifted(-1.3, 0.4)], (1.02, -2.0)
-    weight = np.ones(zeros(box).shape[1:], np.float32)
-    weight[3:9, 4:12] = 0
-    expected = [rectangle_flow(*pair, box, zeros(box), weight, light, 1e-9) for pair in pairs]
-    stacked = [[torch.from_numpy(np.stack([pair[s][k] for pair in pairs])) for k in range(3)] for s in (0, 1)]
-    rest = (torch.from_numpy(np.stack([part] * 2)) for part in (zeros(box), weight))
-    flow = rectangle_flow_batch(*stacked, box, *rest, torch.tensor([light] * 2)).numpy()
-    assert np.quantile(np.abs(flow - np.stack(expected)), 0.99) < 0.005
 
 
 def test_identical_pictures_give_exact_zeros() -> None:

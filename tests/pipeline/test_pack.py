@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.made_features import made_features
 from data.errors import UsageError
 from pipeline.pack import read_labelled, write_pack
+from tests.helpers.made_features import made_features
 
 
 def test_a_pack_is_cut_to_what_the_configuration_asks_for(tmp_path: Path) -> None:

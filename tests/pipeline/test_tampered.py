@@ -14,8 +14,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.faults.tampering import damaged_bytes, repacked, retyped
-from benchmarks.made_features import made_features
 from data.errors import AimError, DataError, UsageError
 from data.leaks import audit
 from data.splits import kfold
@@ -42,6 +40,8 @@ from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import FittedCombination, regressions_for
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
+from tests.helpers.made_features import made_features
+from tests.helpers.tampering import damaged_bytes, repacked, retyped
 
 
 @pytest.fixture(scope="module")

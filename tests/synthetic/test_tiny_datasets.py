@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.planted_steps import WEIGHTS, PlantedSteps, planted_steps
 from data.datasets.jigsaws import parse_kinematics
 from data.datasets.listing import list_records
 from data.leaks import audit
@@ -126,49 +125,6 @@ def test_a_plain_difference_tells_it_only_where_the_roles_are_equal() -> None:
     assert explained(leader - follower, quality) > 0.9
     leader, follower, quality = planted(symmetric=False)
     assert explained(leader - follower, quality) < 0.5
-
-
-def steps_explained(steps: PlantedSteps) -> dict[str, float]:
-    """What a linear fit on means over time explains of the following: of each agent, and of the right difference."""
-    gain = np.array([np.polyfit(p.ravel(), s.ravel(), 1)[0] for p, s in zip(*agents(steps), strict=True)])
-    primary, secondary = (np.moveaxis(part, 0, -1) for part in agents(steps))
-    right = np.abs(gain * primary - secondary)
-    counts = steps.together[:, :, None]
-    apart = {
-        "right": right.mean(axis=1),
-        "where it counts": (right * counts).sum(axis=1) / counts.sum(axis=1).clip(1),
-        "plain": np.abs(primary - secondary).mean(axis=1),
-        "primary": np.abs(primary).mean(axis=1),
-        "secondary": np.abs(secondary).mean(axis=1),
-    }
-    return {name: explained(part, steps.quality) for name, part in apart.items()}
-
-
-def agents(steps: PlantedSteps) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The channels (channel, n, T) in which the secondary follows."""
-    return np.moveaxis(steps.primary[..., :6], -1, 0), np.moveaxis(steps.secondary[:, :, 0, :6], -1, 0)
-
-
-@pytest.mark.parametrize("symmetric", [False, True])
-def test_steps_need_the_right_difference_in_the_right_steps(symmetric: bool) -> None:
-    explained = steps_explained(planted_steps(600, symmetric=symmetric))
-    assert explained["where it counts"] > 0.7
-    assert explained["right"] < explained["where it counts"] - 0.25
-    assert max(explained["primary"], explained["secondary"]) < 0.25
-    if symmetric:
-        assert explained["plain"] == pytest.approx(explained["right"], abs=0.05)
-    else:
-        assert explained["plain"] < explained["right"] - 0.2
-
-
-def test_steps_have_their_shapes_and_their_score() -> None:
-    steps = planted_steps(5, steps=7, channels=3, own_channels=2, entries=4)
-    assert steps.primary.shape == (5, 7, 5)
-    assert steps.secondary.shape == (5, 7, 1, 5)
-    assert steps.scene.shape == (5, 7, 4)
-    shares = 10 * np.stack([steps.quality, steps.form, steps.execution / 10]).T @ np.array(WEIGHTS)
-    np.testing.assert_allclose(steps.score, shares)
-    np.testing.assert_array_equal(planted_steps(5, steps=7, channels=3, own_channels=2, entries=4).scene, steps.scene)
 
 
 def score(record: Record) -> float:

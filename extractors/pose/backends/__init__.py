@@ -32,7 +32,7 @@ def load_backend(config: PoseConfig) -> PoseBackend:
     if config.backend == "mmpose":
         from extractors.pose.backends.mmpose import MMPose
 
-        return MMPose(networks(config), config.mmpose.seed, device=config.device, min_score=config.min_score)
+        return MMPose(networks(config), device=config.device, min_score=config.min_score)
     if config.backend == "rtmlib":
         from data.pose_weights import require
         from extractors.pose.backends.rtmlib import RTMLib
@@ -54,7 +54,7 @@ def networks(config: PoseConfig) -> Mapping[str, PoseNetwork]:
     from data.pose_weights import mmpose_networks, rtmlib_networks
 
     if config.backend == "mmpose":
-        return mmpose_networks(**config.mmpose.model_dump(exclude={"seed"}))
+        return mmpose_networks(**config.mmpose.model_dump())
     return rtmlib_networks(**config.rtmlib.model_dump())
 
 

@@ -21,28 +21,25 @@ MAX_PEOPLE = 20  # more people than this in one picture are not returned
 
 
 class MMPose:
-    """The backend: the pose network `weights`, and a `detector` for top-down ones; `seed` is that of random weights.
+    """The backend: the pose network `weights`, and a `detector` for top-down ones.
 
     Raises:
         UsageError: mmpose is not installed, or the settings are incomplete.
         DataError: weights are missing or do not fit.
     """
 
-    def __init__(
-        self, networks: Mapping[str, PoseNetwork], seed: int | None, *, device: str = "cpu", min_score: float = 0.1
-    ) -> None:
+    def __init__(self, networks: Mapping[str, PoseNetwork], *, device: str = "cpu", min_score: float = 0.1) -> None:
         import_mmpose()
         self.min_score = min_score
-        self.model = load_model("mmpose", networks["weights"], seed, device)
-        self.detector: Any = load_model("mmdet", networks["detector"], seed, device) if "detector" in networks else None
+        self.model = load_model("mmpose", networks["weights"], device)
+        self.detector: Any = load_model("mmdet", networks["detector"], device) if "detector" in networks else None
         self.max_views = 1 if self.detector else 8
         names = dict((self.model.dataset_meta or {}).get("keypoint_id2name", {}))
         if [names.get(joint) for joint in range(17)] != list(COCO17):
             raise UsageError("this model's first joints are not COCO's 17", fix="Take a model trained on COCO or body8")
-        one_stage = type(self.model).__name__ == "BottomupPoseEstimator"
-        if one_stage == bool(self.detector):
-            kind, need = ("one-stage", "no") if one_stage else ("top-down", "a")
-            raise UsageError(f"this {kind} model needs {need} detector", fix="Set pose.mmpose.detector_config")
+        if self.detector is None and type(self.model).__name__ != "BottomupPoseEstimator":
+            fix = "Set pose.mmpose.alias, which brings one, or the configuration of a one-stage model such as RTMO"
+            raise UsageError("this top-down model needs a detector", fix=fix)
 
     def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,20 +13,42 @@ import pytest
 from typer.testing import CliRunner
 
 from data.datasets import listing
-from data.datasets.listing import KINDS, check_data, kind_of
+from data.datasets.listing import KINDS, award_doubts, check_data, kind_of
 from data.errors import UsageError
+from data.video import Labels, Record
 from run_pipeline import app
 from synthetic.tiny_datasets import make_aqa7
-from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa
+from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind not in ("fis-v", "fs1000")])
+@pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind != "fis-v"])
 def test_a_made_set_shows_which_one_it_is(kind: str, tmp_path: Path) -> None:
-    assert kind_of(PUBLISHED[kind](tmp_path, frames=8)) == kind
-    report = check_data(kind, tmp_path, {})
+    root = PUBLISHED[kind](tmp_path / "set", frames=8)
+    assert kind_of(root) == kind_of(tmp_path) == (kind, root)
+    report = check_data(kind, root, {})
     assert not report.ok
     assert {name: published for name, _, published in report.counts if published} == KINDS[kind].counts
     assert set(dict(report.files).values()) <= {"differs", "missing"}
+
+
+def test_known_hashes_decide_where_names_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_lists("fis-v", tmp_path / "skating", count=4, frames=2)
+    path = tmp_path / "skating/train_dataset.txt"
+    with pytest.raises(UsageError, match="shows no known layout"):
+        kind_of(path.parent)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    changed = replace(KINDS["fis-v"], hashes={"train_dataset.txt": (digest,), "test_dataset.txt": ("0",)})
+    monkeypatch.setattr(listing, "KINDS", {**KINDS, "fis-v": changed})
+    assert kind_of(path.parent) == kind_of(tmp_path) == ("fis-v", path.parent)
+
+
+def test_several_sets_in_one_folder_are_named(tmp_path: Path) -> None:
+    make_mtl_aqa(tmp_path / "MTL-AQA", count=4, frames=2)
+    make_aqa7(tmp_path / "AQA-7", count=3, frames=2)
+    with pytest.raises(UsageError, match="could be aqa7 in AQA-7 or mtl-aqa in MTL-AQA"):
+        kind_of(tmp_path)
+    result = CliRunner().invoke(app, ["data", "check", str(tmp_path / "AQA-7")])
+    assert result.output.startswith("aqa7")
 
 
 def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +57,7 @@ def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "test_dataset.txt").write_text("")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # the last one has no video
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    changed = replace(KINDS["fis-v"], counts={"all": 3, "train": 3}, hashes={"train_dataset.txt": digest})
+    changed = replace(KINDS["fis-v"], counts={"all": 3, "train": 3}, hashes={"train_dataset.txt": ("0", digest[:8])})
     monkeypatch.setattr(listing, "KINDS", {**KINDS, "fis-v": changed})
     report = check_data("fis-v", tmp_path, {})
     assert report.counts == (("all", 3, 3), ("train", 3, 3), ("skating", 3, None))
@@ -41,6 +65,47 @@ def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.Mon
     assert report.ok
     path.write_text(path.read_text() + "\n")
     assert check_data("fis-v", tmp_path, {}).files == (("train_dataset.txt", "differs"),)
+
+
+def test_judges_that_do_not_give_the_score_are_named(tmp_path: Path) -> None:
+    make_finediving(tmp_path, count=8, frames=12)
+    for score in ("", "execution"):
+        assert check_data("finediving", tmp_path, {"score": score}).doubts == ()
+    path = tmp_path / "Annotations/FineDiving_coarse_annotation.pkl"
+    given = pickle.loads(path.read_bytes())
+    given["MadeWorldCup_1", 0]["judge_scores"] = [9.0, 9.0, 9.0]
+    path.write_bytes(pickle.dumps(given))
+    report = check_data("finediving", tmp_path, {})
+    (doubt,) = report.doubts
+    assert doubt.startswith("MadeWorldCup_1/000: score ")
+    assert doubt.endswith("but 86.4 of the judges 9 9 9")
+    result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
+    assert "but 86.4 of the judges 9 9 9" in " ".join(result.output.split())
+
+
+def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
+    def dive(number: int, score: float, judges: tuple[float, ...]) -> Record:
+        return Record(f"{number}", None, labels=Labels(score, difficulty=2.0, judges=judges))
+
+    together = dive(1, 0.6 * 2 * 41.5, (8.0, 8.5, 8.0, 8.5, 8.5))
+    alone = [dive(2, 48.0, (6.0, 7.5, 8.0, 8.0, 8.0, 8.0, 9.0)), dive(3, 51.0, (8.0, 8.5, 9.0))]
+    wrong = dive(4, 50.0, (8.0, 8.0, 8.0))
+    assert award_doubts([together, *alone, wrong]) == ["4: score 50, but 48 of the judges 8 8 8"]
+    assert award_doubts([alone[0], wrong, replace(wrong, id="5")]) == [], "their judges follow another rule"
+
+
+def test_unlv_is_complete_with_one_of_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_unlv(tmp_path, count=4, frames=2)
+    monkeypatch.setattr(listing, "KINDS", {**KINDS, "unlv": replace(KINDS["unlv"], counts={"diving": 4, "vault": 4})})
+    assert check_data("unlv", tmp_path, {}).ok
+    shutil.rmtree(tmp_path / "gymnastic_vault")
+    report = check_data("unlv", tmp_path, {})
+    assert report.ok
+    assert report.counts == (("all", 4, None), ("diving", 4, 4), ("test", 1, None), ("train", 3, None))
+    next(tmp_path.rglob("*.avi")).unlink()
+    assert not check_data("unlv", tmp_path, {}).ok
+    shutil.rmtree(tmp_path / "diving")
+    assert not check_data("unlv", tmp_path, {}).ok
 
 
 def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) -> None:

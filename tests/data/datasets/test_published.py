@@ -61,12 +61,14 @@ def test_finediving_hands_over_judges_where_the_copy_has_them(tmp_path: Path) ->
     path = tmp_path / "Annotations/FineDiving_coarse_annotation.pkl"
     given = pickle.loads(path.read_bytes())
     given["MadeWorldCup_0", 1]["judge_scores"][0] = 55.5
+    given["MadeWorldCup_1", 0]["difficulty"] = 9.9
     path.write_bytes(pickle.dumps(given))
     listing = list_records("finediving", tmp_path)
     judges = {record.id: record.labels.judges for record in listing.records if record.labels}
     assert judges["MadeWorldCup_1/000"] == tuple(given["MadeWorldCup_1", 0]["judge_scores"])
-    assert judges["MadeWorldCup_0/001"][0] == 10.0
-    assert "MadeWorldCup_0/001: a judge's score of 55.5, read as 10" in listing.problems
+    assert judges["MadeWorldCup_0/001"] == ()
+    assert "MadeWorldCup_0/001: a judge's score of 55.5, so its judges are left out" in listing.problems
+    assert "MadeWorldCup_1/000: difficulty 3.2, 9.9 beside the judges' scores" in listing.problems
     for damaged in ({("MadeWorldCup_0", 1): {}}, {("MadeWorldCup_0", 1): {"judge_scores": [-1.0]}}, [1]):
         path.write_bytes(pickle.dumps(damaged))
         with pytest.raises(AimError, match="judges' scores cannot be used"):
@@ -77,7 +79,7 @@ def test_finediving_hands_over_judges_where_the_copy_has_them(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("kind", "score", "cells"),
-    [("fis-v", "", 0), ("fis-v", "pcs", 1), ("fs1000", "co", 5), ("rhythmic-gymnastics", "", 2)],
+    [("fis-v", "", 0), ("fis-v", "pcs", 1), ("fs1000", "co", 5), ("fs1000", "", 0), ("rhythmic-gymnastics", "", 2)],
 )
 def test_lists_give_the_score_that_is_asked_for(tmp_path: Path, kind: str, score: str, cells: int) -> None:
     make_lists(kind, tmp_path, count=8, frames=2)
@@ -181,7 +183,8 @@ def test_kimore_reads_scores_from_workbooks(tmp_path: Path) -> None:
     assert first.labels
     assert 10 <= (first.labels.score or 0) <= 50
     motion = read_motion(first.sidecars["keypoints"], 1)
-    assert np.isnan(motion.keypoints[3]).any()
+    assert motion.keypoints.shape[0] == 8, "two frames are in one row"
+    assert not np.isnan(motion.keypoints[:, 0, 11]).any()
     np.testing.assert_allclose(motion.keypoints[0, 0, 11], [0.10, -0.03, 0, 1], atol=1e-6)
 
 

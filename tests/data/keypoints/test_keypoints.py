@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from data.keypoints import read_keypoints
+from data.keypoints import read_keypoints, read_motion
 from data.keypoints.locate import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.keypoints.skeletons import COCO17, MEDIAPIPE, OPENPOSE, coco_joint
@@ -78,6 +78,20 @@ def test_openpose(tmp_path: Path, count: int) -> None:
     assert imported.joint_map["left_wrist"] == "LWrist"
     assert imported.frames[0].scores[0] == pytest.approx(0.8)
     assert imported.summary.startswith(f"OpenPose {'BODY_25' if count == 25 else 'COCO-18'}: nose <- Nose, ")
+
+
+def test_openpose_as_pose2sim_writes_it(tmp_path: Path) -> None:
+    person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(OPENPOSE[25]))}
+    for first in (0, 1):
+        folder = tmp_path / f"pose-{first}" / "cam01_json"
+        for number in range(first, first + 3):
+            people = [] if number == first + 1 else [person]
+            put(folder / f"cam01.{number:04d}.json", {"version": 1.3, "people": people})
+        assert find_keypoints(folder.parent, "cam01.mp4") == folder
+        check_pose(read(folder, "cam01"), (1, 0, 1))
+    put(tmp_path / "one/cam01.0002.json", {"people": [person]})
+    with pytest.raises(DataError, match="no entry for 2 of 3 frames: 0, 1"):
+        read(tmp_path / "one", "cam01")
 
 
 def result(frame: Any, count: int = 17, **more: Any) -> dict[str, Any]:
@@ -244,6 +258,30 @@ def test_mediapipe_csv_long(tmp_path: Path) -> None:
     rows = [["frame", "landmark", "x", "y", "z", "visibility"]]
     rows += [[str(f), str(i), repr(m["x"]), repr(m["y"]), "0", "0.8"] for f in (0, 1) for i, m in enumerate(marks())]
     check_pose(read(put_csv(tmp_path / "a.csv", rows)), (1, 1, 0))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("long", [False, True])
+def test_mediapipe_tables_in_pixels_counted_from_one(tmp_path: Path, delimiter: str, long: bool) -> None:
+    each = marks((1, 1))
+    if long:
+        rows = [["frame", "landmark", "x", "y", "visibility"]]
+        rows += [
+            [f"{frame}", f"{place}", f"{mark['x']}", f"{mark['y']}", "0.8"]
+            for frame in (1, 2, 3)
+            for place, mark in enumerate(each, start=1)
+        ]
+    else:
+        rows = [["frame", *(f"{axis}{place}" for place in range(1, 34) for axis in "xyv")]]
+        cells = [f"{mark[axis]}" for mark in each for axis in ("x", "y", "visibility")]
+        rows += [[f"{frame}", *cells] for frame in (1, 2, 3)]
+    path = put(tmp_path / "a.csv", "\n".join(delimiter.join(row) for row in rows))
+    check_pose(read(path))
+    assert read_motion(path, 1).keypoints.shape == (3, 1, 17, 3)
+
+
+def test_mediapipe_json_in_pixels(tmp_path: Path) -> None:
+    check_pose(read(put(tmp_path / "a.json", [{"landmarks": marks((1, 1))}] * 3)))
 
 
 def test_what_is_not_finite_or_not_there_is_no_joint(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_plain_values_come_back_equal(value: Any, protocol: int) -> None:
     assert load_plain(pickle.dumps(value, protocol)) == value
 
 
-@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("protocol", range(6))
 def test_arrays_and_numpy_numbers_come_back_equal(protocol: int) -> None:
     arrays = [
         np.arange(6).reshape(2, 3),
@@ -46,6 +46,13 @@ def test_arrays_and_numpy_numbers_come_back_equal(protocol: int) -> None:
     for one, other in zip(made["a"], arrays, strict=True):
         assert_array_equal(one, other)
         assert one.dtype.newbyteorder("=") == other.dtype.newbyteorder("=")
+
+
+def test_the_length_of_a_buffer_reserves_no_memory() -> None:
+    content = b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b"ab."
+    with pytest.raises(DataError, match="no usable pickle"):
+        load_plain(content)
+    assert load_plain(pickle.dumps(bytearray(b"ab"), 5)) == b"ab"
 
 
 class Calls:
@@ -120,7 +127,7 @@ def test_hostile_pickles_end_in_one_error_or_a_plain_value(content: bytes) -> No
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_changed_bytes_end_in_a_value_or_an_error(data: st.DataObject) -> None:
-    content = bytearray(pickle.dumps({("a", 1): [1.5, np.arange(4), {"b": (1, b"c")}]}, data.draw(st.integers(0, 4))))
+    content = bytearray(pickle.dumps({("a", 1): [1.5, np.arange(4), {"b": (1, b"c")}]}, data.draw(st.integers(0, 5))))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(DataError):
@@ -130,5 +137,5 @@ def test_changed_bytes_end_in_a_value_or_an_error(data: st.DataObject) -> None:
 def test_the_table_of_instructions_has_none_that_makes_objects() -> None:
     names = {opcode.name for opcode in pickletools.opcodes}
     assert set(INSTRUCTIONS) <= names
-    makers = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID", "EXT1", "BYTEARRAY8"}
+    makers = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID", "EXT1", "NEXT_BUFFER", "READONLY_BUFFER"}
     assert makers <= names - {*INSTRUCTIONS}

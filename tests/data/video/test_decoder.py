@@ -284,6 +284,22 @@ def test_a_recording_with_little_that_can_be_decoded_is_named(tmp_path: Path) ->
         probe(remuxed(whole, tmp_path / "cut.ts", 2, 34))
 
 
+def test_damaged_packets_of_a_transport_stream_are_counted(tmp_path: Path) -> None:
+    """16 packets in a row, after which their counter of four bits fits again: FFmpeg notices nothing."""
+    path = encode(tmp_path / "a.ts", "libx264", range(60), g="60", bf="0", crf="10")
+    assert probe(path)[0].damaged_packets == 0
+    content = bytearray(path.read_bytes())
+    assert len(content) > 188 * 60
+    path.write_bytes(content[188 * 3 :])
+    assert probe(path)[0].damaged_packets == 0, "a recording may begin anywhere"
+    start = len(content) // 188 // 2 * 188
+    content[start : start + 188 * 16] = bytes(188 * 16)
+    path.write_bytes(content)
+    assert probe(path)[0].damaged_packets == 16
+    path.write_bytes(b"\0" * 100 + content)
+    assert probe(path)[0].damaged_packets == 16
+
+
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "libx264"), (".webm", "libvpx-vp9")])
 def test_a_truncated_matroska_is_named(tmp_path: Path, suffix: str, codec: str) -> None:
     content = encode(tmp_path / f"a{suffix}", codec, range(60), g="15").read_bytes()

@@ -202,3 +202,13 @@ def test_a_table_of_scores_names_the_folder(tmp_path: Path, make_video) -> None:
         ("dive.1", 70.0), ("film.mp4", 60.0)
     ]  # fmt: skip
     assert not listing.problems
+
+
+@pytest.mark.parametrize("rate", [0.0001, 0.0007, 0.00999, -1.0, float("nan")])
+def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path: Path, rate: float) -> None:
+    frames(tmp_path / "a", pictures(3))
+    with pytest.raises(UsageError, match=r"frames\.fps is .*, less than one frame in 100 s"):
+        find_videos([tmp_path], frame_rate=rate)
+    (record,) = find_videos([tmp_path], frame_rate=0.01).records
+    assert record.frames
+    np.testing.assert_allclose(record.frames.times(), [0, 100, 200])

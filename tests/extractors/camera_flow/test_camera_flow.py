@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from data.errors import UsageError
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
@@ -21,6 +20,8 @@ from data.video.records import Record
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.similarity_fit import fit_cells, moving, to_rates
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
+from pipeline.config import load_config
+from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT, SHARED
 
 RATE = 25.0
@@ -208,30 +209,16 @@ def test_arrays_are_named_as_the_format_says() -> None:
     assert arrays["motion"].names == ("pan_x", "pan_y", "zoom", "rotation")
 
 
-def test_opencv_backend_agrees() -> None:
-    cv2 = pytest.importorskip("cv2")
-    if not hasattr(cv2, "optflow"):
-        pytest.skip("this OpenCV has no contrib modules")
-    steps = [CameraMotion(1.0, -0.5, 1.003)]
-    frames = video(steps, 6)
-    measured = pixels(run(frames, backend="opencv"))[0]
-    assert steps[0].errors(measured)[1] < 0.3
-    assert np.abs(measured - pixels(run(frames))[0])[:2].max() < 0.1
+@pytest.mark.parametrize("removed", ["backend=opencv", "backend=strips", "device=cuda"])
+def test_removed_settings_say_what_is_computed(removed: str) -> None:
+    with pytest.raises(UsageError, match=r"was removed: the flow is always"):
+        load_config("folder", [f"camera_flow.{removed}"])
 
 
-def test_torch_backend_agrees() -> None:
-    steps = list(motions(18, 6.0, 5))  # more pairs than one batch
-    frames = video(steps, 6)
-    ours, theirs = run(frames), run(frames, backend="torch", device="cpu")
-    assert max(step.errors(measured)[1] for step, measured in zip(steps, pixels(theirs), strict=True)) < 0.3
-    assert np.abs(pixels(ours) - pixels(theirs)).max() < 0.05
-
-
-def test_a_missing_gpu_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch = pytest.importorskip("torch")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError, match=r"camera_flow\.device=auto"):
-        run(video([CameraMotion(1.0)], 0), backend="torch", device="cuda")
+def test_outputs_of_versions_with_a_back_end_stay_fresh() -> None:
+    settings = {"backend": "strips", "short_side": 256, "border": 0.1, "columns": 12, "rows": 8, "reach": 64.0}
+    settings |= {"stride": 1, "max_pairs": 20000, "still": 0.2}
+    assert CameraFlowConfig().result_settings() == settings
 
 
 def test_stride_takes_pairs_of_neighbours_only() -> None:

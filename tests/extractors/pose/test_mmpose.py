@@ -16,7 +16,7 @@ import torch
 
 from data.errors import DataError, UsageError
 from data.mmpose_package import import_mmpose
-from data.pose_weights import mmpose_networks
+from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
 from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.backends.mmpose import MMPose
 from extractors.pose.config import PoseConfig
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 ONE_STAGE = "rtmo-s_8xb32-600e_coco-640x640"
 TOP_DOWN = "rtmpose-t_8xb256-420e_coco-256x192"
-DETECTOR = "rtmdet_tiny_8xb32-300e_coco"
 IMAGE = np.random.default_rng(0).integers(0, 255, (128, 228, 3), dtype=np.uint8)
 
 
@@ -35,14 +34,39 @@ def backend(min_score: float = 0.1, **settings: Any) -> MMPose:
     return made
 
 
-@pytest.fixture(scope="module")
-def one_stage() -> MMPose:
-    return backend(config=ONE_STAGE, seed=0)
+def seeded(config: str) -> Any:
+    """mmpose's model of a shipped configuration, with random weights."""
+    import_mmpose()
+    from mmpose.apis import init_model
+
+    settings = PoseNetwork("", _config(config)).settings
+    settings.model.backbone.init_cfg = None
+    torch.manual_seed(0)
+    model = init_model(settings, None, device="cpu")
+    model.init_weights()
+    return model
 
 
 @pytest.fixture(scope="module")
-def top_down() -> MMPose:
-    return backend(config=TOP_DOWN, detector_config=DETECTOR, seed=0)
+def one_stage() -> Any:
+    return seeded(ONE_STAGE)
+
+
+@pytest.fixture(scope="module")
+def top_down() -> Any:
+    return seeded(TOP_DOWN)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Any:
+    """mmdet's model that mmpose names for people."""
+    import_mmpose()
+    from mmdet.apis import init_detector
+
+    settings = _people_detector().settings
+    settings.model.backbone.init_cfg = None
+    torch.manual_seed(0)
+    return init_detector(settings, None, device="cpu")
 
 
 def raised(
@@ -78,31 +102,30 @@ def check(people: Any) -> None:
     assert (np.diff(people.scores) <= 0).all()
 
 
-def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: MMPose, tmp_path: Path) -> None:
-    path = saved(tmp_path / "rtmo.pth", {"state_dict": raised(one_stage.model.state_dict(), some_people)})
+def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: Any, tmp_path: Path) -> None:
+    path = saved(tmp_path / "rtmo.pth", {"state_dict": raised(one_stage.state_dict(), some_people)})
     config = PoseConfig(backend="mmpose", mmpose={"config": ONE_STAGE, "checkpoint": path})
     check(load_backend(config).detect(IMAGE))
     assert {name: len(value) for name, value in identity(config).items()} == {"weights": 64, "weights_config": 64}
 
 
-def test_rtmpose_poses_the_people_that_rtmdet_finds(top_down: MMPose, tmp_path: Path) -> None:
-    path = saved(tmp_path / "rtmdet.pth", raised(top_down.detector.state_dict(), some_people))
-    pose = saved(tmp_path / "rtmpose.pth", {"state_dict": top_down.model.state_dict()})
-    settings = {"config": TOP_DOWN, "checkpoint": pose, "detector_config": DETECTOR, "detector_checkpoint": path}
-    check(backend(0.0, **settings).detect(IMAGE))
+def test_rtmpose_poses_the_people_that_rtmdet_finds(
+    top_down: Any, detector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
+    found = networks(PoseConfig(backend="mmpose", mmpose={"alias": "rtmpose-t"}))
+    boxes = raised(detector.state_dict(), some_people)
+    for network, weights in ((found["weights"], top_down.state_dict()), (found["detector"], boxes)):
+        saved(tmp_path / network.weights.rsplit("/", 1)[1], {"state_dict": weights})
+    check(backend(0.0, alias="rtmpose-t").detect(IMAGE))
 
 
-def test_equal_seeds_give_equal_weights(one_stage: MMPose) -> None:
-    again = backend(config=ONE_STAGE, seed=0).model.state_dict()
-    assert all(torch.equal(value, again[name]) for name, value in one_stage.model.state_dict().items())
-
-
-def test_a_checkpoint_with_training_logs_loads(one_stage: MMPose, tmp_path: Path) -> None:
+def test_a_checkpoint_with_training_logs_loads(one_stage: Any, tmp_path: Path) -> None:
     from mmengine.logging import HistoryBuffer
 
     log = HistoryBuffer([1.0, 2.0], [1, 1])
     content = {
-        "state_dict": one_stage.model.state_dict(),
+        "state_dict": one_stage.state_dict(),
         "message_hub": {"loss": log, "lr": np.float64(0.1), "lrs": np.arange(3.0)},
     }
     path = saved(tmp_path / "logged.pth", content)
@@ -122,8 +145,8 @@ def test_a_checkpoint_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "boom").exists()
 
 
-def test_a_checkpoint_of_another_model_is_refused(top_down: MMPose, tmp_path: Path) -> None:
-    path = saved(tmp_path / "other.pth", {"state_dict": top_down.model.state_dict()})
+def test_a_checkpoint_of_another_model_is_refused(top_down: Any, tmp_path: Path) -> None:
+    path = saved(tmp_path / "other.pth", {"state_dict": top_down.state_dict()})
     with pytest.raises(DataError, match=r"does not fit|lacks"):
         backend(config=ONE_STAGE, checkpoint=path)
 
@@ -132,12 +155,10 @@ def test_a_checkpoint_of_another_model_is_refused(top_down: MMPose, tmp_path: Pa
     ("settings", "message"),
     [
         ({}, "config is not set"),
-        ({"config": ONE_STAGE}, "no checkpoint"),
+        ({"config": ONE_STAGE}, "checkpoint is not set"),
+        ({"checkpoint": "a.pth"}, "config is not set"),
         ({"config": ONE_STAGE, "alias": "rtmo-l"}, "both set"),
         ({"alias": "rtmo-xxl"}, r"no model 'rtmo-xxl'. Did you mean 'rtmo-"),
-        ({"config": "td-hm_hrnet-w32_8xb64-210e_mpii-256x256", "seed": 0}, "not COCO's 17"),
-        ({"config": TOP_DOWN, "seed": 0}, "needs a detector"),
-        ({"config": ONE_STAGE, "seed": 0, "detector_config": DETECTOR}, "needs no detector"),
     ],
 )
 def test_incomplete_settings_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -145,9 +166,19 @@ def test_incomplete_settings_are_refused(settings: dict[str, Any], message: str)
         backend(**settings)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [("td-hm_hrnet-w32_8xb64-210e_mpii-256x256", "not COCO's 17"), (TOP_DOWN, "needs a detector")],
+)
+def test_models_that_cannot_be_used_are_refused(config: str, message: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / "model.pth", {"state_dict": seeded(config).state_dict()})
+    with pytest.raises(UsageError, match=message):
+        backend(config=config, checkpoint=path)
+
+
 def test_missing_files_are_named() -> None:
     with pytest.raises(DataError, match="no such mmpose configuration"):
-        backend(config="rtmo-xxl", seed=0)
+        backend(config="rtmo-xxl", checkpoint="nowhere.pth")
     with pytest.raises(DataError, match="no such file of weights"):
         backend(config=ONE_STAGE, checkpoint="nowhere.pth")
 
@@ -174,7 +205,7 @@ def test_operators_that_mmcv_lite_lacks_say_so() -> None:
     ],
 )
 def test_an_alias_is_resolved_by_mmposes_own_index(alias: str, config: str, detector: str) -> None:
-    networks = mmpose_networks(alias, "", "", "", "")
+    networks = mmpose_networks(alias, "", "")
     assert {name: network.config.stem for name, network in networks.items() if network.config} == {
         name: stem for name, stem in (("weights", config), ("detector", detector)) if stem
     }
@@ -193,12 +224,12 @@ def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeyp
 
 
 def test_weights_put_where_the_message_says_are_used(
-    one_stage: MMPose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    one_stage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
     name = networks(config)["weights"].weights.rsplit("/", 1)[1]
-    saved(tmp_path / name, {"state_dict": raised(one_stage.model.state_dict(), some_people)})
+    saved(tmp_path / name, {"state_dict": raised(one_stage.state_dict(), some_people)})
     check(load_backend(config).detect(IMAGE))
     by_alias = identity(config)
     settings = {"config": "rtmo-s_8xb32-600e_body7-640x640", "checkpoint": str(tmp_path / name)}
@@ -211,7 +242,7 @@ def test_a_changed_base_of_a_configuration_changes_the_key(tmp_path: Path) -> No
     (tmp_path / "base.py").write_text("codec = 1\n")
     config = tmp_path / "model.py"
     config.write_text("_base_ = ['base.py']\nmodel = dict(type='BottomupPoseEstimator')\n")
-    settings = PoseConfig(backend="mmpose", mmpose={"config": str(config), "seed": 0})
+    settings = PoseConfig(backend="mmpose", mmpose={"config": str(config), "checkpoint": saved(tmp_path / "a.pth", {})})
     before = dict(identity(settings))
     (tmp_path / "base.py").write_text("# the same\ncodec = 1\n")
     assert identity(settings) == before

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.errors import DataError, UsageError
+from data.errors import UsageError
 from data.video.records import find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
@@ -137,11 +137,29 @@ def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_
     assert cache.read("pose", "dive.mp4", summary.keys["dive.mp4"]["pose"]).output.quality["found_rate"] == 1
 
 
-def test_several_files_of_one_video_are_an_error(video: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_video_with_several_files_fails_by_name_and_the_others_are_done(
+    video: Path, tmp_path: Path, retry: bool
+) -> None:
+    other = video.with_name("other.mp4")
+    other.write_bytes(video.read_bytes())
+    put(other.with_suffix(".json"), results())
     put(video.with_suffix(".json"), results())
-    put(video.with_name("dive_pose.json"), results())
-    with pytest.raises(DataError, match="several keypoint files"):
-        extract(configured(tmp_path), video)
+    second = put(video.with_name("dive_pose.json"), results())
+    config = configured(tmp_path)
+    planner = Planner(config, open_cache(config.cache, config.storage.reach()), retry_failed=retry)
+    summary = run_extract(find_videos([video.parent]).records, planner)
+    assert "dive.mp4" in str(summary.failed)
+    assert "several keypoint files belong to this video: dive.json, dive_pose.json" in str(summary.failed)
+    assert planner.cache.load(output_of(planner.cache.root, "pose", "other.mp4")).output.quality["found_rate"] == 1
+    states = {plan.record.id: list(plan.states()) for plan in planner.plan_all(find_videos([video.parent]).records)}
+    ((stage, state, reason),) = states["dive.mp4"]
+    assert (stage, state) == ("pose", "failed")
+    assert "several keypoint files" in reason
+    assert states["other.mp4"] == [("pose", "fresh", "")]
+    second.unlink()
+    summary, _ = extract(config, video)
+    assert not summary.failed
 
 
 def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:

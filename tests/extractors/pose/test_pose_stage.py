@@ -15,7 +15,7 @@ from extractors.keypoints import INTERPOLATED_SCORE, sizes_of
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import identity, load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
-from extractors.pose.config import PoseConfig
+from extractors.pose.config import MMPoseConfig, PoseConfig
 from extractors.pose.detections import Image
 from extractors.pose.stage import Pose
 from extractors.timesteps.pose_points import PoseSettings
@@ -186,7 +186,7 @@ def test_a_backend_that_is_not_installed_says_what_to_type(backend: str) -> None
 
     if find_spec(backend) is not None:
         pytest.skip(f"{backend} is installed here")
-    settings = {"mmpose": {"config": "rtmo-s", "seed": 0}, "rtmlib": {"model": "rtmo.onnx"}}
+    settings = {"mmpose": {"config": "rtmo-s", "checkpoint": "rtmo-s.pth"}, "rtmlib": {"model": "rtmo.onnx"}}
     with pytest.raises(UsageError, match=f"the {backend} backend is not installed") as caught:
         load_backend(PoseConfig(backend=backend, **{backend: settings[backend]}))
     assert "pip install" in str(caught.value.fix)
@@ -208,6 +208,7 @@ OLD_CHANNEL_SETTINGS = ("forms", "min_score", "max_gap_s", "smoothing_s", "keep_
 @pytest.mark.parametrize(
     ("section", "model", "key"),
     [("pose", PoseConfig, key) for key in OLD_POSE_SETTINGS if key not in PoseConfig.model_fields]
+    + [("pose.mmpose", MMPoseConfig, key) for key in MMPoseConfig.REMOVED]
     + [("timesteps.pose", PoseSettings, key) for key in OLD_CHANNEL_SETTINGS if key not in PoseSettings.model_fields],
 )
 def test_a_removed_setting_is_named_with_what_replaces_it(section: str, model: Any, key: str) -> None:
@@ -217,7 +218,7 @@ def test_a_removed_setting_is_named_with_what_replaces_it(section: str, model: A
 
 
 def test_removed_settings_name_settings_that_there_are() -> None:
-    for model in (PoseConfig, PoseSettings):
+    for model in (PoseConfig, MMPoseConfig, PoseSettings):
         for text in model.REMOVED.values():
             for word in text.replace(":", " ").split():
                 if word.startswith("pose."):

@@ -121,8 +121,8 @@ def test_annotated_boundaries_cut_time_and_the_scene():
 def test_the_key_has_the_boundaries_where_they_are_used():
     one, other = (Record("a", None, boundaries=(edge,)) for edge in (0.2, 0.3))
     equal, annotated = (TimestepsConfig(bounds=kind) for kind in ("equal", "annotated"))
-    assert Timesteps.record_identity(equal, one) == Timesteps.record_identity(equal, other) == {}
-    assert Timesteps.record_identity(annotated, one) != Timesteps.record_identity(annotated, other)
+    assert Timesteps.reads_of(equal, one) == Timesteps.reads_of(equal, other) == {}
+    assert Timesteps.reads_of(annotated, one) != Timesteps.reads_of(annotated, other)
 
 
 def test_exchange_swaps_the_agents_and_nothing_else():

@@ -12,6 +12,7 @@ import pytest
 from data.store.arrays import StageOutput
 from data.store.files import safe_name
 from data.video.records import Record
+from extractors.kinematics.stage import Kinematics
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 from pipeline.config import validate
@@ -82,3 +83,23 @@ def test_no_two_names_become_one() -> None:
     names = [long, shortened, safe_name(shortened), "L" * 301, ".writing-host-1-aa.mp4", "a~0123456789abcdef", "a"]
     assert len({safe_name(name) for name in names}) == len(names)
     assert all(len(safe_name(name)) <= 200 and not safe_name(name).startswith(".writing-") for name in names)
+
+
+def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = validate({"stages": ["kinematics"], "cache": str(tmp_path / "cache")})
+    table, notes = Path(place(tmp_path / "k.txt", b"1")), Path(place(tmp_path / "notes.txt", b"one"))
+    record = Record("a", None, sidecars={"kinematics": table})
+
+    def computation() -> Any:
+        (step,) = Planner(config, Cache(config.cache)).plan(record).steps
+        return step.computation
+
+    plain = computation()
+    monkeypatch.setattr(Kinematics, "reads_of", lambda config, record: {"notes": notes, "boundaries": "1, 2"})
+    told = computation()
+    assert set(told.inputs) == {*plain.inputs, "notes"}
+    assert told.identity == {**plain.identity, "boundaries": "1, 2"}
+    notes.write_bytes(b"another")
+    assert computation().key != told.key != plain.key

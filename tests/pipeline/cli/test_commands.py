@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ def leaves(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from leaves(command, f"{name}_")
-        else:
+        elif not command.hidden:
             yield f"{prefix}{name}", command
 
 
@@ -76,10 +75,24 @@ def test_a_command_is_named_like_its_call() -> None:
     assert commands == set(COMMANDS)
 
 
-def test_the_version_and_the_schema_are_printed() -> None:
+def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(app, ["--version"]).output == f"aqa {__version__}\n"
-    made = json.loads(CliRunner().invoke(app, ["schema"]).output)
-    assert made["properties"]["pose"]["$ref"] in {f"#/$defs/{name}" for name in made["$defs"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("search --pack a.h5 --grid model.width=8,16 --folds 8", "evaluate --grid KEY=A,B"),
+        ("reproduce 5 --config jigsaws", "leaderboard --table N"),
+        ("reproduce --help", "leaderboard --table N"),
+        ("schema", "docs/settings.md"),
+    ],
+)
+def test_a_removed_command_says_what_to_type(words: str, instead: str) -> None:
+    program = [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert instead in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

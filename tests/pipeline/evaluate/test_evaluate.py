@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.errors import Cancelled, DataError
 from data.leaks import audit
 from data.splits import Fold, kfold, leave_one_out
@@ -25,6 +24,7 @@ from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.interface import Part, SimpleSystem
 from pipeline.systems.selection import CHOSEN, ORACLE, Selected, WithEpochs, inner_parts, watched_epochs
+from tests.helpers.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 

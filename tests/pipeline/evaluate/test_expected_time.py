@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.splits import kfold
 from models.aim_config import AimConfig
 from pipeline import api
@@ -19,6 +18,7 @@ from pipeline.pack import write_pack
 from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
+from tests.helpers.made_features import made_features
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`leaderboard` and `reproduce TABLE` on synthetic sets in the official layouts, through the command line."""
+"""`leaderboard`, all of it and one table, on synthetic sets in the official layouts, through the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
 from data.errors import UsageError
 from data.video import Labels
@@ -26,6 +25,7 @@ from pipeline.systems.selection import CHOSEN, ORACLE
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
+from tests.helpers.made_features import made_features
 
 QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 
@@ -128,7 +128,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
 
 @pytest.mark.parametrize("table", ["2", "3", "5"])
 def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table: str) -> None:
-    printed = command("reproduce", table, *jigsaws, "--out", str(tmp_path))
+    printed = command("leaderboard", "--table", table, *jigsaws, "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     assert results["protocol"]["name"] == ("louo" if table == "3" else "4fold")
     names = set(results["systems"])
@@ -136,6 +136,13 @@ def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table
     assert set(TABLES[table]) - scene <= names
     assert f"table {table}" in " ".join(printed.split())
     assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
+
+
+def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws: list[str]) -> None:
+    for words, message in ((["--table", "9"], "no results table '9'"), (["--table", "5", "--oracle"], "no oracle")):
+        refused = CliRunner().invoke(app, ["leaderboard", *jigsaws, *words])
+        assert isinstance(refused.exception, UsageError)
+        assert message in str(refused.exception)
 
 
 def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
@@ -153,7 +160,7 @@ def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", ["4", "6"])
 def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: str) -> None:
-    command("reproduce", table, *tasd2, "--out", str(tmp_path), "--set", "train.mirror_copies=true")
+    command("leaderboard", "--table", table, *tasd2, "--out", str(tmp_path), "--set", "train.mirror_copies=true")
     assert set(TABLES[table]) <= set(read_results(tmp_path / "results.json")["systems"])
     assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
 

@@ -17,14 +17,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.made_features import made_features
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
-from data.video.records import Labels
 from pipeline.config import BaseConfig, load_config, validate
-from pipeline.evaluate.cross_validation import evaluate, make_parts
-from pipeline.evaluate.grid_search import CHOSEN, Candidate, candidates, parse_grid, search
+from pipeline.evaluate.cross_validation import evaluate, make_parts, read_results
+from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.spread import Job, JobError, Run, pick_run, run_here, run_job, run_systems
 from pipeline.features import FeatureSet
@@ -42,6 +40,7 @@ from pipeline.train.normalise import label_table
 from pipeline.train.stack import Stop
 from run_pipeline import app
 from tests.conftest import ROOT
+from tests.helpers.made_features import made_features
 
 MODEL = model_for("fast", width=8, regression_width=8)
 RECIPE = fast(runs=2, epochs=3)
@@ -254,12 +253,6 @@ def test_evaluate_by_its_command_on_ray_writes_the_same_results(cluster: None, t
     assert without_time(there) == without_time(here)
 
 
-def candidate(protocol: str, weight_decay: float) -> Candidate:
-    train = {"epochs": 2, "weight_decay": weight_decay}
-    config = validate({"protocol": protocol, "train": train, "model": {"width": 8}})
-    return Candidate({"train.weight_decay": weight_decay}, config)
-
-
 class TestSearch:
     """One channel of the scene tells the score: to be learnt where noise does not drown it and steps are not too small.
 
@@ -284,28 +277,15 @@ class TestSearch:
         write_pack(folder / "made.h5", turned)
         return turned
 
-    def words(self, folder: Path) -> list[str]:
-        self.made(folder)
-        words = ["search", "--pack", str(folder / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
-        return [*words, "--json", "--workers", "2"]
-
-    def test_finds_the_planted_setting(self, tmp_path: Path) -> None:
-        result = command(*self.words(tmp_path), "--out", str(tmp_path / "out"))
-        best = result["candidates"][result["best"] - 1]
-        assert best["settings"] == {"train.input_noise": 0, "train.learning_rates": [0.01]}
-        assert best["mean"] > 0.7
-        assert all(row["mean"] < 0.5 for row in result["candidates"] if row is not best)
-        assert best["spread"] > 0
-        assert result == json.loads((tmp_path / "out/search.json").read_text("utf-8"))
-        config = load_config(tmp_path / "out/best.yaml")
-        assert (config.scorer[1].input_noise, config.scorer[1].learning_rates) == (0, (0.01,))
-        assert config.protocol == "fixed"
-
-    def test_on_ray_finds_the_same(self, cluster: None, tmp_path: Path) -> None:
-        words = [*self.words(tmp_path), "--set", "train.runs=1"]
-        here = command(*words, "--out", str(tmp_path / "here"))
-        there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
-        assert without_time(there) == without_time(here)
+    def test_the_planted_setting_is_chosen(self, tmp_path: Path) -> None:
+        self.made(tmp_path)
+        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
+        words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.runs=2", "--out", str(tmp_path / "out")]
+        said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
+        chosen = "train.input_noise=0, train.learning_rates=[0.01]"
+        assert f"settings chosen by inner validation, with the number of folds: {chosen} in 1" in " ".join(said.split())
+        result = read_results(tmp_path / "out/results.json")["systems"][CHOSEN]
+        assert [choice["system"] for choice in result["chosen"]] == [chosen]
 
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)
@@ -315,35 +295,6 @@ class TestSearch:
         chosen = result["systems"][CHOSEN]["chosen"]
         assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
         assert len(chosen) == 4
-
-    def test_never_sees_the_test_part(self, tmp_path: Path) -> None:
-        """Every training is given the performances of the training part; other test labels change nothing."""
-        made = self.made(tmp_path)
-        tried = [candidate(protocol="fixed", weight_decay=value) for value in (0.1, 0.9)]
-        jobs, noting = noted()
-        outcome = search(made, tried, run=noting)
-        assert not outcome["test_seen"]
-        assert len(jobs) == 2
-        for job in jobs:
-            assert job.rows is not None
-            assert {made.records[row].split for row in job.rows} == {"train"}
-        blank = [replace(r, labels=Labels(0.0, 0.0, 0.0)) if r.split == "test" else r for r in made.records]
-        assert without_time(search(replace(made, records=tuple(blank)), tried)) == without_time(outcome)
-
-    def test_users_stay_together_inside_under_leave_one_user_out(self) -> None:
-        made = features(48)
-        tried = [candidate(protocol="louo", weight_decay=0.3)]
-        jobs, noting = noted()
-        outcome = search(made, tried, runs=1, run=noting)
-        assert outcome["audit"]["ok"]
-        assert "subject" in outcome["audit"]["forbid"]
-        assert len(jobs) == 8
-        for job in jobs:
-            assert job.rows is not None
-            users = np.array([made.records[row].groups["subject"] for row in job.rows])
-            assert len(set(users)) == 7
-            for part in job.parts:
-                assert not set(users[part.train]) & set(users[part.test])
 
     @pytest.mark.parametrize(
         ("grid", "message"),
@@ -368,9 +319,7 @@ class TestSearch:
             return load_config(None, ["train.switch_epochs=[5, 9]", *more])
 
         assert len(candidates(grid, configure)) == 4
-        drawn = candidates(grid, configure, sample=2)
-        assert len(drawn) == 2
-        for one in drawn:
+        for one in candidates(grid, configure):
             assert one.config.scorer[0].width == one.settings["model.width"]
             assert list(one.config.scorer[1].learning_rates) == one.settings["train.learning_rates"]
         with pytest.raises(UsageError, match="one entry per learning rate"):

@@ -21,18 +21,15 @@ from data.video.decoder import decode, probe
 from data.video.records import Record
 from pipeline.cache.local_cache import Cache, Check, Computation
 from pipeline.observer import Observer, Progress
-from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
-from pipeline.preview.frame_content import Body, BorderFlow, PreviewScene, roles_of
+from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border, draw_outputs
 from pipeline.preview.preview_files import (
     draw_preview,
     draw_previews,
     drawn_size,
     film_frames,
     preview_paths,
-    tile_frames,
-    wrapped,
+    sheet_frames,
 )
-from pipeline.preview.timeline import draw_timeline
 from pipeline.run.plan import Plan, Step
 from pipeline.stages import stage_class
 
@@ -93,13 +90,15 @@ def whole(stage: str, output: StageOutput) -> StageOutput:
 
 
 @pytest.fixture
-def scene(make_video: Made, tmp_path: Path) -> PreviewScene:
-    """The made outputs of a small grey video."""
-    path = make_video(tmp_path / "v.mp4", FRAMES)
-    info, times = probe(path)
-    record = Record(id="folder/v.mp4", path=path)
-    read = {stage: whole(stage, output) for stage, output in outputs().items()}
-    return PreviewScene(record, (info.width, info.height), times, read, {0: "primary", 1: "secondary"})
+def record(make_video: Made, tmp_path: Path) -> Record:
+    """A small grey video of `FRAMES` frames."""
+    return Record(id="folder/v.mp4", path=make_video(tmp_path / "v.mp4", FRAMES))
+
+
+@pytest.fixture
+def found() -> dict[str, StageOutput]:
+    """The outputs of that video, as the cache reads them."""
+    return {stage: whole(stage, output) for stage, output in outputs().items()}
 
 
 @pytest.mark.parametrize(
@@ -128,37 +127,29 @@ def test_long_film_is_thinned_and_uneven_times_are_kept() -> None:
     assert np.bincount(order).tolist() == [1, 1, 1, 12, 1]
 
 
-def test_sheet_shows_the_middle_of_every_step(scene: PreviewScene) -> None:
-    assert tile_frames(scene) == [1, 5, 9]
-    bare = PreviewScene(scene.record, scene.size, np.arange(250) / 25, {})
-    assert tile_frames(bare) == [12, 37, 62, 87, 112, 137, 162, 187, 212, 237]
-    hour = PreviewScene(scene.record, scene.size, np.arange(3600.0), {})
-    assert len(tile_frames(hour)) == 40
-
-
-def test_names_follow_the_roles() -> None:
-    assert roles_of({"primary": "pose:1", "secondary": ["pose:0"]}) == {1: "primary", 0: "secondary"}
-    assert roles_of({"primary": "pose:0", "secondary": ["pose:1"], "exchange": True}) == {1: "primary", 0: "secondary"}
-    assert roles_of({"primary": "kinematics:master", "secondary": ["kinematics:slave"]}) == {}
+def test_sheet_shows_the_middle_of_every_step(found: dict[str, StageOutput]) -> None:
+    assert sheet_frames(np.arange(FRAMES) / 25, found) == [1, 5, 9]
+    assert sheet_frames(np.arange(250) / 25, {}) == [12, 37, 62, 87, 112, 137, 162, 187, 212, 237]
+    assert len(sheet_frames(np.arange(3600.0), {})) == 40
 
 
 def test_body_is_drawn_in_place() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
-    points = np.full((17, 3), np.nan)
-    points[[5, 7]] = [[20, 20, 0.9], [40, 20, 0.9]]  # left shoulder and elbow, at twice the scale (40, 40) to (80, 40)
-    draw_body(image, Body(0, points, np.full(4, np.nan), False), np.array([2.0, 2.0]), "primary")
+    joints = np.full((17, 3), np.nan)
+    joints[[5, 7]] = [[40, 40, 0.9], [80, 40, 0.9]]  # left shoulder and elbow
+    draw_body(image, 0, joints, np.full(4, np.nan))
     assert tuple(image[40, 60]) == colour_of(0)
     assert not image[60:].any()
     assert not image[:, 100:].any()
     before = image.copy()
-    draw_body(image, Body(1, np.full((17, 3), np.nan), np.full(4, np.nan), False), np.array([2.0, 2.0]), "secondary")
+    draw_body(image, 1, np.full((17, 3), np.nan), np.full(4, np.nan))
     assert (image == before).all()
 
 
 def test_masked_cells_are_crossed_and_others_have_arrows() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     boxes = np.array([[0, 0, 0.5, 0.2], [0.5, 0, 1, 0.2]])
-    draw_border(image, BorderFlow(boxes, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]), ""))
+    draw_border(image, boxes, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]))
     green, red = ((np.abs(image.astype(int) - colour) < 80).all(axis=2) for colour in (FLOW, MASKED))
     assert green[10, 55]
     assert not green[:, 100:].any()
@@ -166,31 +157,20 @@ def test_masked_cells_are_crossed_and_others_have_arrows() -> None:
     assert not red[:, :100].any()
 
 
-def test_bar_tells_when_agents_are_seen(scene: PreviewScene) -> None:
-    bar = draw_timeline(scene, 640)
-    coloured = [(bar.image == colour_of(agent)).all(axis=2) for agent in (0, 1)]
-    middle = bar.x(scene.end / 2)
-    assert coloured[0][:, middle + 5 : bar.x(scene.end) - 1].any(axis=0).all()
-    assert not coloured[1][:, middle + 5 :].any()
-    assert coloured[1][:, bar.x(0) : middle - 5].any(axis=0).all()
-    assert (bar.marked(0.0) != bar.image).any()
-    assert bar.image.shape[1] == 640
+def test_agents_are_drawn_in_the_frames_in_which_they_are_detected(found: dict[str, StageOutput]) -> None:
+    for time, agents in ((0.0, {0, 1}), (11 / 25, {0})):  # the second agent is missing in the second half
+        image = np.zeros((480, 640, 3), np.uint8)
+        draw_outputs(image, {"pose": found["pose"]}, time, np.array([10.0, 10.0]))
+        assert {agent for agent in (0, 1) if (image == colour_of(agent)).all(axis=2).any()} == agents
 
 
-def test_long_text_is_broken_to_fit() -> None:
-    lines = wrapped("one two three four five six seven", 90)
-    assert len(lines) > 1
-    assert " ".join(lines) == "one two three four five six seven"
-
-
-def test_preview_files(scene: PreviewScene, tmp_path: Path) -> None:
+def test_preview_files(record: Record, found: dict[str, StageOutput], tmp_path: Path) -> None:
     import cv2
 
     sheet, film = tmp_path / "out" / "v.jpg", tmp_path / "out" / "v.mp4"
-    draw_preview(scene, sheet, film)
+    draw_preview(record, found, sheet, film)
     info, times = probe(film)
-    assert (info.width, len(times)) == (640, FRAMES)
-    assert info.height > 480
+    assert (info.width, info.height, len(times)) == (640, 480, FRAMES)
     assert len(list(decode(film))) == FRAMES
     read = cv2.imread(str(sheet))
     assert read is not None
@@ -200,17 +180,15 @@ def test_preview_files(scene: PreviewScene, tmp_path: Path) -> None:
 
 def test_a_video_without_outputs_or_with_one_frame_is_drawn(make_video: Made, tmp_path: Path) -> None:
     path = make_video(tmp_path / "one.mp4", 1)
-    info, times = probe(path)
-    bare = PreviewScene(Record(id="one.mp4", path=path), (info.width, info.height), times, {})
-    draw_preview(bare, tmp_path / "one.jpg", tmp_path / "film.mp4")
+    draw_preview(Record(id="one.mp4", path=path), {}, tmp_path / "one.jpg", tmp_path / "film.mp4")
     assert len(probe(tmp_path / "film.mp4")[1]) == 1
 
 
-def test_stopping_leaves_nothing(scene: PreviewScene, tmp_path: Path) -> None:
+def test_stopping_leaves_nothing(record: Record, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
-        draw_preview(scene, tmp_path / "o" / "v.jpg", tmp_path / "o" / "v.mp4", stop=stop)
+        draw_preview(record, {}, tmp_path / "o" / "v.jpg", tmp_path / "o" / "v.mp4", stop=stop)
     assert list((tmp_path / "o").iterdir()) == []
 
 
@@ -238,15 +216,14 @@ class _Planner:
 
 
 def test_batch_draws_what_is_new_and_names_what_fails(
-    scene: PreviewScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planner: Any = _Planner(tmp_path / "cache")
-    settings = {"primary": "pose:0", "secondary": ["pose:1"]}
     for stage, output in outputs().items():
-        path = planner.cache.path(stage, scene.record.id, computation(stage).key)
+        path = planner.cache.path(stage, record.id, computation(stage).key)
         header = {"stage": stage, "key": computation(stage).key}
-        store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, whole(stage, output))
-    records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
+        store.write(path, header | {"settings": {}}, whole(stage, output))
+    records = [record, Record(id="none", path=None), Record(id="new.mp4", path=record.path)]
     observer, shown = Observer(), Progress()
     monkeypatch.setattr(observer, "progress", lambda what: nullcontext(shown))
     first = draw_previews(records, planner, observer)
@@ -256,12 +233,12 @@ def test_batch_draws_what_is_new_and_names_what_fails(
     assert (shown.done, shown.total) == (3, 3)
     assert draw_previews(records[:1], planner, observer)["fresh"] == 1
     with monkeypatch.context() as patch:  # as for times that are NaN
-        patch.setattr("pipeline.preview.preview_files.load_scene", lambda *_: int("x"))
+        patch.setattr("pipeline.preview.preview_files.read_outputs", lambda *_: int("x"))
         planner.force = True
         assert draw_previews(records, planner, observer)["failed"].keys() == {record.name for record in records}
         planner.force = False
     key = computation("pose", 2).key
-    path = planner.cache.path("pose", scene.record.id, key)
+    path = planner.cache.path("pose", record.id, key)
     store.write(path, {"stage": "pose", "key": key, "settings": {}}, whole("pose", outputs()["pose"]))
     for planner.version in (2, 1):
         assert len(draw_previews(records[:1], planner, observer)["written"]) == 2, "it showed another output"

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.leaks import audit
 from data.splits import kfold
 from data.store.arrays import Floats, Rows
@@ -24,6 +23,7 @@ from pipeline.report.evaluation_section import evaluation_report, lead_bars, lea
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.interface import SimpleSystem
 from pipeline.train import label_table
+from tests.helpers.made_features import made_features
 
 HOSTILE = "</script><script>alert(1)</script>.mp4"
 SYSTEM = "AIM (ours)"

@@ -1,91 +1,238 @@
-"""The scenarios of `benchmarks.faults` at a small size: whatever disturbs a run, the cache ends whole and right."""
+"""Whatever disturbs a run, an undisturbed run then leaves the cache whole: every output equals that of a quiet run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks.faults import kills, shared, surroundings
-from benchmarks.faults.bench import Bench, Outcome, damaged, differing, run_in_process
+from data.errors import CacheError
+from data.store import hdf5 as store
+from data.store.files import TEMPORARY
+from data.video import Record, find_videos, write_video
+from pipeline.cache import Cache
+from pipeline.config import validate
+from pipeline.run import Planner, Summary, extract_and_read, run_extract
+
+ROOT = Path(__file__).resolve().parents[3]
+STAGE = "camera_flow"
+ADDRESS_SPACE = 1 << 30
+"""Bytes of `ulimit -v`: enough to start, too few for the work."""
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("faults"), videos=6)
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faults") / "in"
+    picture = np.random.default_rng(3).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    for number in range(6):
+        pictures = (np.roll(picture, (number + 1) * i, axis=1) for i in range(12))
+        write_video(folder / f"{number % 3}/{number:02}.mp4", pictures, 25)
+    return folder
 
 
-def check(outcome: Outcome) -> None:
-    """Skip what could not be tried here, else nothing may be damaged, wrong or left."""
-    for note in outcome.notes:
-        if note.startswith("skipped"):
-            pytest.skip(note)
-    assert outcome.passed, outcome
+@pytest.fixture(scope="module")
+def quiet(videos: Path) -> Path:
+    """The cache of a run that nothing disturbed."""
+    extract(videos, videos.parent / "quiet")
+    return videos.parent / "quiet"
+
+
+def planner(cache: Path) -> Planner:
+    return Planner(validate({"stages": [STAGE], "cache": str(cache), "run": {"workers": 0}}), Cache(cache))
+
+
+def extract(videos: Path, cache: Path, **hooks: Any) -> Summary:
+    """`extract` in this process."""
+    planned = planner(cache)
+    try:
+        return run_extract(find_videos([videos]).records, planned, **hooks)
+    finally:
+        planned.cache.close()
+
+
+def command(videos: Path, cache: Path) -> list[str]:
+    """`extract` as a person types it."""
+    program = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(videos), "--cache", str(cache)]
+    return [*program, "--stages", STAGE, "--workers", "0"]
+
+
+def outputs(cache: Path) -> list[Path]:
+    return sorted(path.relative_to(cache) for path in cache.rglob("*.h5") if not path.name.startswith("."))
+
+
+def check_whole(cache: Path) -> None:
+    """Every output under its final name can be read whole."""
+    for name in outputs(cache):
+        store.read(cache / name)
+
+
+def check_equal(cache: Path, videos: Path, quiet: Path) -> None:
+    """After one more run every output equals the quiet run's, and no temporary is left."""
+    assert not extract(videos, cache).failed
+    compare(cache, quiet)
+    assert not list(cache.rglob(f"{TEMPORARY}*"))
+
+
+def compare(cache: Path, quiet: Path) -> None:
+    """Two caches hold the same outputs."""
+    assert outputs(cache) == outputs(quiet)
+    for name in outputs(quiet):
+        ours, theirs = store.read(quiet / name), store.read(cache / name)
+        assert ours.header == theirs.header
+        for key, array in ours.output.arrays.items():
+            np.testing.assert_array_equal(array.values, theirs.output.arrays[key].values)
+
+
+@contextmanager
+def small_disk(place: Path, kilobytes: int) -> Iterator[None]:
+    """A file system of that size at `place`; skips where mounting is not allowed."""
+    place.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], capture_output=True, check=False)
+
+
+def remount(place: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(place)], capture_output=True, check=True)
+
+
+def test_a_damaged_output_and_a_wrong_one_are_found(quiet: Path, tmp_path: Path) -> None:
+    """A check of the checks."""
+    cache = Path(shutil.copytree(quiet, tmp_path / "cache"))
+    first, second = outputs(cache)[:2]
+    (cache / second).write_bytes(b"damaged")
+    with pytest.raises(CacheError):
+        check_whole(cache)
+    shutil.copy(quiet / first, cache / second)
+    with pytest.raises(AssertionError):
+        compare(cache, quiet)
 
 
 @pytest.mark.slow
-def test_killed_runs(bench: Bench) -> None:
-    outcome = kills.killed_runs(bench, 12)
-    check(outcome)
-    assert outcome.unfinished > 0
-
-
-@pytest.mark.slow
-def test_killed_workers(bench: Bench) -> None:
-    check(kills.killed_workers(bench, 2))
-
-
-@pytest.mark.slow
-def test_two_commands_on_one_cache(bench: Bench) -> None:
-    check(kills.many_processes(bench, 2))
-
-
-def test_a_full_disk_fails_by_name_and_mends_itself(bench: Bench) -> None:
-    outcome = surroundings.full_disk(bench)
-    check(outcome)
-    assert "no space left on the disk of the cache" in outcome.notes[0]
-
-
-def test_a_read_only_cache_is_still_read(bench: Bench) -> None:
-    outcome = surroundings.read_only(bench)
-    check(outcome)
-    assert outcome.notes == ["5 fresh; OSError: Read-only file system"]
-
-
-def test_a_clock_set_back_hides_no_change(bench: Bench) -> None:
-    check(surroundings.clock_back(bench))
-
-
-def test_an_input_that_changes_is_not_believed(bench: Bench) -> None:
-    outcome = surroundings.changing_input(bench)
-    check(outcome)
-    again = "Run `extract` again"
-    assert outcome.notes == [
-        f"the input changed while it was read. {again}",
-        f"the video file changed since the run began. {again}",
+def test_two_commands_on_one_cache(videos: Path, quiet: Path, tmp_path: Path) -> None:
+    started = [
+        subprocess.Popen(command(videos, tmp_path / "cache"), stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
+    for process in started:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    check_whole(tmp_path / "cache")
+    check_equal(tmp_path / "cache", videos, quiet)
 
 
-@pytest.mark.parametrize(
-    "scenario", [shared.foreign_files, shared.mixed_videos, shared.unnoticed_damage, shared.one_host_name]
-)
-def test_shared_caches(bench: Bench, scenario: Callable[[Bench], Outcome]) -> None:
-    check(scenario(bench))
+def test_a_full_disk_fails_by_name_and_mends_itself(videos: Path, quiet: Path, tmp_path: Path) -> None:
+    size = sum((quiet / name).stat().st_size for name in outputs(quiet))
+    with small_disk(tmp_path / "small", size // 2048):
+        cache = tmp_path / "small/cache"
+        failed = extract(videos, cache).failed
+        assert failed
+        assert all("no space left on the disk of the cache" in why for one in failed for why in one.failed.values())
+        check_whole(cache)
+        remount(cache.parent, f"size={size // 1024 * 3 + 4096}k")
+        check_equal(cache, videos, quiet)  # without being asked to retry
+
+
+def test_a_read_only_cache_is_still_read(videos: Path, quiet: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "fixed", 1 << 16):
+        cache = Path(shutil.copytree(quiet, tmp_path / "fixed/cache"))
+        (cache / outputs(cache)[0]).unlink()
+        remount(cache.parent, "ro")
+        summary = extract(videos, cache)
+        remount(cache.parent, "rw")
+        assert summary.fresh == len(outputs(quiet)) - 1
+        assert [result.failed[STAGE] for result in summary.failed] == ["OSError: Read-only file system"]
+        check_equal(cache, videos, quiet)
+
+
+def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
+    """All files seem to be from the future; a video then changes under an older date than the one it had."""
+    changing, cache = Path(shutil.copytree(videos, tmp_path / "in")), tmp_path / "cache"
+    extract(changing, cache)
+    ahead = time.time() + 400 * 86400
+    for path in (*changing.rglob("*.mp4"), *(cache / name for name in outputs(cache))):
+        os.utime(path, (ahead, ahead))
+    assert extract(changing, cache).results == []
+    changed, other = sorted(changing.rglob("*.mp4"))[:2]
+    changed.write_bytes(other.read_bytes())
+    os.utime(changed, (0, 0))
+    assert [result.record.path for result in extract(changing, cache).results] == [changed]
+
+
+def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path) -> None:
+    """One video is replaced while it is read, another one between planning and reading."""
+    changing, cache = Path(shutil.copytree(videos, tmp_path / "in")), tmp_path / "cache"
+    paths, lock, replaced = sorted(changing.rglob("*.mp4")), threading.Lock(), list[Path]()
+
+    def change(video: str, done: int, total: int, _: tuple[str, ...]) -> None:
+        with lock:
+            if done == 3 and not replaced:
+                for target in (changing / video, next(p for p in reversed(paths) if p != changing / video)):
+                    swap = target.with_suffix(".new")
+                    shutil.copy(paths[1], swap)
+                    os.replace(swap, target)
+                    replaced.append(target)
+
+    failed = extract(changing, cache, on_frames=change).failed
+    assert sorted(result.failed[STAGE] for result in failed) == [
+        "the input changed while it was read. Run `extract` again",
+        "the video file changed since the run began. Run `extract` again",
+    ]
+    check_whole(cache)
+    extract(changing, tmp_path / "quiet")
+    check_equal(cache, changing, tmp_path / "quiet")
+
+
+def test_two_runs_on_videos_of_equal_names_read_their_own_outputs(videos: Path, quiet: Path, tmp_path: Path) -> None:
+    """The second run extracts other videos of the same names before the first one reads."""
+    other, others = tmp_path / "other", sorted(videos.rglob("*.mp4"), reverse=True)
+    for path, content in zip(sorted(videos.rglob("*.mp4")), others, strict=True):
+        target = other / path.relative_to(videos)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(content, target)
+    ours, records, once = planner(tmp_path / "cache"), find_videos([videos]).records, list[Summary]()
+
+    def read(record: Record, keys: Mapping[str, str]) -> tuple[store.Stored, store.Stored]:
+        key = keys[STAGE]
+        return ours.cache.read(STAGE, record.id, key), reference.read(STAGE, record.id, key)
+
+    def other_run(_: object) -> None:
+        if not once:
+            once.append(extract(other, tmp_path / "cache"))
+
+    reference = Cache(quiet)
+    values, errors = extract_and_read(records, ours, read, on_result=other_run)
+    assert once
+    assert not errors
+    assert len(values) == len(records)
+    for stored, expected in values.values():
+        for key, array in expected.output.arrays.items():
+            np.testing.assert_array_equal(array.values, stored.output.arrays[key].values)
+    ours.cache.close()
+    reference.close()
 
 
 @pytest.mark.slow
-def test_no_memory(bench: Bench) -> None:
-    check(shared.no_memory(bench))
-
-
-def test_a_wrong_output_is_counted(bench: Bench, tmp_path: Path) -> None:
-    outcome = Outcome("a check of the checks", disturbed=1)
-    cache = tmp_path / "cache"
-    run_in_process(bench.videos, cache)
-    first, second = sorted(cache.rglob("*.h5"))[:2]
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(b"damaged")
-    assert (damaged(cache), differing(bench.whole, cache)) == (1, 2)
-    outcome.wrong = differing(bench.whole, cache)
-    assert not outcome.passed
+def test_a_lack_of_memory_is_no_fault_of_a_video(videos: Path, quiet: Path, tmp_path: Path) -> None:
+    limit = (ADDRESS_SPACE, ADDRESS_SPACE)
+    subprocess.run(
+        command(videos, tmp_path / "cache"), capture_output=True, check=False, timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+    )  # fmt: skip
+    check_whole(tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.failed.json"))
+    check_equal(tmp_path / "cache", videos, quiet)  # without being asked to retry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ import pytest
 from data.errors import UsageError
 from data.store import hdf5 as store
 from data.store.arrays import StageOutput
+from data.video.decoder import probe
 from data.video.records import Record, find_videos
 from extractors.base import Source
 from pipeline import stages
@@ -47,6 +49,21 @@ def extract(records: tuple[Record, ...], config: BaseConfig, **options: object) 
 def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
     rows = status_rows(records, Planner(config, Cache(config.cache)))
     return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
+
+
+def test_damage_of_the_stream_is_a_quality_value(make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_video(tmp_path / "in/a.mp4", frames=10)
+    make_video(tmp_path / "in/b.mp4", frames=10)
+
+    def damaged(path: Path) -> object:
+        info, times = probe(path)
+        return replace(info, damaged_packets=3 if path.name == "b.mp4" else 0), times
+
+    monkeypatch.setattr(decode_pass, "probe", damaged)
+    extract(find_videos([tmp_path / "in"]).records, configured(tmp_path / "cache", stages=["brightness"]))
+    quality = {n: store.read(tmp_path / f"cache/brightness/{n}.mp4.h5").header["quality"] for n in ("a", "b")}
+    assert quality["b"] == quality["a"] | {"damaged_packets": 3}
+    assert "damaged_packets" not in quality["a"]
 
 
 def test_a_dummy_extractor_runs_through(make_video, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
@@ -18,6 +17,7 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score.bundle import Bundle, load, save
 from pipeline.train.trainer import TrainedRun, train
+from tests.helpers.made_features import made_features
 
 
 @pytest.fixture(scope="module")

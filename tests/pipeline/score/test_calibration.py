@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.config import validate
@@ -33,6 +32,7 @@ from pipeline.score.model_card import model_card
 from pipeline.score.novelty import BLOCKS
 from pipeline.train.normalise import label_table
 from pipeline.train.trainer import TrainedRun, train
+from tests.helpers.made_features import made_features
 
 RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))
 MODEL = AimConfig(width=12, regression_width=8, identity_start=True, difference="absolute")

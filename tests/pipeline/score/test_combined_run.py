@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.made_features import made_features
 from data.errors import DataError
 from pipeline.config import BaseConfig, validate
 from pipeline.evaluate.conformal import binomial_range
@@ -26,6 +25,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
 from pipeline.systems.combination import NETWORK, REGRESSIONS
 from pipeline.train.normalise import label_table
+from tests.helpers.made_features import made_features
 
 ROWS = range(48)
 

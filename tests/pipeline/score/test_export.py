@@ -12,7 +12,6 @@ import openvino as ov
 import pytest
 import torch
 
-from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
@@ -22,6 +21,7 @@ from pipeline.score import export
 from pipeline.score.bundle import load, save
 from pipeline.score.export import TOLERANCE, export_onnx
 from pipeline.train.trainer import train
+from tests.helpers.made_features import made_features
 
 pytest.importorskip("onnxscript")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from pipeline.evaluate.conformal import group_weights
 from pipeline.score.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
+from tests.helpers.made_features import made_features
 
 
 def test_blocks_are_means_and_deviations_over_what_was_observed() -> None:

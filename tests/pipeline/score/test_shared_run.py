@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from data.weights import cache_dir
 from models.aim_config import AimConfig
@@ -30,6 +29,7 @@ from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.shared_run import README, local_run, push_run
 from pipeline.train.trainer import train
+from tests.helpers.made_features import made_features
 from tests.helpers.model_hub import ModelHub
 from tests.helpers.object_store import Bucket
 

@@ -27,7 +27,7 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
         measured(
             good=video(), other=video(5.0, 30.0), third=video(3.9), rare=video(found_rate_all=0.3), cut=video(cuts=1),
             rival=video(rival=0.9), slow=video(rate=60.0), stretched=video(rate=5.0), short=video(1.2),
-            shorter=video(0.5),
+            shorter=video(0.5), damaged=video(damaged_packets=3),
         ),
     )  # fmt: skip
     assert {name: [flag.title for flag in flags] for name, flags in flagged.items()} == {
@@ -38,7 +38,9 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
         "stretched": ["implausible frame rate"],
         "short": ["too short"],
         "shorter": ["too short"],
+        "damaged": ["damaged stream"],
     }
+    assert flagged["damaged"][0].detail.startswith("3 packets damaged")
     assert "60 frames per second, others have 25" in flagged["slow"][0].detail
 
 

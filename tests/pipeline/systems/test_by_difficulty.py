@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.video import Labels, Record
 from models.metrics import spearman
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
@@ -17,6 +16,7 @@ from pipeline.recipes import fast, model_for
 from pipeline.systems import AimSystem, Part, TimesDifficulty, can_divide, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import label_table
+from tests.helpers.made_features import made_features
 
 TRAIN, TEST = np.arange(40), np.arange(40, 60)
 LEVELS = np.random.default_rng(0).choice([1.5, 2.5, 3.5], 60)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.made_features import made_features
 from data.splits import kfold, leave_one_out
 from data.video.records import Labels
 from pipeline.evaluate.cross_validation import evaluate, make_parts
@@ -26,6 +25,7 @@ from pipeline.systems.regressors import (
     trial_regressions,
 )
 from pipeline.train.normalise import label_table
+from tests.helpers.made_features import made_features
 from tests.helpers.planted_people import planted_people
 
 

@@ -67,7 +67,7 @@ def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
 
 
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
-    from benchmarks.planted_cues import planted_cue
+    from benchmarks.method_comparison import planted_cue
 
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
     part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
@@ -150,6 +150,19 @@ def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: Feat
     assert np.array_equal(judges_of(some), [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
     assert not has_judges(some)
     assert has_judges(some.take(np.arange(2)))
+
+
+def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet) -> None:
+    records = list(judged.records)
+    for row in (0, 1):
+        labels = records[row].labels
+        assert labels is not None
+        records[row] = replace(records[row], labels=replace(labels, judges=()))
+    some = replace(judged, records=tuple(records))
+    assert has_judges(some)
+    fewer = Part("", "fixed", TRAIN[2:], TEST)
+    scores = [method(judged, "MUSDL").held_out(*given).score[0] for given in ((some, [PART]), (judged, [fewer]))]
+    assert np.array_equal(*scores)
 
 
 def test_finished_folds_are_not_trained_again(judged: FeatureSet, tmp_path: Path) -> None:

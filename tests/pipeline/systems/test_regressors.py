@@ -12,7 +12,6 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.svm import SVR
 
-from benchmarks.made_features import made_features
 from data.video import Labels
 from pipeline.features import FeatureSet
 from pipeline.systems.regressors import (
@@ -28,6 +27,7 @@ from pipeline.systems.regressors import (
     rank_segments,
     regression_systems,
 )
+from tests.helpers.made_features import made_features
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.made_features import made_features
 from data.errors import UsageError
 from data.splits import kfold
 from data.video.records import Labels
@@ -21,6 +20,7 @@ from pipeline.score.calibration import calibrate
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
 from pipeline.train.trainer import train
+from tests.helpers.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 BOTH = fast(runs=1, epochs=3, exchange_copies=True, mirror_copies=True)

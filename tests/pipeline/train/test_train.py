@@ -12,7 +12,6 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from benchmarks.made_features import made_features
 from data.errors import AimError, Cancelled, UsageError
 from data.video.records import Labels
 from models.aim import Aim, AimInputs
@@ -25,6 +24,7 @@ from pipeline.score.bundle import Bundle
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
 from pipeline.train.trainer import stack_data, train
+from tests.helpers.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 

@@ -57,7 +57,7 @@ def background(seed: int, grain: float = 2.5, size: tuple[int, int] = (900, 1200
         corner, extent = rng.integers(0, size[1], 2), rng.integers(20, 160, 2)
         x, y = int(corner[0]), int(corner[1] % size[0])
         cv2.rectangle(picture, (x, y), (x + int(extent[0]), y + int(extent[1])), float(rng.uniform(30, 220)), -1)
-    return np.clip(cv2.GaussianBlur(picture, (0, 0), grain / 2), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(cv2.GaussianBlur(picture, (0, 0), grain / 2), 0, 255), np.uint8)
 
 
 def render(
@@ -87,7 +87,7 @@ def render(
     frame = cv2.resize(large, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     if noise and rng is not None:
         frame = frame + rng.normal(0, noise, frame.shape)
-    return np.clip(np.round(frame), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(frame), 0, 255), np.uint8)
 
 
 def _cloth() -> NDArray[np.float32]:

@@ -1,0 +1,5 @@
+"""The annotation reader."""
+
+from pycocotools.coco import COCO
+
+__all__ = ["COCO"]

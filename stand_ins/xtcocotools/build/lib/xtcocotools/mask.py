@@ -1,0 +1,5 @@
+"""Run-length masks."""
+
+from pycocotools.mask import area, decode, encode, frPyObjects, iou, merge, toBbox
+
+__all__ = ["area", "decode", "encode", "frPyObjects", "iou", "merge", "toBbox"]
