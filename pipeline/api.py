@@ -51,10 +51,10 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.evaluate.grid_search import Candidate
-    from pipeline.extract import ExtractRun as ExtractRun
-    from pipeline.extract import Status as Status
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
+    from pipeline.run import ExtractRun as ExtractRun
+    from pipeline.run import Status as Status
     from pipeline.score import TrainedScorer as TrainedScorer
     from pipeline.score.export import Exported as Exported
 
@@ -117,8 +117,7 @@ def extract(
     Returns:
         What happened to each video; those that failed are listed there.
     """
-    from pipeline.cluster import pick_pool
-    from pipeline.extract import ExtractRun, extract_videos, plan_costs, plan_job
+    from pipeline.run import ExtractRun, extract_videos, pick_pool, plan_costs, plan_job
 
     settings = _settings(config, overrides, cache, workers)
     listing, planner = plan_job(
@@ -146,8 +145,9 @@ def extract(
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        plans, sheets = planner.plan_all(listing.records), planner.cache.place if preview else ""
-        flagged = report_flags(plans, len(listing.records), observer, strict=strict, sheets=sheets)
+        records, outputs, sheets = listing.records, summary.outputs, planner.cache.place if preview else ""
+        measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
+        flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
     planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
     return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
@@ -163,7 +163,7 @@ def status(
     observer: Observer = SILENT,
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.extract import Status, plan_job, status_rows
+    from pipeline.run import Status, plan_job, status_rows
 
     listing, planner = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
     state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
@@ -504,10 +504,10 @@ def pack(
         per_video: one file a video, which needs the memory of one video.
     """
     from pipeline.data_card import card_place, write_data_card
-    from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
+    from pipeline.run import list_inputs, make_planner
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
@@ -601,7 +601,7 @@ def weights_rm(
 def cache_ls(
     *, config: Configuration = None, cache: Place | None = None, stage: str = "", runs: bool = False
 ) -> CacheListing:
-    """What a cache holds: per stage, every output of one stage, or the runs that filled it.
+    """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
 
     Args:
         stage: list the outputs of this stage.
@@ -627,18 +627,21 @@ def cache_prune(
     config: Configuration = None,
     cache: Place | None = None,
     stages: str | Sequence[str] = (),
+    keep: Sequence[str] = (),
     yes: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> CacheFiles:
-    """Delete outputs of other videos, settings, versions and inputs than the configuration's.
+    """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
 
     Args:
+        keep: a further configuration that uses this cache, a preset or a file.
         yes: really delete; without it the files are only listed.
     """
-    from pipeline.extract import prune
+    from pipeline.run import prune
 
-    return prune(_settings(config, overrides, cache), _paths(inputs), stages, yes, observer)
+    configs = [_settings(config, overrides, cache), *(_settings(name, overrides, None) for name in keep)]
+    return prune(configs, _paths(inputs), stages, yes, observer)
 
 
 def cache_gc(
@@ -653,7 +656,7 @@ def cache_gc(
     """Delete files that dead processes left, tidy the index, and keep the cache below a size.
 
     Args:
-        max_gb: delete the oldest outputs beyond this.
+        max_gb: delete the outputs that were unread for the longest time beyond this.
         log_days: delete logs of runs older than this.
         yes: really delete outputs and logs.
     """

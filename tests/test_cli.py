@@ -287,7 +287,7 @@ def test_text_of_the_user_is_no_markup() -> None:
 from pathlib import Path
 from data.video.records import Record
 from pipeline import console
-from pipeline.extract.runner import Result
+from pipeline.run.runner import Result
 console.say({name!r})
 console.table({name!r}, ({name!r},), [({name!r},)])
 result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})

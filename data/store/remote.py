@@ -87,14 +87,22 @@ class RemoteFolder:
             fix = "Check its name, storage.endpoint_url and the account"
             raise UsageError("no such bucket", where=self.url, fix=fix)
 
-    def files(self, below: str = "") -> dict[str, RemoteFile]:
+    def files(self, below: str = "", prefix: str = "") -> dict[str, RemoteFile]:
         """Every object below the folder `below`, by its name in this one: one request per thousand.
 
-        An object at this very address has the name "". Raises UsageError: no such bucket.
+        With `prefix` only those whose names in this folder begin so. An object at this very address has the name "".
+        Raises UsageError: no such bucket.
         """
         scheme, _, root = self.url.partition("://")
-        listed = self._ask(below, lambda system, url: system.find(url.partition("://")[2], detail=True)) or {}
-        if not listed:
+        folder, _, begin = prefix.rpartition("/") if prefix else (below, "", "")
+
+        def find(system: Any, url: str) -> dict[str, Any]:
+            more = {"prefix": begin} if begin else {}
+            listing: dict[str, Any] = system.find(url.partition("://")[2], detail=True, **more)
+            return listing
+
+        listed = self._ask(folder, find) or {}
+        if not listed and not prefix:
             self.require_bucket()
         return {
             name[len(root) + 1 :]: RemoteFile(

@@ -56,6 +56,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "folds": (int | None, typer.Option(min=0)),
     "sections": (int, typer.Option(min=0)),
     "port": (int, typer.Option(min=0, max=65535)),
+    "keep": (list[str] | None, typer.Option(metavar="PRESET|FILE")),
     "max_gb": (float | None, typer.Option(min=0)),
     "log_days": (float, typer.Option(min=0)),
 }

@@ -18,15 +18,14 @@ from typing import TypeAlias
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
-from pipeline.cluster import pick_pool, worker_threads
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
+from pipeline.run import MOST_LOST, Pool, Report, Task, pick_pool, run_jobs, worker_threads
 from pipeline.systems import Predicted, System, Trainings
 from pipeline.systems.interface import Foreseen
 from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads
-from pipeline.workers import MOST_LOST, Pool, Report, Task, run_jobs
 
 
 @dataclass(frozen=True)

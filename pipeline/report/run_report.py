@@ -25,13 +25,13 @@ from pipeline.cache import software
 from pipeline.cache.run_history import run_facts
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
-from pipeline.extract import Summary, dataset_records
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import BatchReport, EvaluationReport, Failure, ReportData, StageTime, TrainingSteps
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
+from pipeline.run import Summary, dataset_records
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.bundle import FAULTS, no_run_fix
 from pipeline.score.run_config import input_settings
@@ -257,9 +257,9 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
 
 
 def _failure(row: Score, name: str, scorer: Scorer, clean: Callable[[str], str]) -> Failure:
-    for stage in scorer.planner.stages:
-        entry = scorer.cache.failures(stage, row.id)
-        if entry and entry.get("what") == row.error:  # not one of another video with this id, or of an earlier try
+    for stage, key in row.keys.items():
+        entry = scorer.cache.failure(stage, row.id, key)
+        if entry and entry.get("what") == row.error:  # not one of an earlier try
             return Failure(name, stage, clean(str(entry.get("what"))), clean(str(entry.get("traceback", ""))))
     return Failure(name, "", clean(row.error or ""))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.store import open_regular, parse_json, read_json, read_regular, sha256_file, write_text
-from pipeline.extract import Plan
+from pipeline.run import Plan
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")

@@ -11,8 +11,8 @@ from data.errors import PROGRAM, UsageError, printable
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.config import BaseConfig
-from pipeline.extract import dataset_records
 from pipeline.observer import Observer
+from pipeline.run import dataset_records
 
 NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
 

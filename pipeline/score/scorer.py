@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError, UsageError
+from data.errors import PROGRAM, CacheError, DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
-from pipeline.cache import UNREADABLE, fingerprints, open_cache, software
+from pipeline.cache import fingerprints, open_cache, software
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Planner, extract_and_read, run_extract
 from pipeline.features import feature_settings, stack
 from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Interval, Score, StepScore
+from pipeline.run import Planner, extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import Calibration, load_calibration
@@ -121,13 +121,12 @@ class Scorer:
     ) -> list[Score]:
         """Score many videos. Failed videos have `error` set.
 
-        Every output is read by its planned key; one that is damaged, or that another run on this cache has replaced, is
-        extracted again.
+        A damaged output is extracted again.
 
         Args:
             stop: set it to end after the current writes; videos not extracted by then count as failed.
             note: called with a message for videos that are extracted again.
-            hooks: progress hooks of `pipeline.extract.batch.run_extract`.
+            hooks: progress hooks of `pipeline.run.batch.run_extract`.
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
@@ -137,7 +136,7 @@ class Scorer:
 
     def _scores(self, records: Sequence[Record], **options: Any) -> tuple[dict[str, Score], dict[str, str]]:
         """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
-        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._inputs, **options)
+        inputs, errors = extract_and_read(records, self.planner, self._inputs, **options)
         return {r.id: self._scored(r, *inputs[r.id]) for r in records if r.id in inputs}, errors
 
     def lacking(self, record: Record) -> str:
@@ -152,18 +151,18 @@ class Scorer:
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
         """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
         outputs: dict[str, StageOutput] = {}
-        for tries_left in (1, 0):
-            unusable = False
-            for stage in self.planner.stages:
-                try:
-                    outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
-                except FileNotFoundError:
-                    continue
-                except UNREADABLE:
-                    unusable = True
-            if not unusable or not tries_left:
-                break
-            run_extract([record], self.planner)
+        damaged = []
+        for stage in self.planner.stages:
+            try:
+                outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
+            except FileNotFoundError:
+                continue
+            except CacheError:
+                damaged.append(stage)
+        if damaged:
+            planner = Planner(self.config, self.cache, stages=damaged, retry_failed=True)
+            read = lambda record, keys: {s: self.cache.read(s, record.id, keys[s]).output for s in damaged}  # noqa: E731
+            outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
         return outputs
 
     def _inputs(
@@ -171,7 +170,7 @@ class Scorer:
     ) -> tuple[Mapping[str, str], StageOutput, dict[str, dict[str, Any]], bool | None]:
         """The planned keys, the time steps, the quality measures by stage, and whether a file was trained on."""
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
-        quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
+        quality = self.planner.measures(record, keys)
         trained_on = None
         if self.contents is not None:
             hashes = fingerprints(record, self.cache)

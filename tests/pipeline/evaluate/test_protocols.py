@@ -27,11 +27,11 @@ from pipeline.evaluate.protocols import (
     results_rows,
     results_tables,
 )
-from pipeline.extract.batch import run_extract
-from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
+from pipeline.run.batch import run_extract
+from pipeline.run.plan import Planner
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.selection import CHOSEN, ORACLE, ChosenEpoch, inner_folds
 from synthetic.tiny_jigsaws import make_jigsaws

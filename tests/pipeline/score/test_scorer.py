@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import api, stages
 from pipeline.config import load_config
-from pipeline.extract import dataset_records
+from pipeline.run import dataset_records
 from pipeline.score import load_scorer
 from synthetic.tiny_published import make_finediving
 
