@@ -62,9 +62,9 @@ class Evaluation:
             lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")
         asked = {part.strip().lower() for part in self.only.split(",")} - {""}
         if by_grid := results["systems"].get(CHOSEN):
-            folds = {choice["fold"]: choice["system"] for choice in by_grid["chosen"]}
-            chosen = "; ".join(f"{settings} in {count}" for settings, count in Counter(folds.values()).most_common())
-            lines.append(f"settings chosen by inner validation, with the number of folds: {chosen}")
+            counts = Counter(choice["system"] for choice in by_grid["chosen"])
+            chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
+            lines.append(f"settings chosen by inner validation, with the number of trainings: {chosen}")
         if self.systems == "all" and "MUSDL" not in results["systems"] and (not asked or PUBLISHED in asked):
             lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
         if self.systems in TABLES:
