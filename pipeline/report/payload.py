@@ -34,7 +34,8 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "duration": duration(video),
         "steps": steps,
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
-                   "interval95": result.interval95, "model": result.model},
+                   "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
+                   "why": result.why, "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in charts(video)],
         "camera": _camera(video.camera) if video.camera else None,
@@ -55,10 +56,10 @@ def duration(video: page.VideoReport) -> float:
 
 
 def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
-    """Scores of the batch and of the training videos, of these at most 5000."""
+    """Valid scores of the batch and scores of the training videos, of these at most 5000."""
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
-        "scores": [row.result.score for row in batch.rows if row.result.score is not None],
+        "scores": [row.result.score for row in batch.rows if row.result.valid],
         "training": [training[i] for i in _spread(len(training), 5000)],
     }
 
