@@ -33,7 +33,7 @@ from pipeline.evaluate import evaluate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast, model_for
-from pipeline.systems import METHODS, AimSystem, System, WithEpochs, method_systems
+from pipeline.systems import METHODS, AimSystem, BestOnTest, ChosenEpoch, System, WithInside, method_systems, watching
 from pipeline.systems.selection import CHOSEN, ORACLE
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]
@@ -160,9 +160,10 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]
     networks = [AimSystem(OURS, model_for("fast"), config), *methods]
-    systems: Sequence[System] = [
-        WithEpochs(one, oracle=cue == CHOICE) if cue == CHOICE or one.name == UNCERTAIN else one for one in networks
-    ]
+    systems: list[System] = []
+    for one in map(watching, networks):
+        systems.append(WithInside(one) if one.name == UNCERTAIN else one)
+        systems += [ChosenEpoch(one), BestOnTest(one)] if cue == CHOICE else []
     started = time.process_time()
     folds = [Fold("fixed", features.ids[:count], features.ids[count:])]
     if cue == CHOICE:

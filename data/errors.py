@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+MOST_DIGITS = 6
+"""Most digits after the point that a message shows."""
+
 PROGRAM = "python run_pipeline.py" if Path(*sys.argv[:1]).name == "run_pipeline.py" else "aqa"
 """How the user called us, for the commands in messages and examples."""
 
@@ -96,6 +99,17 @@ def counted(count: int, noun: str) -> str:
     ('1 video', '0 videos')
     """
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
+    """Numbers with the fewest digits after the point, `digits` or more, that show which differ and which are not 0.
+
+    >>> apart(0.97, 1.02), apart(0.04, 0.06), apart(2.0, 2.0)
+    (('0.97', '1.02'), ('0.04', '0.06'), ('2.0', '2.0'))
+    """
+    distinct = len({*values, 0.0})
+    shown = [tuple(f"{value:.{count}f}" for value in values) for count in range(digits, MOST_DIGITS + 1)]
+    return next((texts for texts in shown if len({*map(float, texts), 0.0}) == distinct), shown[-1])
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

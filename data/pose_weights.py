@@ -21,6 +21,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from data.errors import DataError, UsageError, nearest
+from data.store import absence
 from data.store.scratch import working_folder
 from data.weights import digest
 from data.weights.download import one_at_a_time
@@ -43,6 +44,7 @@ class PoseNetwork:
 
     weights: str  # path, or the address from which its library downloads it
     config: Path | None = None  # mmpose's or mmdet's configuration file
+    kind: str = ""  # of a detector of rtmlib: yolox or rtmdet
 
     @property
     def path(self) -> Path:
@@ -50,7 +52,7 @@ class PoseNetwork:
         given = Path(self.weights).expanduser()
         if not self._is_named:
             if not given.is_file():
-                raise DataError("no such file of weights", where=self.weights, fix="Check the path")
+                raise DataError(absence(given, "file of weights"), where=self.weights, fix="Check the path")
             return given
         if not self._target.is_file():
             raise DataError("the weights are not here", where=self._target, fix=self._by_hand)
@@ -76,12 +78,12 @@ class PoseNetwork:
         return f"Run extract with a network connection, or download {self.weights}{zipped} and save it there"
 
     def identity(self, name: str) -> dict[str, str]:
-        """Hashes of the content, for the cache key; raises as `path`."""
+        """Hashes of the content, and the kind, for the cache key; raises as `path`."""
         hashes = {name: digest(str(self.path))}
         if self.config is not None:
             text = json.dumps(self.settings.to_dict(), sort_keys=True, default=_name)
             hashes[f"{name}_config"] = hashlib.sha256(text.encode()).hexdigest()
-        return hashes
+        return hashes | ({f"{name}_kind": self.kind} if self.kind else {})
 
     @property
     def settings(self) -> Any:
@@ -137,8 +139,11 @@ def require(package: Literal["rtmlib", "mmpose"]) -> None:
         raise UsageError(f"the {package} backend is not installed here", fix=INSTALL[package])
 
 
-def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwork]:
-    """The networks of the rtmlib backend: of its own table for a mode, or ONNX files. Raises UsageError: not one."""
+def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str = "") -> dict[str, PoseNetwork]:
+    """The networks of the rtmlib backend: of its own table for a mode, or ONNX files.
+
+    Raises UsageError: not one of them, or a detector of no kind.
+    """
     if bool(mode) == bool(model or detector):
         what = "pose.rtmlib.mode and pose.rtmlib.model are both set" if mode else "pose.rtmlib.model is not set"
         raise UsageError(what, fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file")
@@ -147,7 +152,12 @@ def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwo
         from rtmlib import Body
 
         model, detector = Body.MODE[mode]["pose"], Body.MODE[mode]["det"]
-    return {name: PoseNetwork(given) for name, given in (("weights", model), ("detector", detector)) if given}
+        detector_kind = "rtmdet" if "rtmdet" in detector.lower() else "yolox"  # as its table names them
+    if bool(detector) != bool(detector_kind):
+        what = "a detector and its kind belong together: pose.rtmlib.detector, pose.rtmlib.detector_kind"
+        raise UsageError(what, fix="Set pose.rtmlib.detector_kind=yolox or rtmdet, or leave out both")
+    networks = {"weights": PoseNetwork(model)}
+    return networks | ({"detector": PoseNetwork(detector, kind=detector_kind)} if detector else {})
 
 
 def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:

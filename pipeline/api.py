@@ -51,10 +51,10 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.evaluate.grid_search import Candidate
-    from pipeline.extract import ExtractRun as ExtractRun
-    from pipeline.extract import Status as Status
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
+    from pipeline.run import ExtractRun as ExtractRun
+    from pipeline.run import Status as Status
     from pipeline.score import TrainedScorer as TrainedScorer
     from pipeline.score.export import Exported as Exported
 
@@ -117,8 +117,7 @@ def extract(
     Returns:
         What happened to each video; those that failed are listed there.
     """
-    from pipeline.cluster import pick_pool
-    from pipeline.extract import ExtractRun, extract_videos, plan_costs, plan_job
+    from pipeline.run import ExtractRun, extract_videos, pick_pool, plan_costs, plan_job
 
     settings = _settings(config, overrides, cache, workers)
     listing, planner = plan_job(
@@ -146,8 +145,9 @@ def extract(
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        plans, sheets = planner.plan_all(listing.records), planner.cache.place if preview else ""
-        flagged = report_flags(plans, len(listing.records), observer, strict=strict, sheets=sheets)
+        records, outputs, sheets = listing.records, summary.outputs, planner.cache.place if preview else ""
+        measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
+        flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
     planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
     return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
@@ -163,7 +163,7 @@ def status(
     observer: Observer = SILENT,
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.extract import Status, plan_job, status_rows
+    from pipeline.run import Status, plan_job, status_rows
 
     listing, planner = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
     state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
@@ -236,7 +236,7 @@ def evaluate(
         from pipeline.evaluate.grid_search import by_inner_validation
 
         tried = _candidates(grids, config, overrides, cache, workers)
-        more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
+        more.append(by_inner_validation(tried))
     settings = _settings(config, overrides, cache, workers)
     return _evaluate(
         "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
@@ -283,17 +283,22 @@ def report(
     run: Place,
     inputs: Places = (),
     *,
+    config: Configuration = None,
     out: Place | None = None,
+    cache: Place | None = None,
     sections: int = 12,
     workers: int | None = None,
     origin: bool = False,
+    overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> Path:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
 
     Args:
         inputs: videos or folders to show.
+        config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
         out: the page; default: RUN/report.html.
+        overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
         origin: name the account, the machine and full paths, which a page made for sharing leaves out.
     """
@@ -303,8 +308,10 @@ def report(
     folder = local_run(run)
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
+    places = _paths(inputs)
+    user = _users_settings(places, config, overrides, cache)
     with writing(page):
-        data = run_report_data(folder, _paths(inputs), page, sections, workers, observer, origin=origin)
+        data = run_report_data(folder, places, page, sections, workers, observer, origin=origin, user=user)
         write_report(page, data)
     return page
 
@@ -314,46 +321,59 @@ def compare(
     b: str,
     *,
     model: Place,
+    config: Configuration = None,
     out: Place = "compare.html",
+    cache: Place | None = None,
     workers: int | None = None,
+    overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> Path:
     """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
 
     Args:
-        a, b: a video, or an id in the model's data set.
+        a, b: a video, or an id in the data set of --config.
+        config: names a data set with ids, and your own cache, paths and devices.
         out: the page.
+        overrides: of --config: the data set, --set dataset.root=FOLDER.
     """
     from pipeline.report import write_comparison
     from pipeline.score import local_run
 
     page = Path(out)
     check_file(page)
+    user = _users_settings((), config, overrides, cache)
     with writing(page):
-        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer)
+        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer, user)
 
 
 def plot(
     run: Place,
     inputs: Places = (),
     *,
+    config: Configuration = None,
     out: Place = "figures",
+    cache: Place | None = None,
     formats: str | Sequence[str] = "pdf,svg",
+    overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> list[Path]:
     """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
     Args:
         inputs: videos or folders to show.
+        config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
         out: folder of the figures.
         formats: pdf, svg, png; comma separated.
+        overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
     """
     from pipeline.report import plot_report, run_report_data
     from pipeline.score import local_run
 
     out = Path(out)
     check_folder(out)
-    data = run_report_data(local_run(run), _paths(inputs), out / "report.html", 12, None, observer)
+    places = _paths(inputs)
+    user = _users_settings(places, config, overrides, cache)
+    data = run_report_data(local_run(run), places, out / "report.html", 12, None, observer, user=user)
     names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
         return plot_report(data, out, [name.strip() for name in names])
@@ -372,7 +392,7 @@ def serve(
     A model that reads kinematics asks for both files of a trial.
 
     Args:
-        config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
+        config: your own paths, devices and limits, which a run folder does not set.
         folder: uploads, pages and history.
         port: 0: any free port.
     """
@@ -406,8 +426,8 @@ def score(
     Args:
         model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
         kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
-        config: names the data set where no videos are given; for a run folder that was trained elsewhere, also your own
-            cache, paths, devices and limits.
+        config: names the data set where no videos are given, and your own cache, paths, devices and limits, which a run
+            folder does not set.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
         origin: CSV and JSON name the full paths of this machine.
@@ -421,9 +441,9 @@ def score(
     if out is not None:
         check_file(Path(out))
     places = _paths(inputs)
-    user = _scored_dataset(places, config, overrides)
+    user = _users_settings(places, config, overrides, cache)
     return score_videos(
-        places, local_run(model), kinematics=_path(kinematics), out=_path(out), cache=_path(cache),
+        places, local_run(model), kinematics=_path(kinematics), out=_path(out),
         workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
     )  # fmt: skip
 
@@ -484,10 +504,10 @@ def pack(
         per_video: one file a video, which needs the memory of one video.
     """
     from pipeline.data_card import card_place, write_data_card
-    from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
+    from pipeline.run import list_inputs, make_planner
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
@@ -581,7 +601,7 @@ def weights_rm(
 def cache_ls(
     *, config: Configuration = None, cache: Place | None = None, stage: str = "", runs: bool = False
 ) -> CacheListing:
-    """What a cache holds: per stage, every output of one stage, or the runs that filled it.
+    """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
 
     Args:
         stage: list the outputs of this stage.
@@ -607,18 +627,21 @@ def cache_prune(
     config: Configuration = None,
     cache: Place | None = None,
     stages: str | Sequence[str] = (),
+    keep: Sequence[str] = (),
     yes: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> CacheFiles:
-    """Delete outputs of other videos, settings, versions and inputs than the configuration's.
+    """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
 
     Args:
+        keep: a further configuration that uses this cache, a preset or a file.
         yes: really delete; without it the files are only listed.
     """
-    from pipeline.extract import prune
+    from pipeline.run import prune
 
-    return prune(_settings(config, overrides, cache), _paths(inputs), stages, yes, observer)
+    configs = [_settings(config, overrides, cache), *(_settings(name, overrides, None) for name in keep)]
+    return prune(configs, _paths(inputs), stages, yes, observer)
 
 
 def cache_gc(
@@ -633,7 +656,7 @@ def cache_gc(
     """Delete files that dead processes left, tidy the index, and keep the cache below a size.
 
     Args:
-        max_gb: delete the oldest outputs beyond this.
+        max_gb: delete the outputs that were unread for the longest time beyond this.
         log_days: delete logs of runs older than this.
         yes: really delete outputs and logs.
     """
@@ -681,8 +704,10 @@ def _settings(
     return load_config(config, given)
 
 
-def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Overrides) -> BaseConfig | None:
-    """The configuration of what is scored. A model fixes all settings but those of the data set."""
+def _users_settings(
+    inputs: Sequence[Path], config: Configuration, overrides: Overrides, cache: Place | None
+) -> BaseConfig | None:
+    """The user's data set, cache, paths and devices beside a model, which fixes all settings that change features."""
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
@@ -695,7 +720,7 @@ def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Ov
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
     if named and config is None:
         raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
-    return _settings(config, given, None) if given or config is not None else None
+    return _settings(config, given, cache) if given or not (config is cache is None) else None
 
 
 def _candidates(

@@ -110,7 +110,7 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False)
 
 
 def failure_table(results: Sequence[Any]) -> None:
-    """One line per failed video (`pipeline.extract.Result`): the stages and the first reason."""
+    """One line per failed video (`pipeline.run.Result`): the stages and the first reason."""
     rows = []
     for result in results:
         reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}

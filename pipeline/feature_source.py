@@ -9,10 +9,10 @@ from data.errors import DataError
 from data.splits import tied
 from data.video import Record
 from pipeline.config import BaseConfig
-from pipeline.extract import extract_missing, labelled_records, make_planner
 from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.pack import read_labelled
+from pipeline.run import extract_missing, labelled_records, make_planner
 
 FEW = 20
 """A scorer of fewer independent performances gets a warning."""

@@ -14,8 +14,8 @@ from data.store import Array, StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.cache import UNREADABLE
-from pipeline.extract import Planner, extract_and_read
 from pipeline.observer import Observer
+from pipeline.run import Planner, extract_and_read
 from pipeline.stages import with_inputs
 
 AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
@@ -99,7 +99,7 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
 
 
 def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
-    """Read the fresh time steps of the records from the cache; damaged and replaced ones are extracted again.
+    """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
 
     Performances without are left out, each with a note and the reason. Raises DataError where no record has fresh time
     steps, or they do not fit together.
@@ -121,7 +121,7 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
         except UNREADABLE:
             again.append(record)
     if again:
-        more, failed = extract_and_read(again, planner, "timesteps", read)
+        more, failed = extract_and_read(again, planner, read)
         outputs |= more
         left_out += [f"{record.name}: {failed[record.id]}" for record in again if record.id in failed]
     kept = [record for record in records if record.id in outputs]

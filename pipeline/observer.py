@@ -69,7 +69,7 @@ class Progress:
         self.changed()
 
     def hooks(self) -> dict[str, Any]:
-        """Progress hooks of `pipeline.extract.run_extract` by name."""
+        """Progress hooks of `pipeline.run.run_extract` by name."""
         return {"on_plan": self._videos, "on_frames": self._frames, "on_result": self._result}
 
     @property
@@ -140,7 +140,7 @@ class Observer:
         """A table for people."""
 
     def failures(self, results: Sequence[Any]) -> None:
-        """Videos that failed (`pipeline.extract.Result`), where the work goes on without them."""
+        """Videos that failed (`pipeline.run.Result`), where the work goes on without them."""
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         """Progress over `what`, such as videos or epochs."""

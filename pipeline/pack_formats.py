@@ -23,8 +23,8 @@ from data.store import hdf5 as store
 from data.store.files import atomic_path, safe_name
 from data.video import LABELS, Labels, Record
 from pipeline.cache import UNREADABLE, software
-from pipeline.extract import Planner
 from pipeline.observer import Observer
+from pipeline.run import Planner
 from pipeline.stages import stage_class
 
 FORMATS = ("h5", "npz", "csv", "parquet")

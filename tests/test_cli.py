@@ -103,14 +103,25 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
         (["score", "{tmp}/a.mp4", "--model", "{tmp}"], "no trained model here"),
         (["weights", "path", "i3d"], "known: i3d-kinetics400"),
         (["train", "--pack", "{tmp}/none.h5"], "no such file"),
+        (["extract", "-config", "folder", "{tmp}"], "Type: --config"),
+        (["preview", "{tmp}", "--set", "pose.stride=2"], "extract VIDEOS --preview"),
+        (["help"], "COMMAND --help"),
+        (["extract", "{tmp}/pipe"], "pipe: not a regular file"),
+        (["score", "--kinematics", "{tmp}/pipe", "--model", "{tmp}"], "pipe: not a regular file"),
+        (["report", "{tmp}/a.mp4"], "a file, and a run is a folder -> Name its folder: {tmp}"),
+        (["score", "{tmp}/a.mp4", "--model", "{tmp}/demo"], "Did you mean {tmp}/demo/run?"),
+        (["report", "{tmp}/demo"], "Did you mean {tmp}/demo/run?"),
     ],
 )
 def test_wrong_use_is_one_message_and_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
     if "{tmp}/a.mp4" in arguments:
         (tmp_path / "a.mp4").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "demo/run").mkdir(parents=True)
+    (tmp_path / "demo/run/model.json").touch()
     done = run(*[argument.replace("{tmp}", str(tmp_path)) for argument in arguments])
     assert done.returncode == 2, done.stderr
-    assert said in " ".join(done.stderr.split())
+    assert said.replace("{tmp}", str(tmp_path)) in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 
@@ -276,7 +287,7 @@ def test_text_of_the_user_is_no_markup() -> None:
 from pathlib import Path
 from data.video.records import Record
 from pipeline import console
-from pipeline.extract.runner import Result
+from pipeline.run.runner import Result
 console.say({name!r})
 console.table({name!r}, ({name!r},), [({name!r},)])
 result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})
@@ -290,6 +301,32 @@ with console.ShownProgress({name!r}) as progress:
     assert done.returncode == 0, done.stderr
     assert (done.stdout.count(name), done.stderr.count(name)) == (5, 5), done.stdout + done.stderr
     assert f"failed {name} [pose] {name}" in done.stderr
+
+
+def test_what_one_interrupt_stopped_ends_with_130() -> None:
+    """In every command: one that raises, and one that lists failed videos."""
+    for last in ("raise Cancelled", "finish(False)"):
+        code = f"""
+import os, signal, sys, typer
+from pipeline.cli import cli_main
+from pipeline.cli.terminal import finish, stop_on_interrupt
+from data.errors import Cancelled
+app = typer.Typer()
+@app.command()
+def command():
+    stop_on_interrupt()
+    os.kill(os.getpid(), signal.SIGINT)
+    {last}
+cli_main.app = app
+sys.argv = ["aqa"]
+cli_main.main()
+"""
+        assert program(code, timeout=60).returncode == 130
+
+
+def test_flags_take_no_value() -> None:
+    shown = run("extract", "--help").stdout
+    assert "<bool>" not in shown.replace("--help", "").partition("Show this message")[0].rpartition("\n")[0]
 
 
 def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from data.weights import weight_files as weights
 from data.weights.registry import REGISTRY
 from pipeline.score.bundle_hashes import cover
 from synthetic.dives import render_dives
+from tests.helpers.cached_outputs import output_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
@@ -67,11 +68,11 @@ def trained(dives: Path, options: list[object]) -> Path:
 
 
 def test_features_have_the_promised_shapes(dives: Path, trained: Path) -> None:
-    arrays = store.read(dives / "cache/timesteps/videos/dive_000.mp4.h5").output.arrays
+    arrays = store.read(output_of(dives / "cache", "timesteps", "videos/dive_000.mp4")).output.arrays
     assert arrays["scene"].values.shape == (4, 400)
     assert arrays["primary"].values.shape[0] == 4
     assert arrays["secondary"].values.shape == (4, 1, arrays["primary"].values.shape[1])
-    pose = store.read(dives / "cache/pose/videos/dive_000.mp4.h5").output.arrays["keypoints"]
+    pose = store.read(output_of(dives / "cache", "pose", "videos/dive_000.mp4")).output.arrays["keypoints"]
     assert pose.values.shape == (8, 2, 17, 3)
     assert pose.dims == ("frame", "agent", "joint", "xyc")
 

@@ -80,8 +80,10 @@ def _mtl_dive(row: Any) -> AnnotatedDive:
 def _fine_dive(row: Any) -> AnnotatedDive:
     if isinstance(row, dict):
         row = [None, row["dive_score"], row["difficulty"], None, row["frames_labels"]]
-    labels = np.asarray(row[4])
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
+    labels = row[4]
+    if isinstance(labels, list) and all(type(one) is int for one in labels):
+        labels = np.asarray(labels)
+    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
         raise ValueError("frames_labels is no list of numbers")
     meets = (np.flatnonzero(np.diff(labels)) + 1) / len(labels)
     return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, tuple(meets.tolist()), len(labels))
@@ -192,7 +194,7 @@ def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ..
         panels = {key: (tuple(map(_real, r["judge_scores"])), _real(r["difficulty"])) for key, r in rows.items()}
         if any(award < 0 for panel, _ in panels.values() for award in panel):
             raise ValueError("a judge's score is below 0")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         what = f"the judges' scores cannot be used ({clip(str(error))})"
         raise DataError(what, where=path, fix="Get the file again from its publisher, or remove it") from error
     return panels

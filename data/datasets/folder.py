@@ -23,11 +23,12 @@ from pathlib import Path, PurePosixPath
 from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, number, read_bytes, read_table
 from data.errors import DataError, UsageError, nearest
 from data.keypoints import SUFFIXES
-from data.store import RemoteFolder, Storage, address, is_remote
+from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "split", "task")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
 
@@ -53,7 +54,15 @@ def list_folder(
     """
     table = find_labels(root, labels, CANDIDATES, storage)
     listing = find_videos([root], storage, frame_rate)
-    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
+    if table is not None:
+        return join_listing(listing, table, COLUMNS, _build)
+    return replace(listing, problems=(*listing.problems, *_spreadsheets(root)))
+
+
+def _spreadsheets(root: Path) -> list[str]:
+    """A line for each spreadsheet beside the videos, which may hold the scores."""
+    sheets = [] if is_remote(root) else sorted(path for path in root.glob("*.*") if path.suffix.lower() in SPREADSHEETS)
+    return [f"{clip(str(path), 200)}: spreadsheets are not read; save it as {CANDIDATES[0]}" for path in sheets]
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
@@ -111,7 +120,7 @@ def find_labels(
         fix = f"Say which: dataset.labels={several[0]}"
         raise UsageError(f"several label files: {', '.join(several)}", where=address(root), fix=fix)
     if not files and given is not None:
-        raise UsageError("no such label file", where=given, fix="Check dataset.labels")
+        raise UsageError(absence(Path(given), "label file"), where=given, fix="Check dataset.labels")
     return next(iter(files.items()), None)
 
 

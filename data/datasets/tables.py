@@ -139,8 +139,21 @@ def read_table(
     rows = _rows(path, lines, delimiter, header)
     unread = [name for name in header if name and name not in columns]
     return rows, [
-        f"{PurePosixPath(path).name}: column '{clip(name)}' is not read ({nearest(name, columns)})" for name in unread
+        f"{PurePosixPath(path).name}: column '{clip(name)}' is not read ({_meant(name, header, rows, columns)})"
+        for name in unread
     ]
+
+
+def _meant(name: str, header: list[str], rows: Sequence[Row], columns: tuple[str, ...]) -> str:
+    """What a column that is not read may be: the score, where there is none and it holds numbers."""
+    cells = [text for row in rows if (text := row.text(name))]
+    if "score" in columns and "score" not in header and cells and all(_is_number(text) for text in cells):
+        return "if it is the score, rename it to 'score'"
+    return nearest(name, columns)
+
+
+def _is_number(cell: str) -> bool:
+    return bool(NUMBER.fullmatch(cell) or DECIMAL_COMMA.fullmatch(cell))
 
 
 def _header(path: str | Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -3,6 +3,7 @@
 from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
 from data.store.arrays import Array, ArraySpec, ContractError, OutputSpec, StageOutput
 from data.store.files import (
+    absence,
     atomic_path,
     files_below,
     open_regular,
@@ -25,6 +26,7 @@ __all__ = [
     "RemoteFolder",
     "StageOutput",
     "Storage",
+    "absence",
     "address",
     "atomic_path",
     "fetched",

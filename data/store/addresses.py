@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 from data.errors import UsageError
@@ -16,6 +16,8 @@ from data.errors import UsageError
 PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: its package, the extra with it
 SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
 """The same by scheme of a place where trained runs are shared."""
+
+WINDOWS = os.name == "nt"
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # one letter alone is a drive
 
@@ -52,7 +54,11 @@ def not_installed(scheme: str) -> UsageError:
 def local_path(path: Path) -> Path:
     """The plain path of a `file://` address (percent signs decoded); every other path as it is."""
     match = _ADDRESS.match(str(path))
-    return Path("/" + unquote(match[2])) if match and match[1].lower() == "file" else path
+    if not match or match[1].lower() != "file":
+        return path
+    place = unquote(match[2])
+    has_drive = WINDOWS and PureWindowsPath(place).drive
+    return Path(place if has_drive else f"/{place}")
 
 
 def refuse_unknown(path: Path) -> None:

@@ -38,6 +38,11 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def absence(path: Path, what: str = "file") -> str:
+    """Why a path cannot be read as a file: there is none, or it is a pipe, a socket or a device."""
+    return "not a regular file" if path.exists() else f"no such {what}"
+
+
 def read_regular(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes. Raises OSError: larger, growing, or it cannot be read."""
     with open_regular(path) as stream:
@@ -76,14 +81,15 @@ def atomic_path(target: Path) -> Iterator[Path]:
     try:
         default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
         yield temporary
-        with temporary.open("rb") as stream:
+        with temporary.open("r+b") as stream:  # Windows flushes only what may be written
             os.fsync(stream.fileno())
         temporary.chmod(default_mode)
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
     with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
         handle = os.open(target.parent, os.O_RDONLY)
         try:
@@ -92,20 +98,26 @@ def atomic_path(target: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def _new_temporary(folder: Path) -> tuple[Path, int]:
-    """An empty file that this process holds locked, and the handle that holds the lock."""
+def _new_temporary(folder: Path) -> tuple[Path, int | None]:
+    """An empty file that this process holds locked, and the handle that holds the lock; None without locks.
+
+    Where there are no such locks, as on Windows, an open file could not be renamed.
+    """
     while True:
         path = folder / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        if lock(handle) is not False and path.exists():  # else a sweep came between the making and the lock
+        locked = lock(handle)
+        if locked and path.exists():  # else a sweep came between the making and the lock
             return path, handle
         os.close(handle)
+        if locked is None:
+            return path, None
 
 
 def lock(handle: int) -> bool | None:
     """Lock an open file or folder until it is closed, however the process ends: whether it worked.
 
-    None: this file system or system has no locks.
+    None: this file system or system has no such locks; the age of a temporary then says whether it is abandoned.
     """
     try:
         import fcntl

@@ -67,15 +67,16 @@ class Stored:
 
 def write(
     path: Path, header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
-) -> tuple[dict[str, Any], int]:
-    """Write one stage's output of one video, atomically; returns the header as stored, and the file's inode number.
+) -> dict[str, Any]:
+    """Write one stage's output of one video, atomically; returns the header as stored.
 
     Raises:
         ContractError: the output is not what the stage promised; nothing is written.
         OSError: the folder cannot be written or the disk is full; no half-written file remains.
     """
     full, content = encode(header, output, promise)
-    return full, write_bytes(path, content)
+    write_bytes(path, content)
+    return full
 
 
 def encode(

@@ -87,14 +87,22 @@ class RemoteFolder:
             fix = "Check its name, storage.endpoint_url and the account"
             raise UsageError("no such bucket", where=self.url, fix=fix)
 
-    def files(self, below: str = "") -> dict[str, RemoteFile]:
+    def files(self, below: str = "", prefix: str = "") -> dict[str, RemoteFile]:
         """Every object below the folder `below`, by its name in this one: one request per thousand.
 
-        An object at this very address has the name "". Raises UsageError: no such bucket.
+        With `prefix` only those whose names in this folder begin so. An object at this very address has the name "".
+        Raises UsageError: no such bucket.
         """
         scheme, _, root = self.url.partition("://")
-        listed = self._ask(below, lambda system, url: system.find(url.partition("://")[2], detail=True)) or {}
-        if not listed:
+        folder, _, begin = prefix.rpartition("/") if prefix else (below, "", "")
+
+        def find(system: Any, url: str) -> dict[str, Any]:
+            more = {"prefix": begin} if begin else {}
+            listing: dict[str, Any] = system.find(url.partition("://")[2], detail=True, **more)
+            return listing
+
+        listed = self._ask(folder, find) or {}
+        if not listed and not prefix:
             self.require_bucket()
         return {
             name[len(root) + 1 :]: RemoteFile(
@@ -111,13 +119,35 @@ class RemoteFolder:
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The content of an object. Raises FileNotFoundError: none; StorageError: it is larger than `limit` bytes."""
-        place = f"{self.url}/{name}" if name else self.url
-        content = self._ask(name, lambda system, url: _content(system, url, limit))
+        if limit is not None:
+            return b"".join(self.blocks(name, limit))
+        content = self._ask(name, lambda system, url: bytes(system.cat_file(url)))
         if content is None:
-            raise FileNotFoundError(place)
-        if limit is not None and len(content) > limit:
-            raise StorageError(f"larger than {limit} bytes", where=place, fix="Name another object")
+            raise FileNotFoundError(f"{self.url}/{name}")
         return content
+
+    def blocks(self, name: str, limit: int) -> Iterator[bytes]:
+        """The content of an object in blocks; "" is the object at this very address.
+
+        Raises as `read`, FileNotFoundError before the first block.
+        """
+        place = f"{self.url}/{name}" if name else self.url
+
+        def start(system: Any, url: str) -> tuple[Any, bytes]:
+            stream = system.open(url, "rb", cache_type="none", block_size=BLOCK)
+            return stream, stream.read(BLOCK)
+
+        if (started := self._ask(name, start)) is None:
+            raise FileNotFoundError(place)
+        (stream, block), size = started, 0
+        with stream:
+            while block:
+                size += len(block)
+                if size > limit:  # a web server need not say how large an object is
+                    raise StorageError(f"larger than {limit} bytes", where=place, fix="Name another object")
+                yield block
+                with asking(place):
+                    block = stream.read(BLOCK)
 
     def write(self, name: str, content: bytes) -> str:
         """Write an object in one PUT: readers see the old object, the new object, or none.
@@ -141,18 +171,6 @@ class RemoteFolder:
                 return request(_filesystem(url, self.storage), url)
             except FileNotFoundError:
                 return None
-
-
-def _content(system: Any, url: str, limit: int | None) -> bytes:
-    """An object, or a little more than `limit` bytes of it; a web server need not say how large it is."""
-    if limit is None:
-        return bytes(system.cat_file(url))
-    with system.open(url, "rb", cache_type="none", block_size=BLOCK) as stream:
-        blocks, size = list[bytes](), 0
-        while size <= limit and (block := stream.read(min(BLOCK, limit + 1 - size))):
-            blocks.append(block)
-            size += len(block)
-    return b"".join(blocks)
 
 
 def stamp_of(about: dict[str, Any]) -> str:

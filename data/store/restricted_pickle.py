@@ -2,7 +2,11 @@
 
 A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
 bytes, and a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
-instruction is an error that says what was refused. Memory stays within a few times the size of the file.
+instruction is an error that says what was refused.
+
+A few bytes of a pickle can ask for much: one text for thousands of arrays, lists that hold themselves twice. So every
+instruction pays for what it makes before it is made, and the result is counted as what it is when it is walked through,
+shared parts once for each place. Both together are at most `COST_PER_BYTE` times the size of the pickle.
 """
 
 from __future__ import annotations
@@ -32,6 +36,19 @@ INSTRUCTIONS = (
 # fmt: on
 """What a pickle may do, by the names of `pickletools`."""
 
+COST_PER_BYTE, FREE_COST = 32, 1 << 20
+"""Most bytes of memory per byte of the pickle, and beside them."""
+
+CONTAINER_COST, ITEM_COST = 48, 8
+"""Bytes of an empty tuple, list or dict, and of one place in it."""
+
+MOST_DEPTH = 64
+"""Deepest nesting of dicts, lists and tuples."""
+
+KEY_LIMIT = 1 << 31
+"""Whole numbers below it are keys of a dict: larger ones can be chosen so that all have one hash."""
+
+CONTAINERS = ("EMPTY_LIST", "LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT")
 _CODES = {opcode.name: ord(opcode.code) for opcode in pickletools.opcodes}
 _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
@@ -42,7 +59,11 @@ def load_plain(content: bytes, where: Path | None = None) -> Any:
     Raises DataError: not a pickle, or one that asks for anything else; says what was refused.
     """
     try:
-        return _Reader(io.BytesIO(content), encoding="latin1").load()
+        reader = _Reader(io.BytesIO(content), encoding="latin1")
+        reader.left = COST_PER_BYTE * len(content) + FREE_COST
+        value = reader.load()
+        _check_plain(value, COST_PER_BYTE * len(content) + FREE_COST)
+        return value
     except _RefusedError as error:
         what = f"this pickle asks for {str(error)[:120]}, which is refused"
     except (RecursionError, MemoryError):
@@ -54,6 +75,28 @@ def load_plain(content: bytes, where: Path | None = None) -> Any:
 
 class _RefusedError(Exception):
     """Something that plain values and arrays have no use for."""
+
+
+def _check_plain(value: Any, left: int) -> None:
+    """Raise _RefusedError for an inner object, too deep a nesting, or more than `left` bytes of content."""
+    pending = [(value, 0)]
+    while pending:
+        part, depth = pending.pop()
+        if isinstance(part, dict | list | tuple):
+            left -= CONTAINER_COST + ITEM_COST * len(part)
+            if depth == MOST_DEPTH:
+                raise _RefusedError("a value that is nested too deeply")
+            if left >= 0:
+                inner = (*part.keys(), *part.values()) if isinstance(part, dict) else part
+                pending.extend((one, depth + 1) for one in inner)
+        elif isinstance(part, str | bytes):
+            left -= len(part)
+        elif isinstance(part, np.ndarray):
+            left -= part.nbytes
+        elif not isinstance(part, int | float | None):
+            raise _RefusedError("a value that is no plain one")
+        if left < 0:
+            raise _RefusedError("more values than a file of this size holds")
 
 
 class _Name:
@@ -77,6 +120,7 @@ class _Type:
         self.dtype = self.dtype.newbyteorder(state[1])
 
     def values(self, shape: Any, raw: Any, *, fortran: bool = False) -> NDArray[Any]:
+        """The array of a shape and its bytes, which are not copied. Raises ValueError where they do not fit."""
         if not isinstance(raw, bytes | str) or not isinstance(shape, tuple):
             raise _RefusedError("a numpy array of objects")
         content = raw.encode("latin1") if isinstance(raw, str) else raw
@@ -87,16 +131,14 @@ class _Type:
         return np.frombuffer(content, self.dtype).reshape(shape, order="F" if fortran else "C")
 
 
-class _Array(np.ndarray[Any, Any]):
-    """An array whose content comes with a later instruction."""
-
-    def restore(self, state: Any) -> None:
-        _, shape, kind, fortran, raw = state
-        if not isinstance(kind, _Type):
-            raise _RefusedError("a numpy array without a type")
-        values = kind.values(shape, raw, fortran=bool(fortran))
-        state = (1, values.shape, values.dtype, False, values.tobytes())
-        self.__setstate__(state)
+def _fill(array: NDArray[Any], state: Any) -> None:
+    """Give an array of `_reconstruct` its shape, type and content."""
+    _, shape, kind, fortran, raw = state
+    if not isinstance(kind, _Type):
+        raise _RefusedError("a numpy array without a type")
+    values = kind.values(shape, raw, fortran=bool(fortran))
+    content: Any = (1, values.shape, values.dtype, False, values.tobytes())
+    array.__setstate__(content)
 
 
 def _scalar(kind: Any, raw: Any = b"") -> Any:
@@ -121,7 +163,7 @@ def _from_buffer(raw: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
 _TABLE = {
     "numpy dtype": lambda code, *_: _Type(code),
     "numpy ndarray": None,
-    **{f"numpy.{core}.multiarray _reconstruct": lambda *_: _Array((0,), np.uint8) for core in ("core", "_core")},
+    **{f"numpy.{core}.multiarray _reconstruct": lambda *_: np.empty(0, np.uint8) for core in ("core", "_core")},
     **{f"numpy.{core}.multiarray scalar": _scalar for core in ("core", "_core")},
     **{f"numpy.{core}.numeric _frombuffer": _from_buffer for core in ("core", "_core")},
     "_codecs encode": _bytes,
@@ -129,11 +171,35 @@ _TABLE = {
 }
 
 
+def _content(arguments: tuple[Any, ...]) -> int:
+    """Bytes of the texts in what a call takes, each of which it copies."""
+    return sum(len(one) for one in arguments if isinstance(one, str | bytes))
+
+
 _Python: Any = pickle._Unpickler
 """The reader in Python: its instructions can be chosen, and no length in a file makes it reserve memory."""
 
 
+def _maker(name: str) -> Any:
+    """The instruction that makes a container, once it is paid for."""
+
+    def make(reader: Any) -> None:
+        reader.spend(CONTAINER_COST)
+        _Python.dispatch[_CODES[name]](reader)
+
+    return make
+
+
 class _Reader(_Python):
+    left: int
+    """Bytes that may still be made."""
+
+    def spend(self, cost: int) -> None:
+        """Pay for what is made next. Raises _RefusedError where the pickle is too small to ask for so much."""
+        self.left -= cost
+        if self.left < 0:
+            raise _RefusedError("more values than a file of this size holds")
+
     def refuse(self) -> None:
         raise _RefusedError("an instruction that makes objects")
 
@@ -147,25 +213,35 @@ class _Reader(_Python):
         function = _TABLE[made.name] if isinstance(made, _Name) else None
         if function is None or not isinstance(arguments, tuple):
             raise _RefusedError("a call")
+        self.spend(CONTAINER_COST + _content(arguments))
         self.stack.append(function(*arguments))
 
     def build(self) -> None:
         state, made = self.stack.pop(), self.stack[-1]
-        if not isinstance(made, _Type | _Array) or not isinstance(state, tuple):
+        if not isinstance(made, _Type | np.ndarray) or not isinstance(state, tuple):
             raise _RefusedError("a change of an object")
-        made.restore(state)
+        self.spend(2 * _content(state))
+        if isinstance(made, _Type):
+            made.restore(state)
+        else:
+            _fill(made, state)
 
     def keyed(self, name: str) -> None:
         """Check keys before they are hashed: a tuple in a tuple in a tuple ... would end the process."""
+        if name == "DICT":
+            self.spend(CONTAINER_COST)
         for key in self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]:
             parts = key if isinstance(key, tuple) else (key,)
             if any(not isinstance(part, str | int | float | bytes | None) for part in parts):
                 raise _RefusedError("a dict with keys that are no names or numbers")
+            if any(isinstance(part, int) and abs(part) >= KEY_LIMIT for part in parts):
+                raise _RefusedError("a dict with keys of large numbers")
         _Python.dispatch[_CODES[name]](self)
 
     dispatch = {  # noqa: RUF012 -- the name is pickle's
         **dict.fromkeys(range(256), refuse),
         **{_CODES[name]: _Python.dispatch[_CODES[name]] for name in INSTRUCTIONS},
+        **{_CODES[name]: _maker(name) for name in CONTAINERS},
         # As bytes: the library's own instruction reserves as much memory as the file says.
         _CODES["BYTEARRAY8"]: _Python.dispatch[_CODES["BINBYTES8"]],
         _CODES["REDUCE"]: call,

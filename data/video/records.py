@@ -140,6 +140,8 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]
     if given.is_file():
         return [Record(given.name, given)]
     refuse_unknown(given)
+    if given.exists():
+        raise UsageError("not a regular file", where=given, fix="Name a video file or a folder of videos")
     siblings = [path.name for path in given.parent.iterdir()] if given.parent.is_dir() else []
     close = get_close_matches(given.name, siblings, n=1)
     meant = f"; did you mean '{given.with_name(close[0])}'?" if close else ""

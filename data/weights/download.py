@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from data.errors import DataError
@@ -140,14 +141,11 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, NDArray[np.float32]]:
 
 @contextlib.contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Hold an advisory lock, where the system has one, so that two processes do not download the same file twice."""
+    """Hold a lock, where the file system has one, so that two processes do not download the same file twice."""
+    held = FileLock(lock)
+    with contextlib.suppress(OSError, NotImplementedError):  # without locks, the second download is all that is lost
+        held.acquire()
     try:
-        import fcntl
-    except ImportError:  # Windows: the rename alone keeps the result whole
         yield
-        return
-    with lock.open("w") as stream:
-        # A file system without locks only costs the second download.
-        with contextlib.suppress(OSError):
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    finally:
+        held.release()

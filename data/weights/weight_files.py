@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import PROGRAM, AimError, DataError, nearest
-from data.store import open_regular, sha256_file
+from data.store import absence, open_regular, sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def locate(name_or_path: str) -> Path:
     entry = REGISTRY.get(name_or_path)
     override = "" if entry is None else os.environ.get(entry.variable, "")
     if entry is None:
-        path, where, what = Path(name_or_path).expanduser(), name_or_path, "no such file of weights"
+        path, where = Path(name_or_path).expanduser(), name_or_path
+        what = absence(path, "file of weights")
         looks_like_path = path.suffix or os.sep in name_or_path
         fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(name_or_path, REGISTRY)})"
     elif override:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
 from data.weights import weight_files as weights
+from data.weights.published import keep_published, library_version, published_path
+from data.weights.registry import Progress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,11 +70,36 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def weights_identity(name: str, given: str, seed: int) -> str:
-    """Identity of the weights: a SHA-256, the seed, or the library's own choice. Raises DataError: no such file."""
-    if given == RANDOM:
-        return f"{RANDOM}:{seed}"
-    return f"{HUB}:{backbone(name).library}/{name}" if given == HUB else weights.digest(given)
+def network_identity(name: str, given: str, seed: int) -> dict[str, str]:
+    """What a network's outputs depend on: a SHA-256 of its weights, or their seed, and the library with its version.
+
+    Raises DataError: no such file; UsageError: the library is not installed.
+    """
+    entry = backbone(name)
+    identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else weights.digest(_file(name, given))}
+    if entry.library != "aim":
+        identity["library"] = f"{entry.library} {library_version(entry.library)}"
+    return identity
+
+
+def fetch_published(name: str, given: str, progress: Progress) -> None:
+    """Download the weights of `hub` where they are not here. Raises DataError where that fails."""
+    if given != HUB:
+        return
+
+    def load() -> dict[str, Any]:
+        network = _construct(name, backbone(name), None)
+        return {key: values.numpy() for key, values in network.state_dict().items()}
+
+    keep_published(Path(_file(name, given)), load, progress)
+
+
+def _file(name: str, given: str) -> str:
+    """The name or path of a file of weights; of `hub` the file that `fetch_published` keeps."""
+    if given != HUB:
+        return given
+    library = backbone(name).library
+    return str(published_path(library, library_version(library), name))
 
 
 def build(name: str, given: str, seed: int) -> ClipNetwork:
@@ -110,16 +138,9 @@ def _inception(given: str) -> nn.Module:
 def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
     from models.clip_network import Tapped
 
-    if given == HUB:
-        try:
-            network = _construct(name, entry, None)
-        except Exception as error:  # the libraries raise whatever their downloader raises
-            what = f"{entry.library} could not download its weights for {name} ({error})"
-            raise DataError(what, fix="Download them by hand and set clips.weights to the file") from error
-        return Tapped(network, entry.head)
     if given == RANDOM:
         return Tapped(_construct(name, entry, 400), entry.head)
-    path = weights.whole(given)
+    path = weights.whole(_file(name, given))
     state = weights.read_tensors(path)
     classes = state.get(f"{entry.head}.weight")
     if classes is None:

@@ -159,7 +159,7 @@ def _compile_openvino(network: Network) -> Any:
         "graph": MODEL_VERSION,
         "openvino": openvino.__version__,
         "backbone": network.backbone,
-        "weights": backbones.weights_identity(network.backbone, network.weights, network.seed),
+        **backbones.network_identity(network.backbone, network.weights, network.seed),
         "frames": network.frames,
     }
     model = load_compiled(name)

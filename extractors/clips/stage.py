@@ -18,7 +18,7 @@ from pydantic import model_validator
 from data.errors import AimError, VideoError
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
+from extractors.clips.backbones import BACKBONES, HUB, backbone, fetch_published, network_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
 from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
 from extractors.signals import row_period
@@ -91,12 +91,20 @@ class Clips(Extractor[ClipsConfig]):
 
     @classmethod
     def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
-        """The content of the weights; below fp32 also where they run, since roundings then differ. Raises DataError."""
-        identity = {"weights": weights_identity(config.backbone, config.weights, config.seed)}
+        """The content of the weights and the library's version; below fp32 also where they run, which rounds.
+
+        Raises DataError, UsageError.
+        """
+        identity = network_identity(config.backbone, config.weights, config.seed)
         if config.precision != "fp32":
             runtime, device = resolve(config.runtime, config.device)
             identity["rounding"] = f"{runtime} {device.split(':')[0]}"
         return identity
+
+    @classmethod
+    def fetch(cls, config: ClipsConfig, progress: Callable[[str], None]) -> None:
+        """Download the weights that the network's library publishes."""
+        fetch_published(config.backbone, config.weights, progress)
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:

@@ -38,6 +38,9 @@ class RTMLibConfig(StageConfig):
     )
     model: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
     detector: str = _file("YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.")
+    detector_kind: Literal["", "yolox", "rtmdet"] = setting(
+        "", "What the detector is, which says how its answers are read; in the key.", affects_result=False
+    )
 
 
 class ImportConfig(StageConfig):

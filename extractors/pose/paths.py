@@ -1,8 +1,8 @@
 """A person is a path through the detections of a shot: decided when all frames are known, not frame by frame.
 
-The best path has the largest sum of its detections' log scores minus its jumps (Viterbi). A jump is the distance from
-the predicted place and the change of the joints about the body's centre. The velocity of the best path up to there
-predicts the place (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
+The best path has the largest sum of its detections' log scores minus its jumps (Viterbi). A jump is the distance of the
+body's centre from the predicted place. The velocity of the best path up to there predicts the place (per-survivor
+processing: Raheli et al., IEEE Trans. Communications 1995).
 
 The second person is the best path through what is left when the first path and other detections of its body are out.
 """
@@ -26,16 +26,12 @@ REACH_S = 3.0
 """Longest gap of a path in seconds: somebody who comes back later begins another path."""
 
 LEAD_S = 0.2
-"""Seconds for which the velocity predicts the place of somebody who is missing; up to it, joints are compared too."""
+"""Seconds for which the velocity predicts the place of somebody who is missing."""
 
 MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 """A jump is less than `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second, `MAX_GROWTH` in size."""
 
-PLACE, JOINTS = 15.0, 2.0
-"""Costs of a jump: per squared share of the farthest one, rising without limit towards it, and per body size of mean
-joint movement. A good detection is worth 2 to 3."""
-
-USUAL_FOLDING = 0.2  # body sizes of joint movement that count for a gap over which joints are not compared
+PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
 
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
 
@@ -139,19 +135,9 @@ class _Shot:
         place = self.centres[before] + velocity * np.minimum(gaps, LEAD_S)[:, None]
         far = np.linalg.norm(place[:, None] - self.centres[now], axis=-1) / size
         far /= MAX_JUMP + SPEED * gaps[:, None]
-        near = gaps <= LEAD_S + 1e-9
-        folding = np.full_like(far, USUAL_FOLDING)
-        folding[near] = self._folding(before[near], now) / size[near]
         possible = (far < 1) & (growth < np.log(MAX_GROWTH))
         far = np.where(possible, far, 0.0) ** 2
-        return np.where(possible, PLACE * far / (1 - far) + JOINTS * folding, np.inf)
-
-    def _folding(self, before: Rows, now: Rows) -> Floats:
-        """(before, now) pixels that the joints move about the body's centre, in the mean over common joints."""
-        a, b = (self.keypoints[rows, :, :2] - self.centres[rows][:, None] for rows in (before, now))
-        moved = np.linalg.norm(a[:, None] - b[None], axis=-1)
-        common = np.isfinite(moved)
-        return np.asarray(np.where(common, moved, 0).sum(axis=-1) / np.maximum(common.sum(axis=-1), 1))
+        return np.where(possible, PLACE * far / (1 - far), np.inf)
 
     def same_body(self, rows: Rows, path: Rows) -> NDArray[np.bool_]:
         """(rows,) detections that are of a path's body too, such as one with its head taken for feet."""

@@ -12,7 +12,16 @@ from pipeline.cache.housekeeping import (
     remove_weights,
     verify_cache,
 )
-from pipeline.cache.local_cache import UNREADABLE, Cache, Check, fingerprints, software, stamps, unreadable
+from pipeline.cache.local_cache import (
+    UNREADABLE,
+    Cache,
+    Check,
+    Siblings,
+    fingerprints,
+    software,
+    stamps,
+    unreadable,
+)
 from pipeline.cache.remote_cache import open_cache
 
 __all__ = [
@@ -22,6 +31,7 @@ __all__ = [
     "CacheListing",
     "Check",
     "Computation",
+    "Siblings",
     "collect_garbage",
     "delete",
     "fingerprints",

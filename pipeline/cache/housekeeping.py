@@ -7,6 +7,7 @@ younger than `YOUNG_SECONDS` are never removed for their age.
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import time
@@ -20,17 +21,15 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError, counted, nea
 from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, UNREADABLE, Cache, has_key, stem_of
 from pipeline.cache.remote_cache import RemoteCache, open_cache
 from pipeline.cache.run_history import FOLDER as RUNS
 from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
 from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 
-OUTPUT, FAILURE = ".h5", ".failed.json"
-
 YOUNG_SECONDS = 3600
-"""Younger outputs may belong to a run in progress."""
+"""Outputs that were used since then may belong to a run in progress."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Finding:
     video: str  # the id, inferred from the file's place and safe to print
     why: str
     size: int  # bytes
-    written: float = 0.0  # seconds since 1970
+    used: float = 0.0  # when it was last read or written, in seconds since 1970
 
     def row(self) -> dict[str, Any]:
         """As JSON types."""
@@ -89,23 +88,28 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
 
 
 def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator[Finding]:
-    """The files of some stages whose names end so, without a reason; temporaries are left out."""
+    """The files of some stages whose names have these endings, without a reason; temporaries are left out."""
     for stage in stages:
-        for path, size, written in cache.entries(stage):
-            if path.name.endswith(endings) and not path.name.startswith(TEMPORARY):
-                video = path.relative_to(cache.root / stage).as_posix().removesuffix(FAILURE).removesuffix(OUTPUT)
-                yield Finding(path, stage, printable(video), "", size, written)
+        for path, size, _, used in cache.entries(stage):
+            name = NAME.fullmatch(path.name)
+            if name and name["ending"] in endings and not path.name.startswith(TEMPORARY):
+                video = stem_of(path).relative_to(cache.root / stage).as_posix()
+                yield Finding(path, stage, printable(video), "", size, used)
 
 
 def list_cache(config: BaseConfig, stage: str = "", runs: bool = False) -> CacheListing:
-    """Per stage, every output of one stage, or the runs. Raises UsageError for an unknown stage, or without a cache."""
+    """Per stage and setting, every output of one stage, or the runs.
+
+    Raises UsageError for an unknown stage, or without a cache.
+    """
     cache = existing(open_cache(config.cache, config.storage.reach()))
     if runs:
         return CacheListing(f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())])
     names = cache.stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
-    rows = list(_list_outputs(cache, stage)) if stage else [_count_files(cache, name) for name in names]
+    rows = list(_list_outputs(cache, stage)) if stage else [row for name in names for row in _count_files(cache, name)]
+    cache.close()
     title = f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB"
     return CacheListing(title, rows)
 
@@ -126,21 +130,55 @@ def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _count_files(cache: Cache, stage: str) -> dict[str, Any]:
-    """A stage's `outputs`, `failures`, `temporaries`, `bytes`, `oldest` and `newest` (UTC)."""
-    row: dict[str, Any] = {"stage": stage, "outputs": 0, "failures": 0, "temporaries": 0, "bytes": 0}
-    times = []
-    for path, size, written in cache.entries(stage):
-        row["bytes"] += size
-        if path.name.startswith(TEMPORARY):
-            row["temporaries"] += 1
-        elif path.name.endswith(FAILURE):
-            row["failures"] += 1
-        elif path.name.endswith(OUTPUT):
-            row["outputs"] += 1
-            times.append(written)
-    days = (_day(min(times)), _day(max(times))) if times else (None, None)
-    return row | {"oldest": days[0], "newest": days[1]}
+def _count_files(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
+    """A row per setting of a stage: `settings`, `outputs`, `failures`, `bytes`, `oldest` and `newest` (UTC).
+
+    `settings` holds those that differ within the stage, with the version and what else the results depend on.
+    """
+    groups: dict[str, list[tuple[Path, int, float]]] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    for path, size, written, _ in cache.entries(stage):
+        if not NAME.fullmatch(path.name) or path.name.startswith(TEMPORARY):
+            continue
+        failed = path.name.endswith(FAILURE)
+        try:
+            header = (cache.load_failure(path) or {}) if failed else cache.header(path)
+        except UNREADABLE:
+            header = {}
+        version = {"version": header.get("stage_version")}
+        of_file = flattened({**version, **header.get("settings", {}), **header.get("identity", {})})
+        name = json.dumps(of_file, sort_keys=True)
+        settings[name] = of_file
+        groups.setdefault(name, []).append((path, size, written))
+    for name, files in sorted(groups.items()):
+        differing = {
+            key: settings[name].get(key)
+            for key in sorted({key for one in settings.values() for key in one})
+            if any(one.get(key) != settings[name].get(key) for one in settings.values())
+        }
+        times = [written for _, _, written in files]
+        failures = sum(path.name.endswith(FAILURE) for path, _, _ in files)
+        yield {
+            "stage": stage,
+            "settings": differing,
+            "outputs": len(files) - failures,
+            "failures": failures,
+            "bytes": sum(size for _, size, _ in files),
+            "oldest": _day(min(times)),
+            "newest": _day(max(times)),
+        }
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted names.
+
+    >>> flattened({"stride": 2, "views": {"turns": 4}})
+    {'stride': 2, 'views.turns': 4}
+    """
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
 
 
 def _list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
@@ -156,20 +194,23 @@ def _list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
 
 
 def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
-    """The damaged outputs, after every output was read whole and every array checked."""
+    """The damaged outputs, after every output was read whole and every array checked; `extract` computes them again.
+
+    In a marked cache a damaged output is deleted, unless its name has no key: then it may be somebody's.
+    """
     cache = existing(open_cache(config.cache, config.storage.reach()))
-    outputs = list(stored_files(cache, cache.stage_names(), OUTPUT))
+    outputs, marked = list(stored_files(cache, cache.stage_names(), OUTPUT)), cache.marked()
     damaged = []
     with observer.progress("outputs") as progress:
         for done, file in enumerate(outputs, start=1):
             try:
-                stage = cache.load(file.path).header.get("stage")
-                if stage != file.stage:
-                    raise CacheError(f"an output of stage '{stage}' in the folder of '{file.stage}'")
+                cache.load(file.path)
             except FileNotFoundError:
-                continue  # a run has replaced or removed it meanwhile
+                continue  # it was removed meanwhile
             except (CacheError, OSError) as error:
                 damaged.append(replace(file, why=_reason(error)))
+                if marked and has_key(file.path):
+                    cache.discard(file.path)
             progress.steps(done, len(outputs))
     return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
 
@@ -184,22 +225,22 @@ def collect_garbage(
     would = "" if yes else "would be "
     observer.note(
         f"temporary files {would}swept: {cache.sweep(remove=yes)}; "
-        f"entries of the index {would}dropped: {cache.index.forget_missing(yes)}"
+        f"entries of the index {would}dropped: {cache.tidy_index(yes)}"
     )
     findings = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
     return delete(cache, findings, yes)
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
-    """The outputs written longest ago that must go for the cache to fit in `most_bytes`."""
+    """The outputs unread for the longest time that must go for the cache to fit in `most_bytes`."""
     outputs = [file for file in stored_files(cache, cache.stage_names(), OUTPUT) if cache.is_ours(file.path)]
     excess = sum(file.size for file in outputs) - most_bytes
     findings = []
-    for file in sorted(outputs, key=lambda file: (file.written, file.path)):
-        if excess <= 0 or time.time() - file.written < YOUNG_SECONDS:
+    for file in sorted(outputs, key=lambda file: (file.used, file.path)):
+        if excess <= 0 or time.time() - file.used < YOUNG_SECONDS:
             break
         excess -= file.size
-        findings.append(replace(file, why=f"written {_day(file.written)}, the oldest go first"))
+        findings.append(replace(file, why=f"last used {_day(file.used)}, the longest unused go first"))
     return findings
 
 
@@ -252,7 +293,7 @@ def _written(cache: Cache) -> Iterator[Finding]:
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
         if cache.is_ours(file.path):
             videos.add(file.video)
-            yield replace(file, why="output" if file.path.name.endswith(OUTPUT) else "failure")
+            yield replace(file, why="failure" if file.path.name.endswith(FAILURE) else "output")
     previews = cache.root / "preview"
     if not isinstance(cache, RemoteCache) and (previews / PREVIEW_MARK).is_file():
         for path, status in files_below(previews):

@@ -1,4 +1,4 @@
-"""An accelerator beside the cache: hashes and checked headers of files, valid while a file's stamp stays the same.
+"""An accelerator beside the cache: hashes of inputs by their stamps, parts of headers by the names of outputs, rates.
 
 Deleting or corrupting it costs nothing but time: every answer can be computed again from the files.
 """
@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
@@ -32,8 +32,13 @@ CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) W
 CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
-OBJECT, OBJECT_INPUT = "object", "object input"
-"""Kinds of the facts about outputs and inputs on a store: the file system does not show that they are gone."""
+OBJECT_INPUT, OUTPUT_HEADER = "object input", "output"
+"""Kinds of the facts about inputs on a store, and about outputs, whose names are those in the cache.
+
+All others are about local inputs, or were written by version 0.1.0."""
+
+VOID = ("header", "object")
+"""Kinds of facts of version 0.1.0 that nobody asks for any more."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -78,13 +83,6 @@ class Index:
             self._pending[kind, os.fsencode(path)] = (version, json.dumps(value))
         if len(self._pending) >= 512:
             self.flush()
-
-    def forget(self, kind: str, path: Path | str) -> None:
-        """Drop the fact about a file that is damaged although its stamp is the same, for all processes."""
-        name = os.fsencode(path)
-        with self._lock:
-            self._pending.pop((kind, name), None)
-            self._run("DELETE FROM facts WHERE kind = ? AND path = ?", (kind, name))
 
     def recall(
         self,
@@ -142,12 +140,18 @@ class Index:
             if isinstance(work, numbers) and isinstance(seconds, numbers) and work > 0
         }
 
-    def forget_missing(self, yes: bool = True) -> int:
-        """Drop, or only count, the facts about files that are gone, and free their space; returns how many."""
+    def forget_missing(self, outputs: Collection[str], yes: bool = True) -> int:
+        """Drop, or only count, the facts about inputs that are gone and of all but these outputs; returns how many."""
         self.flush()
+        kept = {os.fsencode(name) for name in outputs}
+
+        def is_gone(kind: str, name: Any) -> bool:
+            if kind == OBJECT_INPUT:  # the file system does not show whether it is there
+                return False
+            return name not in kept if kind == OUTPUT_HEADER else kind in VOID or not _is_there(name)
+
         with self._lock:
-            rows = self._run("SELECT kind, path FROM facts")
-            gone = [(kind, name) for kind, name in rows if kind not in (OBJECT, OBJECT_INPUT) and not _is_there(name)]
+            gone = [row for row in self._run("SELECT kind, path FROM facts") if is_gone(*row)]
             if gone and yes:
                 self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone)
                 with suppress(sqlite3.Error):

@@ -1,22 +1,27 @@
-"""Where an output is stored, which computation it must come from, and whether it is fresh.
+"""Where an output is stored. Its name holds its key, so an output never changes, and it is fresh where it is there.
 
 A key does not depend on any path, so a cache moves with its data to another folder or machine.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
+import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache as memoised
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from data.errors import AimError, CacheError, ChangedError, UsageError, VideoError, printable
+from data.errors import AimError, CacheError, UsageError, VideoError, printable
 from data.store import (
     ContractError,
     OutputSpec,
@@ -34,7 +39,7 @@ from data.store.files import remove_empty_parents, safe_name, sweep
 from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from pipeline.cache.computation import Computation
-from pipeline.cache.index import OBJECT_INPUT, Index, stamp
+from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
 from pipeline.environment import installed_version
 from pipeline.stages import stage_class
 
@@ -43,26 +48,52 @@ State = Literal["fresh", "stale", "missing", "failed"]
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
-UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
-"""What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
+UNREADABLE = (FileNotFoundError, CacheError)
+"""What `Cache.read` raises for an output that is missing or damaged: compute it."""
 
 MAX_FAILURE_BYTES = 1 << 20
 """Longer files of failures are not read."""
 
 MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
+KEY_DIGITS = 12
+"""Digits of the key in a file name. They tell apart the outputs of one video, of which there are few."""
+
+OUTPUT, FAILURE = "h5", "failed.json"
+"""Endings of the names of outputs and failures."""
+
+NAME = re.compile(rf"(?P<video>.+?)(\.(?P<key>[0-9a-f]{{{KEY_DIGITS}}}))?\.(?P<ending>h5|failed\.json)", re.DOTALL)
+"""A file name in the folder of a stage. Version 0.1.0 wrote names without a key."""
+
+LISTED_FOLDERS = 64
+"""Folders whose names are in memory at once."""
+
+USED_SECONDS = 3600
+"""The time of the last reading is at most this old in the file system."""
+
+Siblings = Callable[[Path], Sequence[str]]
+"""Gives what follows `<name>.` in the names of the files of one video and stage, from `Cache.stem`."""
+
 
 @dataclass(frozen=True)
 class Check:
-    """Whether an output can be used, why not, and the quality values of one that can."""
+    """Whether an output can be used, and why not."""
 
     state: State
     reason: str
-    quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Entry(NamedTuple):
+    """One file of a cache."""
+
+    path: Path
+    size: int  # bytes
+    written: float  # seconds since 1970, like `used`
+    used: float  # when it was last read or written
 
 
 class Cache:
-    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`.
+    """A folder of stage outputs, `CACHE/STAGE/<video id>.<12 digits of the key>.h5`; failures end in `.failed.json`.
 
     The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
     """
@@ -82,14 +113,14 @@ class Cache:
         """Where the outputs are, as a user writes it."""
         return str(self.root)
 
-    def snapshot(self, outputs: int) -> AbstractContextManager[None]:
-        """A context in which this many outputs are checked and this process writes none."""
-        return nullcontext()
+    def stem(self, stage: str, video_id: str) -> Path:
+        """The path of a video's outputs without key and ending. Folders in the id are kept, `..` is dropped."""
+        return self.root / stage / _safe_id(video_id)
 
-    def path(self, stage: str, video_id: str) -> Path:
-        """The path of an output. Folders in the id are kept, `..` and the like are dropped."""
-        parts = [safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", ".")]
-        return self.root.joinpath(stage, *parts[:-1], f"{parts[-1]}.h5")
+    def path(self, stage: str, video_id: str, key: str, ending: str = OUTPUT) -> Path:
+        """The path of an output, or of another `ending`."""
+        stem = self.stem(stage, video_id)
+        return stem.with_name(f"{stem.name}.{key[:KEY_DIGITS]}.{ending}")
 
     def fingerprint(self, place: Path | RemoteFile | FrameFolder) -> str:
         """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
@@ -105,37 +136,80 @@ class Cache:
             return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
         return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
 
-    def check(self, computation: Computation, video_id: str) -> Check:
-        """Whether the stored output is whole and comes from this computation."""
-        path = self.path(computation.stage, video_id)
+    def siblings(self, checks: int = 1) -> Siblings:
+        """A function that names the files of a video; for many `checks` it lists each folder once."""
+        listed: dict[Path, list[str]] = {}
+
+        def endings(stem: Path) -> list[str]:
+            names = listed.get(stem.parent)
+            if names is None:
+                if len(listed) >= LISTED_FOLDERS:
+                    listed.clear()
+                names = listed[stem.parent] = self._names_in(stem.parent)
+            return following(names, f"{stem.name}.")
+
+        return endings
+
+    def _names_in(self, folder: Path) -> list[str]:
         try:
-            header = self._checked_header(computation.stage, path)
-        except FileNotFoundError:
-            header = None
-        except CacheError as error:
-            return Check("stale", error.what)
-        if header is not None and header.get("key") == computation.key:
-            return Check("fresh", "", header.get("quality", {}))
-        failed = self.failures(computation.stage, video_id)
-        if failed is not None and failed.get("key") == computation.key:
-            return Check("failed", str(failed.get("what")))
-        if header is None:
-            return Check("missing", "failed before, with other settings or input" if failed else "not computed yet")
-        common = self.index.shared(str(header.get("common")))
-        whole = {**header, **(common if isinstance(common, dict) else {})}
-        return Check("stale", "; ".join(computation.differences(whole)) or "another format of key")
+            return sorted(os.listdir(folder))
+        except OSError:  # no such folder
+            return []
+
+    def check(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Check:
+        """Whether the output of this computation is there; no output is read. `siblings`: of many checks.
+
+        Raises UsageError where outputs of version 0.1.0 cannot be renamed.
+        """
+        stage, digits = computation.stage, computation.key[:KEY_DIGITS]
+        stem = self.stem(stage, video_id)
+        endings = (siblings or self.siblings())(stem)
+        if f"{digits}.{OUTPUT}" not in endings:
+            endings = self._take_over(stage, stem, endings)
+        if f"{digits}.{OUTPUT}" in endings:
+            return Check("fresh", "")
+        if f"{digits}.{FAILURE}" in endings:
+            failed = self.failure(stage, video_id, computation.key)
+            if failed is not None:
+                return Check("failed", str(failed.get("what")))
+        others = [stem.with_name(f"{stem.name}.{ending}") for ending in endings if ending.endswith(OUTPUT)]
+        if not others:
+            return Check("missing", "failed before, with other settings or input" if endings else "not computed yet")
+        try:
+            newest = others[0] if len(others) == 1 else max(others, key=self._written)
+            differences = computation.differences(self.header(newest))
+        except UNREADABLE as error:
+            return Check("stale", f"the output of other settings or input cannot be read: {unreadable(error)}")
+        return Check("stale", "; ".join(differences) or "another format of key")
+
+    def has(self, stage: str, video_id: str, key: str) -> bool:
+        """Whether there is the output of the computation `key`."""
+        return self.path(stage, video_id, key).exists()
 
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
         """The whole output of the computation `key`, every array checked.
 
-        Another run on this cache may have replaced it: by that of another video with the same id, or of other settings.
-
-        Raises FileNotFoundError before it is computed, ChangedError for another computation's output, and CacheError
-        where it is damaged or has other arrays than the stage's; the next plan computes it again.
+        Raises FileNotFoundError before it is computed, and CacheError where it is damaged or has other arrays than the
+        stage's. A damaged output is deleted, so that the next plan computes it again.
         """
-        stored = self.load(self.path(stage, video_id), stage)
-        _require_key(stored.header, stage, key)
+        path = self.path(stage, video_id, key)
+        try:
+            stored = self.load(path, stage)
+        except CacheError:
+            self.discard(path, stage)
+            raise
+        self._touch(path)
         return stored
+
+    def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
+        """Quality values of the output of the computation `key`; raises as `read`."""
+        path = self.path(stage, video_id, key)
+        try:
+            fact = self._fact(path) or self.remember(path, self.load_header(path))
+        except CacheError:
+            self.discard(path, stage)
+            raise
+        return dict(fact.get("quality", {}))
 
     def write(
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
@@ -145,35 +219,24 @@ class Cache:
         Raises ContractError, and writes nothing, where the output is not what the stage promised.
         """
         self.mark()
-        path = self.path(computation.stage, record.id)
-        header = asdict(computation) | {
-            "key": computation.key,
-            "stage_version": computation.version,
-            "video": printable(record.id),
-            "software": software(),
-        }
-        header.pop("version")
-        stored, version = self._store(path, header, output, promise)
-        self.index.put(*self._fact_name(path), self.index_header(stored), version)
-        self._remove_failure(self.failure_path(computation.stage, record.id))
+        path = self.path(computation.stage, record.id, computation.key)
+        header = _described(computation) | {"video": printable(record.id), "software": software()}
+        self.remember(path, self._store(path, header, output, promise))
+        self._remove(self.path(computation.stage, record.id, computation.key, FAILURE))
 
-    def _remove_failure(self, path: Path) -> None:
+    def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
     def _store(
         self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
-    ) -> tuple[dict[str, Any], str | None]:
-        """Write an output; its header as stored, and its stamp unless another process has replaced it already."""
-        stored, inode = store.write(path, header, output, promise)
-        version = stamp(path)
-        return stored, version if version and version.endswith(f" {inode}") else None
+    ) -> dict[str, Any]:
+        """Write an output; returns its header as stored."""
+        return store.write(path, header, output, promise)
 
     def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
         """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
-        entry = {
-            "stage": computation.stage,
+        entry = _described(computation) | {
             "video": printable(record.id),
-            "key": computation.key,
             "kind": type(error).__name__,
             "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
             "where": error.where if isinstance(error, AimError) else None,
@@ -183,17 +246,19 @@ class Cache:
             "software": software(),
         }
         text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
-        self._write_text(self.failure_path(computation.stage, record.id), text)
+        self._write_text(self.path(computation.stage, record.id, computation.key, FAILURE), text)
         return entry
 
     def _write_text(self, path: Path, text: str) -> None:
         write_text(path, text)
 
-    def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
-        """The failure kept for a stage and video, or None."""
-        return self._failure(self.failure_path(stage, video_id))
+    def failure(self, stage: str, video_id: str, key: str) -> dict[str, Any] | None:
+        """The failure kept for the computation `key`, or None."""
+        entry = self.load_failure(self.path(stage, video_id, key, FAILURE))
+        return entry if entry is not None and entry.get("key") == key else None
 
-    def _failure(self, path: Path) -> dict[str, Any] | None:
+    def load_failure(self, path: Path) -> dict[str, Any] | None:
+        """The failure at a place that `entries` gave, None where the file is none."""
         try:
             entry = parse_json(self._failure_content(path))
         except (OSError, ValueError):
@@ -202,15 +267,6 @@ class Cache:
 
     def _failure_content(self, path: Path) -> bytes:
         return read_regular(path, MAX_FAILURE_BYTES)
-
-    def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
-        """Quality values of the output of the computation `key`, empty where there is none; else raises as `read`."""
-        try:
-            header = self._checked_header(stage, self.path(stage, video_id))
-        except FileNotFoundError:
-            return {}
-        _require_key(header, stage, key)
-        return dict(header.get("quality", {}))
 
     def publish_log(self, path: Path) -> None:
         """Let others see the log of a run that has ended."""
@@ -235,18 +291,20 @@ class Cache:
 
     def is_ours(self, path: Path) -> bool:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
-        if path.name.endswith(".failed.json"):
-            entry = self._failure(path) or {}
+        if path.name.endswith(f".{FAILURE}"):
+            entry = self.load_failure(path) or {}
             return {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
-        try:
-            checked = self.index.get(*self._fact(path)) is not None
-        except FileNotFoundError:
-            checked = False
-        return checked or store.is_output(path, self._content(path))
+        return self._fact(path) is not None or store.is_output(path, self._content(path))
 
     def _content(self, path: Path) -> bytes | None:
         """The bytes of an output that is no local file."""
         return None
+
+    def _bytes(self, path: Path) -> bytes:
+        """The bytes of an output; raises OSError."""
+        if path.stat().st_size > store.MAX_ARRAY_BYTES:
+            raise OSError(errno.EFBIG, "too large", str(path))
+        return read_regular(path, store.MAX_ARRAY_BYTES)
 
     def stage_names(self) -> list[str]:
         """Stages that have a folder in it."""
@@ -256,30 +314,57 @@ class Cache:
             return []
         return sorted(name for name in names if not name.startswith("."))
 
-    def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
-        """Place, bytes and time of writing (seconds since 1970) of every file of a stage, in order."""
+    def entries(self, stage: str) -> Iterator[Entry]:
+        """Every file of a stage, in order."""
         for path, status in files_below(self.root / stage):
-            yield path, status.st_size, status.st_mtime
+            yield Entry(path, status.st_size, status.st_mtime, max(status.st_atime, status.st_mtime))
 
-    def load(self, path: Path, stage: str | None = None) -> store.Stored:
-        """The output at a place that `entries` gave, with the arrays that `stage` declares; raises as `read`.
+    def load(self, path: Path, stage: str | None = None, content: bytes | None = None) -> store.Stored:
+        """The output at a place that `entries` gave, of the stage and key of its name, with the arrays of `stage`.
 
-        The key is not compared. Of a damaged file the index forgets what it was: its stamp may not have changed.
+        Raises FileNotFoundError where there is none, CacheError where it is damaged.
         """
-        try:
-            stored = store.read(path, self._content(path))
-            if stage is not None:
-                kind = stage_class(stage)
+        stored = store.read(path, self._content(path) if content is None else content)
+        name, folder = NAME.fullmatch(path.name), path.relative_to(self.root).parts[0]
+        if stored.header.get("stage") != folder:
+            what = f"an output of stage '{stored.header.get('stage')}' in the folder of '{folder}'"
+            raise CacheError(what, where=address(path))
+        if name and name["key"] and not str(stored.header.get("key")).startswith(name["key"]):
+            raise CacheError("not the output that its name says", where=address(path))
+        if stage is not None:
+            kind = stage_class(stage)
+            try:
                 OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
-        except (CacheError, ContractError) as error:
-            self.index.forget(*self._fact_name(path))
-            if isinstance(error, CacheError):
-                raise
-            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
+            except ContractError as error:
+                raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
+    def discard(self, path: Path, stage: str | None = None) -> None:
+        """Delete an output that is damaged. It is read once more, and stays where the system or its memory failed."""
+        try:
+            self.load(path, stage, self._bytes(path))
+        except CacheError as error:
+            if not isinstance(error.__cause__, MemoryError):
+                with suppress(OSError):
+                    self._remove(path)
+        except (OSError, MemoryError):
+            return
+
+    def header(self, path: Path) -> Mapping[str, Any]:
+        """The part of an output's header that reasons and `status` need, from the index or the file; raises as `load`.
+
+        The name of an output holds its key, so the index is never out of date.
+        """
+        fact = self._fact(path)
+        common = None if fact is None else self.index.shared(str(fact.get("common")))
+        if fact is None or not isinstance(common, dict):
+            header = self.load_header(path)
+            self.remember(path, header)
+            return header
+        return {**fact, **common}
+
     def load_header(self, path: Path) -> dict[str, Any]:
-        """Its header only; raises as `read`."""
+        """The header of an output; raises as `load`."""
         return store.read_header(path)
 
     def delete(self, path: Path) -> None:
@@ -295,32 +380,117 @@ class Cache:
         """Write the index to disk."""
         self.index.close()
 
-    def failure_path(self, stage: str, video_id: str) -> Path:
-        """Where the failure of a stage for a video is kept, beside its output."""
-        return self.path(stage, video_id).with_suffix(".failed.json")
+    def tidy_index(self, yes: bool) -> int:
+        """Drop, or only count, what the index holds of files that are gone; returns how many."""
+        names = {self._name(entry.path) for stage in self.stage_names() for entry in self.entries(stage)}
+        return self.index.forget_missing(names, yes)
 
-    def index_header(self, header: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a header that freshness, its reasons and `status` need; parts common to many are kept once."""
-        kept = {name: header[name] for name in ("key", "inputs", "upstream", "quality") if name in header}
-        common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
-        return kept | {"common": self.index.share(common)}
+    def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a part of a header in the index, and return it; what many outputs have in common is kept once.
 
-    def _checked_header(self, stage: str, path: Path) -> Mapping[str, Any]:
-        """The indexed part of an output's header; an output that changed since is read and every array checked.
-
-        Raises FileNotFoundError before it is computed, CacheError where it is damaged.
+        Nothing is kept of a name without a key, whose content may change.
         """
-        kind, name, version = self._fact(path)
-        return self.index.recall(
-            kind, name, version, lambda: self.index_header(self.load(path, stage).header), _is_header
-        )
+        fact = {name: header[name] for name in ("inputs", "upstream", "quality") if name in header}
+        common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
+        fact["common"] = self.index.share(common)
+        if has_key(path):
+            self.index.put(OUTPUT_HEADER, self._name(path), fact, "")
+        return fact
 
-    def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
-        """Kind, name and stamp by which the index knows an output."""
-        return *self._fact_name(path), stamp(path)
+    def _fact(self, path: Path) -> dict[str, Any] | None:
+        """What the index holds of an output."""
+        fact = self.index.get(OUTPUT_HEADER, self._name(path), "")
+        return fact if _is_header(fact) else None
 
-    def _fact_name(self, path: Path) -> tuple[str, Path | str]:
-        return "header", path.absolute()
+    def _name(self, path: Path) -> str:
+        """The name of a file in this cache."""
+        return path.relative_to(self.root).as_posix()
+
+    def _written(self, path: Path) -> float:
+        return path.stat().st_mtime
+
+    def _touch(self, path: Path) -> None:
+        """Note in the file system that an output is in use; `cache gc` deletes the longest unread first."""
+        with suppress(OSError):
+            status = path.stat()
+            if time.time() - max(status.st_atime, status.st_mtime) > USED_SECONDS:
+                os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+
+    def _take_over(self, stage: str, stem: Path, endings: Sequence[str]) -> list[str]:
+        """The endings of a video's names, once its files of version 0.1.0 are renamed: those had no key in the name."""
+        keyed = [ending for ending in endings if _of(stem, ending, keyed=True)]
+        for ending in endings:
+            if _of(stem, ending, keyed=False):
+                renamed = self._rename(stage, stem, ending)
+                if not renamed:  # it was damaged, or another process has renamed it meanwhile
+                    return [ending for ending in self.siblings()(stem) if _of(stem, ending, keyed=True)]
+                keyed.append(renamed)
+        return keyed
+
+    def _rename(self, stage: str, stem: Path, ending: str) -> str:
+        """Put its key into the name of a file of version 0.1.0; returns its new ending, empty where there is none."""
+        path = stem.with_name(f"{stem.name}.{ending}")
+        try:
+            header = self.load_header(path) if ending == OUTPUT else self.load_failure(path) or {}
+            key = str(header.get("key"))
+            if header.get("stage") != stage or len(key) <= KEY_DIGITS:
+                return ""
+            keyed = f"{key[:KEY_DIGITS]}.{ending}"
+            self._move(path, stem.with_name(f"{stem.name}.{keyed}"))
+        except FileNotFoundError:
+            return ""
+        except CacheError:
+            self.discard(path)
+            return ""
+        except OSError as error:
+            raise UsageError(
+                f"outputs of version 0.1.0 here must be renamed once, which is not possible ({error.strerror})",
+                where=self.place,
+                fix="Run `status` once as somebody who may write here, or copy the cache",
+            ) from None
+        return keyed
+
+    def _move(self, path: Path, target: Path) -> None:
+        path.replace(target)
+
+
+def has_key(path: Path) -> bool:
+    """Whether a name holds a key, as those of outputs and failures do."""
+    name = NAME.fullmatch(path.name)
+    return bool(name and name["key"])
+
+
+@lru_cache(maxsize=256)
+def _safe_id(video_id: str) -> str:
+    """A video's id as a path below the folder of a stage; asked for once per stage in a row."""
+    return "/".join(safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", "."))
+
+
+def stem_of(path: Path) -> Path:
+    """`Cache.stem` of a file in the folder of a stage."""
+    name = NAME.fullmatch(path.name)
+    return path.with_name(name["video"]) if name else path
+
+
+def following(names: Sequence[str], prefix: str) -> list[str]:
+    """What follows `prefix` in those of the sorted names that begin with it."""
+    first = last = bisect_left(names, prefix)
+    while last < len(names) and names[last].startswith(prefix):
+        last += 1
+    return [name[len(prefix) :] for name in names[first:last]]
+
+
+def _of(stem: Path, ending: str, *, keyed: bool) -> bool:
+    """Whether a file `<stem>.<ending>` belongs to this video, not to one of a longer name; with a key or without."""
+    name = NAME.fullmatch(f"{stem.name}.{ending}")
+    return name is not None and name["video"] == stem.name and bool(name["key"]) == keyed
+
+
+def _described(computation: Computation) -> dict[str, Any]:
+    """A computation as it is written into files."""
+    described = asdict(computation) | {"key": computation.key, "stage_version": computation.version}
+    described.pop("version")
+    return described
 
 
 def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -348,6 +518,7 @@ def _is_hash(fact: Any) -> bool:
 
 
 def _is_header(fact: Any) -> bool:
+    """Whether a fact of the index is a header; an index may be damaged."""
     parts = ("inputs", "upstream", "quality")
     return isinstance(fact, dict) and all(isinstance(fact.get(name, {}), dict) for name in parts)
 
@@ -355,14 +526,6 @@ def _is_header(fact: Any) -> bool:
 def unreadable(error: BaseException) -> str:
     """One line of an error in `UNREADABLE`."""
     return error.what if isinstance(error, AimError) else "it was removed meanwhile"
-
-
-def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
-    if header.get("key") != key:
-        raise ChangedError(
-            f"the cached output of {stage} was replaced by another run, of a video with this id or with other settings",
-            fix="Run it again, or name a cache of its own: --cache FOLDER",
-        )
 
 
 @memoised

@@ -7,8 +7,9 @@ once more. Logs of runs are written there too, and copied beside the outputs whe
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from data.store import (
     RemoteFolder,
     StageOutput,
     Storage,
-    address,
     is_remote,
     local_path,
     refuse_unknown,
@@ -26,12 +26,11 @@ from data.store import (
 from data.store import hdf5 as store
 from data.video.records import CACHE_MARKER
 from data.weights import cache_dir
-from pipeline.cache.index import OBJECT
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.local_cache import MAX_FAILURE_BYTES, Cache, Entry, Siblings, following
 from pipeline.cache.run_history import FOLDER as LOGS
 
 FEW = 40
-"""Up to this many outputs are checked one by one; for more the whole cache is listed, 1000 names a request."""
+"""For up to this many checks each video's names are asked for; for more the whole cache is listed, 1000 a request."""
 
 
 def open_cache(root: str | Path, storage: Storage) -> Cache:
@@ -44,7 +43,7 @@ def open_cache(root: str | Path, storage: Storage) -> Cache:
 
 
 class RemoteCache(Cache):
-    """Stage outputs on a store, `s3://BUCKET/CACHE/STAGE/<video id>.h5`, failures beside them.
+    """Stage outputs on a store, `s3://BUCKET/CACHE/STAGE/<video id>.<12 digits of the key>.h5`, failures beside them.
 
     Methods raise `StorageError` (which is an OSError) where the store does not answer or refuses.
     """
@@ -55,7 +54,6 @@ class RemoteCache(Cache):
         self.folder = RemoteFolder(root, storage)
         name = hashlib.sha256(f"{storage.endpoint_url} {self.folder.url}".encode()).hexdigest()[:16]
         super().__init__(root, cache_dir() / "stores" / name)
-        self._listed: dict[str, str] | None = None
         self._marked = False
 
     @property
@@ -63,32 +61,48 @@ class RemoteCache(Cache):
         """The address."""
         return self.folder.url
 
-    @contextmanager
-    def snapshot(self, outputs: int) -> Iterator[None]:
-        """List the cache once for all outputs that are checked while this is open, unless they are few.
+    def siblings(self, checks: int = 1) -> Siblings:
+        """A function that names the files of a video; for many `checks` it lists the whole cache once.
 
         Raises UsageError where there is no such bucket.
         """
-        if self._listed is not None:
-            yield
-            return
-        if outputs > FEW:
-            self._listed = {name: file.stamp for name, file in self.folder.files().items()}
-        else:
+        if checks <= FEW:
             self.folder.require_bucket()
-        try:
-            yield
-        finally:
-            self._listed = None
+            return self._names_of
+        names: dict[Path, list[str]] = defaultdict(list)
+        for name in sorted(self.folder.files()):
+            path = self.root / name
+            names[path.parent].append(path.name)
+        return lambda stem: following(names.get(stem.parent, ()), f"{stem.name}.")
 
-    def _remove_failure(self, path: Path) -> None:
+    def _names_of(self, stem: Path) -> list[str]:
+        """What follows `<name>.` in the names of the objects of one video."""
+        prefix = f"{self._name(stem)}."
+        return [name[len(prefix) :] for name in sorted(self.folder.files(prefix=prefix))]
+
+    def has(self, stage: str, video_id: str, key: str) -> bool:
+        """Whether there is the output of the computation `key`."""
+        return self.folder.stamp(self._name(self.path(stage, video_id, key))) is not None
+
+    def _remove(self, path: Path) -> None:
         self.folder.remove(self._name(path))
 
     def _store(
         self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
-    ) -> tuple[dict[str, Any], str | None]:
+    ) -> dict[str, Any]:
         stored, content = store.encode(header, output, promise)
-        return stored, self.folder.write(self._name(path), content)
+        self.folder.write(self._name(path), content)
+        return stored
+
+    def _move(self, path: Path, target: Path) -> None:
+        self.folder.write(self._name(target), self.folder.read(self._name(path)))
+        self._remove(path)
+
+    def _written(self, path: Path) -> float:
+        return max(file.written for file in self.folder.files(prefix=self._name(path)).values())
+
+    def _touch(self, path: Path) -> None:
+        """Nothing: a store does not note when an object was last read."""
 
     def publish_log(self, path: Path) -> None:
         """Copy the log of a finished run beside the outputs; a log never stops a run."""
@@ -116,6 +130,9 @@ class RemoteCache(Cache):
         return self._marked
 
     def _content(self, path: Path) -> bytes | None:
+        return self._bytes(path)
+
+    def _bytes(self, path: Path) -> bytes:
         return self.folder.read(self._name(path))
 
     def stage_names(self) -> list[str]:
@@ -123,10 +140,10 @@ class RemoteCache(Cache):
         names = {name.partition("/")[0] for name in self.folder.files() if "/" in name}
         return sorted(name for name in names if not name.startswith("."))
 
-    def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
-        """Place, bytes and time of writing (seconds since 1970) of every object of a stage, in order."""
+    def entries(self, stage: str) -> Iterator[Entry]:
+        """Every object of a stage, in order; `used` is when it was written."""
         for name, file in sorted(self.folder.files(stage).items()):
-            yield self.root / name, file.size, file.written
+            yield Entry(self.root / name, file.size, file.written, file.written)
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header; the whole object is read for it."""
@@ -135,7 +152,7 @@ class RemoteCache(Cache):
     def delete(self, path: Path) -> None:
         """Remove an object that `entries` gave, or a log here and there."""
         if is_remote(path):
-            self.folder.remove(self._name(path))
+            self._remove(path)
         else:
             self.folder.remove(f"{LOGS}/{path.name}")
             path.unlink(missing_ok=True)
@@ -148,20 +165,7 @@ class RemoteCache(Cache):
         self.folder.write(self._name(path), text.encode("utf-8", "backslashreplace"))
 
     def _failure_content(self, path: Path) -> bytes:
-        name = self._name(path)
-        if self._listed is not None and name not in self._listed:
-            raise FileNotFoundError(name)
-        return self.folder.read(name)
-
-    def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
-        name = self._name(path)
-        version = self.folder.stamp(name) if self._listed is None else self._listed.get(name)
-        if version is None:
-            raise FileNotFoundError(name)
-        return *self._fact_name(path), version
-
-    def _fact_name(self, path: Path) -> tuple[str, Path | str]:
-        return OBJECT, address(path)
+        return self.folder.read(self._name(path), MAX_FAILURE_BYTES)
 
     def _name(self, path: Path) -> str:
         """The object's name in the cache; bytes of a file name that are no text are escaped."""

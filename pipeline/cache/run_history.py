@@ -1,4 +1,4 @@
-"""Logs of earlier runs on a cache, as `pipeline.extract.run_log` writes them: who ran what, with which result."""
+"""Logs of earlier runs on a cache, as `pipeline.run.run_log` writes them: who ran what, with which result."""
 
 from __future__ import annotations
 

@@ -9,18 +9,19 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import PROGRAM, AimError, Cancelled, UsageError
-from pipeline.cli.command_tree import app
-from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, say
+from pipeline.cli.command_tree import app, refuse_single_hyphens
+from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, WRONG_USAGE, say
 from pipeline.outputs import FULL, file_error
 
 
 def main() -> NoReturn:
-    """Run one command; every error a user can mend is one message and exit code 2 (1 where videos failed)."""
+    """Run one command; every error a user can mend is one message and an exit code of docs/commands.md."""
     _mend_streams()
     from pipeline.environment import check_checkout
 
     try:
         check_checkout()
+        refuse_single_hyphens(sys.argv[1:])
         try:
             app(prog_name=PROGRAM)
         except SystemExit:
@@ -31,7 +32,7 @@ def main() -> NoReturn:
         sys.exit(WRONG_USAGE)
     except Cancelled:
         say("stopped; the same command resumes the work")
-        sys.exit(SOME_FAILED)
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         missing = f"package '{error.name}' is not installed for {sys.executable}"
         _complain(UsageError(missing, fix="Type: python -m pip install -e ."))

@@ -36,7 +36,7 @@ def _as_json(done: api.ExtractRun) -> dict[str, Any]:
 
 
 def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
-    from pipeline.extract.costs import dry_run_tables
+    from pipeline.run.costs import dry_run_tables
 
     summary, count = done.summary, len(costs["plan"])
     for title, columns, rows in dry_run_tables(costs) if count else ():

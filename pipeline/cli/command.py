@@ -56,14 +56,21 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "folds": (int | None, typer.Option(min=0)),
     "sections": (int, typer.Option(min=0)),
     "port": (int, typer.Option(min=0, max=65535)),
+    "keep": (list[str] | None, typer.Option(metavar="PRESET|FILE")),
     "max_gb": (float | None, typer.Option(min=0)),
     "log_days": (float, typer.Option(min=0)),
 }
 """Type and option by the argument's name. Without an entry: a flag where it is False by default, else one text."""
 
+
+def _flag(name: str, words: str) -> Any:
+    """A flag. Without an empty metavar the help shows `<bool>`, which invites `--preview true`."""
+    return typer.Option(name, metavar="", help=words)
+
+
 DISPLAY = {
-    "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
-    "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],
+    "as_json": Annotated[bool, _flag("--json", "one JSON document on standard output, nothing else")],
+    "quality": Annotated[bool, _flag("--quality", "every quality value, not only the main ones")],
 }
 """Flags that only decide how results are shown; a command has those that its function takes."""
 
@@ -116,5 +123,7 @@ def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Paramet
         raise TypeError(f"'{name}' needs an entry of OPTIONS: its type is unknown")
     option = copy(option)
     option.help = words
+    if kind is bool:
+        option.metavar = ""  # see `_flag`
     default = None if default == () else default
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

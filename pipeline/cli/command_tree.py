@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +51,12 @@ REMOVED = {
 }
 """Commands of former versions, and what to type instead."""
 
+NO_COMMANDS = {
+    "help": f"{PROGRAM} --help, or {PROGRAM} COMMAND --help",
+    "preview": f"{PROGRAM} extract VIDEOS --preview",
+}
+"""Names that people try, and what to type instead."""
+
 app = typer.Typer(
     name="aqa",
     help="Raw videos in, action-quality scores out, every step between cached, inspectable and re-runnable.",
@@ -66,26 +74,44 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the version and exit")
+        bool,
+        typer.Option(
+            "--version", metavar="", is_eager=True, callback=_print_version, help="print the version and exit"
+        ),
     ] = False,
 ) -> None:
     """Options of the program itself."""
 
 
-def _add_removed(name: str, instead: str) -> None:
-    """Let the name of a removed command, with any options, answer with what to type instead."""
+def _answer(name: str, fix: str) -> None:
+    """Let a name that is no command, with any options, answer with what to type."""
 
     def answer() -> None:
-        raise UsageError(f"the command '{name}' was removed", fix=f"Type: {instead}")
+        raise UsageError(f"'{name}' is no command", fix=fix)
 
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command(name, hidden=True, add_help_option=False, context_settings=anything)(answer)
 
 
+def refuse_single_hyphens(words: Sequence[str]) -> None:
+    """Raise UsageError for `-config`, which the parser reads as `-c onfig`."""
+    names = [name for word in words if len(name := word.partition("=")[0]) > 2 and re.match("-[a-z]", name)]
+    options = _options_of(typer.main.get_command(app)) if names else ()
+    for name in names:
+        if f"-{name}" in options:
+            raise UsageError(f"'{name}' has one hyphen", fix=f"Type: -{name}")
+
+
+def _options_of(command: Any) -> set[str]:
+    """The options of a command and of those below it."""
+    below = (_options_of(inner) for inner in getattr(command, "commands", {}).values())
+    return {option for parameter in command.params for option in parameter.opts}.union(*below)
+
+
 for add in TOP:
     add(app)
-for old, new in REMOVED.items():
-    _add_removed(old, new)
+for word, instead in (NO_COMMANDS | REMOVED).items():
+    _answer(word, f"Type: {instead}")
 for name, (about, commands) in GROUPS.items():
     group = typer.Typer(help=about)
     for add in commands:

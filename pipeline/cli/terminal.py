@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pipeline.cache import CacheFiles
 
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes."""
+"""Exit codes, those of docs/commands.md."""
+
+STOPPED = threading.Event()
+"""Set once Ctrl-C asked this process to stop."""
 
 
 class Terminal(Observer):
@@ -81,6 +84,7 @@ def stop_on_interrupt() -> threading.Event:
                 child.kill()
             os._exit(INTERRUPTED)
         stop.set()
+        STOPPED.set()
         say("stopping after the current write; press Ctrl-C again to stop at once")
 
     signal.signal(signal.SIGINT, interrupted)
@@ -112,8 +116,8 @@ def print_json(content: Any) -> None:
 
 
 def finish(ok: bool) -> None:
-    """End the command: exit code 0, or 1 where something failed."""
-    raise typer.Exit(OK if ok else SOME_FAILED)
+    """End the command: exit code 0, 1 where something failed, 130 where Ctrl-C kept it from being finished."""
+    raise typer.Exit(OK if ok else INTERRUPTED if STOPPED.is_set() else SOME_FAILED)
 
 
 def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:

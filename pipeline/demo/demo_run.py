@@ -22,13 +22,13 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.conformal import coverage_line
-from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.results import Score
+from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, finish_run
 from pipeline.score.bundle import save
 from pipeline.train import train
@@ -168,7 +168,7 @@ def run_demo(
     cache.close()
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = Scorer(out / "run")
+    scorer = Scorer(out / "run", user=config)
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)
@@ -199,7 +199,7 @@ def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: P
         trained = train(features, recipe, model, progress=progress.steps, stop=stop)
     save(trained, run)
     with observer.progress("epochs of the calibration") as progress:
-        plans = list(planner.plan_all(records))
+        plans = planner.measure(records)
         finish_run(trained, features, config, run, plans=plans, progress=progress.steps, stop=stop)
 
 

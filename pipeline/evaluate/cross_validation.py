@@ -33,17 +33,15 @@ from pipeline.evaluate.fold_summary import (
     task_summary,
     user_summary,
 )
-from pipeline.evaluate.spread import Run, run_here, run_systems
+from pipeline.evaluate.spread import Job, Run, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import HeldOut, NetworkSystem, Part, System, TimesDifficulty, WithEpochs
-from pipeline.systems.interface import errors_and_deviations
+from pipeline.systems import BestOnTest, NetworkSystem, Part, Predicted, System
+from pipeline.systems.interface import as_many_runs
+from pipeline.systems.selection import MIN_TRAIN, by_epoch_of, errors_and_deviations, latest_best
 from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
-
-MIN_TRAIN = 2
-"""Fewest training performances of a task for a fold to be evaluated."""
 
 Results = dict[str, Any]
 
@@ -57,6 +55,7 @@ def evaluate(
     audit: LeakReport | None = None,
     draws: int = 1000,
     against: str = "",
+    kept: Path | None = None,
     run: Run = run_here,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -71,22 +70,23 @@ def evaluate(
         protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
+        kept: folder where trainings are kept for later calls; None keeps none.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
 
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
     begins with its name), Cancelled after `stop`.
     """
     videos = len(features)
-    features = one_per_trial(features)[0]
-    kept = set(features.ids)
-    folds = [Fold(f.name, tuple(i for i in f.train if i in kept), tuple(i for i in f.test if i in kept)) for f in folds]
+    features, folds = distinct(features, folds)
     parts = make_parts(features, folds)
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
-    rows: dict[str, tuple[System, HeldOut]] = {}
-    for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
-        rows |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
-    scores = {name: held.score for name, (_, held) in rows.items()}
+    jobs = fold_jobs(parts, systems, kept)
+    predicted: dict[tuple[str, str], Predicted] = {}
+    for job, each in zip(jobs, run(features, jobs, progress, stop), strict=True):
+        predicted |= {(job.name, system.name): one for system, one in zip(job.systems, each, strict=True)}
+    held = {system.name: _by_part(system, parts, predicted, truth[:, 0]) for system in systems}
+    scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -104,9 +104,13 @@ def evaluate(
         ],
         "tasks": tasks,
         "systems": {
-            name: _system(features, row, parts, tasks, held, truth, draws)
-            | {"users": user_summary(parts, held.score, truth[:, 0], draws=draws) if protocol == "louo" else None}
-            for name, (row, held) in rows.items()
+            system.name: _system(features, system, parts, tasks, held[system.name], truth, draws)
+            | {
+                "users": user_summary(parts, scores[system.name], truth[:, 0], draws=draws)
+                if protocol == "louo"
+                else None
+            }
+            for system in systems
         },
         "differences": {
             name: {
@@ -119,6 +123,41 @@ def evaluate(
         "predictions": _predictions(features, parts, scores, truth[:, 0]),
         "paper": {},
     }
+
+
+def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, list[Fold]]:
+    """Every trial once (`pipeline.features.one_per_trial`), and the folds without the views that are left out."""
+    features = one_per_trial(features)[0]
+    ids = set(features.ids)
+    return features, [
+        Fold(f.name, tuple(i for i in f.train if i in ids), tuple(i for i in f.test if i in ids)) for f in folds
+    ]
+
+
+def fold_jobs(parts: Sequence[Part], systems: Sequence[System], kept: Path | None = None) -> list[Job]:
+    """Every system on every fold; systems that share trainings are in one job."""
+    jobs = []
+    for fold in dict.fromkeys(part.fold for part in parts):
+        mine = [part for part in parts if part.fold == fold]
+        train, test = (np.concatenate([getattr(part, side) for part in mine]) for side in ("train", "test"))
+        jobs += [Job(fold, tuple(family), train, test, kept) for family in _families(systems)]
+    return jobs
+
+
+def _families(systems: Sequence[System]) -> list[list[System]]:
+    """The systems, those together that share trainings."""
+    families: list[list[System]] = []
+    for system in systems:
+        near = [family for family in families if any(_parts(system) & _parts(other) for other in family)]
+        families = [family for family in families if family not in near]
+        families.append([*(one for family in near for one in family), system])
+    return families
+
+
+def _parts(system: System) -> set[int]:
+    """What a system consists of, by identity."""
+    parts = [*getattr(system, "candidates", ())] or [system]
+    return {id(getattr(part, "network", part)) for part in parts}
 
 
 def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:
@@ -165,51 +204,85 @@ def read_results(place: str | Path) -> Results:
     return results
 
 
+def _by_part(
+    system: System, parts: Sequence[Part], predicted: Mapping[tuple[str, str], Predicted], true: Floats
+) -> list[Predicted]:
+    """The predictions of one system for the test rows of every part, from those of all systems by fold and name."""
+    by_part, passed = [], dict.fromkeys((part.fold for part in parts), 0)
+    for part in parts:
+        columns = passed[part.fold] + np.arange(len(part.test))
+        passed[part.fold] += len(part.test)
+        one = predicted[part.fold, system.name].take(columns)
+        by_part.append(_best_epoch(system, one, true[part.test]) if isinstance(system, BestOnTest) else one)
+    return by_part
+
+
+def _best_epoch(system: BestOnTest, predicted: Predicted, true: Floats) -> Predicted:
+    """The scores of the epoch that ranks these performances best: the only choice by scores of a test part."""
+    by_epoch = by_epoch_of(predicted)
+    best = latest_best([spearman(scores.mean(0), true) for scores in by_epoch])
+    return Predicted(by_epoch[best], chosen=f"epoch {system.network.watch[best]}")
+
+
 def _system(
     features: FeatureSet,
     system: System,
     parts: Sequence[Part],
     tasks: Sequence[str],
-    held_out: HeldOut,
+    held: Sequence[Predicted],
     truth: Floats,
     draws: int,
 ) -> Results:
-    def summaries(values: Sequence[Floats], column: int, draws: int) -> Results:
+    """The results of one system, from its predictions for every part."""
+
+    def summaries(name: str, column: int, draws: int) -> Results:
+        values = as_many_runs([getattr(one, name) for one in held])
         return {task: task_summary(features, parts, task, values, truth[:, column], draws=draws) for task in tasks}
 
-    by_task = summaries(held_out.score, 0, draws)
+    by_task = summaries("score", 0, draws)
     out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
     for column, name in enumerate(SCORES[1:], start=1):
-        values = getattr(held_out, name)
-        out[name] = summaries(values, column, 0) if values and np.isfinite(truth[:, column]).any() else None
-    losses: dict[str, Floats] = {}
-    if held_out.losses.size:
-        losses = {"mean": held_out.losses.mean(1), "low": held_out.losses.min(1), "high": held_out.losses.max(1)}
-    by_epoch = {name: [or_none(value) for value in values] for name, values in losses.items()}
-    out["losses"] = {"epochs": list(held_out.loss_epochs), **by_epoch} if losses else None
-    pairs = zip(parts, held_out.chosen, strict=False)
-    out["chosen"] = [{"task": part.task, "fold": part.fold, "system": name} for part, name in pairs] or None
-    out["inner"] = list(held_out.inner) or None
-    out["uncertainty"] = (
-        {t: _uncertainty(features, parts, held_out, truth[:, 0], t) for t in tasks} if held_out.deviation else None
-    )
+        shown = getattr(held[0], name) is not None and np.isfinite(truth[:, column]).any()
+        out[name] = summaries(name, column, 0) if shown else None
+    by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}
+    out["losses"] = _losses(list(by_fold.values()))
+    pairs = zip(parts, held, strict=True)
+    chosen = [{"task": part.task, "fold": part.fold, "system": one.chosen} for part, one in pairs if one.chosen]
+    out["chosen"] = chosen or None
+    out["inner"] = [{"fold": fold, **one.weighting} for fold, one in by_fold.items() if one.weighting] or None
+    out["uncertainty"] = None
+    if held[0].deviation is not None:
+        out["uncertainty"] = {task: _uncertainty(features, parts, held, truth[:, 0], task) for task in tasks}
     out["settings"] = None
-    trained = system.system if isinstance(system, (WithEpochs, TimesDifficulty)) else system
+    trained = getattr(system, "network", system)
     if isinstance(trained, NetworkSystem):
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
 
 
-def _uncertainty(features: FeatureSet, parts: Sequence[Part], held_out: HeldOut, true: Floats, task: str) -> Results:
+def _losses(folds: Sequence[Predicted]) -> Results | None:
+    """Mean, least and greatest training loss of all networks of all folds, by epoch."""
+    given = [one.losses for one in folds if one.losses is not None]
+    if not given:
+        return None
+    losses = np.concatenate(given, axis=1)
+    ends = {"mean": losses.mean(1), "low": losses.min(1), "high": losses.max(1)}
+    by_epoch = {name: [or_none(value) for value in values] for name, values in ends.items()}
+    return {"epochs": list(folds[0].loss_epochs), **by_epoch}
+
+
+def _uncertainty(
+    features: FeatureSet, parts: Sequence[Part], held: Sequence[Predicted], true: Floats, task: str
+) -> Results:
     """How the predicted deviations of a task agree with the errors.
 
     A calibrated interval extends as many deviations as 90 % of the inner held-out errors of the fold's training part,
     by the conformal quantile with views and copies counted once (`pipeline.evaluate.conformal`).
     """
-    mine = [i for i, part in enumerate(parts) if part.task == task]
-    pairs = [errors_and_deviations(held_out, i, true[parts[i].test]) for i in mine]
+    mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
+    pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]
     error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
-    factors = [_factor(features, *held_out.inside[i]) for i in mine] if held_out.inside else [np.inf]
+    factors = [_factor(features, part, one.inside) for part, one in mine]
     finite = bool(np.isfinite(factors).all())
     within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
     return {
@@ -221,10 +294,12 @@ def _uncertainty(features: FeatureSet, parts: Sequence[Part], held_out: HeldOut,
     }
 
 
-def _factor(features: FeatureSet, rows: Rows, ratios: Floats) -> float:
-    """Deviations that a 90 % interval extends, from |error| / deviation (k,) of rows (k,); infinite for too few."""
-    if len(rows) == 0:
+def _factor(features: FeatureSet, part: Part, inside: Mapping[str, float]) -> float:
+    """Deviations that a 90 % interval extends, from |error| / deviation `inside` the part; infinite for too few."""
+    rows = [row for row in part.train if features.ids[row] in inside]
+    if not rows:
         return np.inf
+    ratios = np.array([inside[features.ids[row]] for row in rows])
     groups = np.unique([performance(features.records[row]) for row in rows], return_inverse=True)[1]
     return float(upper_quantile(ratios[:, None], group_weights(groups), 0.9)[0])
 

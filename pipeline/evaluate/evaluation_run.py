@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from data.errors import UsageError
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results, evaluate
+from pipeline.evaluate.cross_validation import Results, distinct, evaluate, fold_jobs, make_parts
 from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import CHOSEN
@@ -133,17 +132,18 @@ def evaluate_features(
         config = config.model_copy(update={"train": fewer})
     folds, stop = protocol_folds(config, features), observer.stop_event().is_set
     report = leak_audit(folds, features, config)
-    chosen = [*more, *protocol_systems(config, features, systems, oracle, quick, folder / "checkpoints")]
+    chosen = [*more, *protocol_systems(config, features, systems, oracle, quick)]
     chosen = chosen_systems(only, chosen) if only else chosen
-    against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
-    evaluated = partial(
-        evaluate, features, folds, chosen, protocol=config.protocol, audit=report, against=against, stop=stop
-    )
     if dry_run:
-        expected = expected_time(lambda noting: evaluated(run=noting), stop)
+        every, cut = distinct(features, folds)
+        expected = expected_time(every, fold_jobs(make_parts(every, cut), chosen), stop)
         return Evaluation({}, folder, config, systems, quick, expected)
+    against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
     with observer.progress("trainings") as progress:
-        results = evaluated(run=run, progress=progress)
+        results = evaluate(
+            features, folds, chosen, protocol=config.protocol, audit=report, against=against,
+            kept=folder / "checkpoints", run=run, progress=progress, stop=stop,
+        )  # fmt: skip
     table = systems if systems in TABLES else ""
     if table or config.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)

@@ -1,21 +1,22 @@
 """`evaluate --dry-run`: how long an evaluation will take, from a few epochs of its own largest training.
 
-The trainings are those that the evaluation would run. Each has a cost in rows, networks and epochs
-(`pipeline.evaluate.spread.Job.cost`); the time of one row of one network and epoch is measured here.
+The trainings are those that the evaluation would run (`pipeline.evaluate.spread.foreseen`). Each has a cost in rows,
+networks and epochs; the time of one row of one network and epoch is measured here.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.evaluate.spread import Job, Run, run_job
+from pipeline.evaluate.spread import Job, foreseen, one_thread
 from pipeline.features import FeatureSet
-from pipeline.observer import Progress, duration
-from pipeline.systems import AimSystem, HeldOut
+from pipeline.observer import duration
+from pipeline.systems import AimSystem, Trainings
+from pipeline.systems.interface import cost_of
 from pipeline.train import Stop
+from pipeline.train.fit import cores
 
 FEW, MORE = 1, 6
 """Epochs of the two measured trainings, after one that only compiles; their difference leaves out what is done once."""
@@ -36,36 +37,22 @@ class ExpectedTime:
         )
 
 
-class _NotedError(Exception):
-    """Ends a protocol once its trainings are known."""
-
-
-def expected_time(protocol: Callable[[Run], object], stop: Stop | None = None) -> ExpectedTime:
-    """The expected time of the trainings that `protocol` would start with the run that it is given."""
-    noted: list[tuple[FeatureSet, Sequence[Job]]] = []
-
-    def note(
-        features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
-    ) -> list[HeldOut]:
-        noted.append((features, jobs))
-        raise _NotedError
-
-    with suppress(_NotedError):
-        protocol(note)
-    ((features, jobs),) = noted
-    largest = max((job for job in jobs if isinstance(job.system, AimSystem)), key=lambda job: job.cost)
-    _, few, more = (_measured(features, largest, epochs, stop) for epochs in (FEW, FEW, MORE))
+def expected_time(features: FeatureSet, jobs: Sequence[Job], stop: Stop | None = None) -> ExpectedTime:
+    """The expected time of jobs."""
+    noted = [one for job in jobs for one in foreseen(features, job).noted]
+    networks = [(system, train) for system, train in noted if isinstance(system, AimSystem)]
+    system, train = max(networks, key=lambda one: cost_of(*one))
+    side_by_side = min(cores(), len(jobs))
+    with one_thread(1):
+        _, few, more = (_measured(system, train, epochs, stop) for epochs in (FEW, FEW, MORE))
     each = max(more[0] - few[0], 0.0) / (more[1] - few[1])
-    passes = sum(job.cost for job in jobs)
-    return ExpectedTime(len(jobs), passes, few[0] + each * passes)
+    passes = sum(cost_of(*one) for one in noted)
+    return ExpectedTime(len(noted), passes, few[0] + each * passes / side_by_side)
 
 
-def _measured(features: FeatureSet, job: Job, epochs: int, stop: Stop | None) -> tuple[float, float]:
+def _measured(system: AimSystem, train: FeatureSet, epochs: int, stop: Stop | None) -> tuple[float, float]:
     """Seconds and cost of a training that is cut to so many epochs."""
-    system = job.system
-    assert isinstance(system, AimSystem)
-    recipe = system.config.model_copy(update={"epochs": epochs})
-    short = replace(job, system=replace(system, config=recipe, checkpoints=None, watch=()))
+    short = replace(system, config=system.config.model_copy(update={"epochs": epochs}), watch=())
     start = time.perf_counter()
-    run_job(features, short, 0, None, stop)
-    return time.perf_counter() - start, short.cost
+    short.fit(train, Trainings(stop=stop))
+    return time.perf_counter() - start, cost_of(short, train)

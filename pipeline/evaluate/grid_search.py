@@ -10,7 +10,6 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError
@@ -64,17 +63,16 @@ def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]
     return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
 
 
-def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = None) -> Selected:
+def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
     """AIM as a system that selects its settings inside each training part, so that its results are unbiased.
 
     The first of `tried` names the protocol, whose groups stay together inside.
     """
     systems = []
-    for number, one in enumerate(tried, start=1):
+    for one in tried:
         model, recipe = one.config.scorer
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
-        place = None if checkpoints is None else checkpoints / f"settings-{number}"
-        systems.append(AimSystem(name, model, recipe, checkpoints=place))
+        systems.append(AimSystem(name, model, recipe))
     first = tried[0].config
     return Selected(CHOSEN, tuple(systems), forbidden(first.protocol), seed=first.split.seed)
 

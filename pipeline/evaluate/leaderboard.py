@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +16,11 @@ from pipeline.recipes import TrainConfig
 from pipeline.systems import (
     METHODS,
     AimSystem,
-    NetworkSystem,
+    BestOnTest,
+    ChosenEpoch,
     System,
     TimesDifficulty,
+    WithInside,
     can_divide,
     method_systems,
     trivial_baselines,
@@ -69,15 +69,12 @@ TABLES: dict[str, tuple[str, ...]] = {
 """Systems of the paper's tables, by our names."""
 
 
-def all_systems(
-    features: FeatureSet, model: AimConfig, config: TrainConfig, checkpoints: Path | None = None
-) -> dict[str, System]:
+def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> dict[str, System]:
     """Every system that these features allow, by name, baselines first.
 
     Args:
         features: decides which systems are possible.
         model: our network; ablations and the networks of the other systems take its width.
-        checkpoints: folder of the checkpoints; every system has a subfolder.
     """
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *method_systems(features, config)]
@@ -98,14 +95,14 @@ def all_systems(
         if has_scene:
             systems.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
         if can_divide(features):
-            systems.append(TimesDifficulty(AimSystem(TIMES_DIFFICULTY, model, config)))
+            systems.append(TimesDifficulty(TIMES_DIFFICULTY, model, config))
         if len({record.task for record in features.records}) > 1:
             ranking = config.model_copy(update={"rank_weight": 3.0})
             systems.append(AimSystem("AIM, all tasks", model, config, pool=True))
             if features.trial.shape[-1]:
                 trial = replace(model, trial="linear")
                 systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, pool=True))
-    return {system.name: _with_checkpoints(system, checkpoints) for system in systems}
+    return {system.name: system for system in systems}
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
@@ -129,33 +126,27 @@ PUBLISHED = "methods"
 
 
 def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
-    """The trivial baselines and what is asked for; also what a combination among `systems` consists of.
+    """The trivial baselines and what is asked for; further rows of a network come with it.
 
     `asked` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
     others.
     """
-    possible = {one.name: one for system in systems for one in (system, *getattr(system, "candidates", ()))}
     wanted: set[str] = set()
     for text in filter(None, (part.strip().lower() for part in asked.split(","))):
-        meant = METHODS if text == PUBLISHED else [name for name in possible if name.lower().startswith(text)]
+        meant = METHODS if text == PUBLISHED else [one.name for one in systems if one.name.lower().startswith(text)]
         if not meant:
             unfit = [name for name in METHODS if name.lower().startswith(text)]
             what = f"these features cannot feed {unfit[0]}" if unfit else f"no system is named '{text}'"
-            fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, [PUBLISHED, *possible])
+            names = [PUBLISHED, *(one.name for one in systems)]
+            fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, names)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [system for name, system in possible.items() if name in wanted or system.baseline]
+    return [one for one in systems if one.baseline or {one.name, *_row_of(one)} & wanted]
 
 
-def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
-    """The system with a folder of checkpoints of its own."""
-    if isinstance(system, TimesDifficulty):
-        network = _with_checkpoints(system.system, checkpoints)
-        assert isinstance(network, AimSystem)
-        return replace(system, system=network)
-    if checkpoints is None or not isinstance(system, NetworkSystem):
-        return system
-    return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
+def _row_of(system: System) -> list[str]:
+    """The network whose training a row shows at another epoch."""
+    return [system.network.name] if isinstance(system, (BestOnTest, ChosenEpoch, WithInside)) else []
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +18,22 @@ from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.features import FeatureSet
-from pipeline.systems import COMBINED, AimSystem, Combined, MethodSystem, System, WithEpochs, trivial_baselines
-from pipeline.systems.combination import regressions_for
+from pipeline.systems import (
+    COMBINED,
+    AimSystem,
+    BestOnTest,
+    ChosenEpoch,
+    Combined,
+    MethodSystem,
+    NetworkSystem,
+    Selected,
+    System,
+    WithInside,
+    trivial_baselines,
+    watching,
+)
+from pipeline.systems.combination import BEST_SINGLE, regressions_for
+from pipeline.systems.method_system import has_deviation
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""
@@ -38,30 +51,45 @@ def leak_audit(folds: Sequence[Fold], features: FeatureSet, config: BaseConfig) 
     return report
 
 
-def protocol_systems(
-    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
-) -> list[System]:
+def protocol_systems(config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool) -> list[System]:
     """The systems of an evaluation; the arguments are those of `pipeline.evaluate.evaluation_run.evaluate_features`."""
     model, recipe = config.scorer
     kinds, seed = forbidden(config.protocol), config.split.seed
     if systems in TABLES:
-        return table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
-    ours: System = network if quick else WithEpochs(network, kinds, oracle, seed=seed)
+        return table_systems(systems, all_systems(features, model, recipe))
+
+    def with_epochs(network: NetworkSystem) -> list[System]:
+        """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
+
+        One training serves all.
+        """
+        network = watching(network)
+        last = WithInside(network, kinds, seed) if has_deviation(network) else network
+        return [last, ChosenEpoch(network, kinds, seed), *([BestOnTest(network)] if oracle else [])]
+
+    network = AimSystem(OURS, model, recipe)
+    ours: list[System] = [network] if quick else with_epochs(network)
     if config.combined or config.protocol == "louo":
-        ours = Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate=not quick)
-    chosen = [ours, *trivial_baselines(features)]
+        ours = combined_rows(ours, features, kinds, seed, validate=not quick)
+    chosen = [*ours, *trivial_baselines(features)]
     if systems == "all":
-        names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
-        possible = all_systems(features, model, recipe, checkpoints)
+        possible = all_systems(features, model, recipe)
         if config.dataset.score == "execution":  # divided already
             possible.pop(TIMES_DIFFICULTY, None)
-        chosen += [
-            WithEpochs(system, kinds, oracle, seed=seed) if isinstance(system, MethodSystem) else system
-            for name, system in possible.items()
-            if name not in (*names, OURS)
-        ]
+        names = {system.name for system in chosen}
+        for name, system in possible.items():
+            if name not in names and name != OURS:
+                chosen += with_epochs(system) if isinstance(system, MethodSystem) else [system]
     return chosen
+
+
+def combined_rows(
+    ours: Sequence[System], features: FeatureSet, kinds: tuple[str, ...], seed: int, *, validate: bool
+) -> list[System]:
+    """The combination of the first of `ours` with regressions, the rows of its candidates, and the best of them."""
+    candidates = (ours[0], *regressions_for(features, kinds))
+    best = [Selected(BEST_SINGLE, candidates, kinds, seed)] if validate else []
+    return [Combined(candidates, kinds, seed, validate), *ours, *candidates[1:], *best]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
@@ -90,6 +118,9 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]
     cache.close()
     return hashes
 
+
+SINGLE_RUNS = f"{OURS}, mean of single networks"
+"""Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
 
 FORMS = {
     "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
@@ -189,6 +220,14 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
             fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
         rows.append((name, *values, fisher["value"], mean["value"], error))
+    if results["paper"] and OURS in results["systems"]:
+        system = results["systems"][OURS]
+        values = [system["tasks"].get(task) for task in tasks]
+        one = "folds_fisher" if form == "folds" else "together"
+        cells = [task and task["runs"][one]["mean"] for task in values]
+        fisher = system["average"][f"runs_{one}"]["fisher"]
+        mean = system["average"]["runs_folds_arithmetic" if form == "folds" else "runs_together"]["arithmetic"]
+        rows.append((SINGLE_RUNS, *cells, fisher["value"], mean["value"], None))
     for name, row in results["paper"].items():
         cells = [None if row.get(task) is None else row[task] / 100 for task in tasks]
         given = [cell for cell in cells if cell is not None]

@@ -1,8 +1,8 @@
 """`extract --preview`: pictures by which a person can judge an extraction, a contact sheet and a film per video.
 
 They are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, and the border
-cells with their flow. A preview shows outputs that are fresh under the configuration. It is drawn again when an output
-of its video is newer than the preview.
+cells with their flow. A preview shows outputs that are fresh under the configuration. It is drawn again when it shows
+others.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
-from pipeline.extract import Planner, run_extract
+from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
+from pipeline.run import Planner, run_extract
 
 FOLDER = "preview"
 """Folder of the previews in a cache."""
@@ -52,9 +53,8 @@ MOST_NAMED = 20
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     """Paths of a video's contact sheet and film."""
-    path = cache.path(FOLDER, video_id)
-    name = path.name.removesuffix(".h5")
-    return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
+    stem = cache.stem(FOLDER, video_id)
+    return stem.with_name(f"{stem.name}.jpg"), stem.with_name(f"{stem.name}.mp4")
 
 
 def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
@@ -74,7 +74,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     The observer's stop event leaves what is drawn. With the planner's `force`, everything is drawn again.
 
     Returns:
-        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, newer than
+        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, of
         their outputs; why others `failed`, by their printable names.
     """
     written: list[str] = []
@@ -88,10 +88,13 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
                 if not (folder / PREVIEW_MARK).exists():  # a cache among the videos adds no films to them
                     write_text(folder / PREVIEW_MARK, "Films that `extract --preview` drew; they are no inputs\n")
                 paths = preview_paths(planner.cache, record.id)
-                if not planner.force and _newer(paths, planner, record):
+                keys, index = _fresh(record, planner), planner.cache.index
+                shown = index.get(FOLDER, paths[0].absolute(), stamp(paths[0])) if paths[1].exists() else None
+                if keys and shown == keys and not planner.force:
                     fresh += 1
                 else:
                     draw_preview(record, read_outputs(record, planner), *paths, stop=stop)
+                    index.put(FOLDER, paths[0].absolute(), keys, stamp(paths[0]))
                     written += map(printable, paths)
             except Cancelled:
                 break
@@ -106,7 +109,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
 
 
 def read_outputs(record: Record, planner: Planner) -> dict[str, StageOutput]:
-    """The fresh outputs of a video; one that is damaged, or replaced by another run, is extracted again.
+    """The fresh outputs of a video; one that is damaged is extracted again.
 
     Raises DataError without a video or a fresh output, CacheError for a damaged output.
     """
@@ -209,13 +212,3 @@ def contact_sheet(tiles: Sequence[Picture]) -> Picture:
 def _fresh(record: Record, planner: Planner) -> dict[str, str]:
     """The key of every fresh output by stage."""
     return {s.stage: s.computation.key for s in planner.plan(record).steps if s.check.state == "fresh"}
-
-
-def _newer(paths: Sequence[Path], planner: Planner, record: Record) -> bool:
-    """Whether the preview is younger than the outputs it shows."""
-    try:
-        drawn = min(path.stat().st_mtime_ns for path in paths)
-    except FileNotFoundError:
-        return False
-    outputs = [planner.cache.path(name, record.id) for name in _fresh(record, planner)]
-    return bool(outputs) and all(path.stat().st_mtime_ns <= drawn for path in outputs)

@@ -16,7 +16,7 @@ from pipeline.evaluate.protocols import DIRECTIONS, interval_text
 from pipeline.outputs import writing
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
-from pipeline.score.scorer import save_config
+from pipeline.score.run_config import save_config
 from pipeline.systems import COMBINED
 from pipeline.systems.selection import ORACLE
 
@@ -84,7 +84,7 @@ def _page_table(
     def kind(name: str) -> page.Kind:
         system = results["systems"].get(name)
         if system is None:
-            return "paper"
+            return "ours" if name.startswith(OURS) else "paper"
         if name.endswith(ORACLE):
             return "oracle"
         return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"

@@ -19,26 +19,28 @@ import numpy as np
 from jinja2 import TemplateError
 
 from data.errors import PROGRAM, DataError, UsageError, printable
-from data.store import is_remote, local_path
+from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software
 from pipeline.cache.run_history import run_facts
+from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
-from pipeline.extract import Summary, dataset_records
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import BatchReport, EvaluationReport, Failure, ReportData, StageTime, TrainingSteps
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
+from pipeline.run import Summary, dataset_records
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.bundle import FAULTS
+from pipeline.score.bundle import FAULTS, no_run_fix
+from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.scorer import input_settings
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
 
 RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
 VIDEOS = "Name two video files"
+DATA_SET = "its data set with --config PRESET --set dataset.root=FOLDER"
 
 USUAL = (5, 95)
 """Percentiles of the attention in training that are drawn as its usual range."""
@@ -56,11 +58,13 @@ def run_report_data(
     observer: Observer,
     *,
     origin: bool = False,
+    user: BaseConfig | None = None,
 ) -> ReportData:
-    """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
+    """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
-    For `sections` and `origin` see `scores_page`. Raises UsageError where the folder holds neither results nor a model,
-    or there are no videos to show, DataError where its files are damaged.
+    For `sections` and `origin` see `scores_page`; `user` names the cache, the data set, paths and devices.
+    Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
+    where its files are damaged.
     """
     evaluation = _evaluation(run / RESULTS) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
@@ -68,11 +72,11 @@ def run_report_data(
             raise UsageError(
                 "no results and no model in this folder",
                 where=run,
-                fix=f"Name the folder that `{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER` wrote",
+                fix=no_run_fix(run, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
-    records = _records(run, inputs, observer)
-    scorer = load_scorer(run, workers=workers, observer=observer)
+    records = _records(run, inputs, observer, user)
+    scorer = load_scorer(run, workers=workers, user=user, observer=observer)
     with observer.progress("videos") as progress:
         rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note, **progress.hooks())
     scorer.cache.close()
@@ -81,17 +85,24 @@ def run_report_data(
     )
 
 
-def write_comparison(run: Path, names: tuple[str, str], page: Path, workers: int | None, observer: Observer) -> Path:
+def write_comparison(
+    run: Path,
+    names: tuple[str, str],
+    page: Path,
+    workers: int | None,
+    observer: Observer,
+    user: BaseConfig | None = None,
+) -> Path:
     """Score two videos with the run in folder `run`, write their page and return its path.
 
-    `names` are files or ids in the run's data set. Raises UsageError where a video is missing or named twice, DataError
-    where a video has no score, or their steps cannot be compared.
+    `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises UsageError
+    where a video is missing or named twice, DataError where a video has no score, or their steps cannot be compared.
     """
-    records = [_record(run, name, observer) for name in names]
+    records = [_record(run, name, observer, user) for name in names]
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    scorer = load_scorer(run, workers=workers, observer=observer)
+    scorer = load_scorer(run, workers=workers, user=user, observer=observer)
     rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note)
     scorer.cache.close()
     refuse_incomparable(*rows)
@@ -200,38 +211,37 @@ def _evaluation(place: Path) -> EvaluationReport:
     return evaluation
 
 
-def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[Record]:
+def _records(run: Path, inputs: Sequence[Path], observer: Observer, user: BaseConfig | None) -> Sequence[Record]:
+    config = input_settings(run, user)
     if inputs:
-        return find_performances(inputs, observer, settings=input_settings(run))
-    config = input_settings(run)
-    root, fix = config.dataset.root, "Name videos after the run, such as RUN videos/"
-    if root is None:
+        return find_performances(inputs, observer, settings=config)
+    if config.dataset.root is None:
+        fix = f"Name videos after the run, such as RUN videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=run, fix=fix)
-    if not is_remote(root) and not local_path(root).exists():
-        raise UsageError(f"its data set {printable(str(root))} is not here", where=run, fix=fix)
     listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records
     return [record for record in records if record.split == "test"] or records
 
 
-def _record(run: Path, name: str, observer: Observer) -> Record:
-    """The video of a name: a file, else an id in the run's data set."""
+def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -> Record:
+    """The video of a name: a file, else an id in the user's data set."""
+    config = input_settings(run, user)
     if is_remote(Path(name)) or Path(name).exists():
-        performances = find_performances([Path(name)], observer, settings=input_settings(run))
+        performances = find_performances([Path(name)], observer, settings=config)
         if len(performances) > 1:
             raise UsageError(
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"
             )
         return performances[0]
-    config = input_settings(run)
     if config.dataset.root is None:
-        raise UsageError(f"no such file, and this model names no data set with ids: '{name}'", where=run, fix=VIDEOS)
+        raise UsageError("no such file", where=name, fix=f"{VIDEOS}, or two ids and {DATA_SET}")
     records = {record.id: record for record in dataset_records(config, unscored=True).records}
     if name not in records:
         alike = get_close_matches(name, records, n=1, cutoff=0)
         fix = f"{VIDEOS}, or an id such as '{''.join(alike)}'"
-        raise UsageError(f"no such file, and no such id in the data set: '{name}'", where=config.dataset.root, fix=fix)
+        what = f"no such file, and no such id in the data set {printable(config.dataset.root)}"
+        raise UsageError(what, where=name, fix=fix)
     return records[name]
 
 
@@ -247,9 +257,9 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
 
 
 def _failure(row: Score, name: str, scorer: Scorer, clean: Callable[[str], str]) -> Failure:
-    for stage in scorer.planner.stages:
-        entry = scorer.cache.failures(stage, row.id)
-        if entry and entry.get("what") == row.error:  # not one of another video with this id, or of an earlier try
+    for stage, key in row.keys.items():
+        entry = scorer.cache.failure(stage, row.id, key)
+        if entry and entry.get("what") == row.error:  # not one of an earlier try
             return Failure(name, stage, clean(str(entry.get("what"))), clean(str(entry.get("traceback", ""))))
     return Failure(name, "", clean(row.error or ""))
 

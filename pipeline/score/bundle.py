@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,6 @@ WEIGHTS, SETTINGS = "model.safetensors", "model.json"
 MAX_SIZE = 1 << 24
 """Greatest size of a layer that is read."""
 
-NO_RUN_FIX = f"Name the folder that `{PROGRAM} train --out FOLDER` wrote"
 UNHASHED = "this model is of a version without hashes: damage to its files cannot be detected"
 
 
@@ -145,6 +145,14 @@ class Bundle:
             )
 
 
+def no_run_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
+    """What to name in place of a folder that holds no run: the run inside of it, such as `demo/run`, if any."""
+    with suppress(OSError):
+        if runs := sorted(path.parent for path in folder.glob(f"*/{SETTINGS}")):
+            return f"Did you mean {printable(runs[0])}?"
+    return f"Name the folder that {writer} wrote"
+
+
 def double_network(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> Aim:
     """The networks of a stacked state (members, ...) in double precision, for predictions."""
     net = Aim(model, sizes, Layers(len(next(iter(state.values())))))
@@ -211,7 +219,7 @@ def load(folder: Path) -> Bundle:
         loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
         return loaded
     except FileNotFoundError as error:
-        raise DataError("no trained model here", where=folder, fix=NO_RUN_FIX) from error
+        raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error

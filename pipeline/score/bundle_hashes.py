@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from data.errors import DataError
-from data.store import open_regular, read_json, sha256_file, write_text
-from pipeline.extract import Plan
+from data.store import open_regular, parse_json, read_json, read_regular, sha256_file, write_text
+from pipeline.run import Plan
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
@@ -65,7 +65,7 @@ def check_hashes(folder: Path) -> bool:
             raise DataError(f"cannot be read ({error.strerror})", where=folder / name, fix=FIX) from error
     if not place.exists():
         return False
-    for name, expected in sorted(_read(place).items()):
+    for name, expected in sorted(_table(place).items()):
         path = folder / name
         if not path.is_file():
             raise DataError("this file of the model is missing", where=path, fix=FIX)
@@ -74,17 +74,25 @@ def check_hashes(folder: Path) -> bool:
     return True
 
 
-def _read(place: Path) -> dict[str, str]:
+def _table(place: Path) -> dict[str, str]:
     try:
-        stored = read_json(place, MAX_BYTES)
+        return read_table(read_regular(place, MAX_BYTES))
+    except (OSError, ValueError) as error:
+        raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=place, fix=FIX) from error
+
+
+def read_table(text: bytes) -> dict[str, str]:
+    """The hashes by name of a file of hashes. Raises ValueError: damaged, or it names no file of a model."""
+    try:
+        stored = parse_json(text)
         files = stored["files"]
         if stored["format"] != FORMAT:
             raise ValueError(f"format {stored['format']}")
         # A name outside of the list is refused: it could name any file of the machine.
         if not isinstance(files, dict) or not set(MODEL_FILES) <= set(files) <= set(FILES):
             raise ValueError("other files than those of a model")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=place, fix=FIX) from error
+    except (KeyError, TypeError) as error:
+        raise ValueError(str(error)) from error
     return files
 
 

@@ -232,7 +232,7 @@ def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", fix="pip install '.[export]'") from error
+        raise UsageError(f"{error.name} is not installed", fix="Type: python -m pip install onnx onnxscript") from error
     batch = torch.export.Dim("B", min=1, max=1 << 20)
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

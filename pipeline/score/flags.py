@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.errors import apart
 from pipeline.results import Accuracy, Flag, Level, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
@@ -129,7 +130,8 @@ def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
         yield Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail)
     gap = _measure(facts, "pose", "longest_gap_s")
     if gap is not None and facts.duration and gap > 0.25 * facts.duration:
-        detail = f"A person was not detected for {gap:.1f} s in a row, of {facts.duration:.1f} s."
+        missing, total = apart(gap, facts.duration)
+        detail = f"A person was not detected for {missing} s in a row, of {total} s."
         yield Flag("warn", "long gap in the pose", detail)
 
 
@@ -227,17 +229,19 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
         return
     if duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
         than = "the shortest training performance has" if facts.lengths else "at least expected:"
-        detail = f"The video has {duration:.1f} s, {than} {shortest:.1f} s."
+        has, expected = apart(duration, shortest)
+        detail = f"The video has {has} s, {than} {expected} s."
         yield Flag("bad" if duration < 0.5 * shortest else "warn", "too short", detail)
     elif duration > longest * (1 + LENGTH_MARGIN):
-        detail = f"The video has {duration:.1f} s, the longest training performance has {longest:.1f} s."
+        has, most = apart(duration, longest)
+        detail = f"The video has {has} s, the longest training performance has {most} s."
         yield Flag("bad" if duration > 2 * longest else "warn", "too long", detail)
 
 
 def _distance(_: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
     ratio, block = distance
     if not ratio <= 1:
-        detail = f"The distance of its features to the training performances is {ratio:.1f} times the limit"
+        detail = f"The distance of its features to the training performances is {apart(ratio, 1)[0]} times the limit"
         level: Level = "warn" if ratio <= FAR else "bad"
         yield Flag(level, "unlike the training performances", f"{detail}, most in {block}.")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
 from data.errors import PROGRAM, UsageError, printable
-from data.store import Storage, is_remote
+from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.config import BaseConfig
-from pipeline.extract import dataset_records
 from pipeline.observer import Observer
+from pipeline.run import dataset_records
 
 NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
 
@@ -67,7 +67,7 @@ def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None 
         )
     if not kinematics.is_file():
         fix = "Name a file of 76 columns (.txt); names are case sensitive"
-        raise UsageError("no such kinematics file", where=kinematics, fix=fix)
+        raise UsageError(absence(kinematics, "kinematics file"), where=kinematics, fix=fix)
     if folder := next((video for video in videos if video.is_dir()), None):
         fix = "Name the videos of the trial, or give the folder of a data set without --kinematics"
         raise UsageError("a kinematics file belongs to one trial, and this is a folder", where=folder, fix=fix)

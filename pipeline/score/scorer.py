@@ -10,7 +10,6 @@ other videos of a batch. `pipeline.score.score_tables` writes tables, CSV and JS
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,33 +18,31 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError, UsageError
-from data.store import StageOutput, is_remote, parse_json, read_regular, write_text
+from data.errors import PROGRAM, CacheError, DataError, UsageError
+from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
-from data.store.files import MAX_JSON_BYTES
 from data.video import Record
-from pipeline.cache import UNREADABLE, fingerprints, open_cache, software
-from pipeline.config import BaseConfig, validate, without_removed
-from pipeline.extract import Planner, extract_and_read, run_extract
+from pipeline.cache import fingerprints, open_cache, software
+from pipeline.config import BaseConfig, validate
 from pipeline.features import feature_settings, stack
 from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Interval, Score, StepScore
+from pipeline.run import Planner, extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
-from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
+from pipeline.score.run_config import CONFIG_FILE, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.score_tables import write_csv
 
-CONFIG_FILE = "config.json"
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
 
 UNANNOTATED = (
-    f"no annotated boundaries, at which this model cuts time: `{PROGRAM} report` of its folder scores its own "
-    "data set; for other videos train a model with --set timesteps.bounds=equal"
+    "no annotated boundaries, at which this model cuts time: name an annotated data set "
+    f"(`{PROGRAM} score --config PRESET --set dataset.root=FOLDER`), or train a model with --set timesteps.bounds=equal"
 )
 """Error of a video that a model of `timesteps.bounds: annotated` cannot score."""
 
@@ -55,13 +52,12 @@ class Scorer:
 
     Args:
         folder: written by `train`.
-        cache: cache of the videos' features; default: the cache of the run's configuration, where this account made
-            it, else `cache`.
-        workers: processes that extract; 0 is this process.
+        cache: cache of the videos' features; default: that of `user`.
+        workers: processes that extract; 0 is this process; default: those of `user`.
         other_settings: score even where the features differ from those of training; a flag of every score then
             lists the differences.
-        user: the user's own cache, paths, devices and limits, for a folder that another account made
-            (`pipeline.score.run_origin`); default: the program's defaults.
+        user: the user's own cache, paths, devices and limits, which a run folder never sets
+            (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
 
     Raises DataError where the folder holds no trained run or a damaged one, UsageError, which lists the differences,
     where the features differ from those of training.
@@ -79,11 +75,11 @@ class Scorer:
         self.folder = folder = Path(folder)
         self.bundle = bundle.load(folder)
         self.model_sha256 = bundle.model_sha256(folder)
-        values, notes = usable_config(folder, user)
+        values, notes = run_config(folder, user)
         self.notes = (*self.bundle.notes, *notes)
         if cache is not None:
             values["cache"] = str(cache)
-        if workers is not None and isinstance(values.setdefault("run", {}), dict):
+        if workers is not None:
             values["run"]["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
@@ -125,13 +121,12 @@ class Scorer:
     ) -> list[Score]:
         """Score many videos. Failed videos have `error` set.
 
-        Every output is read by its planned key; one that is damaged, or that another run on this cache has replaced, is
-        extracted again.
+        A damaged output is extracted again.
 
         Args:
             stop: set it to end after the current writes; videos not extracted by then count as failed.
             note: called with a message for videos that are extracted again.
-            hooks: progress hooks of `pipeline.extract.batch.run_extract`.
+            hooks: progress hooks of `pipeline.run.batch.run_extract`.
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
@@ -141,7 +136,7 @@ class Scorer:
 
     def _scores(self, records: Sequence[Record], **options: Any) -> tuple[dict[str, Score], dict[str, str]]:
         """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
-        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._inputs, **options)
+        inputs, errors = extract_and_read(records, self.planner, self._inputs, **options)
         return {r.id: self._scored(r, *inputs[r.id]) for r in records if r.id in inputs}, errors
 
     def lacking(self, record: Record) -> str:
@@ -156,18 +151,18 @@ class Scorer:
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
         """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
         outputs: dict[str, StageOutput] = {}
-        for tries_left in (1, 0):
-            unusable = False
-            for stage in self.planner.stages:
-                try:
-                    outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
-                except FileNotFoundError:
-                    continue
-                except UNREADABLE:
-                    unusable = True
-            if not unusable or not tries_left:
-                break
-            run_extract([record], self.planner)
+        damaged = []
+        for stage in self.planner.stages:
+            try:
+                outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
+            except FileNotFoundError:
+                continue
+            except CacheError:
+                damaged.append(stage)
+        if damaged:
+            planner = Planner(self.config, self.cache, stages=damaged, retry_failed=True)
+            read = lambda record, keys: {s: self.cache.read(s, record.id, keys[s]).output for s in damaged}  # noqa: E731
+            outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
         return outputs
 
     def _inputs(
@@ -175,7 +170,7 @@ class Scorer:
     ) -> tuple[Mapping[str, str], StageOutput, dict[str, dict[str, Any]], bool | None]:
         """The planned keys, the time steps, the quality measures by stage, and whether a file was trained on."""
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
-        quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
+        quality = self.planner.measures(record, keys)
         trained_on = None
         if self.contents is not None:
             hashes = fingerprints(record, self.cache)
@@ -268,75 +263,12 @@ def load_scorer(
     return scorer
 
 
-def save_config(config: BaseConfig, folder: Path) -> None:
-    """Write the configuration of a run into its folder."""
-    text = json.dumps(config.dump(), indent=1, sort_keys=True) + "\n"
-    write_text(folder / CONFIG_FILE, text)
-    mark_as_own(folder, text.encode())
-
-
 def percentile(training: np.ndarray, score: float) -> float | None:
     """Share of the training scores below `score`, 0 to 100, ties counted half; None without training scores."""
     labelled = training[np.isfinite(training)]
     if not len(labelled):
         return None
     return float(100 * ((labelled < score).sum() + 0.5 * (labelled == score).sum()) / len(labelled))
-
-
-def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
-    """The configuration to score with, and notes: of a foreign run folder only what changes features and scores.
-
-    Settings that this version removed are left out: where they changed the features, the settings that the model
-    itself names differ.
-
-    Raises DataError where it is missing or damaged.
-    """
-    path = folder / CONFIG_FILE
-    try:
-        content = read_regular(path, MAX_JSON_BYTES)
-        values = parse_json(content)
-        if not isinstance(values, dict):
-            raise ValueError("no mapping")
-    except FileNotFoundError:
-        raise DataError("no trained model here", where=folder, fix=bundle.NO_RUN_FIX) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
-    values = without_removed(values)
-    if is_own(folder, content):
-        return _with_places(values, folder)
-    values, ignored = portable(values, user)
-    return values, [note_of(ignored, folder)] if ignored else []
-
-
-def _with_places(values: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """The configuration with relative places that exist, and a note where they are not in the current folder.
-
-    A run folder keeps places as they were typed. Where its data set is missing here, the folders above the run are
-    searched, the nearest first: one of them is where the run was made.
-    """
-    dataset = values.get("dataset")
-    root = dataset.get("root") if isinstance(dataset, dict) else None
-    if not isinstance(dataset, dict) or not isinstance(root, str) or Path(root).exists():
-        return values, []
-    base = next((parent for parent in folder.resolve().parents if (parent / root).exists()), None)
-    if base is None:
-        return values, []
-    for part, key in ((dataset, "root"), (dataset, "labels"), (values, "cache")):
-        place = part.get(key)
-        if isinstance(place, str) and not is_remote(place):
-            part[key] = str(base / place)
-    return values, [f"note: {root} is not in the current folder; places of this run are read from {base}"]
-
-
-def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
-    """The configuration that finds inputs for a run folder; the user's `frames.fps` goes first.
-
-    Raises as `usable_config`, and UsageError where it has settings that this version does not have.
-    """
-    values, _ = usable_config(folder, user)
-    if user is not None and user.frames.fps:
-        values["frames"] = {"fps": user.frames.fps}
-    return validate(values, where=folder / CONFIG_FILE)
 
 
 def _require_finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> None:
@@ -363,7 +295,6 @@ def score_videos(
     *,
     kinematics: Path | None = None,
     out: Path | None,
-    cache: Path | None,
     workers: int | None,
     other_settings: bool,
     origin: bool = False,
@@ -374,7 +305,7 @@ def score_videos(
 
     Args:
         out: a CSV file of the scores, or None.
-        cache, workers, other_settings: see `Scorer`.
+        workers, other_settings: see `Scorer`.
         origin: see `write_csv`.
         user: see `Scorer`; it also names the data set that is scored where there are no inputs.
 
@@ -383,7 +314,7 @@ def score_videos(
     """
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
-    scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
+    scorer = load_scorer(model, None, workers, other_settings=other_settings, user=user, observer=observer)
     if kinematics is not None and "kinematics" not in scorer.planner.reads:
         raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
     stop = observer.stop_event()

@@ -14,17 +14,17 @@ from data.splits import forbidden
 from data.store import write_text
 from pipeline.config import BaseConfig
 from pipeline.evaluate.spread import one_thread
-from pipeline.extract import Plan, make_planner
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer, Steps
 from pipeline.outputs import writing
+from pipeline.run import MeasuredPlan, make_planner
 from pipeline.score.bundle import differences, model_sha256, plain, save
 from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
-from pipeline.score.scorer import save_config
+from pipeline.score.run_config import save_config
 from pipeline.score.video_flags import report_flags, still_camera_advice
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
@@ -66,13 +66,14 @@ def train_scorer(
     Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
     """
-    plans: list[Plan] = []
+    plans: list[MeasuredPlan] = []
     if cached:
         planner = make_planner(config, ("timesteps",))
-        plans = list(planner.plan_all(features.records))
+        plans = planner.measure(features.records)
         planner.cache.close()
-        report_flags(plans, len(plans), observer, strict=strict)
-        if advice := still_camera_advice(plans, config, folder):
+        measured = [(plan.record.name, quality) for plan, quality in plans]
+        report_flags(measured, len(plans), observer, strict=strict)
+        if advice := still_camera_advice(measured, config, folder):
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
@@ -97,7 +98,7 @@ def finish_run(
     config: BaseConfig,
     folder: Path,
     *,
-    plans: Sequence[Plan] = (),
+    plans: Sequence[MeasuredPlan] = (),
     folds: int = FOLDS,
     progress: Steps | None = None,
     stop: Stop | None = None,
@@ -122,10 +123,10 @@ def finish_run(
     cover(folder, MODEL_FILES)  # the hashes never describe a file that is about to change
     save_config(config, folder)
     learnt = set(run.train_ids)
-    plans = [plan for plan in plans if plan.record.id in learnt]
+    plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     (folder / TRAINING).unlink(missing_ok=True)  # of an earlier run
     if plans:
-        write_contents(folder, plans)
+        write_contents(folder, [plan for plan, _ in plans])
     kinds = forbidden(config.protocol)
     systems = regressions_for(features, kinds) if config.combined else ()
     calibration, combination, why_not = None, None, "calibration was skipped"
@@ -136,7 +137,7 @@ def finish_run(
                 features, run, folds=folds, kinds=kinds, checkpoints=unfinished,
                 progress=progress, stop=stop, systems=systems,
             )  # fmt: skip
-            quality = quality_ranges([{step.stage: dict(step.check.quality) for step in plan.steps} for plan in plans])
+            quality = quality_ranges([quality for _, quality in plans])
             calibration = replace(calibration, facts={**calibration.facts, "quality": quality})
         except DataError as error:
             why_not = error.what

@@ -10,19 +10,29 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
-from io import BytesIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from data.errors import PROGRAM, DataError, StorageError, UsageError, printable
-from data.store import RemoteFolder, Storage, address, is_shared, local_path, push_to_hub, read_regular, write_bytes
+from data.store import (
+    RemoteFolder,
+    Storage,
+    address,
+    is_shared,
+    local_path,
+    open_regular,
+    push_to_hub,
+    read_regular,
+    write_bytes,
+)
+from data.store.scratch import working_folder
 from data.weights import cache_dir
-from pipeline.score.bundle_hashes import FILES, HASHES, MAX_BYTES, MAX_FILE_BYTES, check_hashes, hash_table
+from pipeline.score.bundle_hashes import FILES, HASHES, MAX_BYTES, MAX_FILE_BYTES, check_hashes, hash_table, read_table
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_origin import portable
+from pipeline.score.run_config import portable
 
 MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
 README = "README.md"
@@ -30,8 +40,16 @@ README = "README.md"
 
 KEY_LETTERS = 24
 
-Read = Callable[[str, int], bytes]
-"""Takes a file's name and the most bytes it may have."""
+MOST_RATIO, FREE_BYTES = 10, 16 << 20
+"""A run unpacks to at most so many times the size of its archive, and bytes beside them: weights hardly shrink."""
+
+BLOCK = 1 << 20
+
+Blocks = Callable[[str, int], Iterator[bytes]]
+"""Takes a file's name and the most bytes it may have; gives its content in parts."""
+
+AGAIN = "Download it again"
+ELSEWHERE = "Free space, or set XDG_CACHE_HOME to another folder"
 
 
 def local_run(place: str | Path) -> Path:
@@ -44,9 +62,19 @@ def local_run(place: str | Path) -> Path:
     if is_shared(place):
         url = address(place)
         remote = RemoteFolder(url, Storage())
-        return _copy(_zipped(remote.read("", MAX_FILE_BYTES), url) if _is_zip(url) else remote.read, url)
+        if not _is_zip(url):
+            return _copy(remote.blocks, url)
+        with _temporary_folder() as folder, (folder / "archive").open("w+b") as file:
+            try:
+                file.writelines(remote.blocks("", MAX_FILE_BYTES))
+            except FileNotFoundError:
+                raise DataError("no trained run at this address", where=url, fix="Check the address") from None
+            return _unzip(file, file.tell(), url)
     if _is_zip(str(path)) and path.is_file():
-        return _copy(_zipped(read_regular(path, MAX_FILE_BYTES), path), path)
+        with open_regular(path) as file:
+            return _unzip(file, os.fstat(file.fileno()).st_size, path)
+    if path.exists() and not path.is_dir():
+        raise UsageError("a file, and a run is a folder", where=path, fix=f"Name its folder: {printable(path.parent)}")
     return path
 
 
@@ -99,55 +127,111 @@ def _is_zip(place: str) -> bool:
     return place.partition("?")[0].lower().endswith(".zip")
 
 
-def _zipped(content: bytes, place: str | Path) -> Read:
-    """Reads the files of the one run in a ZIP file, whatever folder it is in."""
+@contextmanager
+def _damage(place: str | Path) -> Iterator[None]:
+    """One error of ours for whatever a damaged archive makes `zipfile` raise."""
     try:
-        archive = zipfile.ZipFile(BytesIO(content))
-        tables = [info.filename for info in archive.infolist() if info.filename.rpartition("/")[2] == HASHES]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise DataError(f"no ZIP file ({error})", where=place, fix="Name another file") from error
+        yield
+    except Exception as error:
+        cause = f"{type(error).__name__}: {str(error)[:80]}"
+        raise DataError(f"damaged archive ({cause})", where=place, fix=AGAIN) from error
+
+
+def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
+    """The local copy of the one run in a ZIP file of `size` bytes, whatever folder of it the run is in."""
+    with _damage(place):
+        archive = zipfile.ZipFile(stream)
+        entries = {info.filename: info for info in archive.infolist()}
+    tables = [name for name in entries if name.rpartition("/")[2] == HASHES]
     if len(tables) != 1:
         raise DataError(f"{len(tables)} runs in this ZIP file", where=place, fix="Zip one folder that 'train' wrote")
     folder = tables[0].removesuffix(HASHES)
+    members = {name: entries[folder + name] for name in (*MOST_BYTES, HASHES) if folder + name in entries}
+    if (unpacked := sum(info.file_size for info in members.values())) > MOST_RATIO * size + FREE_BYTES:
+        what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are no trained run"
+        raise DataError(what, where=place, fix="Zip a folder that 'train' wrote")
+    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
+        raise DataError(
+            "damaged archive, or a compression that is not read", where=place, fix=f"{AGAIN}, or zip it anew"
+        )
 
-    def read(name: str, limit: int) -> bytes:
-        try:
-            with archive.open(folder + name) as stream:
-                part = stream.read(limit + 1)
-        except KeyError:
-            raise FileNotFoundError(name) from None
-        except (zipfile.BadZipFile, RuntimeError, EOFError, OSError) as error:
-            raise DataError(f"damaged ZIP file ({error})", where=place, fix="Download it again") from error
-        if len(part) > limit:
-            raise StorageError(f"{printable(name)} is larger than {limit} bytes", where=place, fix="Name another file")
-        return part
+    def blocks(name: str, limit: int) -> Iterator[bytes]:
+        if name not in members:
+            raise FileNotFoundError(name)
+        left = limit
+        with _damage(place):
+            member = archive.open(members[name])
+        with member:
+            while True:
+                with _damage(place):
+                    block = member.read(BLOCK)
+                if not block:
+                    return
+                if (left := left - len(block)) < 0:
+                    raise DataError(f"{printable(name)} is larger than {limit} bytes", where=place, fix=AGAIN)
+                yield block
 
-    return read
+    return _copy(blocks, place)
 
 
-def _copy(read: Read, place: str | Path) -> Path:
-    """The folder in the user's cache that holds the run which `read` gives; made if it is not there."""
+def _copy(blocks: Blocks, place: str | Path) -> Path:
+    """The folder in the user's cache that holds the run at `place`; made if it is not there.
+
+    Every file is hashed while it is written, and the first that differs from its hash ends the copy.
+    """
     try:
-        table = read(HASHES, MAX_BYTES)
+        table = b"".join(blocks(HASHES, MAX_BYTES))
+        hashes = read_table(table)
     except FileNotFoundError:
         raise DataError(
             f"no trained run at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
         ) from None
-    target = cache_dir() / "models" / hashlib.sha256(table).hexdigest()[:KEY_LETTERS]
+    except ValueError as error:
+        raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=place, fix=AGAIN) from error
+    target = _models() / hashlib.sha256(table).hexdigest()[:KEY_LETTERS]
     with suppress(DataError):
         if target.exists() and check_hashes(target):
             return target
     shutil.rmtree(target, ignore_errors=True)  # damaged
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as temporary:
-        folder = Path(temporary) / "run"
+    with _temporary_folder() as temporary:
+        folder, left = temporary / "run", MAX_FILE_BYTES
+        folder.mkdir()
         write_bytes(folder / HASHES, table)
-        for name, most in MOST_BYTES.items():
-            with suppress(FileNotFoundError):
-                write_bytes(folder / name, read(name, most))
-        check_hashes(folder)
+        for name in (*hashes, CARD):
+            digest = hashlib.sha256()
+            try:
+                with (folder / name).open("wb") as file:
+                    for block in blocks(name, min(left, MOST_BYTES[name])):
+                        digest.update(block)
+                        file.write(block)
+                        left -= len(block)
+            except FileNotFoundError:
+                (folder / name).unlink()
+                if name != CARD:
+                    raise DataError(f"damaged: {name} is missing", where=place, fix=AGAIN) from None
+            if name != CARD and digest.hexdigest() != hashes[name]:
+                raise DataError(f"damaged: {name} differs from its hash", where=place, fix=AGAIN)
         with suppress(OSError):  # another process was first
             os.rename(folder, target)
     if not target.exists():
-        raise DataError("cannot be written", where=target, fix="Set XDG_CACHE_HOME to another folder")
+        raise DataError("cannot be written", where=target, fix=ELSEWHERE)
     return target
+
+
+def _models() -> Path:
+    """The folder of the copies in the user's cache."""
+    return cache_dir() / "models"
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder beside the copies that is removed at the end. Raises DataError where the disk is full or refuses."""
+    try:
+        _models().mkdir(parents=True, exist_ok=True)
+        with working_folder(_models(), ".copy-") as folder:
+            yield folder
+    except StorageError:
+        raise
+    except OSError as error:
+        what = f"a trained run cannot be copied here ({error.strerror or error})"
+        raise DataError(what, where=_models(), fix=ELSEWHERE) from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from data.errors import PROGRAM, DataError
+from data.errors import PROGRAM, DataError, apart
 from extractors.timesteps import TimestepsConfig
 from pipeline.config import BaseConfig
-from pipeline.extract import Plan
 from pipeline.observer import Observer
 from pipeline.results import Flag, worst_first
 from pipeline.score.flags import Facts, find_flags
@@ -32,15 +32,19 @@ SHOWN = 40
 """Most rows of the table."""
 
 
+Measured = tuple[str, Mapping[str, Mapping[str, Any]]]
+"""Name of a video, and the quality values of its outputs by stage."""
+
+
 def report_flags(
-    plans: Iterable[Plan], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
+    measured: Iterable[Measured], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of the video; the observer gets them as a table, and how to look at the videos.
 
-    `plans` are those of the `videos`; extracted ones are checked. `sheets` is the cache in which previews were drawn.
+    Of the `videos` those that were extracted are `measured`. `sheets` is the cache in which previews were drawn.
     Raises DataError where `strict` and a video is flagged.
     """
-    flagged = flag_videos(plans)
+    flagged = flag_videos(measured)
     if not flagged:
         return {}
     rows = [
@@ -58,36 +62,36 @@ def report_flags(
     return flagged
 
 
-def flag_videos(plans: Iterable[Plan]) -> dict[str, tuple[Flag, ...]]:
+def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
     alone: dict[str, tuple[Flag, ...]] = {}
-    measured: list[tuple[str, float | None, tuple[float | None, ...]]] = []  # of a large data set only what is needed
-    for plan in plans:
-        quality = {step.stage: step.check.quality for step in plan.steps if step.check.state == "fresh"}
+    rated: list[tuple[str, float | None, tuple[float | None, ...]]] = []  # of a large data set only what is needed
+    for name, quality in measured:
         duration = quality.get("timesteps", {}).get("duration_s")
         if flags := find_flags(Facts(quality=quality, duration=duration), ALONE)[0]:
-            alone[plan.record.name] = flags
+            alone[name] = flags
         rates = tuple(quality.get(stage, {}).get("frames_per_s") for stage in RATED)
-        measured.append((plan.record.name, duration, rates))
+        rated.append((name, duration, rates))
     usual = {
         stage: {"frames_per_s": (median(stored),) * 2}
-        for stage, each in zip(RATED, zip(*(rates for *_, rates in measured), strict=True), strict=False)
+        for stage, each in zip(RATED, zip(*(rates for *_, rates in rated), strict=True), strict=False)
         if (stored := [rate for rate in each if rate is not None])
     }
-    usual_length = median([duration for _, duration, _ in measured if duration is not None] or [0.0])
+    usual_length = median([duration for _, duration, _ in rated if duration is not None] or [0.0])
     flagged = {}
-    for name, duration, rates in measured:
+    for name, duration, rates in rated:
         quality = {stage: {"frames_per_s": rate} for stage, rate in zip(RATED, rates, strict=True) if rate is not None}
         compared = find_flags(Facts(quality=quality, duration=duration, training=usual), COMPARED)[0]
         if duration is not None and duration < usual_length / SHORT and all(f.title != "too short" for f in compared):
-            detail = f"{duration:.1f} s, half of the videos have {usual_length:.1f} s or more."
+            has, usual_s = apart(duration, usual_length)
+            detail = f"{has} s, half of the videos have {usual_s} s or more."
             compared += (Flag("warn", "too short", detail),)
         if flags := worst_first((*alone.get(name, ()), *compared)):
             flagged[name] = flags
     return flagged
 
 
-def still_camera_advice(plans: Iterable[Plan], config: BaseConfig, out: Path) -> str:
+def still_camera_advice(measured: Iterable[Measured], config: BaseConfig, out: Path) -> str:
     """One sentence that names the preset for one person before a still camera; empty where it does not fit.
 
     It fits where the camera's motion is the secondary agent of one person and most videos have none. `out` is the
@@ -99,12 +103,8 @@ def still_camera_advice(plans: Iterable[Plan], config: BaseConfig, out: Path) ->
     primary, *secondary = timesteps.roles()
     if primary.kind != "pose" or secondary[0].kind != "camera_flow" or config.dataset.root is None:
         return ""
-    moving = [
-        step.check.quality["moving"]
-        for plan in plans
-        for step in plan.steps
-        if step.stage == "camera_flow" and "moving" in step.check.quality
-    ]
+    flows = [quality.get("camera_flow", {}) for _, quality in measured]
+    moving = [flow["moving"] for flow in flows if "moving" in flow]
     still = len(moving) - sum(map(bool, moving))
     if 2 * still <= len(moving):
         return ""

@@ -42,6 +42,9 @@ NAME_HEADER, KINEMATICS_HEADER = "x-file-name", "x-kinematics-name"
 BYTES_HEADER = "x-kinematics-bytes"
 """Length of the kinematics file."""
 
+LENGTH_DIGITS = 18
+"""Most digits of a length: an exabyte."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 TOKEN_BYTES = 32
@@ -236,8 +239,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> 
     def job(job_id: str) -> dict[str, Any]:
         return _shown(_job(queue, job_id))
 
-    @app.post("/api/videos", status_code=201)
-    async def upload(request: Request) -> dict[str, Any]:
+    async def upload(request: Request, content: AsyncIterator[bytes]) -> dict[str, Any]:
         nonlocal under_way
         _refuse_when_full(queue, under_way, bounds.waiting)
         if under_way >= bounds.uploads:
@@ -252,13 +254,24 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> 
         parts.check(reads)
         under_way += 1
         try:
-            body = uploads.timely(request.stream(), bounds.stall_s, bounds.upload_s)
+            body = uploads.timely(content, bounds.stall_s, bounds.upload_s)
             received = await uploads.receive(body, parts, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
             under_way -= 1
         return _shown(_submit(queue, received, bounds.waiting))
+
+    @app.post("/api/videos", status_code=201)
+    async def answered_upload(request: Request) -> dict[str, Any]:
+        """An upload, or its refusal once the browser has sent all, or for `stall_s`."""
+        content = request.stream()
+        try:
+            return await upload(request, content)
+        except uploads.UploadError as error:
+            if error.status_code != 408 and "expect" not in request.headers:
+                await uploads.drain(content, bounds.stall_s)
+            raise
 
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
@@ -301,11 +314,15 @@ def _shown(job: ScoringJob) -> dict[str, Any]:
 
 
 def _length(header: str | None) -> int | None:
-    return int(header) if header and header.isascii() and header.isdigit() else None
+    """The number of a header, None where there is no header. Raises UploadError for anything else."""
+    if header is None:
+        return None
+    if not (header.isascii() and header.isdigit() and len(header) <= LENGTH_DIGITS):
+        raise uploads.UploadError(400, "a length header is no number of bytes")
+    return int(header)
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
-    """Answers from a thread, as FastAPI calls plain functions: at once, a browser still sending would not read it."""
     assert isinstance(error, uploads.UploadError)
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 

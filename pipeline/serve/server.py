@@ -27,9 +27,8 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     The observer gets the link that admits its reader, when the port is open, and notes on videos that are extracted
     again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
-    import uvicorn
-
     from pipeline.serve.app import create_app
+    from pipeline.serve.connections import BACKLOG, log_rarely, make_server
 
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
@@ -39,11 +38,10 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     # Before the port: with both in use, another port would not help.
     app = create_app(folder, partial(score_upload, scorer, observer.note), facts=facts, reads=reads)
     with closing(app.state.queue.history):
-        listener = _listen(port)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+        listener = _listen(port, BACKLOG)
         observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
-        with suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
-            uvicorn.Server(config).run(sockets=[listener])
+        with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
+            make_server(app).run(sockets=[listener])
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:
@@ -100,12 +98,12 @@ def score_upload(
     return {"score": row.score, "low": low, "high": high, "flags": len(row.flags), "level": level, "stage": serious}
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, backlog: int = 64) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-        listener.listen(64)
+        listener.listen(backlog)
     except OSError as error:
         listener.close()
         fix = "Choose another one with --port, 0 for any"

@@ -12,12 +12,13 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
 from fastapi import HTTPException
+from starlette.requests import ClientDisconnect
 
 from data.datasets import trial_of
 from data.errors import printable
@@ -52,7 +53,7 @@ _MAGIC = (
 
 
 class UploadError(HTTPException):
-    """An upload that is refused, with its HTTP status and one line for the user; the rest of its body is not read."""
+    """An upload that is refused, with its HTTP status and one line for the user."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(status, reason, {"connection": "close"})
@@ -141,6 +142,13 @@ async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) ->
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             late = f"took longer than {upload_s:.0f} s" if left <= stall_s else f"sent nothing for {stall_s:.0f} s"
             raise UploadError(408, f"the upload was dropped: it {late}") from None
+
+
+async def drain(body: AsyncIterator[bytes], most_s: float) -> None:
+    """Read and drop the rest of a refused body for a time: a browser that is still sending reads no answer."""
+    with suppress(UploadError, ClientDisconnect):
+        async for _ in timely(body, most_s, most_s):
+            continue
 
 
 async def _write(

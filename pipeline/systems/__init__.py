@@ -3,26 +3,30 @@
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combined, FittedCombination
-from pipeline.systems.interface import HeldOut, NetworkSystem, Part, SimpleSystem, System
+from pipeline.systems.interface import NetworkSystem, Part, Predicted, SimpleSystem, System, Trainings
 from pipeline.systems.method_system import METHODS, MethodSystem, method_systems
-from pipeline.systems.selection import Selected, WithEpochs
+from pipeline.systems.selection import BestOnTest, ChosenEpoch, Selected, WithInside, watching
 
 __all__ = [
     "COMBINED",
     "METHODS",
     "AimSystem",
+    "BestOnTest",
+    "ChosenEpoch",
     "Combined",
     "FittedCombination",
-    "HeldOut",
     "MethodSystem",
     "NetworkSystem",
     "Part",
+    "Predicted",
     "Selected",
     "SimpleSystem",
     "System",
     "TimesDifficulty",
-    "WithEpochs",
+    "Trainings",
+    "WithInside",
     "can_divide",
     "method_systems",
     "trivial_baselines",
+    "watching",
 ]

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from data.store.arrays import Floats, Rows
 from data.video import Record
+from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, sharing
+from pipeline.systems.interface import Model, NetworkSystem, Predicted, Trainings, tasks_of
 from pipeline.train import (
     Normaliser,
-    Stop,
     check_sizes,
     fit_members,
     label_table,
@@ -31,78 +33,116 @@ from pipeline.train import (
     training_set,
 )
 
+COLUMNS = {"score": 0, "execution": 1, "synchronisation": 2}
+"""Outputs of a network, and the label column of each."""
+
 
 @dataclass(frozen=True)
 class AimSystem(NetworkSystem):
-    """AIM or a compared network: all runs on all folds of all tasks train at once; equal training parts train once.
+    """AIM or a compared network: all runs train at once, as in `pipeline.train.train`.
 
-    With `pool` one network trains on all tasks of a fold, each task with its own normalisation and score range; else
-    each task trains on its own, as in the paper.
+    With `pool` one network trains on all tasks, each task with its own normalisation and score range; else each task
+    trains on its own, as in the paper.
     """
 
     model: NetworkConfig
     pool: bool = False
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`; statistics come from each part's training rows. Raises as `check_sizes`."""
-        check_sizes(features, self.model)
-        config, learning = self.config, training_set(features, self.config)
-        more, groups = learning.features, sharing(parts, pool=self.pool)
-        first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
-        train = {i: learning.rows(parts[i].train) for i in set(first.values())}
-        fitted_to = {i: Normaliser.fit(more, rows, config) for i, rows in train.items()}
-        normalisers = [fitted_to[first[i]] for i in range(len(parts))]
-        data = stack_data(more, normalisers, np.stack([_owners(more, parts, group) for group in groups]))
-        members, tests = [], [np.concatenate([parts[i].test for i in group]) for group in groups]
-        for number, group in enumerate(groups):
-            rows = np.concatenate([train[i] for i in group if first[i] == i])
-            members += run_members(rows, number, normalisers[group[0]], config, tests[number])
+    def fit(
+        self,
+        train: FeatureSet,
+        trainings: Trainings,
+        watched: FeatureSet | None = None,
+        place: Path | None = None,
+        progress: Steps | None = None,
+    ) -> AimModel:
+        """See `NetworkSystem.fit`; raises as `check_sizes`."""
+        check_sizes(train, self.model)
+        learning, config = training_set(train, self.config), self.config
+        rows = {task: learning.rows(mine) for task, mine in tasks_of(train).items()}
+        normalisers = {task: Normaliser.fit(learning.features, mine, config) for task, mine in rows.items()}
+        features, asked = learning.features, np.zeros(0, dtype=np.intp)
+        if watched is not None and self.watch:
+            asked = len(features) + np.arange(len(watched))
+            features = features.followed_by(watched)
+        data = stack_data(features, list(normalisers.values()), _owners(features, normalisers))
+        first = next(iter(normalisers.values()))
+        members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
         fitted = fit_members(
             data, members, self.model, config,
-            watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
+            watch=self.watch, checkpoints=place, progress=progress, stop=trainings.stop,
         )  # fmt: skip
-        columns = {"score": 0, "execution": 1, "synchronisation": 2, "by_epoch": 0}
-        results: dict[str, dict[int, Floats]] = {name: {} for name in columns}
-        net = build(self.model, sizes_of(features), Layers(config.runs))
-        for number, group in enumerate(groups):
-            mine = slice(number * config.runs, (number + 1) * config.runs)
-            net.load_state_dict({name: values[mine] for name, values in fitted.state.items()})
-            asked = torch.from_numpy(tests[number]).expand(config.runs, -1)
-            output = predict_members(net, data, torch.full((config.runs,), number), rows=asked)
-            watched = torch.stack(fitted.watched[mine], dim=1) if self.watch else None  # (epochs, runs, rows)
-            ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
-            for name, values in {**vars(output), "by_epoch": watched}.items():
-                if name in columns and values is not None:
-                    for i, scaled in zip(group, np.split(values.double().numpy(), ends, axis=-1), strict=True):
-                        results[name][i] = normalisers[i].unscale(scaled, columns[name])
-        made: dict[str, Any] = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in results.items()}
-        return HeldOut(**made, losses=fitted.losses, loss_epochs=loss_epochs(config.epochs))
+        by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None
+        return AimModel(self, sizes_of(train), normalisers, fitted.state, fitted.losses, by_epoch)
 
 
 @dataclass(frozen=True)
-class TimesDifficulty(System):
-    """A network that learns score / difficulty; its prediction times the announced difficulty is the score."""
+class AimModel:
+    """The networks of all runs.
+
+    Attributes:
+        normalisers: by task.
+        state: parameter name to stacked values (runs, ...).
+        losses: (epochs kept, runs).
+        by_epoch: (epochs watched, runs, m) scores of the performances watched, in the training scale, or None.
+    """
 
     system: AimSystem
+    sizes: AimSizes
+    normalisers: Mapping[str, Normaliser]
+    state: Mapping[str, Tensor]
+    losses: Floats
+    by_epoch: Tensor | None
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The name of the network."""
-        return self.system.name
+    def predict(self, features: FeatureSet) -> Predicted:
+        """See `Model.predict`."""
+        net = build(self.system.model, self.sizes, Layers(self.system.config.runs))
+        net.load_state_dict(self.state)
+        data = stack_data(features, list(self.normalisers.values()), _owners(features, self.normalisers))
+        output = predict_members(net, data, torch.zeros(self.system.config.runs, dtype=torch.int64))
+        scaled = {name: (getattr(output, name), column) for name, column in COLUMNS.items()}
+        scaled["by_epoch"] = (self.by_epoch, 0)
+        made: dict[str, Any] = {
+            name: self._unscaled(values.double().numpy(), features, column)
+            for name, (values, column) in scaled.items()
+            if values is not None
+        }
+        return Predicted(**made, losses=self.losses, loss_epochs=loss_epochs(self.system.config.epochs))
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`."""
-        divided = replace(features, records=tuple(map(_without_difficulty, features.records)))
-        held, level = self.system.held_out(divided, parts, progress, stop), difficulties(features)
-        return replace(held, score=tuple(s * level[p.test] for s, p in zip(held.score, parts, strict=True)))
+    def _unscaled(self, scaled: Floats, features: FeatureSet, column: int) -> Floats:
+        out = np.empty_like(scaled)
+        for task, rows in tasks_of(features).items():
+            out[..., rows] = self.normalisers[task].unscale(scaled[..., rows], column)
+        return out
 
-    def cost(self, parts: Sequence[Part]) -> int:
-        """As of the network."""
-        return self.system.cost(parts)
+
+@dataclass(frozen=True)
+class TimesDifficulty(NetworkSystem):
+    """AIM on score / difficulty; its prediction times the announced difficulty is the score."""
+
+    model: NetworkConfig
+
+    def fit(
+        self,
+        train: FeatureSet,
+        trainings: Trainings,
+        watched: FeatureSet | None = None,
+        place: Path | None = None,
+        progress: Steps | None = None,
+    ) -> Model:
+        """See `NetworkSystem.fit`."""
+        divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
+        system = AimSystem(self.name, self.model, self.config)
+        return _TimesDifficultyModel(system.fit(divided, trainings, place=place, progress=progress))
+
+
+@dataclass(frozen=True)
+class _TimesDifficultyModel:
+    model: AimModel
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        predicted = self.model.predict(features)
+        return replace(predicted, score=predicted.score * difficulties(features))
 
 
 def can_divide(features: FeatureSet) -> bool:
@@ -118,7 +158,7 @@ def _without_difficulty(record: Record) -> Record:
     return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
 
 
-def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:
-    """(n,) index of the part that normalises each performance: that of its task, else the first."""
-    tasks = {parts[i].task: i for i in group}
-    return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)
+def _owners(features: FeatureSet, tasks: Mapping[str, Any]) -> Rows:
+    """(1, n) place of each performance's task among `tasks`, whose normaliser is its own."""
+    places = {task: number for number, task in enumerate(tasks)}
+    return np.array([[places[record.task] for record in features.records]], dtype=np.intp)

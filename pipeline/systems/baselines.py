@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import SimpleSystem, System
 from pipeline.train import label_table
 
 
-def training_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+def training_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
     """(m,) the mean training score for every performance: the constant with the least squared error."""
-    return np.full(len(test), _scores(features)[train].mean())
+    return np.full(len(test), _scores(train).mean())
 
 
-def duration(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+def duration(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
     """(m,) straight line through training scores over the logarithm of the duration."""
-    return _line(np.log(np.maximum(np.nan_to_num(features.duration, nan=1.0), 1e-3)), features, train, test)
+    logs = [np.log(np.maximum(np.nan_to_num(part.duration, nan=1.0), 1e-3)) for part in (train, test)]
+    return _line(train, *logs)
 
 
-def subject_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+def subject_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
     """(m,) mean score of the same subject's training performances; of all where there are none."""
-    scores = _scores(features)
-    subjects = np.array([record.groups.get("subject", "") for record in features.records])
-    overall = float(scores[train].mean())
+    scores, subjects = _scores(train), np.array(_subjects(train))
     means = []
-    for row in test:
-        same = train[(subjects[train] == subjects[row]) & (subjects[row] != "")]
-        means.append(float(scores[same].mean()) if len(same) else overall)
+    for subject in _subjects(test):
+        same = scores[(subjects == subject) & (subject != "")]
+        means.append(float(same.mean()) if len(same) else float(scores.mean()))
     return np.array(means)
 
 
-def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+def random_scores(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
     """(m,) drawn evenly between the least and the greatest training score (RANDOM of table 4)."""
-    low, high = np.quantile(_scores(features)[train], [0.0, 1.0])
-    return np.random.default_rng([run, len(test), *test.tolist()]).uniform(low, high, len(test))
+    low, high = np.quantile(_scores(train), [0.0, 1.0])
+    return np.random.default_rng([run, *map(zlib.crc32, map(str.encode, test.ids))]).uniform(low, high, len(test))
 
 
-def difficulty_alone(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+def difficulty_alone(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
     """(m,) straight line through training scores over the announced difficulty; the mean where there is none."""
-    return _line(difficulties(features), features, train, test)
+    return _line(train, difficulties(train), difficulties(test))
 
 
 def difficulties(features: FeatureSet) -> Floats:
@@ -62,13 +63,21 @@ def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
     return (*baselines, SimpleSystem("difficulty", difficulty_alone, baseline=True))
 
 
-def _line(values: Floats, features: FeatureSet, train: Rows, test: Rows) -> Floats:
-    """(m,) straight line through training scores over `values` (n,); the mean where a value is NaN or all are equal."""
-    mean, given = training_mean(features, train, test), train[np.isfinite(values[train])]
-    if len(given) == 0 or np.ptp(values[given]) == 0:
+def _line(train: FeatureSet, given: Floats, asked: Floats) -> Floats:
+    """(m,) at `asked` the straight line through training scores over `given` (k,).
+
+    It is the mean where a value is NaN or all are equal.
+    """
+    scores, known = _scores(train), np.isfinite(given)
+    mean = np.full(len(asked), scores.mean())
+    if not known.any() or np.ptp(given[known]) == 0:
         return mean
-    slope, offset = np.polyfit(values[given], _scores(features)[given], 1)
-    return np.where(np.isfinite(values[test]), slope * values[test] + offset, mean)
+    slope, offset = np.polyfit(given[known], scores[known], 1)
+    return np.where(np.isfinite(asked), slope * asked + offset, mean)
+
+
+def _subjects(features: FeatureSet) -> list[str]:
+    return [record.groups.get("subject", "") for record in features.records]
 
 
 def _scores(features: FeatureSet) -> Floats:

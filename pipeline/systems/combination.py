@@ -1,13 +1,15 @@
 """The combination of several systems, weighted by inner validation; it needs no label of a test part.
 
-Weights are the least-squares ones on the inner predictions: none negative, sum 1, drawn towards equal weights as
-strongly as `SHRINKAGE` performances would. A mean of several good systems is hard to beat with small data, so weight
-is only taken from systems that are clearly worse.
+Systems that rank the inner predictions no better than chance have no weight. The others have the least-squares ones:
+none negative, sum 1, drawn towards equal weights as strongly as `SHRINKAGE` performances would, since a mean of several
+good systems is hard to beat with small data. Where users are kept apart, ranks within each user are fitted, as the
+correlation per user is what counts there. Where the weighted mean still ranks worse inside than the best system, that
+system alone is the combination.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -19,12 +21,15 @@ from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.interface import Part, Predicted, System, Trainings, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import INNER_RUNS, as_many_runs, by_outer, flattened, fold_names, inner_parts
+from pipeline.systems.selection import inner_folds, predict_inside, sortable
 from pipeline.train import label_table
 
 Texts = NDArray[np.str_]
+
+Form = Callable[[Floats, Any], float]
+"""The correlation of predictions (n,) over the performances that a mask chooses."""
 
 T = TypeVar("T")
 
@@ -37,6 +42,9 @@ NETWORK = "AIM"
 
 SHRINKAGE = 5.0
 """Performances that speak for equal weights."""
+
+CHANCE = 1.645
+"""Standard errors by which an inner correlation must exceed 0 for a weight: one side of 95 %."""
 
 BLOCKS = 10
 """The spread of an inner figure comes from leaving out each user, or each of so many groups of performances."""
@@ -63,9 +71,8 @@ def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regress
 class Combined(System):
     """The weighted mean of several systems.
 
-    The training part of a fold, over all its tasks, is split into inner folds that keep apart what the protocol keeps
-    apart; every candidate predicts them; the weights follow from these predictions and hold for all tasks of the fold.
-    Each candidate has a row of its own, and so has the one that ranks best inside.
+    The training part, over all its tasks, is split into inner folds that keep apart what the protocol keeps apart;
+    every candidate predicts them; the weights follow from these predictions and hold for all tasks.
 
     Attributes:
         kinds: groups that stay on one side of an inner fold.
@@ -78,49 +85,34 @@ class Combined(System):
     seed: int = 0
     validate: bool = True
     name: str = COMBINED
+    pool: bool = True
 
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """Every candidate on the inner folds, then every candidate on every part."""
-        every = flattened(self._inner(features, parts))
-        inside = [(candidate.inner(INNER_RUNS), every) for candidate in self.candidates if every]
-        return [*inside, *((candidate, parts) for candidate in self.candidates)]
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The weighted predictions and a row for every candidate, from the results of `trainings`.
-
-        `HeldOut.inner` has the weights and the inner figures of each fold.
-        """
+    def fit(self, train: FeatureSet, trainings: Trainings) -> WeightedMean:
+        """See `System.fit`."""
         names = [candidate.name for candidate in self.candidates]
-        count = len(names)
-        inner, last = self._inner(features, parts), held[-count:]
-        inside = [by_outer(inner, [values.mean(0) for values in one.score]) for one in held[:-count]]
-        weights, choices, best = {}, [], {}
-        for fold, cuts in inner.items():
-            weights[fold], best[fold] = np.full(count, 1.0 / count), 0
-            if inside and cuts:
-                predicted = [np.stack(each) for each in zip(*(one[fold] for one in inside), strict=True)]
-                gathered = InnerPredictions.gather(features, cuts, predicted, self.kinds)
-                choice = gathered.choice(names)
-                choices.append({"fold": fold, **choice})
-                weights[fold] = np.array([choice["weights"][name] for name in names])
-                best[fold] = int(np.argmax([choice["figures"][name]["together"] or -2.0 for name in names]))
-        scores, single = [], []
-        for i, part in enumerate(parts):
-            runs = np.stack(as_many_runs([one.score[i] for one in last]))  # (candidates, runs, m)
-            scores.append(np.tensordot(weights[part.fold], runs, 1))
-            single.append(last[best[part.fold]].score[i])
-        rows = [
-            row for one, result in zip(self.candidates, last, strict=True) for row in ((one, result), *result.variants)
-        ]
-        if self.validate:
-            chosen = tuple(names[best[part.fold]] for part in parts)
-            rows.append((replace(self, name=BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
-        return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
+        inner = inner_folds(train, self.kinds, self.seed) if self.validate else []
+        if not inner:
+            return WeightedMean(self, train, trainings, np.full(len(names), 1.0 / len(names)), {})
+        inside = [predict_inside(candidate, train, inner, trainings) for candidate in self.candidates]
+        predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
+        choice = InnerPredictions.gather(train, inner, predicted, self.kinds).choice(names)
+        return WeightedMean(self, train, trainings, np.array([choice["weights"][name] for name in names]), choice)
 
-    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
-        if not self.validate:
-            return {name: [] for name in fold_names(parts)}
-        return inner_parts(features, parts, self.kinds, self.seed)
+
+@dataclass(frozen=True)
+class WeightedMean:
+    """A fitted combination. Each candidate trains when it predicts, so that its row and this one share the training."""
+
+    system: Combined
+    train: FeatureSet
+    trainings: Trainings
+    weights: Floats  # (candidates,)
+    choice: Mapping[str, Any]  # weights and inner figures (`InnerPredictions.choice`), empty without inner validation
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        """See `pipeline.systems.interface.Model.predict`; `Predicted.weighting` has the choice."""
+        each = [self.trainings.predict(one, self.train, features).score for one in self.system.candidates]
+        return Predicted(np.tensordot(self.weights, np.stack(as_many_runs(each)), 1), weighting=self.choice)
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,7 @@ class InnerPredictions:
     users: Texts
     folds: Texts  # inner folds
     bundles: Texts  # performances, each with its views and copies
-    by_user: bool  # users are kept apart, so differences within a user count as much as those between all performances
+    by_user: bool  # users are kept apart, so ranks within a user count, and differences between users do not
 
     @classmethod
     def gather(
@@ -158,25 +150,47 @@ class InnerPredictions:
         return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
 
     def weights(self) -> Floats:
-        """(candidates,) weights of sum 1."""
+        """(candidates,) weights of sum 1; all is the best candidate's where the weighted mean ranks worse inside."""
+        fitted, inside = self.fitted_weights(), len(set(self.folds.tolist())) > 1
+        if inside and self.rank(self.crossed()) < max(map(self.rank, self.values.T)):
+            return self._best_alone()
+        return fitted
+
+    def fitted_weights(self) -> Floats:
+        """(candidates,) least-squares weights of those that rank better than chance; the best one where none does."""
         from scipy.optimize import nnls
 
-        count = self.values.shape[1]
-        users = np.char.add(np.char.add(self.tasks, "\n"), self.users)
-        a, b = self.values, self.true
-        left, right = [], []
-        for names, standardised in ((self.tasks, True), (users, False))[: 1 + self.by_user]:
-            a, b = a.copy(), b.copy()
-            for mine in _groups(names):
-                spread = (float(b[mine].std()) or 1.0) if standardised else 1.0
-                a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
-            size = np.sqrt(max(float(np.square(b).sum()), 1e-12))
-            left.append(a / size)
-            right.append(b / size)
-        pull = np.sqrt(len(left) * SHRINKAGE / len(np.unique(self.bundles)))
-        equal = [pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
-        solved, _ = nnls(np.concatenate([*left, *equal]), np.concatenate([*right, np.full(count, pull / count), [1e3]]))
-        return np.asarray(solved / solved.sum())
+        good = [i for i, values in enumerate(self.values.T) if self.rank(values) > CHANCE * self._error(values)]
+        if not good:
+            return self._best_alone()
+        a, b = self.values[:, good], self.true.copy()
+        for mine in self._compared():
+            if self.by_user:
+                a[mine], b[mine] = _ranks(a[mine]), _ranks(b[mine])
+            spread = 1.0 if self.by_user else float(b[mine].std()) or 1.0
+            a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
+        size = np.sqrt(max(float(np.square(b).sum()), 1e-12))
+        pull, count = np.sqrt(SHRINKAGE / len(np.unique(self.bundles))), len(good)
+        left = [a / size, pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
+        solved, _ = nnls(np.concatenate(left), np.concatenate([b / size, np.full(count, pull / count), [1e3]]))
+        weights = np.zeros(self.values.shape[1])
+        weights[good] = solved / solved.sum()
+        return weights
+
+    def rank(self, values: Floats) -> float:
+        """The correlation of predictions (n,) that decides; below all others where it is undefined."""
+        return sortable(self._form()(values, np.ones(len(values), dtype=bool)))
+
+    def _form(self) -> Form:
+        return self._per_user if self.by_user else self._together
+
+    def _best_alone(self) -> Floats:
+        best = int(np.argmax([self.rank(values) for values in self.values.T]))
+        return np.asarray(np.eye(self.values.shape[1])[best])
+
+    def _compared(self) -> list[Any]:
+        """(n,) masks of the performances that are ranked together."""
+        return _groups(np.char.add(np.char.add(self.tasks, "\n"), self.users) if self.by_user else self.tasks)
 
     def choice(self, names: Sequence[str]) -> dict[str, Any]:
         """Weights and figures by the names of the candidates, as JSON types; figures of `COMBINED` are the last."""
@@ -187,29 +201,32 @@ class InnerPredictions:
         """(n,) the combination, weighted for each inner fold by the other inner folds."""
         out = np.zeros(len(self.true))
         for mine in _groups(self.folds):
-            out[mine] = self.values[mine] @ self.take(~mine).weights()
+            out[mine] = self.values[mine] @ self.take(~mine).fitted_weights()
         return out
 
     def figures(self) -> list[dict[str, float | None]]:
-        """Inner figures of every candidate and of the combination, with their standard errors by the jackknife.
+        """Inner figures of every candidate and of the weighted mean, with their standard errors by the jackknife.
 
         "together" is Spearman's rho of all performances of a task, averaged over the tasks by Fisher's z; "users" is
         the mean of each user's own rho, where users are kept apart.
         """
-        every = np.concatenate([self.values, self.crossed()[:, None]], axis=1)
-        blocks = list(_groups(self.users if self.by_user else _blocks(self.bundles)))
-        return [self._figure(values, blocks) for values in every.T]
+        return [self._figure(values) for values in [*self.values.T, self.crossed()]]
 
-    def _figure(self, values: Floats, blocks: Sequence[Any]) -> dict[str, float | None]:
+    def _figure(self, values: Floats) -> dict[str, float | None]:
         forms = {"together": self._together, **({"users": self._per_user} if self.by_user else {})}
         out: dict[str, float | None] = {}
         for name, form in forms.items():
-            without = np.array([form(values, ~block) for block in blocks])
-            error = np.sqrt((len(blocks) - 1) * np.mean(np.square(without - without.mean())))
-            error = error if len(blocks) > 1 else np.nan
-            value = form(values, np.ones(len(values), dtype=bool))
-            out |= {name: _or_none(value), f"{name}_error": _or_none(float(error))}
+            value, error = form(values, np.ones(len(values), dtype=bool)), self._error(values, form)
+            out |= {name: _or_none(value), f"{name}_error": _or_none(error)}
         return out
+
+    def _error(self, values: Floats, form: Form | None = None) -> float:
+        """Standard error of a correlation of predictions (n,), without each user or each of `BLOCKS` groups."""
+        blocks = _groups(self.users if self.by_user else _blocks(self.bundles))
+        if len(blocks) < 2:
+            return np.nan
+        without = np.array([(form or self._form())(values, ~block) for block in blocks])
+        return float(np.sqrt((len(blocks) - 1) * np.mean(np.square(without - without.mean()))))
 
     def _together(self, values: Floats, chosen: Any) -> float:
         each = [spearman(values[mine & chosen], self.true[mine & chosen]) for mine in _groups(self.tasks)]
@@ -242,7 +259,8 @@ class FittedCombination:
         """
         part = without_tasks(features)
         tables = _tables(part, systems)
-        fitted = tuple(system.fit(part, rows, tables[system.describe]) for system in systems)
+        learnt = part.take(rows)
+        fitted = tuple(system.fitted(learnt, tables[system.describe][rows]) for system in systems)
         names = (NETWORK, *(system.name for system in systems))
         return cls(names, np.full(len(names), 1 / len(names)) if weights is None else weights, fitted)
 
@@ -307,6 +325,13 @@ _BY_ROW = ("values", "true", "tasks", "users", "folds", "bundles")
 def _groups(names: Texts) -> list[Any]:
     """(n,) masks of equal names."""
     return [names == name for name in dict.fromkeys(names.tolist())]
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks along the first axis."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values, axis=0))
 
 
 def _blocks(bundles: Texts) -> Texts:

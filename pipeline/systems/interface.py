@@ -1,21 +1,31 @@
-"""The interface of systems that an evaluation compares: they learn from a training part and predict a test part."""
+"""The interface of systems: a system learns from a training part (`fit`), and its model scores others (`predict`).
+
+A system is given the training part alone, and its model performances without scores (`without_scores`). So no system
+can read a score of a test part. A system that consists of others asks `Trainings` for their predictions, also on
+inner folds of its training part.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 
+from data.errors import AimError
 from data.store.arrays import Floats, Rows
+from data.video import Labels, Record
 from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
-from pipeline.features import FeatureSet
+from pipeline.features import ARRAYS, FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.train import Stop
+from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 
 ROW_COST = 10
 """Cost of a training row for a system without networks."""
@@ -26,7 +36,7 @@ class Part:
     """One fold of one task, as rows of a feature set: all of them labelled.
 
     Attributes:
-        task: whose folds these are, "" for all tasks together.
+        task: whose fold this is, "" for all tasks together.
         train, test: (k,) and (m,) rows.
     """
 
@@ -36,78 +46,68 @@ class Part:
     test: Rows
 
 
-def same_part(one: Part, other: Part) -> bool:
-    """Whether both are the same fold of the same task."""
-    same_rows = np.array_equal(one.train, other.train) and np.array_equal(one.test, other.test)
-    return (one.task, one.fold) == (other.task, other.fold) and same_rows
-
-
 @dataclass(frozen=True)
-class HeldOut:
-    """Predictions for the test rows of every part, in the units of the labels.
+class Predicted:
+    """Scores of m performances, in the units of the labels.
 
     Attributes:
-        execution, synchronisation: the same for these scores, or empty where the system has none.
-        losses: (epochs kept, members) training loss; empty for systems without one.
+        score: (runs, m).
+        execution, synchronisation: (runs, m), None where the system has none.
+        deviation: (runs, m) predicted standard deviation of the score, or None.
+        by_epoch: (epochs watched, runs, m) the score after every watched epoch, or None.
+        losses: (epochs kept, members) training loss; None for systems without one.
         loss_epochs: which epochs those are.
-        chosen: for a system that selects among others, the name of the selected one per part.
-        by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
-        variants: further rows of the same training, each with its system.
-        inner: for a combination, the choice for each fold, as JSON types (`pipeline.systems.combination.Combined`).
-        deviation: one (runs, m) array per part: predicted standard deviation of the score, or empty.
-        inside: per part, of its training rows that inner validation held out, the rows (k,) and |error| / deviation
-            (k,); empty where the system predicts no deviation or had no inner validation.
+        chosen: what a system that selects has selected.
+        weighting: for a combination, its weights and inner figures, as JSON types.
+        inside: |error| / deviation of the training performances that inner validation held out, by id.
     """
 
-    score: tuple[Floats, ...]
-    execution: tuple[Floats, ...] = ()
-    synchronisation: tuple[Floats, ...] = ()
-    losses: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    score: Floats
+    execution: Floats | None = None
+    synchronisation: Floats | None = None
+    deviation: Floats | None = None
+    by_epoch: Floats | None = None
+    losses: Floats | None = None
     loss_epochs: tuple[int, ...] = ()
-    chosen: tuple[str, ...] = ()
-    by_epoch: tuple[Floats, ...] = ()
-    variants: tuple[tuple[System, HeldOut], ...] = ()
-    inner: tuple[dict[str, Any], ...] = ()
-    deviation: tuple[Floats, ...] = ()
-    inside: tuple[tuple[Rows, Floats], ...] = ()
+    chosen: str = ""
+    weighting: Mapping[str, Any] = field(default_factory=dict)
+    inside: Mapping[str, float] = field(default_factory=dict)
+
+    def take(self, columns: Rows) -> Predicted:
+        """The predictions of some of the performances."""
+        given = {name: getattr(self, name) for name in BY_PERFORMANCE}
+        chosen = {name: values[..., columns] for name, values in given.items() if values is not None}
+        return replace(self, **chosen)
 
 
-def errors_and_deviations(held: HeldOut, part: int, true: Floats) -> tuple[Floats, Floats]:
-    """Absolute errors (m,) and predicted deviations (m,) for a part with true scores (m,): of the mean of the runs.
+BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoch")
+"""Arrays of `Predicted` whose last axis is that of the performances."""
 
-    The runs' variances are averaged.
-    """
-    return np.abs(held.score[part].mean(0) - true), np.sqrt(np.square(held.deviation[part]).mean(0))
+
+class Model(Protocol):
+    """What a system has learnt."""
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        """Scores of performances, in their order."""
 
 
 class System:
-    """Learns from training parts and predicts test parts; never reads a label of a test part.
-
-    A subclass defines `held_out`, or `trainings` and `joined` where it consists of several trainings, none of which
-    needs the result of another.
-    """
+    """Learns from a training part."""
 
     name: str  # shown in tables
     baseline: bool = False  # whether it needs no video: a reference for every other result
+    pool: bool = False  # whether it learns from all tasks of a fold at once; else each task trains on its own
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """Train on each part's training rows and predict its test rows. Raises Cancelled after `stop`."""
-        held = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
-        return self.joined(features, parts, held)
-
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> Sequence[tuple[System, Sequence[Part]]]:
-        """The trainings that it consists of; none where it is one training itself."""
-        return ()
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The system's predictions, from those of its trainings in their order."""
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+        """Learn from labelled performances. Raises Cancelled after `trainings.stop`."""
         raise NotImplementedError
 
-    def cost(self, parts: Sequence[Part]) -> int:
-        """Expected time of training on these parts, in units of one training row of one network and epoch."""
-        return ROW_COST * sum(len(part.train) for part in parts)
+    def identity(self) -> Any:
+        """JSON types that, with the data, decide what is predicted; None where the predictions are not worth keeping.
+
+        A system that consists of others has none, and its parts have.
+        """
+        return None
 
     def inner(self, runs: int) -> System:
         """The system for inner validation of others: with at most `runs` networks where it is made of networks."""
@@ -122,58 +122,210 @@ class NetworkSystem(System):
         name: shown in tables.
         model: the network.
         config: the recipe.
-        checkpoints: folder of the checkpoints for resuming, or None.
-        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
+        watch: epochs, counted from 1, whose predictions are kept in `Predicted.by_epoch`.
     """
 
     name: str
     model: NetworkConfig | MethodConfig
     config: TrainConfig
-    checkpoints: Path | None = None
     watch: tuple[int, ...] = ()
 
-    def cost(self, parts: Sequence[Part]) -> int:
-        """See `System.cost`; equal training parts train once."""
-        rows = {(part.task, part.train.tobytes()): len(part.train) for part in parts}
-        return self.config.runs * self.config.epochs * sum(rows.values())
+    def fit(
+        self,
+        train: FeatureSet,
+        trainings: Trainings,
+        watched: FeatureSet | None = None,
+        place: Path | None = None,
+        progress: Steps | None = None,
+    ) -> Model:
+        """See `System.fit`.
+
+        Args:
+            watched: performances to score after every watched epoch, which the model predicts afterwards.
+            place: folder of the checkpoints, or None.
+        """
+        raise NotImplementedError
+
+    def identity(self) -> Any:
+        """See `System.identity`."""
+        settings = self.config.model_dump(mode="json", exclude={"checkpoint_every", "device"})
+        more = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("name", "model", "config")}
+        return [type(self).__name__, type(self.model).__name__, asdict(self.model), settings, more]
 
     def inner(self, runs: int) -> NetworkSystem:
-        """See `System.inner`; it has its own folder of checkpoints."""
-        fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
-        return replace(self, config=fewer, checkpoints=self.checkpoints and self.checkpoints / "inner")
+        """See `System.inner`."""
+        return replace(self, config=self.config.model_copy(update={"runs": min(runs, self.config.runs)}))
 
 
-def by_fold(parts: Sequence[Part]) -> list[list[int]]:
-    """Indices of the parts, grouped by fold; the parts of a group differ by task."""
-    names = dict.fromkeys(part.fold for part in parts)
-    return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
+class Trainings:
+    """Trains systems, each once on the same data: predictions are kept, by a hash of all that they depend on.
+
+    Args:
+        folder: where predictions of networks are kept for later calls, and checkpoints of unfinished trainings.
+        spent: called with the cost of what is finished (`cost_of`).
+        stop: true ends a training after a checkpoint.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, spent: Callable[[float], None] | None = None, stop: Stop | None = None
+    ) -> None:
+        self.folder, self.stop = folder, stop
+        self._spent, self._finished = spent or (lambda cost: None), 0.0
+        self._kept: dict[str, Predicted] = {}
+
+    def predict(self, system: System, train: FeatureSet, test: FeatureSet) -> Predicted:
+        """What the system predicts for `test` after training on `train`; scores of `test` are not handed on.
+
+        Raises the AimError of a system that fails, with its name in front.
+        """
+        tasks, identity = tasks_of(train), system.identity()
+        if len(tasks) > 1 and not system.pool:
+            rows = tasks_of(test)
+            each = [self.predict(system, train.take(tasks[task]), test.take(mine)) for task, mine in rows.items()]
+            return joined(list(rows.values()), each)
+        test = without_scores(test)
+        if identity is None:
+            return self.trained(system, train, test)
+        key = digest_of(identity, [*_content(train), *_content(test)])
+        if key not in self._kept:
+            self._kept[key] = self.trained(system, train, test, key)
+            self._finished += cost_of(system, train)
+            self._spent(self._finished)
+        return self._kept[key]
+
+    def trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
+        """The predictions of a training that this object has not made yet; `key` names what is kept of it."""
+        try:
+            if not isinstance(system, NetworkSystem):
+                return system.fit(train, self).predict(test)
+            place = None if self.folder is None else self.folder / key[:16]
+            if (kept := _read(place, key)) is not None:
+                return kept
+            cost = cost_of(system, train)
+
+            def progress(done: int, total: int) -> None:
+                self._spent(self._finished + cost * done / total)
+
+            predicted = system.fit(train, self, test, place, progress).predict(test)
+            if place is not None:
+                _write(place, key, predicted)
+            return predicted
+        except AimError as error:
+            raise type(error)(f"{system.name}: {error.what}", where=error.where, fix=error.fix) from error
 
 
-def sharing(parts: Sequence[Part], *, pool: bool = False) -> list[list[int]]:
-    """Indices of the parts that share networks: those with equal training rows, with `pool` in all tasks of a fold."""
-    groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
-    for group in by_fold(parts) if pool else [[i] for i in range(len(parts))]:
-        learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
-        groups.setdefault(learned, []).extend(group)
-    return list(groups.values())
+class Foreseen(Trainings):
+    """Trains nothing, and notes what would be trained; all that is kept is predicted as 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[tuple[System, FeatureSet]] = []
+
+    @property
+    def cost(self) -> float:
+        """Of all trainings."""
+        return sum(cost_of(*one) for one in self.noted)
+
+    def trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
+        """See `Trainings.trained`."""
+        if not key:
+            return super().trained(system, train, test)
+        self.noted.append((system, train))
+        network = isinstance(system, NetworkSystem)
+        ones = np.ones((system.config.runs if isinstance(system, NetworkSystem) else 1, len(test)))
+        by_epoch = np.ones((len(system.watch), *ones.shape)) if isinstance(system, NetworkSystem) else None
+        return Predicted(ones, deviation=ones if network else None, by_epoch=by_epoch)
+
+
+def cost_of(system: System, train: FeatureSet) -> float:
+    """Expected time of a training, in units of one training row of one network and epoch."""
+    each = system.config.runs * system.config.epochs if isinstance(system, NetworkSystem) else ROW_COST
+    return float(each * len(train))
+
+
+def without_scores(features: FeatureSet) -> FeatureSet:
+    """The same performances with nothing of their labels but the difficulty, which is announced beforehand."""
+    return replace(features, records=tuple(map(_without_scores, features.records)))
+
+
+def _without_scores(record: Record) -> Record:
+    difficulty = record.labels.difficulty if record.labels else None
+    return replace(record, labels=None if difficulty is None else Labels(difficulty=difficulty))
+
+
+def tasks_of(features: FeatureSet) -> dict[str, Rows]:
+    """The rows of every task."""
+    tasks = np.array([record.task for record in features.records])
+    return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}
+
+
+def joined(rows: Sequence[Rows], parts: Sequence[Predicted]) -> Predicted:
+    """The predictions of several groups of performances as one; `rows` are the places of each group."""
+    order = np.argsort(np.concatenate(rows))
+    arrays: dict[str, Any] = {}
+    for name, axis in (*((name, -1) for name in BY_PERFORMANCE), ("losses", 1)):
+        given = [getattr(part, name) for part in parts]
+        if given[0] is not None:
+            whole = np.concatenate(given, axis=axis)
+            arrays[name] = whole if name == "losses" else whole[..., order]
+    return replace(parts[0], **arrays)
 
 
 @dataclass(frozen=True)
 class SimpleSystem(System):
-    """A system that handles one part at a time, with a function."""
+    """A system that is a function of both parts."""
 
     name: str
-    predict: Callable[[FeatureSet, Rows, Rows, int], Floats]  # features, training rows, test rows, run: (m,) scores
+    score: Callable[[FeatureSet, FeatureSet, int], Floats]  # training part, m other performances, run: (m,) scores
     runs: int = 1  # repetitions, for systems that draw at random
     baseline: bool = False
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`."""
-        scores = []
-        for done, part in enumerate(parts, start=1):
-            scores.append(np.stack([self.predict(features, part.train, part.test, run) for run in range(self.runs)]))
-            if progress is not None:
-                progress(done, len(parts))
-        return HeldOut(tuple(scores))
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+        """See `System.fit`."""
+        return _SimpleModel(self, train)
+
+
+@dataclass(frozen=True)
+class _SimpleModel:
+    system: SimpleSystem
+    train: FeatureSet
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        each = [self.system.score(self.train, features, run) for run in range(self.system.runs)]
+        return Predicted(np.stack(each))
+
+
+def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
+    """(runs, m) of every part with the runs of the part that has most.
+
+    Where a system of several networks and a single one are joined, the single one counts in every run, because the
+    result of a run needs a prediction for every part.
+    """
+    most = max((len(values) for values in scores), default=0)
+    return tuple(values[np.arange(most) % len(values)] for values in scores)
+
+
+def _content(features: FeatureSet) -> list[Any]:
+    """Arrays that hold everything of performances that a training can read."""
+    described = [[r.id, r.task, sorted(r.groups.items()), r.labels] for r in features.records]
+    names = sorted((name, list(channels)) for name, channels in features.names.items())
+    text = np.frombuffer(repr([described, names]).encode(), dtype=np.uint8)
+    return [text, *(getattr(features, name) for name in ARRAYS)]
+
+
+def _write(place: Path, key: str, predicted: Predicted) -> None:
+    """Keep the predictions of a finished training, in place of its checkpoints."""
+    given = {name: getattr(predicted, name) for name in (*BY_PERFORMANCE, "losses")}
+    arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in given.items() if v is not None}
+    arrays["loss_epochs"] = torch.tensor(predicted.loss_epochs, dtype=torch.int64)
+    write_checkpoint(place.with_suffix(".safetensors"), key, 0, arrays)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _read(place: Path | None, key: str) -> Predicted | None:
+    """What `_write` wrote; None where there is nothing, or of another training."""
+    kept = None if place is None else read_checkpoint(place.with_suffix(".safetensors"), key)
+    if kept is None:
+        return None
+    arrays: dict[str, Any] = {name: values.numpy() for name, values in kept[1].items()}
+    return Predicted(**arrays | {"loss_epochs": tuple(arrays["loss_epochs"].tolist())})

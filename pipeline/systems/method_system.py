@@ -2,8 +2,7 @@
 
 Batches, number of networks and normalisation are those of the recipe. Epochs, learning rates and weight decay are the
 same for all methods (`method_systems`), since the recipe's are tuned to AIM's loss; the optimiser is AdamW. The runs
-of a fold train as one stack. Members draw from generators that depend on the seed, the training rows and the run
-alone, so results do not depend on which folds train together, in which order, or where.
+train as one stack; each draws from generators that depend on the seed and the run alone.
 
 A method reads, for each step, the agents' channels, whether they were observed, and the scene; no trial descriptors.
 MUSDL learns from the performances that have the scores of single judges. It and the choice of exemplars also read the
@@ -12,9 +11,8 @@ difficulty, which is announced before a performance, and nothing else about the 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -24,21 +22,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import Cancelled
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats
 from models.aim import AimInputs
 from models.layers import Layers
-from models.methods import Labelled, MethodConfig, MethodKind, MethodOutput, build_method, take_rows
+from models.methods import Labelled, Method, MethodConfig, MethodKind, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import HeldOut, NetworkSystem, Part, sharing
+from pipeline.systems.interface import NetworkSystem, Predicted, Trainings
 from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
-from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from pipeline.train.fit import cores, in_threads
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack import Member, Report, draw_batches
+from pipeline.train.stack import Member, draw_batches
 
 EPOCHS = 100
 """Epochs of all methods, or fewer where the recipe has fewer."""
@@ -120,129 +116,161 @@ def has_judges(features: FeatureSet) -> bool:
     return bool(judges.size and np.isfinite(judges).all(axis=1).mean() >= JUDGED)
 
 
+def has_deviation(system: NetworkSystem) -> bool:
+    """Whether a system predicts the deviation of its scores."""
+    return isinstance(system.model, MethodConfig) and system.model.kind == "rica2"
+
+
 @dataclass(frozen=True)
 class MethodSystem(NetworkSystem):
-    """A method as a system; the module's docstring says what it takes of the recipe. Finished folds are kept."""
+    """A method as a system; the module's docstring says what it takes of the recipe."""
 
     model: MethodConfig
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows."""
-        learning = training_set(features, self.config)
-        groups = sharing(parts)
-
-        def run(number: int, report: Report, stopping: Stop) -> tuple[Floats, Floats, Floats]:
-            mine = [parts[i] for i in groups[number]]
-            tests = np.concatenate([part.test for part in mine])
-            return self._part(learning.features, learning.rows(mine[0].train), tests, report, stopping)
-
-        workers = min(cores(), len(groups))
-        scored = in_threads(run, len(groups), self.config.epochs, progress, stop, workers=workers, threads=1)
-        scores: dict[int, Floats] = {}
-        deviations: dict[int, Floats] = {}
-        for (score, deviation, _), group in zip(scored, groups, strict=True):
-            ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
-            scores |= dict(zip(group, np.split(score, ends, axis=-1), strict=True))
-            deviations |= dict(zip(group, np.split(deviation, ends, axis=-1), strict=True))
-        return HeldOut(
-            score=tuple(scores[i][-1] for i in range(len(parts))),
-            losses=np.concatenate([losses for _, _, losses in scored], axis=1),
-            loss_epochs=loss_epochs(self.config.epochs),
-            by_epoch=tuple(scores[i] for i in range(len(parts))) if self.watch else (),
-            deviation=tuple(deviations[i][-1] for i in range(len(parts))) if self.model.kind == "rica2" else (),
-        )
-
-    def _part(
-        self, features: FeatureSet, train: Rows, test: Rows, report: Report, stop: Stop
-    ) -> tuple[Floats, Floats, Floats]:
-        """Scores and deviations (epochs watched, runs, m) of `test` in the units of the labels, and training losses.
-
-        Trains on `train`, unless a checkpoint has the result.
-        """
+    def fit(
+        self,
+        train: FeatureSet,
+        trainings: Trainings,
+        watched: FeatureSet | None = None,
+        place: Path | None = None,
+        progress: Steps | None = None,
+    ) -> MethodModel:
+        """See `NetworkSystem.fit`; a training that is stopped begins again."""
+        learning = training_set(train, self.config)
+        part = learning.features.take(learning.rows(np.arange(len(train))))
         if self.model.kind == "musdl":
-            train = train[np.isfinite(judges_of(features)[train]).all(axis=1)]
-        normaliser = Normaliser.fit(features, train, self.config)
-        rows = np.concatenate([train, test])
-        data = stack_data(features.take(rows), [normaliser])
-        count, size = len(train), self.config.runs
-        steps = _steps(data.inputs, count)
-        judges = judges_of(features)[train] if self.model.kind == "musdl" else np.zeros((count, 0))
-        low, span = (judges.min(), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
+            part = part.take(np.flatnonzero(np.isfinite(judges_of(part)).all(axis=1)))
+        learner = _Learner.start(self, part)
+        by_epoch: list[Predicted] = []
+
+        def done(epoch: int) -> None:
+            if watched is not None and epoch in self.watch:
+                by_epoch.append(learner.predict(watched))
+            if progress is not None:
+                progress(epoch, self.config.epochs)
+
+        losses = learner.train(done, trainings.stop)
+        scores = np.stack([one.score for one in by_epoch]) if by_epoch else None
+        return MethodModel(learner, losses, scores)
+
+
+@dataclass(frozen=True)
+class MethodModel:
+    """A trained method."""
+
+    learner: _Learner
+    losses: Floats
+    by_epoch: Floats | None
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        """See `Model.predict`."""
+        kept = loss_epochs(self.learner.config.epochs)
+        predicted = self.learner.predict(features)
+        return replace(predicted, losses=self.losses, loss_epochs=kept, by_epoch=self.by_epoch)
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """The networks of all runs and their training part; n performances, J judges.
+
+    Attributes:
+        used: (F,) entries of a step that are not 0 in the whole training part.
+        bank: the training part for each member, in the training scale.
+        level: (n,) difficulty, NaN where unknown.
+        judges: (n, J) scores of single judges in their own units; J is 0 for methods that do not read them.
+        score: (n,) in the units of the labels.
+    """
+
+    system: MethodSystem
+    normaliser: Normaliser
+    members: Sequence[Member]
+    net: Method
+    used: Tensor
+    bank: Labelled
+    level: Floats
+    judges: Floats
+    score: Floats
+
+    @property
+    def config(self) -> TrainConfig:
+        """The recipe."""
+        return self.system.config
+
+    @classmethod
+    def start(cls, system: MethodSystem, part: FeatureSet) -> _Learner:
+        """Networks at their start values; statistics, exemplars and the judges' rule come from the training part."""
+        config, model, count = system.config, system.model, len(part)
+        normaliser = Normaliser.fit(part, np.arange(count), config)
+        data = stack_data(part, [normaliser])
+        steps = _steps(data.inputs)
+        used = steps.flatten(0, 2).any(0)
+        judges = judges_of(part) if model.kind == "musdl" else np.zeros((count, 0))
+        low, span = _range(judges)
         scaled = torch.from_numpy((judges - low) / span * SCALE).float()
         bank = Labelled(
-            steps[:, :count].expand(size, -1, -1, -1), data.targets[:, :count, 0].expand(size, -1),
-            scaled.expand(size, -1, -1),
+            steps[..., used].expand(config.runs, -1, -1, -1), data.targets[..., 0].expand(config.runs, -1),
+            scaled.expand(config.runs, -1, -1),
         )  # fmt: skip
-        level = difficulties(features)[rows]
-        place, identity = self._place([*vars(bank).values(), steps, torch.from_numpy(level)], train)
-        done = read_checkpoint(place, identity)
-        if done:
-            report(self.config.epochs)
-        tensors = done[1] if done else self._train(bank, steps[:, count:], level, train, report, stop)
-        if place is not None and done is None:
-            write_checkpoint(place, identity, self.config.epochs, tensors)
-        values = {name: tensor.double().numpy() for name, tensor in tensors.items()}
-        score = normaliser.unscale(values["score"], 0)
-        if self.model.kind == "musdl":
-            levels = np.where(np.isfinite(level), level, 1.0)
-            rule = JudgesRule.fit(judges, levels[:count], label_table(features.records)[train, 0])
-            score = rule(values["judges"] / SCALE * span + low, levels[count:])
-        return score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"]
-
-    def _train(
-        self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, report: Report, stop: Stop
-    ) -> dict[str, Tensor]:
-        """Losses and, of every watched epoch, the predictions for `asked` (1, m, T, F), in the training scale."""
-        config, (size, count) = self.config, bank.score.shape
-        base = [config.seed, zlib.crc32(train.tobytes())]
-        seeds = np.random.SeedSequence(base).generate_state(size)
+        seeds = np.random.SeedSequence([config.seed, 0]).generate_state(config.runs)
         members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
-        net = build_method(self.model, asked.shape[-1], bank.judges.shape[-1], Layers(size))
+        net = build_method(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
+        score = label_table(part.records)[:, 0]
+        return cls(system, normaliser, members, net, used, bank, difficulties(part), judges, score)
+
+    def train(self, done: Callable[[int], None], stop: Stop | None) -> Floats:
+        """Losses (epochs kept, runs); `done` is called after every epoch. Raises Cancelled after `stop`."""
+        config, size, losses = self.config, len(self.members), []
         optimizer = torch.optim.AdamW(
-            net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
+            self.net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
         )
-        voters = _voters(level[:count], level[count:], members, self.model.voters)
-        kept: list[MethodOutput] = []
-        losses, watched = [], self.watch or (config.epochs,)
         for epoch in range(config.epochs):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate(epoch)
-            generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
-            batches = draw_batches(members, generators, config.batch)
+            generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in self.members]
+            batches = draw_batches(self.members, generators, config.batch)
             total = torch.zeros(size)
             for rows, counts in batches:
-                chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
-                partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
-                x = bank
+                chosen = rows[:, : int(counts[0])]  # members have batches of one size
+                pairs = zip(chosen, generators, strict=True)
+                partners = np.stack([_partners(self.level[mine], g) for mine, g in pairs])
+                x = self.bank
                 if len(batches) > 1:
-                    x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(bank).values()))
-                drop = MemberDropout(generators, [chosen.shape[1]] * size)
-                loss = net.loss(x, torch.from_numpy(partners), drop)
+                    x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(x).values()))
+                loss = self.net.loss(x, torch.from_numpy(partners), MemberDropout(generators, [chosen.shape[1]] * size))
                 optimizer.zero_grad(set_to_none=True)
                 loss.sum().backward()
                 optimizer.step()
                 total += loss.detach()
             if epoch + 1 in loss_epochs(config.epochs):
-                losses.append(total / len(batches))
-            if epoch + 1 in watched:
-                with torch.no_grad():
-                    drop = MemberDropout(_fresh(members), [len(level) - count] * size)
-                    kept.append(net.predict(asked.expand(size, -1, -1, -1), bank, voters, drop))
-            report(epoch + 1)
-            if stop():
+                losses.append((total / len(batches)).double().numpy())
+            done(epoch + 1)
+            if stop is not None and stop() and epoch + 1 < config.epochs:
                 raise Cancelled
-        named = {name: [getattr(one, name) for one in kept] for name in ("score", "deviation", "judges")}
-        tensors = {name: torch.stack(values) for name, values in named.items() if values[0] is not None}
-        return {"deviation": torch.zeros_like(tensors["score"]), **tensors, "losses": torch.stack(losses)}
+        return np.stack(losses)
 
-    def _place(self, tensors: Sequence[Tensor], train: Rows) -> tuple[Path | None, str]:
-        """Where this part's result is kept, and a digest of everything that it depends on."""
-        settings = self.config.model_dump(mode="json", exclude={"checkpoint_every", "device"})
-        digest = digest_of([asdict(self.model), settings, self.watch], [train, *tensors])
-        return None if self.checkpoints is None else self.checkpoints / f"part-{digest[:16]}.safetensors", digest
+    def predict(self, features: FeatureSet) -> Predicted:
+        """The scores by the networks as they are."""
+        level, size = difficulties(features), len(self.members)
+        steps = _steps(stack_data(features, [self.normaliser]).inputs)[..., self.used]
+        voters = _voters(self.level, level, self.members, self.system.model.voters)
+        with torch.no_grad():
+            drop = MemberDropout(_fresh(self.members), [len(level)] * size)
+            out = self.net.predict(steps.expand(size, -1, -1, -1), self.bank, voters, drop)
+        score, deviation = self.normaliser.unscale(out.score.double().numpy(), 0), None
+        if out.deviation is not None:
+            deviation = self.normaliser.unscale(out.deviation.double().numpy(), 0, shift=False)
+        if out.judges is not None:
+            low, span = _range(self.judges)
+            known, asked = (np.where(np.isfinite(one), one, 1.0) for one in (self.level, level))
+            rule = JudgesRule.fit(self.judges, known, self.score)
+            score = rule(out.judges.double().numpy() / SCALE * span + low, asked)
+        return Predicted(score, deviation=deviation)
+
+
+def _range(judges: Floats) -> tuple[float, float]:
+    """The least score of the judges, and the span of all."""
+    return (float(judges.min()), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
 
 
 def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -271,11 +299,10 @@ def _fresh(members: Sequence[Member]) -> list[np.random.Generator]:
     return [np.random.Generator(np.random.SFC64([member.seed, 1, 1])) for member in members]
 
 
-def _steps(inputs: AimInputs, trained: int) -> Tensor:
-    """(1, n, T, F) all that a method reads of each step, without entries that are 0 in the first `trained` rows."""
+def _steps(inputs: AimInputs) -> Tensor:
+    """(1, n, T, F) all that a method reads of each step."""
     masks = inputs.primary_mask.unsqueeze(-1), inputs.secondary_mask
-    steps = torch.cat([inputs.primary, inputs.secondary.flatten(-2), *masks, inputs.scene], dim=-1)
-    return steps[..., steps[:, :trained].flatten(0, 2).any(0)]
+    return torch.cat([inputs.primary, inputs.secondary.flatten(-2), *masks, inputs.scene], dim=-1)
 
 
 def method_systems(features: FeatureSet, config: TrainConfig) -> list[MethodSystem]:

@@ -18,10 +18,9 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import HeldOut, Part, System, by_fold
-from pipeline.train import Stop, label_table
+from pipeline.systems.interface import Model, Predicted, System, Trainings
+from pipeline.train import label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
 
@@ -175,27 +174,20 @@ class RegressionSystem(System):
     epsilon: float = 0.1
     pool: bool = False
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`."""
-        table = DESCRIPTORS[self.describe](features)
-        groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
-        predicted: dict[int, Floats] = {}
-        for done, group in enumerate(groups, start=1):
-            model = self.fit(features, np.concatenate([parts[i].train for i in group]), table)
-            for i in group:
-                predicted[i] = model.predict(features.take(parts[i].test), table[parts[i].test])[None]
-            if progress is not None:
-                progress(done, len(groups))
-        return HeldOut(tuple(predicted[i] for i in range(len(parts))))
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+        """See `System.fit`."""
+        return _RegressionModel(self.fitted(train))
 
-    def fit(self, features: FeatureSet, rows: Rows, table: Floats | None = None) -> FittedRegression:
-        """The regression of the labelled performances `rows`."""
-        table = DESCRIPTORS[self.describe](features) if table is None else table
-        firsts, means = _trials(features, rows)
-        values, scores = means @ table[rows], means @ label_table(features.records)[rows, 0]
-        records = [features.records[row] for row in firsts]
+    def identity(self) -> Any:
+        """See `System.identity`."""
+        return [type(self).__name__, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}]
+
+    def fitted(self, train: FeatureSet, table: Floats | None = None) -> FittedRegression:
+        """The regression of labelled performances; `table` holds their descriptors where they are made already."""
+        table = DESCRIPTORS[self.describe](train) if table is None else table
+        firsts, means = _trials(train)
+        values, scores = means @ table, means @ label_table(train.records)[:, 0]
+        records = [train.records[row] for row in firsts]
         tasks = [record.task for record in records]
         names = tuple(dict.fromkeys(tasks))
         apart = [np.ones(len(tasks), dtype=bool)]
@@ -246,6 +238,14 @@ class RegressionSystem(System):
         return {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma), "bias": bias}
 
 
+@dataclass(frozen=True)
+class _RegressionModel:
+    fitted: FittedRegression
+
+    def predict(self, features: FeatureSet) -> Predicted:
+        return Predicted(self.fitted.predict(features)[None])
+
+
 def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
     """Lower ends and lengths (segments, K) of the segments between knots (len(RANKS), K).
 
@@ -256,12 +256,12 @@ def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
     return knots[:-1], np.maximum(np.diff(knots, axis=0), 1e-3 * span)
 
 
-def _trials(features: FeatureSet, rows: Rows) -> tuple[Rows, Floats]:
-    """The first row of every trial among `rows`, and the matrix (trials, rows) that averages the views of each."""
-    names = [features.records[row].groups.get("trial", features.ids[row]) for row in rows]
+def _trials(features: FeatureSet) -> tuple[Rows, Floats]:
+    """The first row of every trial, and the matrix (trials, rows) that averages the views of each."""
+    names = [record.groups.get("trial", record.id) for record in features.records]
     trials = list(dict.fromkeys(names))
     views = np.array([[name == trial for name in names] for trial in trials], dtype=np.float64)
-    return rows[views.argmax(1)], views / views.sum(1, keepdims=True)
+    return views.argmax(1), views / views.sum(1, keepdims=True)
 
 
 def _share(one: str, task: str, tasks: Sequence[str]) -> float:

@@ -82,7 +82,8 @@ def fit_members(
         _keep_memory()
         workers = min(cores(), len(parts))
     threads = max(1, torch.get_num_threads() // workers)
-    trained = in_threads(train, len(parts), config.epochs, progress, stop, workers=workers, threads=threads)
+    reported = _mean_of(progress or (lambda done, total: None), len(parts), config.epochs)
+    trained = in_threads(train, len(parts), reported, stop, workers=workers, threads=threads)
     return _in_order(trained, parts)
 
 
@@ -128,10 +129,9 @@ def cores() -> int:
 
 
 def in_threads(
-    work: Callable[[int, Report, Stop], T],
+    work: Callable[[int, Callable[[float], None], Stop], T],
     count: int,
-    epochs: int,
-    progress: Steps | None,
+    reported: Callable[[int, float | None], None],
     stop: Stop | None,
     *,
     workers: int,
@@ -139,11 +139,11 @@ def in_threads(
 ) -> list[T]:
     """The results of `work(number, report, stop)` for `count` numbers, `workers` at a time on `threads` threads each.
 
-    With one thread each, no core waits for another within a step. `work` reports the epochs that are done, those of a
-    checkpoint too; `progress` gets their mean, in this thread. The first that fails stops the others.
+    With one thread each, no core waits for another within a step. `reported` gets, in this thread, a number and what
+    its work reports, None at its end. The first that fails stops the others.
     """
     aborted = threading.Event()
-    events: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+    events: queue.SimpleQueue[tuple[int, float | None]] = queue.SimpleQueue()
 
     def stopping() -> bool:
         return aborted.is_set() or (stop is not None and stop())
@@ -152,24 +152,20 @@ def in_threads(
         try:
             return work(number, lambda done: events.put((number, done)), stopping)
         finally:
-            events.put((number, -1))
+            events.put((number, None))
 
-    before = torch.get_num_threads()
+    before, ended = torch.get_num_threads(), 0
     torch.set_num_threads(threads)
-    done, shown, ended = [0] * count, 0, 0
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
             futures = [pool.submit(run, number) for number in range(count)]
             try:
                 while ended < count:
-                    number, epoch = events.get()
-                    if epoch < 0:
+                    number, done = events.get()
+                    if done is None:
                         futures[number].result()
                         ended += 1
-                    done[number] = max(done[number], epoch)
-                    if progress is not None and sum(done) // count > shown:
-                        shown = sum(done) // count
-                        progress(shown, epochs)
+                    reported(number, done)
             except BaseException:
                 aborted.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -177,6 +173,21 @@ def in_threads(
             return [future.result() for future in futures]
     finally:
         torch.set_num_threads(before)
+
+
+def _mean_of(progress: Steps, count: int, epochs: int) -> Callable[[int, float | None], None]:
+    """Takes the epochs that each of `count` stacks has done, those of a checkpoint too, and passes their mean on."""
+    done = [0] * count
+    shown = 0
+
+    def reported(number: int, epoch: float | None) -> None:
+        nonlocal shown
+        done[number] = max(done[number], int(epoch or 0))
+        if sum(done) // count > shown:
+            shown = sum(done) // count
+            progress(shown, epochs)
+
+    return reported
 
 
 def _keep_memory() -> None:

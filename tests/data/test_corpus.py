@@ -28,7 +28,7 @@ from data.weights.weight_files import read_tensors
 from pipeline.config import load_config
 from pipeline.pack import read_pack
 from pipeline.score.bundle import SETTINGS, WEIGHTS, load
-from pipeline.score.scorer import CONFIG_FILE, usable_config
+from pipeline.score.run_config import CONFIG_FILE, run_config
 from tests.helpers.hostile_videos import Case, build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -277,7 +277,7 @@ def test_a_hostile_model_folder_is_damaged(tmp_path: Path) -> None:
         with pytest.raises(AimError):
             load(folder)
         with pytest.raises(AimError):
-            usable_config(folder)
+            run_config(folder)
     assert not mark.exists()
 
 

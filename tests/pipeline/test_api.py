@@ -71,13 +71,15 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert len(pack(config=config, out=str(tmp_path / "set.h5"))) == 8
     trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
     assert (len(trained.run.train_ids), trained.calibration) == (8, None)
-    assert report(str(tmp_path / "run"), workers=0) == tmp_path / "run" / "report.html"
+    with pytest.raises(UsageError, match=r"no videos to show.*--config PRESET --set dataset.root=FOLDER"):
+        report(tmp_path / "run", workers=0)
+    assert report(str(tmp_path / "run"), config=config, workers=0) == tmp_path / "run" / "report.html"
     result = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
     assert notes.ended()["epochs"] == 2
     assert notes.ended()["trainings"] > 2
     assert "AIM (ours)" in result.results["systems"]
     written = sorted(path.name for path in result.folder.glob("*.*"))
-    assert written == ["config.json", "origin.json", "report.html", "results.json"]
+    assert written == ["config.json", "report.html", "results.json"]
     again = evaluate(config=config, out=tmp_path / "again")
     assert again.results["systems"] == result.results["systems"], "packed or cached, the figures are the same"
     captured = capfd.readouterr()

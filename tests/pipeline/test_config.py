@@ -252,7 +252,7 @@ def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
 
 def test_a_role_of_a_person_who_is_not_kept_is_refused_in_the_plan(tmp_path: Path) -> None:
     from pipeline.cache import Cache
-    from pipeline.extract import Planner
+    from pipeline.run import Planner
 
     config = load_config(None, ["timesteps.primary=pose:5", "pose.agents=2"])
     with pytest.raises(UsageError, match=r"role 'pose:5' needs 6 people, and pose.agents is 2"):

@@ -28,18 +28,18 @@ from data.weights.weight_files import safetensors_metadata
 from pipeline import console
 from pipeline.cache import Cache, Computation
 from pipeline.cache.index import Index
+from pipeline.cache.local_cache import FAILURE, OUTPUT
 from pipeline.cache.run_history import is_run_log
 from pipeline.cli.terminal import alarm
 from pipeline.config import load_config
 from pipeline.evaluate import read_results
-from pipeline.extract.runner import Result
 from pipeline.pack import read_pack
+from pipeline.run.runner import Result
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import check_hashes, read_contents
-from pipeline.score.run_origin import is_own
-from pipeline.score.scorer import usable_config
+from pipeline.score.run_config import run_config
 
-COMPUTATION = Computation("pose", 1, {}, {}, {}, {})
+KEY = Computation("pose", 1, {}, {}, {}, {}).key
 RED = "\x1b[31mred\x9b1m\u202e"
 
 
@@ -69,8 +69,9 @@ def nested(path: Path) -> None:
 def cached(path: Path) -> Cache:
     """A cache whose output of one video is this file."""
     cache = Cache(path.parent / "cache")
-    for place in (cache.path("pose", "a.mp4"), cache.failure_path("pose", "a.mp4")):
+    for place in (cache.path("pose", "a.mp4", KEY, ending) for ending in (OUTPUT, FAILURE)):
         place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
         place.symlink_to(path)
     return cache
 
@@ -111,10 +112,9 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "keypoints, CSV": keypoints(".csv"),
     "keypoints, H5": keypoints(".h5"),
     "video": probe,
-    "output": lambda path: cached(path).read("pose", "a.mp4", "key"),
-    "freshness": falsy(lambda path: cached(path).check(COMPUTATION, "a.mp4").state == "fresh"),
-    "failure": falsy(lambda path: cached(path).failures("pose", "a.mp4")),
-    "housekeeping": falsy(lambda path: cached(path).is_ours(path.parent / "cache/pose/a.mp4.failed.json")),
+    "output": lambda path: cached(path).read("pose", "a.mp4", KEY),
+    "failure": falsy(lambda path: cached(path).failure("pose", "a.mp4", KEY)),
+    "housekeeping": falsy(lambda path: cached(path).is_ours(cached(path).path("pose", "a.mp4", KEY, FAILURE))),
     "log of a run": falsy(is_run_log),
     "pack": read_pack,
     "header": hdf5.read_header,
@@ -123,8 +123,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_hashes),
     "training videos of a run": in_folder("training.json", falsy(read_contents)),
-    "configuration of a run": in_folder("config.json", usable_config),
-    "mark of a run": in_folder("origin.json", falsy(lambda folder: is_own(folder, b""))),
+    "configuration of a run": in_folder("config.json", run_config),
     "compiled network": compiled,
     "weights": safetensors_metadata,
 }

@@ -14,6 +14,7 @@ from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
 from tests.extractors.skeleton.test_skeleton import moving, write
+from tests.helpers.cached_outputs import output_of
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def stored(settings: dict[str, str], stage: str, name: str) -> dict[str, np.ndarray]:
-    arrays = store.read(Path(settings["cache"]) / stage / f"{name}.h5").output.arrays
+    arrays = store.read(output_of(Path(settings["cache"]), stage, name)).output.arrays
     return {key: array.values for key, array in arrays.items()}
 
 

@@ -14,10 +14,11 @@ from extractors.base import Extractor, Source
 from pipeline import stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import config_class, validate
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.costs import estimate
-from pipeline.extract.plan import Planner
+from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.costs import estimate
+from pipeline.run.plan import Planner
 from pipeline.stages import STAGES, stage_class
+from tests.helpers.cached_outputs import failure_of
 from tests.helpers.scripts import load_script
 from tests.helpers.toy_stages import Brightness
 
@@ -98,7 +99,7 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(
     config = validate({"stages": ["brightness"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
     (result,) = run(config, tmp_path / "in")[0].failed
     assert message in result.failed["brightness"]
-    entry = json.loads((tmp_path / "cache/brightness/a.mp4.failed.json").read_text())
+    entry = json.loads(failure_of(tmp_path / "cache", "brightness", "a.mp4").read_text())
     assert (entry["kind"], entry["expected"]) == ("ContractError", False)
     assert not list((tmp_path / "cache").rglob("*.h5"))
 

@@ -25,12 +25,13 @@ from models.aim_config import AimConfig
 from pipeline.api import plot, report
 from pipeline.cache import Cache
 from pipeline.cache.computation import Computation
+from pipeline.cache.local_cache import FAILURE
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.extract.extract_run import take_shard
 from pipeline.features import ARRAYS, FeatureSet, stack
 from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
+from pipeline.run.inputs import take_shard
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
@@ -188,12 +189,12 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         try:
             cache.check(computation, "a.mp4")
             cache.quality("timesteps", "a.mp4", computation.key)
-            cache.failures("timesteps", "a.mp4")
+            cache.failure("timesteps", "a.mp4", computation.key)
             stack([record], [cache.read("timesteps", "a.mp4", computation.key).output], {})
         except FileNotFoundError:
             pass
         finally:
-            cache.index.forget_missing()
+            cache.tidy_index(True)
             cache.index.costs()
             cache.close()
 
@@ -202,7 +203,7 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     cache.index.add_cost("timesteps", 1.0, 1)
     cache.close()
     assert outcome(use_cache, "whole")
-    path = cache.path("timesteps", "a.mp4")
+    path = cache.path("timesteps", "a.mp4", computation.key)
     content, header = path.read_bytes(), dict(store.read(path).header)
     for number, damaged in enumerate(damaged_bytes(content)):
         path.write_bytes(damaged)
@@ -223,8 +224,8 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         for number, other in enumerate(others):
             changed = {n: a for n, a in arrays.items() if n != name} | ({} if other is None else {name: other})
             repacked(whole, path, lambda _, a, changed=changed: (a.clear(), a.update(changed)))  # type: ignore[misc]
-            assert cache.check(computation, "a.mp4").state == "stale"
             assert not outcome(use_cache, f"{name}, {number}")
+            assert cache.check(computation, "a.mp4").state == "missing", "it was deleted"
     path.write_bytes(content)
     for number, text in enumerate(["", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000]):
         import sqlite3
@@ -242,7 +243,7 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         assert outcome(use_cache, f"index bytes {number}")
     path.unlink()
     for number, text in enumerate(["", "[]", "{", "5", '{"key": []}', "[" * 20000, f'{{"key": "{computation.key}"}}']):
-        cache.failure_path("timesteps", "a.mp4").write_text(text)
+        cache.path("timesteps", "a.mp4", computation.key, FAILURE).write_text(text)
         assert outcome(use_cache, f"failure {number}")
 
 

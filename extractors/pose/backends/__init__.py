@@ -59,12 +59,21 @@ def networks(config: PoseConfig) -> Mapping[str, PoseNetwork]:
 
 
 def identity(config: PoseConfig) -> Mapping[str, str]:
-    """Hashes of every weights and configuration file, and what runs them, for the key. Raises as `load_backend`."""
+    """Hashes of every weights and configuration file, and the library that runs them, for the key.
+
+    Raises as `load_backend`.
+    """
     if config.backend == "movenet":
         from data.weights import digest
 
         return {"weights": digest(config.weights)}
     hashes: dict[str, str] = {}
-    for name, network in networks(config).items():
+    used = networks(config)
+    for name, network in used.items():
         hashes |= network.identity(name)
+    if used:
+        from data.weights.published import library_version
+
+        packages = [config.backend, *(["mmdet"] if config.backend == "mmpose" and "detector" in used else [])]
+        hashes["library"] = ", ".join(f"{package} {library_version(package)}" for package in packages)
     return hashes

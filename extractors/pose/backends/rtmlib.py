@@ -35,8 +35,8 @@ class RTMLib:
         if detector is None:
             self._pose = _tool(rtmlib.RTMO, weights, threads, score_thr=min_score)
             return
-        kind = rtmlib.RTMDet if "rtmdet" in detector.path.name.lower() else rtmlib.YOLOX
-        self._boxes = _tool(kind, detector, threads, score_thr=min_score)
+        kinds = {"rtmdet": rtmlib.RTMDet, "yolox": rtmlib.YOLOX}
+        self._boxes = _tool(kinds[detector.kind], detector, threads, score_thr=min_score)
         self._pose = _tool(rtmlib.RTMPose, weights, threads)
 
     def detect(self, image: Image) -> Detections:

@@ -124,6 +124,18 @@ def test_impossible_cells_name_file_and_line(root: Path, text: str | bytes, line
     assert said.isprintable()
 
 
+def test_a_score_under_another_name_and_a_spreadsheet_are_mentioned(root: Path) -> None:
+    (root / "scores.xlsx").touch()
+    (problem,) = list_records("folder", root).problems
+    assert problem == f"{root / 'scores.xlsx'}: spreadsheets are not read; save it as scores.csv"
+    table(root, "video,points,coach\na.mp4,7.5,Eva\n")
+    problems = list_records("folder", root).problems
+    assert "scores.csv: column 'points' is not read (if it is the score, rename it to 'score')" in problems
+    assert not any("'coach'" in problem and "rename" in problem for problem in problems)
+    table(root, "video,score,points\na.mp4,7.5,3\n")
+    assert not any("rename" in problem for problem in list_records("folder", root).problems)
+
+
 def test_label_files_are_found_or_named(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     table(root, "video,score\na.mp4,1\n")
     table(root, "video,score\na.mp4,2\n", "labels.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -34,18 +35,20 @@ from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.protocols import fingerprints
-from pipeline.extract.batch import Summary, dataset_records, run_extract, status_rows
-from pipeline.extract.costs import estimate
-from pipeline.extract.extract_run import unneeded
-from pipeline.extract.plan import Planner
-from pipeline.extract.runner import PlanRunner
 from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
+from pipeline.run.batch import Summary, run_extract, status_rows
+from pipeline.run.costs import estimate
+from pipeline.run.inputs import dataset_records
+from pipeline.run.plan import Planner
+from pipeline.run.prune import unneeded
+from pipeline.run.runner import PlanRunner
 from pipeline.score.bundle import save
+from pipeline.score.run_config import save_config
 from pipeline.score.score_tables import as_json
-from pipeline.score.scorer import load_scorer, save_config
+from pipeline.score.scorer import load_scorer
 from pipeline.train.trainer import train
 from tests.helpers.object_store import Bucket
 
@@ -120,7 +123,7 @@ def test_nothing_is_read_again_while_the_listing_is_the_same(filled: Bucket, mon
     extract(filled.videos(), filled.config())
     read: list[str] = []
     monkeypatch.setattr(RemoteFile, "opened", lambda self: read.append(self.url))
-    monkeypatch.setattr(RemoteFolder, "read", lambda self, name: read.append(name))
+    monkeypatch.setattr(RemoteFolder, "read", lambda self, name, limit=None: read.append(name))
     assert extract(filled.videos(), filled.config()).fresh == 2
     assert read == []
 
@@ -141,8 +144,11 @@ def test_a_changed_object_is_recognised(filled: Bucket, make_video: Callable[...
     assert states(filled.videos(), filled.config())["a.mp4/brightness"] == ("stale", "video file changed")
     done = extract(filled.videos(), filled.config())
     assert (done.fresh, [r.record.id for r in done.results]) == (1, ["a.mp4"])
-    stored = store.read(Path("a"), filled.get("cache/brightness/a.mp4.h5"))
+    key = done.keys["a.mp4"]["brightness"]
+    stored = store.read(Path("a"), filled.get(f"cache/brightness/a.mp4.{key[:12]}.h5"))
     assert stored.output.arrays["brightness"].values.shape == (15,)
+    filled.put("in/a.mp4", (filled.home / "in/a.mp4").read_bytes())
+    assert extract(filled.videos(), filled.config()).fresh == 2, "going back costs nothing"
 
 
 def test_the_same_content_under_a_new_tag_is_fresh(filled: Bucket) -> None:
@@ -169,18 +175,38 @@ def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
     assert extract(filled.videos(), config).exit_code == 0
 
 
-def test_damaged_outputs_are_recomputed(filled: Bucket) -> None:
+def test_damaged_outputs_are_recomputed_once_they_are_read(filled: Bucket) -> None:
     extract(filled.videos(), filled.config())
-    whole = filled.get("cache/brightness/a.mp4.h5")
-    for damaged in (whole[:-100], whole[:2000], b"", b"\0" * 500, whole[:1500] + b"\xff" + whole[1501:]):
-        if damaged == whole:
-            continue
-        filled.put("cache/brightness/a.mp4.h5", damaged)
-        extract(filled.videos(), filled.config())
-        assert filled.get("cache/brightness/a.mp4.h5") == whole or store.read(
-            Path("a"), filled.get("cache/brightness/a.mp4.h5")
-        )
-        assert set(states(filled.videos(), filled.config()).values()) == {("fresh", "")}
+    contrast, name = (_only(filled, f"cache/{stage}/a.mp4.") for stage in ("contrast", "brightness"))
+    whole = filled.get(name)
+    for damaged in (whole[:-100], whole[:2000], b"", b"\0" * 500):
+        filled.put(name, damaged)
+        assert extract(filled.videos(), filled.config()).fresh == 2, "nothing reads it"
+        filled.client.delete_object(Bucket=filled.name, Key=contrast)
+        (result,) = extract(filled.videos(), filled.config()).results
+        assert (set(result.done), result.failed) == ({"brightness", "contrast"}, {})
+        assert store.read(Path("a"), filled.get(name)).output.arrays.keys() == {"brightness", "time"}
+    assert scratch_left(filled) == []
+
+
+def _only(bucket: Bucket, prefix: str) -> str:
+    (name,) = [key for key in bucket.keys(prefix) if key.endswith(".h5")]
+    return name
+
+
+@pytest.mark.parametrize("copies", [1, 20], ids=["asked for one by one", "listed"])
+def test_a_cache_of_version_0_1_on_a_store_is_taken_over(filled: Bucket, copies: int) -> None:
+    filled.put("in/bad.mp4", b"no video at all")
+    records = filled.videos()
+    extract(records, filled.config())
+    now = {key: filled.get(key) for key in filled.keys("cache/") if "/." not in key}
+    for key, content in now.items():
+        filled.client.delete_object(Bucket=filled.name, Key=key)
+        filled.put(re.sub(r"\.[0-9a-f]{12}\.", ".", key), content)
+    shutil.rmtree(filled.home / "home")
+    summary = extract(records * copies, filled.config())
+    assert (summary.fresh, {*(str(r.done) for r in summary.results)}) == (2 * copies, {"{}"})
+    assert {key: filled.get(key) for key in filled.keys("cache/") if "/." not in key} == now
 
 
 def test_one_bad_object_costs_one_video(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,13 +219,13 @@ def test_one_bad_object_costs_one_video(filled: Bucket, monkeypatch: pytest.Monk
     assert set(failed) == {"bad.mp4", "gone.mp4"}
     assert "not a readable video" in failed["bad.mp4"]["brightness"]
     assert f"s3://{filled.name}/in/gone.mp4: the object is gone" in failed["gone.mp4"]["brightness"]
-    kept = json.loads(filled.get("cache/brightness/bad.mp4.failed.json"))
+    (name,) = [key for key in filled.keys("cache/") if key.endswith(".failed.json")]
+    kept = json.loads(filled.get(name))
+    assert name.startswith("cache/brightness/bad.mp4.")
     assert kept["where"] == f"s3://{filled.name}/in/bad.mp4", "not the place of the local copy"
-    assert "gone.mp4.failed.json" not in " ".join(filled.keys()), "a fault of the store is tried again by itself"
     assert states(records[:3], filled.config())["bad.mp4/brightness"][0] == "failed"
     filled.put("in/bad.mp4", filled.get("in/a.mp4"))
     assert extract(filled.videos(), filled.config()).exit_code == 0
-    assert not [key for key in filled.keys("cache/") if key.endswith(".failed.json")]
 
 
 def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,11 +291,16 @@ def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.Mon
 
 def test_outputs_are_read_back(filled: Bucket) -> None:
     config = filled.config(stages=["contrast"])
-    extract(filled.videos(), config)
+    keys = extract(filled.videos(), config).keys
     cache = open_cache(config.cache, config.storage.reach())
-    assert cache.load(cache.path("contrast", "sub/a.mp4")).output.arrays["contrast"].values == pytest.approx(38, abs=1)
-    assert cache.load(cache.path("brightness", "a.mp4")).output.quality["brightest"] == pytest.approx(34, abs=1)
-    assert cache.load(cache.path("contrast", "a.mp4")).header["video"] == "a.mp4"
+
+    def read(stage: str, video: str) -> store.Stored:
+        return cache.read(stage, video, keys[video][stage])
+
+    assert read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
+    assert read("brightness", "a.mp4").output.quality["brightest"] == pytest.approx(34, abs=1)
+    assert read("contrast", "a.mp4").header["video"] == "a.mp4"
+    assert cache.quality("brightness", "a.mp4", keys["a.mp4"]["brightness"])["brightest"] == pytest.approx(34, abs=1)
 
 
 def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
@@ -280,7 +311,8 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     stages_listed = list_cache(config)
     assert stages_listed.title == f"stages in s3://{filled.name}/cache, 0.0 MB"
     assert [(row["stage"], row["outputs"], row["failures"]) for row in stages_listed.rows] == [
-        ("brightness", 3, 0),
+        ("brightness", 2, 0),
+        ("brightness", 1, 0),
         ("contrast", 2, 0),
     ]
     assert [(row["video"], bool(row["damaged"])) for row in list_cache(config, "brightness").rows] == [
@@ -290,15 +322,16 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     ]
     verified = verify_cache(config, Observer())
     assert ([file.video for file in verified.files], verified.summary) == (["old.mp4"], "5 outputs read, 1 damaged")
-    assert unneeded(cache, records, Planner(config, cache)) == [], "a file that does not say that it is ours stays"
-    output = filled.get("cache/brightness/a.mp4.h5")
+    use = [(records, Planner(config, cache))]
+    assert unneeded(cache, use) == [], "a file that does not say that it is ours stays"
+    output = filled.get(_only(filled, "cache/brightness/a.mp4."))
     filled.put("cache/brightness/old.mp4.h5", output)
-    unused = unneeded(cache, records, Planner(config, cache))
+    unused = unneeded(cache, use)
     assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
     assert unused[0].size == len(output)
     delete(cache, unused, yes=True)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
-    assert (cache.sweep(), cache.index.forget_missing()) == (0, 0)
+    assert (cache.sweep(), cache.tidy_index(True)) == (0, 0)
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
     runs = list_cache(config, runs=True).rows
@@ -356,7 +389,7 @@ def test_training_packing_and_scoring_from_a_store(
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
     save_config(config, run)
-    far = load_scorer(run).score(Path(f"s3://{bucket.name}/in/3.mp4"))
+    far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
     assert far.score is not None
     assert (far.score, far.steps) == (near.score, near.steps)
@@ -377,7 +410,7 @@ def test_addresses() -> None:
 def test_no_package_of_a_store_is_loaded_for_paths() -> None:
     program = "\n".join(
         (
-            "import pathlib, sys, run_pipeline, pipeline.extract.batch, data.video.records, data.store.remote",
+            "import pathlib, sys, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote",
             "import pipeline.cache.remote_cache",
             "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
             "pipeline.cache.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
@@ -482,12 +515,12 @@ def _pour(source: socket.socket, sink: socket.socket) -> None:
 def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
     bucket: Bucket, make_video: Callable[..., Path], before: str
 ) -> None:
-    key = "cache/camera_flow/a.mp4.h5"
     make_video(bucket.home / "in/a.mp4", frames=6)
     command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(bucket.home / "in")]
     command += ["--cache", f"s3://{bucket.name}/cache", "--set", "stages=[camera_flow]", "--workers", "0"]
     if before != "nothing":
         subprocess.run([*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True)
+        key = _only(bucket, "cache/camera_flow/")
         old = bucket.get(key)
         command.append("--force")
     host, _, port = bucket.server.removeprefix("http://").partition(":")
@@ -507,7 +540,7 @@ def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
         [*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True, text=True
     )
     assert "1 extracted, 0 fresh, 0 failed" in again.stderr
-    store.read(Path(key), bucket.get(key))
+    store.read(Path("a"), bucket.get(_only(bucket, "cache/camera_flow/")))
 
 
 def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., Path]) -> None:

@@ -7,6 +7,8 @@ import fractions
 import os
 import pickle
 import pickletools
+import time
+import tracemalloc
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +24,8 @@ from data.errors import DataError
 from data.store.restricted_pickle import INSTRUCTIONS, load_plain
 
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
-KEYS = st.text() | st.integers() | st.tuples(st.text(), st.integers())
+NUMBERED = st.integers(-(2**31) + 1, 2**31 - 1)
+KEYS = st.text() | NUMBERED | st.tuples(st.text(), NUMBERED)
 VALUES = st.recursive(ATOMS, lambda v: st.lists(v) | st.dictionaries(KEYS, v) | st.tuples(v, v), max_leaves=20)
 
 
@@ -122,6 +125,57 @@ EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR
 def test_hostile_pickles_end_in_one_error_or_a_plain_value(content: bytes) -> None:
     with contextlib.suppress(DataError):
         assert load_plain(content) is None
+
+
+def shared_lists() -> bytes:
+    """Lists of two of the list before, 60 deep: 418 bytes that are 2^60 values."""
+    value: Any = []
+    for _ in range(60):
+        value = [value, value]
+    return pickle.dumps(value, 2)
+
+
+MEBIBYTE = b"X" + (1 << 20).to_bytes(4, "little") + b"a" * (1 << 20) + b"q\x01"
+ARRAYS = EMPTY + b"(I1\n(I1048576\nt" + b"cnumpy\ndtype\n(S'u1'\nI00\nI01\ntRI00\nh\x01tb"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        shared_lists(),
+        b"]q\x00h\x00a.",  # a list that holds itself
+        MEBIBYTE + b"(" + ARRAYS * 3000 + b"l.",
+        MEBIBYTE + b"c_codecs\nencode\nq\x02" + b"0" + b"h\x02h\x01X\x06\x00\x00\x00latin1\x86R0" * 3000 + b"N.",
+        MEBIBYTE + b"](" + b"h\x01" * 3000 + b"e.",  # as an array of texts, 12 GB
+        MEBIBYTE + ARRAYS + b"q\x03(" + b"h\x03" * 3000 + b"l.",
+        b"}" * 300_000 + b".",
+        b"}(" + b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N" for k in range(30_000)) + b"u.",
+        b"cnumpy\nndarray\n.",
+        b"]cnumpy\nndarray\na.",
+        b"cnumpy\ndtype\n(S'u1'\nI00\nI01\ntR.",
+        b"]" * 65 + b"a" * 64 + b".",
+    ],
+    ids=["shared", "itself", "arrays", "encode", "texts", "array", "dicts", "keys", "name", "inner", "type", "depth"],
+)
+def test_a_small_pickle_makes_little(content: bytes) -> None:
+    began = time.monotonic()
+    tracemalloc.start()
+    with pytest.raises(DataError):
+        load_plain(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * len(content) + (16 << 20)
+    assert time.monotonic() - began < 30
+
+
+def test_what_publishers_share_is_read() -> None:
+    """Equal texts and small lists are one object in many pickles."""
+    entry = {"event": "3m springboard", "labels": [0] * 100, "score": 70.5}
+    rows = {("FINADivingWorldCup2021_Men3m_final_r1", number): dict(entry) for number in range(3000)}
+    made = load_plain(pickle.dumps(rows))
+    assert made == rows
+    array = load_plain(pickle.dumps(np.arange(3)))
+    assert type(array) is np.ndarray
 
 
 @settings(max_examples=200, deadline=None)

@@ -17,8 +17,9 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig, load_config, validate
-from pipeline.extract import Summary, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.run import Summary, run_extract
+from pipeline.run.plan import Planner
+from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
 from tests.helpers.object_store import Bucket
 
@@ -62,7 +63,7 @@ def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_pat
     config = configured(tmp_path, f"pose.import.dir={tmp_path / 'poses'}", "pose.cleaning.smoothing_s=0")
     summary, planner = extract(config, video)
     assert not summary.failed
-    stored = planner.cache.load(planner.cache.path("pose", "dive.mp4")).output
+    stored = planner.cache.load(output_of(planner.cache.root, "pose", "dive.mp4")).output
     joints = stored.arrays["keypoints"].values
     assert joints.shape == (FRAMES, 1, 17, 3)
     wanted = np.array([result["keypoints"] for result in results()]).reshape(FRAMES, 17, 3)
@@ -133,7 +134,7 @@ def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_
     cache = open_cache(config.cache, config.storage.reach())
     summary = run_extract(bucket.videos(), Planner(config, cache))
     assert not summary.failed
-    assert cache.load(cache.path("pose", "dive.mp4")).output.quality["found_rate"] == 1
+    assert cache.read("pose", "dive.mp4", summary.keys["dive.mp4"]["pose"]).output.quality["found_rate"] == 1
 
 
 @pytest.mark.parametrize("retry", [False, True])
@@ -150,7 +151,7 @@ def test_a_video_with_several_files_fails_by_name_and_the_others_are_done(
     summary = run_extract(find_videos([video.parent]).records, planner)
     assert "dive.mp4" in str(summary.failed)
     assert "several keypoint files belong to this video: dive.json, dive_pose.json" in str(summary.failed)
-    assert planner.cache.load(planner.cache.path("pose", "other.mp4")).output.quality["found_rate"] == 1
+    assert planner.cache.load(output_of(planner.cache.root, "pose", "other.mp4")).output.quality["found_rate"] == 1
     states = {plan.record.id: list(plan.states()) for plan in planner.plan_all(find_videos([video.parent]).records)}
     ((stage, state, reason),) = states["dive.mp4"]
     assert (stage, state) == ("pose", "failed")

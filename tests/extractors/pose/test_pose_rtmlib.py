@@ -86,7 +86,8 @@ def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path: Path) -> None:
     detector = model(tmp_path / "rtmdet.onnx", (320, 320), dets=dets)
     x, y = np.zeros((1, 17, 384)), np.zeros((1, 17, 512))
     x[..., 192], y[..., 256] = 0.7, 0.7  # the middle of the crop
-    detections = backend(model=model(tmp_path / "rtmpose.onnx", (256, 192), x=x, y=y), detector=detector).detect(IMAGE)
+    pose = model(tmp_path / "rtmpose.onnx", (256, 192), x=x, y=y)
+    detections = backend(model=pose, detector=detector, detector_kind="rtmdet").detect(IMAGE)
     assert len(detections) == 1
     middle = np.array([70, 60]) / 1.6  # 200 pixels are shown as 320
     assert np.abs(detections.keypoints[0, :, :2] - middle).max() < 1
@@ -102,6 +103,24 @@ def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) ->
         backend()
     with pytest.raises(UsageError, match="both set"):
         backend(model="a.onnx", mode="balanced")
+
+
+def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> None:
+    """A file keeps its decoding under another name."""
+    dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
+    place = Path(model(tmp_path / "detector.onnx", (320, 320), dets=dets))
+    pose = model(tmp_path / "rtmpose.onnx", (256, 192), x=np.zeros((1, 17, 384)), y=np.zeros((1, 17, 512)))
+
+    def key(kind: str, path: Path) -> dict[str, str]:
+        settings = {"model": pose, "detector": str(path), "detector_kind": kind}
+        return dict(identity(PoseConfig(backend="rtmlib", rtmlib=settings)))
+
+    renamed = place.rename(tmp_path / "rtmdet.onnx")
+    assert key("yolox", renamed)["detector"] == key("rtmdet", renamed)["detector"]
+    assert (key("yolox", renamed)["detector_kind"], key("rtmdet", renamed)["detector_kind"]) == ("yolox", "rtmdet")
+    assert key("yolox", renamed)["library"].startswith("rtmlib ")
+    with pytest.raises(UsageError, match=r"detector_kind=yolox or rtmdet"):
+        key("", renamed)
 
 
 def rtmo(path: Path) -> str:

@@ -21,6 +21,7 @@ from extractors.skeleton import SkeletonJoints
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from pipeline import api
+from tests.helpers.cached_outputs import output_of as stored_output
 
 FORMS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
 STANDING = np.array(
@@ -146,13 +147,13 @@ def test_units_axes_and_gaps(tmp_path: Path) -> None:
         "skeleton.up": "z", "skeleton.smoothing_s": 0, "run.workers": 0,
     }  # fmt: skip
     assert api.extract(config="skeletons", overrides=settings).ok
-    arrays = store.read(tmp_path / "cache/skeleton/a.csv.h5").output.arrays
+    arrays = store.read(stored_output(tmp_path / "cache", "skeleton", "a.csv")).output.arrays
     kept = np.r_[0:10, 13:30]
     np.testing.assert_allclose(arrays["keypoints"].values[kept, 0, :, :3], points[kept], atol=1e-5)
     np.testing.assert_allclose(arrays["time"].values, np.arange(30) / 60)
     assert arrays["filled"].values[:, 0].nonzero()[0].tolist() == [10, 11, 12]
     assert np.isfinite(arrays["keypoints"].values).all()
-    steps = store.read(tmp_path / "cache/timesteps/a.csv.h5").output.arrays
+    steps = store.read(stored_output(tmp_path / "cache", "timesteps", "a.csv")).output.arrays
     assert "body.left_wrist.z.mean" in steps["primary"].names
     assert steps["secondary"].names[:2] == ("centre_x.mean", "centre_x.std")
     listing = list_records("skeletons", tmp_path / "set")

@@ -16,7 +16,7 @@ from extractors.kinematics.stage import Kinematics
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 from pipeline.config import validate
-from pipeline.extract.plan import Planner
+from pipeline.run.plan import Planner
 
 
 def key(stage: str, settings: dict[str, Any], folder: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -14,7 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import UsageError
+from data.errors import CacheError, UsageError
+from data.store import hdf5 as store
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
 from pipeline import stages
 from pipeline.cache import CacheFiles
@@ -31,11 +31,12 @@ from pipeline.cache.housekeeping import (
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.extract_run import prune, unneeded
-from pipeline.extract.plan import Planner
 from pipeline.observer import Observer
-from tests.helpers.damage import damage_unnoticed
+from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.plan import Planner
+from pipeline.run.prune import prune, unneeded
+from tests.helpers.cached_outputs import failure_of, output_of
+from tests.helpers.damage import damage
 
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
@@ -98,58 +99,112 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
     cache, _ = filled
     config = configured(cache.root)
     assert verify_cache(config, SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
-    path = cache.path("brightness", "sub/b.mp4")
+    path = output_of(cache.root, "brightness", "sub/b.mp4")
     content = bytearray(path.read_bytes())
     path.write_bytes(content[: len(content) // 2])
-    cache.path("contrast", "a.mp4").write_bytes(cache.path("brightness", "a.mp4").read_bytes())
+    stranger = cache.root / "brightness/mine.h5"
+    stranger.write_text("no output")
+    output_of(cache.root, "contrast", "a.mp4").write_bytes(output_of(cache.root, "brightness", "a.mp4").read_bytes())
+    other = output_of(cache.root, "brightness", "a.mp4")
+    renamed = other.with_name("a.mp4.0123456789ab.h5")
+    renamed.write_bytes(other.read_bytes())
     damaged = verify_cache(config, SILENT).files
-    assert [(f.stage, f.video) for f in damaged] == [("brightness", "sub/b.mp4"), ("contrast", "a.mp4")]
-    assert "damaged cache file" in damaged[0].why
-    assert "in the folder of 'contrast'" in damaged[1].why
+    assert [(f.stage, f.video) for f in damaged] == [
+        ("brightness", "a.mp4"),
+        ("brightness", "mine"),
+        ("brightness", "sub/b.mp4"),
+        ("contrast", "a.mp4"),
+    ]
+    assert "not the output that its name says" in damaged[0].why
+    assert "damaged cache file" in damaged[2].why
+    assert "in the folder of 'contrast'" in damaged[3].why
+    assert [path.exists() for path in (renamed, stranger, path, other)] == [False, True, False, True]
 
 
-def test_damage_that_no_time_stamp_shows_is_computed_again(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+def test_damage_is_computed_again_once_it_was_read(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, records = filled
     config = configured(cache.root)
     planner, good = Planner(config, cache), records[:1]
-    damage_unnoticed(cache, "brightness", "a.mp4")
-    cache.path("contrast", "a.mp4").unlink()
+    damage(cache.root, "brightness", "a.mp4")
+    output_of(cache.root, "contrast", "a.mp4").unlink()
     summary = run_extract(good, planner)
     assert [(set(r.done), r.failed) for r in summary.results] == [({"brightness", "contrast"}, {})]
     assert verify_cache(config, SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
-    damage_unnoticed(cache, "contrast", "a.mp4")
+    damage(cache.root, "contrast", "a.mp4")
     assert run_extract(good, planner).fresh == 1, "`extract` does not read what nothing needs"
     assert len(verify_cache(config, SILENT).files) == 1
     assert set(run_extract(good, planner).results[0].done) == {"contrast"}, "after `cache verify` it knows"
 
 
+def test_an_output_that_the_system_cannot_read_now_is_no_damage(
+    filled: tuple[Cache, tuple[Record, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, records = filled
+    (step, _) = Planner(configured(cache.root), cache).plan(records[0]).steps
+    path = output_of(cache.root, "brightness", "a.mp4")
+    whole = store.read
+
+    def failing(path: Path, content: bytes | None = None) -> Any:
+        if content is None:
+            raise CacheError("damaged cache file (Too many open files)")
+        return whole(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", failing)
+        with pytest.raises(CacheError):
+            cache.read("brightness", "a.mp4", step.computation.key)
+        patch.setattr("pipeline.cache.local_cache.read_regular", lambda *_: (_ for _ in ()).throw(OSError(24, "many")))
+        with pytest.raises(CacheError):
+            cache.read("brightness", "a.mp4", step.computation.key)
+    assert path.exists()
+    assert cache.read("brightness", "a.mp4", step.computation.key).output.arrays
+
+
+def test_ls_shows_what_each_setting_holds(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+    cache, records = filled
+    changed = configured(cache.root, brightness={"stride": 2})
+    run_extract(records[:1], Planner(changed, cache))
+    rows = list_cache(changed).rows
+    assert [(row["stage"], row["settings"], row["outputs"], row["failures"]) for row in rows] == [
+        ("brightness", {"stride": 1}, 2, 1),
+        ("brightness", {"stride": 2}, 1, 0),
+        ("contrast", {}, 3, 0),
+    ]
+    assert shown(rows[0])[1] == "stride 1"
+
+
 def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, records = filled
     config = configured(cache.root)
-    assert unneeded(cache, records, Planner(config, cache)) == []
+    assert unneeded(cache, [(records, Planner(config, cache))]) == []
     fewer = [record for record in records if record.id != "sub/b.mp4"]
-    removable = unneeded(cache, fewer, Planner(config, cache))
+    removable = unneeded(cache, [(fewer, Planner(config, cache))])
     assert {(f.stage, f.video) for f in removable} == {("brightness", "sub/b.mp4"), ("contrast", "sub/b.mp4")}
     delete(cache, removable, yes=True)
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
-    assert cache.path("brightness", "a.mp4").exists()
-    assert cache.failure_path("brightness", "bad.mp4").exists(), "what failed is kept, or it would run again"
+    assert output_of(cache.root, "brightness", "a.mp4").exists()
+    assert failure_of(cache.root, "brightness", "bad.mp4").exists(), "what failed is kept, or it would run again"
     changed = Planner(configured(cache.root, brightness={"stride": 2}), cache)
-    assert {f.why for f in unneeded(cache, fewer, changed)} == {
+    assert {f.why for f in unneeded(cache, [(fewer, changed)])} == {
         "brightness.stride 1 -> 2",
         "upstream brightness changed",
+        "failed with other settings or input",
     }
+    assert unneeded(cache, [(fewer, changed), (fewer, Planner(config, cache))]) == [], "another configuration uses them"
 
 
-def test_gc_takes_the_oldest_first_and_nothing_young(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, _ = filled
     assert beyond(cache, 0) == []
     old = time.time() - 10 * 86400
     for age, (stage, video) in enumerate([("contrast", "a.mp4"), ("brightness", "a.mp4")]):
-        os.utime(cache.path(stage, video), (old + age, old + age))
+        os.utime(output_of(cache.root, stage, video), (old + age, old + age))
     sizes = sum(path.stat().st_size for path in cache.root.rglob("*.h5"))
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("contrast", "a.mp4")]
     assert [(f.stage, f.video) for f in beyond(cache, 0)] == [("contrast", "a.mp4"), ("brightness", "a.mp4")]
+    recent = time.time() - 5 * 86400
+    os.utime(output_of(cache.root, "contrast", "a.mp4"), (recent, old))
+    assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("brightness", "a.mp4")], "the other was read"
     assert old_logs(cache, 1) == []
     for log in (cache.root / ".runs").iterdir():
         os.utime(log, (old, old))
@@ -161,13 +216,22 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
     (cache.root / "brightness" / ".writing-elsewhere-1-00").touch()
     os.utime(cache.root / "brightness" / ".writing-elsewhere-1-00", (0, 0))
     planner = Planner(configured(cache.root), cache)
-    assert unneeded(cache, records, planner) == []  # the index now knows every header
-    delete(cache, unneeded(cache, records[:1], planner), yes=True)
+    delete(cache, unneeded(cache, [(records[:1], planner)]), yes=True)
     assert cache.sweep(remove=False) == 1
     collect_garbage(planner.config, None, 365, True, Noting(notes := []))
-    assert re.fullmatch(r"temporary files swept: 1; entries of the index dropped: [2-9]", notes[0])
+    assert notes[0] == "temporary files swept: 1; entries of the index dropped: 2"
     collect_garbage(planner.config, None, 365, True, Noting(notes := []))
     assert notes == ["temporary files swept: 0; entries of the index dropped: 0"]
+
+
+def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+    cache, records = filled
+    step = Planner(configured(cache.root), cache).plan(records[0]).steps[0]
+    path, old = output_of(cache.root, "brightness", "a.mp4"), time.time() - 10 * 86400
+    os.utime(path, (old, old))
+    cache.read("brightness", "a.mp4", step.computation.key)
+    (entry,) = [entry for entry in cache.entries("brightness") if entry.path == path]
+    assert (entry.used > old + 86400, entry.written) == (True, pytest.approx(old))
 
 
 def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
@@ -195,17 +259,21 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tup
     before = project_with_a_cache(cache)
     foreign = {path for path, (content, _) in before.items() if content == b"not ours"}
     config, old = configured(cache.root), time.time() - 10 * 86400
-    for path in (cache.path("contrast", "a.mp4"), *(cache.root / ".runs").iterdir()):
+    output = output_of(cache.root, "contrast", "a.mp4")
+    for path in (cache.root / ".runs").iterdir():
         os.utime(path, (old, old))
+    os.utime(output, (old, old))
     before = everything(cache.root)
+    os.utime(output, (old, old))  # that was a reading
     listed = collect_garbage(config, 0.0, 1, False, SILENT)
-    prune(config, [cache.root.parent / "in/a.mp4"], (), False, SILENT)
+    prune([config], [cache.root.parent / "in/a.mp4"], (), False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"
+    os.utime(output, (old, old))
     done = collect_garbage(config, 0.0, 1, True, SILENT)
     assert {f.path for f in done.files} == {f.path for f in listed.files}
-    assert cache.path("contrast", "a.mp4") in {f.path for f in done.files}
-    assert not cache.path("contrast", "a.mp4").exists()
-    pruned = prune(config, [cache.root.parent / "in/a.mp4"], (), True, SILENT)
+    assert output in {f.path for f in done.files}
+    assert not output.exists()
+    pruned = prune([config], [cache.root.parent / "in/a.mp4"], (), True, SILENT)
     assert {f.video for f in pruned.files} == {"sub/b.mp4", "bad.mp4"}
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
@@ -220,7 +288,7 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     before = everything(cache.root)
     for call in (
         lambda: collect_garbage(configured(cache.root), 0.0, 1, True, SILENT),
-        lambda: prune(configured(cache.root), [cache.root.parent / "in/a.mp4"], (), True, SILENT),
+        lambda: prune([configured(cache.root)], [cache.root.parent / "in/a.mp4"], (), True, SILENT),
     ):
         with pytest.raises(UsageError, match="not marked as a cache"):
             call()
@@ -249,7 +317,7 @@ def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Recor
     (cache.root / "brightness/file.h5").symlink_to(outside / "precious.h5")
     (cache.root / "linked-stage").symlink_to(outside)
     assert verify_cache(configured(cache.root), SILENT).summary.startswith("4 outputs")
-    delete(cache, unneeded(cache, (), Planner(configured(cache.root), cache)), yes=True)
+    delete(cache, unneeded(cache, [((), Planner(configured(cache.root), cache))]), yes=True)
     collect_garbage(configured(cache.root), None, 365, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
 
@@ -262,7 +330,7 @@ def test_on_the_command_line(make_video: Any, tmp_path: Path) -> None:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     run("extract", tmp_path / "in", "--stages", "camera_flow", "--workers", "0")
-    output = tmp_path / "c/camera_flow/a.mp4.h5"
+    output = output_of(tmp_path / "c", "camera_flow", "a.mp4")
     assert json.loads(run("cache", "ls", "--json").stdout)[0]["outputs"] == 1
     assert run("cache", "verify").returncode == 0
     (tmp_path / "in/a.mp4").rename(tmp_path / "in/b.mp4")

@@ -12,9 +12,10 @@ from data.video.records import PREVIEW_MARK, find_videos
 from pipeline import api, stages
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.plan import Planner
 from pipeline.observer import Observer
+from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.plan import Planner
+from tests.helpers.cached_outputs import output_of
 
 
 class Asked(Observer):
@@ -82,6 +83,30 @@ def test_files_of_others_in_a_cache_stay(config: BaseConfig, tmp_path: Path) -> 
     assert not asked.questions
     with pytest.raises(UsageError, match="not marked as a cache"):
         api.cache_rm(config=config, yes=True)
+
+
+def test_prune_keeps_what_further_configurations_use(config: BaseConfig, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("stages: [contrast]\nbrightness: {stride: 2}\n")
+    api.extract(tmp_path / "in/a.mp4", config=other, cache=config.cache, workers=0)
+    before = content(config.cache)
+    kept = api.cache_prune(tmp_path / "in", config=config, keep=[str(other)], yes=True)
+    assert (kept.files, content(config.cache).keys()) == ((), before.keys())
+    pruned = api.cache_prune(tmp_path / "in", config=config, yes=True)
+    assert [(file.stage, file.video, file.why) for file in pruned.files] == [
+        ("brightness", "a.mp4", "brightness.stride 2 -> 1"),
+        ("contrast", "a.mp4", "upstream brightness changed"),
+    ]
+
+
+def test_a_foreign_file_that_took_the_name_of_an_old_output_stays(config: BaseConfig, tmp_path: Path) -> None:
+    output = output_of(config.cache, "contrast", "a.mp4")
+    old = output.with_name("gone.mp4.h5")
+    output.rename(old)
+    assert len(api.cache_ls(config=config).rows) == 2
+    old.write_text("mine now")
+    api.cache_prune(tmp_path / "in", config=config, yes=True)
+    assert old.read_text() == "mine now"
 
 
 def test_the_cause_of_a_stale_output_has_the_words_of_status(config: BaseConfig, tmp_path: Path) -> None:

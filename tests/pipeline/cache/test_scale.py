@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,15 @@ from typing import Any
 import pytest
 
 from benchmarks import scale
+from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from pipeline import stages
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.computation import Computation
+from pipeline.cache.local_cache import Cache, following
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.plan import Planner
+from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.plan import Planner
 
 
 def test_keys_are_canonical_json(tmp_path: Path) -> None:
@@ -59,15 +63,20 @@ def rows(config: BaseConfig, records: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def test_what_was_just_written_is_not_read_again(
+def test_outputs_are_not_read_to_see_that_they_are_fresh(
     filled: tuple[BaseConfig, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    original = store.read
-    monkeypatch.setattr(store, "read", lambda path, content: read.append(path) or original(path, content))
+    header = store.read_header
+    monkeypatch.setattr(store, "read", lambda path, content: pytest.fail("a whole output was read"))
+    monkeypatch.setattr(store, "read_header", lambda path: read.append(path) or header(path))
+    config, records = filled
     first = rows(*filled)
+    (config.cache / ".index.sqlite").unlink()
+    cache = Cache(config.cache)
+    assert run_extract(records, Planner(config, cache)).fresh == 1
+    cache.close()
     assert read == []
-    (filled[0].cache / ".index.sqlite").unlink()
     assert rows(*filled) == first, "a lost index loses nothing"
     assert len(read) == 2
     assert rows(*filled) == first
@@ -77,31 +86,86 @@ def test_what_was_just_written_is_not_read_again(
 def test_reasons_survive_the_short_index(filled: tuple[BaseConfig, Any]) -> None:
     config, records = filled
     changed = validate({**config.dump(), "brightness": {"stride": 3}})
-    assert [row["reason"] for row in rows(changed, records)] == [
-        "brightness.stride 1 -> 3",
-        "upstream brightness changed",
-    ]
+    for _ in range(2):
+        assert [row["reason"] for row in rows(changed, records)] == [
+            "brightness.stride 1 -> 3",
+            "upstream brightness changed",
+        ]
+        (config.cache / ".index.sqlite").unlink()
 
 
-def test_a_file_replaced_meanwhile_is_not_taken_for_ours(
+def test_the_reason_is_that_of_the_newest_sibling(filled: tuple[BaseConfig, Any]) -> None:
+    config, records = filled
+    for number, stride in enumerate((3, 2)):
+        changed = validate({**config.dump(), "brightness": {"stride": stride}})
+        cache = Cache(config.cache)
+        keys = run_extract(records, Planner(changed, cache)).keys["a.mp4"]
+        os.utime(cache.path("brightness", "a.mp4", keys["brightness"]), (0, 2e9 + number))
+        cache.close()
+    wanted = validate({**config.dump(), "brightness": {"stride": 7}})
+    assert rows(wanted, records)[0]["reason"] == "brightness.stride 2 -> 7"
+    assert rows(config, records)[0]["state"] == "fresh"
+
+
+def as_version_0_1(cache: Path) -> dict[Path, bytes]:
+    """Give the files of a cache the names that version 0.1.0 gave; returns their contents by their names of today."""
+    now = {}
+    for path in sorted(cache.rglob("*.h5")) + sorted(cache.rglob("*.failed.json")):
+        now[path] = path.read_bytes()
+        path.rename(path.with_name(re.sub(r"\.[0-9a-f]{12}\.", ".", path.name)))
+    (cache / ".index.sqlite").unlink()
+    return now
+
+
+def test_a_cache_of_version_0_1_is_taken_over_and_nothing_is_computed_again(
+    filled: tuple[BaseConfig, Any], tmp_path: Path
+) -> None:
+    config, records = filled
+    (tmp_path / "bad.mp4").write_text("no video")
+    records += find_videos([tmp_path / "bad.mp4"]).records
+    run_extract(records, Planner(config, Cache(config.cache)))
+    before, now = rows(config, records), as_version_0_1(config.cache)
+    assert [path.exists() for path in now] == [False] * 3
+    assert rows(config, records) == before
+    assert {path: path.read_bytes() for path in now} == now
+    summary = run_extract(records, Planner(config, Cache(config.cache)))
+    assert (summary.fresh, [result.done for result in summary.results]) == (1, [{}])
+
+
+def test_a_damaged_output_of_version_0_1_is_computed_again(filled: tuple[BaseConfig, Any]) -> None:
+    config, records = filled
+    now = as_version_0_1(config.cache)
+    (config.cache / "contrast/a.mp4.h5").write_bytes(b"damaged")
+    summary = run_extract(records, Planner(config, Cache(config.cache)))
+    assert [set(result.done) for result in summary.results] == [{"contrast"}]
+    assert {path.name for path in config.cache.rglob("*.h5")} == {path.name for path in now}
+
+
+def test_a_cache_of_version_0_1_that_cannot_be_written_says_so(
     filled: tuple[BaseConfig, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process replaces the output between our rename and our look at it."""
     config, records = filled
-    path = config.cache / "brightness/a.mp4.h5"
-    other = path.with_name(".writing-another-process")
-    other.write_bytes(path.read_bytes())
-    original = store.write
+    as_version_0_1(config.cache)
 
-    def raced(target: Path, *arguments: Any) -> Any:
-        result = original(target, *arguments)
-        if target.name == path.name and "brightness" in str(target):
-            other.replace(target)
-        return result
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(store, "write", raced)
-    changed = validate({**config.dump(), "stages": ["brightness"], "brightness": {"stride": 3}})
-    cache = Cache(config.cache)
-    run_extract(records, Planner(changed, cache))
-    cache.close()
-    assert rows(changed, records)[0]["reason"] == "brightness.stride 1 -> 3"
+    monkeypatch.setattr(Cache, "_move", refused)
+    with pytest.raises(UsageError, match=r"must be renamed once, which is not possible \(Permission denied\)"):
+        rows(config, records)
+
+
+def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
+    names = sorted(["a.0123456789ab.h5", "a.b.0123456789ab.h5", "a.b.h5", "a.h5", "ab.h5"])
+    assert following(names, "a.") == ["0123456789ab.h5", "b.0123456789ab.h5", "b.h5", "h5"]
+    for name in names[:2]:
+        (tmp_path / "pose").mkdir(exist_ok=True)
+        (tmp_path / "pose" / name).touch()
+    computation = Computation("pose", 1, {}, {}, {}, {})
+    vars(computation)["key"] = "0123456789ab" + "0" * 52
+    cache = Cache(tmp_path)
+    assert [cache.check(computation, name).state for name in ("a", "a.b", "b", "")] == [
+        "fresh",
+        "fresh",
+        *["missing"] * 2,
+    ]

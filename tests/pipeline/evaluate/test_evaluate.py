@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from data.errors import Cancelled, DataError
 from data.leaks import audit
@@ -17,13 +18,25 @@ from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import evaluate, make_parts, read_results, write_results
+from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts, read_results, write_results
+from pipeline.evaluate.spread import foreseen, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.systems.interface import Part, SimpleSystem
-from pipeline.systems.selection import CHOSEN, ORACLE, Selected, WithEpochs, inner_parts, watched_epochs
+from pipeline.systems.interface import Part, SimpleSystem, Trainings
+from pipeline.systems.selection import (
+    CHOSEN,
+    ORACLE,
+    BestOnTest,
+    ChosenEpoch,
+    Selected,
+    inner_folds,
+    watched_epochs,
+    watching,
+)
+from pipeline.train import label_table, train
+from tests.helpers.folds import knowing, predict_part
 from tests.helpers.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
@@ -120,19 +133,32 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
         AimSystem("pooled", MODEL, fast(runs=2, epochs=3), pool=True),
     )
     for system in (*systems, *trivial_baselines(features)):
-        parts = make_parts(features, folds)
-        honest = system.held_out(features, parts)
-        other = system.held_out(replace(features, records=spoiled), parts)
-        assert all(np.array_equal(a, b) for a, b in zip(honest.score, other.score, strict=True)), system.name
+        (job,) = fold_jobs(make_parts(features, folds), [system])
+        honest, other = (run_job(replace(features, records=r), job)[0] for r in (features.records, spoiled))
+        assert np.array_equal(honest.score, other.score), system.name
 
 
-def test_a_fold_does_not_depend_on_the_others(features: FeatureSet) -> None:
-    """All folds train at once, and each as if alone."""
-    system = AimSystem("AIM", MODEL, fast(runs=2, epochs=3))
-    parts = make_parts(features, kfold(features.records, k=3))
-    together = system.held_out(features, parts)
-    alone = system.held_out(features, parts[:1])
-    assert np.allclose(together.score[0], alone.score[0], atol=1e-4)
+def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None:
+    """A function that reads labels of the test part reads none."""
+    asked: list[FeatureSet] = []
+
+    def reading(train: FeatureSet, test: FeatureSet, run: int) -> np.ndarray:
+        asked.append(test)
+        return np.arange(len(test), dtype=float)
+
+    levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
+    given, folds = replace(features, records=levels), kfold(features.records, k=2)
+    evaluate(given, folds, [SimpleSystem("reading", reading)], draws=0)
+    assert {record.labels for test in asked for record in test.records} == {Labels(difficulty=2.0)}
+
+
+def test_a_system_of_one_task_is_what_train_makes_of_its_training_part() -> None:
+    made = made_features(24, channels=5, scene=6)
+    recipe = fast(runs=2, epochs=3)
+    model = AimSystem("AIM", MODEL, recipe).fit(made.take(range(16)), Trainings())
+    run = train(made, recipe, MODEL, rows=range(16))
+    assert all(torch.equal(model.state[name], values) for name, values in run.state.items())
+    assert np.array_equal(model.losses, run.losses)
 
 
 def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
@@ -142,31 +168,36 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
         for r in made.records
     )
     features = replace(made, records=records)
-    parts = make_parts(features, leave_one_out(features.records, "subject"))
-    held = AimSystem("pooled", MODEL, fast(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True).held_out(
-        features, parts
-    )
-    assert held.losses.shape[1] == 2 * len({part.fold for part in parts})
-    for part, values in zip(parts, held.score, strict=True):
-        assert ((values > 3000) == (part.task == "b")).all()
+    system = AimSystem("pooled", MODEL, fast(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True)
+    job, *_ = fold_jobs(make_parts(features, kfold(features.records, k=4)), [system])
+    (predicted,) = run_job(features, job)
+    assert predicted.losses is not None
+    assert predicted.losses.shape[1] == 2
+    tasks = np.array([features.records[row].task for row in job.test])
+    assert set(tasks) == {"a", "b"}
+    assert ((predicted.score > 3000) == (tasks == "b")).all()
 
 
 def test_baselines_by_hand(features: FeatureSet) -> None:
     scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
     train, test = np.arange(0, 24), np.arange(24, 32)
-    assert np.allclose(training_mean(features, train, test), scores[train].mean())
+
+    def parts(given: FeatureSet) -> tuple[FeatureSet, FeatureSet]:
+        return given.take(train), given.take(test)
+
+    assert np.allclose(training_mean(*parts(features)), scores[train].mean())
     subjects = [r.groups["subject"] for r in features.records]
     same = [row for row in train if subjects[row] == subjects[24]]
-    assert subject_mean(features, train, test)[0] == pytest.approx(scores[same].mean())
+    assert subject_mean(*parts(features))[0] == pytest.approx(scores[same].mean())
     stranger = replace(features, records=tuple(replace(r, groups={}) for r in features.records))
-    assert np.allclose(subject_mean(stranger, train, test), scores[train].mean())
+    assert np.allclose(subject_mean(*parts(stranger)), scores[train].mean())
     timed = replace(features, duration=np.exp(scores))
-    assert np.allclose(duration(timed, train, test), scores[test])
+    assert np.allclose(duration(*parts(timed)), scores[test])
     still = replace(features, duration=np.full(32, 3.0))
-    assert np.allclose(duration(still, train, test), scores[train].mean())
-    drawn = random_scores(features, train, test, 0)
-    assert np.array_equal(drawn, random_scores(features, train, test, 0))
-    assert not np.array_equal(drawn, random_scores(features, train, test, 1))
+    assert np.allclose(duration(*parts(still)), scores[train].mean())
+    drawn = random_scores(*parts(features), 0)
+    assert np.array_equal(drawn, random_scores(*parts(features), 0))
+    assert not np.array_equal(drawn, random_scores(*parts(features), 1))
     assert drawn.min() >= scores[train].min()
     assert drawn.max() <= scores[train].max()
 
@@ -174,8 +205,7 @@ def test_baselines_by_hand(features: FeatureSet) -> None:
 def test_perfect_and_unlabelled(features: FeatureSet) -> None:
     records = tuple(replace(r, labels=None) if i % 4 == 0 else r for i, r in enumerate(features.records))
     given = replace(features, records=records)
-    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
-    oracle = SimpleSystem("oracle", lambda f, train, test, run: scores[test])
+    oracle = knowing("oracle", features)
     results = evaluate(given, kfold(given.records, k=3), [oracle], draws=20)
     assert len(results["predictions"]) == 24
     together = results["systems"]["oracle"]["tasks"]["a"]["together"]
@@ -208,77 +238,93 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
 
 
 def test_selection_prefers_what_ranks_inside_the_training_part(features: FeatureSet) -> None:
-    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
-    read: list[np.ndarray] = []
-
-    def good(f: FeatureSet, train: np.ndarray, test: np.ndarray, run: int) -> np.ndarray:
-        read.append(test)
-        return scores[test]
-
     candidates = (
-        SimpleSystem("bad", lambda f, train, test, run: -scores[test]),
-        SimpleSystem("good", good),
+        knowing("bad", features, np.negative),
+        knowing("good", features),
         SimpleSystem("flat", training_mean),
     )
-    parts = make_parts(features, leave_one_out(features.records, "subject"))
     system = Selected("selected", candidates, kinds=("subject",))
-    assert set(system.choose(features, parts)) == {"good"}
-    subjects = np.array([r.groups["subject"] for r in features.records])
-    for inner in read:
-        assert len(set(subjects[inner])) < 8
-    held = system.held_out(features, parts)
-    assert all(np.array_equal(v[0], scores[p.test]) for v, p in zip(held.score, parts, strict=True))
-    assert held.chosen == ("good",) * len(parts)
+    scores = label_table(features.records)[:, 0]
+    for job in fold_jobs(make_parts(features, leave_one_out(features.records, "subject")), [system]):
+        (predicted,) = run_job(features, job)
+        assert predicted.chosen == "good"
+        assert np.array_equal(predicted.score[0], scores[job.test])
 
 
 def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features: FeatureSet) -> None:
-    asked: list[tuple[np.ndarray, np.ndarray]] = []
+    asked: list[tuple[set[str], set[str]]] = []
 
-    def spy(f: FeatureSet, train: np.ndarray, test: np.ndarray, run: int) -> np.ndarray:
-        asked.append((train, test))
-        return np.zeros(len(test))
+    def spy(train: FeatureSet, test: FeatureSet, run: int) -> np.ndarray:
+        asked.append(tuple({r.groups["subject"] for r in part.records} for part in (train, test)))  # type: ignore[arg-type]
+        return np.arange(len(test), dtype=float)
 
+    system = Selected("selected", (SimpleSystem("spy", spy),), kinds=("subject",))
     parts = [part for part in make_parts(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
-    Selected("selected", (SimpleSystem("spy", spy),), kinds=("subject",)).choose(features, parts)
-    subjects = np.array([r.groups["subject"] for r in features.records])
-    assert asked
-    for train, test in asked:
-        assert not set(subjects[train]) & set(subjects[test])
-        assert "s3" not in set(subjects[train]) | set(subjects[test])
+    system.fit(features.take(np.concatenate([part.train for part in parts])), Trainings())
+    assert len(asked) == 3, "this person has one task"
+    for train_people, test_people in asked:
+        assert not train_people & test_people
+        assert "s3" not in train_people | test_people
 
 
-@pytest.mark.parametrize("folds", [4, 8])
-def test_inner_trainings_are_shared_by_outer_folds(features: FeatureSet, folds: int) -> None:
-    """Six a task; each performance of a training part is tested once inside, by networks without its own block."""
-    outer = kfold(features.records, k=4) if folds == 4 else leave_one_out(features.records, "subject")
-    parts = make_parts(features, outer)
-    inner = inner_parts(features, parts, kinds=("trial",))
-    assert len({(cut.task, cut.train.tobytes()) for cuts in inner.values() for cut in cuts}) == 6 * 2
-    for part in parts:
-        mine = [cut for cut in inner[part.fold] if cut.task == part.task]
-        assert sorted(np.concatenate([cut.test for cut in mine])) == sorted(part.train)
-        assert len(mine) == 3
-        for cut in mine:
-            assert not set(cut.train) & {*cut.test, *part.test}
+def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
+    """A task of which a fold would leave too few to train on has no performance in that fold."""
+    inner = inner_folds(features, ("trial",))
+    assert len(inner) == 3
+    assert sorted(np.concatenate([part.test for part in inner])) == list(range(len(features)))
+    for part in inner:
+        assert not set(part.train) & set(part.test)
+    records = tuple(replace(r, task="rare" if i in (0, 1) else "a", groups={}) for i, r in enumerate(features.records))
+    for part in inner_folds(replace(features, records=records), ("trial",)):
+        assert not {0, 1} & {*part.train, *part.test}
+    tied = tuple(replace(r, groups={"trial": "one"}) for r in features.records)
+    assert inner_folds(replace(features, records=tied)) == []
 
 
-def test_equal_training_parts_train_once(features: FeatureSet) -> None:
-    train, system = np.arange(0, 20, 2), AimSystem("AIM", MODEL, fast(runs=2, epochs=2), watch=(1, 2))
-    first, second = Part("a", "1", train, np.array([20, 22])), Part("a", "2", train, np.array([24, 26, 28]))
-    whole = system.held_out(features, [Part("a", "1", train, np.arange(20, 30, 2))])
-    halves = system.held_out(features, [first, second])
-    assert halves.losses.shape[1] == 2
-    assert np.allclose(np.concatenate(halves.score, axis=1), whole.score[0], atol=1e-4)
-    assert np.allclose(np.concatenate(halves.by_epoch, axis=2), whole.by_epoch[0], atol=1e-4)
-    assert system.cost([first, second]) == 2 * 2 * 10
+def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
+    """Whatever name wants them: in one job by memory, in a later call by the folder."""
+    train, test = features.take(range(0, 20)), features.take(range(20, 32))
+    system, finished = AimSystem("AIM", MODEL, fast(runs=2, epochs=2)), list[float]()
+    trainings = Trainings(tmp_path, finished.append)
+    first = trainings.predict(system, train, test)
+    count = len(finished)
+    again = trainings.predict(replace(system, name="another name"), train, test)
+    assert len(finished) == count
+    other = Trainings(tmp_path, finished.append).predict(replace(system, name="a third"), train, test)
+    for one in (again, other):
+        assert np.array_equal(first.score, one.score)
+        assert np.array_equal(first.losses, one.losses)  # type: ignore[arg-type]
+        assert first.loss_epochs == one.loss_epochs
+    assert len(finished) == count + 2, "only that they are finished is reported, of two tasks"
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
+    changed = replace(train, scene=train.scene + 1)
+    Trainings(tmp_path).predict(system, changed, test)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_systems_that_share_trainings_are_one_job(features: FeatureSet) -> None:
+    one, two = (watching(AimSystem(name, MODEL, fast(runs=runs, epochs=2))) for name, runs in (("one", 1), ("two", 2)))
+    baseline, *_ = trivial_baselines(features)
+    systems = [Selected("selected", (one, baseline)), two, ChosenEpoch(two), one, baseline]
+    parts = make_parts(features, kfold(features.records, k=2))
+    jobs = fold_jobs(parts, systems)
+    names = [[system.name for system in job.systems] for job in jobs if job.name == "1"]
+    assert names == [["two", f"two, {CHOSEN}"], ["selected", "one", "training mean"]]
+    assert [foreseen(features, job).cost for job in jobs[:1]] == [sum(foreseen_by_hand(parts, runs=2))]
+
+
+def foreseen_by_hand(parts: list[Part], runs: int) -> list[float]:
+    """Costs of the trainings of a network and its chosen epoch on the first fold: of the whole, and of inner folds."""
+    train = [part.train for part in parts if part.fold == "1"]
+    whole = sum(map(len, train)) * runs * 2
+    return [whole, 2 * whole]  # three inner folds leave out a third each
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
-    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
     systems = [
-        SimpleSystem("oracle", lambda f, train, test, run: scores[test]),
-        SimpleSystem("same", lambda f, train, test, run: 2 * scores[test] + 1),
-        SimpleSystem("worse", lambda f, train, test, run: scores[test] * np.where(test % 3 == 0, -1, 1)),
+        knowing("oracle", features),
+        knowing("same", features, lambda scores: 2 * scores + 1),
+        knowing("worse", features, lambda scores: scores * np.where(np.arange(32) % 3 == 0, -1, 1)),
     ]
     differences = evaluate(features, kfold(features.records, k=3), systems, draws=100, against="oracle")["differences"]
     assert set(differences) == {"same", "worse"}
@@ -290,11 +336,11 @@ def test_the_last_epoch_counts_and_others_stand_beside_it(features: FeatureSet) 
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
     folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, fast(runs=2, epochs=40))
     plain = evaluate(features, folds, [ours], draws=0)["systems"]["AIM"]["tasks"]
-    asked = evaluate(features, folds, [WithEpochs(ours)], draws=0)["systems"]
-    assert list(asked) == ["AIM", f"AIM, {CHOSEN}"]
-    evaluated = evaluate(features, folds, [WithEpochs(ours, oracle=True)], draws=0)["systems"]
+    watched = watching(ours)
+    rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
+    evaluated = evaluate(features, folds, rows, draws=0)["systems"]
     assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
-    assert evaluated["AIM"]["tasks"] == asked["AIM"]["tasks"] == plain
+    assert evaluated["AIM"]["tasks"] == plain
     assert "oracle" in ORACLE
     for task in plain:
         for fold, fold_result in evaluated[f"AIM, {ORACLE}"]["tasks"][task]["folds"].items():
@@ -315,30 +361,35 @@ def test_no_test_label_decides_the_chosen_epoch(features: FeatureSet) -> None:
     folds = kfold(features.records, k=3)[:1]
     test = set(folds[0].test)
     spoiled = tuple(
-        replace(r, labels=Labels(-r.labels.score)) if r.id in test and r.labels else r for r in features.records
+        replace(r, labels=replace(r.labels, score=-(r.labels.score or 0))) if r.id in test and r.labels else r
+        for r in features.records
     )
-    system = WithEpochs(AimSystem("AIM", MODEL, fast(runs=1, epochs=20)), ("trial",))
-    parts = make_parts(features, folds)
-    honest, other = (system.held_out(replace(features, records=r), parts) for r in (features.records, spoiled))
-    assert honest.variants[0][1].chosen == other.variants[0][1].chosen
-    assert all(np.array_equal(a, b) for a, b in zip(honest.score, other.score, strict=True))
-    asked = WithEpochs(system.system, ("trial",), oracle=True)
-    rows = [
-        asked.held_out(replace(features, records=r), parts).variants[1][1].chosen for r in (features.records, spoiled)
-    ]
-    assert rows[0] != rows[1]
+    network = watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=20)))
+    systems = [network, ChosenEpoch(network, ("trial",)), BestOnTest(network)]
+    honest, other = (
+        evaluate(replace(features, records=r), folds, systems, draws=0) for r in (features.records, spoiled)
+    )
+    chosen = [[one["systems"][system.name]["chosen"] for one in (honest, other)] for system in systems[1:]]
+    assert chosen[0][0] == chosen[0][1]
+    assert chosen[1][0] != chosen[1][1], "the oracle alone reads them"
+    for mine, theirs in zip(honest["predictions"], other["predictions"], strict=True):
+        assert all(mine[system.name] == theirs[system.name] for system in systems[:2])
 
 
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
     """What is watched at the last epoch is the result; watching changes nothing and survives an interruption."""
-    parts = make_parts(features, kfold(features.records, k=3))
+    part = make_parts(features, kfold(features.records, k=3))[0]
     ours = AimSystem("AIM", MODEL, fast(runs=2, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
-    held = ours.held_out(features, parts)
-    assert [values.shape for values in held.by_epoch] == [(3, 2, len(part.test)) for part in parts]
-    assert all(np.allclose(epochs[-1], score) for epochs, score in zip(held.by_epoch, held.score, strict=True))
-    assert not np.allclose(held.by_epoch[0][0], held.score[0])
+    held = predict_part(ours, features, part)
+    assert held.by_epoch is not None
+    assert held.by_epoch.shape == (3, 2, len(part.test))
+    assert np.allclose(held.by_epoch[-1], held.score)
+    assert not np.allclose(held.by_epoch[0], held.score)
+    plain = predict_part(replace(ours, watch=()), features, part)
+    assert np.array_equal(plain.score, held.score)
     asked = iter(range(100))
     with pytest.raises(Cancelled):
-        replace(ours, checkpoints=tmp_path).held_out(features, parts, stop=lambda: next(asked) > 7)
-    resumed = replace(ours, checkpoints=tmp_path).held_out(features, parts)
-    assert all(np.array_equal(a, b) for a, b in zip(held.by_epoch, resumed.by_epoch, strict=True))
+        predict_part(ours, features, part, tmp_path, stop=lambda: next(asked) > 7)
+    assert list(tmp_path.glob("*/stack-*.safetensors"))
+    resumed = predict_part(ours, features, part, tmp_path)
+    assert np.array_equal(held.by_epoch, resumed.by_epoch)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,12 @@ import pytest
 from data.splits import kfold
 from models.aim_config import AimConfig
 from pipeline import api
-from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.cross_validation import fold_jobs, make_parts
 from pipeline.evaluate.expected_time import expected_time
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.recipes import fast
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems import AimSystem, ChosenEpoch, watching
 from tests.helpers.made_features import made_features
 
 
@@ -27,23 +25,20 @@ def features() -> FeatureSet:
 
 
 def test_the_cost_is_that_of_the_trainings(features: FeatureSet) -> None:
-    folds = kfold(features.records, k=4)
+    parts = make_parts(features, kfold(features.records, k=4))
     passes, seconds = [], []
     for epochs in (50, 500):
         system = AimSystem("AIM", AimConfig(width=8, regression_width=4), fast(runs=2, epochs=epochs))
-        expected = expected_time(partial(_evaluated, features, folds, [system]))
+        expected = expected_time(features, fold_jobs(parts, [system]))
         passes.append(expected.row_passes)
         seconds.append(expected.seconds)
-        assert expected.trainings == 1
+        assert expected.trainings == 4
     assert passes == [4 * 30 * 2 * 50, 4 * 30 * 2 * 500]
     assert 0 < seconds[0] < seconds[1]
-    more = expected_time(partial(_evaluated, features, folds, [system, *trivial_baselines(features)]))
-    assert more.trainings > 1
-    assert more.row_passes > passes[1]
-
-
-def _evaluated(features: FeatureSet, folds: object, systems: object, run: object) -> None:
-    evaluate(features, folds, systems, draws=0, run=run)  # type: ignore[arg-type]
+    network = watching(system)
+    more = expected_time(features, fold_jobs(parts, [network, ChosenEpoch(network)]))
+    assert more.trainings == 4 * (1 + 3)
+    assert more.row_passes == passes[1] + 3 * 4 * 20 * 2 * 500
 
 
 def test_a_dry_run_writes_no_result(features: FeatureSet, tmp_path: Path) -> None:

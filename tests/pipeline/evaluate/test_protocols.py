@@ -17,23 +17,23 @@ from models.metrics import fisher_average
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.evaluate import Results, evaluate_features
-from pipeline.evaluate.cross_validation import make_parts
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
+    SINGLE_RUNS,
     audit_lines,
     protocol_folds,
     protocol_systems,
     results_rows,
     results_tables,
 )
-from pipeline.extract.batch import run_extract
-from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
+from pipeline.run.batch import run_extract
+from pipeline.run.plan import Planner
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
-from pipeline.systems.selection import CHOSEN, ORACLE, WithEpochs
+from pipeline.systems.selection import CHOSEN, ORACLE, ChosenEpoch, inner_folds
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -187,7 +187,12 @@ def test_the_papers_rows_have_our_task_names() -> None:
 def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConfig, FeatureSet]) -> None:
     config, features = made
     results = run_protocol(config, features, systems="5")
-    names = [row[0] for row in results_rows(results)[1]]
+    rows = {row[0]: row[1:] for row in results_rows(results)[1]}
+    names = list(rows)
+    single = [task["runs"]["folds_fisher"]["mean"] for task in results["systems"][OURS]["tasks"].values()]
+    assert list(rows[SINGLE_RUNS][: len(single)]) == single, "the paper averages over single networks too"
+    assert rows[SINGLE_RUNS] != rows[OURS]
+    assert names.index(SINGLE_RUNS) == min(i for i, name in enumerate(names) if "paper" in name) - 1
     assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(names)
     assert evaluation_report(results).predictions
 
@@ -239,14 +244,12 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
     features = made[1]
     config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
-    parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
-        ours, *_ = protocol_systems(
-            validate({**config.dump(), "split": {"seed": seed}}), features, "aim", False, False, None
-        )
-        assert isinstance(ours, WithEpochs)
-        cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
+        given = validate({**config.dump(), "split": {"seed": seed}})
+        _, chosen, *_ = protocol_systems(given, features, "aim", False, False)
+        assert isinstance(chosen, ChosenEpoch)
+        cuts.append([part.test.tolist() for part in inner_folds(features, chosen.kinds, chosen.seed)])
     assert cuts[0] != cuts[1]
     split = config.model_copy(update={"protocol": "holdout"})
     folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]

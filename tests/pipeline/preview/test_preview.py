@@ -20,7 +20,6 @@ from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from data.video.records import Record
 from pipeline.cache.local_cache import Cache, Check, Computation
-from pipeline.extract.plan import Plan, Step
 from pipeline.observer import Observer, Progress
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border, draw_outputs
 from pipeline.preview.preview_files import (
@@ -31,6 +30,7 @@ from pipeline.preview.preview_files import (
     preview_paths,
     sheet_frames,
 )
+from pipeline.run.plan import Plan, Step
 from pipeline.stages import stage_class
 
 Made = Callable[..., Path]
@@ -192,8 +192,8 @@ def test_stopping_leaves_nothing(record: Record, tmp_path: Path) -> None:
     assert list((tmp_path / "o").iterdir()) == []
 
 
-def computation(stage: str) -> Computation:
-    return Computation(stage, 1, {}, {}, {}, {})
+def computation(stage: str, version: int = 1) -> Computation:
+    return Computation(stage, version, {}, {}, {}, {})
 
 
 class _Planner:
@@ -203,13 +203,15 @@ class _Planner:
 
     def __init__(self, root: Path) -> None:
         self.cache = Cache(root)
+        self.version = 1
 
     def plan(self, record: Record) -> Plan:
         """Fresh where the file is there."""
         steps = []
         for stage in ("clips", "pose", "camera_flow", "timesteps"):
-            state: Any = "fresh" if self.cache.path(stage, record.id).exists() else "missing"
-            steps.append(Step(computation(stage), Check(state, "")))
+            wanted = computation(stage, self.version if stage == "pose" else 1)
+            state: Any = "fresh" if self.cache.has(stage, record.id, wanted.key) else "missing"
+            steps.append(Step(wanted, Check(state, "")))
         return Plan(record, tuple(steps), ())
 
 
@@ -218,7 +220,7 @@ def test_batch_draws_what_is_new_and_names_what_fails(
 ) -> None:
     planner: Any = _Planner(tmp_path / "cache")
     for stage, output in outputs().items():
-        path = planner.cache.path(stage, record.id)
+        path = planner.cache.path(stage, record.id, computation(stage).key)
         header = {"stage": stage, "key": computation(stage).key}
         store.write(path, header | {"settings": {}}, whole(stage, output))
     records = [record, Record(id="none", path=None), Record(id="new.mp4", path=record.path)]
@@ -235,10 +237,12 @@ def test_batch_draws_what_is_new_and_names_what_fails(
         planner.force = True
         assert draw_previews(records, planner, observer)["failed"].keys() == {record.name for record in records}
         planner.force = False
-    path = planner.cache.path("pose", record.id)
-    newer = {"stage": "pose", "key": computation("pose").key, "settings": {}}  # than the preview
-    store.write(path, newer, whole("pose", outputs()["pose"]))
-    assert len(draw_previews(records[:1], planner, observer)["written"]) == 2
+    key = computation("pose", 2).key
+    path = planner.cache.path("pose", record.id, key)
+    store.write(path, {"stage": "pose", "key": key, "settings": {}}, whole("pose", outputs()["pose"]))
+    for planner.version in (2, 1):
+        assert len(draw_previews(records[:1], planner, observer)["written"]) == 2, "it showed another output"
+    assert draw_previews(records[:1], planner, observer)["fresh"] == 1
     planner.cache.close()
 
 

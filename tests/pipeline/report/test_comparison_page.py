@@ -11,9 +11,16 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline import api
+from pipeline.config import load_config
 from pipeline.report.run_report import refuse_incomparable
 from pipeline.results import Score, StepScore
 from tests.pipeline.score.test_score import film, toy_table, trained  # noqa: F401 -- fixtures
+
+
+@pytest.fixture(autouse=True)
+def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder `cache` of a test is its own."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_two_files_are_one_page_with_their_numbers(trained: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
@@ -46,12 +53,13 @@ def test_a_video_is_named_by_its_id(toy_table: None, tmp_path: Path) -> None:  #
     run, page = tmp_path / "run", tmp_path / "page.html"
     api.train(overrides=sets, out=run, folds=0)
     other = film(tmp_path / "other.mp4", 90)
-    api.compare("100.mp4", str(other), model=run, out=page, workers=0)
+    config = load_config(None, sets)
+    api.compare("100.mp4", str(other), model=run, config=config, out=page, workers=0)
     assert "<h1>100.mp4 and other.mp4</h1>" in page.read_text("utf-8")
-    with pytest.raises(UsageError, match=r"no such id.*'10'.*an id such as '1\d0\.mp4'"):
-        api.compare("100.mp4", "10", model=run, out=page)
+    with pytest.raises(UsageError, match=r"^10: no such file, and no such id .*such as '1\d0\.mp4'"):
+        api.compare("100.mp4", "10", model=run, config=config, out=page)
     with pytest.raises(UsageError, match=r"a folder of 6 videos. Name one video"):
-        api.compare("100.mp4", str(tmp_path / "in"), model=run, out=page)
+        api.compare("100.mp4", str(tmp_path / "in"), model=run, config=config, out=page)
 
 
 def test_what_is_no_pair_is_refused_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
@@ -59,7 +67,7 @@ def test_what_is_no_pair_is_refused_by_name(trained: tuple[Path, Path], tmp_path
     one, page = str(new / "a.mp4"), tmp_path / "page.html"
     with pytest.raises(UsageError, match=r"A and B are both the video 'a\.mp4'"):
         api.compare(one, one, model=run, out=page)
-    with pytest.raises(UsageError, match=r"no data set with ids: 'nothing'. Name two video files"):
+    with pytest.raises(UsageError, match=r"nothing: no such file. Name two video files, or two ids and its data set"):
         api.compare(one, "nothing", model=run, out=page)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")

@@ -13,16 +13,13 @@ import pytest
 
 from data.leaks import audit
 from data.splits import kfold
-from data.store.arrays import Floats, Rows
 from pipeline.evaluate import Results
 from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.features import FeatureSet
 from pipeline.report import ReportData, render_report
 from pipeline.report.evaluation_section import evaluation_report, lead_bars, leak_checks
 from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.interface import SimpleSystem
-from pipeline.train import label_table
+from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 
 HOSTILE = "</script><script>alert(1)</script>.mp4"
@@ -98,12 +95,8 @@ def evaluated() -> Results:
     records[3] = replace(records[3], id=HOSTILE)
     features = replace(made, records=tuple(records))
     noise = np.random.default_rng(0).normal(0, 1, 40)
-
-    def scores(given: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
-        return label_table(given.records)[test, 0] + noise[test]
-
     folds = kfold(records, k=2)
-    systems = (SimpleSystem(SYSTEM, scores), *trivial_baselines(features))
+    systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *trivial_baselines(features))
     report = audit(folds, records, forbid=("trial",))
     return {**evaluate(features, folds, systems, protocol="kfold", audit=report, against=SYSTEM, draws=20), "paper": {}}
 

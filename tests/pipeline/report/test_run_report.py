@@ -15,7 +15,7 @@ from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
 from pipeline.report.run_report import _records, run_report_data
-from pipeline.score.scorer import save_config
+from pipeline.score.run_config import save_config
 from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
 
 
@@ -24,15 +24,18 @@ def page_of(run: Path) -> ReportData:
     return run_report_data(run, (), run / "report.html", 4, None, Observer())
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [({}, "no videos to show"), ({"dataset.root": "demo/dives"}, "its data set demo/dives is not here")],
-)
-def test_a_run_without_its_videos_asks_for_some(tmp_path: Path, settings: dict[str, str], message: str) -> None:
-    save_config(load_config(None, settings), tmp_path)
-    with pytest.raises(UsageError, match=message) as raised:
-        _records(tmp_path, (), Observer())
+def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
+    dives, run = tmp_path / "dives", tmp_path / "run"
+    dives.mkdir()
+    (dives / "a.mp4").touch()
+    (dives / "scores.csv").write_text("video,score\na.mp4,1\n")
+    config = load_config(None, {"dataset.root": dives})
+    save_config(config, run)
+    with pytest.raises(UsageError, match="no videos to show") as raised:
+        _records(run, (), Observer(), None)
     assert "Name videos after the run" in str(raised.value)
+    assert "--config PRESET --set dataset.root=FOLDER" in str(raised.value)
+    assert [record.id for record in _records(run, (), Observer(), config)] == ["a.mp4"]
 
 
 def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: Results, tmp_path: Path) -> None:  # noqa: F811

@@ -62,6 +62,16 @@ def test_lengths_within_the_floor_are_not_flagged(off: float, title: str | None)
     assert [flag.title for flag in find_flags(facts, ["length"])[0]] == ([title] if title else [])
 
 
+def test_figures_that_differ_have_the_digits_that_show_it() -> None:
+    (flag,), _ = find_flags(Facts(duration=0.97), ["length"])
+    assert flag.detail == "The video has 0.97 s, at least expected: 1.00 s."
+    quality = {"pose": {"found_rate_all": 1.0, "longest_gap_s": 0.04}}
+    (flag,), _ = find_flags(Facts(duration=0.06, quality=quality), ["people detected"])
+    assert flag.detail == "A person was not detected for 0.04 s in a row, of 0.06 s."
+    (flag,), _ = find_flags(Facts(distance=(1.04, "scene")), ["distance to the training performances"])
+    assert "1.04 times the limit" in flag.detail
+
+
 def still_set(scale: float, seed: int, count: int = 40) -> FeatureSet:
     """Performances whose secondary agent is a camera with noise of `scale` in its channels."""
     features = made_features(count, channels=4, seed=1)

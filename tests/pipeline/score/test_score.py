@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from data.errors import ChangedError, DataError, UsageError, VideoError
+from data.errors import CacheError, DataError, UsageError, VideoError
 from data.store import StageOutput, hdf5
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
@@ -29,24 +29,24 @@ from models.aim_config import AimConfig
 from pipeline import api, stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract
-from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report import report_scores
 from pipeline.results import NO_JUDGEMENT, Flag, Score
+from pipeline.run.batch import run_extract
+from pipeline.run.plan import Planner
 from pipeline.score import finish_run
 from pipeline.score.bundle import Predictions, model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_origin import ORIGIN
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.train.trainer import train
-from tests.helpers.damage import damage_unnoticed
+from tests.helpers.cached_outputs import output_of
+from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_timesteps import ToyTimesteps
 
@@ -85,7 +85,7 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     features = gather(labelled, planner, Observer())
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
     save(run, root / "run")
-    plans = list(planner.plan_all(labelled))
+    plans = planner.measure(labelled)
     calibration, why_not = finish_run(run, features, config, root / "run", plans=plans, folds=4)
     cache.close()
     assert (calibration is not None, why_not) == (True, None)
@@ -133,7 +133,7 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     features = gather(records, planner, Observer())
     plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
     save(plain, run)
-    finish_run(plain, features, config, run, plans=list(planner.plan_all(records)), folds=3)
+    finish_run(plain, features, config, run, plans=planner.measure(records), folds=3)
     scorer = Scorer(run, None, 0)
     films = find_videos([trained[1]]).records
     rows = scorer.score_records(films)
@@ -162,7 +162,7 @@ def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path
     scorer, other, notes = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0), list[str]()
     rows = scorer.score_records(ours, note=notes.append, on_result=lambda _: other.score_records(theirs))
     assert csv_text(rows) == csv_text(undisturbed)
-    assert "same.mp4 is extracted again: the cached output of timesteps was replaced" in notes[0]
+    assert notes == []
     other.score_records(theirs)
     shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
     alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
@@ -178,31 +178,31 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
     assert scorer.score_records([record])[0].score is not None
 
 
-def test_a_run_that_is_always_disturbed_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     scorer = Scorer(run, tmp_path / "cache", 0)
-    scorer.cache.read = replaced  # type: ignore[method-assign, assignment]
+    scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
-    assert "replaced" in str(row.error)
+    assert "damaged cache file" in str(row.error)
 
 
-def replaced(*_: object) -> Any:
-    raise ChangedError("the output was replaced by another run")
+def damaged(*_: object) -> Any:
+    raise CacheError("damaged cache file")
 
 
-def test_damage_that_no_time_stamp_shows_is_computed_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
+def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     records = find_videos([new]).records
     before = Scorer(run, tmp_path / "cache", 0).score_records(records)
     scorer, notes = Scorer(run, tmp_path / "cache", 0), list[str]()
-    damage_unnoticed(scorer.cache, "timesteps", "b.mp4")
+    damage(scorer.cache.root, "timesteps", "b.mp4")
     assert csv_text(scorer.score_records(records, note=notes.append)) == csv_text(before)
     assert len(notes) == 1
     assert "b.mp4 is extracted again: damaged cache file" in notes[0]
-    damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+    damage(scorer.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
-    damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+    damage(scorer.cache.root, "timesteps", "a.mp4")
     assert len(gather(records, scorer.planner, Observer())) == len(records)
 
 
@@ -211,7 +211,7 @@ def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path
     run, new = trained
     records = find_videos([new]).records
     before = Scorer(run, tmp_path / "cache", 0).score_records(records)
-    path = Cache(tmp_path / "cache").path("timesteps", "b.mp4")
+    path = output_of(tmp_path / "cache", "timesteps", "b.mp4")
     stored = hdf5.read(path)
     for name, value, said in (("scene", np.zeros((4, 2)), "scene size"), ("primary", np.full((4, 2), np.inf), "inf")):
         array = replace(stored.output.arrays[name], values=value.astype(np.float32))
@@ -441,10 +441,9 @@ def test_every_command_tells_the_same_notes(
     description = json.loads((run_copy / "model.json").read_text())
     del description["hashes"]
     (run_copy / "model.json").write_text(json.dumps(description))
-    for name in (HASHES, ORIGIN):
-        (run_copy / name).unlink()
+    (run_copy / HASHES).unlink()
     shutil.copytree(trained[1], tmp_path / "in")
-    monkeypatch.setattr("pipeline.extract.batch.pick_pool", lambda *_: None)  # worker processes have no toy stage
+    monkeypatch.setattr("pipeline.run.batch.pick_pool", lambda *_: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
@@ -458,12 +457,12 @@ def test_every_command_tells_the_same_notes(
         monkeypatch.chdir(tmp_path / command)
         scorer = load_scorer(run_copy)
         scorer.score_records(find_videos([tmp_path / "in"]).records)
-        damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+        damage(scorer.cache.root, "timesteps", "a.mp4")
         scorer.cache.close()
         call(Notes(command))
     assert notes["score"] == notes["report"] == notes["plot"]
-    texts = ("leads nowhere", "not a regular file", "without hashes", "not trained by this account", "extracted again")
-    assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 5
+    texts = ("leads nowhere", "not a regular file", "without hashes", "extracted again")
+    assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 4
     assert notes["export"] == notes["score"][2:3]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import api, stages
-from pipeline.extract import dataset_records
+from pipeline.config import load_config
+from pipeline.run import dataset_records
 from pipeline.score import load_scorer
 from synthetic.tiny_published import make_finediving
 
@@ -27,7 +28,7 @@ def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
     assert row.error is not None
     assert "no annotated boundaries" in row.error
     assert "timesteps.bounds=equal" in row.error
-    scorer = load_scorer(tmp_path / "run", workers=0)
+    scorer = load_scorer(tmp_path / "run", workers=0, user=load_config("finediving", sets))
     own_rows = scorer.score_records(dataset_records(scorer.config).records)
     assert len(own_rows) == 8
     assert all(one.score is not None for one in own_rows)

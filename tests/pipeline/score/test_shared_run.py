@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -148,7 +149,7 @@ def test_a_zip_file_and_a_folder_on_a_web_server(
 def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
     packed = tmp_path / "a.zip"
     packed.write_bytes(b"PK no zip")
-    with pytest.raises(DataError, match="no ZIP file"):
+    with pytest.raises(DataError, match=r"a\.zip: damaged archive \(BadZipFile.*Download it again"):
         local_run(packed)
     with zipfile.ZipFile(packed, "w") as archive:
         for file in ("one", "two"):
@@ -161,6 +162,55 @@ def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="missing"):
         local_run(packed)
     assert not list(tmp_path.rglob("escaped"))
+    packed.unlink()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
+        for file in trained_run.glob("*.*"):
+            archive.write(file, f"run/{file.name}")
+    with pytest.raises(DataError, match="a compression that is not read"):
+        local_run(packed)
+
+
+def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path, tmp_path: Path) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "a"), "zip", trained_run.parent, trained_run.name))
+    content, errors = packed.read_bytes(), list[DataError]()
+    assert local_run(packed).exists()
+    random = np.random.default_rng(0)
+    for number in range(200):
+        damaged = bytearray(content)
+        place = (
+            len(content) - 1 - number if number < 100 else int(random.integers(len(content)))
+        )  # the directory, and all
+        damaged[place] ^= 1 << int(random.integers(8))
+        packed.write_bytes(damaged)
+        shutil.rmtree(cache_dir() / "models", ignore_errors=True)
+        try:
+            local_run(packed)
+        except DataError as error:
+            errors.append(error)
+    assert {error.where for error in errors} == {str(packed)}
+    assert 60 < len(errors) < 200, "damage to parts that are not read is none"
+    assert sum("amaged" in error.what for error in errors) > 50
+    assert not list((cache_dir() / "models").glob(".copy-*"))
+
+
+def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None:
+    packed = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(HASHES, json.dumps({"format": 1, "files": {"model.json": "0", "model.safetensors": "0"}}))
+        archive.writestr("model.json", "{}")
+        with archive.open("model.safetensors", "w") as stream:
+            for _ in range(100):
+                stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are no trained run"):
+        local_run(packed)
+    content = packed.read_bytes().replace((100 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    packed.write_bytes(content)  # the directory says less
+    with pytest.raises(DataError, match=r"bomb\.zip: damaged"):
+        local_run(packed)
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
+    assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
 
 
 def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:

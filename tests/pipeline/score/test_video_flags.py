@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,17 +12,9 @@ from pipeline.observer import Observer
 from pipeline.score.video_flags import flag_videos, report_flags, still_camera_advice
 
 
-def planned(**videos: dict[str, dict[str, float]]) -> Any:
-    """Plans of fresh outputs with these quality values."""
-    return [
-        SimpleNamespace(
-            record=SimpleNamespace(name=name),
-            steps=[
-                SimpleNamespace(stage=s, check=SimpleNamespace(state="fresh", quality=q)) for s, q in stages.items()
-            ],
-        )
-        for name, stages in videos.items()
-    ]
+def measured(**videos: dict[str, dict[str, float]]) -> Any:
+    """Videos with the quality values of their outputs."""
+    return list(videos.items())
 
 
 def video(duration: float = 4.0, rate: float = 25.0, **pose: float) -> dict[str, dict[str, float]]:
@@ -33,7 +24,7 @@ def video(duration: float = 4.0, rate: float = 25.0, **pose: float) -> dict[str,
 
 def test_each_fault_is_named_and_good_videos_are_not() -> None:
     flagged = flag_videos(
-        planned(
+        measured(
             good=video(), other=video(5.0, 30.0), third=video(3.9), rare=video(found_rate_all=0.3), cut=video(cuts=1),
             rival=video(rival=0.9), slow=video(rate=60.0), stretched=video(rate=5.0), short=video(1.2),
             shorter=video(0.5), damaged=video(damaged_packets=3),
@@ -54,7 +45,7 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
 
 
 def test_outputs_without_these_values_are_not_flagged() -> None:
-    assert flag_videos(planned(a={"clips": {"frames": 100}}, b={})) == {}
+    assert flag_videos(measured(a={"clips": {"frames": 100}}, b={})) == {}
 
 
 @pytest.mark.parametrize(("sheets", "advice"), [("", "with --preview draws"), ("c", "is c/preview/<video>.jpg")])
@@ -62,7 +53,7 @@ def test_the_advice_names_the_sheets_that_were_drawn(sheets: str, advice: str) -
     notes: list[str] = []
     observer = Observer()
     observer.note = notes.append  # type: ignore[method-assign]
-    assert list(report_flags(planned(cut=video(cuts=1)), 1, observer, sheets=sheets)) == ["cut"]
+    assert list(report_flags(measured(cut=video(cuts=1)), 1, observer, sheets=sheets)) == ["cut"]
     assert advice in notes[0]
     assert ("--preview" in notes[0]) == (not sheets)
 
@@ -74,7 +65,7 @@ def camera(moving: bool) -> dict[str, dict[str, float]]:
 def advice(config: str, *moving: bool, **overrides: str) -> str:
     settings = load_config(config, [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()])
     videos = {f"v{number}": camera(one) for number, one in enumerate(moving)}
-    return still_camera_advice(planned(**videos), settings, Path("runs/mine"))
+    return still_camera_advice(measured(**videos), settings, Path("runs/mine"))
 
 
 def test_still_cameras_with_the_camera_as_an_agent_get_the_command_of_the_other_preset() -> None:

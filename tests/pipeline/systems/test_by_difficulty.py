@@ -16,6 +16,7 @@ from pipeline.recipes import fast, model_for
 from pipeline.systems import AimSystem, Part, TimesDifficulty, can_divide, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import label_table
+from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 
 TRAIN, TEST = np.arange(40), np.arange(40, 60)
@@ -40,12 +41,12 @@ def dives() -> FeatureSet:
 
 def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
     line = relabelled(dives, lambda i, one: replace(one, score=3 * LEVELS[i] + 1))
-    assert np.allclose(difficulty_alone(line, TRAIN, TEST), 3 * LEVELS[TEST] + 1)
+    assert np.allclose(difficulty_alone(line.take(TRAIN), line.take(TEST)), 3 * LEVELS[TEST] + 1)
     unknown = relabelled(line, lambda i, one: replace(one, difficulty=None) if i in (0, 40) else one)
     mean = label_table(line.records)[TRAIN, 0].mean()
-    assert np.allclose(difficulty_alone(unknown, TRAIN, TEST)[:2], [mean, 3 * LEVELS[41] + 1])
+    assert np.allclose(difficulty_alone(unknown.take(TRAIN), unknown.take(TEST))[:2], [mean, 3 * LEVELS[41] + 1])
     equal = relabelled(line, lambda i, one: replace(one, difficulty=2.0))
-    assert np.allclose(difficulty_alone(equal, TRAIN, TEST), mean)
+    assert np.allclose(difficulty_alone(equal.take(TRAIN), equal.take(TEST)), mean)
 
 
 def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) -> None:
@@ -61,11 +62,10 @@ def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) ->
 def test_what_is_multiplied_is_ranked_better_and_no_score_of_the_test_part_is_read(dives: FeatureSet) -> None:
     true, config = label_table(dives.records)[TEST, 0], fast(runs=2, epochs=40)
     part = Part("made", "fixed", TRAIN, TEST)
-    times = TimesDifficulty(AimSystem(TIMES_DIFFICULTY, MODEL, config))
-    assert times.cost([part]) == times.system.cost([part])
-    score = times.held_out(dives, [part]).score[0]
-    whole = AimSystem(OURS, MODEL, config).held_out(dives, [part]).score[0]
+    times = TimesDifficulty(TIMES_DIFFICULTY, MODEL, config)
+    score = predict_part(times, dives, part).score
+    whole = predict_part(AimSystem(OURS, MODEL, config), dives, part).score
     assert spearman(score.mean(0), true) > 0.9 > spearman(whole.mean(0), true)
     assert np.abs(score.mean(0) - true).mean() < 0.5 * np.abs(whole.mean(0) - true).mean()
     blind = relabelled(dives, lambda i, one: replace(one, score=-1e6) if i in TEST else one)
-    assert np.array_equal(times.held_out(blind, [part]).score[0], score)
+    assert np.array_equal(predict_part(times, blind, part).score, score)

@@ -11,7 +11,8 @@ import pytest
 
 from data.splits import kfold, leave_one_out
 from data.video.records import Labels
-from pipeline.evaluate.cross_validation import evaluate, make_parts
+from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts
+from pipeline.evaluate.spread import run_job
 from pipeline.features import FeatureSet
 from pipeline.systems.combination import BEST_SINGLE, COMBINED, Combined, InnerPredictions, regressions_for
 from pipeline.systems.interface import SimpleSystem
@@ -24,7 +25,9 @@ from pipeline.systems.regressors import (
     RegressionSystem,
     trial_regressions,
 )
+from pipeline.systems.selection import Selected
 from pipeline.train.normalise import label_table
+from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 from tests.helpers.planted_people import planted_people
 
@@ -65,7 +68,7 @@ def test_support_vectors_are_those_of_the_library() -> None:
     table, scores = features.trial.astype(float), scores_of(features)
     unit = (scores[rows] - scores[rows].mean()) / scores[rows].std()
     expected = model.fit(table[rows], unit).predict(table[new]) * scores[rows].std() + scores[rows].mean()
-    predicted = replace(SUPPORT_VECTORS, describe="trial").fit(features, rows).predict(features.take(new))
+    predicted = replace(SUPPORT_VECTORS, describe="trial").fitted(features.take(rows)).predict(features.take(new))
     assert np.allclose(predicted, expected, atol=1e-4)
 
 
@@ -82,7 +85,7 @@ def test_the_pooled_ridge_is_the_one_of_the_trials() -> None:
     scaled = (table - table[rows].mean(0)) / table[rows].std(0)
     columns = np.concatenate([scaled, marks], axis=1)
     expected = RidgeCV(alphas=PENALTIES).fit(columns[rows], scores[rows]).predict(columns[new])
-    assert np.allclose(POOLED_RIDGE.fit(features, rows).predict(features.take(new)), expected, atol=1e-4)
+    assert np.allclose(POOLED_RIDGE.fitted(features.take(rows)).predict(features.take(new)), expected, atol=1e-4)
 
 
 def test_the_process_finds_noise_and_length() -> None:
@@ -93,13 +96,13 @@ def test_the_process_finds_noise_and_length() -> None:
     noisy = truth + 0.3 * rng.normal(size=120)
     records = tuple(replace(r, labels=Labels(float(v))) for r, v in zip(features.records, noisy, strict=True))
     given = replace(features, records=records, trial=x.astype(np.float32))
-    model = replace(GAUSSIAN_PROCESS, describe="trial").fit(given, np.arange(80))
+    model = replace(GAUSSIAN_PROCESS, describe="trial").fitted(given.take(range(80)))
     assert np.abs(model.predict(given.take(np.arange(80, 120))) - truth[80:]).mean() < 0.2
     flat = replace(
         given,
         records=tuple(replace(r, labels=Labels(float(v))) for r, v in zip(records, rng.normal(size=120), strict=True)),
     )
-    assert np.ptp(replace(GAUSSIAN_PROCESS, describe="trial").fit(flat, np.arange(80)).predict(flat)) < 1.0
+    assert np.ptp(replace(GAUSSIAN_PROCESS, describe="trial").fitted(flat.take(range(80))).predict(flat)) < 1.0
 
 
 @pytest.mark.parametrize(
@@ -110,13 +113,13 @@ def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: Regress
     views = two_views(features)
     count = len(features)
     rows = np.arange(count)
-    once, twice = system.fit(features, rows), system.fit(views, np.arange(2 * count))
+    once, twice = system.fitted(features), system.fitted(views)
     assert np.allclose(once.predict(features), twice.predict(features), atol=1e-9)
     stored = FittedRegression.from_arrays(once.description(), once.arrays())
     assert np.array_equal(stored.predict(features), once.predict(features))
     alone = np.concatenate([once.predict(features.take([row])) for row in rows])
     assert np.array_equal(alone, once.predict(features))
-    assert np.array_equal(system.fit(features, rows).predict(features), once.predict(features))
+    assert np.array_equal(system.fitted(features).predict(features), once.predict(features))
     with pytest.raises(ValueError, match="fit together"):
         FittedRegression.from_arrays(once.description(), {**once.arrays(), "centre": np.zeros((1, 2))})
 
@@ -182,20 +185,52 @@ def test_weights_prefer_what_predicts_and_stay_near_equal_with_few_performances(
     assert len(figures) == 3
 
 
-def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[SimpleSystem]:
-    """Systems of three qualities that need no training; `seen` gets the rows that the first is asked for."""
-    scores = scores_of(features)
-    noise = np.random.default_rng(0).normal(size=(2, len(features)))
+def by_users(true: np.ndarray[Any, Any], *values: np.ndarray[Any, Any]) -> InnerPredictions:
+    """Inner predictions of ten trials a user, each user an inner fold of one task."""
+    users = np.array([f"{i // 10}" for i in range(len(true))])
+    names = np.array([str(i) for i in range(len(true))])
+    tasks = np.full(len(true), "a")
+    return InnerPredictions(np.stack(values, axis=1), true, tasks, users, users, names, by_user=True)
 
-    def good(f: FeatureSet, train: Any, test: Any, run: int) -> Any:
+
+def test_what_ranks_the_trials_of_a_user_no_better_than_chance_has_no_weight() -> None:
+    """Also where it knows how good each user is, which says nothing of a new one."""
+    rng = np.random.default_rng(0)
+    level, within = np.repeat(rng.normal(size=8), 10), rng.normal(size=80)
+    true = 3 * level + within
+    good = [within + 0.7 * rng.normal(size=80) for _ in range(2)]
+    given = by_users(true, *good, 3 * level + rng.normal(size=80), rng.normal(size=80), -within)
+    assert (given.weights()[2:] == 0).all()
+    assert given.weights()[:2].min() > 0.3
+    figures = given.figures()
+    assert figures[-1]["users"] >= max(one["users"] for one in figures[:2])  # type: ignore[type-var, operator]
+
+
+def test_the_combination_is_its_best_part_where_the_mean_ranks_worse() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=80)
+    perfect, loud = 0.01 * np.exp(true), true + 2 * rng.normal(size=80)
+    given = by_users(true, perfect, loud)
+    assert given.rank(given.crossed()) < given.rank(perfect)
+    assert given.weights().tolist() == [1, 0]
+    nothing = by_users(true, rng.normal(size=80), -true)
+    assert nothing.weights().tolist() == [1, 0], "none is better than chance"
+
+
+def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[SimpleSystem]:
+    """Systems of three qualities that need no training; `recorded` gets both parts that the first is given."""
+    noise = np.random.default_rng(0).normal(size=(2, len(features)))
+    good = knowing("good", features, lambda scores: scores + noise[0])
+
+    def noting(train: FeatureSet, test: FeatureSet, run: int) -> Any:
         if recorded is not None:
             recorded.append((train, test))
-        return scores[test] + noise[0, test]
+        return good.score(train, test, run)
 
     return [
-        SimpleSystem("good", good),
-        SimpleSystem("poor", lambda f, train, test, run: scores[test] + 20 * noise[1, test]),
-        SimpleSystem("wrong", lambda f, train, test, run: -scores[test]),
+        SimpleSystem("good", noting),
+        knowing("poor", features, lambda scores: scores + 20 * noise[1]),
+        knowing("wrong", features, np.negative),
     ]
 
 
@@ -203,18 +238,18 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     features = people()
     asked: list[Any] = []
     folds = leave_one_out(features.records, "subject")
-    system = Combined(tuple(helpful(features, asked)), ("trial", "subject"))
-    result = evaluate(features, folds, [system], protocol="louo", draws=0)["systems"]
+    candidates, kinds = tuple(helpful(features, asked)), ("trial", "subject")
+    rows = [Combined(candidates, kinds), *candidates, Selected(BEST_SINGLE, candidates, kinds)]
+    result = evaluate(features, folds, rows, protocol="louo", draws=0)["systems"]
     assert list(result) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
     assert {entry["system"] for entry in result[BEST_SINGLE]["chosen"]} == {"good"}
     for choice in result[COMBINED]["inner"]:
         assert choice["weights"]["good"] > 0.7
         assert choice["weights"]["wrong"] < 0.1
         assert choice["figures"]["good"]["users"] > 0.5
-    people_of = np.array([record.groups["subject"] for record in features.records])
-    inner = [(train, test) for train, test in asked if len(set(people_of[train]) | set(people_of[test])) < 8]
-    assert len(inner) == 8 * 3 * 3
-    assert not any(set(people_of[train]) & set(people_of[test]) for train, test in asked)
+    users = [tuple({r.groups["subject"] for r in part.records} for part in pair) for pair in asked]
+    assert any(len(train | test) < 8 for train, test in users), "the inner folds of a fold leave its user out"
+    assert not any(train & test for train, test in users)
 
 
 def test_no_label_of_a_test_part_decides_and_bits_repeat() -> None:
@@ -227,26 +262,26 @@ def test_no_label_of_a_test_part_decides_and_bits_repeat() -> None:
     candidates = tuple(regressions_for(features, ("trial", "subject")))
     assert {"trial descriptors, pooled ridge on ranks", "DCT+DFT+ApEn"} <= {one.name for one in candidates}
     assert len(regressions_for(features, ("trial",))) == 5
-    system = Combined(candidates, ("trial", "subject"))
-    parts = [part for part in make_parts(features, folds) if part.fold == folds[0].name]
-    first, again, other = (system.held_out(f, parts) for f in (features, features, replace(features, records=changed)))
-    assert first.inner == again.inner == other.inner
+    job, *_ = fold_jobs(make_parts(features, folds), [Combined(candidates, ("trial", "subject"))])
+    given = (features, features, replace(features, records=changed))
+    first, again, other = (run_job(one, job)[0] for one in given)
+    assert first.weighting == again.weighting == other.weighting
     for one in (again, other):
-        assert all(np.array_equal(a, b) for a, b in zip(first.score, one.score, strict=True))
+        assert np.array_equal(one.score, first.score)
 
 
 def test_without_inner_validation_all_count_alike() -> None:
     features = people(people=4, trials=2)
     recorded: list[Any] = []
     system = Combined(tuple(helpful(features, recorded)), validate=False)
-    parts = make_parts(features, leave_one_out(features.records, "subject"))
-    held = system.held_out(features, parts)
-    assert held.inner == ()
-    assert len(recorded) == len(parts)
-    by_name = {row.name: result for row, result in held.variants}
-    for i in range(len(parts)):
-        mean = np.mean([by_name[name].score[i] for name in ("good", "poor", "wrong")], axis=0)
-        assert np.allclose(held.score[i], mean)
+    jobs = fold_jobs(make_parts(features, leave_one_out(features.records, "subject")), [system])
+    for job in jobs:
+        (predicted,) = run_job(features, job)
+        assert not predicted.weighting
+        each = run_job(features, replace(job, systems=tuple(helpful(features))))
+        assert np.allclose(predicted.score, np.mean([one.score for one in each], axis=0))
+    tasks = len({record.task for record in features.records})
+    assert len(recorded) == len(jobs) * tasks, "nothing is asked for inside"
 
 
 def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candidate() -> None:
@@ -255,21 +290,22 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
     for seed in range(3):
         features = people(seed, style=1.0)
         kinds = ("trial", "subject")
-        system = Combined(regressions_for(features, kinds), kinds)
+        candidates = regressions_for(features, kinds)
+        rows = [Combined(candidates, kinds), *candidates]
         for name, result in evaluate(
-            features, leave_one_out(features.records, "subject"), [system], protocol="louo", draws=0
+            features, leave_one_out(features.records, "subject"), rows, protocol="louo", draws=0
         )["systems"].items():
             totals.setdefault(name, []).append(result["users"]["together"]["value"] or 0.0)
     means = {name: float(np.mean(values)) for name, values in totals.items()}
-    singles: Sequence[float] = [value for name, value in means.items() if name not in (COMBINED, BEST_SINGLE)]
+    singles: Sequence[float] = [value for name, value in means.items() if name != COMBINED]
     assert means[COMBINED] > np.mean(singles) + 0.1
     assert means[COMBINED] > max(singles) - 0.06
 
 
 def test_intervals_over_users_say_how_many_there_are() -> None:
     features = people(people=6, trials=4)
-    perfect = SimpleSystem("perfect", lambda f, train, test, run: scores_of(features)[test])
-    guess = SimpleSystem("guess", lambda f, train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
+    perfect = knowing("perfect", features)
+    guess = SimpleSystem("guess", lambda train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
     result = evaluate(
         features, leave_one_out(features.records, "subject"), [perfect, guess], protocol="louo", draws=200
     )["systems"]

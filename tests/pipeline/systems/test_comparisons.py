@@ -150,7 +150,7 @@ def test_regressions_learn() -> None:
 
     true = [record.labels.score for record in records[50:] if record.labels]
     for system in regression_systems(features):
-        predicted = system.fit(replace(features, records=records), rows).predict(features.take(asked))
+        predicted = system.fitted(replace(features, records=records).take(rows)).predict(features.take(asked))
         assert np.isfinite(predicted).all(), system.name
         if "SVR" in system.name:
             assert spearman(predicted, true) > 0.5, system.name
@@ -164,7 +164,9 @@ def test_features_in_which_nothing_varies_give_the_mean() -> None:
     same = replace(features, **{name: np.ones_like(getattr(features, name)) for name in names})
     rows, asked = np.arange(16), np.arange(16, 24)
     for system in regression_systems(same):
-        assert np.ptp(system.fit(same, rows).predict(same.take(asked))) == pytest.approx(0, abs=1e-6), system.name
+        assert np.ptp(system.fitted(same.take(rows)).predict(same.take(asked))) == pytest.approx(0, abs=1e-6), (
+            system.name
+        )
 
 
 def test_every_row_of_every_table_runs() -> None:

@@ -18,15 +18,15 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.evaluate.spread import Job, run_job
+from pipeline.evaluate.spread import Job, run_here, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
-from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
-from pipeline.systems.interface import errors_and_deviations
+from pipeline.systems import METHODS, BestOnTest, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
-from pipeline.systems.selection import CHOSEN, ORACLE
+from pipeline.systems.selection import CHOSEN, ORACLE, errors_and_deviations
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
+from tests.helpers.folds import predict_part
 
 TRAIN, TEST = np.arange(60), np.arange(60, 90)
 PART = Part("", "fixed", TRAIN, TEST)
@@ -45,7 +45,7 @@ def method(features: FeatureSet, name: str, **settings: Any) -> MethodSystem:
 
 
 def rho(features: FeatureSet, system: MethodSystem) -> float:
-    score = system.held_out(features, [PART]).score[0].mean(0)
+    score = predict_part(system, features, PART).score.mean(0)
     return spearman(score, label_table(features.records)[TEST, 0])
 
 
@@ -61,7 +61,7 @@ def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
     assert reached["Transformer over steps"] > 0.6
     assert reached["USDL"] < 0.4, "the mean over the steps is the same for all"
     true = label_table(judged.records)[TEST, 0]
-    scores = {name: method(judged, name, epochs=EPOCHS).held_out(judged, [PART]).score[0] for name in ("USDL", "MUSDL")}
+    scores = {name: predict_part(method(judged, name, epochs=EPOCHS), judged, PART).score for name in ("USDL", "MUSDL")}
     error = {name: np.abs(score[0] - true).mean() for name, score in scores.items()}
     assert error["MUSDL"] < 0.8 * error["USDL"], "the difficulty is in no feature"
 
@@ -71,7 +71,9 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
     part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
-    deviation = method(features, "RICA2", epochs=EPOCHS).held_out(features, [part]).deviation[0].mean(0)
+    predicted = predict_part(method(features, "RICA2", epochs=EPOCHS), features, part).deviation
+    assert predicted is not None
+    deviation = predicted.mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
     result = evaluate(features, kfold(features.records, k=2), [method(features, "RICA2")], draws=0)["systems"]["RICA2"]
     plain = result["uncertainty"]["noise"]
@@ -80,13 +82,12 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
-    system, folds = WithEpochs(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
+    system, folds = WithInside(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
     shown = evaluate(judged, folds, [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
-    held = system.held_out(judged, [PART])
-    rows, ratios = held.inside[0]
-    assert sorted(rows) == list(TRAIN), "the test part decides nothing"
-    assert shown["factor"] == pytest.approx(np.sort(ratios)[54]), "of 61 with the new one, 90 % are 55"
-    error, deviation = errors_and_deviations(held, 0, label_table(judged.records)[TEST, 0])
+    held = predict_part(system, judged, PART)
+    assert sorted(held.inside) == sorted(judged.ids[:60]), "the test part decides nothing"
+    assert shown["factor"] == pytest.approx(np.sort([*held.inside.values()])[54]), "of 61 with the new one, 90 % are 55"
+    error, deviation = errors_and_deviations(held, label_table(judged.records)[TEST, 0])
     assert shown["calibrated90"] == pytest.approx((error <= shown["factor"] * deviation).mean())
     assert shown["within90"] < 0.75 < shown["calibrated90"]
 
@@ -94,27 +95,18 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_same_bits_again_and_no_score_of_the_test_part_is_read(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
-    once = run_job(judged, Job(name, system, (PART,)), 1)
+    job = Job("fixed", (system,), TRAIN, TEST)
+    (once,) = run_job(judged, job)
     records = list(judged.records)
     for row in TEST:
         labels = records[row].labels
         assert labels is not None
         records[row] = replace(records[row], labels=replace(labels, score=-1e6, judges=(0.0,) * 5))
     blind = replace(judged, records=tuple(records))
-    again = run_job(blind, Job(name, pickle.loads(pickle.dumps(system)), (PART,)), 2)
-    assert np.array_equal(once.score[0], again.score[0])
-    assert once.score[0].shape == (2, len(TEST))
-    assert not np.array_equal(once.score[0][0], once.score[0][1])
-
-
-def test_parts_with_the_same_training_rows_train_once_and_change_nothing(judged: FeatureSet) -> None:
-    system = replace(method(judged, "CoRe"), watch=(1, 3))
-    halves = [replace(PART, test=TEST[:10], fold="a"), replace(PART, test=TEST[10:], fold="b")]
-    assert system.cost(halves) == system.cost([PART])
-    whole, split = system.held_out(judged, [PART]), system.held_out(judged, halves)
-    assert np.array_equal(np.concatenate(split.by_epoch, axis=-1), whole.by_epoch[0])
-    assert np.array_equal(whole.by_epoch[0][-1], whole.score[0])
-    assert split.losses.shape == whole.losses.shape
+    (again,) = run_here(blind, [pickle.loads(pickle.dumps(job))])[0]
+    assert np.array_equal(once.score, again.score)
+    assert once.score.shape == (2, len(TEST))
+    assert not np.array_equal(once.score[0], once.score[1])
 
 
 def test_exemplars_come_from_the_training_part_and_share_the_difficulty() -> None:
@@ -161,56 +153,49 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
     some = replace(judged, records=tuple(records))
     assert has_judges(some)
     fewer = Part("", "fixed", TRAIN[2:], TEST)
-    scores = [method(judged, "MUSDL").held_out(*given).score[0] for given in ((some, [PART]), (judged, [fewer]))]
+    scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
     assert np.array_equal(*scores)
 
 
 def test_finished_folds_are_not_trained_again(judged: FeatureSet, tmp_path: Path) -> None:
-    system = replace(method(judged, "GDLT"), checkpoints=tmp_path)
-    other = Part("", "second", TRAIN[:40], TEST)
-    calls = []
-
-    def second_epoch() -> bool:
-        calls.append(0)
-        return len(calls) > 4  # three epochs of the first fold, then one of the second
-
+    system, other = method(judged, "GDLT"), Part("", "second", TRAIN[:40], TEST)
+    done = predict_part(system, judged, PART, tmp_path)
     with pytest.raises(Cancelled):
-        run_job(judged, Job("GDLT", system, (PART, other)), 1, stop=second_epoch)
-    assert len(list(tmp_path.iterdir())) == 1
-    steps: list[int] = []
-    done = run_job(judged, Job("GDLT", system, (PART, other)), 1, stop=lambda: bool(steps.append(1)))
-    assert len(steps) == 3, "only the second fold trains"
-    assert all(map(np.array_equal, done.score, replace(system, checkpoints=None).held_out(judged, [PART, other]).score))
-    shown: list[tuple[int, int]] = []
-    system.held_out(judged, [PART, other], progress=lambda *steps: shown.append(steps))
-    assert shown[-1][0] == shown[-1][1], "progress counts what was read from checkpoints"
+        predict_part(system, judged, other, tmp_path, stop=lambda: True)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1
+    again = predict_part(system, judged, PART, tmp_path, stop=lambda: True)
+    assert np.array_equal(done.score, again.score), "nothing trains, so nothing stops"
+    whole = predict_part(system, judged, other, tmp_path)
+    assert np.array_equal(whole.score, predict_part(system, judged, other).score)
 
 
 def test_epochs_are_chosen_inside_the_training_part(judged: FeatureSet) -> None:
-    ours = method(judged, "USDL", epochs=20)
-    folds = kfold(judged.records, k=4)
-    results = evaluate(judged, folds, [WithEpochs(ours, oracle=True)], draws=0)["systems"]
+    ours = watching(method(judged, "USDL", epochs=20))
+    rows, folds = [ours, ChosenEpoch(ours), BestOnTest(ours)], kfold(judged.records, k=4)
+    results = evaluate(judged, folds, rows, draws=0)["systems"]
     assert list(results) == ["USDL", f"USDL, {CHOSEN}", f"USDL, {ORACLE}"]
     value = {
         name: result["tasks"]["difficulty"]["over_folds"]["arithmetic"]["value"] for name, result in results.items()
     }
     assert value[f"USDL, {ORACLE}"] >= max(value.values()) - 1e-9
     part = make_parts(judged, folds)[0]
-    alone = replace(ours, watch=(20,)).held_out(judged, [part]).score[0]
-    whole = WithEpochs(ours).held_out(judged, [part])
-    assert np.array_equal(whole.score[0], alone)
-    assert whole.by_epoch[0].shape == (20, 1, len(part.test))
+    alone, whole = (predict_part(one, judged, part) for one in (replace(ours, watch=()), ours))
+    assert np.array_equal(whole.score, alone.score)
+    assert whole.by_epoch is not None
+    assert whole.by_epoch.shape == (20, 1, len(part.test))
+    assert np.array_equal(whole.by_epoch[-1], whole.score)
 
 
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
     systems = list(all_systems(judged, AimConfig(width=4), fast()).values())
+    systems += [ChosenEpoch(one) for one in systems if isinstance(one, MethodSystem)]
     baselines = {system.name for system in systems if system.baseline}
 
     def names(asked: str) -> set[str]:
         return {system.name for system in chosen_systems(asked, systems)} - baselines
 
-    assert names("methods") == set(METHODS)
-    assert names("usdl, CORE") == {"USDL", "CoRe"}
+    assert names("methods") == {*METHODS, *(f"{name}, {CHOSEN}" for name in METHODS)}
+    assert names("usdl, CORE") == {"USDL", "CoRe", f"USDL, {CHOSEN}", f"CoRe, {CHOSEN}"}
     assert "AIM (ours)" in names("aim")
     with pytest.raises(UsageError, match="no system is named 'gtld'"):
         names("gtld")

@@ -36,7 +36,7 @@ def features() -> FeatureSet:
 
 
 def fitted(features: FeatureSet, model: str, **more: object) -> FittedRegression:
-    return RegressionSystem("x", "trial", model, **more).fit(features, np.arange(30))  # type: ignore[arg-type]
+    return RegressionSystem("x", "trial", model, **more).fitted(features.take(range(30)))  # type: ignore[arg-type]
 
 
 def standardised(features: FeatureSet) -> tuple[np.ndarray, np.ndarray]:
@@ -113,8 +113,8 @@ def test_views_of_a_trial_are_averaged_in_their_order(features: FeatureSet) -> N
         for record, group in zip(features.records, groups, strict=False)
     ]
     six = replace(features.take(range(6)), records=tuple(records))
-    firsts, means = _trials(six, np.array([1, 2, 3, 4, 5]))
-    assert firsts.tolist() == [1, 2, 3]
+    firsts, means = _trials(six.take(range(1, 6)))
+    assert firsts.tolist() == [0, 1, 2]
     np.testing.assert_allclose(means, [[0.5, 0, 0, 0.5, 0], [0, 0.5, 0, 0, 0.5], [0, 0, 1, 0, 0]])
 
 
@@ -124,7 +124,7 @@ def test_scores_of_tasks_on_different_scales_do_not_mix(features: FeatureSet) ->
         for i, r in enumerate(features.records)
     ]
     two = replace(features, records=tuple(records))
-    model = RegressionSystem("x", "trial", "ridge", "task", pool=True).fit(two, np.arange(30))
+    model = RegressionSystem("x", "trial", "ridge", "task", pool=True).fitted(two.take(range(30)))
     got = model.predict(two.take(range(30, 40)))
     assert (got[::2] > 1000).all()
     assert (got[1::2] < 100).all()

@@ -20,6 +20,7 @@ from pipeline.score.calibration import calibrate
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
 from pipeline.train.trainer import train
+from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
@@ -130,15 +131,15 @@ def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None
 
 def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
     """With every copy on: neither labels nor features of the test part change what is learnt."""
-    parts = make_parts(features, kfold(features.records, k=4)[:1])
-    test = parts[0].test
+    (part,) = make_parts(features, kfold(features.records, k=4)[:1])
+    test = part.test
     records, primary = list(features.records), features.primary.copy()
     for row in test:
         records[row] = replace(records[row], labels=Labels(1e6, -1e6, 7.0))
     primary[test[1:]] = 1e6
     system = AimSystem("AIM", TINY, BOTH)
-    honest = system.held_out(features, parts).score[0]
-    other = system.held_out(replace(features, records=tuple(records), primary=primary), parts).score[0]
+    honest = predict_part(system, features, part).score
+    other = predict_part(system, replace(features, records=tuple(records), primary=primary), part).score
     assert np.array_equal(honest[:, 0], other[:, 0])
     assert not np.array_equal(honest[:, 1], other[:, 1])
 

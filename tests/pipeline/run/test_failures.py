@@ -12,8 +12,8 @@ import pytest
 
 from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, VideoError
 from data.video import Record
-from pipeline.extract import failures
-from pipeline.extract.failures import is_crash, temporary_failure
+from pipeline.run import failures
+from pipeline.run.failures import is_crash, temporary_failure
 
 RECORD = Record("day/a.mp4", Path("/in/day/a.mp4"), {"kinematics": Path("/in/day/a.txt")})
 

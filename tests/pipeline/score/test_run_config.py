@@ -1,4 +1,4 @@
-"""A run folder from elsewhere decides features and scores, never where files are written or which code runs."""
+"""A run folder decides features and scores, never where files are written or which code runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from data.store import write_text
 from extractors.base import StageConfig
 from pipeline.config import config_class, load_config, validate
-from pipeline.score.run_origin import NAMES, ORIGIN, is_own, portable
-from pipeline.score.scorer import CONFIG_FILE, input_settings, save_config, usable_config
+from pipeline.score.run_config import CONFIG_FILE, NAMES, input_settings, portable, run_config, save_config
 
 FOREIGN: dict[str, Any] = {
     "cache": "../x",
@@ -32,16 +31,9 @@ FOREIGN: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's cache folder of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-def test_a_foreign_folder_sets_features_only(tmp_path: Path) -> None:
+def test_a_run_folder_sets_features_only(tmp_path: Path) -> None:
     write_text(tmp_path / CONFIG_FILE, json.dumps(FOREIGN))
-    values, notes = usable_config(tmp_path)
+    values, notes = run_config(tmp_path)
     config, plain = validate(values), validate({})
     assert (config.cache, config.run, config.storage, config.dataset) == (
         plain.cache, plain.run, plain.storage, plain.dataset
@@ -53,7 +45,7 @@ def test_a_foreign_folder_sets_features_only(tmp_path: Path) -> None:
     assert config.stage("clips") == plain.stage("clips")
     assert "evil" not in json.dumps(config.dump())
     assert len(notes) == 1
-    assert "not trained by this account; its settings cache, " in notes[0]
+    assert "so clips.weights, clips.threads, pose.weights" in notes[0]
     assert input_settings(tmp_path).storage == plain.storage
 
 
@@ -71,40 +63,16 @@ def test_the_users_files_replace_the_published_names() -> None:
     assert config.stage("clips").model_dump(include={"weights", "seed"}) == {"weights": "random", "seed": 3}
 
 
-def test_an_own_folder_keeps_its_settings_until_they_change(tmp_path: Path, home: Path) -> None:
-    config = load_config(None, {"cache": str(tmp_path / "elsewhere"), "run.workers": 0})
+def test_a_folder_of_this_account_sets_no_paths_either(tmp_path: Path) -> None:
+    config = load_config(None, {"cache": "/elsewhere", "run.workers": 3, "pose.device": "cuda", "frames.fps": 12})
     save_config(config, tmp_path)
-    assert usable_config(tmp_path) == (config.dump(), [])
-    assert (home / "aim" / "run-folders.key").stat().st_mode & 0o077 == 0
-    text = (tmp_path / CONFIG_FILE).read_text()
-    (tmp_path / CONFIG_FILE).write_text(text.replace("elsewhere", "../x"))
-    assert usable_config(tmp_path)[0]["cache"] == "cache"
-    (tmp_path / CONFIG_FILE).write_text(text)
-    for mark in (b"", b"[]", b"\xff", b'{"config_hmac": 1}', b'{"config_hmac": "' + b"0" * 64 + b'"}', b"[" * 3000):
-        (tmp_path / ORIGIN).write_bytes(mark)
-        assert not is_own(tmp_path, text.encode())
-
-
-def test_relative_places_are_read_from_where_the_run_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "demo" / "dives").mkdir(parents=True)
-    run = tmp_path / "demo" / "run"
-    save_config(load_config(None, {"cache": "demo/cache", "dataset.root": "demo/dives"}), run)
-    monkeypatch.chdir(tmp_path)
-    values, notes = usable_config(run)
-    assert (values["cache"], values["dataset"]["root"], notes) == ("demo/cache", "demo/dives", [])
-    monkeypatch.chdir(run.parent)
-    values, (note,) = usable_config(Path("run"))
-    assert values["cache"] == str(tmp_path / "demo" / "cache")
-    assert values["dataset"] == {
-        "kind": "folder",
-        "root": str(tmp_path / "demo" / "dives"),
-        "labels": None,
-        "tasks": [],
-        "score": "",
-    }
-    assert note == f"note: demo/dives is not in the current folder; places of this run are read from {tmp_path}"
-    (tmp_path / "demo" / "dives").rmdir()
-    assert usable_config(Path("run"))[0]["dataset"]["root"] == "demo/dives"
+    values, (note,) = run_config(tmp_path)
+    assert (values["cache"], values["run"]["workers"], values["pose"]["device"]) == ("cache", 1, "cpu")
+    assert "a run folder sets no paths and devices, so pose.device of " in note
+    assert "--config FILE" in note
+    assert run_config(tmp_path, config)[0] == config.dump(), "a user's own configuration gives them"
+    assert input_settings(tmp_path).frames.fps == 12
+    assert input_settings(tmp_path, load_config(None, {"frames.fps": 25})).frames.fps == 25
 
 
 @pytest.mark.parametrize("foreign", [{"pose": 1}, {"pose": {"mmpose": []}}, {"nmae": 1}, {"run": 3, "cache": []}])

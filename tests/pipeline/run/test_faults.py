@@ -23,7 +23,7 @@ from data.store.files import TEMPORARY
 from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache
 from pipeline.config import validate
-from pipeline.extract import Planner, Summary, extract_and_read, run_extract
+from pipeline.run import Planner, Summary, extract_and_read, run_extract
 
 ROOT = Path(__file__).resolve().parents[3]
 STAGE = "camera_flow"
@@ -215,7 +215,7 @@ def test_two_runs_on_videos_of_equal_names_read_their_own_outputs(videos: Path, 
             once.append(extract(other, tmp_path / "cache"))
 
     reference = Cache(quiet)
-    values, errors = extract_and_read(records, ours, STAGE, read, on_result=other_run)
+    values, errors = extract_and_read(records, ours, read, on_result=other_run)
     assert once
     assert not errors
     assert len(values) == len(records)

@@ -5,19 +5,27 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.config import BaseConfig, RunConfig, validate
+from pipeline.run.batch import Summary, run_extract
+from pipeline.run.plan import Planner
+from pipeline.run.worker_pool import LocalPool, Task, resident_bytes, run_jobs
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -50,6 +58,65 @@ def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> 
         assert ours.arrays.keys() == theirs.arrays.keys()
         for name, array in ours.arrays.items():
             np.testing.assert_array_equal(array.values, theirs.arrays[name].values)
+
+
+SCRIPT = """
+from pipeline.api import extract
+
+print("begun", flush=True)
+done = extract("in", cache="cache", overrides=["stages=[camera_flow]"], workers=2)
+print(done.ok, len(done.summary.results))
+"""
+
+
+def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path) -> None:
+    """A script without a guard, as anybody writes it first."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "begun\nTrue 3\n", "")
+
+
+def no_start(*_: object) -> None:
+    raise ImportError("no such package")
+
+
+def test_workers_that_cannot_start_are_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    task: Task[int, int] = Task(no_start, (), lambda job, reason: pytest.fail(reason))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a worker process cannot start: it ended with code 1"):
+        list(run_jobs(LocalPool(RunConfig(workers=2)), task, range(5), lambda: False))
+    assert "no such package" in capfd.readouterr().err
+    assert not multiprocessing.active_children()
+
+
+def sleep_until_killed(place: Path, stop: object) -> Callable[[int, object], int]:
+    def run(job: int, report: object) -> int:
+        place.write_text(str(os.getpid()))
+        time.sleep(60)
+        return job
+
+    return run
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    program = (
+        "import pathlib\nfrom pipeline.config import RunConfig\nfrom pipeline.run import Task, run_jobs\n"
+        "from pipeline.run.worker_pool import LocalPool\n"
+        "from tests.pipeline.run.test_engines import sleep_until_killed\n"
+        f"task = Task(sleep_until_killed, (pathlib.Path({str(tmp_path / 'pid')!r}),), print)\n"
+        "list(run_jobs(LocalPool(RunConfig(workers=1)), task, [1], lambda: False))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    until = time.monotonic() + 60
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    while time.monotonic() < until and resident_bytes(int((tmp_path / "pid").read_text())):
+        time.sleep(0.1)
+    assert time.monotonic() < until, "the worker outlived its parent"
 
 
 class Killer:

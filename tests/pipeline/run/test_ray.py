@@ -18,10 +18,10 @@ from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
 from pipeline.cache.local_cache import Cache
-from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.run.batch import Summary, run_extract
+from pipeline.run.engine import pick_pool
+from pipeline.run.plan import Planner
 
 ray = pytest.importorskip("ray")
 
@@ -129,7 +129,7 @@ def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_p
 def test_a_machine_that_cannot_start_a_worker_costs_no_video(
     cluster: None, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.cluster.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("pipeline.run.ray_pool.os.getcwd", lambda: str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
         extract(videos, configured(tmp_path / "cache"))
     assert "\x1b" not in str(caught.value)

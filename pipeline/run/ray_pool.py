@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster, or on a Ray started here; the choice between them and processes of this machine.
+"""Workers on a Ray cluster, or on a Ray started here.
 
 All machines must see this checkout, the folder that the command runs in, inputs and cache under the same paths: on a
 shared file system, or for inputs and cache on a store.
@@ -16,32 +16,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from data.errors import UsageError, nearest
+from data.errors import UsageError
 from pipeline.config import RunConfig
 from pipeline.environment import CHECKOUT
-from pipeline.workers import POLL_SECONDS, THREAD_VARIABLES, LocalPool, Pool, Report, Worker, WorkerLost, resident_bytes
-
-ENGINES = ("local", "ray")
+from pipeline.run.worker_pool import (
+    POLL_SECONDS,
+    THREAD_VARIABLES,
+    Pool,
+    Report,
+    Worker,
+    WorkerLost,
+    resident_bytes,
+)
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
-
-
-def pick_pool(engine: str, run: RunConfig, address: str | None = None) -> Pool | None:
-    """Where jobs run: "local" processes, or "ray"; None for `run.workers` 0 without Ray: in this process.
-
-    `address` None joins the Ray cluster of RAY_ADDRESS, else starts one here. Raises UsageError for an unknown engine,
-    or where Ray is not installed.
-    """
-    if engine not in ENGINES:
-        raise UsageError(f"unknown engine '{engine}'", fix=nearest(engine, ENGINES))
-    if engine == "local":
-        return LocalPool(run) if run.workers else None
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
-    return RayPool(run, address)
 
 
 def worker_threads(run: RunConfig) -> int:

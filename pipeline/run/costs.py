@@ -15,9 +15,9 @@ from typing import Any
 from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record
-from pipeline.extract.plan import Plan, Planner
-from pipeline.extract.runner import Result
 from pipeline.observer import duration
+from pipeline.run.plan import Plan, Planner
+from pipeline.run.runner import Result
 from pipeline.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0

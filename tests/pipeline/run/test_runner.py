@@ -21,9 +21,10 @@ from extractors.base import Source
 from pipeline import stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import decode_pass
-from pipeline.extract.batch import Summary, run_extract, status_rows
-from pipeline.extract.plan import Planner
+from pipeline.run import decode_pass
+from pipeline.run.batch import Summary, run_extract, status_rows
+from pipeline.run.plan import Planner
+from tests.helpers.cached_outputs import failure_of, output_of, outputs_of
 from tests.helpers.toy_stages import Brightness
 
 
@@ -72,7 +73,7 @@ def test_a_dummy_extractor_runs_through(make_video, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
     summary = extract(records, config)
     assert (summary.exit_code, len(summary.results)) == (0, 2)
-    stored = store.read(tmp_path / "cache/brightness/sub/a.mp4.h5")
+    stored = store.read(output_of(tmp_path / "cache", "brightness", "sub/a.mp4"))
     assert stored.output.arrays["brightness"].values.shape == (20,)
     assert stored.header["quality"]["brightest"] == pytest.approx(54, abs=1)
     np.testing.assert_allclose(stored.output.arrays["time"].values, np.arange(20) / 25, atol=1e-3)
@@ -121,18 +122,42 @@ def test_a_damaged_output_is_found_and_recomputed(make_video, tmp_path: Path) ->
     records = find_videos([make_video(tmp_path / "a.mp4")]).records
     config = configured(tmp_path / "cache")
     extract(records, config)
-    path = tmp_path / "cache/brightness/a.mp4.h5"
+    path = output_of(tmp_path / "cache", "brightness", "a.mp4")
     whole = store.read(path).output.arrays["brightness"].values
     with h5py.File(path) as file:
         place = file["brightness"].id.get_chunk_info(0).byte_offset
     content = bytearray(path.read_bytes())
     content[place + 8] ^= 0xFF
     path.write_bytes(content)
-    state, reason = states(records, config)["a.mp4/brightness"]
-    assert state == "stale"
-    assert "damaged" in reason or "checksum" in reason
-    extract(records, config)
+    assert extract(records, config).fresh == 1, "nothing reads it"
+    output_of(tmp_path / "cache", "contrast", "a.mp4").unlink()
+    (result,) = extract(records, config).results
+    assert (set(result.done), result.failed) == ({"brightness", "contrast"}, {})
     np.testing.assert_array_equal(store.read(path).output.arrays["brightness"].values, whole)
+
+
+def test_outputs_of_two_settings_and_two_contents_are_side_by_side(make_video, tmp_path: Path) -> None:
+    one, two = (find_videos([make_video(tmp_path / d / "a.mp4", frames=n)]).records for d, n in (("1", 8), ("2", 9)))
+    first = configured(tmp_path / "cache")
+    second = configured(tmp_path / "cache", brightness={"stride": 2})
+    keys = set()
+    for records in (one, two):
+        for config in (first, second):
+            summary = extract(records, config)
+            assert len(summary.results) == 1
+            keys.add(summary.keys["a.mp4"]["brightness"])
+    assert len(outputs_of(tmp_path / "cache", "brightness", "a.mp4")) == len(keys) == 4
+    for records in (one, two):
+        for config in (first, second):
+            assert extract(records, config).fresh == 1, "going back costs nothing"
+
+
+def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(make_video, tmp_path: Path) -> None:
+    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+    config = configured(tmp_path / "cache")
+    planner = Planner(config, Cache(config.cache))
+    summary = run_extract(records, planner, on_plan=lambda *_: extract(records, config) and None)
+    assert [(result.done, set(result.skipped)) for result in summary.results] == [({}, {"brightness", "contrast"})]
 
 
 def test_the_index_is_only_an_accelerator(make_video, tmp_path: Path) -> None:
@@ -156,7 +181,7 @@ def test_one_bad_video_costs_one_video(make_video, tmp_path: Path) -> None:
     summary = extract(records, config)
     assert summary.exit_code == 1
     assert [r.record.id for r in summary.failed] == ["empty.mp4", "text.mp4"]
-    entry = json.loads((tmp_path / "cache/brightness/text.mp4.failed.json").read_text())
+    entry = json.loads(failure_of(tmp_path / "cache", "brightness", "text.mp4").read_text())
     assert "not a readable video" in entry["what"]
     assert "Traceback" in entry["traceback"]
     assert states(records, config)["good.mp4/contrast"] == ("fresh", "")
@@ -167,7 +192,7 @@ def test_one_bad_video_costs_one_video(make_video, tmp_path: Path) -> None:
 
 
 def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "second": "tests.pipeline.extract.test_runner:Second"}
+    table = {"brightness": "tests.helpers.toy_stages:Brightness", "second": "tests.pipeline.run.test_runner:Second"}
     monkeypatch.setattr(stages, "STAGES", table)
     monkeypatch.setattr("pipeline.config.STAGES", table)
     opened: list[object] = []
@@ -235,7 +260,7 @@ def test_a_fault_of_the_set_up_is_not_kept_as_the_videos(
     make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing device or package, or a file that changed in the meantime: the next run tries again by itself."""
-    monkeypatch.setattr(stages, "STAGES", {"brightness": "tests.pipeline.extract.test_runner:Wants"})
+    monkeypatch.setattr(stages, "STAGES", {"brightness": "tests.pipeline.run.test_runner:Wants"})
     monkeypatch.setattr("pipeline.config.STAGES", stages.STAGES)
     make_video(tmp_path / "in/a.mp4")
     records = find_videos([tmp_path / "in"]).records

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
 from data.video import Record
-from pipeline.cache import Cache, Check, Computation, fingerprints
+from pipeline.cache import UNREADABLE, Cache, Check, Computation, Siblings, fingerprints
 from pipeline.config import BaseConfig
 from pipeline.stages import needed_inputs, stage_class, with_inputs
 
@@ -79,6 +81,10 @@ class Plan:
             waiting = [step for step in waiting if pending & set(step.computation.upstream)]
 
 
+MeasuredPlan = tuple[Plan, dict[str, dict[str, Any]]]
+"""A plan, and the quality values of outputs by stage."""
+
+
 class Planner:
     """Works out what records need under one configuration.
 
@@ -121,8 +127,8 @@ class Planner:
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
-    def plan(self, record: Record) -> Plan:
-        """The steps of one record; reads headers, never arrays of files that did not change.
+    def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
+        """The steps of one record; reads no outputs. `siblings`: `Cache.siblings` for many records.
 
         A stage that cannot tell which further files belong to the record has failed for it.
         """
@@ -146,7 +152,7 @@ class Planner:
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             absent = [unclear[name]] if name in unclear else self.lacking(record, name)
-            check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id)
+            check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id, siblings)
             steps.append(Step(computation, check))
         return Plan(record, tuple(steps), self._todo([step for step in steps if step.stage not in unclear]))
 
@@ -157,13 +163,28 @@ class Planner:
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The steps of many records, in their order; records on a store are planned in parallel."""
-        with self.cache.snapshot(len(records) * len(self.stages)):
-            threads = REMOTE_THREADS if any(record.remote for record in records) else self.cache.plan_threads
-            if threads == 1:
-                yield from map(self.plan, records)
-                return
-            with ThreadPoolExecutor(threads) as pool:
-                yield from pool.map(self.plan, records)
+        plan = partial(self.plan, siblings=self.cache.siblings(len(records) * len(self.stages)))
+        threads = REMOTE_THREADS if any(record.remote for record in records) else self.cache.plan_threads
+        if threads == 1:
+            yield from map(plan, records)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(plan, records)
+
+    def measure(self, records: Sequence[Record]) -> list[MeasuredPlan]:
+        """The plans of records, each with the quality values of its fresh outputs by stage."""
+        plans = list(self.plan_all(records))
+        return [
+            (plan, self.measures(plan.record, {stage: plan.keys()[stage] for stage in plan.fresh})) for plan in plans
+        ]
+
+    def measures(self, record: Record, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Quality values by stage of the outputs with these keys; those that cannot be read are left out."""
+        measured = {}
+        for stage, key in keys.items():
+            with suppress(*UNREADABLE):
+                measured[stage] = self.cache.quality(stage, record.id, key)
+        return measured
 
     def describe(self, name: str) -> dict[str, Any]:
         """The version, settings and identity that a stage's output depends on, as JSON types."""
@@ -171,7 +192,7 @@ class Planner:
         return {"version": version, "settings": dict(settings), "identity": dict(identity)}
 
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
-        """Stages that run: asked for and not usable, what those need that is not usable, and what is damaged.
+        """Stages that run: asked for and not usable, and what those need that is not usable.
 
         A missing upstream output under a fresh one is left missing: nothing needs it.
         """
@@ -180,8 +201,7 @@ class Planner:
         for step in reversed(steps):
             name = step.stage
             forced = self.force and name in self.asked
-            needed = name in self.asked or step.check.state == "stale"
-            needed = needed or any(name in by_name[c].computation.upstream for c in chosen)
+            needed = name in self.asked or any(name in by_name[c].computation.upstream for c in chosen)
             retried = step.check.state == "failed" and self.retry_failed
             if needed and (forced or retried or step.check.state in ("missing", "stale")):
                 chosen.add(name)

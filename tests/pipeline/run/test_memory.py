@@ -23,8 +23,8 @@ from extractors.clips.stage import gather
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
-from pipeline.extract import decode_pass
-from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
+from pipeline.run import decode_pass
+from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
 
 Picture = NDArray[np.uint8]
 LENGTHS = (80, 400)

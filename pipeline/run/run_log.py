@@ -34,9 +34,9 @@ from typing import IO, Any
 from data.errors import printable
 from pipeline.cache import software
 from pipeline.cache.run_history import FOLDER
-from pipeline.extract.costs import reasons
-from pipeline.extract.plan import Plan, Planner
-from pipeline.extract.runner import Result
+from pipeline.run.costs import reasons
+from pipeline.run.plan import Plan, Planner
+from pipeline.run.runner import Result
 
 
 class RunLog:

@@ -14,12 +14,13 @@ from data.video import FrameFolder, Record, decode, find_videos, write_video
 from data.weights import cache_dir
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, load_config
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.costs import expected_frames
-from pipeline.extract.plan import Planner
 from pipeline.observer import Observer
 from pipeline.preview import draw_previews
+from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.costs import expected_frames
+from pipeline.run.plan import Planner
 from synthetic.dives import render_dives
+from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person, picture
 
 STAGES = {
@@ -69,9 +70,9 @@ def test_features_are_those_of_the_lossless_video(tmp_path: Path, stage: str) ->
     settings = {"cache": str(tmp_path / "cache"), "frames.fps": 25, "run.workers": 0, "stages": stages}
     run(tmp_path / "in", load_config(None, settings | STAGES[stage]))
     if stage == "pose":
-        assert store.read(tmp_path / "cache/pose/dive.h5").output.quality["people_seen"]
+        assert store.read(output_of(tmp_path / "cache", "pose", "dive")).output.quality["people_seen"]
     for written in {stage, *stages}:
-        ours, theirs = (store.read(tmp_path / f"cache/{written}/{n}.h5") for n in ("dive", "dive.mkv"))
+        ours, theirs = (store.read(output_of(tmp_path / "cache", written, n)) for n in ("dive", "dive.mkv"))
         assert ours.output.quality == theirs.output.quality
         for array, values in theirs.output.arrays.items():
             np.testing.assert_array_equal(ours.output.arrays[array].values, values.values, err_msg=array)

@@ -9,7 +9,7 @@ import pytest
 
 LARGEST_MAPPED = """
 import ctypes, sys
-from pipeline.extract.decode_pass import map_pictures
+from pipeline.run.decode_pass import map_pictures
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]

@@ -1,7 +1,8 @@
 """Jobs on workers that each load their models once: processes of this machine, or actors of a Ray cluster.
 
 A worker runs one job at a time. A job that crashes, hangs or fills the memory therefore costs one worker, which is
-replaced; all other jobs go on. Processes of this machine die with their parent.
+replaced; all other jobs go on. The one rule for retries is here: a job that has lost its worker runs once more.
+Processes of this machine die with their parent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -20,8 +22,10 @@ from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
 
+from data.errors import UsageError
 from pipeline.config import RunConfig
 
 J = TypeVar("J")
@@ -58,7 +62,10 @@ class Worker(ABC):
 
     @abstractmethod
     def take(self, report: Report) -> tuple[Any, ...]:
-        """The job's result in a tuple, empty while the job runs; passes on its reports. Raises WorkerLost."""
+        """The job's result in a tuple, empty while the job runs; passes on its reports.
+
+        Raises WorkerLost where the worker has ended, UsageError where none can start.
+        """
 
     @abstractmethod
     def halt(self) -> None:
@@ -93,7 +100,6 @@ class Task(Generic[J, R]):
     start: Callable[..., Callable[[J, Report], R]]
     arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
     lost: Callable[[J, str], R]  # the result of a job that lost its workers, from the job and the reason
-    remaining: Callable[[J], J] = lambda job: job  # what is left of a job whose worker was lost
     limits: RunConfig | None = None  # `timeout_s` and `memory_gb` of one job; None: unlimited
 
 
@@ -169,7 +175,7 @@ class _Slot(Generic[J, R]):
         elif self.lost_workers >= MOST_LOST:
             return (self.task.lost(job, reason),)
         else:
-            self.give(self.task.remaining(job), self.lost_workers)
+            self.give(job, self.lost_workers)
         return ()
 
     def _exceeded_limit(self) -> str:
@@ -210,8 +216,9 @@ class LocalWorker(Worker):
     def __init__(self, threads: int, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, remote_end = context.Pipe()
-        self.process = context.Process(target=_serve, args=(remote_end, start, arguments, os.getpid()), daemon=True)
-        with _environment({name: str(threads) for name in THREAD_VARIABLES}):
+        self.ready = False
+        self.process = context.Process(target=_serve, args=(remote_end, start, arguments), daemon=True)
+        with _environment({name: str(threads) for name in THREAD_VARIABLES}), _empty_main():
             self.process.start()
         remote_end.close()
 
@@ -225,14 +232,20 @@ class LocalWorker(Worker):
         """See `Worker`."""
         try:
             while self.pipe.poll():
-                finished, content = self.pipe.recv()
-                if finished:
+                what, content = self.pipe.recv()
+                if what == "result":
                     return (content,)
-                report(*content)
+                if what == "report":
+                    report(*content)
+                self.ready = True
         except (EOFError, OSError):
             self.process.join(timeout=5)
             code = self.process.exitcode
             cause = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
+            if not self.ready and code is not None and code >= 0:  # the next one would end so too
+                raise UsageError(
+                    f"a worker process cannot start: it {cause}", fix="Its error is printed above; see `doctor`"
+                ) from None
             raise WorkerLost(f"the worker process {cause}") from None
         self.used_bytes = resident_bytes(self.process.pid or 0)
         return ()
@@ -252,39 +265,31 @@ class LocalWorker(Worker):
         self.process.join()
 
 
-def _serve(pipe: Connection, start: Callable[..., Any], arguments: tuple[Any, ...], parent: int) -> None:
+def _serve(pipe: Connection, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """The loop of a worker process: takes a job, runs it, sends the result, until it is asked to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    _die_with_parent(parent)
     stop = threading.Event()
     jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, jobs, stop), daemon=True).start()
     work = start(*arguments, stop)
     with suppress(OSError, KeyboardInterrupt):
+        pipe.send(("ready", ()))
         while (job := jobs.get()) is not None:
-            pipe.send((True, work(job, lambda *progress: pipe.send((False, progress)))))
+            pipe.send(("result", work(job, lambda *progress: pipe.send(("report", progress)))))
 
 
 def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Event) -> None:
-    """Queue the jobs that the parent sends; None, or the pipe's end, means stop.
+    """Queue the jobs that the parent sends; None means stop. The pipe ends where the parent was killed.
 
     A pipe and not a shared event: an event whose waiter is killed blocks everybody who sets it.
     """
-    with suppress(EOFError, OSError):
+    try:
         while (job := pipe.recv()) is not None:
             jobs.put(job)
+    except (EOFError, OSError):
+        os._exit(1)  # every write is atomic
     stop.set()
     jobs.put(None)
-
-
-def _die_with_parent(parent: int) -> None:
-    """Ask Linux to kill this process when its parent ends, however that ends."""
-    with suppress(Exception):
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def resident_bytes(pid: int) -> int:
@@ -308,3 +313,14 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _empty_main() -> Iterator[None]:
+    """Let a child process that starts now import no main module: that is the user's script, which would run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

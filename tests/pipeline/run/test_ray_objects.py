@@ -11,9 +11,9 @@ import pytest
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from pipeline.cache.remote_cache import open_cache
-from pipeline.cluster import pick_pool
-from pipeline.extract.batch import Summary, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.run.batch import Summary, run_extract
+from pipeline.run.engine import pick_pool
+from pipeline.run.plan import Planner
 from tests.helpers.object_store import Bucket
 
 pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')

@@ -17,12 +17,12 @@ from pipeline import stages
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.run_history import FOLDER, read_events, read_runs, run_facts
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, plan_all, run_extract
-from pipeline.extract.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
-from pipeline.extract.extract_run import slurm_shard, take_shard
-from pipeline.extract.plan import Planner
-from pipeline.extract.runner import Result
 from pipeline.observer import Observer
+from pipeline.run.batch import Summary, plan_all, run_extract
+from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
+from pipeline.run.inputs import slurm_shard, take_shard
+from pipeline.run.plan import Planner
+from pipeline.run.runner import Result
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL_STAGES = dict(stages.STAGES)

@@ -1,0 +1,113 @@
+"""The videos of a command: given ones, those of the data set, or this machine's shard of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from data.datasets import list_records
+from data.datasets.folder import CANDIDATES as SCORES
+from data.errors import PROGRAM, DataError, UsageError, nearest
+from data.video import Listing, Record, find_videos
+from pipeline.config import BaseConfig
+from pipeline.observer import Observer
+
+
+def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:
+    """The videos of the inputs, or of the configuration's data set where there are none.
+
+    Raises UsageError for a missing input or data set, DataError where the data set's own files cannot be used.
+    """
+    if inputs:
+        listing = find_videos(list(inputs), config.storage.reach(), config.frames.fps)
+    else:
+        listing = dataset_records(config)
+    observer.notes([f"note: {problem}" for problem in listing.problems])
+    return listing
+
+
+def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
+    """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
+    records = list_inputs((), config, observer).records
+    labelled = [record for record in records if record.labels is not None]
+    if records and not labelled:
+        where = config.dataset.labels or config.dataset.root
+        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config))
+    return labelled
+
+
+def _scores(config: BaseConfig) -> str:
+    """How performances get their scores."""
+    dataset = config.dataset
+    if dataset.kind != "folder":
+        return (
+            f"Fill in the scores as docs/datasets/{dataset.kind}.md says, or name the table: --set dataset.labels=FILE"
+        )
+    table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
+    if table is not None:
+        return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"
+    return f"Write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"
+
+
+def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
+    """The records of the configuration's data set; `unscored` adds those that its own files give no score.
+
+    Raises UsageError without `dataset.root`, DataError where the data set's own files cannot be used.
+    """
+    dataset = config.dataset
+    if dataset.root is None:
+        raise UsageError(
+            "no data set given",
+            fix=f"Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: {PROGRAM} extract FOLDER",
+        )
+    given = {"labels": dataset.labels, "score": dataset.score}
+    options = {name: value for name, value in given.items() if value}
+    listing = list_records(
+        dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, frame_rate=config.frames.fps, **options
+    )
+    if not dataset.tasks:
+        return listing
+    tasks = {record.task for record in listing.records}
+    for task in dataset.tasks:
+        if task not in tasks:
+            raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
+    return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))
+
+
+SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
+"""`str.isdigit` also admits superscripts, which are no numbers."""
+
+
+def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
+    """The records of shard `i/n`, every n-th from the i-th, of this task of a Slurm job array, or all.
+
+    Raises UsageError for a text of another form, or unless i is in 1..n.
+    """
+    if match := SHARD.fullmatch(text):
+        part, parts = int(match[1]), int(match[2])
+    elif text:
+        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
+    elif slurm := slurm_shard():
+        part, parts = slurm
+        observer.note(f"note: shard {part}/{parts} by SLURM_ARRAY_TASK_ID; `--shard 1/1` takes all")
+    else:
+        return tuple(records)
+    if not 1 <= part <= parts:
+        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
+    return tuple(records[part - 1 :: parts])
+
+
+def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """(part, parts) of a Slurm job array's task, 1-based, or None outside of an array.
+
+    The array may begin anywhere and have a step: `--array=0-9`, `--array=1-10` and `--array=0-18:2` all give ten parts.
+    """
+    try:
+        task, count = (int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in ("ID", "COUNT"))
+        first, step = (int(environment.get(f"SLURM_ARRAY_TASK_{n}", d)) for n, d in (("MIN", "0"), ("STEP", "1")))
+    except (KeyError, ValueError):
+        return None
+    return (task - first) // max(1, step) + 1, count

@@ -1,0 +1,74 @@
+"""`cache prune`: which outputs no named configuration uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from data.video import Record
+from pipeline.cache import UNREADABLE, Cache, CacheFiles, Computation, delete, marked_cache
+from pipeline.cache.housekeeping import Finding, stored_files
+from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
+from pipeline.config import BaseConfig
+from pipeline.observer import Observer
+from pipeline.run.batch import make_planner
+from pipeline.run.inputs import list_inputs
+from pipeline.run.plan import Planner
+
+Use = tuple[Sequence[Record], Planner]
+"""Records, and the planner of a configuration that uses their outputs."""
+
+
+def prune(
+    configs: Sequence[BaseConfig],
+    inputs: Sequence[Path],
+    stages: str | Sequence[str],
+    yes: bool,
+    observer: Observer,
+) -> CacheFiles:
+    """Delete, or only list, outputs in the first configuration's cache that none of the configurations uses.
+
+    Raises UsageError where there is no cache.
+    """
+    planners = [make_planner(config, stages) for config in configs]
+    cache = marked_cache(planners[0].cache, yes)
+    uses = [
+        (list_inputs(inputs, config, observer).records, planner)
+        for config, planner in zip(configs, planners, strict=True)
+    ]
+    findings = unneeded(cache, uses)
+    for planner in planners[1:]:
+        planner.cache.close()
+    return delete(cache, findings, yes)
+
+
+def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:
+    """Outputs and failures of the planners' stages that nobody uses: of other videos, settings, versions or inputs."""
+    kept: set[Path] = set()
+    wanted: dict[Path, Computation] = {}
+    for records, planner in uses:
+        for plan in planner.plan_all(records):
+            for step in plan.steps:
+                stage, key = step.stage, step.computation.key
+                kept |= {cache.path(stage, plan.record.id, key, ending) for ending in (OUTPUT, FAILURE)}
+                wanted.setdefault(cache.stem(stage, plan.record.id), step.computation)
+    stages = dict.fromkeys(stage for _, planner in uses for stage in planner.stages)
+    unused = [file for file in stored_files(cache, [*stages], OUTPUT, FAILURE) if file.path not in kept]
+    return [
+        replace(file, why=_reason(cache, file, wanted.get(stem_of(file.path))))
+        for file in unused
+        if cache.is_ours(file.path)
+    ]
+
+
+def _reason(cache: Cache, file: Finding, wanted: Computation | None) -> str:
+    """Why a file is not used, from what is wanted of its video."""
+    if wanted is None:
+        return "no such video among the inputs"
+    if file.path.name.endswith(FAILURE):
+        return "failed with other settings or input"
+    try:
+        return "; ".join(wanted.differences(cache.header(file.path))) or "another format of key"
+    except UNREADABLE:
+        return "of other settings or input"

@@ -1,0 +1,131 @@
+"""The configuration of a run folder: which of its settings may decide something when it scores.
+
+A configuration names a cache to write to, an object store to send credentials to, files of networks, and, with the
+mmpose backend, a Python file that is executed. A run folder decides none of these, whoever made it: paths, devices and
+limits come from the user's own configuration, or are the defaults.
+
+    RUN/config.json     every setting of the training, for people and for comparison
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from data.errors import DataError, printable
+from data.store import parse_json, read_regular, write_text
+from data.store.files import MAX_JSON_BYTES
+from data.weights import REGISTRY
+from extractors.base import StageConfig
+from pipeline.config import BaseConfig, config_class, validate, without_removed
+from pipeline.score.bundle import no_run_fix
+
+CONFIG_FILE = "config.json"
+
+SHARED_SECTIONS = ("name", "stages", "frames", "protocol", "split", "model", "train")
+"""Sections beside those of the stages that a run folder may set."""
+
+MOST_SHOWN = 8
+"""Settings named in a note."""
+
+NAMES: Mapping[str, frozenset[str] | None] = {
+    "clips.weights": frozenset({*REGISTRY, "hub", "random"}),
+    "clips.seed": None,
+    "pose.weights": frozenset(REGISTRY),
+    "pose.mmpose.alias": None,
+    "pose.rtmlib.mode": None,
+}
+"""Settings outside the cache key that name a published network, with the names allowed; None: the value is no path."""
+
+EXCLUDING = {"pose.mmpose.alias": ("config", "checkpoint"), "pose.rtmlib.mode": ("model", "detector")}
+"""Names that a user's own files replace."""
+
+
+def save_config(config: BaseConfig, folder: Path) -> None:
+    """Write the configuration of a run into its folder."""
+    write_text(folder / CONFIG_FILE, json.dumps(config.dump(), indent=1, sort_keys=True) + "\n")
+
+
+def run_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
+    """The configuration to score with, and notes on settings of the stages that a run folder may not set.
+
+    Args:
+        user: gives paths, devices, limits and the data set; a rate `frames.fps` of it goes before the run's. None: the
+            program's defaults.
+
+    Settings that this version removed are left out: where they changed the features, the settings that the model
+    itself names differ.
+
+    Raises DataError where it is missing or damaged.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        values = parse_json(read_regular(path, MAX_JSON_BYTES))
+        if not isinstance(values, dict):
+            raise ValueError("no mapping")
+    except FileNotFoundError:
+        raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
+    usable, ignored = portable(without_removed(values), user)
+    if user is not None and user.frames.fps:
+        usable["frames"] = {"fps": user.frames.fps}
+    ignored = [name for name in ignored if "." in name]
+    if not ignored:
+        return usable, []
+    shown = ", ".join(ignored[:MOST_SHOWN]) + (", ..." if len(ignored) > MOST_SHOWN else "")
+    note = f"note: a run folder sets no paths and devices, so {shown} of {printable(path)} are not used"
+    return usable, [f"{note}; your own come from --config FILE"]
+
+
+def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
+    """The configuration that finds inputs for a run folder.
+
+    Raises as `run_config`, and UsageError where it has settings that this version does not have.
+    """
+    return validate(run_config(folder, user)[0], where=folder / CONFIG_FILE)
+
+
+def portable(stored: Mapping[str, Any], user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
+    """The configuration of a run folder with every path, device and limit from the user's (None: the defaults).
+
+    Returns the values, and the dotted keys that were left out. Wrong ones stay, so that
+    `validate` refuses them.
+    """
+    ignored: list[str] = []
+    return _section(config_class(), stored, (user or validate({})).dump(), "", ignored), ignored
+
+
+def _section(kind: type[BaseModel], stored: Any, local: Mapping[str, Any], place: str, ignored: list[str]) -> Any:
+    """One section: settings that change the result from the run folder, all others from the user's."""
+    if not isinstance(stored, Mapping):
+        return stored
+    values: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        key, inner, extra = field.alias or name, field.annotation, field.json_schema_extra
+        dotted = f"{place}.{key}" if place else key
+        changes_result = not (isinstance(extra, dict) and extra.get("affects_result") is False)
+        taken = changes_result if place else key in SHARED_SECTIONS
+        if isinstance(inner, type) and issubclass(inner, StageConfig):
+            values[key] = _section(inner, stored.get(key, {}), local[key], dotted, ignored)
+        elif key in stored and _is_name(dotted, stored[key], local):
+            values[key] = stored[key]
+        elif taken:
+            values |= {key: stored[key]} if key in stored else {}
+        else:
+            values[key] = local[key]
+            if key in stored and stored[key] != local[key]:
+                ignored.append(dotted)
+    return {**{key: value for key, value in stored.items() if key not in local}, **values}
+
+
+def _is_name(dotted: str, value: Any, local: Mapping[str, Any]) -> bool:
+    """Whether a setting names a published network and the user names no file in its place."""
+    if dotted not in NAMES or any(local[key] for key in EXCLUDING.get(dotted, ())):
+        return False
+    allowed = NAMES[dotted]
+    return allowed is None or (isinstance(value, str) and value in allowed)

@@ -1,0 +1,121 @@
+"""Connections of the server: their number, the time until a request is complete, and the lines that they log.
+
+Every account of the machine can open connections, so none without a complete request keeps others out: the one that
+has waited longest is closed for a newer one, and all of them after `REQUEST_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+MOST_CONNECTIONS = 128
+"""Connections at the same time, far below the files that a process may open (1024 on Linux, 256 on macOS)."""
+
+BACKLOG = 32
+"""Connections that the system accepts before the server counts them."""
+
+REQUEST_S = 10.0
+"""Longest time until the headers of a request are complete."""
+
+REPEAT_S = 60.0
+"""Time in which an equal line is logged once."""
+
+
+class BoundedConnection(H11Protocol):
+    """A connection that is closed where no request is complete in time, or to make room for a newer one."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Admit the connection; the one that has waited longest for a request is closed where there are too many."""
+        super().connection_made(transport)
+        self._wait()
+        if len(self.connections) > MOST_CONNECTIONS:
+            waiting = [one for one in self.connections if isinstance(one, BoundedConnection) and one._deadline]
+            min(waiting, key=lambda one: one._deadline.when() if one._deadline else 0.0)._drop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request; the wait ends with its headers."""
+        super().data_received(data)
+        if self._is_answering():
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request of the connection."""
+        super().on_response_complete()
+        if not self._is_answering():
+            self._wait()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(REQUEST_S, self._drop)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _drop(self) -> None:
+        self._stop_waiting()
+        self.transport.abort()
+
+
+class Rarely(logging.Filter):
+    """Lets an equal line pass once in `REPEAT_S`; an error of the system is one line, without its stack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log this record."""
+        line = (record.getMessage().splitlines() or [""])[0]
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, OSError):
+            record.msg, record.args, record.exc_info = f"{line}: {error}", (), None
+        key, now = f"{line}: {error!r}", time.monotonic()
+        if now - self._last.get(key, -REPEAT_S) < REPEAT_S:
+            return False
+        self._last = {old: when for old, when in self._last.items() if now - when < REPEAT_S} | {key: now}
+        return True
+
+
+@contextmanager
+def log_rarely() -> Iterator[None]:
+    """The loggers of the server let equal lines pass once in `REPEAT_S`."""
+    repeats, loggers = Rarely(), [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
+    for logger in loggers:
+        logger.addFilter(repeats)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(repeats)
+
+
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """The server of an application, with bounded connections."""
+    config = uvicorn.Config(
+        app, http=BoundedConnection, ws="none", backlog=BACKLOG, log_level="warning", access_log=False,
+        timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    return uvicorn.Server(config)

@@ -1,0 +1,25 @@
+"""Where the outputs of a video are in a cache whose keys a test does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.cache.local_cache import FAILURE, OUTPUT, has_key, stem_of
+
+
+def outputs_of(cache: Path, stage: str, video_id: str, ending: str = OUTPUT) -> list[Path]:
+    """All outputs of a stage for a video, of every setting and content; or all failures."""
+    stem = cache / stage / video_id
+    return sorted(path for path in stem.parent.glob(f"*.{ending}") if has_key(path) and stem_of(path) == stem)
+
+
+def output_of(cache: Path, stage: str, video_id: str) -> Path:
+    """The only output of a stage for a video."""
+    (path,) = outputs_of(cache, stage, video_id)
+    return path
+
+
+def failure_of(cache: Path, stage: str, video_id: str) -> Path:
+    """The only failure of a stage for a video."""
+    (path,) = outputs_of(cache, stage, video_id, FAILURE)
+    return path
