@@ -229,6 +229,7 @@ class EvaluationReport:
     tables: tuple[ResultsTable, ...] = ()  # results beside baselines and the paper's row
     bars: tuple[BarChart, ...] = ()  # ablations with intervals
     curves: tuple[CurveChart, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader must know before the numbers
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
 
 

@@ -609,7 +609,7 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "identities" in find_flags(pose())[1]
-    assert len(CHECKS) == 15
+    assert len(CHECKS) == 16
 
 
 def test_the_worst_flag_comes_first() -> None:
