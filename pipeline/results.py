@@ -24,6 +24,11 @@ NO_JUDGEMENT = (
 """What step scores cannot say; beside every step score that a person reads."""
 
 
+def significant(value: float) -> str:
+    """Three significant digits without an exponent below a million: 1350, 24.7, 0.0123."""
+    return f"{float(f'{value:.3g}'):.6g}"
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """Errors on held-out performances of the training part, by the model and by the mean score of the other folds."""
@@ -47,8 +52,8 @@ class Accuracy:
         """One sentence for whoever reads a score."""
         head = "" if self.better else "no better than guessing the mean: "
         return (
-            f"{head}on 8 of 10 new videos this model is right within ±{self.within:.3g}; guessing the mean is within "
-            f"±{self.mean_within:.3g} ({self.performances} held-out performances)"
+            f"{head}on 8 of 10 new videos this model is right within ±{significant(self.within)}; guessing the mean is "
+            f"within ±{significant(self.mean_within)} ({self.performances} held-out performances)"
         )
 
 

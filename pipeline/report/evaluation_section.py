@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from models.metrics import bootstrap_interval, spearman_of_rows
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.conformal import held_out_intervals
-from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
 from pipeline.outputs import writing
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import counted
+from pipeline.results import significant
+from pipeline.score.calibration import Calibration
 from pipeline.score.run_config import save_config
 from pipeline.systems import COMBINED
 from pipeline.systems.selection import ORACLE
@@ -60,6 +63,32 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
         notes=tuple(results.get("notes", ())),
         curves=_curves(results["systems"].get(OURS, ours).get("losses")),
         leaks=leak_checks(results["audit"]),
+    )
+
+
+def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.EvaluationReport:
+    """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
+    truth, predicted, groups = calibration.truth, calibration.predicted, np.unique(calibration.group)
+    members = [np.flatnonzero(calibration.group == group) for group in groups]
+    rho = spearman_of_rows(predicted, truth)
+    low, high = bootstrap_interval(lambda drawn: rho(np.concatenate([members[i] for i in drawn])), len(members))
+    ends = interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
+    accuracy, folds = calibration.accuracy, [str(fold) for fold in calibration.fold]
+    intervals = held_out_intervals(truth.tolist(), predicted.tolist(), folds, 0.8, [str(g) for g in calibration.group])
+    rows = zip(ids, truth.tolist(), predicted.tolist(), intervals, folds, strict=True)
+    return page.EvaluationReport(
+        summary={
+            f"Spearman's rho, 95 % interval, n {len(groups)}": f"{_rho(accuracy.rho)} ({ends})",
+            f"mean absolute error, n {len(groups)}": significant(accuracy.mae),
+            "mean absolute error of guessing the mean": significant(accuracy.mean_mae),
+            "folds of the training part": str(calibration.facts["folds"]),
+        },
+        predictions=tuple(page.Prediction(name, *pair, ends, "", fold) for name, *pair, ends, fold in rows),
+        notes=(
+            "These are the training videos: no part of the data set is kept for testing. Every prediction here is by "
+            "networks that were trained without the video.",
+        ),
+        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts["kinds"]),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
 from pipeline.report.text import number
-from pipeline.results import Interval, Score, StepScore
+from pipeline.results import Interval, Score, StepScore, significant
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
@@ -142,7 +142,7 @@ def score_scale(data: page.ReportData) -> Scale:
     """One axis for all scores of the page, so that glyphs can be compared."""
     values: list[float] = []
     for row in (*data.videos, *(data.batch.rows if data.batch else ())):
-        values += [v for v in (row.result.score, row.truth.get("score")) if v is not None]
+        values += [v for v in (row.shown_score, row.truth.get("score")) if v is not None]
         values += [end for interval in (row.result.interval80, row.result.interval95) for end in interval or ()]
     values += data.batch.training_scores if data.batch else ()
     finite = [v for v in values if math.isfinite(v)]
@@ -154,10 +154,22 @@ def score_scale(data: page.ReportData) -> Scale:
 
 
 def batch_of(data: page.ReportData) -> page.BatchReport | None:
-    """The batch, or one made of the videos where there are several and no batch is given."""
-    if data.batch is not None or data.comparison or len(data.videos) < 2:
-        return data.batch
+    """The batch, or one made of the videos where there are several and no batch is given.
+
+    None where it would only repeat the section of the only video.
+    """
+    batch = data.batch
+    if batch is not None and not (batch.failures or batch.times) and not listed(batch, data.videos):
+        return None
+    if batch is not None or data.comparison or len(data.videos) < 2:
+        return batch
     return page.BatchReport(rows=data.videos)
+
+
+def listed(batch: page.BatchReport, videos: Sequence[page.VideoReport]) -> bool:
+    """Whether a table of the scores says more than the section of the only video."""
+    names = {video.name for video in videos}
+    return len(batch.rows) > 1 or any(row.name not in names for row in batch.rows)
 
 
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:
@@ -170,6 +182,7 @@ def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     scores = ("interval80", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
     used |= {"truth"} if any("score" in row.truth for row in rows) else set()
+    used |= {"held_out"} if any(row.held_out is not None for row in rows) else set()
     return used | {name for name in ("duration", "task") if any(getattr(row, name) not in (None, "") for row in rows)}
 
 
@@ -254,7 +267,7 @@ def _whole(video: page.VideoReport, points: Decimal) -> str:
     accuracy = video.result.accuracy
     less = ""
     if accuracy is not None and abs(points) < accuracy.within:
-        less = f", less than the model's usual error of ±{accuracy.within:.3g}"
+        less = f", less than the model's usual error of ±{significant(accuracy.within)}"
     return (
         f"The whole performance is below usual: {number(points, sign=True)} points against the training videos{less}."
     )

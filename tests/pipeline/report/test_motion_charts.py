@@ -138,5 +138,5 @@ def test_smoothing_is_the_mean_of_what_is_there() -> None:
 
 
 def test_a_skeleton_has_the_names_of_its_people() -> None:
-    made = charts.skeleton(pose(falling()), ("primary", "secondary"))
+    made = charts.skeleton(pose(falling()))
     assert (made.names, made.size) == (("primary",), (640.0, 360.0))

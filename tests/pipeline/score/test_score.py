@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +33,8 @@ from pipeline.config import BaseConfig, validate
 from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report import report_scores
+from pipeline.report import render_report, report_scores
+from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
@@ -356,6 +358,57 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     assert loaded.part_accuracies["execution"].performances == 24
 
 
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_training_videos_are_shown_by_their_held_out_predictions(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, calibrated: bool
+) -> None:
+    """Where no video is kept for testing, no page shows how well a model knows what it learnt."""
+    if not calibrated:
+        (run_copy / FACTS_FILE).unlink()
+        cover(run_copy)
+    root = trained[0].parent
+    names = [f"{number:02d}.mp4" for number in range(COUNT)]
+    (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
+    dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
+    user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
+    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, None, Observer(), user=user)
+    page = render_report(data)
+    if not calibrated:
+        assert "<title>Training videos: no test (run)</title>" in page
+        assert "eld-out prediction" not in page.split("<main")[1].split("<script")[0]
+        return
+    assert "<title>Training videos, held-out predictions (run)</title>" in page
+    scorer = load_scorer(run_copy)
+    assert scorer.calibration is not None
+    held_out = dict(zip(scorer.bundle.run.train_ids, scorer.calibration.predicted.tolist(), strict=True))
+    assert data.batch is not None
+    assert len(data.batch.rows) == COUNT
+    for row in data.batch.rows:
+        assert row.shown_score == held_out[row.name] != row.result.score
+        assert f'data-v="{held_out[row.name]}">' in page
+    assert '<span class="label">held-out prediction</span>' in page
+    assert "networks that were trained without it; the model that knows it gives" in page
+    assert data.evaluation is not None
+    assert {p.id: p.predicted for p in data.evaluation.predictions} == held_out
+    tile = data.evaluation.summary[f"Spearman's rho, 95 % interval, n {COUNT}"]
+    assert re.fullmatch(r"-?0\.\d{3} \(-?[01]\.\d\d to [01]\.\d\d\)", tile)
+
+
+def test_intervals_end_at_the_lowest_possible_score(trained: tuple[Path, Path]) -> None:
+    """No training score is negative, so no interval reaches below zero."""
+    scorer = load_scorer(trained[0])
+    assert scorer.calibration is not None
+    wide = replace(scorer.calibration, predicted=scorer.calibration.predicted + 200)
+    scorer.calibration = wide
+    scored = scorer.score(trained[1] / "a.mp4")
+    assert scored.interval80 is not None
+    assert scored.interval80[0] == 0
+    scorer.calibration = replace(wide, truth=wide.truth - 100)
+    scored = scorer.score(trained[1] / "a.mp4")
+    assert scored.interval80 is not None
+    assert scored.interval80[0] < 0
+
+
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
     film(tmp_path / "short.mp4", 100, 12)
     film(tmp_path / "long.mp4", 100, 100)
@@ -610,6 +663,11 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "identities" in find_flags(pose())[1]
     assert len(CHECKS) == 16
+
+
+def test_large_numbers_have_no_exponent() -> None:
+    (flag,) = find_flags(Facts(quality={"clips": {"frames_per_s": 1350.0}}), ("frame rate",))[0]
+    assert flag.detail.startswith("1350 frames per second: ")
 
 
 def test_the_worst_flag_comes_first() -> None:
