@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from data.store.arrays import Floats, Rows
 from models.metrics import bootstrap_interval, spearman_of_rows
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.conformal import held_out_intervals
@@ -68,28 +69,34 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
 
 def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.EvaluationReport:
     """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
-    truth, predicted, groups = calibration.truth, calibration.predicted, np.unique(calibration.group)
-    members = [np.flatnonzero(calibration.group == group) for group in groups]
-    rho = spearman_of_rows(predicted, truth)
-    low, high = bootstrap_interval(lambda drawn: rho(np.concatenate([members[i] for i in drawn])), len(members))
-    ends = interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
-    accuracy, folds = calibration.accuracy, [str(fold) for fold in calibration.fold]
+    truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
+    folds = [str(fold) for fold in calibration.fold]
     intervals = held_out_intervals(truth.tolist(), predicted.tolist(), folds, 0.8, [str(g) for g in calibration.group])
     rows = zip(ids, truth.tolist(), predicted.tolist(), intervals, folds, strict=True)
+    predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     return page.EvaluationReport(
         summary={
-            f"Spearman's rho, 95 % interval, n {len(groups)}": f"{_rho(accuracy.rho)} ({ends})",
-            f"mean absolute error, n {len(groups)}": significant(accuracy.mae),
+            **rho_tile(predicted, truth, calibration.group),
+            f"mean absolute error, n {accuracy.performances}": significant(accuracy.mae),
             "mean absolute error of guessing the mean": significant(accuracy.mean_mae),
             "folds of the training part": str(calibration.facts["folds"]),
         },
-        predictions=tuple(page.Prediction(name, *pair, ends, "", fold) for name, *pair, ends, fold in rows),
+        predictions=tuple(predictions),
         notes=(
             "These are the training videos: no part of the data set is kept for testing. Every prediction here is by "
             "networks that were trained without the video.",
         ),
         leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts["kinds"]),
     )
+
+
+def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
+    """Spearman's rho of (n,) predictions with its 95 % bootstrap interval and n; `group` is equal for views of one."""
+    rho, members = spearman_of_rows(predicted, truth), [np.flatnonzero(group == one) for one in np.unique(group)]
+    low, high = bootstrap_interval(lambda drawn: rho(np.concatenate([members[i] for i in drawn])), len(members))
+    ends = interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
+    value = or_none(rho(np.arange(len(truth))))
+    return {f"Spearman's rho, 95 % interval, n {len(members)}": f"{_rho(value)} ({ends})"}
 
 
 def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
