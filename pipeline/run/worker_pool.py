@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
+
+import psutil
 
 from data.errors import UsageError
 from pipeline.config import RunConfig
@@ -295,8 +296,8 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Even
 def resident_bytes(pid: int) -> int:
     """Resident bytes of a process, 0 where the system does not say."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.Error, OSError):
         return 0
 
 
