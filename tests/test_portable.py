@@ -108,10 +108,11 @@ def test_a_run_from_videos_to_scores(
 
 MEMORY = """
 import os
-from pipeline.run.worker_pool import resident_bytes
+from pipeline.run.worker_pool import LocalPool, RunConfig, resident_bytes
 
 assert resident_bytes(os.getpid()) > 10e6
 assert resident_bytes(2**22 + 1) == 0
+assert LocalPool(RunConfig()).share(100)[0] >= 1
 """
 
 

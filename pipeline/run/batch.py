@@ -18,7 +18,7 @@ from pipeline.config import BaseConfig
 from pipeline.environment import check_opencv
 from pipeline.observer import Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
-from pipeline.run.engine import pick_pool
+from pipeline.run.engine import pick_pool, places
 from pipeline.run.inputs import list_inputs, take_shard
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.run_log import RunLog
@@ -331,7 +331,8 @@ def extract_videos(listing: Listing, planner: Planner, pool: Pool | None, observ
         def on_plan(plans: list[Plan], fresh: int, frames: list[int]) -> None:
             if plans:
                 check_opencv()
-                observer.note(in_a_line(estimate(plans, planner, planner.config.run.workers, frames)))
+                workers, where = places(pool, len(plans))
+                observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
             begin(plans, fresh, frames)
 
         hooks |= {"on_plan": on_plan, "stop": observer.stop_event(), "pool": pool}
@@ -368,7 +369,7 @@ def extract_missing(
         raise Cancelled
 
 
-def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:
-    """What `extract` would run, why, and at what cost; nothing is run."""
+def plan_costs(listing: Listing, planner: Planner, pool: Pool | None) -> ExtractRun:
+    """What `extract` would run on a pool, why, and at what cost; nothing is run."""
     plans, summary = plan_all(listing.records, planner)
-    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, planner.config.run.workers))
+    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, places(pool, len(plans))[0]))

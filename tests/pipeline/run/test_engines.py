@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -76,6 +77,21 @@ def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path)
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\nTrue 3\n", "")
+
+
+def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = Mock(return_value=Mock(available=64e9))
+    monkeypatch.setattr("pipeline.run.worker_pool.psutil.virtual_memory", free)
+    monkeypatch.setattr("pipeline.run.worker_pool.usable_cores", lambda: 6)
+    assert LocalPool(RunConfig()).share(100) == (6, 1)
+    assert LocalPool(RunConfig()).share(2) == (2, 3), "two videos"
+    assert LocalPool(RunConfig()).places(100) == (6, "6 processes with 1 thread each")
+    assert LocalPool(RunConfig()).places(1) == (1, "1 process with 6 threads")
+    assert LocalPool(RunConfig(workers=1, threads=2)).share(100) == (1, 2)
+    free.return_value.available = 4e9
+    assert LocalPool(RunConfig()).share(100) == (2, 3), "memory for two"
+    free.return_value.available = 1e8
+    assert LocalPool(RunConfig()).share(100) == (1, 6)
 
 
 def no_start(*_: object) -> None:
