@@ -67,16 +67,25 @@ def task_summary(
     rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
-    interval = None
+    interval = folds_interval = None
     if draws:
-        interval = _interval(metrics.spearman_of_rows(together, true[rows]), features, rows, draws)
+        rho = metrics.spearman_of_rows(together, true[rows])
+        interval = _interval(rho, features, rows, draws)
         interval["clusters"] = len(_clusters(features, rows))
+        fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
+
+        def per_fold(drawn: Rows) -> float:
+            return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
+
+        if len(parts) > 1 and interval["clusters"] >= FEW * len(parts):
+            folds_interval = _interval(per_fold, features, rows, draws)
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
         "together": metrics_of(together, true[rows], float(np.nanmin(learned)), float(np.nanmax(learned))),
         "runs": {"count": len(by_run), **_spread(by_run)},
         "interval": interval,
+        "folds_interval": folds_interval,
     }
 
 

@@ -72,8 +72,10 @@ def identity(config: PoseConfig) -> Mapping[str, str]:
     for name, network in used.items():
         hashes |= network.identity(name)
     if used:
+        from data.pose_weights import require
         from data.weights.published import library_version
 
+        require(config.backend)
         packages = [config.backend, *(["mmdet"] if config.backend == "mmpose" and "detector" in used else [])]
         hashes["library"] = ", ".join(f"{package} {library_version(package)}" for package in packages)
     return hashes

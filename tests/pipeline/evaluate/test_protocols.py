@@ -20,6 +20,8 @@ from pipeline.evaluate import Results, evaluate_features
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
+    FORMS,
+    INTERVAL,
     SINGLE_RUNS,
     audit_lines,
     protocol_folds,
@@ -72,29 +74,30 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
-    few = [re.sub(r",.*| ranked.*| over .*", "", title) for title, _, _ in tables]
-    per_fold = f"Spearman's rho per {'user' if protocol == 'louo' else 'fold'}"
-    together, interval = (
-        "Spearman's rho of all held-out predictions",
-        "95 % bootstrap interval of all held-out predictions",
-    )
-    assert few[:3] == [together, interval, per_fold]
-    assert len(tables) == (5 if protocol == "louo" else 3)
-    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[1] for row in tables[1][2] if row[0] == OURS))
-    summary = evaluation_report(results).summary
-    assert list(summary)[:2] == ["Spearman's rho, all ranked together", "95 % interval"]
+    assert [title.split(",")[0] for title, _, _ in tables][:1] == [FORMS["together"]], "no table per fold of three"
+    assert len(tables) == (3 if protocol == "louo" else 1)
+    count = len(features)
+    assert tables[0][1] == ("system", f"Suturing (n {count})", "95 % interval", "MAE")
+    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[2] for row in tables[0][2] if row[0] == OURS))
+    (tile, value), (few, said), *_ = evaluation_report(results).summary.items()
+    assert tile == f"Spearman's rho, all ranked together, Suturing, 95 % interval, n {count}"
+    assert re.fullmatch(r"-?0\.\d{3} \(-?[01]\.\d\d to -?[01]\.\d\d\)", value)
+    assert (few, said.split(", ")[1]) == ("held-out performances a fold", "too few for a correlation per fold")
     more = [
         {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
     ]
     enough = {**results, "predictions": results["predictions"] + more}
-    assert [title for title, _, _ in results_tables(enough)] == [tables[i][0] for i in (2, 0, *range(3, len(tables)))]
-    assert list(evaluation_report(enough).summary)[:2] == ["Spearman's rho, Fisher average", "ranked together"]
+    assert [" per " in title.split(",")[0] for title, _, _ in results_tables(enough)][:2] == [True, False]
+    forms = [name.split(", ")[1] for name in [*evaluation_report(enough).summary][:2]]
+    assert forms == ["Fisher average over folds", "all ranked together"]
     rows = tables[0][2]
     names = [row[0] for row in rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
     assert (COMBINED in names) == (BEST_SINGLE in names) == (protocol == "louo")
-    assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
+    assert not any("paper" in name for name in names), "the paper's values are per fold"
+    per_fold = [row[0] for row in results_tables(enough)[0][2]]
+    assert any("paper" in name for name in per_fold) == (protocol in ("4fold", "louo"))
     assert all(len(row) == len(columns) for _, columns, rows in tables for row in rows)
     json.dumps(results, allow_nan=False)
     page = evaluation_report(results)
@@ -107,8 +110,8 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     suturing = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, together), _, (_, _, per_user), (title, _, users), (_, columns, choice) = results_tables(results)
-    row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
+    (_, _, together), (title, _, users), (_, columns, choice) = results_tables(results)
+    row, other = (next(row for row in rows if row[0] == OURS) for rows in (results_rows(results)[1], together))
     assert row[1] == suturing["over_folds"]["fisher"]["value"]
     assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
     assert row[1] != other[1]
@@ -133,11 +136,15 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     chosen = results["systems"][BEST_SINGLE]["chosen"]
     assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
     tables = evaluation_report(results).tables
-    assert len(tables) == 5
+    assert len(tables) == 3
+    assert users[-1][0].endswith("(paper, table 3)")
+    assert users[-1][1] == pytest.approx(0.45)
     for table in tables:
         for column, better in zip(table.columns, table.better, strict=True):
             good = "low" if column == "MAE" else "high"
-            assert better == ("neither" if column in ("low", "high", "std. error", "weight", "least", "most") else good)
+            assert better == (
+                "neither" if column in ("low", "high", "std. error", "weight", "least", "most", INTERVAL) else good
+            )
 
 
 def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
