@@ -42,7 +42,6 @@ class Result:
         skipped: stages whose output was there.
         frames: frames of the video as far as a stage asked for them, else 0.
         cancelled: the user asked to stop before all was done.
-        lost: why the workers of the record were lost, else empty.
     """
 
     record: Record
@@ -51,7 +50,6 @@ class Result:
     skipped: tuple[str, ...] = ()
     frames: int = 0
     cancelled: bool = False
-    lost: str = ""
 
 
 class UpstreamError(Exception):
@@ -290,7 +288,7 @@ def lost_result(plan: Plan, cache: Cache, reason: str) -> Result:
 
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """
-    result = Result(plan.record, skipped=plan.fresh, lost=reason)
+    result = Result(plan.record, skipped=plan.fresh)
     error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")
     for step in plan.steps:
         if step.stage not in plan.todo:
