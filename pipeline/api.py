@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.evaluate.grid_search import Candidate
+    from pipeline.label import Labelled as Labelled
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
@@ -403,6 +404,70 @@ def serve(
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
     run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
+
+
+def label(
+    root: Place,
+    *,
+    pairs: bool = False,
+    columns: str | Sequence[str] = "score",
+    rubric: Place | None = None,
+    only: Sequence[str] = (),
+    report: bool = False,
+    suggest: int = 0,
+    model: Place | None = None,
+    config: Configuration = None,
+    cache: Place | None = None,
+    out: Place | None = None,
+    port: int = 8766,
+    observer: Observer = SILENT,
+) -> Labelled:
+    """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
+
+    Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
+    --report: mean over raters, their deviation and number. With two raters it shows how far they agree.
+
+    Args:
+        root: folder of the videos.
+        pairs: compare two videos at a time; the labels are their places on one scale.
+        columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
+        rubric: a Markdown file that raters read on the page.
+        only: ask about this video only; may be repeated.
+        report: no page: write the labels, and show the agreement of the raters.
+        suggest: no page: name so many unlabelled videos whose label would tell --model most, with the reason.
+        model: folder that `train` wrote.
+        config: your own cache, paths and devices, for --suggest.
+        out: the table of labels; default: ROOT/labels.csv.
+        port: 0: any free port.
+    """
+    from pipeline.label import Labelled, find_session, label_report, suggest_videos, write_labels
+
+    folder = Path(root)
+    names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns)]
+    session, problems = find_session(folder, pairs=pairs, columns=names, only=tuple(only))
+    observer.notes([f"note: {problem}" for problem in problems])
+    if suggest:
+        from pipeline.score import load_scorer, local_run
+
+        if model is None:
+            raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
+        user = _users_settings((), config, (), cache)
+        scorer = load_scorer(local_run(model), user=user, observer=observer)
+        return Labelled(suggestions=tuple(suggest_videos(session, scorer, suggest, observer)))
+    table = Path(out) if out is not None else folder / "labels.csv"
+    check_file(table)
+    if not report:
+        from pipeline.label import create_label_app
+        from pipeline.serve import run_app
+
+        text = "" if rubric is None else _rubric(Path(rubric))
+        run_app(create_label_app(session, text), port, observer)
+    labels = label_report(session)
+    if labels.rows:
+        with writing(table):
+            write_labels(table, labels.rows)
+        observer.note(f"{len(labels.rows)} videos in {table}")
+    return Labelled(report=labels)
 
 
 def score(
@@ -768,6 +833,16 @@ def _evaluate(
     if done.expected is None:
         write_evaluation(done)
     return done
+
+
+def _rubric(path: Path) -> str:
+    """The text of a rubric. Raises UsageError where it cannot be read."""
+    from data.store import read_regular
+
+    try:
+        return read_regular(path, 1 << 20).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the rubric cannot be read ({error})", where=path, fix="Give a text file") from error
 
 
 def _path(place: Place | None) -> Path | None:

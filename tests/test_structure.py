@@ -48,7 +48,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("evaluate",),
     ("score",),
     ("report",),
-    ("demo", "serve", "preview"),
+    ("demo", "serve", "label", "preview"),
     ("api",),
     ("cli",),
 )

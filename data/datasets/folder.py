@@ -26,7 +26,7 @@ from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 
-COLUMNS = ("video", *LABELS, "judges", "group", "subject", "split", "task")
+COLUMNS = ("video", *LABELS, "judges", "group", "subject", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}

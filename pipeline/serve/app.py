@@ -110,7 +110,7 @@ def create_app(
 
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.queue = queue
-    app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
+    app.state.token = token or new_token()
     app.add_middleware(Guard, token=app.state.token)
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
@@ -118,6 +118,11 @@ def create_app(
     _pages(app, queue, bounds, facts or {}, reads)
     _api(app, queue, bounds, reads)
     return app
+
+
+def new_token() -> str:
+    """A random token for the link of a server."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 class Guard:

@@ -18,6 +18,8 @@ from pipeline.serve.job_queue import WorkProgress
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from pipeline.score import Scorer
 
 
@@ -28,7 +30,6 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
     from pipeline.serve.app import create_app
-    from pipeline.serve.connections import BACKLOG, log_rarely, make_server
 
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
@@ -38,10 +39,20 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     # Before the port: with both in use, another port would not help.
     app = create_app(folder, partial(score_upload, scorer, observer.note), facts=facts, reads=reads)
     with closing(app.state.queue.history):
-        listener = _listen(port, BACKLOG)
-        observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
-        with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
-            make_server(app).run(sockets=[listener])
+        run_app(app, port, observer)
+
+
+def run_app(app: FastAPI, port: int, observer: Observer) -> None:
+    """Serve an application with `app.state.token` on 127.0.0.1 until interrupted; the observer gets the link.
+
+    Raises UsageError where the port is taken.
+    """
+    from pipeline.serve.connections import BACKLOG, log_rarely, make_server
+
+    listener = _listen(port, BACKLOG)
+    observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
+    with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
+        make_server(app).run(sockets=[listener])
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:

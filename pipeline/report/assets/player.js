@@ -100,7 +100,7 @@ Report.player = (() => {
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);
 
-    const frame = data.skeleton && data.skeleton.t.length > 1 ? d3.median(d3.pairs(data.skeleton.t), ([a, b]) => b - a) : 1 / 25;
+    const frame = data.skeleton && data.skeleton.t.length > 1 ? d3.median(d3.pairs(data.skeleton.t), ([a, b]) => b - a) : data.frame ?? 1 / 25;
     const keys = {
       " ": () => video && (video.paused ? video.play() : video.pause()),
       j: () => goStep(stepAt(time) + 1), k: () => goStep(stepAt(time) - 1),
