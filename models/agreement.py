@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 LEAST = 3
 """Videos of several raters, below which nothing is said of their agreement."""
 
+DRAWS = 200
+"""Resamples for an interval; Kendall's tau takes a millisecond."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -107,4 +110,4 @@ def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Es
             values.append(statistic(a[both], b[both]))
         return arithmetic_average(values).value
 
-    return Estimate(mean(np.arange(len(table))), *bootstrap_interval(mean, len(table), draws=500))
+    return Estimate(mean(np.arange(len(table))), *bootstrap_interval(mean, len(table), draws=DRAWS))

@@ -440,13 +440,14 @@ def label(
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
-    from pipeline.label import Labelled, find_session, label_report, suggest_videos, write_labels
+    from pipeline.label import Labelled, find_session, label_report, write_labels
 
     folder = Path(root)
     names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns)]
     session, problems = find_session(folder, pairs=pairs, columns=names, only=tuple(only))
     observer.notes([f"note: {problem}" for problem in problems])
     if suggest:
+        from pipeline.label.suggest import suggest_videos
         from pipeline.score import load_scorer, local_run
 
         if model is None:

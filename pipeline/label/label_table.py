@@ -20,7 +20,6 @@ from data.store.arrays import Floats
 from data.video import Record
 from models.agreement import Agreement, Estimate, agreement
 from pipeline.label.questions import OUTCOMES, Session, pair_scale
-from pipeline.label.suggest import Suggestion
 from pipeline.results import significant
 
 LABELS_FILE = "labels.csv"
@@ -46,6 +45,16 @@ class LabelReport:
     agreement: Agreement | None
     disputed: tuple[tuple[str, float, float, float], ...]
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A video whose label would tell the model much."""
+
+    video: str
+    spread: float  # standard deviation of the predictions of the calibration's folds, in the unit of the labels
+    distance: float  # to the training part, where 1 is the limit beyond which a score is flagged
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from data.errors import UsageError, nearest
 from data.video import LABELS, Record, find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import stamps
-from pipeline.label.scale import Scale, fit_scale
+from pipeline.label.pair_scale import Scale, fit_scale
 
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 

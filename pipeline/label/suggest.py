@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.features import feature_settings, stack
+from pipeline.label.label_table import Suggestion
 from pipeline.label.questions import Session
 from pipeline.observer import Observer
 from pipeline.results import significant
@@ -26,16 +26,6 @@ if TYPE_CHECKING:
 
 UNLIKE = 0.8
 """Distance from the training part, in units of the limit of the flag, from which it is a reason."""
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A video whose label would tell the model much."""
-
-    video: str
-    spread: float  # standard deviation of the predictions of the calibration's folds, in the unit of the labels
-    distance: float  # to the training part, where 1 is the limit beyond which a score is flagged
-    reason: str
 
 
 def suggest_videos(session: Session, scorer: Scorer, count: int, observer: Observer) -> list[Suggestion]:
