@@ -21,7 +21,7 @@ DRAWS = 200
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Bounded:
     """A figure with the ends of its 95 % interval; NaN where undefined."""
 
     value: float
@@ -43,11 +43,11 @@ class Agreement:
 
     videos: int
     raters: int
-    icc: Estimate
-    icc_mean: Estimate
-    kendall: Estimate
-    spearman: Estimate
-    difference: Estimate
+    icc: Bounded
+    icc_mean: Bounded
+    kendall: Bounded
+    spearman: Bounded
+    difference: Bounded
 
 
 def agreement(scores: ArrayLike) -> Agreement | None:
@@ -63,12 +63,12 @@ def agreement(scores: ArrayLike) -> Agreement | None:
     if len(table) < LEAST or table.shape[1] < 2:
         return None
     whole = table[np.isfinite(table).all(axis=1)]
-    single, mean = intraclass(whole) if len(whole) >= LEAST else (Estimate(np.nan, np.nan, np.nan),) * 2
+    single, mean = intraclass(whole) if len(whole) >= LEAST else (Bounded(np.nan, np.nan, np.nan),) * 2
     figures = (_of_pairs(table, statistic) for statistic in (kendall, spearman, mae))
     return Agreement(len(table), table.shape[1], single, mean, *figures)
 
 
-def intraclass(scores: Floats, level: float = 0.95) -> tuple[Estimate, Estimate]:
+def intraclass(scores: Floats, level: float = 0.95) -> tuple[Bounded, Bounded]:
     """ICC(2,1) and ICC(2,k) of (videos, raters) scores without gaps, with F intervals.
 
     Shrout and Fleiss, Intraclass correlations, Psychological Bulletin 86, 1979: two-way random effects, absolute
@@ -83,10 +83,10 @@ def intraclass(scores: Floats, level: float = 0.95) -> tuple[Estimate, Estimate]
     rest = float(((scores - by_video - by_rater + grand) ** 2).sum()) / ((n - 1) * (k - 1))
     scale = between + (k - 1) * rest + k * (raters - rest) / n
     if between <= 0 or scale <= 0:  # all videos are equal to the raters
-        return (Estimate(np.nan, np.nan, np.nan),) * 2
+        return (Bounded(np.nan, np.nan, np.nan),) * 2
     icc = (between - rest) / scale
     if rest <= 1e-12 * between and raters <= 1e-12 * between:
-        return (Estimate(1.0, 1.0, 1.0),) * 2
+        return (Bounded(1.0, 1.0, 1.0),) * 2
     a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
     freedom = (a * raters + b * rest) ** 2 / ((a * raters) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)))
     upper, lower = (float(f.isf((1 - level) / 2, *degrees)) for degrees in ((n - 1, freedom), (freedom, n - 1)))
@@ -97,10 +97,10 @@ def intraclass(scores: Floats, level: float = 0.95) -> tuple[Estimate, Estimate]
     def of_mean(value: float) -> float:
         return float(k * value / (1 + (k - 1) * value))
 
-    return Estimate(icc, low, high), Estimate(of_mean(icc), of_mean(low), of_mean(high))
+    return Bounded(icc, low, high), Bounded(of_mean(icc), of_mean(low), of_mean(high))
 
 
-def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Estimate:
+def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Bounded:
     """The mean of a statistic over pairs of raters, with a bootstrap interval over the videos."""
 
     def mean(rows: NDArray[np.intp]) -> float:
@@ -110,4 +110,4 @@ def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Es
             values.append(statistic(a[both], b[both]))
         return arithmetic_average(values).value
 
-    return Estimate(mean(np.arange(len(table))), *bootstrap_interval(mean, len(table), draws=DRAWS))
+    return Bounded(mean(np.arange(len(table))), *bootstrap_interval(mean, len(table), draws=DRAWS))

@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.evaluate.grid_search import Candidate
-    from pipeline.label import Labelled as Labelled
+    from pipeline.label import LabelResult as LabelResult
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
@@ -180,6 +180,7 @@ def train(
     cache: Place | None = None,
     folds: int | None = None,
     strict: bool = False,
+    curve: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> TrainedScorer:
@@ -191,6 +192,7 @@ def train(
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
         strict: stop before training, with exit code 2, where a training video is flagged.
+        curve: also show the error by number of training performances, and what more labels would likely bring.
     """
     from pipeline.feature_source import training_features
     from pipeline.score import train_scorer
@@ -199,7 +201,9 @@ def train(
     settings = _settings(config, overrides, cache)
     features = training_features(settings, _path(pack), observer)
     cached = pack is None
-    return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
+    return train_scorer(
+        features, settings, Path(out), folds=folds, cached=cached, strict=strict, curve=curve, observer=observer
+    )
 
 
 def evaluate(
@@ -215,6 +219,7 @@ def evaluate(
     grids: Sequence[str] = (),
     oracle: bool = False,
     quick: bool = False,
+    curve: bool = False,
     dry_run: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
@@ -228,6 +233,7 @@ def evaluate(
         grids: values of one setting of model or train; repeated: all combinations. A row takes, for each fold, the
             best by inner validation.
         quick: two networks a fold and no inner validation.
+        curve: also show the error by number of training performances, and what more labels would likely bring.
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
     if quick and (grids or oracle):
@@ -240,8 +246,9 @@ def evaluate(
         more.append(by_inner_validation(tried))
     settings = _settings(config, overrides, cache, workers)
     return _evaluate(
-        "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
-    )
+        "aim", settings, out, pack, engine, address, observer,
+        oracle=oracle, quick=quick, dry_run=dry_run, curve=curve, more=more,
+    )  # fmt: skip
 
 
 def leaderboard(
@@ -421,7 +428,7 @@ def label(
     out: Place | None = None,
     port: int = 8766,
     observer: Observer = SILENT,
-) -> Labelled:
+) -> LabelResult:
     """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
 
     Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
@@ -440,7 +447,7 @@ def label(
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
-    from pipeline.label import Labelled, find_session, label_report, write_labels
+    from pipeline.label import LabelResult, find_session, label_report, write_labels
 
     folder = Path(root)
     names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns)]
@@ -454,7 +461,7 @@ def label(
             raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
         user = _users_settings((), config, (), cache)
         scorer = load_scorer(local_run(model), user=user, observer=observer)
-        return Labelled(suggestions=tuple(suggest_videos(session, scorer, suggest, observer)))
+        return LabelResult(suggestions=tuple(suggest_videos(session, scorer, suggest, observer)))
     table = Path(out) if out is not None else folder / "labels.csv"
     check_file(table)
     if not report:
@@ -468,7 +475,7 @@ def label(
         with writing(table):
             write_labels(table, labels.rows)
         observer.note(f"{len(labels.rows)} videos in {table}")
-    return Labelled(report=labels)
+    return LabelResult(report=labels)
 
 
 def score(

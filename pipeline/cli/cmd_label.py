@@ -22,7 +22,7 @@ from pipeline.cli.terminal import print_json, say, table
     suggest=(int, typer.Option(min=0, metavar="N")),
     model=(Path | None, typer.Option("--model", "-m")),
 )
-def label(done: api.Labelled, root: Path, pairs: bool, as_json: bool) -> None:
+def label(done: api.LabelResult, root: Path, pairs: bool, as_json: bool) -> None:
     """Print the agreement of the raters, or what to label next."""
     if as_json:
         report = None if done.report is None else asdict(done.report)

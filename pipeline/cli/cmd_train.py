@@ -21,6 +21,7 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
         calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
+        calibrated["curve"] = done.curve.as_dict() if done.curve else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
     say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
@@ -40,6 +41,9 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
                 for name, figures in choice["figures"].items()
             ]
             table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
+    if done.curve is not None:
+        table(*done.curve.table())
+        say(done.curve.sentence())
 
 
 def _intervals(done: api.TrainedScorer) -> str:

@@ -15,6 +15,7 @@ from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
+from pipeline.evaluate.learning_curve import learning_curve
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.paper_tables import paper_rows
 from pipeline.evaluate.protocols import (
@@ -25,6 +26,7 @@ from pipeline.evaluate.protocols import (
     protocol_systems,
     results_tables,
 )
+from pipeline.evaluate.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -61,6 +63,10 @@ class Evaluation:
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
         if self.quick:
             lines.append("note: --quick: no inner validation; equal weights where combined")
+        if ceiling := results.get("ceiling"):
+            lines.append(ceiling)
+        if curve := results.get("curve"):
+            lines.append(curve["sentence"])
         lines += self._training_notes()
         asked = {part.strip().lower() for part in self.only.split(",")} - {""}
         if by_grid := results["systems"].get(CHOSEN):
@@ -99,7 +105,8 @@ class Evaluation:
         if self.expected is not None:
             return []
         name = f"{self.config.name}, {self.config.protocol}"
-        return [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
+        tables = [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
+        return [*tables, self.results["curve"]["table"]] if "curve" in self.results else tables
 
 
 def _plain(value: Any) -> str:
@@ -125,6 +132,7 @@ def evaluate_features(
     oracle: bool = False,
     quick: bool = False,
     dry_run: bool = False,
+    curve: bool = False,
     more: Sequence[System] = (),
     run: Run = run_here,
     observer: Observer,
@@ -145,6 +153,7 @@ def evaluate_features(
         quick: `QUICK_RUNS` networks at most and no inner validation: AIM by its last epoch alone, and equal weights in
             a combination.
         dry_run: only tell the expected time.
+        curve: also a learning curve, of the training part alone under `protocol: fixed`.
         more: additional systems.
 
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
@@ -171,6 +180,18 @@ def evaluate_features(
     table = systems if systems in TABLES else ""
     if table or config.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
+    if agreed := rater_agreement(features.records, config.dataset.kind):
+        results["agreement"] = agreed
+        if len(results["tasks"]) == 1 and against in results["systems"]:
+            ours = results["systems"][against]["tasks"][results["tasks"][0]]["together"]
+            results["ceiling"] = ceiling_line(agreed, ours["spearman"], ours["mae"])
+    if curve:
+        learnt = [row for row, one in enumerate(features.records) if config.protocol != "fixed" or one.split != "test"]
+        with observer.progress("trainings of the learning curve") as progress:
+            made = learning_curve(
+                features.take(learnt), config, seed=config.split.seed, run=run, progress=progress, stop=stop
+            )
+        results["curve"] = made.as_dict()
     done = Evaluation(results, folder, config, systems, quick, only=only)
     results["notes"] = done.notes()
     return done

@@ -6,13 +6,13 @@ and the next question is a function of the answers. Modules: `questions` (which 
 """
 
 from pipeline.label.label_app import create_label_app
-from pipeline.label.label_table import Labelled, LabelReport, label_report, write_labels
-from pipeline.label.questions import Session, find_session
+from pipeline.label.label_table import LabelReport, LabelResult, label_report, write_labels
+from pipeline.label.questions import RatingSession, find_session
 
 __all__ = [
     "LabelReport",
-    "Labelled",
-    "Session",
+    "LabelResult",
+    "RatingSession",
     "create_label_app",
     "find_session",
     "label_report",

@@ -23,7 +23,7 @@ from data.errors import AimError, UsageError, VideoError
 from data.video import Record, embed_video, probe
 from data.video.media import frame_length, playable_type
 from pipeline.label.label_table import label_report
-from pipeline.label.questions import Session
+from pipeline.label.questions import RatingSession
 from pipeline.report.page_writer import asset, environment, script_sources
 from pipeline.serve.app import Guard, new_token
 
@@ -45,7 +45,7 @@ class GivenAnswer(BaseModel):
     scores: dict[Text, float] = Field(default_factory=dict, max_length=4)
 
 
-def create_label_app(session: Session, rubric: str = "", token: str | None = None) -> FastAPI:
+def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
     """The application; `rubric` is Markdown that raters read, `token` admits whoever has it (default: random)."""
     folder = tempfile.TemporaryDirectory(prefix="aim-label-")
     shown: dict[str, Record] = {}  # the videos of the questions that were asked, by content
@@ -121,7 +121,7 @@ def create_label_app(session: Session, rubric: str = "", token: str | None = Non
     return app
 
 
-def render_page(session: Session, rubric: str) -> tuple[str, str]:
+def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
     """The page of a session, and its content security policy."""
     scripts = [asset("core.js"), asset("charts.js"), asset("player.js"), asset("label.js", PACKAGE)]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
@@ -171,7 +171,7 @@ def _is_broken(record: Record) -> bool:
     return False
 
 
-def _check(given: GivenAnswer, session: Session) -> None:
+def _check(given: GivenAnswer, session: RatingSession) -> None:
     """Raise UsageError for an answer that the page does not give."""
     contents, kinds = (2, OF_TWO) if session.pairs else (1, OF_ONE)
     right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds

@@ -18,8 +18,8 @@ from data.errors import UsageError, counted
 from data.store import read_regular, write_text
 from data.store.arrays import Floats
 from data.video import Record
-from models.agreement import Agreement, Estimate, agreement
-from pipeline.label.questions import OUTCOMES, Session, pair_scale
+from models.agreement import Agreement, Bounded, agreement
+from pipeline.label.questions import OUTCOMES, RatingSession, pair_scale
 from pipeline.results import significant
 
 LABELS_FILE = "labels.csv"
@@ -58,14 +58,14 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelResult:
     """Result of `label`: the report, or the suggestions."""
 
     report: LabelReport | None = None
     suggestions: tuple[Suggestion, ...] = ()
 
 
-def label_report(session: Session) -> LabelReport:
+def label_report(session: RatingSession) -> LabelReport:
     """The labels and the agreement of all raters of a session's folder.
 
     The score of a video is the mean over its raters, or its place on the scale of all pairs; `deviation` is that of the
@@ -91,7 +91,7 @@ def label_report(session: Session) -> LabelReport:
     lines += agreement_lines(agreed)
     rows = []
     for number, (content, record) in enumerate(videos.items()):
-        judged = [one for one in first[number] if math.isfinite(one)]
+        judged = [float(one) for one in first[number] if math.isfinite(one)]
         named = sum(frozenset((content,)) in answers for answers in raters.values())
         if not judged and (session.pairs or not named):
             continue
@@ -143,7 +143,7 @@ def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, flo
     return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])
 
 
-def _count_line(session: Session, counts: Mapping[str, int]) -> str:
+def _count_line(session: RatingSession, counts: Mapping[str, int]) -> str:
     what = "pairs" if session.pairs else "videos"
     each = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     return f"{what} judged: {each}" if each else f"no {what} judged yet in {session.folder}"
@@ -172,7 +172,7 @@ def agreement_lines(agreed: Agreement | None) -> list[str]:
     if agreed is None:
         return ["agreement: unknown until two raters have judged the same three videos"]
 
-    def ends(one: Estimate) -> str:
+    def ends(one: Bounded) -> str:
         return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" if math.isfinite(one.value) else "undefined"
 
     difference = agreed.difference
@@ -197,8 +197,8 @@ def write_labels(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
-        cells = {name: value if isinstance(value, str) else _number(value) for name, value in row.items()}
-        cells["judges"] = " ".join(map(_number, row["judges"] or ()))
+        cells = {name: _number(row.get(name)) for name in (*scores, "deviation", "raters")}
+        cells |= {"video": row["video"], "judges": " ".join(map(_number, row["judges"] or ()))}
         kept = {name: before.get(row["video"], {}).get(name, "") for name in further}
         writer.writerow(cells | kept)
     write_text(path, text.getvalue())

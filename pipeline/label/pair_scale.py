@@ -25,7 +25,7 @@ STEPS = 100
 
 
 @dataclass(frozen=True)
-class Scale:
+class PairScale:
     """The scale of n videos.
 
     Attributes:
@@ -75,7 +75,7 @@ class Scale:
         return int(np.ceil((high - 1) * answers))
 
 
-def fit_scale(count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike) -> Scale:
+def fit_scale(count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike) -> PairScale:
     """The scale of `count` videos from m answers on pairs.
 
     Args:
@@ -93,10 +93,10 @@ def fit_scale(count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLik
         for weight, scale in zip(weights, scales, strict=True)
     )
     best = scales[int(np.argmax(weights))]
-    return Scale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64), best.spread, best.information)
+    return PairScale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64), best.spread, best.information)
 
 
-def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[Scale, float]:
+def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[PairScale, float]:
     """The most probable scale under a prior, and the logarithm of the evidence for that prior."""
     value, prior = np.zeros(count), np.eye(count) / spread**2
     for _ in range(STEPS):
@@ -114,7 +114,7 @@ def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[S
     fit = -float((won * np.logaddexp(0, -difference) + (1 - won) * np.logaddexp(0, difference)).sum())
     size = np.linalg.slogdet(prior + information)[1]
     evidence = fit - float(value @ value) / (2 * spread**2) - count * np.log(spread) - size / 2
-    return Scale(value, covariance, spread, information), float(evidence)
+    return PairScale(value, covariance, spread, information), float(evidence)
 
 
 def _laplacian(count: int, a: Rows, b: Rows, weight: Floats) -> Floats:

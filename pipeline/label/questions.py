@@ -15,7 +15,7 @@ from data.errors import UsageError, nearest
 from data.video import LABELS, Record, find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import stamps
-from pipeline.label.pair_scale import Scale, fit_scale
+from pipeline.label.pair_scale import PairScale, fit_scale
 
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
@@ -24,7 +24,7 @@ PAIRS_A_VIDEO = 5
 
 
 @dataclass(frozen=True)
-class Session:
+class RatingSession:
     """The videos of a folder, and how they are judged.
 
     Attributes:
@@ -72,7 +72,7 @@ class Session:
 
 def find_session(
     folder: Path, *, pairs: bool, columns: Sequence[str], only: Sequence[str]
-) -> tuple[Session, tuple[str, ...]]:
+) -> tuple[RatingSession, tuple[str, ...]]:
     """The session of a folder, and lines about what is left out. Raises UsageError for a wrong name or no video."""
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Give the folder of the videos")
@@ -89,11 +89,11 @@ def find_session(
         raise UsageError(f"no video '{missing[0]}'", where=folder, fix=nearest(missing[0], ids))
     if len(records) < 1 + pairs:
         raise UsageError("too few videos to judge", where=folder, fix="Give a folder of video files")
-    return Session(folder, records, pairs, tuple(columns) or ("score",), frozenset(only)), tuple(problems)
+    return RatingSession(folder, records, pairs, tuple(columns) or ("score",), frozenset(only)), tuple(problems)
 
 
 def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple[str, str] | None:
-    """The pair that was not asked yet and whose answer tells most (`Scale.gains`), the left one first."""
+    """The pair that was not asked yet and whose answer tells most (`PairScale.gains`), the left one first."""
     place = {content: number for number, content in enumerate(order)}
     gains = np.triu(pair_scale(order, [answers]).gains(), 1)
     for question in answers:
@@ -109,7 +109,7 @@ def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple
     return (one, other) if int(_digest(one, other), 16) % 2 else (other, one)
 
 
-def pair_scale(contents: Sequence[str], raters: Sequence[Answers]) -> Scale:
+def pair_scale(contents: Sequence[str], raters: Sequence[Answers]) -> PairScale:
     """The scale of videos by all answers of these raters on pairs of them."""
     place = {content: number for number, content in enumerate(contents)}
     decided = [

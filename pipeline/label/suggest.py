@@ -14,7 +14,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from pipeline.features import feature_settings, stack
 from pipeline.label.label_table import Suggestion
-from pipeline.label.questions import Session
+from pipeline.label.questions import RatingSession
 from pipeline.observer import Observer
 from pipeline.results import significant
 from pipeline.run import extract_and_read
@@ -28,7 +28,7 @@ UNLIKE = 0.8
 """Distance from the training part, in units of the limit of the flag, from which it is a reason."""
 
 
-def suggest_videos(session: Session, scorer: Scorer, count: int, observer: Observer) -> list[Suggestion]:
+def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer: Observer) -> list[Suggestion]:
     """At most `count` videos that nobody has judged and the model was not trained on, the most useful first.
 
     Features that are missing are extracted. Raises UsageError for a model without calibration, or no such video.

@@ -47,6 +47,7 @@ from models.metrics import spearman
 from models.stacked import predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
+from pipeline.evaluate.rater_ceiling import ceiling_line
 from pipeline.evaluate.spread import one_thread
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
@@ -137,7 +138,8 @@ class Calibration:
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         novelty: distances and their threshold.
-        facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures).
+        facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures), and, where
+            two raters gave the labels, their agreement as `raters`.
         attention: (n, T) the run's attention to the interaction in the training performances; None in folders of older
             versions.
         part_truth, part_predicted: (n, 2) like `truth` and `predicted`, of `PARTS`; NaN where there is no label or no
@@ -165,7 +167,9 @@ class Calibration:
     @cached_property
     def accuracy(self) -> Accuracy:
         """Errors of the held-out predictions, beside those of the mean score of the other folds."""
-        return _accuracy(self.truth, self.predicted, self.fold, self.group)
+        accuracy = _accuracy(self.truth, self.predicted, self.fold, self.group)
+        ceiling = ceiling_line(self.facts.get("raters"), accuracy.rho, accuracy.mae)
+        return replace(accuracy, ceiling=ceiling)
 
     @cached_property
     def part_accuracies(self) -> dict[str, Accuracy]:
@@ -410,6 +414,7 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
         for number, one in enumerate(facts.get("combinations", []))
     ]
     networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
-    kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
+    kept = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
+    kept += ["raters"] if "raters" in facts else []
     newer: dict[str, Any] = {name: values.get(name) for name in _NEWER}
     return Calibration(networks, **arrays, **newer, novelty=novelty, facts={name: facts[name] for name in kept})

@@ -13,6 +13,8 @@ from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
 from pipeline.config import BaseConfig
+from pipeline.evaluate.learning_curve import LearningCurve, learning_curve
+from pipeline.evaluate.rater_ceiling import rater_agreement
 from pipeline.evaluate.spread import one_thread
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer, Steps
@@ -44,6 +46,7 @@ class TrainedScorer:
     run: TrainedRun  # the networks and what they were trained on
     calibration: Calibration | None  # gives scores their intervals
     not_calibrated: str | None  # why there is no calibration
+    curve: LearningCurve | None = None  # where it was asked for
 
 
 def train_scorer(
@@ -54,6 +57,7 @@ def train_scorer(
     folds: int | None = None,
     cached: bool = True,
     strict: bool = False,
+    curve: bool = False,
     observer: Observer,
 ) -> TrainedScorer:
     """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
@@ -62,6 +66,7 @@ def train_scorer(
         folds: of the calibration; 0 leaves it out.
         cached: whether the configuration's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
+        curve: also a learning curve of the training part.
 
     Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
@@ -89,7 +94,11 @@ def train_scorer(
             run, features, config, folder, plans=plans,
             folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
         )  # fmt: skip
-    return TrainedScorer(folder, run, calibration, why_not)
+    made = None
+    if curve:
+        with observer.progress("trainings of the learning curve") as progress:
+            made = learning_curve(features, config, seed=config.split.seed, progress=progress, stop=stop)
+    return TrainedScorer(folder, run, calibration, why_not, made)
 
 
 def finish_run(
@@ -138,7 +147,10 @@ def finish_run(
                 progress=progress, stop=stop, systems=systems,
             )  # fmt: skip
             quality = quality_ranges([quality for _, quality in plans])
-            calibration = replace(calibration, facts={**calibration.facts, "quality": quality})
+            facts = {**calibration.facts, "quality": quality}
+            if agreed := rater_agreement([one for one in features.records if one.id in learnt], config.dataset.kind):
+                facts["raters"] = agreed
+            calibration = replace(calibration, facts=facts)
         except DataError as error:
             why_not = error.what
     if systems:

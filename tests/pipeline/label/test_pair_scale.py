@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from data.datasets.ratings import Answer, Answers
-from pipeline.label.questions import next_pair, pair_scale
 from pipeline.label.pair_scale import _newton, fit_scale
+from pipeline.label.questions import next_pair, pair_scale
 
 
 def compared(truth: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
