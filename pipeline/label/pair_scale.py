@@ -10,6 +10,7 @@ questions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,10 @@ from data.store.arrays import Floats, Rows
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Standard deviations of the priors."""
+
+CHOOSING = 2.0
+"""The prior's standard deviation where the next pair is chosen: with few answers a wider one takes one defeat for a
+certain order, and asks about neighbours too early (`benchmarks/label.py`)."""
 
 STEPS = 100
 """Most steps of Newton's method; ten are usual."""
@@ -75,16 +80,19 @@ class PairScale:
         return int(np.ceil((high - 1) * answers))
 
 
-def fit_scale(count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike) -> PairScale:
+def fit_scale(
+    count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike, spreads: Sequence[float] = SPREADS
+) -> PairScale:
     """The scale of `count` videos from m answers on pairs.
 
     Args:
         first, second: (m,) numbers of the two videos.
         outcome: (m,) 1 where the first was better, 0 where the second was, 0.5 where they were equal.
+        spreads: standard deviations of the priors.
     """
     a, b = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     won = np.asarray(outcome, dtype=np.float64)
-    scales, evidence = zip(*(_newton(count, a, b, won, spread) for spread in SPREADS), strict=True)
+    scales, evidence = zip(*(_newton(count, a, b, won, spread) for spread in spreads), strict=True)
     weights = np.exp(np.array(evidence) - max(evidence))
     weights /= weights.sum()
     mean = sum(weight * scale.value for weight, scale in zip(weights, scales, strict=True))

@@ -15,11 +15,11 @@ from data.errors import UsageError, nearest
 from data.video import LABELS, Record, find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import stamps
-from pipeline.label.pair_scale import PairScale, fit_scale
+from pipeline.label.pair_scale import CHOOSING, SPREADS, PairScale, fit_scale
 
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
-PAIRS_A_VIDEO = 5
+PAIRS_A_VIDEO = 6
 """Answers that a video takes part in, after which the page calls a scale done; more are always possible."""
 
 
@@ -95,7 +95,7 @@ def find_session(
 def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple[str, str] | None:
     """The pair that was not asked yet and whose answer tells most (`PairScale.gains`), the left one first."""
     place = {content: number for number, content in enumerate(order)}
-    gains = np.triu(pair_scale(order, [answers]).gains(), 1)
+    gains = np.triu(pair_scale(order, [answers], (CHOOSING,)).gains(), 1)
     for question in answers:
         if len(question) == 2 and question <= place.keys():
             gains[tuple(sorted(place[content] for content in question))] = 0.0
@@ -109,8 +109,8 @@ def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple
     return (one, other) if int(_digest(one, other), 16) % 2 else (other, one)
 
 
-def pair_scale(contents: Sequence[str], raters: Sequence[Answers]) -> PairScale:
-    """The scale of videos by all answers of these raters on pairs of them."""
+def pair_scale(contents: Sequence[str], raters: Sequence[Answers], spreads: Sequence[float] = SPREADS) -> PairScale:
+    """The scale of videos by all answers of these raters on pairs of them; `spreads` as in `fit_scale`."""
     place = {content: number for number, content in enumerate(contents)}
     decided = [
         (place[answer.contents[0]], place[answer.contents[1]], OUTCOMES[answer.answer])
@@ -119,7 +119,7 @@ def pair_scale(contents: Sequence[str], raters: Sequence[Answers]) -> PairScale:
         if answer.answer in OUTCOMES and question <= place.keys()
     ]
     columns: Any = np.array(decided, dtype=np.float64).reshape(-1, 3).T
-    return fit_scale(len(contents), *columns)
+    return fit_scale(len(contents), *columns, spreads)
 
 
 def _digest(*parts: str) -> str:
