@@ -119,7 +119,7 @@ def pair_scale(contents: Sequence[str], raters: Sequence[Answers], spreads: Sequ
         if answer.answer in OUTCOMES and question <= place.keys()
     ]
     columns: Any = np.array(decided, dtype=np.float64).reshape(-1, 3).T
-    return fit_scale(len(contents), *columns, spreads)
+    return fit_scale(len(contents), *columns, spreads=spreads)
 
 
 def _digest(*parts: str) -> str:
