@@ -312,8 +312,8 @@ PARTS: Sequence[Sequence[str]] = (
     (
         "AIM: kinematic channels",
         "Gao et al. (2020), section 5.2",
-        "departure, also under `recipe=paper`: acceleration, jerk, gripper speed and bimanual channels are added"
-        " (`kinematics.acceleration=false` and so on leave them out); both agents have the gripper angle",
+        "equal under `recipe=paper`: the 76 columns, handles at the secondary; departure by default: acceleration,"
+        " jerk, gripper speed and bimanual channels are added, both agents have the gripper angle",
         "not measured",
     ),
 )

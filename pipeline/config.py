@@ -193,7 +193,7 @@ def validate(
     """
     model = config_class()
     try:
-        return model.model_validate(_with_network(values))
+        return model.model_validate(_with_recipe(values))
     except ValidationError as error:
         raise usage_error(model, error, where, overrides or {}) from None
 
@@ -211,12 +211,17 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
     return kept
 
 
-def _with_network(values: dict[str, Any]) -> dict[str, Any]:
-    """The network that belongs to the recipe, where the `model` section does not say otherwise."""
-    from pipeline.recipes import RECIPES, RecipeName, model_for
+def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
+    """The network and the kinematics that belong to the recipe, where their sections do not say otherwise."""
+    from pipeline.recipes import KINEMATICS, RECIPES, RecipeName, model_for
 
-    train, model = values.get("train", {}), values.get("model", {})
+    train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
-    if not isinstance(recipe, str) or recipe not in RECIPES or not isinstance(model, dict):
+    if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
-    return {**values, "model": {**asdict(model_for(cast("RecipeName", recipe))), **model}}
+    network = asdict(model_for(cast("RecipeName", recipe)))
+    filled = {}
+    for section, defaults in (("model", network), ("kinematics", KINEMATICS.get(recipe, {}))):
+        given = values.get(section, {})
+        filled[section] = {**defaults, **given} if isinstance(given, dict) else given
+    return {**values, **filled}

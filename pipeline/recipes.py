@@ -40,6 +40,15 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """Values of each recipe for the settings that the configuration leaves out."""
 
+KINEMATICS: dict[str, dict[str, Any]] = {
+    "paper": {"rotation": "matrix", "gripper": "slave"}
+    | dict.fromkeys(("speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False)
+}
+"""Values of some recipes for the settings of the stage `kinematics` that the configuration leaves out.
+
+The paper reads the 76 recorded numbers, and gives the handles to the secondary agent (section 3.1).
+"""
+
 FAST_MODEL = AimConfig(
     width=64, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.1
 )

@@ -48,7 +48,9 @@ class KinematicsConfig(StageConfig):
     position: bool = setting(True, "tooltip position, m")
     rotation: Literal["6d", "matrix", "none"] = setting("6d", "6d: first two columns of the rotation matrix")
     velocity: bool = setting(True, "recorded translational (m/s) and rotational (rad/s) velocity")
-    gripper: bool = setting(True, "gripper angle, rad")
+    gripper: bool | Literal["slave"] = setting(
+        True, "gripper angle, rad; slave: the slaves alone have it, and that of the master's handle beside it"
+    )
     speed: bool = setting(True, "lengths of the two velocities, m/s and rad/s")
     acceleration: bool = setting(True, "length of the acceleration, m/s2")
     jerk: bool = setting(True, "length of the jerk, m/s3")
@@ -64,6 +66,7 @@ class KinematicsConfig(StageConfig):
     def groups(self) -> tuple[str, ...]:
         """The groups of `ONE_TOOL` that are switched on, in stored order."""
         on = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
+        on["handle"] = self.gripper == "slave"
         on["rotation_matrix"], on["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
         return tuple(name for name in ONE_TOOL if on[name])
 
@@ -97,7 +100,10 @@ class Kinematics(Extractor[KinematicsConfig]):
         channels: dict[str, tuple[str, ...]] = {}
         with np.errstate(over="ignore", invalid="ignore"):
             for role, columns in (("master", MASTERS), ("slave", SLAVES[self.config.pairing])):
-                left, right = (Tool.from_block(time, rows[:, part], self.config.smoothing_s) for part in columns)
+                left, right = (
+                    Tool.from_block(time, rows[:, part], rows[:, master.stop - 1], self.config.smoothing_s)
+                    for part, master in zip(columns, MASTERS, strict=True)
+                )
                 named = [
                     (f"{side}_{name}", channel)
                     for side, tool in (("left", left), ("right", right))
@@ -110,6 +116,8 @@ class Kinematics(Extractor[KinematicsConfig]):
                 if not np.isfinite(values[role]).all():
                     what = "holds numbers too large to be motion in metres"
                     raise DataError(what, where=path, fix="Get the file again")
+            if self.config.gripper == "slave":  # missing, not left out: both arrays have the same channels
+                values["master"][:, ["gripper" in name or "handle" in name for name in channels["master"]]] = np.nan
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
 
     def _quality(self, source: Source, rows: Floats) -> dict[str, float | int | str | bool]:

@@ -24,13 +24,14 @@ class Tool:
     velocity: Floats  # (row, 3) m/s, as recorded
     turning: Floats  # (row, 3) rotational velocity in rad/s, as recorded
     gripper: Floats  # (row,) angle in rad
+    handle: Floats  # (row,) gripper angle in rad of the master that leads this tool
     smoothing: float  # standard deviation in seconds of the fits that give derivatives
 
     @classmethod
-    def from_block(cls, time: Floats, block: Floats, smoothing: float) -> Tool:
+    def from_block(cls, time: Floats, block: Floats, handle: Floats, smoothing: float) -> Tool:
         """A tool from the (row, 19) numbers of one block, in the order of `data.datasets.jigsaws`."""
         rotation = block[:, 3:12].reshape(-1, 3, 3)
-        return cls(time, block[:, :3], rotation, block[:, 12:15], block[:, 15:18], block[:, 18], smoothing)
+        return cls(time, block[:, :3], rotation, block[:, 12:15], block[:, 15:18], block[:, 18], handle, smoothing)
 
     def slope(self, values: Floats) -> Floats:
         """Derivative per second of (row, series) values: differences of neighbouring rows are mostly sensor noise."""
@@ -58,6 +59,7 @@ ONE_TOOL: dict[str, Callable[[Tool], list[Named]]] = {
     "rotation_6d": lambda tool: _matrix(tool, ((i, j) for j in range(2) for i in range(3))),
     "velocity": lambda tool: _axes("v{}_m_s", tool.velocity) + _axes("w{}_rad_s", tool.turning),
     "gripper": lambda tool: [("gripper_rad", tool.gripper)],
+    "handle": lambda tool: [("handle_rad", tool.handle)],
     "speed": lambda tool: [("speed_m_s", lengths(tool.velocity)), ("turning_rad_s", lengths(tool.turning))],
     "acceleration": lambda tool: [("acceleration_m_s2", lengths(tool.slope(tool.velocity)))],
     "jerk": lambda tool: [("jerk_m_s3", lengths(tool.slope(tool.slope(tool.velocity))))],

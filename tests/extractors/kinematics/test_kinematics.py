@@ -19,6 +19,7 @@ from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics, KinematicsConfig
+from pipeline.config import load_config
 
 Floats = NDArray[np.float64]
 
@@ -109,6 +110,31 @@ def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
         *(f"left_w{a}_rad_s" for a in "xyz"),
         "left_gripper_rad",
     )
+
+
+def test_the_papers_recipe_takes_the_76_columns_with_the_handles_at_the_slaves(tmp_path: Path) -> None:
+    """Section 3.1: the masters' tool-tips are primary, the slaves' tool-tips and the handles secondary."""
+    config = load_config("jigsaws", {"train.recipe": "paper"}).stage("kinematics")
+    rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
+    output = run(tmp_path, rows, **config.model_dump())
+    Kinematics.promise(KinematicsConfig(**config.model_dump()), 0).check(output)
+    master, slave = output.arrays["master"], output.arrays["slave"]
+    nothing = np.full((3, 2), np.nan)
+    left, right, right_slave, left_slave = (rows[:, first : first + 19] for first in (0, 19, 38, 57))
+    masters = [left[:, :18], nothing, right[:, :18], nothing]
+    slaves = [left_slave, left[:, 18:], right_slave, right[:, 18:]]
+    np.testing.assert_allclose(master.values, np.concatenate(masters, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(slave.values, np.concatenate(slaves, axis=1), rtol=1e-6)
+    assert slave.names == master.names, "the transformation maps as many numbers as it gives, as in the paper"
+    assert slave.names[18:20] == ("left_gripper_rad", "left_handle_rad")
+
+
+def test_the_key_of_the_default_is_as_before_the_papers_kinematics() -> None:
+    before = {"pairing": "motion", "rate_hz": 30.0, "offset_s": 0.0, "smoothing_s": 0.1, "rotation": "6d"}
+    before |= dict.fromkeys(("position", "velocity", "gripper", "speed", "acceleration", "jerk"), True)
+    before |= {"gripper_motion": True, "bimanual": True}
+    for recipe in ("tools", "fast"):
+        assert load_config("jigsaws", {"train.recipe": recipe}).stage("kinematics").result_settings() == before
 
 
 def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path: Path) -> None:
