@@ -24,6 +24,7 @@ from pipeline.evaluate.protocols import (
     protocol_systems,
     results_tables,
 )
+from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -53,10 +54,12 @@ class Evaluation:
         if (few := held_out_a_fold(results)) < FEW:
             lines.append(
                 f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations per fold are mostly "
-                "noise, so read the table of all ranked together, and its intervals"
+                "noise, so their arithmetic mean comes first; read all ranked together too, and the intervals"
             )
         if results["videos"] > (count := results["performances"]):
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
+        if apart := separation_line(results):
+            lines.append(apart)
         if self.quick:
             runs = self.config.scorer[1].runs
             lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")

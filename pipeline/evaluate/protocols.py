@@ -122,13 +122,18 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]
 SINGLE_RUNS = f"{OURS}, mean of single networks"
 """Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
 
+CENTRED = "fold means removed"
+"""Column of the correlation of all ranked together after each fold's mean is taken from predictions and labels."""
+
 FORMS = {
-    "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
-    "together": "Spearman's rho of all held-out predictions ranked together",
+    "folds": "Spearman's rho per fold, averaged over folds by {}",
+    "together": "Spearman's rho of all held-out predictions ranked together, biased downward where folds have different"
+    " means",
 }
 """The two forms of a correlation over folds, and the titles of their tables."""
 
 DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
+    CENTRED: "high",
     "Avg. (Fisher)": "high",
     "Avg. (mean)": "high",
     "mean over users": "high",
@@ -143,18 +148,19 @@ DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
 def results_tables(results: Results) -> list[TableRows]:
     """The tables in the paper's form, one per form of the correlation.
 
-    With one fold both forms are equal, and there is one table. With few held-out performances a fold, all ranked
-    together come first, with their intervals.
+    With one fold both forms are equal, and there is one table. With few held-out performances a fold, the average over
+    folds is arithmetic, since one fold of three with a correlation of 1 would decide a Fisher mean (z = 4.95). There is
+    then a table of the intervals of all ranked together.
     """
-    titles = dict(FORMS)
+    few, titles = held_out_a_fold(results) < FEW, dict(FORMS)
     if results["protocol"]["name"] == "louo":
-        titles["folds"] = "Spearman's rho per user, averaged over users by Fisher's z"
+        titles["folds"] = titles["folds"].replace("fold", "user")
+    titles["folds"] = titles["folds"].format("the arithmetic mean" if few else "Fisher's z")
     if len(results["protocol"]["folds"]) == 1:
         titles = {"together": "Spearman's rho of the held-out predictions"}
     tables = [(title, *results_rows(results, form)) for form, title in titles.items()]
-    if held_out_a_fold(results) < FEW:
-        tables = [tables[-1], *_interval_table(results), *tables[:-1]]
-    return [*tables, *_user_table(results), *_choice_table(results)]
+    more = _interval_table(results) if few else []
+    return [*tables, *more, *_user_table(results), *_choice_table(results)]
 
 
 def _interval_table(results: Results) -> list[TableRows]:
@@ -208,31 +214,43 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of one table, for a form of `FORMS`: per task, averages over tasks, and error of each system."""
+    """Columns and rows of one table, for a form of `FORMS`: per task, averages over tasks, and error of each system.
+
+    With few held-out performances a fold, the value of a task is the arithmetic mean over its folds, and the arithmetic
+    average over tasks is the first of the averages.
+    """
     tasks, rows = results["tasks"], list[tuple[Any, ...]]()
+    few = form == "folds" and held_out_a_fold(results) < FEW
+    over = "arithmetic" if few else "fisher"
+    centred = form == "together" and len(results["protocol"]["folds"]) > 1
+
+    def row_of(name: str, cells: Sequence[Any], fisher: Any, mean: Any, apart: Any, error: Any) -> tuple[Any, ...]:
+        return (name, *cells, *((mean, fisher) if few else (fisher, mean)), *((apart,) if centred else ()), error)
+
     for name, system in results["systems"].items():
         by_task, averages = [system["tasks"].get(task) for task in tasks], system["average"]
         if form == "folds":
-            values = [task and task["over_folds"]["fisher"]["value"] for task in by_task]
+            values = [task and task["over_folds"][over]["value"] for task in by_task]
             fisher, mean = averages["folds_fisher"]["fisher"], averages["folds_arithmetic"]["arithmetic"]
         else:
             values = [task and task["together"]["spearman"] for task in by_task]
             fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
-        rows.append((name, *values, fisher["value"], mean["value"], error))
+        apart = averages.get("centred", {}).get("fisher", {}).get("value")  # results of earlier versions have none
+        rows.append(row_of(name, values, fisher["value"], mean["value"], apart, error))
     if results["paper"] and OURS in results["systems"]:
         system = results["systems"][OURS]
         values = [system["tasks"].get(task) for task in tasks]
-        one = "folds_fisher" if form == "folds" else "together"
+        one = f"folds_{over}" if form == "folds" else "together"
         cells = [task and task["runs"][one]["mean"] for task in values]
-        fisher = system["average"][f"runs_{one}"]["fisher"]
+        fisher = system["average"]["runs_folds_fisher" if form == "folds" else "runs_together"]["fisher"]
         mean = system["average"]["runs_folds_arithmetic" if form == "folds" else "runs_together"]["arithmetic"]
-        rows.append((SINGLE_RUNS, *cells, fisher["value"], mean["value"], None))
+        rows.append(row_of(SINGLE_RUNS, cells, fisher["value"], mean["value"], None, None))
     for name, row in results["paper"].items():
         cells = [None if row.get(task) is None else row[task] / 100 for task in tasks]
         given = [cell for cell in cells if cell is not None]
-        rows.append((name, *cells, fisher_average(given).value if given else None, _mean(given), None))
-    return ("system", *tasks, "Avg. (Fisher)", "Avg. (mean)", "MAE"), rows
+        rows.append(row_of(name, cells, fisher_average(given).value if given else None, _mean(given), None, None))
+    return row_of("system", tasks, "Avg. (Fisher)", "Avg. (mean)", CENTRED, "MAE"), rows
 
 
 def audit_lines(audited: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:

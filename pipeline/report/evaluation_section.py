@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, interval_text
+from pipeline.evaluate.separation import separation_line
 from pipeline.outputs import writing
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
@@ -47,6 +49,9 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
     """The evaluation's section of a report page."""
     name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
     ours = results["systems"][name]
+    tables = [_page_table(results, name, *table) for table in results_tables(results)]
+    if apart := separation_line(results):
+        tables[0] = replace(tables[0], note=f"{tables[0].note} {apart}".strip())
     return page.EvaluationReport(
         summary={
             **_headline(results, ours),
@@ -54,7 +59,7 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
-        tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
+        tables=tuple(tables),
         bars=lead_bars(results, name),
         curves=_curves(results["systems"].get(OURS, ours).get("losses")),
         leaks=leak_checks(results["audit"]),
@@ -62,19 +67,23 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
 
 
 def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
-    """Both forms of the correlation; with few performances a fold, that of all ranked together with its interval."""
-    best, together = (
-        "undefined" if value is None else f"{value:.3f}"
-        for value in (ours["average"][form]["fisher"]["value"] for form in ("folds_fisher", "together"))
-    )
+    """Both forms of the correlation; with few performances a fold, by the arithmetic mean, and with an interval."""
+
+    def shown(form: str, average: str = "fisher") -> str:
+        value = ours["average"].get(form, {}).get(average, {}).get("value")
+        return "undefined" if value is None else f"{value:.3f}"
+
+    best, together = shown("folds_fisher"), shown("together")
     if (few := held_out_a_fold(results)) >= FEW:
         return {"Spearman's rho, Fisher average": best, "ranked together": together}
     tasks = ours["tasks"].values()
     intervals = [text for task in tasks if (text := interval_text(task.get("interval") or {}))]
     return {
-        "Spearman's rho, all ranked together": together,
+        "Spearman's rho, mean over folds": shown("folds_arithmetic", "arithmetic"),
+        "all ranked together": together,
+        "all ranked together, fold means removed": shown("centred"),
         "95 % interval" + (" by task" if len(tasks) > 1 else ""): "; ".join(intervals) or "undefined",
-        "held-out performances a fold": f"{few:.3g}, too few for a correlation per fold",
+        "held-out performances a fold": f"{few:.3g}, so correlations per fold are mostly noise",
     }
 
 

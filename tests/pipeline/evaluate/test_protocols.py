@@ -20,6 +20,7 @@ from pipeline.evaluate import Results, evaluate_features
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
+    CENTRED,
     SINGLE_RUNS,
     audit_lines,
     protocol_folds,
@@ -73,21 +74,29 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
     few = [re.sub(r",.*| ranked.*| over .*", "", title) for title, _, _ in tables]
+    assert "by the arithmetic mean" in tables[0][0]
+    assert "biased downward" in tables[1][0]
+    assert tables[0][1][-3:] == ("Avg. (mean)", "Avg. (Fisher)", "MAE")
+    assert tables[1][1][-4:] == ("Avg. (Fisher)", "Avg. (mean)", CENTRED, "MAE")
     per_fold = f"Spearman's rho per {'user' if protocol == 'louo' else 'fold'}"
     together, interval = (
         "Spearman's rho of all held-out predictions",
         "95 % bootstrap interval of all held-out predictions",
     )
-    assert few[:3] == [together, interval, per_fold]
+    assert few[:3] == [per_fold, together, interval]
     assert len(tables) == (5 if protocol == "louo" else 3)
-    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[1] for row in tables[1][2] if row[0] == OURS))
+    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[1] for row in tables[2][2] if row[0] == OURS))
     summary = evaluation_report(results).summary
-    assert list(summary)[:2] == ["Spearman's rho, all ranked together", "95 % interval"]
+    headline = ("mean over folds", "all ranked together", "all ranked together, fold means removed")
+    assert list(summary)[:4] == [f"Spearman's rho, {headline[0]}", *headline[1:], "95 % interval"]
     more = [
         {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
     ]
     enough = {**results, "predictions": results["predictions"] + more}
-    assert [title for title, _, _ in results_tables(enough)] == [tables[i][0] for i in (2, 0, *range(3, len(tables)))]
+    many = results_tables(enough)
+    assert many[0][0] == tables[0][0].replace("the arithmetic mean", "Fisher's z")
+    assert many[0][1][-3:] == ("Avg. (Fisher)", "Avg. (mean)", "MAE")
+    assert [title for title, _, _ in many[1:]] == [tables[i][0] for i in (1, *range(3, len(tables)))]
     assert list(evaluation_report(enough).summary)[:2] == ["Spearman's rho, Fisher average", "ranked together"]
     rows = tables[0][2]
     names = [row[0] for row in rows]
@@ -107,9 +116,11 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     suturing = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, together), _, (_, _, per_user), (title, _, users), (_, columns, choice) = results_tables(results)
+    (_, _, per_user), (_, _, together), _, (title, _, users), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
-    assert row[1] == suturing["over_folds"]["fisher"]["value"]
+    assert row[1] == suturing["over_folds"]["arithmetic"]["value"]
+    assert row[3] == suturing["over_folds"]["fisher"]["value"], "comparable with the paper's average"
+    assert other[4] == pytest.approx(suturing["over_folds"]["centred"])
     assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
     assert row[1] != other[1]
     people = len(results["protocol"]["folds"])

@@ -183,8 +183,11 @@ def test_the_audit_is_answered_question_by_question() -> None:
 def test_few_performances_a_fold_put_the_intervals_first(evaluated: Results) -> None:
     few = {**evaluated, "predictions": [{**row, "fold": row["id"]} for row in evaluated["predictions"]]}
     report = evaluation_report(few)
-    assert list(report.summary)[:2] == ["Spearman's rho, all ranked together", "95 % interval by task"]
+    mean = evaluated["systems"][SYSTEM]["average"]["folds_arithmetic"]["arithmetic"]["value"]
+    assert report.summary["Spearman's rho, mean over folds"] == f"{mean:.3f}"
+    assert list(report.summary)[2:4] == ["all ranked together, fold means removed", "95 % interval by task"]
     low, high = (evaluated["systems"][SYSTEM]["tasks"]["a"]["interval"][end] for end in ("low", "high"))
     assert report.summary["95 % interval by task"].startswith(f"{low:.2f} to {high:.2f}; ")
-    assert "ranked together" in report.tables[0].title
-    assert "interval" in report.tables[1].title
+    assert "arithmetic mean" in report.tables[0].title
+    assert "ranked together" in report.tables[1].title
+    assert "interval" in report.tables[2].title
