@@ -766,7 +766,7 @@ def _evaluate(
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
     done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
     if done.expected is None:
-        write_evaluation(done, len(features))
+        write_evaluation(done)
     return done
 
 

@@ -220,8 +220,9 @@ def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
     network = asdict(model_for(cast("RecipeName", recipe)))
-    filled = {}
+    filled = dict(values)
     for section, defaults in (("model", network), ("kinematics", KINEMATICS.get(recipe, {}))):
         given = values.get(section, {})
-        filled[section] = {**defaults, **given} if isinstance(given, dict) else given
-    return {**values, **filled}
+        if defaults and section in config_class().model_fields and isinstance(given, dict):
+            filled[section] = {**defaults, **given}
+    return filled

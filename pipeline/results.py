@@ -24,6 +24,11 @@ NO_JUDGEMENT = (
 """What step scores cannot say; beside every step score that a person reads."""
 
 
+def significant(value: float) -> str:
+    """Three significant digits without an exponent below a million: 1350, 24.7, 0.0123."""
+    return f"{float(f'{value:.3g}'):.6g}"
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """Errors on held-out performances of the training part, by the model and by the mean score of the other folds."""
@@ -36,12 +41,19 @@ class Accuracy:
     mean_within: float
     better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
 
+    @property
+    def decimals(self) -> int:
+        """Decimals of a score as people read it, 0 to 2: two digits of `within`, so 34 for ±18 and 34.26 for ±0.18."""
+        if not (math.isfinite(self.within) and self.within > 0):
+            return 2
+        return max(0, min(2, 1 - math.floor(math.log10(self.within))))
+
     def __str__(self) -> str:
         """One sentence for whoever reads a score."""
         head = "" if self.better else "no better than guessing the mean: "
         return (
-            f"{head}on 8 of 10 new videos this model is right within ±{self.within:.3g}; guessing the mean is within "
-            f"±{self.mean_within:.3g} ({self.performances} held-out performances)"
+            f"{head}on 8 of 10 new videos this model is right within ±{significant(self.within)}; guessing the mean is "
+            f"within ±{significant(self.mean_within)} ({self.performances} held-out performances)"
         )
 
 
@@ -87,15 +99,18 @@ class Score:
         spread: standard deviation over the networks.
         interval80, interval95: prediction intervals (`pipeline.evaluate.conformal`); None where the run gives none, and
             a flag gives the reason.
-        percentile: share of the training scores below this score, 0 to 100, ties counted half.
-        execution, synchronisation: scores of the model's other heads, where it has them.
+        percentile: share of the training scores below this score, 0 to 100, ties counted half; None where the score is
+            not valid.
+        execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
+            than guessing.
         steps: one entry per time step.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
             the steps hold all of it. `ScoreParts` is the whole sum.
         flags: reasons to doubt the score, the worst first (`pipeline.score.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
-        accuracy: how far off the model was on held-out performances, as one sentence; empty where unknown.
+        accuracy: how far off the model was on held-out performances; None where unknown.
+        part_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         error: why there is no score.
         keys: key of every stage's output that the score was made of, by which they are read again.
         model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); equal files give equal scores.
@@ -115,10 +130,30 @@ class Score:
     flags: tuple[Flag, ...] = ()
     checked: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
-    accuracy: str = ""
+    accuracy: Accuracy | None = None
+    part_accuracy: Mapping[str, Accuracy] = field(default_factory=dict)
     error: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.valid:  # a rank among scores would make it one of them
+            object.__setattr__(self, "percentile", None)
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is a score that may be used: no error, and no flag of level "bad"."""
+        return self.score is not None and not self.why
+
+    @property
+    def why(self) -> str:
+        """Why the score is not valid: the error, or the titles of the flags of level "bad"; empty where it is valid."""
+        return self.error or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
+
+    @property
+    def decimals(self) -> int:
+        """Decimals of the score as people read it; two where the accuracy is unknown."""
+        return 2 if self.accuracy is None else self.accuracy.decimals
 
 
 @dataclass(frozen=True)

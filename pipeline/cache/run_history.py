@@ -39,17 +39,6 @@ def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
     return [run for run in runs if run is not None]
 
 
-def run_facts(root: Path, *, who: bool = True) -> dict[str, str]:
-    """The last five runs on a cache, newest first: {"extraction <id>": one line}; `who`: name account and machine."""
-    return {
-        f"extraction {run.run}": f"{run.state} after {run.seconds:.0f} s, {run.done} videos done, {run.failed} failed, "
-        + (f"by {run.start.get('who')} on {run.start.get('host')}, " if who else "")
-        + f"code {run.start.get('code') or 'unknown'}: "
-        + " ".join(map(str, run.start.get("command", [])))
-        for run in reversed(read_runs(root, 5))
-    }
-
-
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of one log; a last line torn by a kill is left out."""
     try:

@@ -12,8 +12,8 @@ from pipeline.cli.terminal import alarm, finish, print_json, say, table
 @command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
 def score(rows: list[api.Score], model: Path, origin: bool, as_json: bool) -> None:
     """Print one row per video."""
+    from data.errors import printable
     from data.store import address, is_shared
-    from pipeline.score.flags import GUESSING
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows
     from pipeline.score.shareable import without_folders
@@ -23,8 +23,10 @@ def score(rows: list[api.Score], model: Path, origin: bool, as_json: bool) -> No
         print_json({"model": name, "videos": rows_as_json(rows, origin=origin)})
     else:
         table(f"scores by {address(model)}", *score_rows(rows))
-        scored = next((row for row in rows if row.accuracy), None)
-        if scored is not None:
-            guessing = any(flag.title == GUESSING for flag in scored.flags)
-            (alarm if guessing else say)(scored.accuracy)
+        for row in rows:
+            if row.score is not None and not row.valid:
+                alarm(f"{printable(row.id)}: this score is not valid: {printable(row.why)}")
+        accuracy = next((row.accuracy for row in rows if row.accuracy), None)
+        if accuracy is not None:
+            (say if accuracy.better else alarm)(str(accuracy))
     finish(all(row.error is None for row in rows))

@@ -13,6 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import AimError, Cancelled, DataError
 from data.leaks import LeakReport
 from data.video import Record
@@ -25,7 +27,7 @@ from pipeline.evaluate.conformal import coverage_line
 from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.report import report_scores
-from pipeline.report.evaluation_section import leak_checks
+from pipeline.report.evaluation_section import leak_checks, rho_tile
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.results import Score
 from pipeline.run import Planner, Summary, dataset_records, run_extract
@@ -221,7 +223,8 @@ def write_page(
         for row, record in zip(scored, unseen, strict=True)
         if row.score is not None
     )
-    shown = {"Spearman's rho": f"{metrics['AIM']['spearman']:.3f}", "held-out dives": str(len(unseen))}
+    true, guess = (np.array([getattr(one, name) for one in predictions]) for name in ("true", "predicted"))
+    shown = {**rho_tile(guess, true, np.arange(len(predictions))), "held-out dives": str(len(unseen))}
     checks = leak_checks(leaks.as_dict())
     evaluation = EvaluationReport(summary=shown, predictions=predictions, tables=(table,), leaks=checks)
     report_scores(

@@ -90,6 +90,8 @@ def held_out_intervals(
 ) -> list[tuple[float, float] | None]:
     """Intervals about the held-out predictions of an evaluation, each from the residuals of the other folds.
 
+    Where no true score is negative, intervals end at zero.
+
     Args:
         truth, predicted: (n,) of one task.
         fold: (n,) which fold held it out; with a single fold there are no residuals and no intervals.
@@ -98,6 +100,7 @@ def held_out_intervals(
     values, folds = np.asarray(predicted, dtype=np.float64), np.asarray(fold)
     residuals = np.abs(np.asarray(truth, dtype=np.float64) - values)
     groups = np.unique(np.arange(len(values)) if group is None else group, return_inverse=True)[1]
+    floor = 0.0 if np.nanmin(np.asarray(truth, dtype=np.float64), initial=np.inf) >= 0 else -math.inf
     intervals: list[tuple[float, float] | None] = [None] * len(values)
     for name in np.unique(folds):
         others = (folds != name) & np.isfinite(residuals)
@@ -105,7 +108,8 @@ def held_out_intervals(
             continue
         reach = float(upper_quantile(residuals[others][:, None], group_weights(groups[others]), level)[0])
         for row in np.flatnonzero(folds == name) if math.isfinite(reach) else ():
-            intervals[row] = (float(values[row] - reach), float(values[row] + reach))
+            low = max(float(values[row] - reach), min(floor, float(values[row])))
+            intervals[row] = (low, float(values[row] + reach))
     return intervals
 
 

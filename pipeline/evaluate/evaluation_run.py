@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data.errors import UsageError
 from pipeline.config import BaseConfig
@@ -28,6 +29,7 @@ from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
+from pipeline.recipes import PAPER as PAPER_RECIPE
 from pipeline.systems import COMBINED, System
 
 QUICK_RUNS = 2
@@ -54,20 +56,20 @@ class Evaluation:
         if (few := held_out_a_fold(results)) < FEW:
             lines.append(
                 f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations per fold are mostly "
-                "noise, so their arithmetic mean comes first; read all ranked together too, and the intervals"
+                "noise and not shown, nor are the paper's, which are per fold"
             )
         if results["videos"] > (count := results["performances"]):
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
         if apart := separation_line(results):
             lines.append(apart)
         if self.quick:
-            runs = self.config.scorer[1].runs
-            lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")
+            lines.append("note: --quick: no inner validation; equal weights where combined")
+        lines += self._training_notes()
         asked = {part.strip().lower() for part in self.only.split(",")} - {""}
         if by_grid := results["systems"].get(CHOSEN):
-            folds = {choice["fold"]: choice["system"] for choice in by_grid["chosen"]}
-            chosen = "; ".join(f"{settings} in {count}" for settings, count in Counter(folds.values()).most_common())
-            lines.append(f"settings chosen by inner validation, with the number of folds: {chosen}")
+            counts = Counter(choice["system"] for choice in by_grid["chosen"])
+            chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
+            lines.append(f"settings chosen by inner validation, with the number of trainings: {chosen}")
         if self.systems == "all" and "MUSDL" not in results["systems"] and (not asked or PUBLISHED in asked):
             lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
         if self.systems in TABLES:
@@ -79,12 +81,34 @@ class Evaluation:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
 
+    def _training_notes(self) -> list[str]:
+        """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
+        if OURS not in self.results["systems"]:
+            return []
+        recipe, kind = self.config.scorer[1], self.config.dataset.kind
+        lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
+        here = recipe.model_dump()
+        if differing := [f"{name} {_plain(here[name])} ({_plain(PAPER_RECIPE[name])})" for name in PAPER_RECIPE
+                         if here[name] != PAPER_RECIPE[name]]:  # fmt: skip
+            lines.append(f"note: the training differs from the paper's (in brackets): {', '.join(differing)}")
+        if getattr(self.config.stage("timesteps"), "scene", None) == "":
+            lines.append("note: the features of the whole scene are left out; the paper's network reads them")
+        if (recipe.recipe, kind) == ("tools", "jigsaws"):
+            lines.append("note: optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
+        return lines
+
     def tables(self) -> list[TableRows]:
         """The tables in the paper's form."""
         if self.expected is not None:
             return []
         name = f"{self.config.name}, {self.config.protocol}"
         return [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
+
+
+def _plain(value: Any) -> str:
+    """A setting as text: values of a list with slashes, none as 'off'."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return "/".join("off" if one is None or one is False else f"{one:g}" for one in values)
 
 
 def table_protocol(table: str) -> tuple[str, str]:
@@ -150,4 +174,6 @@ def evaluate_features(
     table = systems if systems in TABLES else ""
     if table or config.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
-    return Evaluation(results, folder, config, systems, quick, only=only)
+    done = Evaluation(results, folder, config, systems, quick, only=only)
+    results["notes"] = done.notes()
+    return done

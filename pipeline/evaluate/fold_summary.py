@@ -2,7 +2,8 @@
 
 For one task, the correlation of a set of predictions has three forms, all of them reported:
 
-    folds     Spearman in each fold, then averaged over the folds (arithmetic, and by Fisher's z)
+    folds     Spearman in each fold, then averaged over the folds (arithmetic, and by Fisher's z). A fold of three with
+              a correlation of 1 counts as z = 4.95, so with few performances a fold the arithmetic mean comes first
     together  Spearman over all held-out predictions of the task ranked together; where folds have different means it is
               biased downward, so `centred` is the same after each fold's mean is taken from predictions and labels
     runs      the same two for every run on its own; the rest is for the ensemble, the mean over the runs
@@ -57,7 +58,11 @@ def task_summary(
         parts: the folds of all tasks.
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
-        draws: bootstrap resamples; 0 leaves the interval out.
+        draws: bootstrap resamples; 0 leaves the intervals out.
+
+    Returns:
+        Among the metrics, `interval` of all ranked together and `folds_interval` of the Fisher average resample
+        performances; `mean_interval` of the arithmetic mean resamples folds.
     """
     parts, predicted = labelled(parts, predicted, true, task)
     ensemble = [values.mean(0) for values in predicted]
@@ -68,16 +73,29 @@ def task_summary(
     rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
-    interval = None
+    interval = folds_interval = mean_interval = None
     if draws:
-        interval = _interval(metrics.spearman_of_rows(together, true[rows]), features, rows, draws)
+        rho = metrics.spearman_of_rows(together, true[rows])
+        interval = _interval(rho, features, rows, draws)
         interval["clusters"] = len(clusters(features, rows))
+        fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
+
+        def per_fold(drawn: Rows) -> float:
+            return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
+
+        if len(parts) > 1 and interval["clusters"] >= FEW * len(parts):
+            folds_interval = _interval(per_fold, features, rows, draws)
+        if len(parts) > 1:
+            each = np.array([math.nan if fold["spearman"] is None else fold["spearman"] for fold in folds.values()])
+            mean_interval = _ends(lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws)
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
         "together": metrics_of(together, true[rows], float(np.nanmin(learned)), float(np.nanmax(learned))),
         "runs": {"count": len(by_run), **_spread(by_run)},
         "interval": interval,
+        "folds_interval": folds_interval,
+        "mean_interval": mean_interval,
     }
 
 
@@ -178,7 +196,11 @@ def _interval(statistic: Callable[[Rows], float], features: FeatureSet, rows: Ro
     def of_drawn(drawn: Rows) -> float:
         return statistic(np.concatenate([members[i] for i in drawn]) if single is None else single[drawn])
 
-    low, high = metrics.bootstrap_interval(of_drawn, len(members), draws=draws)
+    return _ends(of_drawn, len(members), draws)
+
+
+def _ends(statistic: Callable[[Rows], float], count: int, draws: int) -> Metrics:
+    low, high = metrics.bootstrap_interval(statistic, count, draws=draws)
     return {"level": 0.95, "low": or_none(low), "high": or_none(high)}
 
 

@@ -39,7 +39,9 @@ MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""
 
 
-TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
+Row = tuple[Any, ...]
+
+TableRows = tuple[str, tuple[str, ...], list[Row]]
 """Title, columns and rows of a table."""
 
 
@@ -126,7 +128,7 @@ CENTRED = "fold means removed"
 """Column of the correlation of all ranked together after each fold's mean is taken from predictions and labels."""
 
 FORMS = {
-    "folds": "Spearman's rho per fold, averaged over folds by {}",
+    "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
     "together": "Spearman's rho of all held-out predictions ranked together, biased downward where folds have different"
     " means",
 }
@@ -146,31 +148,33 @@ DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
 
 
 def results_tables(results: Results) -> list[TableRows]:
-    """The tables in the paper's form, one per form of the correlation.
+    """The tables in the paper's form, one per form of the correlation, each with intervals.
 
-    With one fold both forms are equal, and there is one table. With few held-out performances a fold, the average over
-    folds is arithmetic, since one fold of three with a correlation of 1 would decide a Fisher mean (z = 4.95). There is
-    then a table of the intervals of all ranked together.
+    With one fold both forms are equal, and there is one table. With few held-out performances a fold there is no table
+    per fold.
     """
-    few, titles = held_out_a_fold(results) < FEW, dict(FORMS)
+    titles = dict(FORMS)
     if results["protocol"]["name"] == "louo":
-        titles["folds"] = titles["folds"].replace("fold", "user")
-    titles["folds"] = titles["folds"].format("the arithmetic mean" if few else "Fisher's z")
+        titles["folds"] = "Spearman's rho per user, averaged over users by Fisher's z"
     if len(results["protocol"]["folds"]) == 1:
         titles = {"together": "Spearman's rho of the held-out predictions"}
+    elif held_out_a_fold(results) < FEW:
+        del titles["folds"]
     tables = [(title, *results_rows(results, form)) for form, title in titles.items()]
-    more = _interval_table(results) if few else []
-    return [*tables, *more, *_user_table(results), *_choice_table(results)]
+    return [*tables, *_user_table(results), *_choice_table(results)]
 
 
-def _interval_table(results: Results) -> list[TableRows]:
-    """Intervals of all held-out predictions ranked together, by task; none without resampling."""
-    rows = []
-    for name, system in results["systems"].items():
-        intervals = [system["tasks"].get(task, {}).get("interval") or {} for task in results["tasks"]]
-        rows.append((name, *(interval_text(one) for one in intervals)))
-    title = "95 % bootstrap interval of all held-out predictions ranked together"
-    return [(title, ("system", *results["tasks"]), rows)] if any(cell for row in rows for cell in row[1:]) else []
+INTERVAL = "95 % interval"
+
+
+def task_column(results: Results, task: str) -> str:
+    """Head of a task's column, with the number of held-out performances."""
+    return f"{task or 'rho'} (n {held_out_of(results, task)})"
+
+
+def held_out_of(results: Results, task: str) -> int:
+    """Held-out performances of a task; views and copies count once."""
+    return len({entry["performance"] for entry in results["predictions"] if entry["task"] == task})
 
 
 def interval_text(interval: Mapping[str, Any]) -> str | None:
@@ -187,6 +191,10 @@ def _user_table(results: Results) -> list[TableRows]:
             users = given["count"]
             ends = [given[form][end] for form in ("mean", "together") for end in ("value", "low", "high")]
             rows.append((name, *ends))
+    if rows:
+        for name, given in results["paper"].items():
+            cells = [given[task] / 100 for task in results["tasks"] if given.get(task) is not None]
+            rows.append((name, _mean(cells), *[None] * 5))
     columns = ("system", "mean over users", "low", "high", "ranked together", "low", "high")
     title = f"Averages over tasks with 95 % bootstrap intervals over {users} users"
     return [(title, columns, rows)] if rows else []
@@ -214,43 +222,53 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of one table, for a form of `FORMS`: per task, averages over tasks, and error of each system.
+    """Columns and rows of one table, for a form of `FORMS`: correlations and error of each system.
 
-    With few held-out performances a fold, the value of a task is the arithmetic mean over its folds, and the arithmetic
-    average over tasks is the first of the averages.
+    Each task has its correlation and, where any system has one, the interval. Several tasks have averages. All ranked
+    together are shown with fold means removed as well. The paper's values are per fold, so they are beside no other
+    form of several folds.
     """
-    tasks, rows = results["tasks"], list[tuple[Any, ...]]()
-    few = form == "folds" and held_out_a_fold(results) < FEW
-    over = "arithmetic" if few else "fisher"
-    centred = form == "together" and len(results["protocol"]["folds"]) > 1
+    per_fold, several, one_fold = form == "folds", len(results["tasks"]) > 1, len(results["protocol"]["folds"]) == 1
+    centred = not per_fold and not one_fold
+    key = "folds_interval" if per_fold else "interval"
+    each = [task for system in results["systems"].values() for task in system["tasks"].values()]
+    bounded = any(interval_text(task.get(key) or {}) for task in each)
 
-    def row_of(name: str, cells: Sequence[Any], fisher: Any, mean: Any, apart: Any, error: Any) -> tuple[Any, ...]:
-        return (name, *cells, *((mean, fisher) if few else (fisher, mean)), *((apart,) if centred else ()), error)
+    def row(name: str, cells: Sequence[float | None], ends: Sequence[str | None], averages: Sequence[Any]) -> Row:
+        pairs = [cell for pair in zip(cells, ends, strict=True) for cell in (pair if bounded else pair[:1])]
+        apart = results["systems"].get(name, {}).get("average", {}).get("centred", {}).get("fisher", {}).get("value")
+        return (name, *pairs, *(averages[:2] if several else ()), *((apart,) if centred else ()), averages[2])
 
+    tasks, rows = results["tasks"], list[Row]()
+    none = [None] * len(tasks)
     for name, system in results["systems"].items():
         by_task, averages = [system["tasks"].get(task) for task in tasks], system["average"]
-        if form == "folds":
-            values = [task and task["over_folds"][over]["value"] for task in by_task]
+        if per_fold:
+            values = [task and task["over_folds"]["fisher"]["value"] for task in by_task]
             fisher, mean = averages["folds_fisher"]["fisher"], averages["folds_arithmetic"]["arithmetic"]
         else:
             values = [task and task["together"]["spearman"] for task in by_task]
             fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
-        apart = averages.get("centred", {}).get("fisher", {}).get("value")  # results of earlier versions have none
-        rows.append(row_of(name, values, fisher["value"], mean["value"], apart, error))
-    if results["paper"] and OURS in results["systems"]:
+        ends = [interval_text((task or {}).get(key) or {}) for task in by_task]
+        rows.append(row(name, values, ends, (fisher["value"], mean["value"], error)))
+    beside_paper = per_fold or one_fold
+    if beside_paper and results["paper"] and OURS in results["systems"]:
         system = results["systems"][OURS]
-        values = [system["tasks"].get(task) for task in tasks]
-        one = f"folds_{over}" if form == "folds" else "together"
-        cells = [task and task["runs"][one]["mean"] for task in values]
-        fisher = system["average"]["runs_folds_fisher" if form == "folds" else "runs_together"]["fisher"]
-        mean = system["average"]["runs_folds_arithmetic" if form == "folds" else "runs_together"]["arithmetic"]
-        rows.append(row_of(SINGLE_RUNS, cells, fisher["value"], mean["value"], None, None))
-    for name, row in results["paper"].items():
-        cells = [None if row.get(task) is None else row[task] / 100 for task in tasks]
-        given = [cell for cell in cells if cell is not None]
-        rows.append(row_of(name, cells, fisher_average(given).value if given else None, _mean(given), None, None))
-    return row_of("system", tasks, "Avg. (Fisher)", "Avg. (mean)", CENTRED, "MAE"), rows
+        of_runs = [system["tasks"].get(task) for task in tasks]
+        one = "folds_fisher" if per_fold else "together"
+        cells = [task and task["runs"][one]["mean"] for task in of_runs]
+        fisher = system["average"][f"runs_{one}"]["fisher"]
+        mean = system["average"]["runs_folds_arithmetic" if per_fold else "runs_together"]["arithmetic"]
+        rows.append(row(SINGLE_RUNS, cells, none, (fisher["value"], mean["value"], None)))
+    for name, given in results["paper"].items() if beside_paper else ():
+        cells = [None if given.get(task) is None else given[task] / 100 for task in tasks]
+        known = [cell for cell in cells if cell is not None]
+        averages = (fisher_average(known).value if known else None, _mean(known), None)
+        rows.append(row(name, cells, none, averages))
+    heads = [name for task in tasks for name in ((task_column(results, task), INTERVAL)[: 1 + bounded])]
+    averages_heads = ("Avg. (Fisher)", "Avg. (mean)") if several else ()
+    return ("system", *heads, *averages_heads, *((CENTRED,) if centred else ()), "MAE"), rows
 
 
 def audit_lines(audited: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -69,9 +69,9 @@ def separation_line(results: Mapping[str, Any]) -> str:
     ties = len(rows) - len(apart)
     how = f"paired permutation test, p < .05 after Holm's correction for {len(rows)} rows"
     if not apart:
-        return f"The data separate no row from {against}: all {ties} others are ties ({how})."
+        return f"note: the data separate no row from {against}: all {ties} others are ties ({how})."
     rest = "none is a tie" if not ties else "the other one is a tie" if ties == 1 else f"the other {ties} are ties"
-    return f"The data separate {against} from {', '.join(apart)}; {rest} ({how})."
+    return f"note: the data separate {against} from {', '.join(apart)}; {rest} ({how})."
 
 
 _Task = tuple[Floats, Floats, NDArray[np.intp]]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from data.store.arrays import Floats, Rows
+from models.metrics import bootstrap_interval, spearman_of_rows
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.conformal import held_out_intervals
-from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import DIRECTIONS, interval_text
-from pipeline.evaluate.separation import separation_line
+from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
 from pipeline.outputs import writing
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
+from pipeline.report.text import counted
+from pipeline.results import significant
+from pipeline.score.calibration import Calibration
 from pipeline.score.run_config import save_config
 from pipeline.systems import COMBINED
 from pipeline.systems.selection import ORACLE
@@ -30,12 +33,12 @@ LEAD_NOTE = (
 )
 
 
-def write_evaluation(done: Evaluation, performances: int) -> None:
+def write_evaluation(done: Evaluation) -> None:
     """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
     config, folder = done.config, done.folder
     data = page.ReportData(
         f"Evaluation: {config.name}, {config.protocol}",
-        subtitle=f"{performances} performances",
+        subtitle=counted(done.results["performances"], "performance"),
         config=json.dumps(config.dump(), indent=1),
         evaluation=evaluation_report(done.results),
     )
@@ -49,42 +52,86 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
     """The evaluation's section of a report page."""
     name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
     ours = results["systems"][name]
-    tables = [_page_table(results, name, *table) for table in results_tables(results)]
-    if apart := separation_line(results):
-        tables[0] = replace(tables[0], note=f"{tables[0].note} {apart}".strip())
     return page.EvaluationReport(
         summary={
             **_headline(results, ours),
-            "held-out performances": str(len(results["predictions"])),
+            "held-out performances": str(len({(e["task"], e["performance"]) for e in results["predictions"]})),
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
-        tables=tuple(tables),
+        tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
+        notes=tuple(results.get("notes", ())),
         curves=_curves(results["systems"].get(OURS, ours).get("losses")),
         leaks=leak_checks(results["audit"]),
     )
 
 
+def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.EvaluationReport:
+    """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
+    truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
+    folds = [str(fold) for fold in calibration.fold]
+    intervals = held_out_intervals(truth.tolist(), predicted.tolist(), folds, 0.8, [str(g) for g in calibration.group])
+    rows = zip(ids, truth.tolist(), predicted.tolist(), intervals, folds, strict=True)
+    predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
+    return page.EvaluationReport(
+        summary={
+            **rho_tile(predicted, truth, calibration.group),
+            f"mean absolute error, n {accuracy.performances}": significant(accuracy.mae),
+            "mean absolute error of guessing the mean": significant(accuracy.mean_mae),
+            "folds of the training part": str(calibration.facts["folds"]),
+        },
+        predictions=tuple(predictions),
+        notes=(
+            "These are the training videos: no part of the data set is kept for testing. Every prediction here is by "
+            "networks that were trained without the video.",
+        ),
+        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts["kinds"]),
+    )
+
+
+def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
+    """Spearman's rho of (n,) predictions with its 95 % bootstrap interval and n; `group` is equal for views of one."""
+    rho, members = spearman_of_rows(predicted, truth), [np.flatnonzero(group == one) for one in np.unique(group)]
+    low, high = bootstrap_interval(lambda drawn: rho(np.concatenate([members[i] for i in drawn])), len(members))
+    ends = interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
+    value = or_none(rho(np.arange(len(truth))))
+    return {f"Spearman's rho, 95 % interval, n {len(members)}": f"{_rho(value)} ({ends})"}
+
+
 def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
-    """Both forms of the correlation; with few performances a fold, by the arithmetic mean, and with an interval."""
+    """Correlations, each with its interval and n: of each task, and of several tasks their averages.
 
-    def shown(form: str, average: str = "fisher") -> str:
-        value = ours["average"].get(form, {}).get(average, {}).get("value")
-        return "undefined" if value is None else f"{value:.3f}"
+    With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
+    decide a Fisher average.
+    """
+    one_fold, few = len(results["protocol"]["folds"]) == 1, held_out_a_fold(results) < FEW
+    forms = [("" if one_fold else ", all ranked together", "together", "fisher", "interval")]
+    if not one_fold:
+        first = ("arithmetic", "mean_interval") if few else ("fisher", "folds_interval")
+        named = "arithmetic mean over folds" if few else "Fisher average over folds"
+        forms = [(f", {named}", f"folds_{first[0]}", *first), *forms]
+    tiles: dict[str, str] = {}
+    for form, average, over, interval in forms:
+        for task in [task for task in results["tasks"] if task in ours["tasks"]]:
+            given, of = ours["tasks"][task], f", {task}" if task else ""
+            value = given["together"]["spearman"] if average == "together" else given["over_folds"][over]["value"]
+            ends = interval_text(given.get(interval) or {}) or "no interval"
+            title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
+            tiles[title] = f"{_rho(value)} ({ends})"
+        if len(results["tasks"]) > 1:
+            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks"
+            tiles[title] = _rho(ours["average"][average][over]["value"])
+    if not one_fold:
+        centred = ours["average"].get("centred", {}).get("fisher", {})  # results of earlier versions have none
+        tiles["all ranked together, fold means removed"] = _rho(centred.get("value"))
+    if few and not one_fold:
+        tiles["held-out performances a fold"] = f"{held_out_a_fold(results):.3g}, too few for a correlation per fold"
+    return tiles
 
-    best, together = shown("folds_fisher"), shown("together")
-    if (few := held_out_a_fold(results)) >= FEW:
-        return {"Spearman's rho, Fisher average": best, "ranked together": together}
-    tasks = ours["tasks"].values()
-    intervals = [text for task in tasks if (text := interval_text(task.get("interval") or {}))]
-    return {
-        "Spearman's rho, mean over folds": shown("folds_arithmetic", "arithmetic"),
-        "all ranked together": together,
-        "all ranked together, fold means removed": shown("centred"),
-        "95 % interval" + (" by task" if len(tasks) > 1 else ""): "; ".join(intervals) or "undefined",
-        "held-out performances a fold": f"{few:.3g}, so correlations per fold are mostly noise",
-    }
+
+def _rho(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _page_table(
@@ -98,13 +145,14 @@ def _page_table(
             return "oracle"
         return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"
 
+    of_tasks = {task_column(results, task) for task in results["tasks"]}
     shown = tuple(page.ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
     return page.ResultsTable(
         f"Protocol {results['protocol']['name']}: {title}",
         columns[1:],
         shown,
         note=TABLE_NOTE if "MAE" in columns else "",
-        better=tuple("high" if c in results["tasks"] else DIRECTIONS.get(c, "neither") for c in columns[1:]),
+        better=tuple("high" if c in of_tasks else DIRECTIONS.get(c, "neither") for c in columns[1:]),
     )
 
 

@@ -52,7 +52,7 @@ class Skeleton:
     time: Curve  # (frame,) seconds
     keypoints: NDArray[np.floating[Any]]  # (frame, agent, 17, 3) x px, y px, score in COCO-17 order; NaN: undetected
     size: tuple[float, float]  # width and height of the picture that the pixels refer to
-    names: tuple[str, ...] = ()  # one per agent, such as ("primary", "secondary")
+    names: tuple[str, ...] = ()  # one per agent, such as ("left athlete", "right athlete")
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,12 @@ class VideoReport:
     difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
     camera: CameraPath | None = None
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
+    held_out: float | None = None  # of a training video: the prediction by networks that were trained without it
+
+    @property
+    def shown_score(self) -> float | None:
+        """The score that the page shows: of a training video, the held-out prediction where there is one."""
+        return self.result.score if self.held_out is None else self.held_out
 
 
 @dataclass(frozen=True)
@@ -229,6 +235,7 @@ class EvaluationReport:
     tables: tuple[ResultsTable, ...] = ()  # results beside baselines and the paper's row
     bars: tuple[BarChart, ...] = ()  # ablations with intervals
     curves: tuple[CurveChart, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader must know before the numbers
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
 
 

@@ -34,7 +34,8 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "duration": duration(video),
         "steps": steps,
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
-                   "interval95": result.interval95, "model": result.model},
+                   "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
+                   "why": result.why, "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in charts(video)],
         "camera": _camera(video.camera) if video.camera else None,
@@ -55,10 +56,10 @@ def duration(video: page.VideoReport) -> float:
 
 
 def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
-    """Scores of the batch and of the training videos, of these at most 5000."""
+    """Valid scores of the batch and scores of the training videos, of these at most 5000."""
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
-        "scores": [row.result.score for row in batch.rows if row.result.score is not None],
+        "scores": [row.shown_score for row in batch.rows if row.result.valid],
         "training": [training[i] for i in _spread(len(training), 5000)],
     }
 
@@ -110,10 +111,10 @@ def _curves(chart: page.CurveChart) -> dict[str, Any]:
 
 
 def _camera_traces(camera: page.CameraPath) -> Iterator[page.Traces]:
-    """The pan, and zoom and rotation where they change enough for a chart: by 1 % or half a degree."""
-    about = "The camera did not move." if is_static(camera) else ""
-    pan = {"right": camera.x, "down": camera.y}
-    yield page.Traces("Camera pan", "picture widths / heights", camera.time, pan, about, LEAST_PAN)
+    """Pan, zoom and rotation where they change enough for a chart: by a fiftieth of the picture, 1 %, half a degree."""
+    if not is_static(camera):
+        pan = {"right": camera.x, "down": camera.y}
+        yield page.Traces("Camera pan", "picture widths / heights", camera.time, pan, least=LEAST_PAN)
     for name, unit, values, least in (
         ("zoom", "× the first frame", camera.zoom, 0.01),
         ("rotation", "degrees", camera.rotation, 0.5),
@@ -169,12 +170,10 @@ def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
     points = np.where(detected[..., None], points, 0.0)
     scaled = np.rint(points * np.array([10.0, 10.0, 100.0])).astype(int)
     scaled[..., 2] = np.where(detected, scaled[..., 2], -1)
-    agents = points.shape[1]
-    names = list(skeleton.names) or (["primary", "secondary"] + [f"agent {k + 1}" for k in range(2, agents)])[:agents]
     return {
         "t": [rounded(skeleton.time[i]) for i in kept],
         "size": [float(side) for side in skeleton.size],
-        "names": names,
+        "names": list(skeleton.names),
         "points": [frame.ravel().tolist() for frame in scaled],
     }
 

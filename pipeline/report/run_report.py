@@ -22,12 +22,19 @@ from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software
-from pipeline.cache.run_history import run_facts
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
-from pipeline.report.evaluation_section import evaluation_report
-from pipeline.report.page_data import BatchReport, EvaluationReport, Failure, ReportData, StageTime, TrainingSteps
+from pipeline.report.evaluation_section import evaluation_report, training_folds_report
+from pipeline.report.page_data import (
+    BatchReport,
+    EvaluationReport,
+    Failure,
+    ReportData,
+    StageTime,
+    TrainingSteps,
+    VideoReport,
+)
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
@@ -80,9 +87,18 @@ def run_report_data(
     with observer.progress("videos") as progress:
         rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note, **progress.hooks())
     scorer.cache.close()
+    title, held_out = run.name, {}
+    if not inputs and not any(record.split == "test" for record in records):
+        title = f"Training videos: no test ({run.name})"
+        if scorer.calibration is not None:
+            ids, calibration = scorer.bundle.run.train_ids, scorer.calibration
+            title = f"Training videos, held-out predictions ({run.name})"
+            evaluation = evaluation or training_folds_report(calibration, ids)
+            held_out = dict(zip(ids, calibration.predicted.tolist(), strict=True))
     return scores_page(
-        page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections, origin=origin
-    )
+        page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, origin=origin,
+        held_out=held_out,
+    )  # fmt: skip
 
 
 def write_comparison(
@@ -143,6 +159,7 @@ def scores_page(
     names: Mapping[str, str] | None = None,
     origin: bool = False,
     home: str = "",
+    held_out: Mapping[str, float] | None = None,
 ) -> ReportData:
     """The page of a scored batch.
 
@@ -156,13 +173,15 @@ def scores_page(
             page escapes all text.
         origin: name the account, the machine and full paths, which a page made for sharing leaves out.
         home: address of the page that leads here, or "".
+        held_out: of training videos by id, the prediction by networks that were trained without them, which the page
+            shows in place of the score.
     """
     by_id = {record.id: record for record in records}
     shown, stages = _shown_names(rows, names or {}), scorer.planner.stages
     good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
     clean: Callable[[Score], Score] = (lambda row: row) if origin else shareable
     clean_text = str if origin else without_folders
-    videos = tuple(
+    videos = [
         video_report(
             clean(row),
             by_id[row.id],
@@ -173,10 +192,13 @@ def scores_page(
             origin=origin,
         )
         for row in good[:sections]
-    )
+    ]
+    lines = [*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
+    if held_out:
+        lines = [_held_out(line, held_out.get(row.id)) for line, row in zip(lines, good, strict=True)]
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
-        rows=(*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])),
+        rows=tuple(lines),
         failures=tuple(_failure(row, shown[row.id], scorer, clean_text) for row in rows if row.error is not None),
         times=stage_times(extraction, stages) if extraction else (),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
@@ -191,14 +213,21 @@ def scores_page(
             "model": str(scorer.folder) if origin else scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
             **software(),
-            **{name: clean_text(fact) for name, fact in run_facts(scorer.cache.with_logs(), who=origin).items()},
         },
         config=json.dumps(config if origin else without_folders_in(config), indent=1, sort_keys=True),
         home=home,
-        videos=videos,
+        videos=tuple(lines[:sections]),
         batch=batch,
         evaluation=evaluation,
     )
+
+
+def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:
+    """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
+    if prediction is None:
+        return line
+    result = replace(line.result, interval80=None, interval95=None, percentile=None)
+    return replace(line, held_out=prediction, result=result)
 
 
 def _evaluation(place: Path) -> EvaluationReport:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from data.errors import printable
+from pipeline.results import significant
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)
@@ -58,8 +59,13 @@ def quality(value: float | int | str | bool | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return number(value, 0) if value.is_integer() else f"{value:.3g}".replace("-", MINUS)
+        return number(value, 0) if value.is_integer() else significant(value).replace("-", MINUS)
     return MISSING if value is None else printable(str(value))
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 video`, `2 videos`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def clock(seconds: float | None) -> str:

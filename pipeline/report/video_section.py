@@ -24,9 +24,6 @@ from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 
-ROLES = ("primary", "secondary")
-"""Names of the first two agents; further ones are numbered."""
-
 POSTER_HEIGHT = 360
 """Pixels of the picture that is shown until a video plays."""
 
@@ -89,7 +86,7 @@ def video_report(
         training=training,
         media=media,
         key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
-        skeleton=skeleton(pose, ROLES) if pose else None,
+        skeleton=skeleton(pose) if pose else None,
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera_path(flow) if flow else None,
         kinematics=tool_traces(tools) if tools else (),
@@ -137,11 +134,21 @@ def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duratio
     return tuple(KeyFrame(time, uri) for time, uri in zip(times, stills, strict=False))
 
 
-def skeleton(pose: StageOutput, names: tuple[str, ...]) -> Skeleton:
-    """The people of a `pose` output, ready to draw."""
+def skeleton(pose: StageOutput) -> Skeleton:
+    """The people of a `pose` output, ready to draw, with names for people who do not know of agents."""
     width, height = (float(side) for side in pose.arrays["size"].values)
     points = _floats(pose, "keypoints")
-    return Skeleton(_floats(pose, "time"), points, (width, height), names[: points.shape[1]])
+    return Skeleton(_floats(pose, "time"), points, (width, height), _names(points))
+
+
+def _names(points: Floats) -> tuple[str, ...]:
+    """A name for each person of (frame, agent, 17, 3); two are named by their median place in the picture."""
+    count = points.shape[1]
+    if count == 2:
+        places = [values[np.isfinite(values)] for values in (points[:, agent, :, 0] for agent in (0, 1))]
+        exchanged = all(map(len, places)) and np.median(places[0]) > np.median(places[1])
+        return ("right athlete", "left athlete") if exchanged else ("left athlete", "right athlete")
+    return ("athlete",) if count == 1 else tuple(f"athlete {number}" for number in range(1, count + 1))
 
 
 def pose_difference(pose: StageOutput) -> Traces | None:

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
 from pipeline.report.text import number
-from pipeline.results import Interval, StepScore
+from pipeline.results import Interval, Score, StepScore, significant
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
@@ -27,6 +27,9 @@ RARE = 0.1
 
 NEIGHBOUR = 0.5
 """Steps beside the lowest one are named with it from this share of its distance from the mean on."""
+
+WHOLE = 0.5
+"""From more than this share of the steps on, what is low is the whole performance and no step of it."""
 
 STANDS_OUT = 1.0
 """A curve stands out where it is higher than in the other steps by this many of its standard deviations there."""
@@ -50,8 +53,12 @@ class StepView:
 
 
 def step_views(video: page.VideoReport) -> list[StepView]:
-    """The steps of one video beside the means of the training videos, or else beside the video's own mean."""
-    steps, length, reach, scores = video.result.steps, duration(video), colour_reach(video), _known(video)
+    """The steps of one video beside the means of the training videos, or else beside the video's own mean.
+
+    The colours are neutral where the score is not valid.
+    """
+    steps, length, scores = video.result.steps, duration(video), _known(video)
+    reach = colour_reach(video) if not video.result.why else 0.0
     if video.training is not None:
         means = [mean for mean, _ in video.training.scores]
     else:
@@ -69,7 +76,13 @@ def step_views(video: page.VideoReport) -> list[StepView]:
 
 
 def colour_reach(video: page.VideoReport) -> float:
-    """Points above or below the mean that give the full colour: two standard deviations, the same for all steps."""
+    """Points above or below the mean that give the full colour, the same for all steps.
+
+    The model's error on held-out videos, divided among the steps: only a score that is further off than this error has
+    the full colour in every step. Where the error is unknown, two standard deviations of a step.
+    """
+    if video.result.accuracy is not None and video.result.steps:
+        return video.result.accuracy.within / len(video.result.steps)
     if video.training is not None:
         return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
     scores = _known(video)
@@ -129,7 +142,7 @@ def score_scale(data: page.ReportData) -> Scale:
     """One axis for all scores of the page, so that glyphs can be compared."""
     values: list[float] = []
     for row in (*data.videos, *(data.batch.rows if data.batch else ())):
-        values += [v for v in (row.result.score, row.truth.get("score")) if v is not None]
+        values += [v for v in (row.shown_score, row.truth.get("score")) if v is not None]
         values += [end for interval in (row.result.interval80, row.result.interval95) for end in interval or ()]
     values += data.batch.training_scores if data.batch else ()
     finite = [v for v in values if math.isfinite(v)]
@@ -141,10 +154,22 @@ def score_scale(data: page.ReportData) -> Scale:
 
 
 def batch_of(data: page.ReportData) -> page.BatchReport | None:
-    """The batch, or one made of the videos where there are several and no batch is given."""
-    if data.batch is not None or data.comparison or len(data.videos) < 2:
-        return data.batch
+    """The batch, or one made of the videos where there are several and no batch is given.
+
+    None where it would only repeat the section of the only video.
+    """
+    batch = data.batch
+    if batch is not None and not (batch.failures or batch.times) and not listed(batch, data.videos):
+        return None
+    if batch is not None or data.comparison or len(data.videos) < 2:
+        return batch
     return page.BatchReport(rows=data.videos)
+
+
+def listed(batch: page.BatchReport, videos: Sequence[page.VideoReport]) -> bool:
+    """Whether a table of the scores says more than the section of the only video."""
+    names = {video.name for video in videos}
+    return len(batch.rows) > 1 or any(row.name not in names for row in batch.rows)
 
 
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:
@@ -157,7 +182,14 @@ def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     scores = ("interval80", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
     used |= {"truth"} if any("score" in row.truth for row in rows) else set()
+    used |= {"held_out"} if any(row.held_out is not None for row in rows) else set()
     return used | {name for name in ("duration", "task") if any(getattr(row, name) not in (None, "") for row in rows)}
+
+
+def part_decimals(result: Score, name: str) -> int:
+    """Decimals of a further score, such as "execution", by its own accuracy."""
+    accuracy = result.part_accuracy.get(name)
+    return 2 if accuracy is None else accuracy.decimals
 
 
 def best_of(table: page.ResultsTable) -> set[tuple[int, int]]:
@@ -204,9 +236,12 @@ def tasks_of(predictions: Sequence[page.Prediction]) -> list[str]:
 
 
 def why(video: page.VideoReport) -> str:
-    """One sentence, or "" without steps of known score. Differences are those that the steps show, in points."""
+    """One sentence, or "" for a score that is not valid or without steps of known score.
+
+    Differences are those that the steps show, in points.
+    """
     steps = step_views(video)
-    if not steps or not all(math.isfinite(view.step.score) for view in steps):
+    if video.result.why or not steps or not all(math.isfinite(view.step.score) for view in steps):
         return ""
     lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
     run = _around(lowest, steps)
@@ -221,8 +256,21 @@ def why(video: page.VideoReport) -> str:
     rank = f"{as_low or 'none'} of {len(scores)} training videos {'have' if as_low > 1 else 'has'} a step as far below"
     if as_low > RARE * len(scores):
         return f"No step is unusual: the lowest against training is {_named([steps[lowest]])}, and {rank}."
+    if len(run) > WHOLE * len(steps):
+        return _whole(video, sum((view.shown_gap for view in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
     return f"Lowest against training: {_named(run)} ({rank}{than}){_there(video, run)}."
+
+
+def _whole(video: page.VideoReport, points: Decimal) -> str:
+    """The sentence of a performance that is low in most steps; `points` are those of all steps."""
+    accuracy = video.result.accuracy
+    less = ""
+    if accuracy is not None and abs(points) < accuracy.within:
+        less = f", less than the model's usual error of ±{significant(accuracy.within)}"
+    return (
+        f"The whole performance is below usual: {number(points, sign=True)} points against the training videos{less}."
+    )
 
 
 def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:

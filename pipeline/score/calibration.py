@@ -14,6 +14,7 @@ intervals, `pipeline.score.novelty` defines the distances.
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
                                   `attention` (n, T), absent in older folders,
+                                  `part_truth`, `part_predicted` (n, 2), absent in older folders,
                                   `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block,
                                   `combination.<fold>.<place>.<field>` of the regressions
 """
@@ -40,7 +41,7 @@ from data.errors import DataError, UsageError
 from data.splits import TIED, kfold, tied
 from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
-from models.aim import Aim
+from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
 from models.metrics import spearman
 from models.stacked import predict_members
@@ -62,6 +63,9 @@ SHARE = 0.8
 
 CERTAIN = 1.645
 """Standard errors by which the model's error must be smaller than that of the mean: one side of 95 %."""
+
+PARTS = ("execution", "synchronisation")
+"""Further scores of a performance: columns 1 and 2 of the labels."""
 
 FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
@@ -94,12 +98,27 @@ class FoldNetworks:
 
     def of_networks(self, features: FeatureSet) -> Floats:
         """(folds, m) the mean of each fold's networks."""
+        return self._unscaled(self._members(features).score, 0)
+
+    def parts(self, features: FeatureSet) -> Floats:
+        """(folds, m, 2) execution and synchronisation of each fold's networks; NaN where there is no such head."""
+        output, values = self._members(features), []
+        for column, name in enumerate(PARTS, start=1):
+            scaled = getattr(output, name)
+            missing = np.full((len(self.normalisers), len(features)), np.nan)
+            values.append(missing if scaled is None else self._unscaled(scaled, column))
+        return np.stack(values, axis=-1)
+
+    def _members(self, features: FeatureSet) -> AimOutput:
         folds = len(self.normalisers)
         runs = len(next(iter(self.state.values()))) // folds
         data = stack_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
-        scaled = predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1).score
-        means = scaled.reshape(folds, runs, -1).mean(1).numpy()
-        return np.stack([n.unscale(row, 0) for n, row in zip(self.normalisers, means, strict=True)])
+        return predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1)
+
+    def _unscaled(self, scaled: Tensor, column: int) -> Floats:
+        """(folds, m) the mean over each fold's networks in the unit of the labels; `scaled` is (folds * runs, m)."""
+        means = scaled.reshape(len(self.normalisers), -1, scaled.shape[-1]).mean(1).numpy()
+        return np.stack([n.unscale(row, column) for n, row in zip(self.normalisers, means, strict=True)])
 
     @cached_property
     def _net(self) -> Aim:
@@ -121,6 +140,8 @@ class Calibration:
         facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures).
         attention: (n, T) the run's attention to the interaction in the training performances; None in folders of older
             versions.
+        part_truth, part_predicted: (n, 2) like `truth` and `predicted`, of `PARTS`; NaN where there is no label or no
+            such head, None in folders of older versions.
     """
 
     networks: FoldNetworks
@@ -133,6 +154,8 @@ class Calibration:
     novelty: Novelty
     facts: Mapping[str, Any]
     attention: Floats | None = None
+    part_truth: Floats | None = None
+    part_predicted: Floats | None = None
 
     @property
     def groups(self) -> int:
@@ -142,35 +165,56 @@ class Calibration:
     @cached_property
     def accuracy(self) -> Accuracy:
         """Errors of the held-out predictions, beside those of the mean score of the other folds."""
-        means = np.array([self.truth[self.fold != fold].mean() for fold in self.fold])
-        errors, guess_errors = np.abs(self.truth - self.predicted), np.abs(self.truth - means)
-        names = np.unique(self.group)
-        gains = np.array([(guess_errors - errors)[self.group == name].mean() for name in names])
-        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else float("inf")
-        within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
-        rho = spearman(self.predicted, self.truth)
-        return Accuracy(
-            performances=len(names),
-            rho=rho if np.isfinite(rho) else None,
-            mae=float(errors.mean()),
-            mean_mae=float(guess_errors.mean()),
-            within=within,
-            mean_within=mean_within,
-            better=float(gains.mean()) > CERTAIN * noise,
-        )
+        return _accuracy(self.truth, self.predicted, self.fold, self.group)
+
+    @cached_property
+    def part_accuracies(self) -> dict[str, Accuracy]:
+        """The same of execution and synchronisation, by name, where labels and predictions of two folds are known."""
+        accuracies: dict[str, Accuracy] = {}
+        if self.part_truth is None or self.part_predicted is None:
+            return accuracies
+        for column, name in enumerate(PARTS):
+            truth, predicted = self.part_truth[:, column], self.part_predicted[:, column]
+            known = np.isfinite(truth) & np.isfinite(predicted)
+            if len(np.unique(self.fold[known])) > 1:
+                accuracies[name] = _accuracy(truth[known], predicted[known], self.fold[known], self.group[known])
+        return accuracies
 
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
-        `scores` (m,) are those of the run; an interval that does not contain its score is widened.
+        `scores` (m,) are those of the run; an interval that does not contain its score is widened. Where no training
+        label is negative, intervals end at zero: no possible score is lost.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
         by_level = {level: cross_interval(centres, residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
+            if ends is not None and self.truth.min() >= 0:
+                ends[:] = ends.clip(0)
             if ends is not None and scores is not None:
                 ends[:] = np.stack([np.minimum(ends[:, 0], scores), np.maximum(ends[:, 1], scores)], axis=1)
         return by_level
+
+
+def _accuracy(truth: Floats, predicted: Floats, fold: Rows, group: Rows) -> Accuracy:
+    """Errors of held-out predictions (n,) beside those of the mean label of the other folds."""
+    means = np.array([truth[fold != one].mean() for one in fold])
+    errors, guess_errors = np.abs(truth - predicted), np.abs(truth - means)
+    names = np.unique(group)
+    gains = np.array([(guess_errors - errors)[group == name].mean() for name in names])
+    noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else float("inf")
+    within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
+    rho = spearman(predicted, truth)
+    return Accuracy(
+        performances=len(names),
+        rho=rho if np.isfinite(rho) else None,
+        mae=float(errors.mean()),
+        mean_mae=float(guess_errors.mean()),
+        within=within,
+        mean_within=mean_within,
+        better=float(gains.mean()) > CERTAIN * noise,
+    )
 
 
 def calibrate(
@@ -219,10 +263,11 @@ def calibrate(
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
     fitted_part = Bundle(run).predict(replace(part, settings=run.settings))
+    labels, rows = label_table(part.records), np.arange(len(part))
     return Calibration(
         networks,
-        truth=label_table(part.records)[:, 0],
-        predicted=networks.predict(part)[fold, np.arange(len(part))],
+        truth=labels[:, 0],
+        predicted=networks.predict(part)[fold, rows],
         fold=fold,
         group=group,
         steps=fitted_part.step_scores * share,
@@ -230,6 +275,8 @@ def calibrate(
         novelty=Novelty.measure(part, cuts, group_weights(group)),
         facts=facts,
         attention=fitted_part.attention[..., 1],
+        part_truth=labels[:, 1:],
+        part_predicted=networks.parts(part)[fold, rows],
     )
 
 
@@ -285,8 +332,7 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
     stored = [normaliser.arrays() for normaliser in networks.normalisers]
     arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
     arrays["held_out"] = novelty.held_out.whole
-    if calibration.attention is not None:
-        arrays["attention"] = calibration.attention
+    arrays |= {n: values for n in _NEWER if (values := getattr(calibration, n)) is not None}
     for number, one in enumerate(networks.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
     for name, values in novelty.known.items():
@@ -334,6 +380,9 @@ def _check(calibration: Calibration, run: TrainedRun) -> None:
         raise ValueError("arrays of different lengths")
     if calibration.attention is not None and calibration.attention.shape != calibration.steps.shape:
         raise ValueError("attention and steps of different shapes")
+    for name in ("part_truth", "part_predicted"):
+        if (values := getattr(calibration, name)) is not None and values.shape != (number, len(PARTS)):
+            raise ValueError(f"{name} of another shape")
     for entry in facts["quality"].values():
         for low, high in entry.values():
             float(low), float(high)
@@ -344,6 +393,8 @@ def _check(calibration: Calibration, run: TrainedRun) -> None:
 
 
 _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
+_NEWER = ("attention", "part_truth", "part_predicted")
+"""Arrays that folders of older versions lack."""
 
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
@@ -360,5 +411,5 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     ]
     networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
-    attention, facts = values.get("attention"), {name: facts[name] for name in kept}
-    return Calibration(networks, **arrays, novelty=novelty, facts=facts, attention=attention)
+    newer: dict[str, Any] = {name: values.get(name) for name in _NEWER}
+    return Calibration(networks, **arrays, **newer, novelty=novelty, facts={name: facts[name] for name in kept})

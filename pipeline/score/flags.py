@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data.errors import apart
-from pipeline.results import Accuracy, Flag, Level, worst_first
+from pipeline.results import Accuracy, Flag, Level, significant, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]
@@ -151,10 +151,11 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
     (stage, name), rate = next(iter(rates.items()))
     low, high = facts.training.get(stage, {}).get(name, FRAME_RATES)
     if not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
-        detail = f"{rate:.3g} frames per second: time may be stretched, or frames are missing."
+        detail = f"{significant(rate)} frames per second: time may be stretched, or frames are missing."
         yield Flag("warn", "implausible frame rate", detail)
     elif not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
-        detail = f"{rate:.3g} frames per second, others have {low:.3g}{f' to {high:.3g}' if high > low else ''}."
+        others = significant(low) + (f" to {significant(high)}" if high > low else "")
+        detail = f"{significant(rate)} frames per second, others have {others}."
         yield Flag("warn", "implausible frame rate", detail)
 
 
@@ -218,7 +219,7 @@ def _against_training(_: Facts, measured: Sequence[tuple[Compared, float, Sequen
     for measure, value, (low, high) in measured:
         slack = max(MARGIN * (high - low), measure.floor)
         if (value > high + slack) if measure.more_is_worse else (value < low - slack):
-            worse.append(f"{measure.text} {value:.3g}, in training {low:.3g} to {high:.3g}")
+            worse.append(f"{measure.text} {significant(value)}, in training {significant(low)} to {significant(high)}")
     if worse:
         yield Flag("warn", "poorer features than in training", f"{'; '.join(worse).capitalize()}.")
 

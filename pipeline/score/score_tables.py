@@ -24,7 +24,7 @@ NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile"
 
 
 def write_csv(path: Path, rows: Sequence[Score], *, origin: bool = False) -> None:
-    """One line per video: `NUMBERS`, the parts of the score, the worst level, the flags, the error, the model.
+    """One line per video: `NUMBERS`, the parts of the score, whether it is valid, the flags, the error, the model.
 
     Cells cannot start a spreadsheet formula. Only with `origin` do flags and errors name folders of this machine.
     """
@@ -37,7 +37,7 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
-    writer.writerow(["video", *NUMBERS, *shares, "level", "flags", "error", "model"])
+    writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model"])
     for row in rows if origin else map(shareable, rows):
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
@@ -48,7 +48,8 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
         cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
-        writer.writerow([_cell(row.id), *cells, level, _cell(flags), _cell(row.error or ""), row.model])
+        valid = [str(row.valid).lower(), _cell(row.why)]
+        writer.writerow([_cell(row.id), *cells, *valid, level, _cell(flags), _cell(row.error or ""), row.model])
     return text.getvalue()
 
 
@@ -64,8 +65,15 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         place = None if row.percentile is None else f"{row.percentile:.0f}"
         note = row.error or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
         ends = (_interval(row.interval80), _interval(row.interval95))
-        cells.append((printable(row.id), row.score, *ends, place, *parts, printable(note)))
+        cells.append((printable(row.id), _shown(row), *ends, place, *parts, printable(note)))
     return columns, cells
+
+
+def _shown(row: Score) -> str | None:
+    """The score with the digits that its accuracy allows, and whether it is not valid."""
+    if row.score is None:
+        return None
+    return f"{row.score:.{row.decimals}f}" + ("" if row.valid else " not valid")
 
 
 def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, Any]]:
@@ -78,6 +86,9 @@ def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, An
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
         content = {**asdict(row), **safe, "flags": flags, "constant": None}
+        content |= {"valid": row.valid, "why": printable(row.why)}
+        content |= {"accuracy": "" if row.accuracy is None else str(row.accuracy)}
+        content |= {"part_accuracy": {name: str(accuracy) for name, accuracy in row.part_accuracy.items()}}
         if parts := ScoreParts.of(row, JSON_DECIMALS):
             pairs = zip(row.steps, parts.steps, strict=True)
             content |= {

@@ -31,7 +31,7 @@ from pipeline.results import Interval, Score, StepScore
 from pipeline.run import Planner, extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
-from pipeline.score.calibration import Calibration, load_calibration
+from pipeline.score.calibration import PARTS, Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
 from pipeline.score.run_config import CONFIG_FILE, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
@@ -218,6 +218,9 @@ class Scorer:
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), strict=True)
         score = float(made.score[0])
+        accuracies = {} if calibration is None else calibration.part_accuracies
+        parts = {name: values for name in PARTS if (values := getattr(made, name)) is not None}
+        good = {name: float(v[0]) for name, v in parts.items() if name not in accuracies or accuracies[name].better}
         return Score(
             id=record.id,
             path=record.path,
@@ -226,8 +229,8 @@ class Scorer:
             interval80=_ends(intervals.get(0.80)),
             interval95=_ends(intervals.get(0.95)),
             percentile=percentile(run.train_labels[:, 0], score),
-            execution=None if made.execution is None else float(made.execution[0]),
-            synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
+            execution=good.get("execution"),
+            synchronisation=good.get("synchronisation"),
             steps=tuple(
                 StepScore(start, end, share, scene, interaction) for (start, end), share, (scene, interaction) in steps
             ),
@@ -235,7 +238,8 @@ class Scorer:
             flags=flags,
             checked=checked,
             quality=quality,
-            accuracy="" if calibration is None else str(calibration.accuracy),
+            accuracy=None if calibration is None else calibration.accuracy,
+            part_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
         )
 

@@ -77,7 +77,7 @@ def keypoints(folder: Path, name: str) -> Any:
     (folder / name).mkdir()
     (folder / name / "dive.json").write_text(name)
     config = PoseConfig(backend="import", **{"import": {"dir": str(folder / name)}})
-    return Pose.sidecars(config, Record("dive.mp4", folder / "dive.mp4"))
+    return Pose.reads_of(config, Record("dive.mp4", folder / "dive.mp4"))
 
 
 EQUAL: dict[str, Callable[[], tuple[Any, Any]]] = {

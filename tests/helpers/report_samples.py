@@ -146,7 +146,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
             )
         ),
         training=TRAINING,
-        skeleton=d.Skeleton(time, keypoints(), SIZE, ("primary", "secondary")),
+        skeleton=d.Skeleton(time, keypoints(), SIZE, ("left athlete", "right athlete")),
         difference=(
             d.Traces(
                 "Difference between the divers",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import json
 import math
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report import ReportData, render_report
-from pipeline.report.page_data import VideoReport
-from pipeline.results import Score, ScoreParts, StepScore
-from pipeline.score.score_tables import as_json, csv_text
+from pipeline.report.page_data import TrainingSteps, VideoReport
+from pipeline.results import Accuracy, Flag, Score, ScoreParts, StepScore
+from pipeline.score.score_tables import as_json, csv_text, score_rows
 
 points = st.floats(-1000, 1000)
 scores = st.builds(
@@ -63,6 +66,62 @@ def test_the_page_shows_the_sum(other: float | None) -> None:
     assert numbers[0] == sum(numbers[1:]) == Decimal("15.88")
     tiles = [Decimal(part.split("</span>")[0]) for part in page.split("</b><span>")[1:]]
     assert sum(tiles) == numbers[2]
+
+
+UNLIKE = Flag("bad", "unlike the training performances", "The distance is 3.1 times the limit.")
+
+
+def accuracy(within: float) -> Accuracy:
+    """Of a model that is better than guessing."""
+    return Accuracy(38, 0.5, 0.6 * within, within, within, 2 * within, True)
+
+
+def page_text(page: str) -> str:
+    """The words of the page's body, without scripts."""
+    body = re.sub(r"<(script|style)\b.*?</\1>", " ", page.split("<body>")[1], flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
+    """A woman walks, and a model of synchronised dives scores her."""
+    steps = tuple(StepScore(i, i + 1, 4.5) for i in range(10))
+    row = Score("walk.mp4", score=45.43, percentile=76.0, steps=steps, flags=(UNLIKE,), accuracy=accuracy(0.5))
+    assert (row.valid, row.percentile) == (False, None)
+    training = TrainingSteps(((3.0, 0.5),) * 10, (-1.0, -0.5))
+    good = replace(row, id="dive.mp4", flags=(), percentile=60.0, score=40.25)
+    videos = tuple(VideoReport(one.id, one, training=training) for one in (row, good))
+    page = render_report(ReportData("t", videos=videos))
+    section = page.split('id="video-0"')[1].split('id="video-1"')[0]
+    shown = page_text(f"<body>{section}")
+    assert shown.index("This score is not valid: unlike the training performances.") < shown.index("Score per step")
+    assert "percentile" not in shown
+    assert "No step is" not in shown
+    assert '<s class="big invalid">45.43</s>' in section
+    assert re.findall(r"--q:([0-9.]+)%", section) == ["0.0"] * 10
+    assert '<td class="n" data-v=""><s class="invalid">45.43</s>' in page, "struck from the order of the table"
+    assert json.loads(page.split('id="batch-data">')[1].split("</script>")[0])["scores"] == [40.25]
+    assert page_text(page).count("This score is not valid") == 1
+
+    bad, fine = as_json([row, good])
+    assert (bad["valid"], bad["why"], bad["percentile"]) == (False, "unlike the training performances", None)
+    assert (fine["valid"], fine["why"], fine["percentile"]) == (True, "", 60.0)
+    first, second = csv.DictReader(io.StringIO(csv_text([row, good])))
+    assert (first["valid"], first["why"], first["percentile"]) == ("false", "unlike the training performances", "")
+    assert (second["valid"], second["why"]) == ("true", "")
+    assert [cells[1] for cells in score_rows([row, good])[1]] == ["45.43 not valid", "40.25"]
+    failed = Score("v", error="no frame")
+    assert (failed.valid, failed.why) == (False, "no frame")
+
+
+@pytest.mark.parametrize(
+    ("within", "expected"), [(18.3, "34"), (5.2, "34.3"), (0.18, "34.26"), (0.004, "34.26"), (math.nan, "34.26")]
+)
+def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected: str) -> None:
+    row = Score("v", score=34.261, interval80=(10.111, 50.222), accuracy=accuracy(within))
+    page = render_report(ReportData("t", videos=(VideoReport("v", row),)))
+    assert f'<span class="big">{expected}</span>' in page
+    assert f"<dd>{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}</dd>" in page
+    assert score_rows([row])[1][0][1] == expected
 
 
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:

@@ -67,13 +67,15 @@ def identity(config: PoseConfig) -> Mapping[str, str]:
         from data.weights import digest
 
         return {"weights": digest(config.weights)}
-    hashes: dict[str, str] = {}
+    if config.backend == "import":
+        return {}
+    from data.pose_weights import require
+    from data.weights.published import library_version
+
+    require(config.backend)
     used = networks(config)
+    packages = [config.backend, *(["mmdet"] if config.backend == "mmpose" and "detector" in used else [])]
+    hashes = {"library": ", ".join(f"{package} {library_version(package)}" for package in packages)}
     for name, network in used.items():
         hashes |= network.identity(name)
-    if used:
-        from data.weights.published import library_version
-
-        packages = [config.backend, *(["mmdet"] if config.backend == "mmpose" and "detector" in used else [])]
-        hashes["library"] = ", ".join(f"{package} {library_version(package)}" for package in packages)
     return hashes

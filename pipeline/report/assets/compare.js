@@ -1,7 +1,7 @@
 "use strict";
 // Two videos of the page side by side. A phase of 3.5 is half of the fourth step, in both.
 Report.compare = (() => {
-  const points = (v, sign = "") => d3.format(`${sign}.2f`)(Math.abs(v) < 0.005 ? 0 : v);
+  const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(Math.abs(v) < 0.005 ? 0 : v);
   const rounded = (v) => Number(v.toFixed(2)); // parts and differences add up as they are shown
   const signed = (v) => points(v, Math.abs(v) < 0.005 ? "" : "+");
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
@@ -37,10 +37,12 @@ Report.compare = (() => {
       side.video.hidden = !held.source;
       side.video.setAttribute("aria-label", `Video ${side.name}: ${held.data.scored.name}`);
       if (held.source && side.video.src !== held.source) side.video.src = held.source;
-      const { score, interval80, interval95 } = held.data.scored;
-      const ends = (level, interval) => (interval ? `${level} % interval ${points(interval[0])} to ${points(interval[1])}` : `no ${level} % interval`);
-      side.head.querySelector(".big").textContent = points(score);
-      side.head.querySelector(".note").textContent = `${ends(80, interval80)} · ${ends(95, interval95)}`;
+      const { score, interval80, interval95, decimals, why } = held.data.scored;
+      const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
+      const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : `no ${level} % interval`);
+      big.textContent = shown(score);
+      big.classList.toggle("invalid", why !== "");
+      side.head.querySelector(".note").textContent = (why ? `This score is not valid: ${why}. ` : "") + `${ends(80, interval80)} · ${ends(95, interval95)}`;
       const copies = [".score-card > .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
@@ -141,7 +143,10 @@ Report.compare = (() => {
       part("scale").textContent = `±${points(widest)}`;
       const [x, y] = [a, b].map((one) => one.scored.interval80);
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
-      part("difference").textContent = `A − B: ${signed(rounded(a.scored.score) - rounded(b.scored.score))} points.${overlap}`;
+      const apart = rounded(a.scored.score) - rounded(b.scored.score), within = a.scored.within;
+      const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
+      const usual = within !== null && Math.abs(apart) < within ? ` Smaller than the model's usual error (±${d3.format(".3~r")(within)}): no sign of progress.` : "";
+      part("difference").textContent = invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart)} points.${usual}${overlap}`;
     };
     const choose = () => {
       setPlaying(false);

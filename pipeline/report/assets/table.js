@@ -29,6 +29,7 @@ Report.table = (() => {
   };
 
   const start = (table) => {
+    if (!document.getElementById("filter")) return; // one row
     const body = table.tBodies[0], rows = [...body.rows];
     const input = document.getElementById("filter"), show = document.getElementById("show"), shown = document.getElementById("shown");
     const more = document.getElementById("more");
@@ -39,7 +40,8 @@ Report.table = (() => {
       body.replaceChildren(...now);
       more.hidden = !left;
       more.textContent = `Show ${Math.min(left, PART)} more of ${left}`;
-      const count = fitting.length === rows.length ? `${rows.length} videos` : `${fitting.length} of ${rows.length} videos`;
+      const videos = rows.length === 1 ? "video" : "videos";
+      const count = fitting.length === rows.length ? `${rows.length} ${videos}` : `${fitting.length} of ${rows.length} ${videos}`;
       shown.value = left ? `${count}, the first ${now.length} shown` : count;
     };
     more.addEventListener("click", () => { limit += PART; draw(); });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +176,25 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     published = Pose.identity(PoseConfig())["weights"]
     assert published.startswith("d4489f89")
     assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != published
-    model = identity(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
-    assert set(model) == {"weights"}
+
+
+def test_the_identity_of_rtmlib_has_the_version_of_the_library(tmp_path: Path) -> None:
+    path = tmp_path / "rtmo.onnx"
+    path.write_bytes(b"nothing")
+    config = PoseConfig(backend="rtmlib", rtmlib={"model": str(path)})
+    if find_spec("rtmlib") is None:
+        with pytest.raises(UsageError, match="not installed here") as caught:
+            identity(config)
+        assert "--no-deps" in str(caught.value.fix)
+        return
+    model = identity(config)
+    assert set(model) == {"weights", "library"}
     assert model["weights"] == Pose.identity(PoseConfig(weights=str(path)))["weights"]
+    assert model["library"].startswith("rtmlib ")
 
 
 @pytest.mark.parametrize("backend", ["mmpose", "rtmlib"])
 def test_a_backend_that_is_not_installed_says_what_to_type(backend: str) -> None:
-    from importlib.util import find_spec
-
     if find_spec(backend) is not None:
         pytest.skip(f"{backend} is installed here")
     settings = {"mmpose": {"config": "rtmo-s", "checkpoint": "rtmo-s.pth"}, "rtmlib": {"model": "rtmo.onnx"}}

@@ -21,6 +21,8 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
     CENTRED,
+    FORMS,
+    INTERVAL,
     SINGLE_RUNS,
     audit_lines,
     protocol_folds,
@@ -73,37 +75,37 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
-    few = [re.sub(r",.*| ranked.*| over .*", "", title) for title, _, _ in tables]
-    assert "by the arithmetic mean" in tables[0][0]
-    assert "biased downward" in tables[1][0]
-    assert tables[0][1][-3:] == ("Avg. (mean)", "Avg. (Fisher)", "MAE")
-    assert tables[1][1][-4:] == ("Avg. (Fisher)", "Avg. (mean)", CENTRED, "MAE")
-    per_fold = f"Spearman's rho per {'user' if protocol == 'louo' else 'fold'}"
-    together, interval = (
-        "Spearman's rho of all held-out predictions",
-        "95 % bootstrap interval of all held-out predictions",
+    assert [title.split(",")[0] for title, _, _ in tables][:1] == [FORMS["together"].split(",")[0]], (
+        "no table per fold of three"
     )
-    assert few[:3] == [per_fold, together, interval]
-    assert len(tables) == (5 if protocol == "louo" else 3)
-    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[1] for row in tables[2][2] if row[0] == OURS))
-    summary = evaluation_report(results).summary
-    headline = ("mean over folds", "all ranked together", "all ranked together, fold means removed")
-    assert list(summary)[:4] == [f"Spearman's rho, {headline[0]}", *headline[1:], "95 % interval"]
+    assert len(tables) == (3 if protocol == "louo" else 1)
+    count = len(features)
+    assert tables[0][1] == ("system", f"Suturing (n {count})", "95 % interval", CENTRED, "MAE")
+    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[2] for row in tables[0][2] if row[0] == OURS))
+    (mean, value), (tile, all_value), (apart, _), (few, said), *_ = evaluation_report(results).summary.items()
+    assert mean == f"Spearman's rho, arithmetic mean over folds, Suturing, 95 % interval, n {count}"
+    assert tile == mean.replace("arithmetic mean over folds", "all ranked together")
+    shown = (re.fullmatch(r"(-?[01]\.\d{3}) \(-?[01]\.\d\d to -?[01]\.\d\d\)", each) for each in (value, all_value))
+    ours = results["systems"][COMBINED if COMBINED in results["systems"] else OURS]["tasks"]["Suturing"]
+    expected = (ours["over_folds"]["arithmetic"]["value"], ours["together"]["spearman"])
+    assert [match and match[1] for match in shown] == [f"{value:.3f}" for value in expected]
+    assert apart == "all ranked together, fold means removed"
+    assert (few, said.split(", ")[1]) == ("held-out performances a fold", "too few for a correlation per fold")
     more = [
         {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
     ]
     enough = {**results, "predictions": results["predictions"] + more}
-    many = results_tables(enough)
-    assert many[0][0] == tables[0][0].replace("the arithmetic mean", "Fisher's z")
-    assert many[0][1][-3:] == ("Avg. (Fisher)", "Avg. (mean)", "MAE")
-    assert [title for title, _, _ in many[1:]] == [tables[i][0] for i in (1, *range(3, len(tables)))]
-    assert list(evaluation_report(enough).summary)[:2] == ["Spearman's rho, Fisher average", "ranked together"]
+    assert [" per " in title.split(",")[0] for title, _, _ in results_tables(enough)][:2] == [True, False]
+    forms = [name.split(", ")[1] for name in [*evaluation_report(enough).summary][:2]]
+    assert forms == ["Fisher average over folds", "all ranked together"]
     rows = tables[0][2]
     names = [row[0] for row in rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
     assert (COMBINED in names) == (BEST_SINGLE in names) == (protocol == "louo")
-    assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
+    assert not any("paper" in name for name in names), "the paper's values are per fold"
+    per_fold = [row[0] for row in results_tables(enough)[0][2]]
+    assert any("paper" in name for name in per_fold) == (protocol in ("4fold", "louo"))
     assert all(len(row) == len(columns) for _, columns, rows in tables for row in rows)
     json.dumps(results, allow_nan=False)
     page = evaluation_report(results)
@@ -116,13 +118,12 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     suturing = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, per_user), (_, _, together), _, (title, _, users), (_, columns, choice) = results_tables(results)
-    row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
-    assert row[1] == suturing["over_folds"]["arithmetic"]["value"]
-    assert row[3] == suturing["over_folds"]["fisher"]["value"], "comparable with the paper's average"
-    assert other[4] == pytest.approx(suturing["over_folds"]["centred"])
+    (_, _, together), (title, _, users), (_, columns, choice) = results_tables(results)
+    row, other = (next(row for row in rows if row[0] == OURS) for rows in (results_rows(results)[1], together))
+    assert row[1] == suturing["over_folds"]["fisher"]["value"]
     assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
     assert row[1] != other[1]
+    assert other[-2] == pytest.approx(suturing["over_folds"]["centred"])
     people = len(results["protocol"]["folds"])
     assert f"over {people} users" in title
     given = results["systems"][OURS]["users"]
@@ -144,11 +145,15 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     chosen = results["systems"][BEST_SINGLE]["chosen"]
     assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
     tables = evaluation_report(results).tables
-    assert len(tables) == 5
+    assert len(tables) == 3
+    assert users[-1][0].endswith("(paper, table 3)")
+    assert users[-1][1] == pytest.approx(0.45)
     for table in tables:
         for column, better in zip(table.columns, table.better, strict=True):
             good = "low" if column == "MAE" else "high"
-            assert better == ("neither" if column in ("low", "high", "std. error", "weight", "least", "most") else good)
+            assert better == (
+                "neither" if column in ("low", "high", "std. error", "weight", "least", "most", INTERVAL) else good
+            )
 
 
 def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
@@ -200,7 +205,7 @@ def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConf
     results = run_protocol(config, features, systems="5")
     rows = {row[0]: row[1:] for row in results_rows(results)[1]}
     names = list(rows)
-    single = [task["runs"]["folds_arithmetic"]["mean"] for task in results["systems"][OURS]["tasks"].values()]
+    single = [task["runs"]["folds_fisher"]["mean"] for task in results["systems"][OURS]["tasks"].values()]
     assert list(rows[SINGLE_RUNS][: len(single)]) == single, "the paper averages over single networks too"
     assert rows[SINGLE_RUNS] != rows[OURS]
     assert names.index(SINGLE_RUNS) == min(i for i, name in enumerate(names) if "paper" in name) - 1

@@ -38,7 +38,7 @@ def test_a_better_row_is_separated_and_an_equal_one_is_a_tie() -> None:
     assert rows["noise"]["holm"] == pytest.approx(2 / 5000 * 2, rel=1)
     assert rows["equal"]["holm"] > 0.05
     line = separation_line(results)
-    assert line.startswith("The data separate ours from noise; the other one is a tie (paired permutation test")
+    assert line.startswith("note: the data separate ours from noise; the other one is a tie (paired permutation test")
     assert "correction for 2 rows" in line
     assert separation_line({"separation": None}) == separation_line({}) == ""
 

@@ -282,9 +282,9 @@ class TestSearch:
         words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.runs=2", "--out", str(tmp_path / "out")]
         said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
         chosen = "train.input_noise=0, train.learning_rates=[0.01]"
-        assert f"settings chosen by inner validation, with the number of folds: {chosen} in 1" in " ".join(said.split())
+        assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
         result = read_results(tmp_path / "out/results.json")["systems"][CHOSEN]
-        assert [choice["system"] for choice in result["chosen"]] == [chosen]
+        assert [choice["system"] for choice in result["chosen"]] == [chosen, chosen]  # of two tasks
 
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
+from pipeline.results import Accuracy, Flag
 from tests.helpers import report_samples
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, opened, wait_for  # noqa: F401 -- a fixture
 
@@ -212,3 +214,25 @@ def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, s
         tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_01.mp4")
         assert tab.is_visible("#compare table")
         assert alert.inner_text() == ""
+
+
+def test_a_difference_is_read_beside_the_models_error(browser: Any, data: ReportData, tmp_path: Path) -> None:  # noqa: F811
+    """A difference below the usual error is no progress, and a score that is not valid has no difference."""
+    a, b = (replace(video, result=replace(video.result, flags=())) for video in data.videos[:2])
+    gap = abs((a.result.score or 0.0) - (b.result.score or 0.0))
+
+    def said(within: float, *flags: Flag) -> str:
+        accuracy = Accuracy(38, 0.5, within / 2, within, within, 2 * within, True)
+        pair = [replace(video, result=replace(video.result, accuracy=accuracy)) for video in (a, b)]
+        pair[1] = replace(pair[1], result=replace(pair[1].result, flags=flags))
+        write_report(tmp_path / "pair.html", replace(data, videos=tuple(pair), batch=None, comparison=True))
+        for tab in opened(browser, (tmp_path / "pair.html").as_uri(), viewport={"width": 1280, "height": 900}):
+            text: str = tab.inner_text("#compare")
+        return text
+
+    assert "no sign of progress" not in said(gap / 2)
+    assert "Smaller than the model's usual error (±" in said(gap * 2)
+    assert "): no sign of progress." in said(gap * 2)
+    invalid = said(gap / 2, Flag("bad", "too short"))
+    assert "No difference: the score of B is not valid." in invalid
+    assert "This score is not valid: too short." in invalid

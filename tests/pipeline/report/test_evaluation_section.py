@@ -16,6 +16,7 @@ from data.splits import kfold
 from pipeline.evaluate import Results
 from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.protocols import CENTRED, FORMS, interval_text
 from pipeline.report import ReportData, render_report
 from pipeline.report.evaluation_section import evaluation_report, lead_bars, leak_checks
 from pipeline.systems.baselines import trivial_baselines
@@ -111,7 +112,7 @@ def shown(value: float | None) -> str:
 
 
 def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
-    folds, together = (rows for rows in Page(page).tables if rows[0][1:3] == ["a", "b"])
+    folds, together = (rows for rows in Page(page).tables if rows[0][1:4:2] == ["a (n 20)", "b (n 20)"])
     for name, system in evaluated["systems"].items():
         tasks = [system["tasks"][task] for task in "ab"]
         error = shown(float(np.mean([task["together"]["mae"] for task in tasks])))
@@ -120,14 +121,42 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
             (together, [task["together"]["spearman"] for task in tasks]),
         ):
             (cells,) = (row[1:] for row in rows[1:] if row[0].split("baseline")[0].strip() == name)
-            assert (cells[:2], cells[-1]) == ([shown(value) for value in values], error)
+            assert (cells[:3:2], cells[-1]) == ([shown(value) for value in values], error)
+        for rows, key in ((folds, "folds_interval"), (together, "interval")):
+            (cells,) = (row[1:] for row in rows[1:] if row[0].split("baseline")[0].strip() == name)
+            ends = [interval_text(task[key]) or "\N{EN DASH}" for task in tasks]
+            assert cells[1:4:2] == ends, "every correlation has its interval"
     terms = Page(page).terms
     summary = dict(zip(terms[::2], terms[1::2], strict=True))
     assert summary["held-out performances"] == "40"
     assert summary["folds"] == "2"
     average = evaluated["systems"][SYSTEM]["average"]
-    assert summary["Spearman's rho, Fisher average"] == f"{average['folds_fisher']['fisher']['value']:.3f}"
-    assert summary["ranked together"] == f"{average['together']['fisher']['value']:.3f}"
+    for form, key, interval in (
+        ("Fisher average over folds", "folds_fisher", "folds_interval"),
+        ("all ranked together", "together", "interval"),
+    ):
+        assert summary[f"Spearman's rho, {form}, Fisher average over tasks"] == f"{average[key]['fisher']['value']:.3f}"
+        tile = summary[f"Spearman's rho, {form}, a, 95 % interval, n 20"]
+        assert tile.endswith(f"({interval_text(evaluated['systems'][SYSTEM]['tasks']['a'][interval])})")
+
+
+def test_what_the_terminal_said_is_read_first(evaluated: Results) -> None:
+    notes = ["note: --quick: no inner validation", f"leak: fold 1, trial '{HOSTILE}' on both sides"]
+    text = render_report(ReportData("t", evaluation=evaluation_report({**evaluated, "notes": notes})))
+    box = text.split("Read this first</h3>")[1].split("</div>")[0]
+    assert "<li>note: --quick: no inner validation</li>" in box
+    assert "alert(1)" in box
+    assert "<script" not in box
+    assert text.index("Read this first") < text.index('class="tiles"')
+
+
+def test_the_only_task_has_a_name_and_no_averages(evaluated: Results) -> None:
+    """One task without a name: one column of correlations, its interval, and the error."""
+    systems = {name: {**system, "tasks": {"": system["tasks"]["a"]}} for name, system in evaluated["systems"].items()}
+    rows = [{**row, "task": ""} for row in evaluated["predictions"] if row["task"] == "a"]
+    one = {**evaluated, "tasks": [""], "systems": systems, "predictions": rows, "differences": {}}
+    for table in evaluation_report(one).tables:
+        assert [name for name in table.columns if name != CENTRED] == ["rho (n 20)", "95 % interval", "MAE"]
 
 
 def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
@@ -180,14 +209,10 @@ def test_the_audit_is_answered_question_by_question() -> None:
     assert leak_checks(None) is None
 
 
-def test_few_performances_a_fold_put_the_intervals_first(evaluated: Results) -> None:
+def test_few_performances_a_fold_have_no_table_per_fold(evaluated: Results) -> None:
     few = {**evaluated, "predictions": [{**row, "fold": row["id"]} for row in evaluated["predictions"]]}
     report = evaluation_report(few)
-    mean = evaluated["systems"][SYSTEM]["average"]["folds_arithmetic"]["arithmetic"]["value"]
-    assert report.summary["Spearman's rho, mean over folds"] == f"{mean:.3f}"
-    assert list(report.summary)[2:4] == ["all ranked together, fold means removed", "95 % interval by task"]
     low, high = (evaluated["systems"][SYSTEM]["tasks"]["a"]["interval"][end] for end in ("low", "high"))
-    assert report.summary["95 % interval by task"].startswith(f"{low:.2f} to {high:.2f}; ")
-    assert "arithmetic mean" in report.tables[0].title
-    assert "ranked together" in report.tables[1].title
-    assert "interval" in report.tables[2].title
+    first = report.summary["Spearman's rho, all ranked together, a, 95 % interval, n 20"]
+    assert first.endswith(f" ({low:.2f} to {high:.2f})")
+    assert [table.title for table in report.tables] == [f"Protocol kfold: {FORMS['together']}"]

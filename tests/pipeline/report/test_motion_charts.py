@@ -138,5 +138,8 @@ def test_smoothing_is_the_mean_of_what_is_there() -> None:
 
 
 def test_a_skeleton_has_the_names_of_its_people() -> None:
-    made = charts.skeleton(pose(falling()), ("primary", "secondary"))
-    assert (made.names, made.size) == (("primary",), (640.0, 360.0))
+    made = charts.skeleton(pose(falling()))
+    assert (made.names, made.size) == (("athlete",), (640.0, 360.0))
+    assert charts.skeleton(pose(falling(), falling(place=150))).names == ("left athlete", "right athlete")
+    assert charts.skeleton(pose(falling(place=150), falling())).names == ("right athlete", "left athlete")
+    assert charts.skeleton(pose(falling(), falling(), falling())).names == ("athlete 1", "athlete 2", "athlete 3")

@@ -281,6 +281,8 @@ def test_numbers_as_people_read_them() -> None:
     assert text.number(math.inf) == text.number(None) == "–"
     assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]
     assert [text.quality(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == ["yes", "3", "0.123", "5", "x\\n", "–"]
+    assert text.quality(1349.6) == "1350"
+    assert [text.counted(n, "video") for n in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
 
 
 def test_parts_that_are_absent_leave_no_trace() -> None:
@@ -291,6 +293,34 @@ def test_parts_that_are_absent_leave_no_trace() -> None:
     )
     assert "No video in this report." in bare
     assert 'id="batch"' in bare  # several videos make a batch of themselves
+
+
+def test_a_page_of_one_video_has_no_table_of_one_row() -> None:
+    one = d.VideoReport("a", Score("a", score=1.0))
+    alone = render_report(ReportData("t", videos=(one,), batch=d.BatchReport((one,))))
+    assert 'id="batch"' not in alone
+    timed = d.BatchReport((one,), times=(d.StageTime("clips", 1, 0, 1.0),))
+    assert 'id="filter"' not in render_report(ReportData("t", videos=(one,), batch=timed))
+    assert 'id="scores"' not in render_report(ReportData("t", videos=(one,), batch=timed))
+    without_section = render_report(ReportData("t", batch=d.BatchReport((one,))))
+    assert 'id="scores"' in without_section
+    assert 'id="filter"' not in without_section
+
+
+def test_a_camera_that_stands_still_has_no_chart() -> None:
+    time = np.arange(3.0)
+    still = d.CameraPath(time, np.zeros(3), np.full(3, 0.001), np.ones(3), np.zeros(3))
+    assert "Camera pan" not in render_report(ReportData("t", videos=(d.VideoReport("v", Score("v"), camera=still),)))
+    moved = replace(still, x=time)
+    assert "Camera pan" in render_report(ReportData("t", videos=(d.VideoReport("v", Score("v"), camera=moved),)))
+
+
+def test_no_text_is_smaller_than_eleven_pixels() -> None:
+    """At 390 px a rem is 15 px."""
+    for name in page.STYLES:
+        if name != "print.css":
+            sizes = [float(size) for size in re.findall(r"font-size: (\.\d+)rem", page.asset(name))]
+            assert all(15 * size >= 11 for size in sizes), name
 
 
 def test_the_leak_audit_answers_what_it_asks() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.report import ReportData, render_report, view
 from pipeline.report.page_data import Traces, TrainingSteps, VideoReport
 from pipeline.report.view import why
-from pipeline.results import NO_JUDGEMENT, Score, StepScore
+from pipeline.results import NO_JUDGEMENT, Accuracy, Score, StepScore
 from pipeline.score.model_card import LIMITS
 
 MEAN = 2.0
@@ -103,6 +103,31 @@ def test_colour_and_number_are_on_one_scale() -> None:
     reach = view.colour_reach(video(0, 0, 0, 0, 0, training=training))
     assert steps[0].quality == pytest.approx(-0.05 / reach)
     assert steps[4].quality == 1.0
+
+
+def accurate(shown: VideoReport, within: float) -> VideoReport:
+    """The video, scored by a model of this error."""
+    accuracy = Accuracy(38, 0.5, within / 2, within, within, 2 * within, True)
+    return replace(shown, result=replace(shown.result, accuracy=accuracy))
+
+
+def test_what_is_low_everywhere_is_the_whole_performance() -> None:
+    low = video(0.1, -0.28, -0.3, -0.28, -0.25, training=replace(TRAINING, lowest=(-0.1,) * 20))
+    assert why(low) == "The whole performance is below usual: −1.01 points against the training videos."
+    assert why(accurate(low, 18.3)) == (
+        "The whole performance is below usual: −1.01 points against the training videos, less than the model's usual "
+        "error of ±18.3."
+    )
+    assert why(accurate(low, 0.5)) == why(low)
+
+
+def test_the_colours_of_steps_are_on_the_scale_of_the_models_error() -> None:
+    """Steps that are .28 points below are pale where the model errs by 18 points."""
+    shown = accurate(video(-0.28, -0.28, -0.28, -0.28, -0.28), 18.3)
+    assert view.colour_reach(shown) == pytest.approx(18.3 / 5)
+    assert all(step.quality == pytest.approx(-0.28 / 3.66) for step in view.step_views(shown))
+    page = render_report(ReportData("t", videos=(shown,)))
+    assert "<span>−3.66</span><i></i><span>+3.66</span>" in page
 
 
 def test_attention_is_drawn_against_its_usual_range() -> None:

@@ -15,7 +15,7 @@ import pytest
 from data.video.records import find_videos
 from pipeline import stages
 from pipeline.cache.local_cache import Cache
-from pipeline.cache.run_history import FOLDER, read_events, read_runs, run_facts
+from pipeline.cache.run_history import FOLDER, read_events, read_runs
 from pipeline.config import BaseConfig, validate
 from pipeline.observer import Observer
 from pipeline.run.batch import Summary, plan_all, run_extract
@@ -63,9 +63,6 @@ def test_a_run_tells_who_what_and_why(videos: Path, tmp_path: Path) -> None:
     assert run.start["config"]["brightness"]["stride"] == 2
     assert run.start["stages"]["brightness"]["settings"] == {"stride": 2}
     assert "numpy" in run.start["software"]
-    ((name, line),) = run_facts(tmp_path / "cache").items()
-    assert name == f"extraction {run.run}"
-    assert "3 videos done, 1 failed, by" in line
     events = list(read_events(run.path))
     plans = {event["video"]: event["todo"] for event in events if event["event"] == "plan"}
     assert plans["0.mp4"] == {"brightness": "not computed yet", "contrast": "not computed yet"}

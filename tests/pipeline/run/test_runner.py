@@ -61,7 +61,8 @@ def test_damage_of_the_stream_is_a_quality_value(make_video, tmp_path: Path, mon
 
     monkeypatch.setattr(decode_pass, "probe", damaged)
     extract(find_videos([tmp_path / "in"]).records, configured(tmp_path / "cache", stages=["brightness"]))
-    quality = {n: store.read(tmp_path / f"cache/brightness/{n}.mp4.h5").header["quality"] for n in ("a", "b")}
+    outputs = {name: output_of(tmp_path / "cache", "brightness", f"{name}.mp4") for name in ("a", "b")}
+    quality = {name: store.read(path).header["quality"] for name, path in outputs.items()}
     assert quality["b"] == quality["a"] | {"damaged_packets": 3}
     assert "damaged_packets" not in quality["a"]
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -29,17 +30,18 @@ from models.aim_config import AimConfig
 from pipeline import api, stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.features import gather
+from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report import report_scores
+from pipeline.report import render_report, report_scores
+from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.score import finish_run
-from pipeline.score.bundle import model_sha256, save
+from pipeline.score.bundle import Predictions, model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
-from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
+from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
@@ -47,6 +49,7 @@ from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.train.trainer import train
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.damage import damage
+from tests.helpers.made_features import made_features
 from tests.helpers.toy_timesteps import ToyTimesteps
 
 COUNT = 22
@@ -295,7 +298,7 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Pa
     scored = scorer.score(new / "a.mp4")
     assert accuracy.better
     assert accuracy.within < accuracy.mean_within
-    assert scored.accuracy == str(accuracy)
+    assert scored.accuracy == accuracy
     assert as_json([scored])[0]["accuracy"] == str(accuracy)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
     report_scores(page, scorer, [scored], records, title="t")
@@ -305,9 +308,105 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Pa
     scorer.calibration = poor
     flagged = scorer.score(new / "a.mp4")
     assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
-    assert flagged.accuracy.startswith("no better than guessing the mean: on 8 of 10 new videos")
+    assert str(flagged.accuracy).startswith("no better than guessing the mean: on 8 of 10 new videos")
     report_scores(page, scorer, [flagged], records, title="t")
+    assert "This score is not valid: no better than guessing." in page.read_text()
     assert 'class="note bad-text">No better than guessing' in page.read_text()
+
+
+def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_than_guessing(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, new = trained
+    scorer = load_scorer(run)
+    assert scorer.calibration is not None
+    calibration, predict = scorer.calibration, scorer.bundle.predict
+
+    def with_execution(features: FeatureSet) -> Predictions:
+        made = predict(features)
+        return replace(made, execution=made.score / 10)
+
+    monkeypatch.setattr(scorer.bundle, "predict", with_execution)
+    truth = np.stack([calibration.truth / 10, np.full(len(calibration.truth), np.nan)], axis=1)
+    page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
+    scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth + 0.3)
+    scored = scorer.score(new / "a.mp4")
+    assert scored.execution is not None
+    report_scores(page, scorer, [scored], records, title="t")
+    assert "Execution: on 8 of 10 new videos this model is right within ±0.3; guessing" in page.read_text()
+    assert "within ±0.3;" in as_json([scored])[0]["part_accuracy"]["execution"]
+    scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth[::-1].copy())
+    hidden = scorer.score(new / "a.mp4")
+    assert (hidden.execution, hidden.part_accuracy, hidden.score) == (None, {}, scored.score)
+    report_scores(page, scorer, [hidden], records, title="t")
+    assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
+
+
+def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
+    """Labels and predictions of the heads come back from the folder; a head without labels has no accuracy."""
+    made = made_features(24, channels=3, scene=4)
+    labels = [replace(record.labels or Labels(), synchronisation=None) for record in made.records]
+    records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
+    features = replace(made, records=records)
+    run = train(features, fast(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True))
+    save(run, tmp_path)
+    calibration = calibrate(features, run, folds=3)
+    save_calibration(calibration, tmp_path)
+    loaded = load_calibration(tmp_path, run)
+    assert set(loaded.part_accuracies) == {"execution"}
+    assert loaded.part_accuracies == calibration.part_accuracies
+    assert loaded.part_accuracies["execution"].performances == 24
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_training_videos_are_shown_by_their_held_out_predictions(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, calibrated: bool
+) -> None:
+    """Where no video is kept for testing, no page shows how well a model knows what it learnt."""
+    if not calibrated:
+        (run_copy / FACTS_FILE).unlink()
+        cover(run_copy)
+    root = trained[0].parent
+    names = [f"{number:02d}.mp4" for number in range(COUNT)]
+    (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
+    dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
+    user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
+    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, None, Observer(), user=user)
+    page = render_report(data)
+    if not calibrated:
+        assert "<title>Training videos: no test (run)</title>" in page
+        assert "eld-out prediction" not in page.split("<main")[1].split("<script")[0]
+        return
+    assert "<title>Training videos, held-out predictions (run)</title>" in page
+    scorer = load_scorer(run_copy)
+    assert scorer.calibration is not None
+    held_out = dict(zip(scorer.bundle.run.train_ids, scorer.calibration.predicted.tolist(), strict=True))
+    assert data.batch is not None
+    assert len(data.batch.rows) == COUNT
+    for row in data.batch.rows:
+        assert row.shown_score == held_out[row.name] != row.result.score
+        assert f'data-v="{held_out[row.name]}">' in page
+    assert '<span class="label">held-out prediction</span>' in page
+    assert "networks that were trained without it; the model that knows it gives" in page
+    assert data.evaluation is not None
+    assert {p.id: p.predicted for p in data.evaluation.predictions} == held_out
+    tile = data.evaluation.summary[f"Spearman's rho, 95 % interval, n {COUNT}"]
+    assert re.fullmatch(r"-?0\.\d{3} \(-?[01]\.\d\d to [01]\.\d\d\)", tile)
+
+
+def test_intervals_end_at_the_lowest_possible_score(trained: tuple[Path, Path]) -> None:
+    """No training score is negative, so no interval reaches below zero."""
+    scorer = load_scorer(trained[0])
+    assert scorer.calibration is not None
+    wide = replace(scorer.calibration, predicted=scorer.calibration.predicted + 200)
+    scorer.calibration = wide
+    scored = scorer.score(trained[1] / "a.mp4")
+    assert scored.interval80 is not None
+    assert scored.interval80[0] == 0
+    scorer.calibration = replace(wide, truth=wide.truth - 100)
+    scored = scorer.score(trained[1] / "a.mp4")
+    assert scored.interval80 is not None
+    assert scored.interval80[0] < 0
 
 
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -317,6 +416,7 @@ def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp
     assert {flag.title for flag in short.flags} >= {"too short"}
     assert {flag.title for flag in long.flags} == {"too long", "unlike the training performances"}
     assert long.flags[0].level == "bad"
+    assert (long.valid, long.why, long.percentile) == (False, "too long; unlike the training performances", None)
 
 
 def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, trained: tuple[Path, Path]) -> None:
@@ -562,7 +662,12 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "identities" in find_flags(pose())[1]
-    assert len(CHECKS) == 15
+    assert len(CHECKS) == 16
+
+
+def test_large_numbers_have_no_exponent() -> None:
+    (flag,) = find_flags(Facts(quality={"clips": {"frames_per_s": 1350.0}}), ("frame rate",))[0]
+    assert flag.detail.startswith("1350 frames per second: ")
 
 
 def test_the_worst_flag_comes_first() -> None:

@@ -1,5 +1,0 @@
-"""The annotation reader."""
-
-from pycocotools.coco import COCO
-
-__all__ = ["COCO"]

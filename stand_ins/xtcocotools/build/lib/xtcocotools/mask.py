@@ -1,5 +1,0 @@
-"""Run-length masks."""
-
-from pycocotools.mask import area, decode, encode, frPyObjects, iou, merge, toBbox
-
-__all__ = ["area", "decode", "encode", "frPyObjects", "iou", "merge", "toBbox"]
