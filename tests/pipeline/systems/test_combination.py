@@ -151,9 +151,8 @@ def test_what_carries_over_between_people_is_found() -> None:
             correlations.setdefault(name, []).append(result["users"]["together"]["value"])
     for system in trial_regressions():
         assert np.mean(correlations[system.name]) > 0.75, system.name
-    assert (
-        np.mean(correlations[SUPPORT_VECTORS.name]) < np.mean(correlations[POOLED_RIDGE.name]) - 0.1
-    )  # noise channels count as much there
+    pooled, vectors = (np.mean(correlations[system.name]) for system in (POOLED_RIDGE, SUPPORT_VECTORS))
+    assert vectors < pooled - 0.05, "noise channels count as much there, even with constants from inner validation"
 
 
 def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
