@@ -24,7 +24,7 @@ from data.splits import Fold
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
-from pipeline.evaluate.conformal import group_weights, upper_quantile
+from pipeline.checks.intervals import group_weights, upper_quantile
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -281,7 +281,7 @@ def _uncertainty(
     """How the predicted deviations of a task agree with the errors.
 
     A calibrated interval extends as many deviations as 90 % of the inner held-out errors of the fold's training part,
-    by the conformal quantile with views and copies counted once (`pipeline.evaluate.conformal`).
+    by the conformal quantile with views and copies counted once (`pipeline.checks.intervals`).
     """
     mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
     pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]

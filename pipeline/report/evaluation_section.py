@@ -10,8 +10,8 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import bootstrap_interval, spearman_of_rows
+from pipeline.checks.intervals import held_out_intervals
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
-from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column

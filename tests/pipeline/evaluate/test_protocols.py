@@ -30,7 +30,8 @@ from pipeline.evaluate.protocols import (
     results_rows,
     results_tables,
 )
-from pipeline.features import FeatureSet, gather
+from pipeline.feature_source import gather
+from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract

@@ -13,8 +13,8 @@ import pytest
 
 from data.leaks import audit
 from data.splits import kfold
+from pipeline.checks.intervals import held_out_intervals
 from pipeline.evaluate import Results
-from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.protocols import CENTRED, FORMS, interval_text
 from pipeline.report import ReportData, render_report
