@@ -144,7 +144,7 @@ def extract(
         drawn = draw_previews(listing.records, planner, observer)
     flagged = {}
     if strict or any(result.done for result in summary.results):
-        from pipeline.score import report_flags
+        from pipeline.checks import report_flags
 
         records, outputs, sheets = listing.records, summary.outputs, planner.cache.place if preview else ""
         measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
@@ -192,7 +192,8 @@ def train(
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
         strict: stop before training, with exit code 2, where a training video is flagged.
-        curve: also show the error by number of training performances, and what more labels would likely bring.
+        curve: also show the error by number of training performances, and what more labels would likely bring; OUT
+            then has it as curve.json.
     """
     from pipeline.feature_source import training_features
     from pipeline.score import train_scorer
@@ -201,9 +202,17 @@ def train(
     settings = _settings(config, overrides, cache)
     features = training_features(settings, _path(pack), observer)
     cached = pack is None
-    return train_scorer(
-        features, settings, Path(out), folds=folds, cached=cached, strict=strict, curve=curve, observer=observer
-    )
+    done = train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
+    if curve:
+        from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
+
+        stop = observer.stop_event().is_set
+        with observer.progress("trainings of the learning curve") as progress:
+            made = learning_curve(features, settings, seed=settings.split.seed, progress=progress, stop=stop)
+        made.write(Path(out) / CURVE_FILE)
+        observer.table(*made.table())
+        observer.note(made.sentence())
+    return done
 
 
 def evaluate(

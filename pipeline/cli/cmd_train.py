@@ -21,7 +21,6 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
         calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
-        calibrated["curve"] = done.curve.as_dict() if done.curve else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
     say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
@@ -41,16 +40,13 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
                 for name, figures in choice["figures"].items()
             ]
             table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
-    if done.curve is not None:
-        table(*done.curve.table())
-        say(done.curve.sentence())
 
 
 def _intervals(done: api.TrainedScorer) -> str:
     """Which intervals the held-out performances allow."""
     if done.calibration is None:
         return f"no intervals: {done.not_calibrated}"
-    from pipeline.evaluate.conformal import LEVELS, needed
+    from pipeline.checks.intervals import LEVELS, needed
 
     independent = done.calibration.groups
     levels = [level for level in LEVELS if independent >= needed(level)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError
+from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, distinct, evaluate, fold_jobs, make_parts
 from pipeline.evaluate.expected_time import ExpectedTime, expected_time
@@ -26,7 +27,7 @@ from pipeline.evaluate.protocols import (
     protocol_systems,
     results_tables,
 )
-from pipeline.evaluate.rater_ceiling import ceiling_line, rater_agreement
+from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -61,6 +62,8 @@ class Evaluation:
             )
         if results["videos"] > (count := results["performances"]):
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
+        if apart := separation_line(results):
+            lines.append(apart)
         if self.quick:
             lines.append("note: --quick: no inner validation; equal weights where combined")
         if ceiling := results.get("ceiling"):

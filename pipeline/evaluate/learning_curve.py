@@ -7,15 +7,18 @@ forecast fits error = a + b / size ** p for several p, since four sizes cannot t
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.errors import DataError, counted
 from data.splits import forbidden, kfold, tied
+from data.store import write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.config import BaseConfig
@@ -29,6 +32,9 @@ from pipeline.results import significant
 from pipeline.systems import System
 from pipeline.train import Stop, label_table
 
+CURVE_FILE = "curve.json"
+"""Where `train --curve` writes it, in the folder of the run."""
+
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Parts of the training part of a fold."""
 
@@ -38,7 +44,7 @@ FOLDS, REPEATS, RUNS = 5, 2, 2
 LEAST = 10
 """Independent performances, below which there is no curve."""
 
-POWERS = (0.25, 0.5, 1.0)
+POWERS = (0.25, 0.5, 1.0, 2.0)
 DRAWS, LEVEL = 400, 0.8
 FLAT = 0.05
 """A forecast that at best lowers the error by a smaller share is called flat."""
@@ -68,19 +74,20 @@ class LearningCurve:
     def forecast(self, more: int) -> tuple[float, float, float]:
         """The error with all performances, and the 80 % interval of that with `more` further ones of this kind.
 
-        The interval covers the choice of p, and chance in performances and repeats (bootstrap). It is about the change:
-        the level of the error is as uncertain as every held-out error.
+        The interval covers the choice of p, chance in performances and repeats (bootstrap), and that other performances
+        could be added: as much as repeats differ in the last step of the curve. It is about the change: the level of
+        the error is as uncertain as every held-out error.
         """
         rng, members = np.random.default_rng(0), [np.flatnonzero(self.group == one) for one in np.unique(self.group)]
         now = float(np.mean([self._fits(self.errors.mean((1, 2)), power, 0)[0] for power in POWERS]))
-        ratios = []
+        ratios, luck = [], float(self.errors[-2].mean(-1).std(ddof=1))
         for _ in range(DRAWS):
             rows = np.concatenate([members[one] for one in rng.integers(0, len(members), len(members))])
             repeats = rng.integers(0, self.errors.shape[1], self.errors.shape[1])
             drawn = self.errors[:, repeats][:, :, rows].mean((1, 2))
             for power in POWERS:
                 before, after = self._fits(drawn, power, more)
-                ratios.append(max(0.0, after / before) if before > 0 else 1.0)
+                ratios.append((after + luck * rng.normal()) / before if before > 0 else 1.0)
         low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return now, now * float(low), now * float(high)
 
@@ -124,6 +131,10 @@ class LearningCurve:
             "sentence": self.sentence(),
             "table": self.table(),
         }
+
+    def write(self, place: Path) -> None:
+        """Write the plain values as JSON, atomically."""
+        write_text(place, json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
 
 
 def curve_system(config: BaseConfig, features: FeatureSet) -> System:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -118,8 +117,8 @@ def pair_scale(contents: Sequence[str], raters: Sequence[Answers], spreads: Sequ
         for question, answer in answers.items()
         if answer.answer in OUTCOMES and question <= place.keys()
     ]
-    columns: Any = np.array(decided, dtype=np.float64).reshape(-1, 3).T
-    return fit_scale(len(contents), *columns, spreads=spreads)
+    first, second, outcome = np.array(decided, dtype=np.float64).reshape(-1, 3).T
+    return fit_scale(len(contents), first, second, outcome, spreads)
 
 
 def _digest(*parts: str) -> str:

@@ -12,13 +12,13 @@ from data.errors import UsageError
 from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import Record
-from pipeline.features import feature_settings, stack
+from pipeline.checks.novelty import distances, floors, trial_level
+from pipeline.features import stack
 from pipeline.label.label_table import Suggestion
 from pipeline.label.questions import RatingSession
 from pipeline.observer import Observer
 from pipeline.results import significant
 from pipeline.run import extract_and_read
-from pipeline.score.novelty import distances, floors, trial_level
 
 if TYPE_CHECKING:
     from pipeline.score import Scorer
@@ -52,7 +52,7 @@ def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer:
     records = [record for record in records if record.id in outputs]
     if not records:
         raise UsageError("no unlabelled video has features", where=session.folder, fix="See the notes above")
-    features = stack(records, [outputs[record.id] for record in records], feature_settings(scorer.planner))
+    features = stack(records, [outputs[record.id] for record in records], scorer.planner.settings_of("timesteps"))
     spread, blocks = scorer.calibration.networks.predict(features).std(axis=0), trial_level(features)
     picked = choose(spread, scorer.calibration.novelty.known, blocks, count, floors(features))
     nearest = scorer.calibration.novelty.ratios(features)

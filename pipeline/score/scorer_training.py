@@ -12,10 +12,10 @@ import numpy as np
 from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
+from pipeline.checks.flags import quality_ranges
+from pipeline.checks.rater_ceiling import rater_agreement
+from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.config import BaseConfig
-from pipeline.evaluate.learning_curve import LearningCurve, learning_curve
-from pipeline.evaluate.rater_ceiling import rater_agreement
-from pipeline.evaluate.spread import one_thread
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer, Steps
 from pipeline.outputs import writing
@@ -23,16 +23,15 @@ from pipeline.run import MeasuredPlan, make_planner
 from pipeline.score.bundle import differences, model_sha256, plain, save
 from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
-from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.run_config import save_config
-from pipeline.score.video_flags import report_flags, still_camera_advice
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
 from pipeline.train import Stop, TrainedRun
 from pipeline.train import train as train_networks
+from pipeline.train.fit import one_thread
 
 MOST_SHOWN = 2
 """Settings named in a warning."""
@@ -46,7 +45,6 @@ class TrainedScorer:
     run: TrainedRun  # the networks and what they were trained on
     calibration: Calibration | None  # gives scores their intervals
     not_calibrated: str | None  # why there is no calibration
-    curve: LearningCurve | None = None  # where it was asked for
 
 
 def train_scorer(
@@ -57,7 +55,6 @@ def train_scorer(
     folds: int | None = None,
     cached: bool = True,
     strict: bool = False,
-    curve: bool = False,
     observer: Observer,
 ) -> TrainedScorer:
     """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
@@ -66,7 +63,6 @@ def train_scorer(
         folds: of the calibration; 0 leaves it out.
         cached: whether the configuration's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
-        curve: also a learning curve of the training part.
 
     Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
@@ -94,11 +90,7 @@ def train_scorer(
             run, features, config, folder, plans=plans,
             folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
         )  # fmt: skip
-    made = None
-    if curve:
-        with observer.progress("trainings of the learning curve") as progress:
-            made = learning_curve(features, config, seed=config.split.seed, progress=progress, stop=stop)
-    return TrainedScorer(folder, run, calibration, why_not, made)
+    return TrainedScorer(folder, run, calibration, why_not)
 
 
 def finish_run(

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from data.video import Labels
+from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import load_config
 from pipeline.evaluate import evaluate_features
-from pipeline.evaluate.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
@@ -57,11 +57,8 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
 
 
 def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
-    done = train_scorer(
-        rated(), load_config("folder", QUICK), tmp_path / "run", cached=False, curve=True, observer=Observer()
-    )
+    done = train_scorer(rated(), load_config("folder", QUICK), tmp_path / "run", cached=False, observer=Observer())
     assert done.calibration is not None
-    assert done.curve is not None
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said
     from pipeline.score.bundle import load
