@@ -18,8 +18,6 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 from urllib.request import urlopen
 
-import numpy as np
-
 from data.errors import DataError, UsageError, nearest
 from data.store import absence
 from data.store.scratch import working_folder
@@ -225,42 +223,3 @@ def _people_detector() -> PoseNetwork:
     place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
     entry = runpy.run_path(str(place))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
     return PoseNetwork(entry["weights"], Path(entry["model"]))
-
-
-class _Log:
-    """Takes the place of the training logs in a checkpoint, whose contents are of no use here."""
-
-    def __init__(self, *_: Any) -> None:
-        """Takes the place of `getattr` too, by which those logs name their own methods."""
-
-
-def load_checkpoint(model: Any, path: Path) -> None:
-    """Load a checkpoint into a torch module without running code from it.
-
-    Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
-    admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
-
-    Raises DataError: not such a checkpoint, or one of another model.
-    """
-    import pickle
-
-    import torch
-
-    rebuild, scalar = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    admitted: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "U1"))]
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        admitted += [(rebuild, f"{module}._reconstruct"), (scalar, f"{module}.scalar")]
-    logs = ("mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "__builtin__.getattr")
-    admitted += [(_Log, name) for name in logs]
-    try:
-        with torch.serialization.safe_globals(admitted):
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
-    fix = "Give the configuration that belongs to this checkpoint"
-    try:
-        missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise DataError("the checkpoint does not fit the model", where=path, fix=fix) from error
-    if missing:
-        raise DataError(f"the checkpoint lacks {len(missing)} tensors of the model ({missing[0]})", where=path, fix=fix)

@@ -272,6 +272,11 @@ def test_models_open_nothing() -> None:
         assert not names & {"pathlib", "os", "io", "json", "yaml"}, f"{path} touches files"
 
 
+def test_data_makes_no_tensors() -> None:
+    for path in sources(ROOT, "data"):
+        assert not {name.split(".")[0] for name, _ in imported(path)} & {"torch", "torchvision"}, path
+
+
 def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds() -> None:
     find_packages = pytest.importorskip("setuptools").find_packages
     parser = configparser.ConfigParser()

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError
 from data.keypoints.skeletons import COCO17
-from data.mmpose_package import import_mmpose, load_model
 from data.pose_weights import PoseNetwork
+from extractors.pose.backends.mmpose_package import import_mmpose, load_model
 from extractors.pose.detections import Detections, Image
 
 MAX_PEOPLE = 20  # more people than this in one picture are not returned

@@ -15,10 +15,10 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from data.mmpose_package import import_mmpose
 from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
 from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.backends.mmpose import MMPose
+from extractors.pose.backends.mmpose_package import import_mmpose
 from extractors.pose.config import PoseConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from data.errors import UsageError
-from data.pose_weights import INSTALL, PoseNetwork, load_checkpoint, require
+from data.pose_weights import INSTALL, PoseNetwork, require
+from extractors.state_dicts import load_checkpoint
 
 
 def import_mmpose() -> None:
