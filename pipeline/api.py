@@ -39,8 +39,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from data.errors import UsageError, printable
+from pipeline.destinations import check_file, check_folder, writing
 from pipeline.observer import Observer
-from pipeline.outputs import check_file, check_folder, writing
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
     from data.datasets import DataReport as DataReport

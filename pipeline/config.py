@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import PydanticCustomError
@@ -213,15 +213,14 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
 
 def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
     """The network and the kinematics that belong to the recipe, where their sections do not say otherwise."""
-    from pipeline.recipes import KINEMATICS, RECIPES, RecipeName, model_for
+    from pipeline.recipes import RECIPES
 
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
-    network = asdict(model_for(cast("RecipeName", recipe)))
-    filled = dict(values)
-    for section, defaults in (("model", network), ("kinematics", KINEMATICS.get(recipe, {}))):
+    chosen, filled = RECIPES[recipe], dict(values)
+    for section, defaults in (("model", asdict(chosen.model)), ("kinematics", chosen.kinematics)):
         given = values.get(section, {})
         if defaults and section in config_class().model_fields and isinstance(given, dict):
             filled[section] = {**defaults, **given}

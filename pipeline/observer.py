@@ -136,8 +136,8 @@ class Observer:
     def note(self, text: str) -> None:
         """One line for people."""
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table for people."""
+    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+        """Flags (`pipeline.results.Flag`) by the names of those of so many training videos that have some."""
 
     def failures(self, results: Sequence[Any]) -> None:
         """Videos that failed (`pipeline.run.Result`), where the work goes on without them."""

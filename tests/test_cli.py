@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from data.errors import AimError, UsageError
 from data.store.files import write_bytes
 from pipeline.cli import app
-from pipeline.outputs import check_file, check_folder, writing
+from pipeline.destinations import check_file, check_folder, writing
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent

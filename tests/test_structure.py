@@ -37,7 +37,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "config",
         "docstrings",
         "observer",
-        "outputs",
+        "destinations",
         "console",
         "features",
         "results",

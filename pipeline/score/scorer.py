@@ -25,9 +25,9 @@ from data.video import Record
 from pipeline.cache import fingerprints, open_cache, software
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig, validate
+from pipeline.destinations import writing
 from pipeline.features import stack
 from pipeline.observer import Observer
-from pipeline.outputs import writing
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import Planner, extract_and_read
 from pipeline.score import bundle

@@ -15,9 +15,9 @@ from data.store import write_text
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.config import BaseConfig
+from pipeline.destinations import writing
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer, Steps
-from pipeline.outputs import writing
 from pipeline.run import MeasuredPlan, make_planner
 from pipeline.score.bundle import differences, model_sha256, plain, save
 from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents

@@ -19,7 +19,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import Model, Predicted, System, Trainings
+from pipeline.systems.interface import Function, Model, Predicted, System, Trainings
 from pipeline.train import label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
@@ -176,7 +176,8 @@ class RegressionSystem(System):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         """See `System.fit`."""
-        return _RegressionModel(self.fitted(train))
+        fitted = self.fitted(train)
+        return Function(lambda features: Predicted(fitted.predict(features)[None]))
 
     def identity(self) -> Any:
         """See `System.identity`."""
@@ -236,14 +237,6 @@ class RegressionSystem(System):
         if self.kernel == "linear":
             return {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1), "bias": bias}
         return {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma), "bias": bias}
-
-
-@dataclass(frozen=True)
-class _RegressionModel:
-    fitted: FittedRegression
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        return Predicted(self.fitted.predict(features)[None])
 
 
 def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
