@@ -33,7 +33,7 @@ INSTALL = {
 
 _TIMEOUT_S = 30.0
 _DATASETS = ("body8", "body7", "coco")
-"""Of the models of one short name the one trained on the first of these is taken; all return COCO's joints."""
+"""Data sets in order of preference: a short name means the model that was trained on the first of them."""
 
 
 @dataclass(frozen=True)

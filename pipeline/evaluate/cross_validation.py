@@ -33,6 +33,7 @@ from pipeline.evaluate.fold_summary import (
     task_summary,
     user_summary,
 )
+from pipeline.evaluate.separation import separation
 from pipeline.evaluate.spread import Job, Run, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
@@ -120,6 +121,9 @@ def evaluate(
             for name, other in scores.items()
             if against in scores and name != against and draws
         },
+        "separation": separation(features, parts, scores, against, truth[:, 0])
+        if against in scores and draws
+        else None,
         "predictions": _predictions(features, parts, scores, truth[:, 0]),
         "paper": {},
     }
