@@ -85,7 +85,7 @@ class Scorer:
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
         self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
         settings = self.planner.settings_of("timesteps")
-        self.differing = tuple(bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
+        self.differing = tuple(bundle.setting_lines(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
         if self.differing and not other_settings:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),

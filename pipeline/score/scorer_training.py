@@ -19,7 +19,7 @@ from pipeline.destinations import writing
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer, Steps
 from pipeline.run import MeasuredPlan, make_planner
-from pipeline.score.bundle import differences, model_sha256, plain, save
+from pipeline.score.bundle import model_sha256, plain, save, setting_lines
 from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.model_card import FILE as CARD
@@ -165,7 +165,7 @@ def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
     here = plain({name: config.stage(name).result_settings() for name in packed})
-    if not (differing := list(differences(packed, here))):
+    if not (differing := setting_lines(packed, here)):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
     shown = "; ".join(line.replace("in the model", "in the pack") for line in differing[:MOST_SHOWN])

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from data.errors import CacheError, UsageError
 from data.store import hdf5 as store
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
-from pipeline import stages
 from pipeline.cache import CacheFiles
 from pipeline.cache.housekeeping import (
     beyond,
@@ -38,6 +37,8 @@ from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.damage import damage
 
+pytestmark = pytest.mark.usefixtures("toy_stages")
+
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
 
@@ -48,13 +49,6 @@ class Noting(Observer):
     def __init__(self, notes: list[str]) -> None:
         super().__init__()
         self.note = notes.append  # type: ignore[method-assign]
-
-
-@pytest.fixture(autouse=True)
-def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
 
 
 def configured(root: Path, **values: object) -> BaseConfig:

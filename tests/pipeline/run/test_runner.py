@@ -27,12 +27,7 @@ from pipeline.run.plan import Planner
 from tests.helpers.cached_outputs import failure_of, output_of, outputs_of
 from tests.helpers.toy_stages import Brightness
 
-
-@pytest.fixture(autouse=True)
-def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
+pytestmark = pytest.mark.usefixtures("toy_stages")
 
 
 def configured(root: Path, **values: object) -> BaseConfig:
