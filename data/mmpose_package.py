@@ -53,13 +53,13 @@ class _Operators(ModuleType):
         return nms(grown, scores, float(iou_threshold))
 
 
-def load_model(package: str, network: PoseNetwork, device: str) -> Any:
-    """A model of `package` with its weights, in evaluation mode."""
+def load_model(network: PoseNetwork, device: str) -> Any:
+    """A model of mmpose or mmdet with its weights, in evaluation mode."""
     from mmdet.apis import init_detector
     from mmpose.apis import init_model
 
     settings = network.settings
     settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
-    model = (init_model if package == "mmpose" else init_detector)(settings, None, device=device)
+    model = (init_model if network.package == "mmpose" else init_detector)(settings, None, device=device)
     load_checkpoint(model, network.path)
     return model

@@ -20,8 +20,7 @@ class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend: an alias, or a configuration and a checkpoint."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        "detector_config": "a detector comes with the pose.mmpose.alias of a top-down model",
-        "detector_checkpoint": "a detector comes with the pose.mmpose.alias of a top-down model",
+        **dict.fromkeys(("detector_config", "detector_checkpoint"), "pose.mmpose.alias brings a top-down model's"),
         "seed": "weights are those of pose.mmpose.alias or pose.mmpose.checkpoint",
     }
 
@@ -53,13 +52,13 @@ class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("rotations", "search_s", "weak_score"), "pose.views says how many views each frame gets"),
-        **dict.fromkeys(("close_up_px", "close_up_side", "crop_side", "zoom"), "pose.views replaces close-ups"),
-        **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
         **dict.fromkeys(
-            ("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot; nothing replaces it"
+            ("rotations", "search_s", "weak_score", "close_up_px", "close_up_side", "crop_side", "zoom", "second_look"),
+            "pose.views says how many views each frame gets",
         ),
-        "second_look": "every frame gets the same views (pose.views)",
+        **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
+        **dict.fromkeys(("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot"),
+        "views=8": "mirrored views add nothing to four turns (pose.views=4)",
         "fix_sides": "it is pose.cleaning.fix_sides now",
         "fill_s": "it is pose.cleaning.max_gap_s now",
         "smooth_s": "it is pose.cleaning.smoothing_s now",
@@ -80,10 +79,10 @@ class PoseConfig(StageConfig):
     stride: int = setting(1, "Every how many-th frame is processed.", ge=1)
     work_side: int = setting(720, "Longer side in pixels to which frames are reduced before detection.", ge=256)
     long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)
-    views: Literal[1, 2, 3, 4, 8] = setting(
+    views: Literal[1, 2, 3, 4] = setting(
         2,
         "Views of each frame that a one-stage network gets, one forward each. 1: upright; 2: and one further quarter "
-        "turn, another one in each frame; 3: and both turns sideways; 4: all turns; 8: all, each also mirrored.",
+        "turn, another one in each frame; 3: and both turns sideways; 4: all turns.",
     )
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
     cut_threshold: float = setting(

@@ -91,34 +91,20 @@ def _apart(poses: NDArray[np.floating], pose: NDArray[np.floating]) -> NDArray[n
     return np.asarray(np.linalg.norm(poses[:, 5:] - pose[5:], axis=-1).mean(axis=-1), dtype=np.float64)
 
 
-def views_of(count: int, frame: int) -> list[View]:
-    """The `count` views of a frame by its number: upright, then further turns, which rotate where two are given."""
-    if count == 2:
-        return [View(0), View(1 + frame % 3)]
-    if count == 3:
-        return [View(0), View(1), View(3)]
-    return [View(turns % 4, mirrored=turns >= 4) for turns in range(count)]
+def turns_of(views: int, frame: int) -> Sequence[int]:
+    """Clockwise quarter turns of each view of a frame by its number: upright first; of two views the second rotates."""
+    if views == 2:
+        return 0, 1 + frame % 3
+    return (0, 1, 3) if views == 3 else range(views)
 
 
-@dataclass(frozen=True)
-class View:
-    """A frame in a quarter turn, mirrored or not, as the network gets it."""
+def turned(image: Image, turns: int) -> Image:
+    """A frame (H, W, 3) after clockwise quarter turns."""
+    return np.ascontiguousarray(np.rot90(image, -turns))
 
-    turns: int  # clockwise quarter turns
-    mirrored: bool = False  # left and right exchanged after the turn
 
-    def draw(self, image: Image) -> Image:
-        """The picture that the network gets of a frame (H, W, 3)."""
-        turned = np.rot90(image, -self.turns)
-        return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
-
-    def in_frame(self, people: Detections, width: int, height: int) -> Detections:
-        """Detections in this view's pixels, in pixels of the frame of this size."""
-        keypoints = people.keypoints.copy()
-        if self.mirrored:
-            keypoints = keypoints[:, MIRRORED]
-            keypoints[..., 0] = (height if self.turns % 2 else width) - keypoints[..., 0]
-        x, y = keypoints[..., 0].copy(), keypoints[..., 1].copy()
-        places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[self.turns]
-        keypoints[..., 0], keypoints[..., 1] = places
-        return Detections(keypoints, people.scores)
+def turned_back(people: Detections, turns: int, width: int, height: int) -> Detections:
+    """Detections in a turned frame, in pixels of the frame of this size."""
+    x, y, score = np.moveaxis(people.keypoints, -1, 0)
+    places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[turns]
+    return Detections(np.stack([*places, score], axis=-1), people.scores)
