@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +36,19 @@ class Detections:
         """People from arrays of any floating type."""
         return cls(np.asarray(keypoints, dtype=np.float32), np.asarray(scores, dtype=np.float32))
 
-    def take(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
-        """The people at `rows`, in that order."""
-        index = np.asarray(rows) if len(rows) else np.zeros(0, dtype=np.intp)
-        return Detections(self.keypoints[index], self.scores[index])
+    @classmethod
+    def of_joints(cls, points: Any, joints: Any) -> Detections:
+        """People from (P, 17 or more, 2) places and (P, 17 or more) scores; a person's score is the mean of theirs."""
+        joints = np.clip(np.asarray(joints, dtype=np.float32)[:, :17], 0, 1)
+        points = np.asarray(points, dtype=np.float32)[:, :17]
+        return cls(np.concatenate([points, joints[..., None]], axis=-1), joints.mean(axis=1))
 
     def best(self, min_score: float, most: int | None = None) -> Detections:
         """People with finite joints and at least this score, best first, `most` of them."""
         usable = np.isfinite(self.keypoints).all(axis=(1, 2)) & (self.scores >= min_score)
         order = np.argsort(-self.scores, kind="stable")
-        return self.take(order[usable[order]][:most])
+        rows = order[usable[order]][:most]
+        return Detections(self.keypoints[rows], self.scores[rows])
 
     @staticmethod
     def joined(groups: Sequence[Detections]) -> Detections:

@@ -22,21 +22,15 @@ from extractors.pose.detections import Detections
 
 Rows = NDArray[np.intp]
 
-REACH_S = 3.0
-"""Longest gap of a path in seconds: somebody who comes back later begins another path."""
-
-LEAD_S = 0.2
-"""Seconds for which the velocity predicts the place of somebody who is missing."""
+REACH_S = 3.0  # longest gap of a path in seconds: somebody who comes back later begins another path
+LEAD_S = 0.2  # seconds for which the velocity predicts the place of somebody who is missing
 
 MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 """A jump is less than `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second, `MAX_GROWTH` in size."""
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
-
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
-
-SMALLEST = 0.05
-"""Paths worth less than this share of the shot's best path are not listed."""
+SMALLEST = 0.05  # paths worth less than this share of the shot's best path are not listed
 
 
 @dataclass

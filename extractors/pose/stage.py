@@ -46,12 +46,8 @@ class Pose(Extractor[PoseConfig]):
             ("x", "y", "score"),
         ),
         "boxes": ArraySpec(("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
-        "agent_score": ArraySpec(
-            ("frame", "agent"), "1", "the person's score, the mean over the views; 0 without detection"
-        ),
-        "filled": ArraySpec(
-            ("frame", "agent"), "1", f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})"
-        ),
+        "agent_score": ArraySpec(("frame", "agent"), "1", "mean of the person's score over the views; 0: undetected"),
+        "filled": ArraySpec(("frame", "agent"), "1", f"true where joints are interpolated, score {INTERPOLATED_SCORE}"),
         "size": ArraySpec(("side",), "px", "frame size", ("width", "height")),
         "frame_index": ArraySpec(("frame",), "1", "frame number in display order"),
         "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
@@ -131,8 +127,8 @@ def detected(backend: PoseBackend, image: Image, turns: Sequence[int]) -> Detect
 
 def _in_file(people: FramePeople, factor: Floats, min_score: float) -> Detections:
     """The people of a keypoint file in one frame, in its reduced pixels; joints that the file lacks are NaN."""
-    detections = Detections.of(people.keypoints * np.append(factor, 1.0), people.scores)
-    return detections.take(detections.scores >= min_score)
+    rows = people.scores >= min_score
+    return Detections.of(people.keypoints[rows] * np.append(factor, 1.0), people.scores[rows])
 
 
 def output(

@@ -51,11 +51,7 @@ class MoveNet:
 
 
 def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:
-    """(width, height) of the network's input: the longer side `long_side`, both rounded to multiples of 32.
-
-    >>> input_size(455, 256, 384)
-    (384, 224)
-    """
+    """(width, height) of the network's input: the longer side `long_side`, both rounded to multiples of 32."""
     scale = long_side / max(width, height)
     sides = [max(STEP, int(side * scale / STEP + 0.5) * STEP) for side in (width, height)]
     return sides[0], sides[1]

@@ -7,7 +7,7 @@ rtmlib's requirements ask for OpenCV builds that clash with the contrib headless
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,11 @@ class RTMLib:
     """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones. Raises DataError."""
 
     def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork]) -> None:
-        self._min_score, detector = config.min_score, networks.get("detector")
-        self.max_views, self._boxes = 4, None
+        self._min_score, self._boxes, detector = config.min_score, None, networks.get("detector")
+        self.max_views = 1 if detector else 4
         if detector:
             kind = RTMDet if detector.kind == "rtmdet" else YOLOX
-            self.max_views, self._boxes = 1, _tool(kind, detector, config.threads, score_thr=config.min_score)
+            self._boxes = _tool(kind, detector, config.threads, score_thr=config.min_score)
             self._pose = _tool(RTMPose, networks["weights"], config.threads)
         else:
             self._pose = _tool(RTMO, networks["weights"], config.threads, score_thr=config.min_score)
@@ -45,10 +45,7 @@ class RTMLib:
             given.append(np.asarray(self._boxes(*given), dtype=np.float32).reshape(-1, 4))
             if not len(given[1]):
                 return Detections.none()
-        points, joints = (np.asarray(values, dtype=np.float32)[:, :17] for values in self._pose(*given))
-        joints = np.clip(joints, 0, 1)
-        poses = np.concatenate([points, joints[..., None]], axis=-1)
-        return Detections.of(poses, joints.mean(axis=1)).best(max(self._min_score, 1e-6))
+        return Detections.of_joints(*self._pose(*given)).best(max(self._min_score, 1e-6))
 
 
 class _Compiled(BaseTool):  # type: ignore[misc]
@@ -59,18 +56,16 @@ class _Compiled(BaseTool):  # type: ignore[misc]
         self.inference = lambda picture: forward(picture.transpose(2, 0, 1)[None].astype(np.float32))
 
 
-def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Callable[..., Any]:
+def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
     """One of rtmlib's tools; its input has 640 pixels a side where the file leaves it open."""
     content = network.content
     try:
         model = read_network(content)
         shape = model.inputs[0].get_partial_shape()
         size = tuple(side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
-        compiled = type(kind.__name__, (kind, _Compiled), {})
-        tool: Callable[..., Any] = compiled(
-            forward_on_cpu(model, threads=threads), size[::-1] if kind is RTMPose else size, **options
-        )
+        size = size[::-1] if kind is RTMPose else size
+        compiled: Any = type(kind.__name__, (kind, _Compiled), {})
+        return compiled(forward_on_cpu(model, threads=threads), size, **options)
     except Exception as error:
         cause = str(error).splitlines()[0][:120]
         raise DataError(f"not a {kind.__name__} model ({cause})", where=network.path) from error
-    return tool

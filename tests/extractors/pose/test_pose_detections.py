@@ -88,7 +88,7 @@ def test_the_best_people_are_finite_above_the_score_and_in_order() -> None:
     assert group.best(0.1, 1).scores == pytest.approx([0.6])
 
 
-def test_nobody_joined_and_taken_is_nobody() -> None:
+def test_nobody_joined_is_nobody() -> None:
     nobody = Detections.joined([])
-    assert len(nobody) == len(nobody.take([])) == len(nobody.best(0.0)) == len(Detections.merged([nobody, nobody])) == 0
+    assert len(nobody) == len(nobody.best(0.0)) == len(Detections.merged([nobody, nobody])) == 0
     assert len(Detections.joined([nobody, people(person(0, 0))])) == 1

@@ -228,6 +228,11 @@ def test_a_removed_setting_is_named_with_what_replaces_it(section: str, model: A
     assert f"'{section}.{key}' was removed: {model.REMOVED[key]}" in str(caught.value)
 
 
+def test_mirrored_views_are_named_as_removed() -> None:
+    with pytest.raises(UsageError, match=r"'pose.views=8' was removed: .*pose.views=4"):
+        load_config(None, ["pose.views=8"])
+
+
 def test_removed_settings_name_settings_that_there_are() -> None:
     for model in (PoseConfig, MMPoseConfig, PoseSettings):
         for text in model.REMOVED.values():
