@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rtmlib import RTMO, YOLOX, RTMDet, RTMPose
 from rtmlib.tools.base import BaseTool
 
@@ -40,7 +41,7 @@ class RTMLib:
 
         rtmlib returns no score of a person: the mean of the joints' takes its place. Nobody is one row of zeros.
         """
-        given = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
+        given: list[NDArray[Any]] = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
         if self._boxes:
             given.append(np.asarray(self._boxes(*given), dtype=np.float32).reshape(-1, 4))
             if not len(given[1]):
@@ -48,7 +49,7 @@ class RTMLib:
         return Detections.of_joints(*self._pose(*given)).best(max(self._min_score, 1e-6))
 
 
-class _Compiled(BaseTool):  # type: ignore[misc]
+class _Compiled(BaseTool):
     """Takes the place of the base class of rtmlib's tools, which would open the file by itself."""
 
     def __init__(self, forward: Forward, size: Any, mean: Any = None, std: Any = None, *_: Any, **__: Any) -> None:
