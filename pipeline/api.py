@@ -4,7 +4,7 @@
 
     if __name__ == "__main__":  # worker processes import this file
         extract("videos/", config="folder", workers=2)
-        train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
+        train("videos/", config="folder", out="runs/mine")
         scores = score("new/", model="runs/mine")
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
@@ -14,11 +14,12 @@ observer's stop event ends the work before there is a result; the same call resu
 
 Common arguments:
     inputs: videos or folders (searched recursively).
-    config: preset such as folder or jigsaws, or a YAML configuration such as configs/folder.yaml.
+    root: the data set's folder; default: dataset.root of the configuration.
+    config: preset such as folder or jigsaws, or a YAML configuration; default: the preset folder.
     overrides: override one key: --set pose.stride=2.
     cache: folder of the stages' outputs.
     stages: only these, comma separated; those they need are added.
-    workers: processes side by side; 0: in this process, on Ray as many as fit.
+    workers: processes side by side; default: one per core, as memory allows; 0: in this process, on Ray as many as fit.
     engine: local (this machine) or ray; the results are the same.
     address: a running Ray cluster; default: one here.
     pack: features from a packed file instead of the cache.
@@ -119,7 +120,7 @@ def extract(
     """
     from pipeline.run import ExtractRun, extract_videos, pick_pool, plan_costs, plan_job
 
-    settings = _settings(config, overrides, cache, workers)
+    settings = _settings(config, overrides, cache, workers, observer)
     listing, planner = plan_job(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
@@ -132,7 +133,7 @@ def extract(
         refuse_remote(listing.records, planner)
     pool = pick_pool(engine, settings.run, address)
     if dry_run:
-        planned = plan_costs(listing, planner)
+        planned = plan_costs(listing, planner, pool)
         planner.cache.close()
         return planned
     summary = extract_videos(listing, planner, pool, observer)
@@ -165,13 +166,15 @@ def status(
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.run import Status, plan_job, status_rows
 
-    listing, planner = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
+    settings = _settings(config, overrides, cache, observer=observer)
+    listing, planner = plan_job(settings, _paths(inputs), stages, None, observer)
     state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
     planner.cache.close()
     return state
 
 
 def train(
+    root: Place | None = None,
     *,
     config: Configuration = None,
     out: Place = "runs/model",
@@ -195,13 +198,14 @@ def train(
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
-    settings = _settings(config, overrides, cache)
+    settings = _settings(config, _with_root(overrides, root, pack), cache, observer=observer)
     features = training_features(settings, _path(pack), observer)
     cached = pack is None
     return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
 
 
 def evaluate(
+    root: Place | None = None,
     *,
     config: Configuration = None,
     out: Place = "runs/evaluation",
@@ -231,19 +235,20 @@ def evaluate(
     """
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
-    more = []
+    overrides, more = _with_root(overrides, root, pack), []
     if grids:
         from pipeline.evaluate.grid_search import by_inner_validation
 
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried))
-    settings = _settings(config, overrides, cache, workers)
+    settings = _settings(config, overrides, cache, workers, observer)
     return _evaluate(
         "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
     )
 
 
 def leaderboard(
+    root: Place | None = None,
     *,
     config: Configuration = None,
     out: Place = "runs/leaderboard",
@@ -266,7 +271,8 @@ def leaderboard(
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
-    settings = _settings(config, overrides, cache, workers)
+    overrides = _with_root(overrides, root, pack)
+    settings = _settings(config, overrides, cache, workers, observer)
     if table:
         from pipeline.evaluate import table_protocol
 
@@ -482,6 +488,7 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
 
 
 def pack(
+    root: Place | None = None,
     *,
     config: Configuration = None,
     out: Place | None = None,
@@ -512,7 +519,7 @@ def pack(
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = _settings(config, overrides, cache)
+    settings = _settings(config, _with_root(overrides, root), cache, observer=observer)
     records = list_inputs((), settings, observer).records
     if (form, stage, per_video) == ("h5", "timesteps", False):
         features = cached_features(records, settings, observer)
@@ -690,18 +697,42 @@ def _settings(
     overrides: Overrides,
     cache: Place | None,
     workers: int | None = None,
+    observer: Observer = SILENT,
     first: Sequence[tuple[str, Any]] = (),
 ) -> BaseConfig:
-    """The configuration with `first`, the overrides, and then `cache` and `workers` where given."""
-    from pipeline.config import load_config
-    from pipeline.yaml_values import parse_overrides
+    """The configuration, by default the preset of plain folders, with `first`, the overrides, `cache` and `workers`.
+
+    The observer is told where the default was taken.
+    """
+    from pipeline.yaml_values import PRESETS, parse_overrides
 
     given = [*first, *parse_overrides(overrides)]
-    if cache is not None:
-        given.append(("cache", os.fspath(cache)))
     if workers is not None:
         given.append(("run.workers", workers))
-    return load_config(config, given)
+    settings = _loaded(PRESETS / "folder.yaml" if config is None else config, given, cache)
+    if config is None:
+        observer.note(f"note: no --config, so the preset folder: {', '.join(settings.stages)} in {settings.cache}")
+    return settings
+
+
+def _loaded(config: Configuration, given: Sequence[str | tuple[str, Any]], cache: Place | None) -> BaseConfig:
+    """The configuration with what was given, and then `cache`."""
+    from pipeline.config import load_config
+
+    return load_config(config, given if cache is None else [*given, ("cache", os.fspath(cache))])
+
+
+def _with_root(overrides: Overrides, root: Place | None, pack: Place | None = None) -> Overrides:
+    """The overrides with the data set's folder. Raises UsageError where they, or a pack, name another."""
+    from pipeline.yaml_values import parse_overrides
+
+    if root is None:
+        return overrides
+    given = parse_overrides(overrides)
+    if pack is not None or any(key == "dataset.root" for key, _ in given):
+        other = "--pack" if pack is not None else "--set dataset.root"
+        raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
+    return [*given, ("dataset.root", os.fspath(root))]
 
 
 def _users_settings(
@@ -720,7 +751,7 @@ def _users_settings(
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
     if named and config is None:
         raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
-    return _settings(config, given, cache) if given or not (config is cache is None) else None
+    return _loaded(config, given, cache) if given or not (config is cache is None) else None
 
 
 def _candidates(

@@ -43,9 +43,6 @@ SEED = 7
 PAGE_DIVES = 8
 PARTS = ("rendering", "extracting", "training", "scoring", "writing the report page")
 
-WORKERS = min(os.cpu_count() or 1, 8)
-"""Videos extracted at once; the pose network uses one core each."""
-
 
 @dataclass(frozen=True)
 class Size:
@@ -243,7 +240,7 @@ def write_page(
 def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
-    return load_config(PRESETS / "demo.yaml", [*places, f"run.workers={WORKERS}", *size.settings, *further])
+    return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from data.errors import Cancelled
+from data.errors import Cancelled, UsageError
 from data.store import is_remote, sweep_scratch
 from data.video import Listing, Record
 from pipeline.cache import UNREADABLE, Cache, open_cache, unreadable
@@ -18,7 +18,7 @@ from pipeline.config import BaseConfig
 from pipeline.environment import check_opencv
 from pipeline.observer import Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
-from pipeline.run.engine import pick_pool
+from pipeline.run.engine import pick_pool, places
 from pipeline.run.inputs import list_inputs, take_shard
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.run_log import RunLog
@@ -323,21 +323,41 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
 
 
 def extract_videos(listing: Listing, planner: Planner, pool: Pool | None, observer: Observer) -> Summary:
-    """Run what is not fresh. Raises UsageError where something is to be done and OpenCV cannot do it."""
+    """Run what is not fresh.
+
+    Raises UsageError where something is to be done and OpenCV cannot do it, or where every video lost its workers.
+    """
     with observer.progress("videos") as progress:
         hooks = progress.hooks()
-        begin = hooks["on_plan"]
+        begin, finish, ran = hooks["on_plan"], hooks["on_result"], list[Result]()
+
+        def on_result(result: Result) -> None:
+            ran.append(result)
+            finish(result)
 
         def on_plan(plans: list[Plan], fresh: int, frames: list[int]) -> None:
             if plans:
                 check_opencv()
-                observer.note(in_a_line(estimate(plans, planner, planner.config.run.workers, frames)))
+                workers, where = places(pool, len(plans))
+                observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
             begin(plans, fresh, frames)
 
-        hooks |= {"on_plan": on_plan, "stop": observer.stop_event(), "pool": pool}
+        hooks |= {"on_plan": on_plan, "on_result": on_result, "stop": observer.stop_event(), "pool": pool}
         summary = run_extract(listing.records, planner, **hooks)
+    if not summary.cancelled:
+        _refuse_lost(ran, observer)
     _note_joint_maps(planner, summary, observer)
     return replace(summary, problems=listing.problems)
+
+
+def _refuse_lost(ran: Sequence[Result], observer: Observer) -> None:
+    """Raise UsageError where every video that ran lost its workers before a stage was done: that is no result."""
+    if ran and all(result.lost and not result.done for result in ran):
+        observer.failures(ran)
+        raise UsageError(
+            f"every worker was lost, so nothing was extracted; the last: {ran[-1].lost}",
+            fix="With --workers 0 the work runs in this process and shows its own error; see `doctor`",
+        )
 
 
 def _note_joint_maps(planner: Planner, summary: Summary, observer: Observer) -> None:
@@ -368,7 +388,7 @@ def extract_missing(
         raise Cancelled
 
 
-def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:
-    """What `extract` would run, why, and at what cost; nothing is run."""
+def plan_costs(listing: Listing, planner: Planner, pool: Pool | None) -> ExtractRun:
+    """What `extract` would run on a pool, why, and at what cost; nothing is run."""
     plans, summary = plan_all(listing.records, planner)
-    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, planner.config.run.workers))
+    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, places(pool, len(plans))[0]))

@@ -61,7 +61,7 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     if dataset.root is None:
         raise UsageError(
             "no data set given",
-            fix=f"Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: {PROGRAM} extract FOLDER",
+            fix=f"Name its folder, as in {PROGRAM} train FOLDER, or add --set dataset.root=FOLDER",
         )
     given = {"labels": dataset.labels, "score": dataset.score}
     options = {name: value for name, value in given.items() if value}

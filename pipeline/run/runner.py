@@ -42,6 +42,7 @@ class Result:
         skipped: stages whose output was there.
         frames: frames of the video as far as a stage asked for them, else 0.
         cancelled: the user asked to stop before all was done.
+        lost: why the workers of the record were lost, else empty.
     """
 
     record: Record
@@ -50,6 +51,7 @@ class Result:
     skipped: tuple[str, ...] = ()
     frames: int = 0
     cancelled: bool = False
+    lost: str = ""
 
 
 class UpstreamError(Exception):
@@ -288,7 +290,7 @@ def lost_result(plan: Plan, cache: Cache, reason: str) -> Result:
 
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """
-    result = Result(plan.record, skipped=plan.fresh)
+    result = Result(plan.record, skipped=plan.fresh, lost=reason)
     error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")
     for step in plan.steps:
         if step.stage not in plan.todo:

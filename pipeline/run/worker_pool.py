@@ -15,17 +15,18 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
 
-from data.errors import UsageError
+import psutil
+
+from data.errors import UsageError, counted
 from pipeline.config import RunConfig
 
 J = TypeVar("J")
@@ -37,6 +38,9 @@ Report = Callable[..., None]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "AIM_THREADS")
 
 POLL_SECONDS = 0.2
+
+WORKER_BYTES = 1.5e9
+"""Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
 
 MOST_LOST = 2
 """Workers that one job may lose before it fails. The first loss may be the machine's fault, such as a kill by its
@@ -83,9 +87,13 @@ class Pool(ABC):
 
     @abstractmethod
     def opened(
-        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+        self, start: Callable[..., Any], arguments: tuple[Any, ...], jobs: int
     ) -> AbstractContextManager[tuple[int, Callable[[], Worker]]]:
-        """The number of places, and a function that starts a worker in one of them."""
+        """The number of places for so many jobs, and a function that starts a worker in one of them."""
+
+    @abstractmethod
+    def places(self, jobs: int) -> tuple[int, str]:
+        """The number of workers for so many jobs as far as the settings say, and in words where they run."""
 
     @abstractmethod
     def wait(self, workers: Sequence[Any]) -> None:
@@ -106,7 +114,7 @@ class Task(Generic[J, R]):
 def run_jobs(
     pool: Pool,
     task: Task[J, R],
-    jobs: Iterable[J],
+    jobs: Sequence[J],
     stop: Callable[[], bool],
     on_report: Callable[..., None] | None = None,
 ) -> Iterator[R]:
@@ -117,7 +125,7 @@ def run_jobs(
     """
     waiting = iter(jobs)
     deadline, exit_seconds = float("inf"), pool.exit_seconds
-    with pool.opened(task.start, task.arguments) as (places, new_worker):
+    with pool.opened(task.start, task.arguments, len(jobs)) as (places, new_worker):
         slots = [_Slot(task, new_worker, job) for job in islice(waiting, places)]
         try:
             while busy := [slot for slot in slots if slot.job is not None]:
@@ -191,19 +199,36 @@ class _Slot(Generic[J, R]):
 
 @dataclass(frozen=True)
 class LocalPool(Pool):
-    """`run.workers` processes of this machine, each with its share of the cores as threads."""
+    """`run.workers` processes of this machine, each with its share of the cores as threads.
+
+    By default there is one for each core, since the networks of people use one thread (`pose.threads`), but no more
+    than jobs and than fit into the free memory.
+    """
 
     run: RunConfig
     exit_seconds: ClassVar[float] = 5.0
 
     @contextmanager
     def opened(
-        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+        self, start: Callable[..., Any], arguments: tuple[Any, ...], jobs: int
     ) -> Iterator[tuple[int, Callable[[], LocalWorker]]]:
         """See `Pool`."""
-        workers = max(1, self.run.workers)
-        threads = self.run.threads or max(1, (os.cpu_count() or 1) // workers)
+        workers, threads = self.share(jobs)
         yield workers, partial(LocalWorker, threads, start, arguments)
+
+    def places(self, jobs: int) -> tuple[int, str]:
+        """See `Pool`."""
+        workers, threads = self.share(jobs)
+        each = f"1 process with {counted(threads, 'thread')}"
+        return workers, each if workers == 1 else f"{workers} processes with {counted(threads, 'thread')} each"
+
+    def share(self, jobs: int) -> tuple[int, int]:
+        """The number of processes for so many jobs, and of threads of each."""
+        workers = self.run.workers
+        if workers is None:
+            workers = min(usable_cores(), jobs, int(psutil.virtual_memory().available / WORKER_BYTES))
+        workers = max(1, workers)
+        return workers, self.run.threads or max(1, usable_cores() // workers)
 
     def wait(self, workers: Sequence[LocalWorker]) -> None:
         """See `Pool`."""
@@ -295,9 +320,14 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Even
 def resident_bytes(pid: int) -> int:
     """Resident bytes of a process, 0 where the system does not say."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.Error, OSError):
         return 0
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextmanager
