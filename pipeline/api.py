@@ -120,10 +120,11 @@ def extract(
     """
     from pipeline.run import ExtractRun, extract_videos, pick_pool, plan_costs, plan_job
 
-    settings = _settings(config, overrides, cache, workers, observer)
+    settings = _settings(config, overrides, cache, workers)
     listing, planner = plan_job(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
+    _note_default(config, settings, observer)
     if preview:
         from pipeline.environment import check_opencv
 
@@ -166,8 +167,9 @@ def status(
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.run import Status, plan_job, status_rows
 
-    settings = _settings(config, overrides, cache, observer=observer)
+    settings = _settings(config, overrides, cache)
     listing, planner = plan_job(settings, _paths(inputs), stages, None, observer)
+    _note_default(config, settings, observer)
     state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
     planner.cache.close()
     return state
@@ -198,7 +200,8 @@ def train(
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
-    settings = _settings(config, _with_root(overrides, root, pack), cache, observer=observer)
+    settings = _settings(config, _with_root(overrides, root, pack), cache)
+    _note_default(config, settings, observer)
     features = training_features(settings, _path(pack), observer)
     cached = pack is None
     return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
@@ -241,7 +244,8 @@ def evaluate(
 
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried))
-    settings = _settings(config, overrides, cache, workers, observer)
+    settings = _settings(config, overrides, cache, workers)
+    _note_default(config, settings, observer)
     return _evaluate(
         "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
     )
@@ -272,7 +276,8 @@ def leaderboard(
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
     overrides = _with_root(overrides, root, pack)
-    settings = _settings(config, overrides, cache, workers, observer)
+    settings = _settings(config, overrides, cache, workers)
+    _note_default(config, settings, observer)
     if table:
         from pipeline.evaluate import table_protocol
 
@@ -519,8 +524,9 @@ def pack(
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = _settings(config, _with_root(overrides, root), cache, observer=observer)
+    settings = _settings(config, _with_root(overrides, root), cache)
     records = list_inputs((), settings, observer).records
+    _note_default(config, settings, observer)
     if (form, stage, per_video) == ("h5", "timesteps", False):
         features = cached_features(records, settings, observer)
         with writing(path):
@@ -697,22 +703,21 @@ def _settings(
     overrides: Overrides,
     cache: Place | None,
     workers: int | None = None,
-    observer: Observer = SILENT,
     first: Sequence[tuple[str, Any]] = (),
 ) -> BaseConfig:
-    """The configuration, by default the preset of plain folders, with `first`, the overrides, `cache` and `workers`.
-
-    The observer is told where the default was taken.
-    """
+    """The configuration, by default the preset of plain folders, with `first`, the overrides, `cache` and `workers`."""
     from pipeline.yaml_values import PRESETS, parse_overrides
 
     given = [*first, *parse_overrides(overrides)]
     if workers is not None:
         given.append(("run.workers", workers))
-    settings = _loaded(PRESETS / "folder.yaml" if config is None else config, given, cache)
+    return _loaded(PRESETS / "folder.yaml" if config is None else config, given, cache)
+
+
+def _note_default(config: Configuration, settings: BaseConfig, observer: Observer) -> None:
+    """Note which settings hold where none were named, once the inputs are found."""
     if config is None:
         observer.note(f"note: no --config, so the preset folder: {', '.join(settings.stages)} in {settings.cache}")
-    return settings
 
 
 def _loaded(config: Configuration, given: Sequence[str | tuple[str, Any]], cache: Place | None) -> BaseConfig:

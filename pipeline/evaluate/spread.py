@@ -21,7 +21,7 @@ from data.store.arrays import Rows
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.run import MOST_LOST, Pool, Report, Task, pick_pool, run_jobs, worker_threads
+from pipeline.run import MOST_LOST, Pool, Report, Task, WorkerLost, pick_pool, run_jobs, worker_threads
 from pipeline.systems import Predicted, System, Trainings
 from pipeline.systems.interface import Foreseen
 from pipeline.train import Stop
@@ -151,9 +151,9 @@ def run_on_workers(
     program or lost two workers.
     """
 
-    def lost(numbered: tuple[int, Job], reason: str) -> tuple[int, list[Predicted] | None]:
+    def lost(numbered: tuple[int, Job], loss: WorkerLost) -> tuple[int, list[Predicted] | None]:
         fix = "See whether the machines have enough memory; raise run.ray_cpus"
-        raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {reason}", fix=fix)
+        raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
 
     progress, costs = progress or Progress(), _costs(features, jobs)
     progress.plan(costs)

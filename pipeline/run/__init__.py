@@ -21,7 +21,7 @@ from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.ray_pool import worker_threads
 from pipeline.run.runner import Result
-from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, run_jobs
+from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, WorkerLost, run_jobs
 
 __all__ = [
     "MOST_LOST",
@@ -36,6 +36,7 @@ __all__ = [
     "Status",
     "Summary",
     "Task",
+    "WorkerLost",
     "dataset_records",
     "extract_and_read",
     "extract_missing",

@@ -23,7 +23,7 @@ from pipeline.run.inputs import list_inputs, take_shard
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.run_log import RunLog
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
-from pipeline.run.worker_pool import Pool, Task, run_jobs
+from pipeline.run.worker_pool import Pool, Task, WorkerLost, run_jobs
 
 T = TypeVar("T")
 
@@ -269,8 +269,8 @@ def run_plans(
     if pool is not None:
         root = cache.root if is_remote(cache.root) else cache.root.absolute()
 
-        def lost(plan: Plan, reason: str) -> Result:
-            return lost_result(plan, cache, reason)
+        def lost(plan: Plan, loss: WorkerLost) -> Result:
+            return lost_result(plan, cache, loss)
 
         yield from run_jobs(
             pool, Task(start_worker, (config.dump(), root), lost, config.run), plans, stop.is_set, report
@@ -325,7 +325,8 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
 def extract_videos(listing: Listing, planner: Planner, pool: Pool | None, observer: Observer) -> Summary:
     """Run what is not fresh.
 
-    Raises UsageError where something is to be done and OpenCV cannot do it, or where every video lost its workers.
+    Raises UsageError where something is to be done and OpenCV cannot do it, or where all of several videos lost their
+    workers.
     """
     with observer.progress("videos") as progress:
         hooks = progress.hooks()
@@ -351,8 +352,11 @@ def extract_videos(listing: Listing, planner: Planner, pool: Pool | None, observ
 
 
 def _refuse_lost(ran: Sequence[Result], observer: Observer) -> None:
-    """Raise UsageError where every video that ran lost its workers before a stage was done: that is no result."""
-    if ran and all(result.lost and not result.done for result in ran):
+    """Raise UsageError where all of several videos lost their workers before a stage was done: that is no result.
+
+    A single one may be a video that its decoder does not survive, which fails by name.
+    """
+    if len(ran) > 1 and all(result.lost and not result.done for result in ran):
         observer.failures(ran)
         raise UsageError(
             f"every worker was lost, so nothing was extracted; the last: {ran[-1].lost}",

@@ -54,6 +54,10 @@ class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often 
     """A worker ended by itself; the message says how."""
 
 
+class LimitExceeded(WorkerLost):
+    """A job takes longer or needs more memory than the settings allow, so its worker is killed."""
+
+
 class Worker(ABC):
     """One worker, as the parent sees it."""
 
@@ -107,7 +111,7 @@ class Task(Generic[J, R]):
     # Called once in every worker with `arguments` and an event that asks to stop; returns the function that runs a job.
     start: Callable[..., Callable[[J, Report], R]]
     arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
-    lost: Callable[[J, str], R]  # the result of a job that lost its workers, from the job and the reason
+    lost: Callable[[J, WorkerLost], R]  # the result of a job that lost its workers, from the job and the last reason
     limits: RunConfig | None = None  # `timeout_s` and `memory_gb` of one job; None: unlimited
 
 
@@ -168,13 +172,14 @@ class _Slot(Generic[J, R]):
         job = self.job
         assert job is not None
         try:
-            result = self.worker.take(partial(on_report, job) if on_report else lambda *_: None)
-            reason = "" if result else self._exceeded_limit()
-            if not reason:
-                return result
+            if not (result := self.worker.take(partial(on_report, job) if on_report else lambda *_: None)):
+                self._check_limits()
+            return result
+        except LimitExceeded as error:
+            reason: WorkerLost = error
             self.lost_workers = MOST_LOST  # another worker would need as much
         except WorkerLost as error:
-            reason = str(error)
+            reason = error
             self.lost_workers += 1
         self.worker.end()
         self.alive = False
@@ -186,15 +191,14 @@ class _Slot(Generic[J, R]):
             self.give(job, self.lost_workers)
         return ()
 
-    def _exceeded_limit(self) -> str:
+    def _check_limits(self) -> None:
         limits, started = self.task.limits, self.worker.started
         if limits is None:
-            return ""
+            return
         if started is not None and time.monotonic() - started > limits.timeout_s:
-            return f"took longer than {limits.timeout_s:g} s (run.timeout_s)"
+            raise LimitExceeded(f"took longer than {limits.timeout_s:g} s (run.timeout_s)")
         if limits.memory_gb and self.worker.used_bytes > limits.memory_gb * 1e9:
-            return f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)"
-        return ""
+            raise LimitExceeded(f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)")
 
 
 @dataclass(frozen=True)

@@ -686,9 +686,10 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     splits = ["test" if grey == 100 else "train" for grey in greys]
     lines = [f"{grey}.mp4,{grey / 2},{split}" for grey, split in zip(greys, splits, strict=True)]
     (tmp_path / "in/scores.csv").write_text("video,score,split\n" + "\n".join(lines) + "\n")
-    sets = [f"dataset.root={tmp_path / 'in'}", "dataset.kind=folder", "run.workers=0", "stages=[timesteps]"]
-    sets += ["protocol=fixed", "train.epochs=10", "train.runs=2", "model.width=8"]
-    options = [part for text in sets for part in ("--set", text)] + ["--cache", str(tmp_path / "cache")]
+    (tmp_path / "toy.yaml").write_text("stages: [timesteps]\nprotocol: fixed\n")  # the presets name other stages
+    sets = [f"dataset.root={tmp_path / 'in'}", "run.workers=0", "train.epochs=10", "train.runs=2", "model.width=8"]
+    options = ["--config", str(tmp_path / "toy.yaml"), "--cache", str(tmp_path / "cache")]
+    options += [part for text in sets for part in ("--set", text)]
 
     def run(*words: object) -> Any:
         return CliRunner().invoke(run_pipeline.app, [str(word) for word in words])
