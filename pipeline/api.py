@@ -2,10 +2,16 @@
 
     from pipeline.api import extract, train, evaluate, score, report
 
-    if __name__ == "__main__":  # worker processes import this file
-        extract("videos/", config="folder", workers=2)
-        train("videos/", config="folder", out="runs/mine")
-        scores = score("new/", model="runs/mine")
+    extract("videos/", config="folder", workers=2)
+    train("videos/", config="folder", out="runs/mine")
+    scores = score("new/", model="runs/mine")
+
+Several calls with the same words share a session:
+
+    with Session("folder", workers=2) as session:
+        extract("videos/", session=session)
+        train("videos/", out="runs/mine", session=session)
+        scores = score("new/", model="runs/mine", session=session)
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
 `UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
@@ -15,6 +21,7 @@ observer's stop event ends the work before there is a result; the same call resu
 Common arguments:
     inputs: videos or folders (searched recursively).
     root: the data set's folder; default: dataset.root of the configuration.
+    session: what several calls share, in place of the words that make one, from config to observer.
     config: preset such as folder or jigsaws, or a YAML configuration; default: the preset folder.
     overrides: override one key: --set pose.stride=2.
     cache: folder of the stages' outputs.
@@ -36,14 +43,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from data.errors import UsageError, printable
-from pipeline.observer import Observer
+from pipeline.observer import SILENT, Observer
 from pipeline.outputs import check_file, check_folder, writing
+from pipeline.session import Session as Session
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
+    from typing_extensions import Unpack
+
     from data.datasets import DataReport as DataReport
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
@@ -51,7 +62,6 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
-    from pipeline.evaluate.grid_search import Candidate
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
@@ -64,7 +74,32 @@ Places = Place | Iterable[Place]
 Configuration: TypeAlias = "Place | BaseConfig | None"
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 
-SILENT = Observer()
+
+class CacheWords(TypedDict, total=False):
+    """Words that make the session of a call that looks after a cache."""
+
+    config: Configuration
+    cache: Place | None
+    observer: Observer
+
+
+class SettingsWords(CacheWords, total=False):
+    """The same of a call that depends on every setting."""
+
+    overrides: Overrides
+
+
+class WorkerWords(SettingsWords, total=False):
+    """The same of a call that extracts on this machine."""
+
+    workers: int | None
+
+
+class PoolWords(WorkerWords, total=False):
+    """The same of a call whose work can be spread over machines."""
+
+    engine: str
+    address: str | None
 
 
 def demo(
@@ -90,20 +125,15 @@ def demo(
 def extract(
     inputs: Places = (),
     *,
-    config: Configuration = None,
-    cache: Place | None = None,
     stages: str | Sequence[str] = (),
     force: bool = False,
     retry_failed: bool = False,
     shard: str = "",
-    engine: str = "local",
-    address: str | None = None,
     dry_run: bool = False,
     preview: bool = False,
     strict: bool = False,
-    workers: int | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[PoolWords],
 ) -> ExtractRun:
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration.
 
@@ -118,74 +148,62 @@ def extract(
     Returns:
         What happened to each video; those that failed are listed there.
     """
-    from pipeline.run import ExtractRun, extract_videos, pick_pool, plan_costs, plan_job
+    from pipeline.run import ExtractRun, extract_videos, plan_costs
 
-    settings = _settings(config, overrides, cache, workers)
-    listing, planner = plan_job(
-        settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
-    )
-    _note_default(config, settings, observer)
-    if preview:
-        from pipeline.environment import check_opencv
+    with _session(session, words) as session:
+        observer, listing = session.observer, session.list_inputs(_paths(inputs), shard)
+        records = listing.records
+        planner = session.planner(stages, force=force, retry_failed=retry_failed, fetch=not dry_run)
+        if preview:
+            from pipeline.environment import check_opencv
 
-        check_opencv()  # says what is wrong before the preview imports it
-        from pipeline.preview import refuse_remote
+            check_opencv()  # says what is wrong before the preview imports it
+            from pipeline.preview import refuse_remote
 
-        refuse_remote(listing.records, planner)
-    pool = pick_pool(engine, settings.run, address)
-    if dry_run:
-        planned = plan_costs(listing, planner, pool)
-        planner.cache.close()
-        return planned
-    summary = extract_videos(listing, planner, pool, observer)
-    drawn = {}
-    if preview:
-        from pipeline.preview import draw_previews
+            refuse_remote(records, planner)
+        if dry_run:
+            return plan_costs(listing, planner)
+        summary = extract_videos(listing, planner, observer)
+        drawn = {}
+        if preview:
+            from pipeline.preview import draw_previews
 
-        drawn = draw_previews(listing.records, planner, observer)
-    flagged = {}
-    if strict or any(result.done for result in summary.results):
-        from pipeline.score import report_flags
+            drawn = draw_previews(records, planner, observer)
+        flagged = {}
+        if strict or any(result.done for result in summary.results):
+            from pipeline.score import report_flags
 
-        records, outputs, sheets = listing.records, summary.outputs, planner.cache.place if preview else ""
-        measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
-        flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
-    planner.cache.close()
-    flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
-    return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
+            outputs, sheets = summary.outputs, planner.cache.place if preview else ""
+            measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
+            flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
+        flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
+        return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
 
 
 def status(
     inputs: Places = (),
     *,
-    config: Configuration = None,
-    cache: Place | None = None,
     stages: str | Sequence[str] = (),
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.run import Status, plan_job, status_rows
+    from pipeline.run import Status, status_rows
 
-    settings = _settings(config, overrides, cache)
-    listing, planner = plan_job(settings, _paths(inputs), stages, None, observer)
-    _note_default(config, settings, observer)
-    state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
-    planner.cache.close()
-    return state
+    with _session(session, words) as session:
+        listing, planner = session.list_inputs(_paths(inputs)), session.planner(stages)
+        return Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
 
 
 def train(
     root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place = "runs/model",
     pack: Place | None = None,
-    cache: Place | None = None,
     folds: int | None = None,
     strict: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> TrainedScorer:
     """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
 
@@ -200,29 +218,23 @@ def train(
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
-    settings = _settings(config, _with_root(overrides, root, pack), cache)
-    _note_default(config, settings, observer)
-    features = training_features(settings, _path(pack), observer)
-    cached = pack is None
-    return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
+    with _session(session, words) as session:
+        session = _on_data_set(session, root, pack)
+        features = training_features(session, _path(pack))
+        return train_scorer(features, session, Path(out), folds=folds, cached=pack is None, strict=strict)
 
 
 def evaluate(
     root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place = "runs/evaluation",
     pack: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
     grids: Sequence[str] = (),
     oracle: bool = False,
     quick: bool = False,
     dry_run: bool = False,
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[PoolWords],
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
@@ -236,36 +248,32 @@ def evaluate(
         quick: two networks a fold and no inner validation.
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
+    from pipeline.evaluate import evaluate_features
+    from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
+    from pipeline.feature_source import all_features
+
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
-    overrides, more = _with_root(overrides, root, pack), []
-    if grids:
-        from pipeline.evaluate.grid_search import by_inner_validation
-
-        tried = _candidates(grids, config, overrides, cache, workers)
-        more.append(by_inner_validation(tried))
-    settings = _settings(config, overrides, cache, workers)
-    _note_default(config, settings, observer)
-    return _evaluate(
-        "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
-    )
+    with _session(session, words) as session:
+        chosen = _on_data_set(session, root, pack)
+        tried = candidates(parse_grid(grids), lambda one: chosen.changed(one).config) if grids else []
+        more = [by_inner_validation(tried)] if grids else []
+        check_folder(Path(out))
+        features = all_features(chosen, _path(pack))
+        done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, dry_run=dry_run, more=more)
+        return _with_page(done)
 
 
 def leaderboard(
     root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place = "runs/leaderboard",
     pack: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
     systems: str = "",
     table: str = "",
     oracle: bool = False,
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[PoolWords],
 ) -> Evaluation:
     """Every system of the paper's tables and the published methods beside AIM, on the same features and protocol.
 
@@ -275,33 +283,32 @@ def leaderboard(
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
-    overrides = _with_root(overrides, root, pack)
-    settings = _settings(config, overrides, cache, workers)
-    _note_default(config, settings, observer)
-    if table:
-        from pipeline.evaluate import table_protocol
+    from pipeline.evaluate import evaluate_features, table_protocol
+    from pipeline.feature_source import all_features
 
-        if oracle:
-            raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
-        kind, protocol = table_protocol(table)
-        if settings.dataset.kind == kind:
-            settings = _settings(config, overrides, cache, workers, first=[("protocol", protocol)])
-    chosen = table or "all"
-    return _evaluate(chosen, settings, out, pack, engine, address, observer, only=systems, oracle=oracle)
+    if table and oracle:
+        raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
+    with _session(session, words) as session:
+        session = _on_data_set(session, root, pack)
+        kind, protocol = table_protocol(table) if table else ("", "")
+        if session.config.dataset.kind == kind and not session.sets("protocol"):
+            session = session.changed({"protocol": protocol})
+        check_folder(Path(out))
+        features = all_features(session, _path(pack))
+        return _with_page(
+            evaluate_features(features, session, Path(out), systems=table or "all", only=systems, oracle=oracle)
+        )
 
 
 def report(
     run: Place,
     inputs: Places = (),
     *,
-    config: Configuration = None,
     out: Place | None = None,
-    cache: Place | None = None,
     sections: int = 12,
-    workers: int | None = None,
     origin: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
 ) -> Path:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
 
@@ -320,9 +327,9 @@ def report(
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
     places = _paths(inputs)
-    user = _users_settings(places, config, overrides, cache)
-    with writing(page):
-        data = run_report_data(folder, places, page, sections, workers, observer, origin=origin, user=user)
+    with _session(session, words) as session, writing(page):
+        user = _beside_model(session, words, places)
+        data = run_report_data(folder, places, page, sections, None, session.observer, origin=origin, user=user)
         write_report(page, data)
     return page
 
@@ -332,12 +339,9 @@ def compare(
     b: str,
     *,
     model: Place,
-    config: Configuration = None,
     out: Place = "compare.html",
-    cache: Place | None = None,
-    workers: int | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
 ) -> Path:
     """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
 
@@ -352,21 +356,19 @@ def compare(
 
     page = Path(out)
     check_file(page)
-    user = _users_settings((), config, overrides, cache)
-    with writing(page):
-        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer, user)
+    with _session(session, words) as session, writing(page):
+        user = _beside_model(session, words)
+        return write_comparison(local_run(model), (str(a), str(b)), page, None, session.observer, user)
 
 
 def plot(
     run: Place,
     inputs: Places = (),
     *,
-    config: Configuration = None,
     out: Place = "figures",
-    cache: Place | None = None,
     formats: str | Sequence[str] = "pdf,svg",
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> list[Path]:
     """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
@@ -383,8 +385,9 @@ def plot(
     out = Path(out)
     check_folder(out)
     places = _paths(inputs)
-    user = _users_settings(places, config, overrides, cache)
-    data = run_report_data(local_run(run), places, out / "report.html", 12, None, observer, user=user)
+    with _session(session, words) as session:
+        user = _beside_model(session, words, places)
+        data = run_report_data(local_run(run), places, out / "report.html", 12, None, session.observer, user=user)
     names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
         return plot_report(data, out, [name.strip() for name in names])
@@ -412,7 +415,7 @@ def serve(
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
-    user = None if config is None else _settings(config, (), None)
+    user = Session(config).beside_model
     run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
 
 
@@ -421,14 +424,11 @@ def score(
     *,
     model: Place,
     kinematics: Place | None = None,
-    config: Configuration = None,
     out: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
     other_settings: bool = False,
     origin: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
 ) -> list[Score]:
     """Score raw performances with a trained run: every stage is run or taken from the cache.
 
@@ -448,15 +448,18 @@ def score(
         One score per video; `error` says why a video has none.
     """
     from pipeline.score import local_run, score_videos
+    from pipeline.score.score_tables import write_csv
 
     if out is not None:
         check_file(Path(out))
-    places = _paths(inputs)
-    user = _users_settings(places, config, overrides, cache)
-    return score_videos(
-        places, local_run(model), kinematics=_path(kinematics), out=_path(out),
-        workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
-    )  # fmt: skip
+    places, trial = _paths(inputs), _path(kinematics)
+    with _session(session, words) as session:
+        _beside_model(session, words, places)
+        rows = score_videos(places, local_run(model), session, kinematics=trial, other_settings=other_settings)
+    if out is not None:
+        with writing(Path(out)):
+            write_csv(Path(out), rows, origin=origin)
+    return rows
 
 
 def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:
@@ -495,14 +498,12 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
 def pack(
     root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place | None = None,
     format: str = "",
     stage: str = "timesteps",
     per_video: bool = False,
-    cache: Place | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> Packed:
     """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
 
@@ -519,27 +520,25 @@ def pack(
     from pipeline.feature_source import cached_features
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import list_inputs, make_planner
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = _settings(config, _with_root(overrides, root), cache)
-    records = list_inputs((), settings, observer).records
-    _note_default(config, settings, observer)
-    if (form, stage, per_video) == ("h5", "timesteps", False):
-        features = cached_features(records, settings, observer)
+    with _session(session, words) as session:
+        session = _on_data_set(session, root)
+        records, made = session.list_inputs().records, [stage]
+        if (form, stage, per_video) == ("h5", "timesteps", False):
+            features = cached_features(records, session)
+            with writing(path):
+                write_pack(path, features)
+            made = [name for name in session.config.stages if name in features.settings]
+            packed = Packed(path, features.records, 1, path.stat().st_size)
+        else:
+            outputs = stage_outputs(records, session.planner(stage), stage, session.observer)
+            with writing(path):
+                packed = write_features(path, form, stage, outputs, per_video=per_video)
         with writing(path):
-            write_pack(path, features)
-            made = [name for name in settings.stages if name in features.settings]
-            write_data_card(card_place(path, per_video=False), settings, features.records, made)
-        return Packed(path, features.records, 1, path.stat().st_size)
-    planner = make_planner(settings, (stage,))
-    outputs = stage_outputs(records, planner, stage, observer)
-    with writing(path):
-        packed = write_features(path, form, stage, outputs, per_video=per_video)
-        write_data_card(card_place(path, per_video=per_video), settings, packed.records, (stage,))
-    planner.cache.close()
+            write_data_card(card_place(path, per_video=per_video), session.config, packed.records, made)
     return packed
 
 
@@ -612,7 +611,7 @@ def weights_rm(
 
 
 def cache_ls(
-    *, config: Configuration = None, cache: Place | None = None, stage: str = "", runs: bool = False
+    *, stage: str = "", runs: bool = False, session: Session | None = None, **words: Unpack[CacheWords]
 ) -> CacheListing:
     """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
 
@@ -622,28 +621,26 @@ def cache_ls(
     """
     from pipeline.cache import list_cache
 
-    return list_cache(_settings(config, (), cache), stage, runs)
+    with _session(session, words) as session:
+        return list_cache(session.cache, stage, runs)
 
 
-def cache_verify(
-    *, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
-) -> CacheFiles:
+def cache_verify(*, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline.cache import verify_cache
 
-    return verify_cache(_settings(config, (), cache), observer)
+    with _session(session, words) as session:
+        return verify_cache(session.cache, session.observer)
 
 
 def cache_prune(
     inputs: Places = (),
     *,
-    config: Configuration = None,
-    cache: Place | None = None,
     stages: str | Sequence[str] = (),
     keep: Sequence[str] = (),
     yes: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> CacheFiles:
     """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
 
@@ -653,18 +650,19 @@ def cache_prune(
     """
     from pipeline.run import prune
 
-    configs = [_settings(config, overrides, cache), *(_settings(name, overrides, None) for name in keep)]
-    return prune(configs, _paths(inputs), stages, yes, observer)
+    with _session(session, words) as session, ExitStack() as opened:
+        more = [Session(name, overrides=words.get("overrides", ())) for name in keep]
+        planners = [opened.enter_context(one).planner(stages) for one in more]
+        return prune([session.planner(stages), *planners], _paths(inputs), yes, session.observer)
 
 
 def cache_gc(
     *,
-    config: Configuration = None,
-    cache: Place | None = None,
     max_gb: float | None = None,
     log_days: float = 365,
     yes: bool = False,
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[CacheWords],
 ) -> CacheFiles:
     """Delete files that dead processes left, tidy the index, and keep the cache below a size.
 
@@ -675,12 +673,11 @@ def cache_gc(
     """
     from pipeline.cache import collect_garbage
 
-    return collect_garbage(_settings(config, (), cache), max_gb, log_days, yes, observer)
+    with _session(session, words) as session:
+        return collect_garbage(session.cache, max_gb, log_days, yes, session.observer)
 
 
-def cache_rm(
-    *, config: Configuration = None, cache: Place | None = None, yes: bool = False, observer: Observer = SILENT
-) -> CacheFiles:
+def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
     """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
 
     Args:
@@ -688,7 +685,8 @@ def cache_rm(
     """
     from pipeline.cache import remove_cache
 
-    return remove_cache(_settings(config, (), cache), yes, observer)
+    with _session(session, words) as session:
+        return remove_cache(session.cache, yes, session.observer)
 
 
 def doctor() -> list[SetupCheck]:
@@ -698,55 +696,30 @@ def doctor() -> list[SetupCheck]:
     return list(findings())
 
 
-def _settings(
-    config: Configuration,
-    overrides: Overrides,
-    cache: Place | None,
-    workers: int | None = None,
-    first: Sequence[tuple[str, Any]] = (),
-) -> BaseConfig:
-    """The configuration, by default the preset of plain folders, with `first`, the overrides, `cache` and `workers`."""
-    from pipeline.yaml_values import PRESETS, parse_overrides
-
-    given = [*first, *parse_overrides(overrides)]
-    if workers is not None:
-        given.append(("run.workers", workers))
-    return _loaded(PRESETS / "folder.yaml" if config is None else config, given, cache)
+def _session(session: Session | None, words: CacheWords) -> AbstractContextManager[Session]:
+    """The session of a call: the given one, which stays open, or one of the words."""
+    if session is None:
+        return Session(**words)
+    if words:
+        raise UsageError(f"session and {', '.join(words)} are both given", fix="Give one of them")
+    return nullcontext(session)
 
 
-def _note_default(config: Configuration, settings: BaseConfig, observer: Observer) -> None:
-    """Note which settings hold where none were named, once the inputs are found."""
-    if config is None:
-        observer.note(f"note: no --config, so the preset folder: {', '.join(settings.stages)} in {settings.cache}")
-
-
-def _loaded(config: Configuration, given: Sequence[str | tuple[str, Any]], cache: Place | None) -> BaseConfig:
-    """The configuration with what was given, and then `cache`."""
-    from pipeline.config import load_config
-
-    return load_config(config, given if cache is None else [*given, ("cache", os.fspath(cache))])
-
-
-def _with_root(overrides: Overrides, root: Place | None, pack: Place | None = None) -> Overrides:
-    """The overrides with the data set's folder. Raises UsageError where they, or a pack, name another."""
-    from pipeline.yaml_values import parse_overrides
-
+def _on_data_set(session: Session, root: Place | None, pack: Place | None = None) -> Session:
+    """The session on the data set's folder. Raises UsageError where its overrides, or a pack, name another."""
     if root is None:
-        return overrides
-    given = parse_overrides(overrides)
-    if pack is not None or any(key == "dataset.root" for key, _ in given):
+        return session
+    if pack is not None or session.sets("dataset.root"):
         other = "--pack" if pack is not None else "--set dataset.root"
         raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
-    return [*given, ("dataset.root", os.fspath(root))]
+    return session.changed({"dataset.root": os.fspath(root)})
 
 
-def _users_settings(
-    inputs: Sequence[Path], config: Configuration, overrides: Overrides, cache: Place | None
-) -> BaseConfig | None:
-    """The user's data set, cache, paths and devices beside a model, which fixes all settings that change features."""
+def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path] = ()) -> BaseConfig:
+    """The user's settings beside a model; overrides among the words may only name the data set and its frames."""
     from pipeline.yaml_values import parse_overrides
 
-    given = parse_overrides(overrides)
+    given = parse_overrides(words.get("overrides", ()))
     for key, _ in given:
         if key.partition(".")[0] not in ("dataset", "frames"):
             fix = "Leave it out; --set takes the keys of dataset and frames, and --config your own paths and devices"
@@ -754,53 +727,15 @@ def _users_settings(
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
-    if named and config is None:
+    if named and words.get("config") is None:
         raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
-    return _loaded(config, given, cache) if given or not (config is cache is None) else None
+    return session.beside_model
 
 
-def _candidates(
-    grids: Sequence[str],
-    config: Configuration,
-    overrides: Overrides,
-    cache: Place | None,
-    workers: int | None,
-) -> list[Candidate]:
-    """Every combination of the grids."""
-    from pipeline.evaluate.grid_search import candidates, parse_grid
-    from pipeline.yaml_values import parse_overrides
-
-    given = parse_overrides(overrides)
-
-    def configure(more: Sequence[str]) -> BaseConfig:
-        return _settings(config, [*given, *more], cache, workers)
-
-    return candidates(parse_grid(grids), configure)
-
-
-def _evaluate(
-    systems: str,
-    config: BaseConfig,
-    out: Place,
-    pack: Place | None,
-    engine: str,
-    address: str | None,
-    observer: Observer,
-    **options: Any,
-) -> Evaluation:
-    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html.
-
-    Further `options`: see `pipeline.evaluate.evaluate_features`.
-    """
-    from pipeline.evaluate import evaluate_features, pick_run
-    from pipeline.feature_source import all_features
+def _with_page(done: Evaluation) -> Evaluation:
+    """The same evaluation, written as results.json, config.json and report.html unless it was only estimated."""
     from pipeline.report import write_evaluation
 
-    folder = Path(out)
-    check_folder(folder)
-    run = pick_run(engine, config, address)
-    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
-    done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
     if done.expected is None:
         write_evaluation(done)
     return done

@@ -291,7 +291,7 @@ from pipeline.run.runner import Result
 console.say({name!r})
 console.table({name!r}, ({name!r},), [({name!r},)])
 result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})
-console.ShownProgress("videos").hooks()["on_result"](result)
+console.ShownProgress("videos").result(result)
 console.failure_table([result])
 console.status_table([{{"video": {name!r}, "stage": "pose", "state": "stale", "reason": {name!r}, "quality": {{}}}}])
 with console.ShownProgress({name!r}) as progress:

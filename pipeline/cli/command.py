@@ -101,7 +101,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
     """
 
     def make(show: Callable[..., None]) -> Command:
-        parameters = dict(signature(call).parameters)
+        parameters = parameters_of(call)
         observed = parameters.pop("observer", None) is not None
         wanted = [name for name in list(signature(show).parameters)[1:] if name in {*parameters, *DISPLAY}]
 
@@ -125,6 +125,16 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
         return add
 
     return make
+
+
+def parameters_of(call: Callable[..., Any]) -> dict[str, Parameter]:
+    """The parameters of a call by name, the words that make its session in place of a session."""
+    given = dict(signature(call).parameters)
+    if given.pop("session", None) is None:
+        return given
+    words = getattr(api, given.pop("words").annotation.removeprefix("Unpack[").removesuffix("]"))
+    of_session = signature(api.Session).parameters
+    return given | {name: of_session[name] for name in words.__annotations__}
 
 
 def show_nothing(_: object) -> None:

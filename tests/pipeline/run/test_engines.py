@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -28,6 +29,7 @@ from pipeline.observer import Observer, Progress
 from pipeline.run.batch import Summary, run_extract
 from pipeline.run.plan import Planner
 from pipeline.run.worker_pool import LocalPool, Task, resident_bytes, run_jobs
+from tests.helpers.watching import Watching
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,10 +47,10 @@ def configured(cache: Path, workers: int, **run: float) -> BaseConfig:
     return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
 
 
-def extract(videos: Path, config: BaseConfig, **hooks: object) -> Summary:
+def extract(videos: Path, config: BaseConfig, **hooks: Any) -> Summary:
     cache = Cache(config.cache)
     planner = Planner(config, cache)
-    return run_extract(find_videos([videos]).records, planner, **hooks)  # type: ignore[arg-type]
+    return run_extract(find_videos([videos]).records, planner, Watching(**hooks))
 
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
@@ -176,10 +178,7 @@ class KillsAll(Observer):
 
     def __init__(self, only: str = "") -> None:
         super().__init__()
-        self.only, self.shown = only, 0
-
-    def failures(self, results: Sequence[object]) -> None:
-        self.shown = len(results)
+        self.only = only
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         progress = Progress(what)
@@ -192,10 +191,9 @@ class KillsAll(Observer):
 
 
 def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) -> None:
-    config, killer = configured(tmp_path / "cache", 1), KillsAll()
+    config = configured(tmp_path / "cache", 1)
     with pytest.raises(UsageError, match=r"every worker was lost.*killed by SIGKILL"):
-        api.extract(videos, config=config, observer=killer)
-    assert killer.shown == 3
+        api.extract(videos, config=config, observer=KillsAll())
     some = api.extract(videos, config=config, observer=KillsAll(only="b.mp4"))
     assert [result.record.id for result in some.summary.failed] == ["b.mp4"]
     assert not some.ok
