@@ -9,7 +9,6 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -85,7 +84,7 @@ def run_report_data(
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer, user)
     scorer = load_scorer(run, workers=workers, user=user, observer=observer)
-    with closing(scorer.cache):
+    with scorer.session:
         rows = scorer.score_records(records, observer)
     title, held_out = run.name, {}
     if not inputs and not any(record.split == "test" for record in records):
@@ -119,7 +118,7 @@ def write_comparison(
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
     scorer = load_scorer(run, workers=workers, user=user, observer=observer)
-    with closing(scorer.cache):
+    with scorer.session:
         rows = scorer.score_records(records, observer)
     refuse_incomparable(*rows)
     data = scores_page(page, scorer, rows, records, title=" and ".join(row.id for row in rows))

@@ -11,7 +11,6 @@ other videos of a batch. `pipeline.score.score_tables` writes tables, CSV and JS
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
-from pipeline.cache import fingerprints, open_cache, software
+from pipeline.cache import fingerprints, software
 from pipeline.config import BaseConfig, validate
 from pipeline.features import feature_settings, stack
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
-from pipeline.run import Planner, extract_and_read
+from pipeline.run import extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
@@ -81,8 +80,9 @@ class Scorer:
         if workers is not None:
             values["run"]["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
-        self.cache = open_cache(self.config.cache, self.config.storage.reach())
-        self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
+        self.session = Session(self.config)
+        self.cache = self.session.cache
+        self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
         settings = feature_settings(self.planner)
         self.differing = tuple(bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
         if self.differing and not other_settings:
@@ -148,7 +148,7 @@ class Scorer:
             except CacheError:
                 damaged.append(stage)
         if damaged:
-            planner = Planner(self.config, self.cache, stages=damaged, retry_failed=True)
+            planner = self.session.planner(damaged, retry_failed=True)
             read = lambda record, keys: {s: self.cache.read(s, record.id, keys[s]).output for s in damaged}  # noqa: E731
             outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
         return outputs
@@ -299,7 +299,7 @@ def score_videos(
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
     scorer = load_scorer(model, workers=None, other_settings=other_settings, user=user, observer=observer)
-    with closing(scorer.cache):
+    with scorer.session:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         return scorer.score_records(records, observer)
