@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from pipeline.observer import SILENT, Observer
-from pipeline.yaml_values import PRESETS, Overrides, parse_overrides
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
     from data.video import Listing
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
     from pipeline.run import Planner, Pool
+    from pipeline.yaml_values import Overrides
 
 
 class Session:
@@ -51,6 +51,8 @@ class Session:
         address: str | None = None,
         observer: Observer = SILENT,
     ) -> None:
+        from pipeline.yaml_values import parse_overrides
+
         self._source, self._engine, self._address, self.observer = config, engine, address, observer
         self._overrides = parse_overrides(overrides)
         if cache is not None:
@@ -75,6 +77,7 @@ class Session:
     def config(self) -> BaseConfig:
         """The configuration. Raises as `load_config`."""
         from pipeline.config import load_config
+        from pipeline.yaml_values import PRESETS
 
         return load_config(PRESETS / "folder.yaml" if self._source is None else self._source, self._overrides)
 
@@ -107,6 +110,8 @@ class Session:
 
     def changed(self, overrides: Overrides) -> Session:
         """This session with further overrides; what it opens is closed with this one."""
+        from pipeline.yaml_values import parse_overrides
+
         given = [*self._overrides, *parse_overrides(overrides)]
         other = Session(
             self._source, overrides=given, engine=self._engine, address=self._address, observer=self.observer
