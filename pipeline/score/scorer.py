@@ -22,15 +22,15 @@ from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.cache import fingerprints, software
+from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig, validate
-from pipeline.features import feature_settings, stack
+from pipeline.features import stack
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
-from pipeline.score.flags import Facts, find_flags
 from pipeline.score.run_config import CONFIG_FILE, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
 from pipeline.session import Session
@@ -83,7 +83,7 @@ class Scorer:
         self.session = Session(self.config)
         self.cache = self.session.cache
         self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
-        settings = feature_settings(self.planner)
+        settings = self.planner.settings_of("timesteps")
         self.differing = tuple(bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
         if self.differing and not other_settings:
             raise UsageError(
@@ -176,7 +176,7 @@ class Scorer:
         """The score of one performance, or the error of one without a finite score."""
         calibration, run = self.calibration, self.bundle.run
         try:
-            features = stack([record], [output], feature_settings(self.planner))
+            features = stack([record], [output], self.planner.settings_of("timesteps"))
             made = self.bundle.predict(replace(features, settings=run.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})
