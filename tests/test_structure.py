@@ -47,7 +47,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("pack_formats", "feature_source", "evaluate", "score", "preview"),
     ("report",),
-    ("demo", "serve"),
+    ("demo", "serve", "upkeep"),
     ("api",),
     ("cli",),
 )

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from data.errors import PROGRAM, UsageError
 from pipeline import api
+from pipeline import session as sessions
 from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
 
@@ -132,7 +133,7 @@ def parameters_of(call: Callable[..., Any]) -> dict[str, Parameter]:
     given = dict(signature(call).parameters)
     if given.pop("session", None) is None:
         return given
-    words = getattr(api, given.pop("words").annotation.removeprefix("Unpack[").removesuffix("]"))
+    words = getattr(sessions, given.pop("words").annotation.removeprefix("Unpack[").removesuffix("]"))
     of_session = signature(api.Session).parameters
     return given | {name: of_session[name] for name in words.__annotations__}
 
