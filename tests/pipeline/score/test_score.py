@@ -499,7 +499,7 @@ def test_every_command_tells_the_same_notes(
     (run_copy / "model.json").write_text(json.dumps(description))
     (run_copy / HASHES).unlink()
     shutil.copytree(trained[1], tmp_path / "in")
-    monkeypatch.setattr("pipeline.run.plan.pick_pool", lambda *_: None)  # worker processes have no toy stage
+    monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
