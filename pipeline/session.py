@@ -76,7 +76,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Close what was opened; the session may be used again."""
+        """Close what was opened."""
         self._opened.close()
 
     @cached_property
