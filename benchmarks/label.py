@@ -120,7 +120,7 @@ def curve(worlds: int) -> list[dict[str, float]]:
         features = planted(features, world)
         one, more, others = np.split(np.arange(len(features)), [LABELLED, LABELLED + MORE])
         with one_thread(0):
-            made = learning_curve(features.take(one), config, system=system, seed=world)
+            made = learning_curve(features.take(one), config, system=system)
             now, low, high = made.forecast(MORE)
             truth = label_table(features.records)[others, 0]
             errors = []
@@ -153,19 +153,13 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("label.json"))
     given = parser.parse_args()
-    results = {
-        "pairs": [row for quality in QUALITY for row in pairs(given.worlds, quality)],
-        "agreement": agreement(given.worlds),
-        "curve": curve(given.worlds),
-    }
+    compared = [row for quality in QUALITY for row in pairs(given.worlds, quality)]
+    results = {"pairs": compared, "agreement": agreement(given.worlds), "curve": curve(given.worlds)}
     console = Console()
-    table = Table(
-        "pairs", "answers", "rho", "std. error", "within 95 %", "mean error", title=f"Scale of {VIDEOS} videos"
-    )
-    for row in results["pairs"]:
-        table.add_row(
-            row["pairs"], str(row["answers"]), *(f"{row[k]:.3f}" for k in ("rho", "rho_error", "within95", "error"))
-        )
+    names = ("quality", "pairs", "answers", "rho", "rho_error", "within95", "error")
+    table = Table(*names, title=f"Scale of {VIDEOS} videos, mean of {given.worlds} worlds")
+    for row in compared:
+        table.add_row(*(f"{row[name]:.3f}" if name in names[3:] else str(row[name]) for name in names))
     console.print(table)
     console.print("agreement:", results["agreement"])
     foreseen = results["curve"]

@@ -118,6 +118,11 @@ class LearningCurve:
         rows = [(f"{n:.3g}", float(e.mean()), ends(e, 3), or_none(float(r.mean())), ends(r, 2)) for n, e, r in steps]
         return "Learning curve", ("trained on", "MAE", "range", "rho", "range of rho"), rows
 
+    def lines(self) -> list[str]:
+        """The table as lines, and the sentence."""
+        each = [f"trained on {n}: error {mae:.3f} ({ends}), rho {rhos}" for n, mae, ends, _, rhos in self.table()[2]]
+        return [*each, self.sentence()]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `results.json`."""
         more = max(1, self.labelled // 2)
@@ -149,7 +154,6 @@ def learning_curve(
     config: BaseConfig,
     *,
     system: System | None = None,
-    seed: int = 0,
     run: Run = run_here,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -160,7 +164,6 @@ def learning_curve(
         features: labelled performances of one task.
         config: names the system, and the protocol whose groups stay together.
         system: another system than that of the configuration.
-        seed: of folds and subsets.
 
     Raises DataError for several tasks or too few performances, and as `pipeline.evaluate.spread.Run`.
     """
@@ -168,7 +171,7 @@ def learning_curve(
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         raise DataError("a learning curve is of one task", fix=f"Choose one: --set dataset.tasks=[{tasks[0]}]")
-    kinds = forbidden(config.protocol)
+    kinds, seed = forbidden(config.protocol), config.split.seed
     bundles = tied(features.records, kinds)
     if len(bundles) < LEAST:
         what = f"{counted(len(bundles), 'independent performance')}, fewer than {LEAST}: no learning curve"

@@ -46,8 +46,7 @@ def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer:
     def read(record: Record, keys: Mapping[str, str]) -> StageOutput:
         return scorer.cache.read("timesteps", record.id, keys["timesteps"]).output
 
-    with observer.progress("videos") as progress:
-        outputs, failed = extract_and_read(records, scorer.planner, read, note=observer.note, **progress.hooks())
+    outputs, failed = extract_and_read(records, scorer.planner, read, observer)
     observer.notes([f"left out: {record.name}: {failed[record.id]}" for record in records if record.id in failed])
     records = [record for record in records if record.id in outputs]
     if not records:

@@ -14,9 +14,9 @@ from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import load_config
 from pipeline.evaluate import evaluate_features
 from pipeline.features import FeatureSet
-from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.score import train_scorer
+from pipeline.session import Session
 from tests.helpers.made_features import made_features
 
 QUICK = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]
@@ -45,9 +45,8 @@ def test_it_is_the_agreement_of_the_judges_of_own_videos_alone() -> None:
 
 
 def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
-    done = evaluate_features(
-        rated(), load_config("folder", QUICK), tmp_path, quick=True, curve=True, observer=Observer()
-    )
+    session = Session(load_config("folder", [*QUICK, "run.workers=0"]))
+    done = evaluate_features(rated(), session, tmp_path, quick=True, curve=True)
     ours = done.results["systems"]["AIM (ours)"]["tasks"][""]["together"]
     line = next(note for note in done.notes() if note.startswith("two raters agree by rho"))
     assert f"the model and their mean by rho {ours['spearman']:.2f}" in line
@@ -57,7 +56,7 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
 
 
 def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
-    done = train_scorer(rated(), load_config("folder", QUICK), tmp_path / "run", cached=False, observer=Observer())
+    done = train_scorer(rated(), Session(load_config("folder", QUICK)), tmp_path / "run", cached=False)
     assert done.calibration is not None
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said
