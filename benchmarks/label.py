@@ -5,7 +5,7 @@
 pairs      `VIDEOS` videos with normal quality; a rater answers by Bradley-Terry with that quality. Correlation
            (Spearman) of the scale with the quality and the share of 95 % intervals that hold the quality, by number of
            answers, for chosen and for random pairs, and two raters: for one the deviation of the quality is 1.5, so
-           that a quarter of the answers on random pairs is wrong, for the other it is 3.
+           that a fifth of the answers on random pairs is wrong, for the other it is 3, and an eighth is wrong.
 agreement  scores = quality + leniency of the rater + noise. The ICC of `models.agreement` beside that of variance
            components from least squares, which is another computation, and how often its intervals hold the truth.
 curve      performances whose trial descriptors show the score, `LABELLED` of them labelled. The forecast for `MORE`
