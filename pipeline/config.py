@@ -61,7 +61,12 @@ class DatasetConfig(Section):
 class RunConfig(Section):
     """How the work is done; nothing here can change a result."""
 
-    workers: int = Field(1, ge=0, description="processes side by side; 0: in this process, on Ray as many as fit")
+    workers: int | None = Field(
+        None,
+        ge=0,
+        description="processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
+        "0: in this process, on Ray as many as fit",
+    )
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
     memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker, as timeout_s; 0: no limit")

@@ -44,9 +44,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ),
     ("cache", "checks", "train", "data_card"),
     ("run", "systems", "pack"),
+    ("session",),
     ("pack_formats", "feature_source", "evaluate", "score", "preview"),
     ("report",),
-    ("demo", "serve"),
+    ("demo", "serve", "upkeep"),
     ("api",),
     ("cli",),
 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import PROGRAM, Cancelled, UsageError, VideoError
 from data.video import Record
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Progress
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
 from pipeline.serve.uploads import KINEMATICS
@@ -36,7 +35,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     if scorer.calibration is not None:
         facts["accuracy"] = str(scorer.calibration.accuracy)
     # Before the port: with both in use, another port would not help.
-    app = create_app(folder, partial(score_upload, scorer, observer.note), facts=facts, reads=reads)
+    app = create_app(folder, partial(score_upload, scorer, observer), facts=facts, reads=reads)
     with closing(app.state.queue.history):
         listener = _listen(port, BACKLOG)
         observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
@@ -55,26 +54,51 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
         )
 
 
+class UploadObserver(Observer):
+    """Passes notes on to the server's observer, and frames to the page that waits for the upload."""
+
+    def __init__(self, server: Observer, page: WorkProgress, stop: threading.Event) -> None:
+        super().__init__(stop)
+        self._server, self._page = server, page
+
+    def note(self, text: str) -> None:
+        """One line for people."""
+        self._server.note(text)
+
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        """Progress that the page shows."""
+        return nullcontext(UploadProgress(self._page))
+
+
+class UploadProgress(Progress):
+    """Frames of one video, on the page that waits for it."""
+
+    def __init__(self, page: WorkProgress) -> None:
+        super().__init__("frames")
+        self._page = page
+
+    def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        """See `Progress`."""
+        where = f": frame {done} of {total}" if total else ""
+        self._page(f"{', '.join(stages)}{where}", done / total if total else None)
+
+
 def score_upload(
     scorer: Scorer,
-    note: Callable[[str], None] | None,
+    observer: Observer,
     job: ScoringJob,
     video: Path,
     report: Path,
     progress: WorkProgress,
     stop: threading.Event,
 ) -> dict[str, Any]:
-    """Score a job and write its page to `report`; given a scorer and a `note`, this is the `Work` of a queue.
+    """Score a job and write its page to `report`; given a scorer and an observer, this is the `Work` of a queue.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
-    `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
+    `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
     from pipeline.report import report_scores
-
-    def frames(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        where = f": frame {done} of {total}" if total else ""
-        progress(f"{', '.join(stages)}{where}", done / total if total else None)
 
     kinematics = video.with_name(KINEMATICS)
     record = Record(
@@ -83,7 +107,7 @@ def score_upload(
         sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
     )
     progress("preparing", None)
-    row = scorer.score_records([record], stop=stop, note=note, on_frames=frames)[0]
+    row = scorer.score_records([record], UploadObserver(observer, progress, stop))[0]
     if stop.is_set():
         raise Cancelled
     if row.error is not None:

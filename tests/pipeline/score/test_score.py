@@ -51,6 +51,7 @@ from tests.helpers.cached_outputs import output_of
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_timesteps import ToyTimesteps
+from tests.helpers.watching import Watching
 
 COUNT = 22
 
@@ -161,10 +162,11 @@ def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path
         shutil.copy(new / f"{name}.mp4", tmp_path / day / "same.mp4")
     ours, theirs = (find_videos([tmp_path / day]).records for day in ("one", "two"))
     undisturbed = Scorer(run, tmp_path / "alone", 0).score_records(ours)
-    scorer, other, notes = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0), list[str]()
-    rows = scorer.score_records(ours, note=notes.append, on_result=lambda _: other.score_records(theirs))
+    scorer, other = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0)
+    observer = Watching(on_result=lambda _: other.score_records(theirs))
+    rows = scorer.score_records(ours, observer)
     assert csv_text(rows) == csv_text(undisturbed)
-    assert notes == []
+    assert observer.lines == []
     other.score_records(theirs)
     shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
     alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
@@ -197,11 +199,11 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     run, new = trained
     records = find_videos([new]).records
     before = Scorer(run, tmp_path / "cache", 0).score_records(records)
-    scorer, notes = Scorer(run, tmp_path / "cache", 0), list[str]()
+    scorer, observer = Scorer(run, tmp_path / "cache", 0), Watching()
     damage(scorer.cache.root, "timesteps", "b.mp4")
-    assert csv_text(scorer.score_records(records, note=notes.append)) == csv_text(before)
-    assert len(notes) == 1
-    assert "b.mp4 is extracted again: damaged cache file" in notes[0]
+    assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
+    assert len(observer.lines) == 1
+    assert "b.mp4 is extracted again: damaged cache file" in observer.lines[0]
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage(scorer.cache.root, "timesteps", "a.mp4")
@@ -496,7 +498,7 @@ def test_every_command_tells_the_same_notes(
     (run_copy / "model.json").write_text(json.dumps(description))
     (run_copy / HASHES).unlink()
     shutil.copytree(trained[1], tmp_path / "in")
-    monkeypatch.setattr("pipeline.run.batch.pick_pool", lambda *_: None)  # worker processes have no toy stage
+    monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
@@ -608,9 +610,10 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     splits = ["test" if grey == 100 else "train" for grey in greys]
     lines = [f"{grey}.mp4,{grey / 2},{split}" for grey, split in zip(greys, splits, strict=True)]
     (tmp_path / "in/scores.csv").write_text("video,score,split\n" + "\n".join(lines) + "\n")
-    sets = [f"dataset.root={tmp_path / 'in'}", "dataset.kind=folder", "run.workers=0", "stages=[timesteps]"]
-    sets += ["protocol=fixed", "train.epochs=10", "train.runs=2", "model.width=8"]
-    options = [part for text in sets for part in ("--set", text)] + ["--cache", str(tmp_path / "cache")]
+    (tmp_path / "toy.yaml").write_text("stages: [timesteps]\nprotocol: fixed\n")  # the presets name other stages
+    sets = [f"dataset.root={tmp_path / 'in'}", "run.workers=0", "train.epochs=10", "train.runs=2", "model.width=8"]
+    options = ["--config", str(tmp_path / "toy.yaml"), "--cache", str(tmp_path / "cache")]
+    options += [part for text in sets for part in ("--set", text)]
 
     def run(*words: object) -> Any:
         return CliRunner().invoke(run_pipeline.app, [str(word) for word in words])
@@ -643,8 +646,8 @@ def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_p
     film(videos[1], 90)  # its output is stale now
     stop = threading.Event()
     records = find_videos(videos).records
-    rows = scorer.score_records(records, stop=stop, on_plan=lambda *_: stop.set())
+    rows = scorer.score_records(records, Watching(stop=stop, on_plan=lambda *_: stop.set()))
     assert [row.score for row in rows] == [before[0].score, None, None]
     assert [row.error for row in rows[1:]] == ["not extracted: the run was stopped"] * 2
     stop.set()
-    assert [row.score for row in scorer.score_records(records, stop=stop)] == [None] * 3
+    assert [row.score for row in scorer.score_records(records, Watching(stop=stop))] == [None] * 3

@@ -12,6 +12,7 @@ import pytest
 
 from data.errors import Cancelled, UsageError, VideoError
 from data.video.records import Record
+from pipeline.observer import Observer
 from pipeline.results import Flag, Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
@@ -28,13 +29,14 @@ class FakeScorer:
         self.row, self.stop = row, stop
         self.records: list[Record] = []
 
-    def score_records(self, records: list[Record], *, stop: threading.Event, note: Any, on_frames: Any) -> list[Score]:
+    def score_records(self, records: list[Record], observer: Observer) -> list[Score]:
         """One row, after half of the frames."""
         self.records += records
-        on_frames(records[0].id, 51, 102, ("clips", "pose"))
-        on_frames(records[0].id, 0, 0, ("timesteps",))
+        with observer.progress("videos") as progress:
+            progress.frames(records[0].id, 51, 102, ("clips", "pose"))
+            progress.frames(records[0].id, 0, 0, ("timesteps",))
         if self.stop:
-            stop.set()
+            observer.stop_event().set()
         return [self.row]
 
 
@@ -43,7 +45,7 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
     progress: list[tuple[str, float | None]] = []
     video = tmp_path / "video.mp4"
     page, stop = tmp_path / "report.html", threading.Event()
-    made = work.score_upload(scorer, None, JOB, video, page, lambda *reported: progress.append(reported), stop)
+    made = work.score_upload(scorer, Observer(), JOB, video, page, lambda *reported: progress.append(reported), stop)
     return made, progress
 
 
@@ -77,7 +79,7 @@ def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pyt
     for suffix, path in ((".mp4", tmp_path / "video.mp4"), ("", None)):
         video = tmp_path / f"video{suffix}"
         job = replace(JOB, suffix=suffix)
-        work.score_upload(scorer, None, job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
+        work.score_upload(scorer, Observer(), job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
         assert scorer.records[-1].path == path
         assert scorer.records[-1].sidecars == {"kinematics": tmp_path / "kinematics.txt"}
 
