@@ -117,6 +117,7 @@ def test_scores_by_keyboard_with_a_reload_in_the_middle(opened: Callable[..., An
         wait_for(tab, "document.getElementById('message').textContent.includes('execution')")
         tab.keyboard.type("5")
         tab.keyboard.press("Enter")
+        wait_for(tab, "!document.querySelector('[aria-pressed=true][data-answer=skipped]')")
         ready(tab, 3)
         tab.keyboard.type("1")
         tab.keyboard.press("Tab")
