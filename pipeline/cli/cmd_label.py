@@ -29,7 +29,7 @@ def label(done: api.LabelResult, root: Path, pairs: bool, as_json: bool) -> None
         print_json({"report": report, "suggestions": [asdict(one) for one in done.suggestions]})
         return
     if done.report is not None:
-        for line in done.report.lines:
+        for line in (*done.report.lines, *done.report.problems):
             say(line)
         if done.report.disputed:
             table(

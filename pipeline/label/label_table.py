@@ -37,7 +37,8 @@ class LabelReport:
         rows: cells of the table of labels by column, one row a video that has answers.
         agreement: None with fewer than two raters of the same videos.
         disputed: (video, difference between the raters, lowest, highest), the largest first.
-        lines: sentences for people.
+        lines: sentences for people, without names of raters but in the first.
+        problems: lines about answers that do not count.
     """
 
     answers: Mapping[str, int]
@@ -45,6 +46,7 @@ class LabelReport:
     agreement: Agreement | None
     disputed: tuple[tuple[str, float, float, float], ...]
     lines: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def label_report(session: RatingSession) -> LabelReport:
     contents = list(videos)
     tables = _of_pairs(contents, raters) if session.pairs else _of_scores(contents, raters, session.columns)
     first = tables[session.columns[0] if not session.pairs else "score"]
-    lines = [_count_line(session, counts), *problems]
+    lines = [_count_line(session, counts)]
     if session.pairs and raters:
         scale = pair_scale(contents, list(raters.values()))
         label, deviation = scale.value, scale.error
@@ -105,7 +107,9 @@ def label_report(session: RatingSession) -> LabelReport:
             row |= {"score": float(label[number]), "deviation": float(deviation[number])}
         row["judges"] = None if refused else judged
         rows.append(row)
-    return LabelReport(counts, tuple(rows), agreed, _disputed(list(videos.values()), first), tuple(lines))
+    return LabelReport(
+        counts, tuple(rows), agreed, _disputed(list(videos.values()), first), tuple(lines), tuple(problems)
+    )
 
 
 def _of_scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Sequence[str]) -> dict[str, Floats]:

@@ -36,6 +36,7 @@
     form.hidden = !question;
     ends.hidden = Boolean(question);
     back.disabled = !earlier.length;
+    byId("agreement").hidden = content.done < content.of; // what others gave would lead the rater
     players.forEach((one) => one.video.pause());
     players = (question || []).map(shown);
     place.className = pairs ? "two" : "";

@@ -157,6 +157,7 @@ def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable
         first, second = opened(link), opened(link)
         begin(first, "Anna")
         begin(second, "Ben")
+        assert first.locator("#agreement").is_hidden(), "what others gave would lead the rater"
         for done in range(1, 7):
             for tab, key in ((first, "1"), (second, "0" if done == 1 else "2")):
                 tab.keyboard.press(key)

@@ -72,7 +72,7 @@ def test_a_renamed_video_keeps_its_answers_and_a_replaced_one_has_none(
     make_video(folder / "1.mp4", frames=30)
     made = report(folder)
     assert [(row["video"], row["score"]) for row in made.rows] == [("x.mp4", 3.0)]
-    assert any("1 answer on videos that are no longer there, or were replaced" in line for line in made.lines)
+    assert any("1 answer on videos that are no longer there, or were replaced" in line for line in made.problems)
 
 
 def test_pairs_give_a_scale_in_the_order_of_the_answers(folder: Path) -> None:
