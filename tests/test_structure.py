@@ -42,7 +42,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ),
     ("cache",),
     ("run",),
-    ("features", "results", "pack", "pack_formats", "data_card", "feature_source"),
+    ("features", "movement", "results", "pack", "pack_formats", "data_card", "feature_source"),
     ("train",),
     ("systems",),
     ("evaluate",),

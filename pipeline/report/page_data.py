@@ -34,6 +34,7 @@ class Media:
     width: int  # pixels as shown, after rotation
     height: int
     note: str = ""  # why the video is linked, re-encoded or absent
+    frame: float = 0.04  # seconds of one frame
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
 
 
@@ -55,6 +56,11 @@ class Skeleton:
     names: tuple[str, ...] = ()  # one per agent, such as ("left athlete", "right athlete")
 
 
+Arc = tuple[int, tuple[tuple[int, ...], ...]]
+"""An angle of a person: the person's number, then three points, each the mean of COCO-17 joints. The angle is at the
+second one; without a third one it is between the line to the first and the vertical."""
+
+
 @dataclass(frozen=True)
 class Traces:
     """Curves over time that share one chart."""
@@ -66,6 +72,7 @@ class Traces:
     about: str = ""  # one sentence on how to read the chart
     least: float = 0.0  # smallest height of the axis in the unit, so that noise is not drawn as large as motion
     phrases: Mapping[str, str] = field(default_factory=dict)  # by series: what a sentence says before its value
+    arcs: Mapping[str, Arc] = field(default_factory=dict)  # by series: the angle that it has, to draw over the video
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,26 @@ class TrainingSteps:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """A movement figure outside the range of the better training videos."""
+
+    text: str
+    numbers: str  # the value and the range
+    time: float  # seconds of the step that is furthest outside
+
+
+@dataclass(frozen=True)
+class Better:
+    """What differs from the better training videos of the same group."""
+
+    observations: tuple[Observation, ...]  # the largest ones
+    found: int  # all differences
+    note: str  # which videos these are
+    best: str  # id of the training video with the best score, and that score
+    best_score: float
+
+
+@dataclass(frozen=True)
 class VideoReport:
     """One scored video: a section of the page, or without media and charts a line of the batch table."""
 
@@ -104,6 +131,9 @@ class VideoReport:
     difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
     camera: CameraPath | None = None
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
+    angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
+    better: Better | None = None
+    beside: str = ""  # name of the video of this page that is the best training video of the group
     held_out: float | None = None  # of a training video: the prediction by networks that were trained without it
 
     @property

@@ -37,7 +37,8 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
                    "why": result.why, "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
-        "charts": [_traces(chart) for chart in charts(video)],
+        "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
+        "frame": video.media.frame if video.media else None,
         "camera": _camera(video.camera) if video.camera else None,
     }  # fmt: skip
 
@@ -135,7 +136,7 @@ def _traces(traces: page.Traces) -> dict[str, Any]:
     for name, values in traces.series.items():
         rows = _thin(np.asarray(values, dtype=float))
         time, shown = ([rounded(of[i]) for i in rows] for of in (traces.time, values))
-        series.append({"name": name, "t": time, "v": shown})
+        series.append({"name": name, "t": time, "v": shown, "arc": traces.arcs.get(name)})
     return {"unit": traces.unit, "least": traces.least, "series": series}
 
 

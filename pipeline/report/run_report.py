@@ -37,6 +37,7 @@ from pipeline.report.page_data import (
 )
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.video_section import batch_row, video_report
+from pipeline.report.text import number
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records
 from pipeline.score import Scorer, load_scorer
@@ -91,10 +92,9 @@ def run_report_data(
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
         if scorer.calibration is not None:
-            ids, calibration = scorer.bundle.run.train_ids, scorer.calibration
             title = f"Training videos, held-out predictions ({run.name})"
-            evaluation = evaluation or training_folds_report(calibration, ids)
-            held_out = dict(zip(ids, calibration.predicted.tolist(), strict=True))
+            evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
+            held_out = _held_out_scores(scorer)
     return scores_page(
         page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, origin=origin,
         held_out=held_out,
@@ -179,6 +179,7 @@ def scores_page(
     by_id = {record.id: record for record in records}
     shown, stages = _shown_names(rows, names or {}), scorer.planner.stages
     good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
+    ranges = {} if scorer.calibration is None else scorer.calibration.facts.get("movement", {})
     clean: Callable[[Score], Score] = (lambda row: row) if origin else shareable
     clean_text = str if origin else without_folders
     videos = [
@@ -189,11 +190,15 @@ def scores_page(
             page=path,
             name=shown[row.id],
             training=steps,
+            better=ranges,
             origin=origin,
         )
         for row in good[:sections]
     ]
     lines = [*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
+    beside = _best_of_training(path, scorer, videos, ranges, steps, origin)
+    name_of = {line.result.id: line.name for line in (*videos, *beside)}
+    lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
     if held_out:
         lines = [_held_out(line, held_out.get(row.id)) for line, row in zip(lines, good, strict=True)]
     training = scorer.bundle.run.train_labels[:, 0]
@@ -216,10 +221,46 @@ def scores_page(
         },
         config=json.dumps(config if origin else without_folders_in(config), indent=1, sort_keys=True),
         home=home,
-        videos=tuple(lines[:sections]),
+        videos=(*lines[:sections], *beside),
         batch=batch,
         evaluation=evaluation,
     )
+
+
+def _best_of_training(
+    page: Path,
+    scorer: Scorer,
+    videos: Sequence[VideoReport],
+    ranges: Mapping[str, Any],
+    steps: TrainingSteps | None,
+    origin: bool,
+) -> list[VideoReport]:
+    """Sections of the best training videos of these videos' groups that are not among them, from the user's data set.
+
+    None where the user named no data set, or one without these videos.
+    """
+    wanted = {video.better.best: video.better.best_score for video in videos if video.better}
+    wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
+    if not wanted or scorer.config.dataset.root is None:
+        return []
+    records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
+    rows = scorer.score_records(list(records.values()))
+    made = [
+        video_report(
+            row if origin else shareable(row), records[row.id], scorer.outputs(row, records[row.id]), page=page,
+            name=f"Best of training, judges {number(wanted[row.id])}: {row.id}", training=steps, origin=origin,
+        )
+        for row in rows
+        if row.error is None
+    ]  # fmt: skip
+    return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
+
+
+def _held_out_scores(scorer: Scorer) -> dict[str, float]:
+    """The predictions of training videos by networks that were trained without them, by id."""
+    if scorer.calibration is None:
+        return {}
+    return dict(zip(scorer.bundle.run.train_ids, scorer.calibration.predicted.tolist(), strict=True))
 
 
 def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:

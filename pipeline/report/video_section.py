@@ -21,6 +21,8 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
+from pipeline.movement import PEOPLE, movement
+from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 
@@ -62,6 +64,7 @@ def video_report(
     page: Path,
     name: str | None = None,
     training: TrainingSteps | None = None,
+    better: Mapping[str, Any] | None = None,
     origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
@@ -72,11 +75,15 @@ def video_report(
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.
         training: steps of the training videos to compare with.
+        better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
         origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes, origin)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
+    people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
+    moved, people_names = (movement(people), _names(_floats(people, "keypoints"))) if people else (None, ())
+    ranges = ranges_of(better or {}, record.task)
     row = batch_row(result, record, name=name)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
@@ -90,7 +97,14 @@ def video_report(
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera_path(flow) if flow else None,
         kinematics=tool_traces(tools) if tools else (),
+        angles=angle_charts(moved, people_names) if moved else (),
+        better=better_part(moved, result.steps, people_names, ranges) if moved and ranges and result.valid else None,
     )
+
+
+def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
+    """The figures of a video's group; those of the only group for a video without one, such as an upload."""
+    return next(iter(better.values())) if not task and len(better) == 1 else better.get(task)
 
 
 def _media(
@@ -113,7 +127,7 @@ def _media(
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
-    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, first), duration
+    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, frame_length(times), first), duration
 
 
 def _link(path: Path, page: Path) -> str:

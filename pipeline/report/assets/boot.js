@@ -22,9 +22,10 @@
     const compare = Report.compare.start(root, sections), take = () => { current = root; };
     players.set(root, compare.key);
     for (const name of ["pointerdown", "focusin"]) root.addEventListener(name, take);
-    Report.all("[data-do=compare]").forEach((button) => button.addEventListener("click", () => {
+    Report.all("[data-do=compare], [data-do=beside]").forEach((button) => button.addEventListener("click", () => {
       take();
-      compare.open(button.closest("details.video"), button);
+      const other = sections.find((section) => section.querySelector(".name").textContent === button.dataset.with);
+      compare.open(button.closest("details.video"), button, other);
     }));
     if (!root.hidden) take();
   }

@@ -191,11 +191,11 @@ Report.compare = (() => {
       side.video.addEventListener("loadedmetadata", () => { side.video.currentTime = side.clock(phase) + 1e-3; });
       new ResizeObserver(() => side.data && !body.hidden && show(phase)).observe(side.stage);
     }
-    // B is the video beside it in the list: the next one, or for the last one the one before.
-    const open = (section, button) => {
+    // B is the `other` video, or the one beside it in the list: the next one, or for the last one the one before.
+    const open = (section, button, other) => {
       const [a, b] = sides.map((side) => side.pick), options = [...a.options];
       a.value = String(sections.indexOf(section));
-      b.value = (options[a.selectedIndex + 1] ?? options[a.selectedIndex - 1]).value;
+      b.value = other ? String(sections.indexOf(other)) : (options[a.selectedIndex + 1] ?? options[a.selectedIndex - 1]).value;
       opener = button;
       root.hidden = false;
       choose();
