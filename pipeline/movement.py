@@ -75,6 +75,12 @@ PAIR_FIGURES: Mapping[str, Figure] = {
 """Of two people: differences of their angles, the distance of their trunks, and the delay over the whole video."""
 
 
+MOST_PEOPLE = 6
+
+KEYS = {f"{person}.{name}" for person in range(MOST_PEOPLE) for name in FIGURES}
+KEYS |= {f"pair.{name}" for name in PAIR_FIGURES}
+
+
 @dataclass(frozen=True)
 class Movement:
     """Curves of one video: `time` (frame,) in seconds, (frame,) values by key, NaN where unknown."""
@@ -188,6 +194,21 @@ def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
             "videos": len(group), "better": len(better), "best": group[0].id, "best_score": group[0].label,
             "typical": typical, "limits": _limits(rows),
         }  # fmt: skip
+    return made
+
+
+def read_ranges(stored: Any) -> dict[str, Any]:
+    """`better_ranges` as a run folder stores them. Raises ValueError, KeyError or others where they are damaged."""
+    made = {}
+    for task, group in stored.items():
+        limits = {
+            str(key): [None if one is None else (float(one[0]), float(one[1])) for one in steps]
+            for key, steps in group["limits"].items()
+            if key in KEYS
+        }
+        numbers = {name: int(group[name]) for name in ("videos", "better")}
+        numbers |= {name: float(group[name]) for name in ("best_score", "typical")}
+        made[str(task)] = {**numbers, "best": str(group["best"]), "limits": limits}
     return made
 
 

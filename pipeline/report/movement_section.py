@@ -62,12 +62,14 @@ def better_part(
     found = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
     better = f"the {ranges['better']} better training videos"
     than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
+    typical = round(ranges["typical"])
     return Better(
         observations=tuple(_observation(one, steps, names, than) for one in found[:MOST]),
         found=len(found),
         note=(
             f"{better[:1].upper()}{better[1:]} are the best by the judges' score of {ranges['videos']}. One of them, "
-            f"held against the others, has {counted(round(ranges['typical']), 'such difference')}."
+            f"held against the others, has {counted(typical, 'such difference')}"
+            + (": this video has no more than is usual." if len(found) <= typical else f"; this video has {len(found)}.")
         ),
         best=ranges["best"],
         best_score=ranges["best_score"],

@@ -44,13 +44,14 @@ Report.overlay = (() => {
     context.fillStyle = colour;
     context.fill();
     context.globalAlpha = 1;
-    const text = `${Math.round(value)}°`;
+    const text = `${Math.round(value)}°`, away = points.flat().every((j) => j % 2) && third ? -1 : 1; // of the left side to the left
+    context.textAlign = away < 0 ? "right" : "left";
     context.font = `600 ${Math.max(12, stroke * 5)}px system-ui, sans-serif`;
     context.lineWidth = stroke * 1.5;
     context.strokeStyle = "rgba(0,0,0,.75)";
-    context.strokeText(text, middle.x + radius, middle.y);
+    context.strokeText(text, middle.x + away * radius, middle.y);
     context.fillStyle = "#fff";
-    context.fillText(text, middle.x + radius, middle.y);
+    context.fillText(text, middle.x + away * radius, middle.y);
   };
 
   const body = (context, joint, colour, stroke) => {

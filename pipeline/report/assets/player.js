@@ -47,7 +47,7 @@ Report.player = (() => {
       if (canvas) Report.overlay.draw(canvas, overlay || arcs ? data.skeleton : null, t, arcs ? anglesAt(t) : [], overlay);
     };
     const valueAt = (series, t) => series.v[d3.bisectCenter(series.t, t)] ?? null;
-    const shown = (v) => (v === null ? "–" : d3.format(Math.abs(v) < 10 ? ".2~f" : ".0f")(v));
+    const shown = (v) => (v === null ? "–" : d3.format(Math.abs(v) < 10 ? ".2f" : ".0f")(v));
     const anglesAt = (t) => data.charts[Number(choice.value)].series.filter((s) => s.arc).map((s) => ({ arc: s.arc, value: valueAt(s, t) }));
     const stepAt = (t) => data.steps.findLastIndex((s) => t >= s.start - 1e-6);
     // A hair inside the frame, so that rounding never shows the frame before.

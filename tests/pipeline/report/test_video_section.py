@@ -15,19 +15,7 @@ from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
-
-
-def pose_output(points: np.ndarray, size: tuple[int, int] = report_samples.SIZE) -> StageOutput:
-    """A `pose` output with these keypoints."""
-    time = np.arange(len(points)) / report_samples.RATE
-    return StageOutput(
-        {
-            "time": Array(time, ("frame",), "s"),
-            "keypoints": Array(points, ("frame", "agent", "joint", "xyc"), "px"),
-            "size": Array(np.array(size), ("side",), "px"),
-        },
-        {"found_rate": 0.97},
-    )
+from tests.helpers.report_samples import pose_output
 
 
 def flow_output(motions: np.ndarray, step: float = 0.04) -> StageOutput:
