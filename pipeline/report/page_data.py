@@ -34,8 +34,8 @@ class Media:
     width: int  # pixels as shown, after rotation
     height: int
     note: str = ""  # why the video is linked, re-encoded or absent
-    frame: float = 0.04  # seconds of one frame
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
+    frame: float = 0.04  # seconds of one frame
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def _media(
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
-    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, frame_length(times), first), duration
+    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, first, frame_length(times)), duration
 
 
 def _link(path: Path, page: Path) -> str:
