@@ -206,9 +206,9 @@ def read_ranges(stored: Any) -> dict[str, Any]:
             for key, steps in group["limits"].items()
             if key in KEYS
         }
-        numbers = {name: int(group[name]) for name in ("videos", "better")}
-        numbers |= {name: float(group[name]) for name in ("best_score", "typical")}
-        made[str(task)] = {**numbers, "best": str(group["best"]), "limits": limits}
+        counts = {name: int(group[name]) for name in ("videos", "better")}
+        numbers = {name: float(group[name]) for name in ("best_score", "typical")}
+        made[str(task)] = {**counts, **numbers, "best": str(group["best"]), "limits": limits}
     return made
 
 
@@ -249,9 +249,7 @@ class Difference:
         return PAIR_FIGURES[name] if person == "pair" else FIGURES[name]
 
 
-def differences(
-    figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]
-) -> list[Difference]:
+def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]) -> list[Difference]:
     """Figures outside their limits by at least `Figure.least`, the largest of its least distances first."""
     found: list[Difference] = []
     for key, values in figures.items():

@@ -10,7 +10,7 @@ import numpy as np
 from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
 from extractors.timesteps.pose_points import POINTS
 from pipeline.movement import JOINTS, OUTSIDE, Difference, Movement, differences, steps_of
-from pipeline.report.page_data import Arc, Better, Curve, Observation, Traces
+from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, counted, number
 from pipeline.results import StepScore
 
@@ -51,7 +51,7 @@ def _points(angle: str) -> tuple[tuple[int, ...], ...]:
 
 def better_part(
     moved: Movement, steps: Sequence[StepScore], names: Sequence[str], ranges: Mapping[str, Any]
-) -> Better | None:
+) -> BetterVideos | None:
     """The differences from the better third; `ranges` are those of the video's group (`movement.better_ranges`).
 
     None where the numbers of steps differ.
@@ -63,13 +63,17 @@ def better_part(
     better = f"the {ranges['better']} better training videos"
     than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
     typical = round(ranges["typical"])
-    return Better(
+    return BetterVideos(
         observations=tuple(_observation(one, steps, names, than) for one in found[:MOST]),
         found=len(found),
         note=(
             f"{better[:1].upper()}{better[1:]} are the best by the judges' score of {ranges['videos']}. One of them, "
             f"held against the others, has {counted(typical, 'such difference')}"
-            + (": this video has no more than is usual." if len(found) <= typical else f"; this video has {len(found)}.")
+            + (
+                ": this video has no more than is usual."
+                if len(found) <= typical
+                else f"; this video has {len(found)}."
+            )
         ),
         best=ranges["best"],
         best_score=ranges["best_score"],

@@ -36,6 +36,7 @@ class Media:
     note: str = ""  # why the video is linked, re-encoded or absent
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
     frame: float = 0.04  # seconds of one frame
+    overlay: str | None = None  # address of the video with its skeletons (`extract --preview`), relative to the page
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Better:
+class BetterVideos:
     """What differs from the better training videos of the same group."""
 
     observations: tuple[Observation, ...]  # the largest ones
@@ -132,7 +133,7 @@ class VideoReport:
     camera: CameraPath | None = None
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
-    better: Better | None = None
+    better: BetterVideos | None = None
     beside: str = ""  # name of the video of this page that is the best training video of the group
     held_out: float | None = None  # of a training video: the prediction by networks that were trained without it
 
@@ -266,6 +267,7 @@ class EvaluationReport:
     bars: tuple[BarChart, ...] = ()  # ablations with intervals
     curves: tuple[CurveChart, ...] = ()
     notes: tuple[str, ...] = ()  # what a reader must know before the numbers
+    runs: ResultsTable | None = None  # correlations of every run, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
 
 

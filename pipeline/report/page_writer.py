@@ -20,6 +20,7 @@ from data.errors import UsageError
 from data.store import write_text
 from pipeline.outputs import file_error
 from pipeline.report import payload, text, view
+from pipeline.report.downloads import downloads
 from pipeline.report.page_data import ReportData
 from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
 
@@ -33,6 +34,7 @@ SCRIPTS = (
     "compare.js",
     "evaluation.js",
     "table.js",
+    "downloads.js",
     "boot.js",
 )
 """In the order of loading."""
@@ -57,6 +59,7 @@ def render_report(data: ReportData) -> str:
     return page.render(
         data=data,
         batch=view.batch_of(data),
+        files=downloads(data),
         scale=view.score_scale(data),
         anchors=anchors,
         scripts=scripts,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.keypoints.skeletons import COCO17
 from pipeline.report import page_data as page
 from pipeline.results import Interval
 
@@ -174,7 +175,8 @@ def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
     return {
         "t": [rounded(skeleton.time[i]) for i in kept],
         "size": [float(side) for side in skeleton.size],
-        "names": list(skeleton.names),
+        "names": list(skeleton.names) or [str(person + 1) for person in range(points.shape[1])],
+        "joints": COCO17,
         "points": [frame.ravel().tolist() for frame in scaled],
     }
 

@@ -29,6 +29,7 @@ from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, predi
 from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
 from pipeline.results import Interval
+from pipeline.score.flags import TRAINED_ON
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,6 +155,8 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
                 rotation=90 if len(views) > 6 else 0,
             )
     axes.axhline(0, color="black", linewidth=0.6)
+    if any(flag.title == TRAINED_ON for flag in video.result.flags):
+        axes.set_title("A training video: the model knows it, so this is no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)")

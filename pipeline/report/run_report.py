@@ -21,7 +21,9 @@ from jinja2 import TemplateError
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
-from pipeline.cache import software
+from extractors.timesteps.roles import Role
+from extractors.timesteps.stage import TimestepsConfig
+from pipeline.cache import PREVIEWS, Cache, software
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
@@ -36,8 +38,8 @@ from pipeline.report.page_data import (
     VideoReport,
 )
 from pipeline.report.page_writer import render_report, write_report
-from pipeline.report.video_section import batch_row, video_report
 from pipeline.report.text import number
+from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records
 from pipeline.score import Scorer, load_scorer
@@ -91,6 +93,7 @@ def run_report_data(
     title, held_out = run.name, {}
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
+        observer.note("note: no part of this data set is kept for testing, so these are videos that the model knows")
         if scorer.calibration is not None:
             title = f"Training videos, held-out predictions ({run.name})"
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
@@ -121,10 +124,20 @@ def write_comparison(
     scorer = load_scorer(run, workers=workers, user=user, observer=observer)
     rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note)
     scorer.cache.close()
-    refuse_incomparable(*rows)
-    data = scores_page(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
-    write_report(page, replace(data, batch=None, comparison=True))
+    report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
     return page
+
+
+def report_comparison(
+    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
+) -> None:
+    """Write the page of two scored videos side by side; arguments as in `scores_page`.
+
+    Raises DataError where a video has no score, or their steps cannot be compared.
+    """
+    refuse_incomparable(*rows)
+    data = scores_page(path, scorer, rows, records, **parts)
+    write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
 
 
 def refuse_incomparable(a: Score, b: Score) -> None:
@@ -140,9 +153,13 @@ def refuse_incomparable(a: Score, b: Score) -> None:
         raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
 
 
-def report_scores(path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any) -> None:
-    """Write the page of a scored batch to `path`; arguments as in `scores_page`."""
-    write_report(path, scores_page(path, scorer, rows, records, **parts))
+def report_scores(
+    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
+) -> ReportData:
+    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
+    data = scores_page(path, scorer, rows, records, **parts)
+    write_report(path, data)
+    return data
 
 
 def scores_page(
@@ -191,6 +208,8 @@ def scores_page(
             name=shown[row.id],
             training=steps,
             better=ranges,
+            roles=roles_of(scorer),
+            overlay=overlay_video(scorer.cache, row.id),
             origin=origin,
         )
         for row in good[:sections]
@@ -247,13 +266,31 @@ def _best_of_training(
     rows = scorer.score_records(list(records.values()))
     made = [
         video_report(
-            row if origin else shareable(row), records[row.id], scorer.outputs(row, records[row.id]), page=page,
-            name=f"Best of training, judges {number(wanted[row.id])}: {row.id}", training=steps, origin=origin,
+            row if origin else shareable(row),
+            records[row.id],
+            scorer.outputs(row, records[row.id]),
+            page=page,
+            name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
+            training=steps,
+            roles=roles_of(scorer),
+            origin=origin,
         )
         for row in rows
         if row.error is None
-    ]  # fmt: skip
+    ]
     return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
+
+
+def overlay_video(cache: Cache, video_id: str) -> Path:
+    """Where `extract --preview` writes a video with its skeletons."""
+    stem = cache.stem(PREVIEWS, video_id)
+    return stem.with_name(f"{stem.name}.mp4")
+
+
+def roles_of(scorer: Scorer) -> tuple[Role, ...]:
+    """The roles of the agents, the primary one first."""
+    config = scorer.config.stage("timesteps")
+    return config.roles() if isinstance(config, TimestepsConfig) else ()
 
 
 def _held_out_scores(scorer: Scorer) -> dict[str, float]:

@@ -7,6 +7,7 @@ length of the body over the video, which removes size and position in the pictur
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
+from extractors.timesteps.roles import Role
 from pipeline.movement import PEOPLE, movement
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
@@ -65,6 +67,8 @@ def video_report(
     name: str | None = None,
     training: TrainingSteps | None = None,
     better: Mapping[str, Any] | None = None,
+    roles: Sequence[Role] = (),
+    overlay: Path | None = None,
     origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
@@ -75,15 +79,20 @@ def video_report(
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.
         training: steps of the training videos to compare with.
+        roles: of the agents (`timesteps.roles`), by which flags name the people.
         better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
+        overlay: the video with its skeletons, where there is one.
         origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes, origin)
+    if media and overlay is not None and overlay.is_file() and (origin or Path.home().name not in overlay.parts):
+        media = replace(media, overlay=_link(overlay, page))
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
     moved, people_names = (movement(people), _names(_floats(people, "keypoints"))) if people else (None, ())
     ranges = ranges_of(better or {}, record.task)
+    result = with_names(result, roles, people_names)
     row = batch_row(result, record, name=name)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
@@ -100,6 +109,23 @@ def video_report(
         angles=angle_charts(moved, people_names) if moved else (),
         better=better_part(moved, result.steps, people_names, ranges) if moved and ranges and result.valid else None,
     )
+
+
+def with_names(result: Score, roles: Sequence[Role], names: Sequence[str]) -> Score:
+    """The score with the names of two people in its flags and quality measures, where these name the agents' roles."""
+    if len(names) < 2 or not roles or any(role.kind != "pose" or role.half for role in roles):
+        return result
+    who = {part: names[role.agent] for part, role in zip(("primary", "secondary"), roles, strict=False)}
+
+    def named(text: str) -> str:
+        for part, name in who.items():
+            text = text.replace(f"{part} agents", name).replace(f"{part} agent", name)
+            text = re.sub(f"_{part}$", f" ({name})", text)
+        return text
+
+    flags = tuple(replace(flag, title=named(flag.title), detail=named(flag.detail)) for flag in result.flags)
+    quality = {stage: {named(key): v for key, v in values.items()} for stage, values in result.quality.items()}
+    return replace(result, flags=flags, quality=quality)
 
 
 def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
@@ -127,7 +153,9 @@ def _media(
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
-    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, first, frame_length(times)), duration
+    return Media(
+        embedded.uri if embedded else None, link, info.width, info.height, note, first, frame_length(times)
+    ), duration
 
 
 def _link(path: Path, page: Path) -> str:

@@ -10,14 +10,18 @@ visit turns it into a cookie, and every request without the cookie is refused.
 
 from __future__ import annotations
 
+import csv
 import hmac
+import io
+import json
 import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from pipeline.report.page_writer import asset, environment, script_sources
+from pipeline.score.score_tables import cell
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import Queue, Work
@@ -199,6 +204,10 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str],
             raise HTTPException(404, "this report was deleted; upload the video again")
         return FileResponse(queue.report(job), media_type="text/html; charset=utf-8")
 
+    @app.get("/scores.csv")
+    def scores() -> PlainTextResponse:
+        return PlainTextResponse(scores_csv(queue.history.latest()), media_type="text/csv; charset=utf-8")
+
     @app.get("/jobs/{job_id}/{name}")
     def video(job_id: str, name: str) -> FileResponse:
         """The video, which a report links to when it is too large to embed."""
@@ -207,6 +216,19 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str],
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
+
+
+def scores_csv(jobs: Sequence[ScoringJob]) -> str:
+    """One line per scored upload, the newest first; the time is UTC."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["video", "uploaded", "score", "low80", "high80", "valid", "notes"])
+    for job in jobs:
+        if job.score is not None:
+            uploaded = datetime.fromtimestamp(job.created, timezone.utc).isoformat(timespec="seconds")
+            valid = str(job.level != "bad").lower()
+            writer.writerow([cell(job.name), uploaded, job.score, job.low, job.high, valid, cell(job.stage)])
+    return text.getvalue()
 
 
 def render_index(most_bytes: int, facts: Mapping[str, str], reads: Collection[str]) -> tuple[str, str]:
@@ -273,6 +295,29 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> 
                 await uploads.drain(content, bounds.stall_s)
             raise
 
+    @app.post("/api/comparisons/{first}/{second}", status_code=201)
+    def compare(first: str, second: str) -> dict[str, Any]:
+        """Queue the page of two scored uploads side by side."""
+        pair = [_job(queue, job_id) for job_id in (first, second)]
+        if first == second or any(job.state != "done" or job.pair for job in pair):
+            raise HTTPException(409, "choose two different videos that have a score")
+        _refuse_when_full(queue, under_way, bounds.waiting)
+        name, both = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
+        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=both)
+        (queue.folder / job.id).mkdir()
+        return _shown(_submit(queue, job, bounds.waiting))
+
+    @app.post("/api/jobs/{job_id}/again", status_code=201)
+    def again(job_id: str) -> dict[str, Any]:
+        """Queue an upload once more, such as after the server was started with another model."""
+        old = _job(queue, job_id)
+        if old.state in ("queued", "running"):
+            raise HTTPException(409, "this job is not finished")
+        _refuse_when_full(queue, under_way, bounds.waiting)
+        new = ScoringJob(secrets.token_hex(16), old.name, old.suffix, old.size, old.content, pair=old.pair)
+        shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=shutil.ignore_patterns("report.html"))
+        return _shown(_submit(queue, new, bounds.waiting))
+
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
         if not queue.cancel(_job(queue, job_id).id):
@@ -310,7 +355,8 @@ def _job(queue: Queue, job_id: str) -> ScoringJob:
 
 
 def _shown(job: ScoringJob) -> dict[str, Any]:
-    return {name: value for name, value in asdict(job).items() if name != "content"}
+    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair")}
+    return shown | {"pair": bool(job.pair)}
 
 
 def _length(header: str | None) -> int | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import PROGRAM, Cancelled, UsageError, VideoError
+from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
 from data.video import Record
 from pipeline.observer import Observer
 from pipeline.serve.history import ScoringJob
@@ -70,32 +71,67 @@ def score_upload(
     `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
-    from pipeline.report import report_scores
+    from pipeline.report import report_comparison, report_scores
 
     def frames(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        where = f": frame {done} of {total}" if total else ""
-        progress(f"{', '.join(stages)}{where}", done / total if total else None)
+        share = done / total if total else None
+        progress(activity(stages, share), share)
 
-    kinematics = video.with_name(KINEMATICS)
-    record = Record(
-        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
-        path=video if job.suffix else None,
-        sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
-    )
-    progress("preparing", None)
-    row = scorer.score_records([record], stop=stop, note=note, on_frames=frames)[0]
+    jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
+    records = [_record(one, report.parent.parent / one.id) for one in jobs]
+    if len({record.id for record in records}) < len(records):
+        raise DataError("both uploads are the same video", fix="Choose two different ones")
+    progress("opening the video", None)
+    rows = scorer.score_records(records, stop=stop, note=note, on_frames=frames)
     if stop.is_set():
         raise Cancelled
-    if row.error is not None:
-        raise VideoError(row.error)
-    progress("writing the report", None)
-    model = f"scored by {scorer.folder.name}"
-    names = {record.id: job.name}
-    report_scores(report, scorer, [row], [record], title=job.name, subtitle=model, names=names, home="/")
+    if row_error := next((row.error for row in rows if row.error is not None), None):
+        raise VideoError(row_error)
+    progress("writing the page", None)
+    parts = {"title": job.name, "subtitle": f"scored by {scorer.folder.name}", "home": "/"}
+    names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}
+    if job.pair:
+        report_comparison(report, scorer, rows, records, names=names, **parts)
+        return {}
+    row = report_scores(report, scorer, rows, records, names=names, **parts).videos[0].result
     serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
-    level = row.flags[0].level if row.flags else ""
     low, high = row.interval80 or (None, None)
-    return {"score": row.score, "low": low, "high": high, "flags": len(row.flags), "level": level, "stage": serious}
+    return {
+        "score": row.score,
+        "low": low,
+        "high": high,
+        "decimals": row.decimals,
+        "flags": len(row.flags),
+        "level": row.flags[0].level if row.flags else "",
+        "stage": serious if row.valid else f"this score is not valid: {row.why}",
+    }
+
+
+def _record(job: ScoringJob, folder: Path) -> Record:
+    """The performance of an upload."""
+    kinematics = folder / KINEMATICS
+    return Record(
+        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
+        path=folder / f"video{job.suffix}" if job.suffix else None,
+        sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+    )
+
+
+ACTIVITIES = {
+    "clips": "watching the whole scene",
+    "pose": "finding the athlete",
+    "camera_flow": "following the camera",
+    "kinematics": "reading the tools",
+    "skeleton": "reading the joints",
+    "timesteps": "cutting the video into steps",
+}
+"""What the stages do, in words of who uploads."""
+
+
+def activity(stages: Sequence[str], share: float | None) -> str:
+    """Such as "finding the athlete, watching the whole scene: 31 %"."""
+    words = ", ".join(ACTIVITIES.get(stage, stage) for stage in stages)
+    return words if share is None else f"{words}: {100 * share:.0f} %"
 
 
 def _listen(port: int, backlog: int = 64) -> socket.socket:

@@ -48,6 +48,7 @@
     player(event.key);
   });
 
+  Report.downloads.start(Report.read(document.getElementById("files")));
   const table = document.getElementById("scores");
   if (table) Report.table.start(table);
   Report.all("table.results").forEach(Report.table.startResults);

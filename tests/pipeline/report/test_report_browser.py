@@ -359,7 +359,7 @@ def test_on_a_phone_every_button_of_the_player_is_large_enough_and_on_the_screen
 def test_angles_are_read_at_the_cursor_and_drawn_on_the_video(page: Any) -> None:
     page.click("#video-0 .step >> nth=1")
     names = page.locator("#video-0 .angles .chart:not([hidden]) .legend li").all_inner_texts()
-    assert [name.rsplit(None, 1)[0] for name in names][0] == "left athlete, left"
+    assert names[0].startswith("left athlete, left")
     assert names[-1].startswith("difference")
     assert float(names[0].rsplit(None, 1)[1]) == pytest.approx(180, abs=3)
     page.select_option("#video-0 [data-part=angle]", label="Trunk against the vertical")
