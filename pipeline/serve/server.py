@@ -65,7 +65,9 @@ def score_upload(
     progress: WorkProgress,
     stop: threading.Event,
 ) -> dict[str, Any]:
-    """Score a job and write its page to `report`; given a scorer and a `note`, this is the `Work` of a queue.
+    """Score a job, or both of a comparison, and write its page to `report`.
+
+    Given a scorer and a `note`, this is the `Work` of a queue.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
     `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
@@ -78,7 +80,7 @@ def score_upload(
         progress(activity(stages, share), share)
 
     jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
-    records = [_record(one, report.parent.parent / one.id) for one in jobs]
+    records = [_record(one, report.parent.parent / one.id if job.pair else video.parent) for one in jobs]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
     progress("opening the video", None)

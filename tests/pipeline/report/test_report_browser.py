@@ -393,3 +393,24 @@ def test_the_best_of_training_opens_beside_a_video_with_one_click(browser: Any, 
         chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]
         assert chosen == [data.videos[0].name, best]
         assert tab.is_visible("#compare .difference")
+
+
+def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
+    def saved(selector: str) -> tuple[str, list[str]]:
+        with page.expect_download() as made:
+            page.click(selector)
+        return made.value.suggested_filename, made.value.path().read_text("utf-8").splitlines()
+
+    name, lines = saved("[data-file='scores.csv']")
+    assert (name, lines[0].split(",")[0], len(lines)) == ("scores.csv", "video", 29)
+    name, lines = saved("#video-0 [data-joints]")
+    head = lines[0].split(",")
+    assert name == "joints-1.csv"
+    assert {"time_s", "person", "left_knee_x", "left_knee_y", "left_knee_score"} <= set(head)
+    rows = [dict(zip(head, line.split(","), strict=True)) for line in lines[1:]]
+    assert len(rows) == 2 * report_samples.FRAMES
+    assert [row["person"] for row in rows[:2]] == ["left athlete", "right athlete"]
+    expected = report_samples.keypoints()[4, 0, 13]
+    assert [float(rows[8][f"left_knee_{end}"]) for end in ("x", "y")] == pytest.approx(expected[:2], abs=0.06)
+    assert rows[41]["left_knee_x"] == "", "not detected"
+    assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{tabular}")
