@@ -59,7 +59,7 @@ def render_report(data: ReportData) -> str:
     return page.render(
         data=data,
         batch=view.batch_of(data),
-        files=downloads(data),
+        files={name: content.split("\n") for name, content in downloads(data).items()},
         scale=view.score_scale(data),
         anchors=anchors,
         scripts=scripts,

@@ -23,7 +23,7 @@ Report.downloads = (() => {
   const start = (files) => document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-file], [data-joints]");
     if (!button) return;
-    if (button.dataset.file) return void save(button.dataset.file, files[button.dataset.file]);
+    if (button.dataset.file) return void save(button.dataset.file, files[button.dataset.file].join("\n"));
     const { data } = Report.player.held(button.closest("details.video"));
     save(button.dataset.joints, joints(data));
   });
