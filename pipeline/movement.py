@@ -41,7 +41,7 @@ OUTSIDE = 10
 
 
 @dataclass(frozen=True)
-class Figure:
+class MovementFigure:
     """A movement figure in a coach's words."""
 
     subject: str  # what has the value
@@ -52,25 +52,25 @@ class Figure:
     decimals: int = 0
 
 
-FIGURES: Mapping[str, Figure] = {
-    "knee": Figure("knees", "degrees", "more bent", "straighter", 10),
-    "hip": Figure("hips", "degrees", "more bent", "straighter", 10),
-    "shoulder": Figure("arms", "degrees", "closer to the body", "further from the body", 15),
-    "elbow": Figure("elbows", "degrees", "more bent", "straighter", 15),
-    "trunk": Figure("trunk", "degrees", "closer to upright", "further from upright", 10),
-    "turning": Figure("turning of the trunk", "degrees/s", "slower", "faster", 60),
-    "speed": Figure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
-    "spread": Figure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
+FIGURES: Mapping[str, MovementFigure] = {
+    "knee": MovementFigure("knees", "degrees", "more bent", "straighter", 10),
+    "hip": MovementFigure("hips", "degrees", "more bent", "straighter", 10),
+    "shoulder": MovementFigure("arms", "degrees", "closer to the body", "further from the body", 15),
+    "elbow": MovementFigure("elbows", "degrees", "more bent", "straighter", 15),
+    "trunk": MovementFigure("trunk", "degrees", "closer to upright", "further from upright", 10),
+    "turning": MovementFigure("turning of the trunk", "degrees/s", "slower", "faster", 60),
+    "speed": MovementFigure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
+    "spread": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
 }
 """Of one person."""
 
-PAIR_FIGURES: Mapping[str, Figure] = {
+PAIR_FIGURES: Mapping[str, MovementFigure] = {
     **{
-        name: Figure(f"{FIGURES[name].subject} of the two", "degrees", "more alike", "more unlike", 10)
+        name: MovementFigure(f"{FIGURES[name].subject} of the two", "degrees", "more alike", "more unlike", 10)
         for name in (*JOINTS, "trunk")
     },
-    "distance": Figure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
-    "delay": Figure("delay between the two", "s", "shorter", "longer", 0.06, 2),
+    "distance": MovementFigure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
+    "delay": MovementFigure("delay between the two", "s", "shorter", "longer", 0.06, 2),
 }
 """Of two people: differences of their angles, the distance of their trunks, and the delay over the whole video."""
 
@@ -243,14 +243,14 @@ class Difference:
         return self.value - self.low if self.value < self.low else self.value - self.high
 
     @property
-    def figure(self) -> Figure:
+    def figure(self) -> MovementFigure:
         """What differs."""
         person, _, name = self.key.partition(".")
         return PAIR_FIGURES[name] if person == "pair" else FIGURES[name]
 
 
 def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]) -> list[Difference]:
-    """Figures outside their limits by at least `Figure.least`, the largest of its least distances first."""
+    """Figures outside their limits by at least `MovementFigure.least`, the largest of its least distances first."""
     found: list[Difference] = []
     for key, values in figures.items():
         previous: Difference | None = None

@@ -125,6 +125,8 @@ class VideoReport:
     truth: Mapping[str, float] = field(default_factory=dict)  # the judges' scores by name, where known
     duration: float | None = None  # seconds
     task: str = ""  # group of the video, such as "Suturing"
+    subject: str = ""  # who performs, and the day such as "2026-05-31", where labels or file name have both
+    day: str = ""
     training: TrainingSteps | None = None  # to compare with
     media: Media | None = None
     key_frames: tuple[KeyFrame, ...] = ()

@@ -22,6 +22,7 @@ from pipeline.outputs import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.downloads import downloads
 from pipeline.report.page_data import ReportData
+from pipeline.report.progress import progress
 from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
 
 SCRIPTS = (
@@ -106,6 +107,6 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload}
+    made.globals |= {"view": view, "payload": payload, "progress_of": progress}
     made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

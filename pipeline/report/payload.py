@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data.keypoints.skeletons import COCO17
 from pipeline.report import page_data as page
+from pipeline.report.progress import progress
 from pipeline.results import Interval
 
 MAX_POINTS = 800
@@ -63,6 +64,11 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
     return {
         "scores": [row.shown_score for row in batch.rows if row.result.valid],
         "training": [training[i] for i in _spread(len(training), 5000)],
+        "progress": [
+            {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}
+            for one in progress(batch)
+            for video in one.videos
+        ],
     }
 
 

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ _MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", 
 
 def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoReport:
     """The line of a scored video in the batch table; `name` replaces the id."""
+    subject, day = who_and_when(record)
     labels = {name: getattr(record.labels, name) for name in LABELS} if record.labels else {}
     return VideoReport(
         name=result.id if name is None else name,
@@ -55,7 +56,26 @@ def batch_row(result: Score, record: Record, *, name: str | None = None) -> Vide
         truth={label: value for label, value in labels.items() if value is not None},
         duration=result.steps[-1].end if result.steps else None,
         task=record.task,
+        subject=subject,
+        day=day,
     )
+
+
+def who_and_when(record: Record) -> tuple[str, str]:
+    """Subject and day of a performance: of its labels, else of its file name.
+
+    A file name has both as in `anna_2026-05-31.mp4`, `20260531 anna 2.mp4` or `anna/2026-05-31.mp4`; empty without.
+    """
+    path = PurePosixPath(record.id)
+    date = _DATE.search(path.stem) or _DATE.search(str(path.parent))
+    day = record.day or ("-".join(date.groups()) if date else "")
+    words = [_LAST_NUMBER.sub("", _DATE.sub(" ", part)).strip(" _-.") for part in (path.stem, path.parent.name)]
+    subject = record.groups.get("subject") or next((word for word in words if date and word), "")
+    return (subject, day) if subject and day else ("", "")
+
+
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_LAST_NUMBER = re.compile(r"[ _-]+\d{1,3}\s*$")
 
 
 def video_report(

@@ -54,6 +54,8 @@
   Report.all("table.results").forEach(Report.table.startResults);
   const batch = Report.read(document.getElementById("batch-data")), distribution = document.getElementById("distribution");
   if (batch && distribution) Report.results.distribution(distribution, batch);
+  const progress = document.getElementById("progress");
+  if (progress) Report.results.progress(progress, batch.progress);
   const evaluation = Report.read(document.getElementById("evaluation-data"));
   if (!evaluation) return;
   const scatter = document.getElementById("scatter");
