@@ -1,6 +1,6 @@
 """The `mmpose` package, imported where mmcv comes as mmcv-lite (without compiled operators), and its models.
 
-Of the operators, the models used here need only non-maximum suppression: torchvision's takes its place.
+The models used here need one of these operators, non-maximum suppression, and get torchvision's.
 """
 
 from __future__ import annotations

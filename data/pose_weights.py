@@ -35,7 +35,7 @@ INSTALL = {
 
 _TIMEOUT_S = 30.0
 _DATASETS = ("body8", "body7", "coco")
-"""Of the models of one short name the one trained on the first of these is taken; all return COCO's joints."""
+"""Data sets in order of preference: a short name means the model that was trained on the first of them."""
 
 
 @dataclass(frozen=True)
@@ -228,10 +228,10 @@ def _people_detector() -> PoseNetwork:
 
 
 class _Log:
-    """Takes the place of the training logs in a checkpoint, whose contents are of no use here."""
+    """An empty object in place of a checkpoint's training logs, which are not needed."""
 
     def __init__(self, *_: Any) -> None:
-        """Takes the place of `getattr` too, by which those logs name their own methods."""
+        """The logs name their methods with `getattr`; this call answers in its place."""
 
 
 def load_checkpoint(model: Any, path: Path) -> None:

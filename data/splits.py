@@ -28,7 +28,7 @@ from data.store import parse_json
 from data.video import Record
 
 TIED = ("trial", "original", "group")
-"""What a grouped split keeps together where nothing else is asked for: views, mirrored copies, given groups."""
+"""Groups that a split keeps together by default: views, mirrored copies, given groups."""
 
 JIGSAWS_4FOLD = Path(__file__).resolve().parents[1] / "configs" / "splits" / "jigsaws_4fold.json"
 

@@ -107,7 +107,7 @@ def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tu
 
 
 def _lines(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
-    """Of some series: their moments are let go before those of the next are made."""
+    """`local_line` of some series. Their moments are freed before those of the next series are made."""
     s0, s1, s2, y0, y1 = _moments(time, values, weight, sigma)
     det = s0 * s2 - s1 * s1
     sloped = det > 1e-9 * s0 * s0 * sigma * sigma

@@ -143,7 +143,7 @@ def extract(
         drawn = draw_previews(listing.records, planner, observer)
     flagged = {}
     if strict or any(result.done for result in summary.results):
-        from pipeline.score import report_flags
+        from pipeline.checks import report_flags
 
         records, outputs, sheets = listing.records, summary.outputs, planner.cache.place if preview else ""
         measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)

@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.errors import DataError
+from data.errors import PROGRAM, DataError
 from data.splits import tied
+from data.store import StageOutput
 from data.video import Record
+from pipeline.cache import UNREADABLE
 from pipeline.config import BaseConfig
-from pipeline.features import FeatureSet, gather
+from pipeline.features import FeatureSet, stack
 from pipeline.observer import Observer
 from pipeline.pack import read_labelled
-from pipeline.run import extract_missing, labelled_records, make_planner
+from pipeline.run import Planner, extract_and_read, extract_missing, labelled_records, make_planner
 
 FEW = 20
 """A scorer of fewer independent performances gets a warning."""
+
+
+def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
+    """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
+
+    Performances without are left out, each with a note and the reason. Raises DataError where no record has fresh time
+    steps, or they do not fit together.
+    """
+    outputs: dict[str, StageOutput] = {}
+    again: list[Record] = []
+    left_out: list[str] = []
+
+    def read(record: Record, keys: Mapping[str, str]) -> StageOutput:
+        return planner.cache.read("timesteps", record.id, keys["timesteps"]).output
+
+    for plan in planner.plan_all(records):
+        record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
+        if step.check.state != "fresh":
+            left_out.append(f"{record.name}: {plan.cause()}")
+            continue
+        try:
+            outputs[record.id] = read(record, plan.keys())
+        except UNREADABLE:
+            again.append(record)
+    if again:
+        more, failed = extract_and_read(again, planner, read)
+        outputs |= more
+        left_out += [f"{record.name}: {failed[record.id]}" for record in again if record.id in failed]
+    kept = [record for record in records if record.id in outputs]
+    if not kept:
+        raise DataError(
+            "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
+            where=planner.cache.place,
+            fix=f"Run `{PROGRAM} extract` with the same --config, --set and --cache first",
+        )
+    observer.notes([f"left out: {line}" for line in left_out])
+    return stack(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
 
 
 def cached_features(records: Sequence[Record], config: BaseConfig, observer: Observer) -> FeatureSet:

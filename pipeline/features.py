@@ -1,4 +1,4 @@
-"""The features of many performances as one set of arrays, read from a cache or a pack."""
+"""The features of many performances as one set of arrays."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import PROGRAM, DataError
+from data.errors import DataError
 from data.store import Array, StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from pipeline.cache import UNREADABLE
-from pipeline.observer import Observer
-from pipeline.run import Planner, extract_and_read
-from pipeline.stages import with_inputs
 
 AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
 """Arrays of the `timesteps` stage that a feature set gathers, with the number of axes of each for one performance."""
@@ -96,49 +92,6 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     np.add.at(scene, became, features.scene)
     mean = np.asarray(scene / counts[:, None, None], dtype=np.float32)
     return replace(features.take(firsts), scene=mean), became
-
-
-def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
-    """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
-
-    Performances without are left out, each with a note and the reason. Raises DataError where no record has fresh time
-    steps, or they do not fit together.
-    """
-    outputs: dict[str, StageOutput] = {}
-    again: list[Record] = []
-    left_out: list[str] = []
-
-    def read(record: Record, keys: Mapping[str, str]) -> StageOutput:
-        return planner.cache.read("timesteps", record.id, keys["timesteps"]).output
-
-    for plan in planner.plan_all(records):
-        record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
-        if step.check.state != "fresh":
-            left_out.append(f"{record.name}: {plan.cause()}")
-            continue
-        try:
-            outputs[record.id] = read(record, plan.keys())
-        except UNREADABLE:
-            again.append(record)
-    if again:
-        more, failed = extract_and_read(again, planner, read)
-        outputs |= more
-        left_out += [f"{record.name}: {failed[record.id]}" for record in again if record.id in failed]
-    kept = [record for record in records if record.id in outputs]
-    if not kept:
-        raise DataError(
-            "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
-            where=planner.cache.place,
-            fix=f"Run `{PROGRAM} extract` with the same --config, --set and --cache first",
-        )
-    observer.notes([f"left out: {line}" for line in left_out])
-    return stack(kept, [outputs[record.id] for record in kept], feature_settings(planner))
-
-
-def feature_settings(planner: Planner) -> dict[str, Any]:
-    """Settings, version and identity of every stage that the features depend on."""
-    needed = with_inputs(("timesteps",), planner.configs)
-    return {name: planner.describe(name) for name in needed}
 
 
 def _fault(output: StageOutput, first: Mapping[str, Array]) -> str | None:

@@ -97,7 +97,7 @@ class Score:
         path: the video.
         score: final score in the unit of the labels, the mean over the run's networks; None where the video failed.
         spread: standard deviation over the networks.
-        interval80, interval95: prediction intervals (`pipeline.evaluate.conformal`); None where the run gives none, and
+        interval80, interval95: prediction intervals (`pipeline.checks.intervals`); None where the run gives none, and
             a flag gives the reason.
         percentile: share of the training scores below this score, 0 to 100, ties counted half; None where the score is
             not valid.
@@ -106,7 +106,7 @@ class Score:
         steps: one entry per time step.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
             the steps hold all of it. `ScoreParts` is the whole sum.
-        flags: reasons to doubt the score, the worst first (`pipeline.score.flags`).
+        flags: reasons to doubt the score, the worst first (`pipeline.checks.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
         accuracy: how far off the model was on held-out performances; None where unknown.

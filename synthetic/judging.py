@@ -1,4 +1,4 @@
-"""Who dives what how badly, and what judges make of it: shapes, hidden errors and the formula of the score.
+"""Dives and their judgement: shapes, hidden errors and the formula of the score.
 
 The five counting awards of a synchronised dive (execution of each diver, three for synchronisation) run from 0 to
 10 in half points, and

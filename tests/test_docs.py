@@ -40,8 +40,8 @@ SECTIONS = {
     for kind in [field.default_factory or type(field.default)]
     if hasattr(kind, "model_fields") or hasattr(kind, "__dataclass_fields__")
 }
-EXAMPLE = "brightness"
-"""The stage that docs/extend/extractor.md adds: its file, settings and commands are there only when it is followed."""
+EXAMPLES = re.compile(r"brightness|datasets/marks\.py")
+"""What the pages of docs/extend add: these files, settings and commands are there only when a page is followed."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PRINTED = re.compile(r"^[│┃┏┡└├].*\n", re.MULTILINE)
@@ -72,7 +72,7 @@ def commands(path: Path) -> list[list[str]]:
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
         line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
         line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
-        if EXAMPLE in line or "mvit" in line or line.startswith("--"):
+        if EXAMPLES.search(line) or "mvit" in line or line.startswith("--"):
             continue
         arguments.append([word for word in shlex.split(line) if word != "…"])
     return arguments
@@ -159,7 +159,7 @@ def test_named_files_exist(path: Path) -> None:
     for word in code_of(path):
         word = word.split("#")[0].rstrip("/.:")
         first, slash, _ = word.partition("/")
-        if not slash or first not in TOP or EXAMPLE in word or re.search(r"[<>…*$A-Z]{2,}|\*|…", word):
+        if not slash or first not in TOP or EXAMPLES.search(word) or re.search(r"[<>…*$A-Z]{2,}|\*|…", word):
             continue
         if first == "data" and Path(word).suffix not in (".py", ""):
             continue

@@ -39,20 +39,22 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "observer",
         "outputs",
         "console",
+        "features",
+        "movement",
+        "results",
     ),
-    ("cache",),
-    ("run",),
-    ("features", "movement", "results", "pack", "pack_formats", "data_card", "feature_source"),
-    ("train",),
-    ("systems",),
-    ("evaluate",),
-    ("score",),
+    ("cache", "checks", "train", "data_card"),
+    ("run", "systems", "pack"),
+    ("pack_formats", "feature_source", "evaluate", "score", "preview"),
     ("report",),
-    ("demo", "serve", "preview"),
+    ("demo", "serve"),
     ("api",),
     ("cli",),
 )
 """The order of pipeline/, lowest first. A row imports from rows below it, and from its own row without a circle."""
+
+MOST_FLOORS = 10
+"""Most parts of pipeline/ (a package, or a module beside them) in a chain in which each imports the next."""
 
 KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
 """(importing, imported) parts of pipeline/ that point upwards today. Only ever made shorter."""
@@ -153,6 +155,18 @@ def upward(root: Path) -> set[tuple[str, str]]:
     return {(a, b) for a, targets in part_arrows(root).items() if a for b in targets if row[b] > row[a]}
 
 
+def floors(graph: Mapping[str, set[str]]) -> int:
+    """Number of nodes of the longest chain in which each imports the next; the graph has no circle."""
+    height: dict[str, int] = {}
+
+    def of(part: str) -> int:
+        if part not in height:
+            height[part] = 1 + max((of(target) for target in graph.get(part, ())), default=0)
+        return height[part]
+
+    return max(of(part) for part in graph)
+
+
 def repeated(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """Names that occur in several places."""
     return {name: where for name, where in places.items() if len(where) > 1}
@@ -196,6 +210,15 @@ def test_a_planted_upward_import_is_found(tmp_path: Path) -> None:
         (tmp_path / "pipeline" / name).parent.mkdir(parents=True)
         (tmp_path / "pipeline" / name).write_text(f"{line}\n")
     assert upward(tmp_path) == {("cache", "score")}
+
+
+def test_pipeline_has_at_most_ten_floors() -> None:
+    assert len(ROWS) <= MOST_FLOORS
+    assert floors(part_arrows(ROOT)) <= MOST_FLOORS
+
+
+def test_floors_count_the_longest_chain() -> None:
+    assert floors({"a": {"b", "d"}, "b": {"c"}, "c": set(), "d": set()}) == 3
 
 
 def test_no_circles() -> None:

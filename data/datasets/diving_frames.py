@@ -52,13 +52,13 @@ class AnnotatedDive:
     difficulty: float
     first: int | None  # its numbers in the folder of frames; None: the whole folder
     last: int | None
-    boundaries: tuple[float, ...]  # as of `Record`
+    boundaries: tuple[float, ...]  # see `Record.boundaries`
     frames: int  # number of frames that the annotation speaks of
 
 
 @dataclass(frozen=True)
 class DivingLayout:
-    """Where a set has what, and how its annotation is read."""
+    """The files of one set, and how its annotation is read."""
 
     annotations: tuple[str, ...]  # names of the annotation file; the first that exists is read
     folders: tuple[str, ...]  # below the root, where annotations and lists may be

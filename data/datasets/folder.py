@@ -8,7 +8,7 @@ The first line names the columns, in any order; only `video` is needed. UTF-8, c
 `group` ties performances together that must not be divided between training and test, `subject` is who performs.
 Rows without a video are reported and left out; rows that repeat a video are dropped when they agree, and when they
 contradict each other the video has no label.
-Of a folder of keypoint files, one a performance, the column `video` names the keypoint file.
+In a folder of keypoint files, one a performance, the column `video` names the keypoint file.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def join_listing(
 ) -> Listing:
     """The performances of a listing with what the table says of them.
 
-    Of its columns `columns` are read, "video" first; `build` gives a record its labels, groups, task and split.
+    The table needs the first of `columns`, "video", and may have the others; `build` gives a record its labels, groups,
+    task and split.
 
     Raises DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """

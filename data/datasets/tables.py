@@ -145,7 +145,7 @@ def read_table(
 
 
 def _meant(name: str, header: list[str], rows: Sequence[Row], columns: tuple[str, ...]) -> str:
-    """What a column that is not read may be: the score, where there is none and it holds numbers."""
+    """A hint for a column that is not read: it may be the score, where no column is and it holds numbers."""
     cells = [text for row in rows if (text := row.text(name))]
     if "score" in columns and "score" not in header and cells and all(_is_number(text) for text in cells):
         return "if it is the score, rename it to 'score'"

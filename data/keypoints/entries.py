@@ -1,4 +1,4 @@
-"""What every layout is read into, and the checks of single fields."""
+"""The common form of every layout, and the checks of single fields."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class RecordedMotion:
 
     keypoints: Floats  # (frame, agent, 17, axes + 1) coordinates and score 0..1; NaN and 0 where a joint is missing
     times: Floats | None  # (frame,) seconds, ascending; None where the file has none
-    summary: str  # as of `ImportedKeypoints`
+    summary: str  # see `ImportedKeypoints.summary`
 
 
 def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:

@@ -239,7 +239,7 @@ def files_in(folder: Path) -> list[Path]:
 def fingerprint_file(path: Path) -> str:
     """The fingerprint of a file (`data.store.fingerprint`): equal content gives an equal one at any place.
 
-    Of a folder: over the names and fingerprints of the files directly in it.
+    A folder's fingerprint covers the names and fingerprints of the files directly in it.
     """
     if path.is_dir():
         parts = [f"{printable(file.name)}\0{fingerprint_file(file)}\n".encode() for file in files_in(path)]

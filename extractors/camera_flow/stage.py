@@ -56,7 +56,7 @@ class CameraFlowConfig(StageConfig):
     )
 
     def result_settings(self) -> dict[str, Any]:
-        """As every stage's; with the removed setting's default, so that outputs of former versions stay fresh."""
+        """The settings, with the default of a removed one, so that outputs of former versions stay fresh."""
         return {**super().result_settings(), "backend": "strips"}
 
 

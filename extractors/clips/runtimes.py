@@ -1,4 +1,4 @@
-"""Where clip networks run: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
+"""Runs clip networks: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
 OpenVINO model is also kept in the user's cache (`data.weights`), since importing torch and tracing the network take

@@ -257,7 +257,7 @@ def _is_there(name: Any) -> bool:
 def stamp(path: Path | str | FrameFolder) -> str | None:
     """A token that changes whenever the content may have: size, both times in nanoseconds, and the inode number.
 
-    Of a folder: of every file directly in it; of a folder of frames: of the frames.
+    For a folder, those of every file directly in it; for a folder of frames, those of the frames.
     """
     try:
         if isinstance(path, FrameFolder):

@@ -46,7 +46,7 @@ def _intervals(done: api.TrainedScorer) -> str:
     """Which intervals the held-out performances allow."""
     if done.calibration is None:
         return f"no intervals: {done.not_calibrated}"
-    from pipeline.evaluate.conformal import LEVELS, needed
+    from pipeline.checks.intervals import LEVELS, needed
 
     independent = done.calibration.groups
     levels = [level for level in LEVELS if independent >= needed(level)]

@@ -21,10 +21,10 @@ from data.video import Record
 from data.weights import REGISTRY
 from data.weights import weight_files as weights
 from pipeline.cache import Cache
+from pipeline.checks.intervals import coverage_line
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
-from pipeline.evaluate.conformal import coverage_line
-from pipeline.features import gather
+from pipeline.feature_source import gather
 from pipeline.observer import Observer
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks, rho_tile

@@ -20,7 +20,7 @@ from pipeline.results import Score
 from synthetic import read_truth
 
 SEED = 7
-"""Of the random scores."""
+"""Seed of the random scores."""
 
 
 SHOULDERS, HIPS = (5, 6), (11, 12)

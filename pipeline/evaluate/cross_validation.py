@@ -24,7 +24,7 @@ from data.splits import Fold
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
-from pipeline.evaluate.conformal import group_weights, upper_quantile
+from pipeline.checks.intervals import group_weights, upper_quantile
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -33,6 +33,7 @@ from pipeline.evaluate.fold_summary import (
     task_summary,
     user_summary,
 )
+from pipeline.evaluate.separation import separation
 from pipeline.evaluate.spread import Job, Run, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
@@ -120,6 +121,9 @@ def evaluate(
             for name, other in scores.items()
             if against in scores and name != against and draws
         },
+        "separation": separation(features, parts, scores, against, truth[:, 0])
+        if against in scores and draws
+        else None,
         "predictions": _predictions(features, parts, scores, truth[:, 0]),
         "paper": {},
     }
@@ -277,7 +281,7 @@ def _uncertainty(
     """How the predicted deviations of a task agree with the errors.
 
     A calibrated interval extends as many deviations as 90 % of the inner held-out errors of the fold's training part,
-    by the conformal quantile with views and copies counted once (`pipeline.evaluate.conformal`).
+    by the conformal quantile with views and copies counted once (`pipeline.checks.intervals`).
     """
     mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
     pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]

@@ -25,6 +25,7 @@ from pipeline.evaluate.protocols import (
     protocol_systems,
     results_tables,
 )
+from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -59,6 +60,8 @@ class Evaluation:
             )
         if results["videos"] > (count := results["performances"]):
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
+        if apart := separation_line(results):
+            lines.append(apart)
         if self.quick:
             lines.append("note: --quick: no inner validation; equal weights where combined")
         lines += self._training_notes()

@@ -10,13 +10,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.evaluate.spread import Job, foreseen, one_thread
+from pipeline.evaluate.spread import Job, foreseen
 from pipeline.features import FeatureSet
 from pipeline.observer import duration
 from pipeline.systems import AimSystem, Trainings
 from pipeline.systems.interface import cost_of
 from pipeline.train import Stop
-from pipeline.train.fit import cores
+from pipeline.train.fit import cores, one_thread
 
 FEW, MORE = 1, 6
 """Epochs of the two measured trainings, after one that only compiles; their difference leaves out what is done once."""

@@ -2,8 +2,10 @@
 
 For one task, the correlation of a set of predictions has three forms, all of them reported:
 
-    folds     Spearman in each fold, then averaged over the folds (arithmetic, and by Fisher's z)
-    together  Spearman over all held-out predictions of the task ranked together
+    folds     Spearman in each fold, then averaged over the folds (arithmetic, and by Fisher's z). A fold of three with
+              a correlation of 1 counts as z = 4.95, so with few performances a fold the arithmetic mean comes first
+    together  Spearman over all held-out predictions of the task ranked together; where folds have different means it is
+              biased downward, so `centred` is the same after each fold's mean is taken from predictions and labels
     runs      the same two for every run on its own; the rest is for the ensemble, the mean over the runs
 """
 
@@ -56,9 +58,13 @@ def task_summary(
         parts: the folds of all tasks.
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
-        draws: bootstrap resamples; 0 leaves the interval out.
+        draws: bootstrap resamples; 0 leaves the intervals out.
+
+    Returns:
+        Among the metrics, `interval` of all ranked together and `folds_interval` of the Fisher average resample
+        performances; `mean_interval` of the arithmetic mean resamples folds.
     """
-    parts, predicted = _labelled(parts, predicted, true, task)
+    parts, predicted = labelled(parts, predicted, true, task)
     ensemble = [values.mean(0) for values in predicted]
     folds = {}
     for part, values in zip(parts, ensemble, strict=True):
@@ -67,11 +73,11 @@ def task_summary(
     rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
-    interval = folds_interval = None
+    interval = folds_interval = mean_interval = None
     if draws:
         rho = metrics.spearman_of_rows(together, true[rows])
         interval = _interval(rho, features, rows, draws)
-        interval["clusters"] = len(_clusters(features, rows))
+        interval["clusters"] = len(clusters(features, rows))
         fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
 
         def per_fold(drawn: Rows) -> float:
@@ -79,6 +85,9 @@ def task_summary(
 
         if len(parts) > 1 and interval["clusters"] >= FEW * len(parts):
             folds_interval = _interval(per_fold, features, rows, draws)
+        if len(parts) > 1:
+            each = np.array([math.nan if fold["spearman"] is None else fold["spearman"] for fold in folds.values()])
+            mean_interval = _ends(lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws)
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
@@ -86,6 +95,7 @@ def task_summary(
         "runs": {"count": len(by_run), **_spread(by_run)},
         "interval": interval,
         "folds_interval": folds_interval,
+        "mean_interval": mean_interval,
     }
 
 
@@ -95,6 +105,7 @@ def average_summary(tasks: dict[str, Metrics]) -> Metrics:
         "folds_fisher": [task["over_folds"]["fisher"]["value"] for task in tasks.values()],
         "folds_arithmetic": [task["over_folds"]["arithmetic"]["value"] for task in tasks.values()],
         "together": [task["together"]["spearman"] for task in tasks.values()],
+        "centred": [task["over_folds"]["centred"] for task in tasks.values()],
         "runs_folds_fisher": [task["runs"]["folds_fisher"]["mean"] for task in tasks.values()],
         "runs_folds_arithmetic": [task["runs"]["folds_arithmetic"]["mean"] for task in tasks.values()],
         "runs_together": [task["runs"]["together"]["mean"] for task in tasks.values()],
@@ -107,7 +118,7 @@ def or_none(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _labelled(
+def labelled(
     parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, task: str | None = None
 ) -> tuple[list[Part], list[Floats]]:
     """The labelled test rows of one task, or of all, and their predictions."""
@@ -123,7 +134,8 @@ def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats)
     each = [metrics.spearman(v, true[part.test]) for part, v in zip(parts, values, strict=True)]
     rows = np.concatenate([part.test for part in parts])
     together = metrics.spearman(np.concatenate(values), true[rows])
-    return {**_both_averages(each), "together": or_none(together)}
+    apart = (np.concatenate([v - v.mean() for v in each]) for each in (values, [true[part.test] for part in parts]))
+    return {**_both_averages(each), "together": or_none(together), "centred": or_none(metrics.spearman(*apart))}
 
 
 def _both_averages(values: Sequence[float | None]) -> Metrics:
@@ -165,9 +177,9 @@ def difference(
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
     """
-    labelled, a = _labelled(parts, ours, true, task)
-    _, b = _labelled(parts, other, true, task)
-    rows = np.concatenate([part.test for part in labelled])
+    mine, a = labelled(parts, ours, true, task)
+    _, b = labelled(parts, other, true, task)
+    rows = np.concatenate([part.test for part in mine])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
     lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
 
@@ -179,13 +191,17 @@ def difference(
 
 def _interval(statistic: Callable[[Rows], float], features: FeatureSet, rows: Rows, draws: int) -> Metrics:
     """95 % bootstrap interval of a statistic of positions in `rows`, resampling whole performances."""
-    members = _clusters(features, rows)
+    members = clusters(features, rows)
     single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
 
     def of_drawn(drawn: Rows) -> float:
         return statistic(np.concatenate([members[i] for i in drawn]) if single is None else single[drawn])
 
-    low, high = metrics.bootstrap_interval(of_drawn, len(members), draws=draws)
+    return _ends(of_drawn, len(members), draws)
+
+
+def _ends(statistic: Callable[[Rows], float], count: int, draws: int) -> Metrics:
+    low, high = metrics.bootstrap_interval(statistic, count, draws=draws)
     return {"level": 0.95, "low": or_none(low), "high": or_none(high)}
 
 
@@ -200,7 +216,7 @@ def user_summary(parts: Sequence[Part], predicted: Sequence[Floats], true: Float
         `count` of people; `mean`, over people and then tasks, and `together`, of all people of a task ranked together
         and then Fisher's average over tasks, each with `value`, `low` and `high`.
     """
-    parts, predicted = _labelled(parts, predicted, true)
+    parts, predicted = labelled(parts, predicted, true)
     people = sorted({part.fold for part in parts})
     tasks = list(dict.fromkeys(part.task for part in parts))
     pairs = {
@@ -239,7 +255,7 @@ def performance(record: Record) -> str:
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
 
 
-def _clusters(features: FeatureSet, rows: Rows) -> list[Rows]:
+def clusters(features: FeatureSet, rows: Rows) -> list[Rows]:
     """Positions in `rows` of each performance, with its views and copies."""
     positions_of: dict[str, list[int]] = {}
     for position, row in enumerate(rows):

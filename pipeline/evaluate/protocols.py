@@ -124,13 +124,18 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]
 SINGLE_RUNS = f"{OURS}, mean of single networks"
 """Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
 
+CENTRED = "fold means removed"
+"""Column of the correlation of all ranked together after each fold's mean is taken from predictions and labels."""
+
 FORMS = {
     "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
-    "together": "Spearman's rho of all held-out predictions ranked together",
+    "together": "Spearman's rho of all held-out predictions ranked together, biased downward where folds have different"
+    " means",
 }
 """The two forms of a correlation over folds, and the titles of their tables."""
 
 DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
+    CENTRED: "high",
     "Avg. (Fisher)": "high",
     "Avg. (mean)": "high",
     "mean over users": "high",
@@ -219,17 +224,20 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of one table, for a form of `FORMS`: correlations and error of each system.
 
-    Each task has its correlation and, where any system has one, the interval. Several tasks have averages. The paper's
-    values are per fold, so they are beside no other form of several folds.
+    Each task has its correlation and, where any system has one, the interval. Several tasks have averages. All ranked
+    together are shown with fold means removed as well. The paper's values are per fold, so they are beside no other
+    form of several folds.
     """
-    per_fold, several = form == "folds", len(results["tasks"]) > 1
+    per_fold, several, one_fold = form == "folds", len(results["tasks"]) > 1, len(results["protocol"]["folds"]) == 1
+    centred = not per_fold and not one_fold
     key = "folds_interval" if per_fold else "interval"
     each = [task for system in results["systems"].values() for task in system["tasks"].values()]
     bounded = any(interval_text(task.get(key) or {}) for task in each)
 
     def row(name: str, cells: Sequence[float | None], ends: Sequence[str | None], averages: Sequence[Any]) -> Row:
         pairs = [cell for pair in zip(cells, ends, strict=True) for cell in (pair if bounded else pair[:1])]
-        return (name, *pairs, *(averages[:2] if several else ()), averages[2])
+        apart = results["systems"].get(name, {}).get("average", {}).get("centred", {}).get("fisher", {}).get("value")
+        return (name, *pairs, *(averages[:2] if several else ()), *((apart,) if centred else ()), averages[2])
 
     tasks, rows = results["tasks"], list[Row]()
     none = [None] * len(tasks)
@@ -244,7 +252,7 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
         ends = [interval_text((task or {}).get(key) or {}) for task in by_task]
         rows.append(row(name, values, ends, (fisher["value"], mean["value"], error)))
-    beside_paper = per_fold or len(results["protocol"]["folds"]) == 1
+    beside_paper = per_fold or one_fold
     if beside_paper and results["paper"] and OURS in results["systems"]:
         system = results["systems"][OURS]
         of_runs = [system["tasks"].get(task) for task in tasks]
@@ -259,7 +267,8 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
         averages = (fisher_average(known).value if known else None, _mean(known), None)
         rows.append(row(name, cells, none, averages))
     heads = [name for task in tasks for name in ((task_column(results, task), INTERVAL)[: 1 + bounded])]
-    return ("system", *heads, *(("Avg. (Fisher)", "Avg. (mean)") if several else ()), "MAE"), rows
+    averages_heads = ("Avg. (Fisher)", "Avg. (mean)") if several else ()
+    return ("system", *heads, *averages_heads, *((CENTRED,) if centred else ()), "MAE"), rows
 
 
 def audit_lines(audited: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:

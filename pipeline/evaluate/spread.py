@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from pipeline.run import MOST_LOST, Pool, Report, Task, pick_pool, run_jobs, wor
 from pipeline.systems import Predicted, System, Trainings
 from pipeline.systems.interface import Foreseen
 from pipeline.train import Stop
-from pipeline.train.fit import CORES, cores, in_threads
+from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,6 @@ def _predictions(features: FeatureSet, job: Job, trainings: Trainings) -> list[P
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
         raise JobError(f"{name}: {type(error).__name__}: {error}", where=where) from error
-
-
-@contextmanager
-def one_thread(cores: int) -> Iterator[None]:
-    """Linear algebra of this thread on one thread; stacks train side by side on `cores` cores (0: torch's threads)."""
-    import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
-
-    before = torch.get_num_threads()
-    token = CORES.set(cores or before)
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-        CORES.reset(token)
 
 
 Run: TypeAlias = Callable[[FeatureSet, Sequence[Job], Progress | None, Stop | None], list[list[Predicted]]]

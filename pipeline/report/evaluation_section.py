@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from data.store.arrays import Floats, Rows
-from models.metrics import bootstrap_interval, fisher_average, spearman_of_rows
+from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
+from pipeline.checks.intervals import held_out_intervals
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
-from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
@@ -103,38 +103,44 @@ def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
 def _headline(results: Results, name: str) -> dict[str, str]:
     """Correlations, each with its interval and n: of each task, and of several tasks their averages.
 
-    With few performances a fold, only those of all ranked together.
+    With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
+    decide a Fisher average.
     """
     ours = results["systems"][name]
-    few = len(results["protocol"]["folds"]) > 1 and held_out_a_fold(results) < FEW
-    forms = [("all ranked together", "together", "interval")]
-    if len(results["protocol"]["folds"]) == 1:
-        forms = [("", "together", "interval")]
-    elif not few:
-        forms.insert(0, ("Fisher average over folds", "folds_fisher", "folds_interval"))
+    one_fold, few = len(results["protocol"]["folds"]) == 1, held_out_a_fold(results) < FEW
+    forms = [("" if one_fold else ", all ranked together", "together", "fisher", "interval")]
+    if not one_fold:
+        first = ("arithmetic", "mean_interval") if few else ("fisher", "folds_interval")
+        named = "arithmetic mean over folds" if few else "Fisher average over folds"
+        forms = [(f", {named}", f"folds_{first[0]}", *first), *forms]
     tiles: dict[str, str] = {}
-    for form, average, interval in forms:
-        title = "Spearman's rho" + (f", {form}" if form else "")
+    for form, average, over, interval in forms:
         for task in [task for task in results["tasks"] if task in ours["tasks"]]:
-            given = ours["tasks"][task]
-            value = given["together"]["spearman"] if average == "together" else given["over_folds"]["fisher"]["value"]
+            given, of = ours["tasks"][task], f", {task}" if task else ""
+            value = given["together"]["spearman"] if average == "together" else given["over_folds"][over]["value"]
             ends = interval_text(given.get(interval) or {}) or "no interval"
-            of = f", {task}" if task else ""
-            tiles[f"{title}{of}, 95 % interval, n {held_out_of(results, task)}"] = f"{_rho(value)} ({ends})"
+            title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
+            tiles[title] = f"{_rho(value)} ({ends})"
         if len(results["tasks"]) > 1:
-            value = ours["average"][average]["fisher"]["value"]
-            ends, count = _average_ends(results, name, by_fold=average != "together")
-            tiles[f"{title}, Fisher average over tasks, 95 % interval, n {count}"] = f"{_rho(value)} ({ends})"
-    if few:
+            value = ours["average"][average][over]["value"]
+            ends, count = _average_ends(results, name, over, by_fold=average != "together")
+            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
+            tiles[title] = f"{_rho(value)} ({ends})"
+    if not one_fold:
+        centred = ours["average"].get("centred", {}).get("fisher", {})  # results of earlier versions have none
+        tiles["all ranked together, fold means removed"] = _rho(centred.get("value"))
+    if few and not one_fold:
         tiles["held-out performances a fold"] = f"{held_out_a_fold(results):.3g}, too few for a correlation per fold"
     return tiles
 
 
-def _average_ends(results: Results, system: str, *, by_fold: bool) -> tuple[str, int]:
-    """95 % bootstrap interval of the Fisher average over tasks as text, and the number of performances resampled.
+def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> tuple[str, int]:
+    """95 % bootstrap interval of the average over tasks as text, and the number of performances resampled.
 
-    A correlation is within a task, or within each fold of it, whose Fisher average is then the task's.
+    A correlation is within a task, or within each fold of it, whose average is then the task's. `over` is "fisher" or
+    "arithmetic".
     """
+    mean = fisher_average if over == "fisher" else arithmetic_average
     entries = [entry for entry in results["predictions"] if system in entry]
     rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
     members: dict[tuple[str, str], list[int]] = {}
@@ -149,8 +155,8 @@ def _average_ends(results: Results, system: str, *, by_fold: bool) -> tuple[str,
         for task in results["tasks"]:
             of_task = rows[task_of[rows] == task]
             folds = [rho(of_task[fold_of[of_task] == fold]) for fold in np.unique(fold_of[of_task])]
-            tasks.append(fisher_average(folds).value)
-        return fisher_average(tasks).value
+            tasks.append(mean(folds).value)
+        return mean(tasks).value
 
     low, high = bootstrap_interval(average, len(clusters))
     return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval", len(clusters)

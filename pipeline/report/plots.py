@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import atomic_path
+from pipeline.checks.flags import TRAINED_ON
 from pipeline.outputs import file_error
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, prediction_range
 from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
 from pipeline.results import Interval
-from pipeline.score.flags import TRAINED_ON
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from pipeline.report.text import number
 from pipeline.results import Interval, Score, StepScore, significant
 
 SHOWN_DECIMALS = 2
-"""Of scores, their parts and differences on the page."""
+"""Digits after the point of scores, their parts and differences on the page."""
 
 ASIDE: tuple[page.Kind, ...] = ("paper", "oracle")
 """Rows of a results table that are not compared with the others."""

@@ -191,6 +191,10 @@ class Planner:
         version, settings, identity = self._fixed[name]
         return {"version": version, "settings": dict(settings), "identity": dict(identity)}
 
+    def settings_of(self, stage: str) -> dict[str, Any]:
+        """`describe` by stage, of a stage and every stage that it depends on."""
+        return {name: self.describe(name) for name in with_inputs((stage,), self.configs)}
+
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
         """Stages that run: asked for and not usable, and what those need that is not usable.
 

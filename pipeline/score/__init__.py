@@ -6,7 +6,6 @@ from pipeline.score.export import export_onnx
 from pipeline.score.scorer import Scorer, load_scorer, score_videos
 from pipeline.score.scorer_training import TrainedScorer, finish_run, train_scorer, trained_movement
 from pipeline.score.shared_run import local_run, push_run
-from pipeline.score.video_flags import report_flags
 
 __all__ = [
     "Bundle",
@@ -18,7 +17,6 @@ __all__ = [
     "load_scorer",
     "local_run",
     "push_run",
-    "report_flags",
     "score_videos",
     "train_scorer",
     "trained_movement",

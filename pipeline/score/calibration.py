@@ -6,8 +6,8 @@
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
 The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
-other folds, predict it; all folds train as one stack. `pipeline.evaluate.conformal` states the guarantee of the
-intervals, `pipeline.score.novelty` defines the distances.
+other folds, predict it; all folds train as one stack. `pipeline.checks.intervals` states the guarantee of the
+intervals, `pipeline.checks.novelty` defines the distances.
 
     RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
                                   groups, software, quality {stage: {measure: [least, greatest]}},
@@ -47,18 +47,18 @@ from models.aim_config import AimConfig, AimSizes
 from models.metrics import spearman
 from models.stacked import predict_members
 from pipeline.cache import software
-from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
-from pipeline.evaluate.spread import one_thread
+from pipeline.checks.intervals import LEVELS, cross_interval, group_weights
+from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.features import FeatureSet
 from pipeline.movement import read_ranges
 from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features, double_network
-from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.systems import Part
 from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
+from pipeline.train.fit import one_thread
 
 SHARE = 0.8
 """Share of the held-out performances whose error the accuracy names."""

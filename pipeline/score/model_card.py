@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from data.errors import printable
+from pipeline.checks.intervals import LEVELS, group_weights, needed, upper_quantile
 from pipeline.config import BaseConfig
-from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
 from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration

@@ -23,8 +23,9 @@ from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.cache import fingerprints, open_cache, software
+from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig, validate
-from pipeline.features import feature_settings, stack
+from pipeline.features import stack
 from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Interval, Score, StepScore
@@ -32,7 +33,6 @@ from pipeline.run import Planner, extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
-from pipeline.score.flags import Facts, find_flags
 from pipeline.score.run_config import CONFIG_FILE, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.score_tables import write_csv
@@ -84,7 +84,7 @@ class Scorer:
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
         self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
-        settings = feature_settings(self.planner)
+        settings = self.planner.settings_of("timesteps")
         self.differing = tuple(bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
         if self.differing and not other_settings:
             raise UsageError(
@@ -188,7 +188,7 @@ class Scorer:
         """The score of one performance, or the error of one without a finite score."""
         calibration, run = self.calibration, self.bundle.run
         try:
-            features = stack([record], [output], feature_settings(self.planner))
+            features = stack([record], [output], self.planner.settings_of("timesteps"))
             made = self.bundle.predict(replace(features, settings=run.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})

@@ -14,8 +14,9 @@ from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
 from pipeline.cache import UNREADABLE, Cache
+from pipeline.checks.flags import quality_ranges
+from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.config import BaseConfig
-from pipeline.evaluate.spread import one_thread
 from pipeline.features import FeatureSet
 from pipeline.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.observer import Observer, Steps
@@ -24,16 +25,15 @@ from pipeline.run import MeasuredPlan, make_planner
 from pipeline.score.bundle import differences, model_sha256, plain, save
 from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
-from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.run_config import save_config
-from pipeline.score.video_flags import report_flags, still_camera_advice
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
 from pipeline.train import Stop, TrainedRun
 from pipeline.train import train as train_networks
+from pipeline.train.fit import one_thread
 
 MOST_SHOWN = 2
 """Settings named in a warning."""

@@ -61,10 +61,11 @@ REGRESSIONS = (
 
 def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
     """The regressions of a combination; where `kinds` keeps subjects apart, also those that fit new people best."""
-    systems = {system.name: system for system in regression_systems(features)}
+    systems = {system.name: replace(system, kinds=tuple(kinds)) for system in regression_systems(features)}
     chosen = [systems[name] for name in REGRESSIONS if name in systems]
-    more = trial_regressions() if "subject" in kinds and features.trial.shape[-1] else ()
-    return tuple(dict.fromkeys((*chosen, *more)))
+    if "subject" in kinds and features.trial.shape[-1]:
+        chosen += [systems[system.name] for system in trial_regressions()]
+    return tuple(dict.fromkeys(chosen))
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,7 @@ class Foreseen(Trainings):
 
     @property
     def cost(self) -> float:
-        """Of all trainings."""
+        """The sum over all trainings."""
         return sum(cost_of(*one) for one in self.noted)
 
     def trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:

@@ -4,8 +4,9 @@ Standardisation and regression are fitted on the training part alone, in which t
 labels on nearly equal descriptors would look like labels without noise. A fitted regression is a few arrays, so that a
 run folder can hold it (`FittedRegression.arrays`).
 
-C, epsilon and the kernels of the systems on trial descriptors, and the recipe of `POOLED_RIDGE`, come from trials on
-the real JIGSAWS that have seen its test folds (CHANGELOG, issue 13). Inner validation decides between the systems.
+The constants of the systems on trial descriptors are the library's defaults or chosen inside the training part: C,
+epsilon and kernel by inner validation (`GRID`), length scale and noise by the marginal likelihood, penalties by leaving
+out trials or users. The descriptors of `POOLED_RIDGE` come from trials on the real JIGSAWS that saw its test folds.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from data.splits import TIED
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.interface import Model, Predicted, System, Trainings
+from pipeline.systems.selection import inner_folds
 from pipeline.train import label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
@@ -35,6 +38,18 @@ TASK_WEIGHT = 3.0
 
 USER_WEIGHT = 3.0
 """Size of the columns that take up what is particular about each training user."""
+
+GRID: tuple[tuple[Literal["rbf", "linear"], float, float], ...] = (
+    ("rbf", 1.0, 0.1),
+    *(
+        (k, c, e)
+        for k in ("rbf", "linear")
+        for c in (0.1, 1.0, 10.0)
+        for e in (0.1, 0.3)
+        if (k, c, e) != ("rbf", 1.0, 0.1)
+    ),
+)
+"""Kernel, C and epsilon of a support vector regression to choose from; the first are the library's defaults."""
 
 NEIGHBOURS = 5
 RANKS = np.linspace(0.0, 1.0, 21)
@@ -161,7 +176,9 @@ class RegressionSystem(System):
         model: "svr", "process" (Gaussian process), "ridge", "ridge by user" or "nearest".
         scaling: descriptors and scores standardised over "all" training rows, within each "task", or descriptors as
             "rank" within the task; "range" scales scores to 0..1.
-        kernel, c, epsilon: of the support vector regression.
+        kernel, c, epsilon: of the support vector regression; the defaults are the library's.
+        grid: the entry of `GRID` with the least squared error on inner folds of the training part takes their place.
+        kinds: groups that stay on one side of these folds.
         pool: learn from all tasks of a fold at once, each marked by a column.
     """
 
@@ -170,8 +187,10 @@ class RegressionSystem(System):
     model: Literal["svr", "process", "ridge", "ridge by user", "nearest"]
     scaling: Literal["all", "task", "rank", "range"] = "all"
     kernel: Kernel = "rbf"
-    c: float = 10.0
+    c: float = 1.0
     epsilon: float = 0.1
+    grid: bool = False
+    kinds: tuple[str, ...] = TIED
     pool: bool = False
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
@@ -208,11 +227,11 @@ class RegressionSystem(System):
         )
         x = empty.inputs(values, tasks)
         shift, scale = np.array([empty._of_task(empty.score, task) for task in tasks]).T
-        users = [record.groups.get("subject", "") for record in records]
-        return replace(empty, **self._solve(x, (scores - shift) / scale, users))
+        return replace(empty, **self._solve(x, (scores - shift) / scale, train.take(firsts)))
 
-    def _solve(self, x: Floats, y: Floats, users: Sequence[str]) -> dict[str, Any]:
-        """Anchors, weights, gamma and bias."""
+    def _solve(self, x: Floats, y: Floats, trials: FeatureSet) -> dict[str, Any]:
+        """Anchors, weights, gamma and bias; the kernel too where it was chosen."""
+        users = [record.groups.get("subject", "") for record in trials.records]
         if not x.any():  # constant descriptors, such as without any detection
             return {"kernel": "linear", "anchors": x[:1], "weights": np.zeros(1), "bias": float(y.mean())}
         if self.model == "nearest":
@@ -229,13 +248,27 @@ class RegressionSystem(System):
                 ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
                 slopes, bias = np.asarray(ridge.coef_), float(ridge.intercept_)
             return {"anchors": slopes[None], "weights": np.ones(1), "bias": bias}
+        return self._support_vectors(x, y, trials)
+
+    def _support_vectors(self, x: Floats, y: Floats, trials: FeatureSet) -> dict[str, Any]:
         from sklearn.svm import SVR
 
-        fitted = SVR(kernel=self.kernel, C=self.c, epsilon=self.epsilon, gamma="scale").fit(x, y)
+        def fit(rows: Rows, kernel: Kernel, c: float, epsilon: float) -> Any:
+            return SVR(kernel=kernel, C=c, epsilon=epsilon, gamma="scale").fit(x[rows], y[rows])
+
+        chosen: tuple[Kernel, float, float] = (self.kernel, self.c, self.epsilon)
+        if self.grid and (inner := inner_folds(trials, self.kinds)):
+            errors = [
+                sum(float(np.square(fit(p.train, *one).predict(x[p.test]) - y[p.test]).sum()) for p in inner)
+                for one in GRID
+            ]
+            chosen = GRID[int(np.argmin(errors))]
+        fitted, kernel = fit(np.arange(len(x)), *chosen), chosen[0]
         bias, weights = float(fitted.intercept_[0]), np.asarray(fitted.dual_coef_[0])
-        if self.kernel == "linear":
-            return {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1), "bias": bias}
-        return {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma), "bias": bias}
+        found: dict[str, Any] = {"kernel": kernel, "bias": bias}
+        if kernel == "linear":
+            return found | {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1)}
+        return found | {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma)}
 
 
 @dataclass(frozen=True)
@@ -332,7 +365,7 @@ def _gaussian_process(x: Floats, y: Floats) -> tuple[float, Floats]:
     return best[1], best[2]
 
 
-SUPPORT_VECTORS = RegressionSystem("trial descriptors, SVR", "whole", "svr")
+SUPPORT_VECTORS = RegressionSystem("trial descriptors, SVR", "whole", "svr", grid=True)
 GAUSSIAN_PROCESS = RegressionSystem("trial descriptors, Gaussian process", "whole", "process")
 POOLED_RIDGE = RegressionSystem("trial descriptors, pooled ridge", "skill", "ridge", pool=True)
 

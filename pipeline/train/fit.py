@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,22 @@ def split_members(
         pieces = max(-(-len(group) // largest), min(2, len(group)))
         parts += [list(map(int, piece)) for piece in np.array_split(group, pieces)]
     return parts
+
+
+@contextmanager
+def one_thread(cores: int) -> Iterator[None]:
+    """Linear algebra of this thread on one thread; stacks train side by side on `cores` cores (0: torch's threads)."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
+    before = torch.get_num_threads()
+    token = CORES.set(cores or before)
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        CORES.reset(token)
 
 
 def cores() -> int:

@@ -35,7 +35,7 @@ from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.protocols import fingerprints
-from pipeline.features import gather
+from pipeline.feature_source import gather
 from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast

@@ -20,6 +20,7 @@ from pipeline.evaluate import Results, evaluate_features
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
+    CENTRED,
     FORMS,
     INTERVAL,
     SINGLE_RUNS,
@@ -29,7 +30,8 @@ from pipeline.evaluate.protocols import (
     results_rows,
     results_tables,
 )
-from pipeline.features import FeatureSet, gather
+from pipeline.feature_source import gather
+from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
@@ -74,14 +76,21 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
-    assert [title.split(",")[0] for title, _, _ in tables][:1] == [FORMS["together"]], "no table per fold of three"
+    assert [title.split(",")[0] for title, _, _ in tables][:1] == [FORMS["together"].split(",")[0]], (
+        "no table per fold of three"
+    )
     assert len(tables) == (3 if protocol == "louo" else 1)
     count = len(features)
-    assert tables[0][1] == ("system", f"Suturing (n {count})", "95 % interval", "MAE")
+    assert tables[0][1] == ("system", f"Suturing (n {count})", "95 % interval", CENTRED, "MAE")
     assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[2] for row in tables[0][2] if row[0] == OURS))
-    (tile, value), (few, said), *_ = evaluation_report(results).summary.items()
-    assert tile == f"Spearman's rho, all ranked together, Suturing, 95 % interval, n {count}"
-    assert re.fullmatch(r"-?0\.\d{3} \(-?[01]\.\d\d to -?[01]\.\d\d\)", value)
+    (mean, value), (tile, all_value), (apart, _), (few, said), *_ = evaluation_report(results).summary.items()
+    assert mean == f"Spearman's rho, arithmetic mean over folds, Suturing, 95 % interval, n {count}"
+    assert tile == mean.replace("arithmetic mean over folds", "all ranked together")
+    shown = (re.fullmatch(r"(-?[01]\.\d{3}) \(-?[01]\.\d\d to -?[01]\.\d\d\)", each) for each in (value, all_value))
+    ours = results["systems"][COMBINED if COMBINED in results["systems"] else OURS]["tasks"]["Suturing"]
+    expected = (ours["over_folds"]["arithmetic"]["value"], ours["together"]["spearman"])
+    assert [match and match[1] for match in shown] == [f"{value:.3f}" for value in expected]
+    assert apart == "all ranked together, fold means removed"
     assert (few, said.split(", ")[1]) == ("held-out performances a fold", "too few for a correlation per fold")
     more = [
         {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
@@ -115,6 +124,7 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     assert row[1] == suturing["over_folds"]["fisher"]["value"]
     assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
     assert row[1] != other[1]
+    assert other[-2] == pytest.approx(suturing["over_folds"]["centred"])
     people = len(results["protocol"]["folds"])
     assert f"over {people} users" in title
     given = results["systems"][OURS]["users"]

@@ -24,7 +24,7 @@ from pipeline.config import BaseConfig, load_config, validate
 from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts, read_results
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.spread import Job, JobError, Run, one_thread, pick_run, run_here, run_job
+from pipeline.evaluate.spread import Job, JobError, Run, pick_run, run_here, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.pack import write_pack
@@ -36,6 +36,7 @@ from pipeline.systems.interface import Model, Part, Predicted, SimpleSystem, Sys
 from pipeline.systems.method_system import METHODS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
+from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Stop
 from run_pipeline import app

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
-from pipeline.config import validate
-from pipeline.evaluate.conformal import (
+from pipeline.checks.intervals import (
     LEVELS,
     binomial_range,
     coverage_line,
@@ -24,12 +23,13 @@ from pipeline.evaluate.conformal import (
     threshold,
     upper_quantile,
 )
+from pipeline.checks.novelty import BLOCKS
+from pipeline.config import validate
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score.bundle import save
 from pipeline.score.calibration import Calibration, calibrate, load_calibration, save_calibration
 from pipeline.score.model_card import model_card
-from pipeline.score.novelty import BLOCKS
 from pipeline.train.normalise import label_table
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError
+from pipeline.checks.intervals import binomial_range
 from pipeline.config import BaseConfig, validate
-from pipeline.evaluate.conformal import binomial_range
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.score.bundle import load, save

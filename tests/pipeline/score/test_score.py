@@ -29,8 +29,10 @@ from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api, stages
 from pipeline.cache.local_cache import Cache
+from pipeline.checks.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.config import BaseConfig, validate
-from pipeline.features import FeatureSet, gather
+from pipeline.feature_source import gather
+from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report import render_report, report_scores
@@ -42,7 +44,6 @@ from pipeline.score import finish_run
 from pipeline.score.bundle import Predictions, model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
-from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile

@@ -18,6 +18,7 @@ from pipeline.systems.combination import BEST_SINGLE, COMBINED, Combined, InnerP
 from pipeline.systems.interface import SimpleSystem
 from pipeline.systems.regressors import (
     GAUSSIAN_PROCESS,
+    GRID,
     PENALTIES,
     POOLED_RIDGE,
     SUPPORT_VECTORS,
@@ -25,7 +26,7 @@ from pipeline.systems.regressors import (
     RegressionSystem,
     trial_regressions,
 )
-from pipeline.systems.selection import Selected
+from pipeline.systems.selection import Selected, inner_folds
 from pipeline.train.normalise import label_table
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
@@ -58,16 +59,26 @@ def scores_of(features: FeatureSet) -> np.ndarray[Any, Any]:
     return label_table(features.records)[:, 0]
 
 
-def test_support_vectors_are_those_of_the_library() -> None:
+def test_support_vectors_are_those_of_the_library_with_constants_by_inner_validation() -> None:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVR
 
     features, rows, new = people(tasks=1, trials=8), np.arange(40), np.arange(40, 64)
-    model = make_pipeline(StandardScaler(), SVR(C=10.0, epsilon=0.1))
     table, scores = features.trial.astype(float), scores_of(features)
     unit = (scores[rows] - scores[rows].mean()) / scores[rows].std()
+    inside = StandardScaler().fit_transform(table[rows])
+    errors = []
+    for kernel, c, epsilon in GRID:
+        model, error = SVR(kernel=kernel, C=c, epsilon=epsilon), 0.0
+        for part in inner_folds(features.take(rows)):
+            model.fit(inside[part.train], unit[part.train])
+            error += np.square(model.predict(inside[part.test]) - unit[part.test]).sum()
+        errors.append(error)
+    kernel, c, epsilon = GRID[int(np.argmin(errors))]
+    model = make_pipeline(StandardScaler(), SVR(kernel=kernel, C=c, epsilon=epsilon))
     expected = model.fit(table[rows], unit).predict(table[new]) * scores[rows].std() + scores[rows].mean()
+    assert (GRID[0], SVR().kernel, SVR().C, SVR().epsilon) == (("rbf", 1.0, 0.1), "rbf", 1.0, 0.1)
     predicted = replace(SUPPORT_VECTORS, describe="trial").fitted(features.take(rows)).predict(features.take(new))
     assert np.allclose(predicted, expected, atol=1e-4)
 
@@ -140,9 +151,8 @@ def test_what_carries_over_between_people_is_found() -> None:
             correlations.setdefault(name, []).append(result["users"]["together"]["value"])
     for system in trial_regressions():
         assert np.mean(correlations[system.name]) > 0.75, system.name
-    assert (
-        np.mean(correlations[SUPPORT_VECTORS.name]) < np.mean(correlations[POOLED_RIDGE.name]) - 0.1
-    )  # noise channels count as much there
+    pooled, vectors = (np.mean(correlations[system.name]) for system in (POOLED_RIDGE, SUPPORT_VECTORS))
+    assert vectors < pooled - 0.05, "noise channels count as much there, even with constants from inner validation"
 
 
 def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:

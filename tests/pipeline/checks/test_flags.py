@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.checks.flags import COMPARED, LENGTH_FLOOR_S, Compared, Facts, find_flags
+from pipeline.checks.novelty import STILL, STILL_CHANGE, Novelty, floors
 from pipeline.features import FeatureSet
-from pipeline.score.flags import COMPARED, LENGTH_FLOOR_S, Compared, Facts, find_flags
-from pipeline.score.novelty import STILL, STILL_CHANGE, Novelty, floors
 from tests.helpers.made_features import made_features
 
 POORER = "poorer features than in training"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
-from pipeline.evaluate.conformal import threshold
+from pipeline.checks.intervals import threshold
 from pipeline.features import FeatureSet
 
 NEIGHBOURS = 5
@@ -97,7 +97,7 @@ class Novelty:
 
     known: Mapping[str, Floats]  # trial-level features of the training performances
     held_out: Distances  # of the training performances to the training parts of the folds that held them out
-    weights: Floats  # (n,) of `pipeline.evaluate.conformal.group_weights`
+    weights: Floats  # (n,) of `pipeline.checks.intervals.group_weights`
 
     @classmethod
     def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], weights: Floats) -> Novelty:

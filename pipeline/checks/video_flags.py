@@ -10,14 +10,14 @@ from typing import Any
 
 from data.errors import PROGRAM, DataError, apart
 from extractors.timesteps import TimestepsConfig
+from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 from pipeline.results import Flag, worst_first
-from pipeline.score.flags import Facts, find_flags
 
 ALONE = ("stream", "people detected", "right person", "identities", "cuts", "kinematics")
 COMPARED = ("frame rate", "length")
-"""Checks of `pipeline.score.flags` of a video alone, and against the others."""
+"""Checks of `pipeline.checks.flags` of a video alone, and against the others."""
 
 RATED = ("clips", "pose")
 """Stages that store the frame rate."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.evaluate.conformal import group_weights
-from pipeline.score.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
+from pipeline.checks.intervals import group_weights
+from pipeline.checks.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
 from tests.helpers.made_features import made_features
 
 

@@ -2,9 +2,9 @@
 
 Levels: "info" for information, "warn" use with care, "bad" do not use. A check runs where its quality measures exist: a
 model without a pose stage has no check for identity switches, and `checked` does not list it. The limits below are our
-own choices, except for the distance, whose limit comes from held-out folds (`pipeline.score.novelty`), and the length,
+own choices, except for the distance, whose limit comes from held-out folds (`pipeline.checks.novelty`), and the length,
 whose limits are those of the training performances. Differences from training below a floor are not flagged, however
-alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.score.novelty` have the floors. A still
+alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.checks.novelty` have the floors. A still
 camera is no fault where a training performance had one.
 """
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pipeline.evaluate.conformal import (
+from pipeline.checks.intervals import (
     binomial_range,
     coverage_line,
     cross_interval,

@@ -1,0 +1,5 @@
+"""Doubts about a video or its score: flags, distances to the training performances, and prediction intervals."""
+
+from pipeline.checks.video_flags import report_flags
+
+__all__ = ["report_flags"]

@@ -1,0 +1,70 @@
+"""Which rows the data separate: Holm's correction, permutation tests, and the sentence below a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.splits import Fold, kfold
+from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.fold_summary import task_summary
+from pipeline.evaluate.separation import holm, separation_line
+from pipeline.systems.interface import Part
+from tests.helpers.folds import knowing
+from tests.helpers.made_features import made_features
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_a_better_row_is_separated_and_an_equal_one_is_a_tie() -> None:
+    features = made_features(60, channels=2, scene=2)
+    rng = np.random.default_rng(0)
+    noise, other, much = (rng.normal(0, size, 60) for size in (1, 1, 50))
+    systems = [
+        knowing("ours", features, lambda scores: scores + noise),
+        knowing("equal", features, lambda scores: scores + other),
+        knowing("noise", features, lambda scores: scores + much),
+        knowing("constant", features, lambda scores: 0 * scores),
+    ]
+    results = evaluate(features, kfold(features.records, k=3), systems, against="ours", draws=10)
+    rows = results["separation"]["rows"]
+    assert set(rows) == {"equal", "noise"}, "a constant prediction has no correlation"
+    assert rows["noise"]["holm"] == pytest.approx(2 / 5000 * 2, rel=1)
+    assert rows["equal"]["holm"] > 0.05
+    line = separation_line(results)
+    assert line.startswith("note: the data separate ours from noise; the other one is a tie (paired permutation test")
+    assert "correction for 2 rows" in line
+    assert separation_line({"separation": None}) == separation_line({}) == ""
+
+
+def test_views_of_one_performance_are_no_further_evidence() -> None:
+    """Twelve copies of five performances separate nothing: 2 of 32 exchanges are as extreme."""
+    features = made_features(60, channels=2, scene=2)
+    groups = [replace(r, groups={"original": f"o{i % 5}"}) for i, r in enumerate(features.records)]
+    features = replace(features, records=tuple(groups))
+    systems = [
+        knowing("ours", features),
+        knowing("reversed", features, lambda scores: -scores),
+    ]
+    folds = [Fold("f", features.ids[:10], features.ids[10:])]
+    results = evaluate(features, folds, systems, against="ours", draws=10)
+    assert results["separation"]["rows"]["reversed"]["p"] == pytest.approx(2 / 32)
+    assert "separate no row from ours" in separation_line(results)
+
+
+def test_means_of_folds_do_not_lower_the_correlation_without_them() -> None:
+    """Within each fold the ranking is right, and the fold with the higher labels is predicted lower."""
+    features = made_features(12, channels=2, scene=2)
+    true = np.r_[np.arange(6.0), np.arange(6.0) + 10]
+    parts = [Part("made", str(k), np.arange(12), np.arange(6) + 6 * k) for k in range(2)]
+    predicted = [(true[part.test] - true[part.test].mean() - 20 * k)[None] for k, part in enumerate(parts)]
+    over = task_summary(features, parts, "made", predicted, true, draws=0)["over_folds"]
+    assert over["together"] < 0
+    assert over["centred"] == pytest.approx(1)
+    assert over["arithmetic"]["value"] == pytest.approx(1)
