@@ -32,6 +32,7 @@ SCRIPTS = (
     "charts.js",
     "overlay.js",
     "player.js",
+    "choose.js",
     "compare.js",
     "evaluation.js",
     "table.js",

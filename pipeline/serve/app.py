@@ -14,6 +14,7 @@ import csv
 import hmac
 import io
 import json
+import math
 import re
 import secrets
 import shutil
@@ -218,6 +219,28 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str],
         return FileResponse(path)
 
 
+def chosen(start: float | None, end: float | None, region: str | None) -> tuple[dict[str, Any], str]:
+    """The choice of a part and a person as it is stored, and in words; HTTPException 422 for one that cannot be."""
+    choice: dict[str, Any] = {}
+    words = []
+    if start is not None or end is not None:
+        if start is None or end is None or not 0 <= start < end < math.inf:
+            raise HTTPException(422, "the part must end after it starts")
+        choice |= {"start": start, "end": end}
+        words.append(f"{start:.2f} to {end:.2f} s")
+    if region is not None:
+        try:
+            corners = [float(corner) for corner in region.split(",")]
+            x1, y1, x2, y2 = corners
+        except ValueError:
+            raise HTTPException(422, "the region is x1,y1,x2,y2") from None
+        if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
+            raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture")
+        choice["region"] = corners
+        words.append("chosen person")
+    return choice, ", ".join(words)
+
+
 def scores_csv(jobs: Sequence[ScoringJob]) -> str:
     """One line per scored upload, the newest first; the time is UTC."""
     text = io.StringIO()
@@ -308,14 +331,25 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> 
         return _shown(_submit(queue, job, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/again", status_code=201)
-    def again(job_id: str) -> dict[str, Any]:
-        """Queue an upload once more, such as after the server was started with another model."""
+    def again(
+        job_id: str, start: float | None = None, end: float | None = None, region: str | None = None
+    ) -> dict[str, Any]:
+        """Queue an upload once more: of another model, or only a part of it, or another person.
+
+        `region` is x1,y1,x2,y2 relative to the picture.
+        """
         old = _job(queue, job_id)
         if old.state in ("queued", "running"):
             raise HTTPException(409, "this job is not finished")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        new = ScoringJob(secrets.token_hex(16), old.name, old.suffix, old.size, old.content, pair=old.pair)
-        shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=shutil.ignore_patterns("report.html"))
+        choice, shown = chosen(start, end, region)
+        if choice and (old.pair or "kinematics" in reads):
+            raise HTTPException(409, "parts and people can be chosen in single videos only")
+        name = old.name if not shown else f"{old.name} ({shown})"
+        kept = json.dumps(choice) if choice else old.choice
+        new = ScoringJob(secrets.token_hex(16), name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
+        unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
+        shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
         return _shown(_submit(queue, new, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/cancel")
@@ -355,7 +389,7 @@ def _job(queue: Queue, job_id: str) -> ScoringJob:
 
 
 def _shown(job: ScoringJob) -> dict[str, Any]:
-    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair")}
+    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair", "choice")}
     return shown | {"pair": bool(job.pair)}
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
-from data.video import Record
+from data.video import Record, trim_video
 from pipeline.observer import Observer
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
@@ -80,6 +82,15 @@ def score_upload(
         progress(activity(stages, share), share)
 
     jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
+    choice = json.loads(job.choice or "{}")
+    if choice.get("region"):
+        scorer = scorer.following(choice["region"])
+    if choice.get("end") is not None:
+        progress("cutting the video", None)
+        whole, video = video, video.with_name(f"video{TRIMMED}")
+        trim_video(whole, choice["start"], choice["end"], video)
+        part = f"{job.content[:12]}{choice['start']:.2f}-{choice['end']:.2f}"
+        jobs = [replace(job, content=hashlib.sha256(part.encode()).hexdigest(), suffix=TRIMMED)]
     records = [_record(one, report.parent.parent / one.id if job.pair else video.parent) for one in jobs]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
@@ -118,6 +129,9 @@ def _record(job: ScoringJob, folder: Path) -> Record:
         sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
     )
 
+
+TRIMMED = ".trimmed.mp4"
+"""Ending of the part of an upload that is scored."""
 
 ACTIVITIES = {
     "clips": "watching the whole scene",

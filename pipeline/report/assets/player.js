@@ -130,6 +130,7 @@ Report.player = (() => {
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration);
     });
+    if (video) Report.choose.start(section, data.scored.name, data.duration, () => time);
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);
@@ -162,18 +163,19 @@ Report.player = (() => {
     };
     let last = null;
     stage.addEventListener("pointerdown", (event) => {
-      if (scale === 1) return;
+      if (scale === 1 || stage.classList.contains("picking")) return;
       event.preventDefault();
       last = event;
       stage.setPointerCapture(event.pointerId);
     });
     stage.addEventListener("pointermove", (event) => {
-      if (scale === 1 || !stage.hasPointerCapture(event.pointerId)) return;
+      if (scale === 1 || !last || !stage.hasPointerCapture(event.pointerId)) return;
       x += event.clientX - last.clientX;
       y += event.clientY - last.clientY;
       last = event;
       place();
     });
+    stage.addEventListener("pointerup", () => { last = null; });
     return (factor) => {
       const next = Report.clamp(scale * factor, 1, most), by = next / scale;
       x = stage.clientWidth / 2 - (stage.clientWidth / 2 - x) * by; // about the middle

@@ -174,5 +174,16 @@
     drop.classList.remove("over");
     add([...(event.dataTransfer?.files || [])]);
   });
+  // The page of a video leads here with what was chosen on it: #again/JOB?start=1.2&end=3.4&region=...
+  const asked = /^#again\/([0-9a-f]{32})(\?[\w=&.,%-]*)$/.exec(location.hash);
+  if (asked) {
+    const bar = byId("asked"), part = new URLSearchParams(asked[2]);
+    history.replaceState(null, "", "/");
+    const words = [part.has("start") ? `from ${part.get("start")} to ${part.get("end")} s` : "", part.has("region") ? "of the chosen person" : ""];
+    bar.querySelector("span").textContent = `Score this video again ${words.filter(Boolean).join(", ")}?`;
+    bar.hidden = false;
+    bar.querySelector(".yes").addEventListener("click", () => { act(`/api/jobs/${asked[1]}/again${asked[2]}`, "POST"); bar.hidden = true; });
+    bar.querySelector(".no").addEventListener("click", () => { bar.hidden = true; });
+  }
   refresh();
 })();

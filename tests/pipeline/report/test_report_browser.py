@@ -414,3 +414,26 @@ def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
     assert [float(rows[8][f"left_knee_{end}"]) for end in ("x", "y")] == pytest.approx(expected[:2], abs=0.06)
     assert rows[41]["left_knee_x"] == "", "not detected"
     assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{tabular}")
+
+
+def test_start_end_and_the_athlete_are_chosen_on_the_picture(page: Any) -> None:
+    page.click("#video-0 .choose summary")
+    page.click("#video-0 .step >> nth=2")
+    page.click("#video-0 [data-choose=start]")
+    page.click("#video-0 .step >> nth=7")
+    page.click("#video-0 [data-choose=end]")
+    page.click("#video-0 [data-choose=person]")
+    box = page.locator("#video-0 .stage").bounding_box()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.75 * box["height"])
+    page.mouse.up()
+    assert page.is_visible("#video-0 .stage .box")
+    command = page.inner_text("#video-0 [data-part=command]").splitlines()
+    assert command == [
+        "ffmpeg -i 'final/dive_01.mp4' -ss 0.41 -to 1.43 trimmed.mp4",
+        "aqa score trimmed.mp4 --model RUN --set pose.region=[0.25,0.50,0.50,0.75]",
+    ]
+    assert not page.is_visible("#video-0 [data-part=apply]"), "a page from disk has no server"
+    page.click("#video-0 [data-choose=clear]")
+    assert not page.is_visible("#video-0 [data-part=command]")

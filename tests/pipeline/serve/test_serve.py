@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 import sqlite3
@@ -150,6 +151,19 @@ def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp
     assert wait(client, again["id"], "done")["score"] == 71.25
     assert client.delete(f"/api/jobs/{first['id']}").status_code == 204
     assert client.get(f"/jobs/{again['id']}/video.mp4").status_code == 200
+
+
+def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path: Path) -> None:
+    first = wait(client, send(client, "a.mp4").json()["id"], "done")
+    made = client.post(f"/api/jobs/{first['id']}/again?start=1.2&end=3.4&region=0.1,0.2,0.5,0.9").json()
+    assert made["name"] == "a.mp4 (1.20 to 3.40 s, chosen person)"
+    wait(client, made["id"], "done")
+    history = client.app.state.queue.history
+    assert json.loads(history.get(made["id"]).choice) == {"start": 1.2, "end": 3.4, "region": [0.1, 0.2, 0.5, 0.9]}
+    once_more = client.post(f"/api/jobs/{made['id']}/again").json()
+    assert json.loads(history.get(once_more["id"]).choice)["end"] == 3.4
+    for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
+        assert client.post(f"/api/jobs/{first['id']}/again?{wrong}").status_code == 422
 
 
 def test_the_scores_of_all_uploads_are_one_table(client: Any) -> None:

@@ -228,3 +228,18 @@ def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: 
     assert saved.value.path().read_text().startswith("video,uploaded,score")
     pair.locator(".open").click()
     page.wait_for_selector("#compare .difference")
+
+
+def test_a_part_chosen_on_the_page_is_scored_after_a_question(page: Any, clip: Path) -> None:
+    upload(page, clip, "whole.mp4")
+    wait_for(page, f"{state('whole.mp4')}?.startsWith('done')")
+    page.locator(".job", has_text="whole.mp4").locator(".open").click()
+    wait_for(page, "document.querySelector('video')?.readyState >= 2")
+    page.click("#video-0 .choose summary")
+    page.click("#video-0 .step >> nth=5")
+    page.click("#video-0 [data-choose=start]")
+    page.click("#video-0 [data-part=apply] a")
+    page.wait_for_selector("#asked:not([hidden])")
+    assert "Score this video again from 1.02 to 2.04 s" in page.inner_text("#asked")
+    page.click("#asked .yes")
+    wait_for(page, f"{state('whole.mp4 (1.02 to 2.04 s)')}?.startsWith('done')")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from data.errors import Cancelled, DataError, UsageError, VideoError
+from data.video import probe
 from data.video.records import Record
 from pipeline.report import ReportData
 from pipeline.report.page_data import VideoReport
@@ -21,6 +22,7 @@ from pipeline.results import Flag, Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
 from pipeline.stages import STAGES
+from tests.helpers import report_samples
 
 JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
 
@@ -91,6 +93,23 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     same = replace(job, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
     with pytest.raises(DataError, match="the same video"):
         work.score_upload(scorer, None, same, report, report, lambda *_: None, Event())
+
+
+def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
+    video = report_samples.dive_video(tmp_path / "video.mp4")
+    scorer: Any = FakeScorer(Score("x", score=1.0))
+    regions: list[Any] = []
+    scorer.following = lambda region: regions.append(region) or scorer
+    job = replace(JOB, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
+    work.score_upload(scorer, None, job, video, tmp_path / "report.html", lambda *_: None, Event())
+    assert regions == [[0.1, 0.2, 0.5, 0.9]]
+    (record,) = scorer.records
+    assert record.id != f"uploads/{JOB.content[:16]}.mp4"
+    info, times = probe(record.path)
+    assert (info.width, info.height) == report_samples.SIZE
+    assert len(times) == 21
+    assert times[-1] == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
