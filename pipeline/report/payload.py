@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.keypoints.skeletons import COCO17
+from pipeline.checks.flags import TRAINED_ON
 from pipeline.report import page_data as page
 from pipeline.report.progress import progress
 from pipeline.results import Interval
@@ -37,12 +38,17 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "steps": steps,
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
-                   "why": result.why, "within": None if result.accuracy is None else result.accuracy.within},
+                   "why": result.why, "held_out": video.held_out, "known": is_known(video), "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
         "frame": video.media.frame if video.media else None,
         "camera": _camera(video.camera) if video.camera else None,
     }  # fmt: skip
+
+
+def is_known(video: page.VideoReport) -> bool:
+    """Whether the model was trained on this video: its scores are then no test, and not compared with others."""
+    return video.held_out is not None or any(flag.title == TRAINED_ON for flag in video.result.flags)
 
 
 def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import atomic_path
-from pipeline.checks.flags import TRAINED_ON
 from pipeline.outputs import file_error
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
-from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, prediction_range
+from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
 from pipeline.results import Interval
@@ -155,7 +154,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
                 rotation=90 if len(views) > 6 else 0,
             )
     axes.axhline(0, color="black", linewidth=0.6)
-    if any(flag.title == TRAINED_ON for flag in video.result.flags):
+    if is_known(video):
         axes.set_title("A training video: the model knows it, so this is no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)

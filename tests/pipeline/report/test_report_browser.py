@@ -387,12 +387,17 @@ def test_the_best_of_training_opens_beside_a_video_with_one_click(browser: Any, 
     data = report_samples.report(tmp_path, count=3)
     best = data.videos[2].name
     videos = tuple(replace(video, beside=best) for video in data.videos)
+    videos = (*videos[:2], replace(videos[2], held_out=61.0))
     write_report(tmp_path / "page.html", replace(data, videos=videos))
     for tab in opened(browser, (tmp_path / "page.html").as_uri()):
         tab.click("#video-0 [data-do=beside]")
         chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]
         assert chosen == [data.videos[0].name, best]
-        assert tab.is_visible("#compare .difference")
+        assert tab.inner_text("#compare .difference") == "No difference of scores: the model was trained on B."
+        assert "61.00 held-out prediction" in " ".join(tab.inner_text("#compare .side >> nth=1").split())
+        assert not tab.is_visible("#compare .compared"), "steps of a video that the model knows are no measure"
+        tab.select_option("#compare-B", index=1)
+        assert tab.is_visible("#compare .compared")
 
 
 def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:

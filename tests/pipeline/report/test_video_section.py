@@ -113,7 +113,8 @@ def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> N
     made = better_than(clip, tmp_path / "page.html", 38.0)
     text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", render_report(ReportData("t", videos=(made,))))).split())
     assert re.search(
-        r"Right athlete: trunk 38 degrees closer to upright at 0\.\d0 s than in 9 of 10 of the 10 better training videos",
+        r"Right athlete: trunk 38 degrees closer to upright at 0\.\d0 s "
+        r"than in 9 of 10 of the 10 better training videos",
         text,
     )
     assert "The 10 better training videos are the best by the judges' score of 30." in text
