@@ -177,16 +177,15 @@ Report.compare = (() => {
       play: () => setPlaying(!playing),
       next: () => goStep(Math.floor(phase + 1e-6) + 1), back: () => goStep(Math.floor(phase + 1e-6) - 1),
       skeletons: () => { skeletons = !skeletons; press("skeletons", skeletons); show(phase); },
-      slower: () => {
-        speed = speed === 1 ? 0.25 : 1;
-        press("slower", speed !== 1);
-        sides.forEach((side) => { side.video.playbackRate = speed; });
-      },
       close: () => { setPlaying(false); root.hidden = true; opener?.focus(); },
     };
     const keys = { " ": actions.play, j: actions.next, k: actions.back, o: actions.skeletons, ".": () => nudge(1), ",": () => nudge(-1) };
     let opener = null;
     root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+    part("speed").addEventListener("change", () => {
+      speed = Number(part("speed").value);
+      sides.forEach((side) => { side.video.playbackRate = speed; });
+    });
     slider.addEventListener("input", () => { setPlaying(false); seek(Number(slider.value)); });
     for (const side of sides) {
       side.pick.addEventListener("change", choose);
