@@ -31,6 +31,7 @@ from data.video import Frame, Record, decode, probe
 from data.weights import weight_files as weights
 from extractors.clips import Clips, ClipsConfig
 from extractors.clips.runtimes import Network, running
+from extractors.state_dicts import read_tensors
 from models import i3d
 from models.clip_network import ClipNetwork
 from synthetic import plan_dives
@@ -102,7 +103,7 @@ def openvino_way(precision: Any, threads: int) -> Forward:
 
 
 def _network(fold: bool) -> i3d.I3D:
-    network = i3d.load(weights.read_tensors(weights.locate(WEIGHTS)))
+    network = i3d.load(read_tensors(weights.locate(WEIGHTS)))
     return network.fold() if fold else network
 
 

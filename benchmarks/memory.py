@@ -57,6 +57,8 @@ console = Console(width=100)
 class MadePeople:
     """Two people who sway, in place of a pose network: the same for every picture of that size, at no cost."""
 
+    max_views = 4
+
     def __init__(self) -> None:
         self._calls = 0
         self._body = np.random.default_rng(0).uniform(0, 1, (17, 2))

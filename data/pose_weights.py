@@ -16,15 +16,13 @@ from importlib import util
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlparse
-from urllib.request import urlopen
-
-import numpy as np
 
 from data.errors import DataError, UsageError, nearest
 from data.store import absence
 from data.store.scratch import working_folder
 from data.weights import digest
 from data.weights.download import one_at_a_time
+from data.weights.published import library_version
 from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
 
@@ -42,6 +40,7 @@ _DATASETS = ("body8", "body7", "coco")
 class PoseNetwork:
     """One network of rtmlib or mmpose."""
 
+    package: str  # the library that runs it: rtmlib, mmpose or mmdet
     weights: str  # path, or the address from which its library downloads it
     config: Path | None = None  # mmpose's or mmdet's configuration file
     kind: str = ""  # of a detector of rtmlib: yolox or rtmdet
@@ -120,6 +119,8 @@ def _download(address: str, folder: Path) -> Path:
 
         with contextlib.redirect_stderr(io.StringIO()):
             return Path(download_checkpoint(address, dst_dir=str(folder), progress=False))
+    from urllib.request import urlopen  # costs a tenth of a second
+
     path = folder / "weights"
     with urlopen(address, timeout=_TIMEOUT_S) as stream, path.open("wb") as sink:  # noqa: S310 -- of mmpose's index
         shutil.copyfileobj(stream, sink)
@@ -139,16 +140,27 @@ def require(package: Literal["rtmlib", "mmpose"]) -> None:
         raise UsageError(f"the {package} backend is not installed here", fix=INSTALL[package])
 
 
+def identity_of(networks: Mapping[str, PoseNetwork]) -> dict[str, str]:
+    """Hashes of every file, and the libraries that run the networks, for the cache key; raises as `path`."""
+    if not networks:
+        return {}
+    packages = dict.fromkeys(network.package for network in networks.values())
+    hashes = {"library": ", ".join(f"{package} {library_version(package)}" for package in packages)}
+    for name, network in networks.items():
+        hashes |= network.identity(name)
+    return hashes
+
+
 def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str = "") -> dict[str, PoseNetwork]:
     """The networks of the rtmlib backend: of its own table for a mode, or ONNX files.
 
-    Raises UsageError: not one of them, or a detector of no kind.
+    Raises UsageError: rtmlib is not installed, not one of both is named, or a detector of no kind.
     """
+    require("rtmlib")
     if bool(mode) == bool(model or detector):
         what = "pose.rtmlib.mode and pose.rtmlib.model are both set" if mode else "pose.rtmlib.model is not set"
         raise UsageError(what, fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file")
     if mode:
-        require("rtmlib")
         from rtmlib import Body
 
         model, detector = Body.MODE[mode]["pose"], Body.MODE[mode]["det"]
@@ -156,8 +168,8 @@ def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str = "
     if bool(detector) != bool(detector_kind):
         what = "a detector and its kind belong together: pose.rtmlib.detector, pose.rtmlib.detector_kind"
         raise UsageError(what, fix="Set pose.rtmlib.detector_kind=yolox or rtmdet, or leave out both")
-    networks = {"weights": PoseNetwork(model)}
-    return networks | ({"detector": PoseNetwork(detector, kind=detector_kind)} if detector else {})
+    networks = {"weights": PoseNetwork("rtmlib", model)}
+    return networks | ({"detector": PoseNetwork("rtmlib", detector, kind=detector_kind)} if detector else {})
 
 
 def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:
@@ -174,7 +186,7 @@ def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseN
         what = f"pose.mmpose.{'checkpoint' if config else 'config'} is not set"
         raise UsageError(what, fix="Give a configuration and its checkpoint, or pose.mmpose.alias, such as rtmo-l")
     if not alias:
-        return {"weights": PoseNetwork(checkpoint, _config(config))}
+        return {"weights": PoseNetwork("mmpose", checkpoint, _config(config))}
     networks = {"weights": _of_index(alias)}
     if networks["weights"].settings.model.type == "TopdownPoseEstimator":
         networks["detector"] = _people_detector()
@@ -217,50 +229,11 @@ def _of_index(alias: str) -> PoseNetwork:
     if alias not in names:
         raise UsageError(f"mmpose has no model '{alias}'", fix=nearest(alias, names).capitalize())
     weights = names[alias]["Weights"]
-    return PoseNetwork(weights[0] if isinstance(weights, list) else weights, root / names[alias]["Config"])
+    return PoseNetwork("mmpose", weights[0] if isinstance(weights, list) else weights, root / names[alias]["Config"])
 
 
 def _people_detector() -> PoseNetwork:
     """The detector that mmpose's inferencer takes for people where none is named."""
     place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
     entry = runpy.run_path(str(place))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
-    return PoseNetwork(entry["weights"], Path(entry["model"]))
-
-
-class _Log:
-    """An empty object in place of a checkpoint's training logs, which are not needed."""
-
-    def __init__(self, *_: Any) -> None:
-        """The logs name their methods with `getattr`; this call answers in its place."""
-
-
-def load_checkpoint(model: Any, path: Path) -> None:
-    """Load a checkpoint into a torch module without running code from it.
-
-    Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
-    admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
-
-    Raises DataError: not such a checkpoint, or one of another model.
-    """
-    import pickle
-
-    import torch
-
-    rebuild, scalar = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    admitted: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "U1"))]
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        admitted += [(rebuild, f"{module}._reconstruct"), (scalar, f"{module}.scalar")]
-    logs = ("mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "__builtin__.getattr")
-    admitted += [(_Log, name) for name in logs]
-    try:
-        with torch.serialization.safe_globals(admitted):
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
-    fix = "Give the configuration that belongs to this checkpoint"
-    try:
-        missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise DataError("the checkpoint does not fit the model", where=path, fix=fix) from error
-    if missing:
-        raise DataError(f"the checkpoint lacks {len(missing)} tensors of the model ({missing[0]})", where=path, fix=fix)
+    return PoseNetwork("mmdet", entry["weights"], Path(entry["model"]))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
 
 def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> Any:
@@ -21,3 +27,14 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     return openvino.Core().compile_model(model, "CPU", options)
+
+
+def forward_on_cpu(model: Any, *, threads: int) -> Forward:
+    """A function from the one input of an `openvino.Model` to copies of its outputs, computed in fp32."""
+    request = compile_for_cpu(model, threads=threads).create_infer_request()
+
+    def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        request.infer([np.ascontiguousarray(batch)], share_inputs=True)
+        return [np.array(request.get_output_tensor(row).data) for row in range(len(request.model_outputs))]
+
+    return forward

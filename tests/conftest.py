@@ -68,3 +68,11 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buck
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     return Bucket(server, f"bucket-{os.urandom(6).hex()}", tmp_path)
+
+
+@pytest.fixture
+def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stages alone, which need no network: `brightness`, and `contrast`, which reads it."""
+    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
+    monkeypatch.setattr("pipeline.stages.STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)

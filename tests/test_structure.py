@@ -37,7 +37,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "config",
         "docstrings",
         "observer",
-        "outputs",
+        "destinations",
         "console",
         "features",
         "movement",
@@ -45,9 +45,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ),
     ("cache", "checks", "train", "data_card"),
     ("run", "systems", "pack"),
+    ("session",),
     ("pack_formats", "feature_source", "evaluate", "score", "preview"),
     ("report",),
-    ("demo", "serve"),
+    ("demo", "serve", "upkeep"),
     ("api",),
     ("cli",),
 )
@@ -271,6 +272,11 @@ def test_models_open_nothing() -> None:
     for path in sources(ROOT, "models"):
         names = {name.split(".")[0] for name, _ in imported(path)}
         assert not names & {"pathlib", "os", "io", "json", "yaml"}, f"{path} touches files"
+
+
+def test_data_makes_no_tensors() -> None:
+    for path in sources(ROOT, "data"):
+        assert not {name.split(".")[0] for name, _ in imported(path)} & {"torch", "torchvision"}, path
 
 
 def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds() -> None:

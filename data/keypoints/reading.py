@@ -17,6 +17,7 @@ from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.skeletons import COCO17, coco_joint
 from data.store import read_json
 from data.store.arrays import Floats
+from data.video.records import Record
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
 MAX_SHARE = 2.0  # shares of the picture with a larger median are pixels: landmarks are seldom outside the picture
@@ -50,6 +51,20 @@ class RecordedMotion:
     keypoints: Floats  # (frame, agent, 17, axes + 1) coordinates and score 0..1; NaN and 0 where a joint is missing
     times: Floats | None  # (frame,) seconds, ascending; None where the file has none
     summary: str  # see `ImportedKeypoints.summary`
+
+
+def keypoints_of(record: Record, size: tuple[int, int], frames: int) -> ImportedKeypoints:
+    """The keypoints of a video from the file or folder that its record names (`sidecar`).
+
+    Raises DataError: it names none, or as `read_keypoints`.
+    """
+    path = record.sidecars.get("keypoints")
+    if path is None:
+        fix = "Name its folder (pose.import.dir) and the file like the video: docs/extend/keypoints.md"
+        raise DataError("no keypoint file belongs to this video", where=record.name, fix=fix)
+    name = record.id.rpartition("/")[2]
+    stem = name if record.frames else name.rpartition(".")[0] or name
+    return read_keypoints(path, stem, size, frames)
 
 
 def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:

@@ -11,18 +11,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.errors import PROGRAM, AimError, DataError, nearest
 from data.store import absence, open_regular, sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-_WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # keys that training code puts it under
 
 
 def cache_dir() -> Path:
@@ -152,26 +147,3 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors by name of a safetensors or PyTorch file, on the CPU. Raises DataError: anything but tensors."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
-        import torch
-
-        tree: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the libraries raise many kinds for a damaged file
-        reason = str(error).split("\n", 1)[0]
-        what = f"cannot read tensors from this file ({type(error).__name__}: {reason})"
-        raise DataError(what, where=path, fix="Give a .safetensors file or a PyTorch state dict") from error
-    for key in _WRAPPERS:
-        if isinstance(tree, Mapping) and isinstance(tree.get(key), Mapping):
-            tree = tree[key]
-            break
-    if not isinstance(tree, Mapping) or not all(isinstance(value, torch.Tensor) for value in tree.values()):
-        raise DataError("not a state dict: something other than named tensors is in it", where=path)
-    return {str(key).removeprefix("module."): value for key, value in tree.items()}

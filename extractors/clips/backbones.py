@@ -15,6 +15,7 @@ from data.errors import DataError, UsageError, nearest
 from data.weights import weight_files as weights
 from data.weights.published import keep_published, library_version, published_path
 from data.weights.registry import Progress
+from extractors.state_dicts import read_tensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -130,7 +131,7 @@ def _inception(given: str) -> nn.Module:
         return i3d.I3D().fold()
     path = weights.whole(given)
     try:
-        return i3d.load(weights.read_tensors(path)).fold()
+        return i3d.load(read_tensors(path)).fold()
     except ValueError as error:
         raise DataError(str(error), where=path, fix="Set clips.weights to a file of Inception I3D") from error
 
@@ -141,7 +142,7 @@ def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
     if given == RANDOM:
         return Tapped(_construct(name, entry, 400), entry.head)
     path = weights.whole(_file(name, given))
-    state = weights.read_tensors(path)
+    state = read_tensors(path)
     classes = state.get(f"{entry.head}.weight")
     if classes is None:
         fix = "Set clips.backbone to the network that this file belongs to"

@@ -1,6 +1,6 @@
 """The `pose` stage, from a frame to stored arrays.
 
-1. A frame is shown to the pose network in a fixed number of views: upright, and in further turns (`detections`).
+1. A pose network gets each frame in a fixed number of views: upright, and in further quarter turns (`detections`).
 2. The network (`backends`) returns people with 17 joints for each view.
 3. Detections of one body in several views become one (`Detections.merged`) and are kept as numbers until the end.
 4. At the end of the video, each shot's people are the best paths through its detections (`paths`).

@@ -1,9 +1,9 @@
 """Which people are the agents: decided over the whole video, inspectable and overridable.
 
 Every person of a shot (`paths.py`) gets a salience, the product of
-- persistence: share of the shot's frames with a detection;
+- presence: share of the shot from the first to the last detection, however many frames between lack one;
 - size: square root of the body size against the largest in the shot;
-- motion: changes of velocity and of orientation, in body sizes per second;
+- motion: changes of velocity and of orientation, m in body sizes per second, as m^2 / (1 + m^2);
 - position: closeness to the middle of the frame, where cameras keep athletes;
 - score: square root of the score in the better frames; false detections in a background never score high.
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -24,12 +25,12 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.paths import Track
 
 TRACK_COLUMNS = (
-    *("shot", "first_frame", "last_frame", "persistence", "size", "motion", "position", "score"),
+    *("shot", "first_frame", "last_frame", "presence", "size", "motion", "position", "score"),
     *("salience", "agent"),
 )
 """Columns of the table of people, in order; `agent` is -1 for people who were not chosen."""
 
-MIN_PERSISTENCE = 0.1  # share of a shot's frames below which a person is never an agent
+MIN_PRESENCE = 0.1  # share of a shot below which a person is never an agent
 
 
 def choose_agents(
@@ -68,25 +69,22 @@ def choose_agents(
 
 
 def _measured(person: Track, frames: int, times: Floats, size: tuple[int, int]) -> tuple[float, ...]:
-    """first_frame, last_frame, persistence, size (pixels), motion, position, score of one person."""
-    poses, seconds = person.keypoints, times[person.frames]
+    """first_frame, last_frame, presence, size (pixels), motion, position, score of one person."""
+    (first, last), poses = person.frames[[0, -1]], person.keypoints
     centres, body = in_blocks(centres_of, poses), float(np.median(in_blocks(sizes_of, poses)))
-    motion = _motion(centres, in_blocks(orientations_of, poses), seconds, body)
+    motion = _motion(centres, in_blocks(orientations_of, poses), times[person.frames], body)
     offset = np.linalg.norm(centres / np.array(size) - 0.5, axis=1)
     position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())
-    persistence, score = len(person.frames) / max(frames, 1), float(np.percentile(person.scores, 75))
-    return person.frames[0], person.frames[-1], persistence, body, motion, position, score
+    return first, last, (last + 1 - first) / frames, body, motion, position, float(np.percentile(person.scores, 75))
 
 
 def _saliences(people: Sequence[Track], rows: Floats, first: int, size: tuple[int, int], config: PoseConfig) -> Floats:
     """(people,) salience from the columns of the table; 0 for those whom the settings exclude."""
     if config.tracks:
         return np.isin(np.arange(first, first + len(people)), config.tracks).astype(np.float64)
-    persistence, bodies, motion, position, score = rows[:, 3:8].T
-    if not motion.any():  # a single frame, or a still picture
-        motion = np.ones_like(motion)
-    salience = persistence * np.sqrt(bodies * score) * motion / (motion + 1) * position
-    salience[persistence < MIN_PERSISTENCE] = 0.0
+    presence, bodies, motion, position, score = rows[:, 3:8].T
+    salience = presence * np.sqrt(bodies * score) * motion**2 / (1 + motion**2) * position
+    salience[presence < MIN_PRESENCE] = 0.0
     if config.region is not None:
         corners = np.reshape(config.region, (2, 2)) * size
         places = np.array([np.median(in_blocks(centres_of, person.keypoints), axis=0) for person in people])
@@ -98,27 +96,34 @@ def _motion(centres: Floats, orientations: Floats, seconds: Floats, size: float)
     """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
     Somebody who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
-    that jitter of the joints is no motion.
+    that jitter of the joints is no motion. It is at least .001: people in a still picture differ by the rest.
     """
     later = np.searchsorted(seconds, seconds + 0.1)
     first = np.flatnonzero(later < len(seconds))
     if not len(first):
-        return 0.0
+        return 0.001
     last = later[first]
     gap = (seconds[last] - seconds[first])[:, None]
     velocity = (centres[last] - centres[first]) / gap / size
     angles = np.unwrap(orientations)[:, None]
     turning = np.abs(angles[last] - angles[first]) / gap
     unsteady = np.linalg.norm(velocity - np.median(velocity, axis=0), axis=1)
-    return float(np.median(unsteady) + 0.5 * np.median(turning))
+    return max(float(np.median(unsteady) + 0.5 * np.median(turning)), 0.001)
 
 
-def _left_to_right(people: Sequence[Track], rows: list[int]) -> list[int]:
+def _left_to_right(people: Sequence[Track], rows: Sequence[int]) -> list[int]:
     """Rows of people by their median horizontal place over the frames that show all, or over those of each alone."""
-    places = _places([people[row] for row in rows])
-    common = np.isfinite(places[..., 0]).all(axis=0)
-    across = [np.median(of[common if common.any() else np.isfinite(of[:, 0]), 0]) for of in places]
-    return [rows[place] for place in np.argsort(across, kind="stable")]
+    chosen = [people[row] for row in rows]
+    places = _in_common(chosen) if chosen else []
+    if not all(map(len, places)):
+        places = [in_blocks(centres_of, person.keypoints) for person in chosen]
+    return [rows[place] for place in np.argsort([np.median(place[:, 0]) for place in places], kind="stable")]
+
+
+def _in_common(people: Sequence[Track]) -> list[Floats]:
+    """(frames, 2) centre of each person in the frames that show all of them."""
+    frames = reduce(np.intersect1d, [person.frames for person in people])
+    return [in_blocks(centres_of, person.keypoints[np.isin(person.frames, frames)]) for person in people]
 
 
 def rival(table: Floats) -> float:
@@ -134,20 +139,8 @@ def rival(table: Floats) -> float:
 def suspected_switches(agents: Sequence[Track]) -> int:
     """Steps of one shot at which exchanging two agents would make both clearly move less, over all pairs of agents."""
     count = 0
-    for a, b in itertools.combinations(_places(agents), 2):
-        common = np.isfinite(a[:, 0]) & np.isfinite(b[:, 0])
-        (a0, a1), (b0, b1) = ((of[common][:-1], of[common][1:]) for of in (a, b))
-        kept = np.linalg.norm(a1 - a0, axis=1) + np.linalg.norm(b1 - b0, axis=1)
-        exchanged = np.linalg.norm(b1 - a0, axis=1) + np.linalg.norm(a1 - b0, axis=1)
+    for a, b in map(_in_common, itertools.combinations(agents, 2)):
+        kept = np.linalg.norm(np.diff(a, axis=0), axis=1) + np.linalg.norm(np.diff(b, axis=0), axis=1)
+        exchanged = np.linalg.norm(b[1:] - a[:-1], axis=1) + np.linalg.norm(a[1:] - b[:-1], axis=1)
         count += int((exchanged < 0.5 * kept).sum())
     return count
-
-
-def _places(people: Sequence[Track]) -> Floats:
-    """(people, frames, 2) centre of each person from their first frame to their last; NaN without a detection."""
-    first = min((int(person.frames[0]) for person in people), default=0)
-    last = max((int(person.frames[-1]) for person in people), default=-1)
-    places = np.full((len(people), last + 1 - first, 2), np.nan)
-    for person, of_person in zip(people, places, strict=True):
-        of_person[person.frames - first] = in_blocks(centres_of, person.keypoints)
-    return places

@@ -8,32 +8,25 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, in_blocks, sizes_of
-from extractors.signals import blocks, exchanges, fill_gaps, local_line
+from extractors.signals import blocks, exchanges, fill_gaps, robust_line
 
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
 MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
-
-OUTLIER, ROUNDS = 0.05, 2
-"""A joint this far from the fitted line, in body sizes, counts half; the line is fitted again so many times."""
+OUTLIER = 0.05  # a joint this far from the fitted line, in body sizes, counts half
 
 
 class CleaningConfig(StageConfig):
     """How the joints of an agent are cleaned over time."""
 
     fix_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
-    max_gap_s: float = setting(
-        0.6, "Gaps up to this many seconds are interpolated (marked in `filled`); 0: none.", ge=0
-    )
-    smoothing_s: float = setting(
-        0.04, "Width in seconds of the Gaussian of the line fitted to each joint; 0 keeps detections.", ge=0, le=1
-    )
+    max_gap_s: float = setting(0.6, "Gaps up to this many seconds are interpolated (marked in `filled`).", ge=0)
+    smoothing_s: float = setting(0.04, "Seconds: Gaussian of the line fitted to each joint; 0: none.", ge=0, le=1)
 
 
 def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, config: CleaningConfig) -> Floats:
     """(N, 17, 3) joints of one agent in one shot after cleaning; interpolated ones have `INTERPOLATED_SCORE`.
 
-    Each joint is put on a line that is fitted around every frame, weighted by a Gaussian over time, by scores, and by
-    how well each frame agrees (Cauchy weights, reweighted twice). Scores stay as they are.
+    Each joint is put on a robust line that is fitted around every frame, weighted by scores. Scores stay as they are.
 
     Args:
         times: (N,) seconds.
@@ -56,7 +49,7 @@ def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, 
         rows = np.flatnonzero(weight[:, 0] > 0)
         if config.smoothing_s > 0 and len(rows) > 2:
             trust = np.maximum(out[rows, joint, 2], 0.01) * np.maximum(scores[rows], 0.03)
-            points[rows] = _robust_line(times[rows], points[rows], trust, config.smoothing_s, OUTLIER * size)
+            points[rows] = robust_line(times[rows], points[rows], trust, config.smoothing_s, OUTLIER * size)
         out[rows, joint, :2] = points[rows]
     return out
 
@@ -79,17 +72,7 @@ def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
         for column, after in enumerate((offsets, offsets[:, MIRRORED])):
             steps = np.linalg.norm(after[1:, 5:] - offsets[:-1, 5:], axis=2)
             common = weight * np.isfinite(steps)
-            moved[max(rows.start, 1) : rows.stop, column] = (np.nan_to_num(steps) * common).sum(axis=1) / common.sum(
-                axis=1
-            ).clip(1e-9)
+            total = (np.nan_to_num(steps) * common).sum(axis=1)
+            moved[max(rows.start, 1) : rows.stop, column] = total / common.sum(axis=1).clip(1e-9)
     moved[1:][np.diff(times) > MAX_SIDE_GAP_S] = 0
     return exchanges(moved[:, 0], moved[:, 1], price)
-
-
-def _robust_line(times: Floats, points: Floats, trust: Floats, sigma: float, outlier: float) -> Floats:
-    """(M, 2) points on lines fitted around each; one that is `outlier` pixels from its line counts half."""
-    weight = trust
-    for _ in range(ROUNDS + 1):
-        fitted = local_line(times, points, np.repeat(weight[:, None], 2, axis=1), sigma)[0]
-        weight = trust / (1 + (np.linalg.norm(fitted - points, axis=1) / outlier) ** 2)
-    return fitted

@@ -11,17 +11,16 @@ from extractors.base import StageConfig, setting
 from extractors.pose.cleaning import CleaningConfig
 
 
-def _file(about: str) -> Any:
+def _file(about: str, default: str = "") -> Any:
     """A setting that names a file or a network: the key holds the hash of the content, not the name."""
-    return setting("", about, affects_result=False)
+    return setting(default, about, affects_result=False)
 
 
 class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend: an alias, or a configuration and a checkpoint."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        "detector_config": "a detector comes with the pose.mmpose.alias of a top-down model",
-        "detector_checkpoint": "a detector comes with the pose.mmpose.alias of a top-down model",
+        **dict.fromkeys(("detector_config", "detector_checkpoint"), "pose.mmpose.alias brings a top-down model's"),
         "seed": "weights are those of pose.mmpose.alias or pose.mmpose.checkpoint",
     }
 
@@ -33,14 +32,10 @@ class MMPoseConfig(StageConfig):
 class RTMLibConfig(StageConfig):
     """Models of the `rtmlib` backend: exported ONNX files."""
 
-    mode: Literal["", "lightweight", "balanced", "performance"] = setting(
-        "", "Models of rtmlib's table for bodies, downloaded once.", affects_result=False
-    )
+    mode: Literal["", "lightweight", "balanced", "performance"] = _file("Row of rtmlib's table, downloaded once.")
     model: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
     detector: str = _file("YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.")
-    detector_kind: Literal["", "yolox", "rtmdet"] = setting(
-        "", "What the detector is, which says how its answers are read; in the key.", affects_result=False
-    )
+    detector_kind: Literal["", "yolox", "rtmdet"] = _file("What the detector is; in the key.")
 
 
 class ImportConfig(StageConfig):
@@ -53,13 +48,13 @@ class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("rotations", "search_s", "weak_score"), "pose.views says how many views each frame gets"),
-        **dict.fromkeys(("close_up_px", "close_up_side", "crop_side", "zoom"), "pose.views replaces close-ups"),
-        **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
         **dict.fromkeys(
-            ("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot; nothing replaces it"
+            ("rotations", "search_s", "weak_score", "close_up_px", "close_up_side", "crop_side", "zoom", "second_look"),
+            "pose.views says how many views each frame gets",
         ),
-        "second_look": "every frame gets the same views (pose.views)",
+        **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
+        **dict.fromkeys(("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot"),
+        "views=8": "mirrored views add nothing to four turns (pose.views=4)",
         "fix_sides": "it is pose.cleaning.fix_sides now",
         "fill_s": "it is pose.cleaning.max_gap_s now",
         "smooth_s": "it is pose.cleaning.smoothing_s now",
@@ -67,12 +62,8 @@ class PoseConfig(StageConfig):
     }
     """Settings of older versions, and what replaces each."""
 
-    backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting(
-        "movenet", "Pose network; import: keypoint files of other tools."
-    )
-    weights: str = setting(
-        "movenet-multipose", "MoveNet's weights: a registry name or the path of a .tflite file.", affects_result=False
-    )
+    backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting("movenet", "Network, or files of keypoints.")
+    weights: str = _file("MoveNet's weights: a registry name or the path of a .tflite file.", "movenet-multipose")
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
     import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
@@ -80,20 +71,16 @@ class PoseConfig(StageConfig):
     stride: int = setting(1, "Every how many-th frame is processed.", ge=1)
     work_side: int = setting(720, "Longer side in pixels to which frames are reduced before detection.", ge=256)
     long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)
-    views: Literal[1, 2, 3, 4, 8] = setting(
+    views: Literal[1, 2, 3, 4] = setting(
         2,
         "Views of each frame that a one-stage network gets, one forward each. 1: upright; 2: and one further quarter "
-        "turn, another one in each frame; 3: and both turns sideways; 4: all turns; 8: all, each also mirrored.",
+        "turn, another one in each frame; 3: and both turns sideways; 4: all turns.",
     )
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
-    cut_threshold: float = setting(
-        0.25, "Lost correlation from one frame to the next that may be a cut, 0..1.", gt=0, le=1
-    )
+    cut_threshold: float = setting(0.25, "Lost correlation of two frames that may be a cut, 0..1.", gt=0, le=1)
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[NonNegativeInt, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
-    region: tuple[float, float, float, float] | None = setting(
-        None, "Relative x1 y1 x2 y2 (0..1) in which an agent's median centre must be."
-    )
+    region: tuple[float, float, float, float] | None = setting(None, "Where an agent is: relative x1 y1 x2 y2, 0..1.")
     threads: int = setting(1, "CPU threads of one forward.", affects_result=False, ge=1)
     device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", affects_result=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +36,19 @@ class Detections:
         """People from arrays of any floating type."""
         return cls(np.asarray(keypoints, dtype=np.float32), np.asarray(scores, dtype=np.float32))
 
-    def take(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
-        """The people at `rows`, in that order."""
-        index = np.asarray(rows) if len(rows) else np.zeros(0, dtype=np.intp)
-        return Detections(self.keypoints[index], self.scores[index])
+    @classmethod
+    def of_joints(cls, points: Any, joints: Any) -> Detections:
+        """People from (P, 17 or more, 2) places and (P, 17 or more) scores; a person's score is the mean of theirs."""
+        joints = np.clip(np.asarray(joints, dtype=np.float32)[:, :17], 0, 1)
+        points = np.asarray(points, dtype=np.float32)[:, :17]
+        return cls(np.concatenate([points, joints[..., None]], axis=-1), joints.mean(axis=1))
 
     def best(self, min_score: float, most: int | None = None) -> Detections:
         """People with finite joints and at least this score, best first, `most` of them."""
         usable = np.isfinite(self.keypoints).all(axis=(1, 2)) & (self.scores >= min_score)
         order = np.argsort(-self.scores, kind="stable")
-        return self.take(order[usable[order]][:most])
+        rows = order[usable[order]][:most]
+        return Detections(self.keypoints[rows], self.scores[rows])
 
     @staticmethod
     def joined(groups: Sequence[Detections]) -> Detections:
@@ -91,34 +95,20 @@ def _apart(poses: NDArray[np.floating], pose: NDArray[np.floating]) -> NDArray[n
     return np.asarray(np.linalg.norm(poses[:, 5:] - pose[5:], axis=-1).mean(axis=-1), dtype=np.float64)
 
 
-def views_of(count: int, frame: int) -> list[View]:
-    """The `count` views of a frame by its number: upright, then further turns, which rotate where two are given."""
-    if count == 2:
-        return [View(0), View(1 + frame % 3)]
-    if count == 3:
-        return [View(0), View(1), View(3)]
-    return [View(turns % 4, mirrored=turns >= 4) for turns in range(count)]
+def turns_of(views: int, frame: int) -> Sequence[int]:
+    """Clockwise quarter turns of each view of a frame by its number: upright first; of two views the second rotates."""
+    if views == 2:
+        return 0, 1 + frame % 3
+    return (0, 1, 3) if views == 3 else range(views)
 
 
-@dataclass(frozen=True)
-class View:
-    """A frame in a quarter turn, mirrored or not, as the network gets it."""
+def turned(image: Image, turns: int) -> Image:
+    """A frame (H, W, 3) after clockwise quarter turns."""
+    return np.ascontiguousarray(np.rot90(image, -turns))
 
-    turns: int  # clockwise quarter turns
-    mirrored: bool = False  # left and right exchanged after the turn
 
-    def draw(self, image: Image) -> Image:
-        """The picture that the network gets of a frame (H, W, 3)."""
-        turned = np.rot90(image, -self.turns)
-        return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
-
-    def in_frame(self, people: Detections, width: int, height: int) -> Detections:
-        """Detections in this view's pixels, in pixels of the frame of this size."""
-        keypoints = people.keypoints.copy()
-        if self.mirrored:
-            keypoints = keypoints[:, MIRRORED]
-            keypoints[..., 0] = (height if self.turns % 2 else width) - keypoints[..., 0]
-        x, y = keypoints[..., 0].copy(), keypoints[..., 1].copy()
-        places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[self.turns]
-        keypoints[..., 0], keypoints[..., 1] = places
-        return Detections(keypoints, people.scores)
+def turned_back(people: Detections, turns: int, width: int, height: int) -> Detections:
+    """Detections in a turned frame, in pixels of the frame of this size."""
+    x, y, score = np.moveaxis(people.keypoints, -1, 0)
+    places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[turns]
+    return Detections(np.stack([*places, score], axis=-1), people.scores)

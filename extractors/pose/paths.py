@@ -22,21 +22,15 @@ from extractors.pose.detections import Detections
 
 Rows = NDArray[np.intp]
 
-REACH_S = 3.0
-"""Longest gap of a path in seconds: somebody who comes back later begins another path."""
-
-LEAD_S = 0.2
-"""Seconds for which the velocity predicts the place of somebody who is missing."""
+REACH_S = 3.0  # longest gap of a path in seconds: somebody who comes back later begins another path
+LEAD_S = 0.2  # seconds for which the velocity predicts the place of somebody who is missing
 
 MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 """A jump is less than `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second, `MAX_GROWTH` in size."""
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
-
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
-
-SMALLEST = 0.05
-"""Paths worth less than this share of the shot's best path are not listed."""
+SMALLEST = 0.05  # paths worth less than this share of the shot's best path are not listed
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Candidates:
     """The detections of a video, each body once a frame. Kept as numbers, without an object for each."""
 
     frames: array[int] = field(default_factory=lambda: array("q"))  # processed frame of each detection, ascending
-    joints: array[float] = field(default_factory=lambda: array("f"))  # the numbers of `keypoints`
+    joints: array[float] = field(default_factory=lambda: array("f"))  # 17 x (x, y in pixels, score) of each
     scores: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, frame: int, people: Detections) -> None:
@@ -52,11 +46,6 @@ class Candidates:
         self.frames.extend([frame] * len(people))
         self.joints.frombytes(np.ascontiguousarray(people.keypoints, np.float32).tobytes())
         self.scores.extend(people.scores.tolist())
-
-    @property
-    def keypoints(self) -> NDArray[np.float32]:
-        """(M, 17, 3) pixels and score of each detection."""
-        return np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)
 
 
 @dataclass(frozen=True)
@@ -78,9 +67,9 @@ def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floo
     """
     rows = slice(*np.searchsorted(np.asarray(candidates.frames), [first, stop]))
     frames, scores = np.asarray(candidates.frames)[rows], np.asarray(candidates.scores)[rows]
-    keypoints = candidates.keypoints[rows]
+    keypoints = np.frombuffer(candidates.joints, np.float32).reshape(-1, 17, 3)[rows]
     centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
-    shot = _Shot(frames, times[frames], keypoints, centres, sizes, np.log(scores / floor))
+    shot = _Shot(frames, times[frames], centres, sizes, np.log(scores / floor))
     people: list[Track] = []
     free = np.arange(len(frames))
     best = 0.0
@@ -99,7 +88,6 @@ def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floo
 class _Shot:
     frames: NDArray[np.int64]  # (M,) frame of each detection, ascending
     seconds: Floats  # (M,)
-    keypoints: NDArray[np.float32]  # (M, 17, 3)
     centres: Floats  # (M, 2)
     sizes: Floats  # (M,)
     gains: Floats  # (M,) what a detection adds to a path

@@ -14,15 +14,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from data.keypoints import FramePeople, keypoints_of, sidecar
+from data.pose_weights import identity_of
 from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video.records import Record
+from data.weights import digest
 from extractors.base import Extractor, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents, rival, suspected_switches
-from extractors.pose.backends import identity, load_backend, networks
+from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image, views_of
+from extractors.pose.detections import Detections, Image, turned, turned_back, turns_of
 from extractors.pose.paths import Candidates, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
@@ -32,7 +35,7 @@ class Pose(Extractor[PoseConfig]):
     """People are detected and chosen: up to `agents` people with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     Config: ClassVar[type[StageConfig]] = PoseConfig
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
@@ -43,12 +46,8 @@ class Pose(Extractor[PoseConfig]):
             ("x", "y", "score"),
         ),
         "boxes": ArraySpec(("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
-        "agent_score": ArraySpec(
-            ("frame", "agent"), "1", "the person's score, the mean over the views; 0 without detection"
-        ),
-        "filled": ArraySpec(
-            ("frame", "agent"), "1", f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})"
-        ),
+        "agent_score": ArraySpec(("frame", "agent"), "1", "mean of the person's score over the views; 0: undetected"),
+        "filled": ArraySpec(("frame", "agent"), "1", f"true where joints are interpolated, score {INTERPOLATED_SCORE}"),
         "size": ArraySpec(("side",), "px", "frame size", ("width", "height")),
         "frame_index": ArraySpec(("frame",), "1", "frame number in display order"),
         "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
@@ -61,8 +60,8 @@ class Pose(Extractor[PoseConfig]):
 
     @classmethod
     def identity(cls, config: PoseConfig) -> Mapping[str, str]:
-        """Hashes of the weights in use; raises as `extractors.pose.backends.identity`."""
-        return identity(config)
+        """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
+        return {"weights": digest(config.weights)} if config.backend == "movenet" else identity_of(networks(config))
 
     @classmethod
     def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:
@@ -73,11 +72,7 @@ class Pose(Extractor[PoseConfig]):
     @classmethod
     def reads_of(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
         """The keypoint file of a video, for the import backend."""
-        if config.backend != "import":
-            return {}
-        from data.keypoints import sidecar
-
-        return sidecar(record, config.import_.dir)
+        return sidecar(record, config.import_.dir) if config.backend == "import" else {}
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
@@ -93,29 +88,27 @@ class Pose(Extractor[PoseConfig]):
         """
         import cv2
 
-        from extractors.pose.backends.imported import KeypointFile
-
         config = self.config
         full_size = source.info.width, source.info.height
         factor = min(1.0, config.work_side / max(full_size))
         size = round(full_size[0] * factor), round(full_size[1] * factor)
-        imported = KeypointFile(source, config.min_score, size) if config.backend == "import" else None
+        imported = keypoints_of(source.record, full_size, len(source.times)) if config.backend == "import" else None
         if self._backend is None and not imported:
             self._backend = load_backend(config)
-        shot_detector = ShotDetector(config.cut_threshold)
-        candidates = Candidates()
-        taken = array("d")
-        starts: list[int] = []
+        views = 1 if imported else min(config.views, int(self._backend.max_views))
+        shot_detector, candidates = ShotDetector(config.cut_threshold), Candidates()
+        taken, starts = array("d"), list[int]()
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
-            image = frame.image
-            if image.shape[1::-1] != size:
-                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             taken.append(frame.time)
             starts += [number] if shot_detector.begins_shot(image) else []
-            candidates.add(number, imported.people(frame.index) if imported else self._detect(image, number))
+            if imported:
+                bodies = _in_file(imported.frames[frame.index], np.array(size) / np.array(full_size), config.min_score)
+            else:
+                bodies = detected(self._backend, image, turns_of(views, number))
+            candidates.add(number, bodies)
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
-        views = 1 if imported else self._views
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
         people = [people_of(candidates, *shot, times, floor) for shot in shots]
         agents, table = choose_agents(people, shots, times, size, config)
@@ -123,19 +116,19 @@ class Pose(Extractor[PoseConfig]):
         scale = np.array(full_size) / np.array(size)
         values, quality = output(config, times, shots, agents, table, full_size, scale)
         quality["views"] = views
-        return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.joint_map} if imported else {}))
+        return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
 
-    @property
-    def _views(self) -> int:
-        return min(self.config.views, int(self._backend.max_views))
 
-    def _detect(self, image: Image, number: int) -> Detections:
-        """Each body of a frame once, from all its views."""
-        height, width = image.shape[:2]
-        views = views_of(self._views, number)
-        return Detections.merged(
-            [view.in_frame(self._backend.detect(view.draw(image)), width, height) for view in views]
-        )
+def detected(backend: PoseBackend, image: Image, turns: Sequence[int]) -> Detections:
+    """Each body of a frame once, from its views in these quarter turns."""
+    height, width = image.shape[:2]
+    return Detections.merged([turned_back(backend.detect(turned(image, n)), n, width, height) for n in turns])
+
+
+def _in_file(people: FramePeople, factor: Floats, min_score: float) -> Detections:
+    """The people of a keypoint file in one frame, in its reduced pixels; joints that the file lacks are NaN."""
+    rows = people.scores >= min_score
+    return Detections.of(people.keypoints[rows] * np.append(factor, 1.0), people.scores[rows])
 
 
 def output(
@@ -147,7 +140,7 @@ def output(
     full_size: tuple[int, int],
     scale: Floats,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
-    """Values of the stage's arrays, in pixels of the video, and the quality values that follow from them.
+    """Values of the stage's arrays, and the quality values that follow from them.
 
     Args:
         times: (N,) seconds of every processed frame.

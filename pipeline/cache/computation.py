@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -37,7 +37,10 @@ class Computation:
 
     def differences(self, header: Mapping[str, Any]) -> list[str]:
         """One line per part in which a stored header differs from this computation."""
-        lines = _differences(header.get("settings", {}), self.settings, f"{self.stage}.")
+        lines = []
+        for path, *values in differences(header.get("settings", {}), self.settings, self.stage):
+            old, new = (json.dumps(None if value is ABSENT else value) for value in values)
+            lines += [f"{path} {old} -> {new}"] if old != new else []
         if header.get("stage_version") != self.version:
             lines.insert(0, f"stage version {header.get('stage_version')} -> {self.version}")
         lines += [f"{name} changed" for name in _changed(header.get("identity", {}), self.identity)]
@@ -49,10 +52,15 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
-def _differences(old: Any, new: Any, prefix: str) -> list[str]:
+ABSENT = object()
+"""Takes the place of a setting that is not there."""
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted path and both values of every setting in which nested mappings differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        lines = []
         for name in sorted({*old, *new}):
-            lines += _differences(old.get(name), new.get(name), f"{prefix}{name}.")
-        return lines
-    return [] if old == new else [f"{prefix.rstrip('.')} {json.dumps(old)} -> {json.dumps(new)}"]
+            inner = f"{path}.{name}" if path else str(name)
+            yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), inner)
+    elif old != new:
+        yield path, old, new

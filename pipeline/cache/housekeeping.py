@@ -22,10 +22,9 @@ from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, has_key, stem_of
-from pipeline.cache.remote_cache import RemoteCache, open_cache
+from pipeline.cache.remote_cache import RemoteCache
 from pipeline.cache.run_history import FOLDER as RUNS
 from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
-from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 
 YOUNG_SECONDS = 3600
@@ -97,19 +96,18 @@ def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator
                 yield Finding(path, stage, printable(video), "", size, used)
 
 
-def list_cache(config: BaseConfig, stage: str = "", runs: bool = False) -> CacheListing:
+def list_cache(cache: Cache, stage: str = "", runs: bool = False) -> CacheListing:
     """Per stage and setting, every output of one stage, or the runs.
 
     Raises UsageError for an unknown stage, or without a cache.
     """
-    cache = existing(open_cache(config.cache, config.storage.reach()))
+    existing(cache)
     if runs:
         return CacheListing(f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())])
     names = cache.stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
     rows = list(_list_outputs(cache, stage)) if stage else [row for name in names for row in _count_files(cache, name)]
-    cache.close()
     title = f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB"
     return CacheListing(title, rows)
 
@@ -193,13 +191,12 @@ def _list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
             yield row | {"key": "", "version": None, "quality": {}, "damaged": _reason(error)}
 
 
-def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
+def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
     """The damaged outputs, after every output was read whole and every array checked; `extract` computes them again.
 
     In a marked cache a damaged output is deleted, unless its name has no key: then it may be somebody's.
     """
-    cache = existing(open_cache(config.cache, config.storage.reach()))
-    outputs, marked = list(stored_files(cache, cache.stage_names(), OUTPUT)), cache.marked()
+    outputs, marked = list(stored_files(existing(cache), cache.stage_names(), OUTPUT)), cache.marked()
     damaged = []
     with observer.progress("outputs") as progress:
         for done, file in enumerate(outputs, start=1):
@@ -215,13 +212,11 @@ def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
     return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
 
 
-def collect_garbage(
-    config: BaseConfig, max_gb: float | None, log_days: float, yes: bool, observer: Observer
-) -> CacheFiles:
+def collect_garbage(cache: Cache, max_gb: float | None, log_days: float, yes: bool, observer: Observer) -> CacheFiles:
     """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or report what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
-    cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes)
+    marked_cache(cache, yes)
     would = "" if yes else "would be "
     observer.note(
         f"temporary files {would}swept: {cache.sweep(remove=yes)}; "
@@ -265,9 +260,9 @@ def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
     return CacheFiles(tuple(findings), f"{done} deleted" if yes else f"{done} would be deleted; add --yes")
 
 
-def remove_cache(config: BaseConfig, yes: bool, observer: Observer) -> CacheFiles:
+def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
     """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted."""
-    cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes=False)
+    marked_cache(cache, yes=False)
     findings = [*_written(cache), *(replace(log, why="log of a run") for log in old_logs(cache, 0))]
     yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
     if not yes:

@@ -9,11 +9,9 @@ import hashlib
 import json
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Collection
-from contextlib import closing, suppress
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -36,9 +34,6 @@ OBJECT_INPUT, OUTPUT_HEADER = "object input", "output"
 """Kinds of the facts about inputs on a store, and about outputs, whose names are those in the cache.
 
 All others are about local inputs, or were written by version 0.1.0."""
-
-VOID = ("header", "object")
-"""Kinds of facts of version 0.1.0 that nobody asks for any more."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -148,7 +143,7 @@ class Index:
         def is_gone(kind: str, name: Any) -> bool:
             if kind == OBJECT_INPUT:  # the file system does not show whether it is there
                 return False
-            return name not in kept if kind == OUTPUT_HEADER else kind in VOID or not _is_there(name)
+            return name not in kept if kind == OUTPUT_HEADER else not _is_there(name)
 
         with self._lock:
             gone = [row for row in self._run("SELECT kind, path FROM facts") if is_gone(*row)]
@@ -208,35 +203,11 @@ class Index:
         if self._owned and not self.frozen:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         may_create = (self._owned or self.path.with_name(CACHE_MARKER).exists()) and not self.frozen
-        kinds = [_kind(f"{self.path}{end}") for end in ("", "-journal", "-wal", "-shm")]
-        regular = all(kind in (0, stat.S_IFREG) for kind in kinds)  # SQLite follows links
-        usable = regular and (may_create or kinds[0] != 0)
+        usable = may_create or self.path.exists()
         connection = sqlite3.connect(self.path if usable else ":memory:", timeout=10, check_same_thread=False)
         connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
         connection.executescript(SCHEMA)
-        if _tables(connection) != _own_tables():
-            connection.close()
-            raise sqlite3.DatabaseError("other tables, or views that may never end")
         return connection
-
-
-def _kind(path: str) -> int:
-    """The kind of a file, links not followed; 0 where there is none."""
-    try:
-        return stat.S_IFMT(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return 0
-
-
-def _tables(connection: sqlite3.Connection) -> list[Any]:
-    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
-
-
-@cache
-def _own_tables() -> list[Any]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA)
-        return _tables(connection)
 
 
 def _parsed(text: Any) -> Any | None:

@@ -26,11 +26,13 @@ LENGTH_FLOOR_S = 0.25
 """Least difference in length that is flagged: whoever cuts videos by hand is off by so much."""
 SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
+SHORT = 3.0
+"""A video is too short where it is shorter than the median of the others by this factor."""
 FAR = 2.0
 """Distances above the limit are flagged "warn", above this many limits "bad"."""
 RIVAL = 0.5
 """Salience of another person, as a share of the followed one's, from which the choice may be wrong."""
-FRAME_RATES, RATE_MARGIN = (12.0, 130.0), 1.5
+FRAMERATES, RATE_MARGIN = (12.0, 130.0), 1.5
 """Plausible frames per second, and the factor beyond which a frame rate is unlike those of training."""
 SHAKE = 0.3
 """Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
@@ -90,6 +92,7 @@ class Facts:
     training: Ranges = field(default_factory=dict)  # their ranges over the training performances (`quality_ranges`)
     duration: float | None = None  # seconds
     lengths: tuple[float, float] | None = None  # shortest and longest training performance in seconds
+    usual_length: float = 0.0  # median of a data set's videos in seconds, before training
     distance: tuple[float, str] | None = None  # to the training performances, in limits, and the most distant block
     differing: Sequence[str] = ()  # settings and versions of the features that differ from training, one line each
     software: Sequence[str] = ()  # packages whose versions differ from those of training, one line each
@@ -149,8 +152,8 @@ def _person(_: Facts, rival: float) -> Iterator[Flag]:
 
 def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     (stage, name), rate = next(iter(rates.items()))
-    low, high = facts.training.get(stage, {}).get(name, FRAME_RATES)
-    if not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
+    low, high = facts.training.get(stage, {}).get(name, FRAMERATES)
+    if not FRAMERATES[0] <= rate <= FRAMERATES[1]:
         detail = f"{significant(rate)} frames per second: time may be stretched, or frames are missing."
         yield Flag("warn", "implausible frame rate", detail)
     elif not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
@@ -237,6 +240,9 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
         has, most = apart(duration, longest)
         detail = f"The video has {has} s, the longest training performance has {most} s."
         yield Flag("bad" if duration > 2 * longest else "warn", "too long", detail)
+    elif duration < facts.usual_length / SHORT:
+        has, usual = apart(duration, facts.usual_length)
+        yield Flag("warn", "too short", f"{has} s, half of the videos have {usual} s or more.")
 
 
 def _distance(_: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
@@ -282,7 +288,7 @@ def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
 
 _STEPS = (("timesteps", "masked_steps_primary"), ("timesteps", "masked_steps_secondary"))
 _DAMAGE = tuple((stage, "damaged_packets") for stage in ("clips", "pose", "camera_flow"))
-_RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
+RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
 
 CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterable[Flag]]]] = {
     "stream": (lambda facts: _measures(facts, *_DAMAGE), _damage),
@@ -294,7 +300,7 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "camera": (_camera_measured, _camera),
     "kinematics": (lambda facts: facts.quality.get("kinematics") or None, _kinematics),
     "quality against training": (_comparable, _against_training),
-    "frame rate": (lambda facts: _measures(facts, *_RATES), _frame_rate),
+    "frame rate": (lambda facts: _measures(facts, *RATES), _frame_rate),
     "length": (lambda facts: facts.duration, _length),
     "distance to the training performances": (lambda facts: facts.distance, _distance),
     "training videos": (lambda facts: facts.trained_on, _trained_on),

@@ -15,13 +15,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
+from models.metrics import spearman
+from pipeline.results import Accuracy, Interval
 
 LEVELS = (0.80, 0.95)
 """Levels of the two intervals of every score."""
+
+SHARE = 0.8
+"""Share of the held-out performances whose error the accuracy names."""
+
+CERTAIN = 1.645
+"""Standard errors by which the model's error must be smaller than that of the mean: one side of 95 %."""
 
 _ROUNDING = 1e-9
 """Tolerance for sums of weights that equal the level up to rounding."""
@@ -64,13 +74,12 @@ def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: f
     return np.stack([low, high], axis=1) if np.isfinite(high).all() and np.isfinite(low).all() else None
 
 
-def threshold(values: Floats, weights: Floats, level: float) -> float:
-    """A bound that an exchangeable new value exceeds with probability at most 1 - level.
+def reach(values: Floats, groups: Rows, level: float) -> float:
+    """The bound that a new value, exchangeable with `values` (n,), exceeds with probability at most 1 - level.
 
-    With too few values it is the greatest one, exceeded with probability at most 1 / (G + 1).
+    Views and copies, of equal `groups` (n,), count once. It is infinite where there are too few.
     """
-    bound = float(upper_quantile(values[:, None], weights, level)[0])
-    return bound if math.isfinite(bound) else float(values.max())
+    return float(upper_quantile(values[:, None], group_weights(groups), level)[0])
 
 
 def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int, int]:
@@ -81,39 +90,68 @@ def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int,
     return int(low), int(high)
 
 
-def held_out_intervals(
-    truth: Sequence[float],
-    predicted: Sequence[float],
-    fold: Sequence[str],
-    level: float,
-    group: Sequence[str] | None = None,
-) -> list[tuple[float, float] | None]:
-    """Intervals about the held-out predictions of an evaluation, each from the residuals of the other folds.
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out predictions of n performances.
 
-    Where no true score is negative, intervals end at zero.
-
-    Args:
-        truth, predicted: (n,) of one task.
-        fold: (n,) which fold held it out; with a single fold there are no residuals and no intervals.
-        group: (n,) equal for views and copies of one performance; all different where left out.
+    Attributes:
+        truth, predicted: (n,) label and prediction.
+        fold: (n,) which fold held it out.
+        group: (n,) the independent performance; views and copies share one.
     """
-    values, folds = np.asarray(predicted, dtype=np.float64), np.asarray(fold)
-    residuals = np.abs(np.asarray(truth, dtype=np.float64) - values)
-    groups = np.unique(np.arange(len(values)) if group is None else group, return_inverse=True)[1]
-    floor = 0.0 if np.nanmin(np.asarray(truth, dtype=np.float64), initial=np.inf) >= 0 else -math.inf
-    intervals: list[tuple[float, float] | None] = [None] * len(values)
-    for name in np.unique(folds):
-        others = (folds != name) & np.isfinite(residuals)
-        if not others.any():
-            continue
-        reach = float(upper_quantile(residuals[others][:, None], group_weights(groups[others]), level)[0])
-        for row in np.flatnonzero(folds == name) if math.isfinite(reach) else ():
-            low = max(float(values[row] - reach), min(floor, float(values[row])))
-            intervals[row] = (low, float(values[row] + reach))
-    return intervals
+
+    truth: Floats
+    predicted: Floats
+    fold: Rows
+    group: Rows
+
+    @property
+    def residuals(self) -> Floats:
+        """(n,) absolute errors."""
+        return np.abs(self.truth - self.predicted)
+
+    @property
+    def groups(self) -> int:
+        """Number of independent performances, which the finite-sample correction uses."""
+        return len(np.unique(self.group))
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """Errors of the predictions, beside those of the mean label of the other folds."""
+        means = np.array([self.truth[self.fold != one].mean() for one in self.fold])
+        errors, guess_errors = self.residuals, np.abs(self.truth - means)
+        names = np.unique(self.group)
+        gains = np.array([(guess_errors - errors)[self.group == name].mean() for name in names])
+        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
+        within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
+        rho = spearman(self.predicted, self.truth)
+        return Accuracy(
+            performances=len(names),
+            rho=rho if math.isfinite(rho) else None,
+            mae=float(errors.mean()),
+            mean_mae=float(guess_errors.mean()),
+            within=within,
+            mean_within=mean_within,
+            better=float(gains.mean()) > CERTAIN * noise,
+        )
+
+    def own_intervals(self, level: float) -> list[Interval | None]:
+        """Intervals about the predictions, each from the residuals of the other folds; None where these are too few.
+
+        Where no label is negative, intervals end at zero.
+        """
+        floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
+        intervals: list[Interval | None] = [None] * len(self.truth)
+        for name in np.unique(self.fold):
+            others = (self.fold != name) & np.isfinite(self.residuals)
+            extent = reach(self.residuals[others], self.group[others], level) if others.any() else math.inf
+            for row in np.flatnonzero(self.fold == name) if math.isfinite(extent) else ():
+                centre = float(self.predicted[row])
+                intervals[row] = (max(centre - extent, min(floor, centre)), centre + extent)
+        return intervals
 
 
-def coverage_line(intervals: Sequence[tuple[float, float] | None], truth: Sequence[float], level: float) -> str:
+def coverage_line(intervals: Sequence[Interval | None], truth: Sequence[float], level: float) -> str:
     """Number of true scores inside their intervals, with the range that chance allows at this level.
 
     Such as "15 of 20 (75 %), nominal 80 %: 12 to 19 by chance". Videos without an interval are left out.

@@ -10,6 +10,7 @@ held-out folds, whose distances are measured to their own training parts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
-from pipeline.checks.intervals import threshold
+from pipeline.checks.intervals import reach
 from pipeline.features import FeatureSet
 
 NEIGHBOURS = 5
@@ -97,10 +98,10 @@ class Novelty:
 
     known: Mapping[str, Floats]  # trial-level features of the training performances
     held_out: Distances  # of the training performances to the training parts of the folds that held them out
-    weights: Floats  # (n,) of `pipeline.checks.intervals.group_weights`
+    group: Rows  # (n,) the independent performance; views and copies share one
 
     @classmethod
-    def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], weights: Floats) -> Novelty:
+    def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], group: Rows) -> Novelty:
         """Held-out distances by (training rows, test rows) of folds that test every performance once."""
         blocks, least = trial_level(features), floors(features)
         whole = np.zeros(len(features))
@@ -111,12 +112,13 @@ class Novelty:
             whole[test] = measured.whole
             for name, values in measured.blocks.items():
                 by_block[name][test] = values
-        return cls(blocks, Distances(whole, by_block), weights)
+        return cls(blocks, Distances(whole, by_block), group)
 
     @property
     def limit(self) -> float:
-        """Distances above this are flagged."""
-        return threshold(self.held_out.whole, self.weights, LEVEL)
+        """Distances above this are flagged; with few performances it is the greatest of theirs."""
+        bound = reach(self.held_out.whole, self.group, LEVEL)
+        return bound if math.isfinite(bound) else float(self.held_out.whole.max())
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """For each performance, its distance in units of `limit`, and the most distant block."""

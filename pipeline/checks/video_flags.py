@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from data.errors import PROGRAM, DataError, apart
+from data.errors import PROGRAM, DataError
 from extractors.timesteps import TimestepsConfig
-from pipeline.checks.flags import Facts, find_flags
+from pipeline.checks.flags import RATES, Facts, find_flags
 from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 from pipeline.results import Flag, worst_first
 
 ALONE = ("stream", "people detected", "right person", "identities", "cuts", "kinematics")
-COMPARED = ("frame rate", "length")
+AMONG_OTHERS = ("frame rate", "length")
 """Checks of `pipeline.checks.flags` of a video alone, and against the others."""
-
-RATED = ("clips", "pose")
-"""Stages that store the frame rate."""
-
-SHORT = 3.0
-"""A video is too short where it is shorter than the median by this factor."""
 
 SHARED_CACHE = Path("cache/folder")
 """Cache of the presets `folder` and `person`."""
-
-SHOWN = 40
-"""Most rows of the table."""
-
 
 Measured = tuple[str, Mapping[str, Mapping[str, Any]]]
 """Name of a video, and the quality values of its outputs by stage."""
@@ -39,7 +30,7 @@ Measured = tuple[str, Mapping[str, Mapping[str, Any]]]
 def report_flags(
     measured: Iterable[Measured], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
-    """Flags by the name of the video; the observer gets them as a table, and how to look at the videos.
+    """Flags by the name of the video; the observer gets them, and how to look at the videos.
 
     Of the `videos` those that were extracted are `measured`. `sheets` is the cache in which previews were drawn.
     Raises DataError where `strict` and a video is flagged.
@@ -47,46 +38,35 @@ def report_flags(
     flagged = flag_videos(measured)
     if not flagged:
         return {}
-    rows = [
-        (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
-        for name, flags in flagged.items()
-    ]
-    more = [("…", f"and {len(rows) - SHOWN} more")] if len(rows) > SHOWN else []
-    title = f"{len(flagged)} of {videos} videos are flagged"
-    observer.table(title, ("video", "flags"), [*rows[:SHOWN], *more])
+    observer.flagged(flagged, videos)
     drawn = f"the contact sheet of each is {sheets}/preview/<video>.jpg"
     advice = "the same `extract` with --preview draws a contact sheet of each, CACHE/preview/<video>.jpg"
     observer.note(f"Look at the flagged videos before you trust them: {drawn if sheets else advice}")
     if strict:
-        raise DataError(title, fix="Mend them or leave them out, or accept them without --strict")
+        fix = "Mend them or leave them out, or accept them without --strict"
+        raise DataError(f"{len(flagged)} of {videos} videos are flagged", fix=fix)
     return flagged
 
 
 def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
     alone: dict[str, tuple[Flag, ...]] = {}
-    rated: list[tuple[str, float | None, tuple[float | None, ...]]] = []  # of a large data set only what is needed
+    compared: list[tuple[str, Facts]] = []  # of a large data set only what the comparison needs
     for name, quality in measured:
-        duration = quality.get("timesteps", {}).get("duration_s")
-        if flags := find_flags(Facts(quality=quality, duration=duration), ALONE)[0]:
-            alone[name] = flags
-        rates = tuple(quality.get(stage, {}).get("frames_per_s") for stage in RATED)
-        rated.append((name, duration, rates))
-    usual = {
-        stage: {"frames_per_s": (median(stored),) * 2}
-        for stage, each in zip(RATED, zip(*(rates for *_, rates in rated), strict=True), strict=False)
-        if (stored := [rate for rate in each if rate is not None])
-    }
-    usual_length = median([duration for _, duration, _ in rated if duration is not None] or [0.0])
+        facts = Facts(quality=quality, duration=quality.get("timesteps", {}).get("duration_s"))
+        alone[name] = find_flags(facts, ALONE)[0]
+        stored = {(stage, rate): quality.get(stage, {}).get(rate) for stage, rate in RATES}
+        rates = {stage: {rate: value} for (stage, rate), value in stored.items() if value is not None}
+        compared.append((name, replace(facts, quality=rates)))
+    usual = {}
+    for stage, rate in RATES:
+        if known := [facts.quality[stage][rate] for _, facts in compared if stage in facts.quality]:
+            usual[stage] = {rate: (median(known),) * 2}
+    lengths = [facts.duration for _, facts in compared if facts.duration is not None]
     flagged = {}
-    for name, duration, rates in rated:
-        quality = {stage: {"frames_per_s": rate} for stage, rate in zip(RATED, rates, strict=True) if rate is not None}
-        compared = find_flags(Facts(quality=quality, duration=duration, training=usual), COMPARED)[0]
-        if duration is not None and duration < usual_length / SHORT and all(f.title != "too short" for f in compared):
-            has, usual_s = apart(duration, usual_length)
-            detail = f"{has} s, half of the videos have {usual_s} s or more."
-            compared += (Flag("warn", "too short", detail),)
-        if flags := worst_first((*alone.get(name, ()), *compared)):
+    for name, facts in compared:
+        facts = replace(facts, training=usual, usual_length=median(lengths or [0.0]))
+        if flags := worst_first((*alone[name], *find_flags(facts, AMONG_OTHERS)[0])):
             flagged[name] = flags
     return flagged
 

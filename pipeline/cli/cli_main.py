@@ -11,7 +11,7 @@ from typing import NoReturn
 from data.errors import PROGRAM, AimError, Cancelled, UsageError
 from pipeline.cli.command_tree import app, refuse_single_hyphens
 from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, WRONG_USAGE, say
-from pipeline.outputs import FULL, file_error
+from pipeline.destinations import FULL, file_error
 
 
 def main() -> NoReturn:

@@ -12,11 +12,34 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from data.errors import PROGRAM, UsageError
 from pipeline import api
+from pipeline import session as sessions
 from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
+
+
+class PlainFlags:
+    """A command or group whose help shows no `<bool>` after a flag, which would invite `--preview true`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options, among them `--help`."""
+        options: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for option in options:
+            if getattr(option, "is_flag", False):
+                option.metavar = ""
+        return options
+
+
+class PlainCommand(PlainFlags, TyperCommand):
+    """See `PlainFlags`."""
+
+
+class PlainGroup(PlainFlags, TyperGroup):
+    """See `PlainFlags`."""
+
 
 Command = Callable[[typer.Typer], None]
 """Adds a command to an app or a group of commands."""
@@ -63,14 +86,9 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
 """Type and option by the argument's name. Without an entry: a flag where it is False by default, else one text."""
 
 
-def _flag(name: str, words: str) -> Any:
-    """A flag. Without an empty metavar the help shows `<bool>`, which invites `--preview true`."""
-    return typer.Option(name, metavar="", help=words)
-
-
 DISPLAY = {
-    "as_json": Annotated[bool, _flag("--json", "one JSON document on standard output, nothing else")],
-    "quality": Annotated[bool, _flag("--quality", "every quality value, not only the main ones")],
+    "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
+    "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],
 }
 """Flags that only decide how results are shown; a command has those that its function takes."""
 
@@ -84,7 +102,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
     """
 
     def make(show: Callable[..., None]) -> Command:
-        parameters = dict(signature(call).parameters)
+        parameters = parameters_of(call)
         observed = parameters.pop("observer", None) is not None
         wanted = [name for name in list(signature(show).parameters)[1:] if name in {*parameters, *DISPLAY}]
 
@@ -102,11 +120,22 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
 
         def add(app: typer.Typer) -> None:
             name = call.__name__.rpartition("_")[2]  # `cache_ls` is `ls` of the group `cache`
-            app.command(name, help=description(call), epilog=f"Example: {PROGRAM} {example}")(function)
+            epilog = f"Example: {PROGRAM} {example}"
+            app.command(name, cls=PlainCommand, help=description(call), epilog=epilog)(function)
 
         return add
 
     return make
+
+
+def parameters_of(call: Callable[..., Any]) -> dict[str, Parameter]:
+    """The parameters of a call by name, the words that make its session in place of a session."""
+    given = dict(signature(call).parameters)
+    if given.pop("session", None) is None:
+        return given
+    words = getattr(sessions, given.pop("words").annotation.removeprefix("Unpack[").removesuffix("]"))
+    of_session = signature(api.Session).parameters
+    return given | {name: of_session[name] for name in words.__annotations__}
 
 
 def show_nothing(_: object) -> None:
@@ -123,7 +152,5 @@ def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Paramet
         raise TypeError(f"'{name}' needs an entry of OPTIONS: its type is unknown")
     option = copy(option)
     option.help = words
-    if kind is bool:
-        option.metavar = ""  # see `_flag`
     default = None if default == () else default
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

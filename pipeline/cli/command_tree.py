@@ -28,6 +28,7 @@ from pipeline.cli.cmd_serve import serve
 from pipeline.cli.cmd_status import status
 from pipeline.cli.cmd_train import train
 from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, weights_rm
+from pipeline.cli.command import PlainGroup
 
 TOP = (
     *(demo, extract, status, train, evaluate, leaderboard),
@@ -59,6 +60,7 @@ NO_COMMANDS = {
 
 app = typer.Typer(
     name="aqa",
+    cls=PlainGroup,
     help="Raw videos in, action-quality scores out, every step between cached, inspectable and re-runnable.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -75,9 +77,7 @@ def _print_version(asked: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", metavar="", is_eager=True, callback=_print_version, help="print the version and exit"
-        ),
+        typer.Option("--version", is_eager=True, callback=_print_version, help="print the version and exit"),
     ] = False,
 ) -> None:
     """Options of the program itself."""
@@ -113,7 +113,7 @@ for add in TOP:
 for word, instead in (NO_COMMANDS | REMOVED).items():
     _answer(word, f"Type: {instead}")
 for name, (about, commands) in GROUPS.items():
-    group = typer.Typer(help=about)
+    group = typer.Typer(cls=PlainGroup, help=about)
     for add in commands:
         add(group)
     app.add_typer(group, name=name)

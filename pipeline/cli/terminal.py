@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,11 @@ class Terminal(Observer):
 
         say(text)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table on standard error."""
-        from pipeline.console import err
-        from pipeline.console import table as show
+    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+        """A table of flagged videos on standard error."""
+        from pipeline.console import flag_table
 
-        show(title, columns, rows, to=err)
+        flag_table(flagged, videos)
 
     def failures(self, results: Sequence[Any]) -> None:
         """A table of failed videos on standard error."""

@@ -20,7 +20,6 @@ from data.leaks import LeakReport
 from data.video import Record
 from data.weights import REGISTRY
 from data.weights import weight_files as weights
-from pipeline.cache import Cache
 from pipeline.checks.intervals import coverage_line
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
@@ -30,9 +29,10 @@ from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks, rho_tile
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.results import Score
-from pipeline.run import Planner, Summary, dataset_records, run_extract
+from pipeline.run import Summary, dataset_records, run_extract
 from pipeline.score import Scorer, finish_run, trained_movement
 from pipeline.score.bundle import save
+from pipeline.session import Session
 from pipeline.train import train
 from pipeline.yaml_values import PRESETS
 from synthetic import plan_dives
@@ -42,9 +42,6 @@ from synthetic.rendering import Options
 SEED = 7
 PAGE_DIVES = 8
 PARTS = ("rendering", "extracting", "training", "scoring", "writing the report page")
-
-WORKERS = min(os.cpu_count() or 1, 8)
-"""Videos extracted at once; the pose network uses one core each."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def run_demo(
 
     Raises AimError where weights cannot be had or dives failed, Cancelled after a stop.
     """
-    stop, size, began = observer.stop_event(), FULL if full else QUICK, time.monotonic()
+    size, began = FULL if full else QUICK, time.monotonic()
     seconds: dict[str, float] = {}
 
     def lap(part: str) -> None:
@@ -151,23 +148,21 @@ def run_demo(
     render(out / "dives", size.dives, observer)
     lap("render")
     records = dataset_records(config).records
-    cache = Cache(config.cache)
     observer.note(f"{next(parts)} {', '.join(config.stages)} into {config.cache}")
-    with observer.progress("videos") as progress:
-        extraction = run_extract(records, Planner(config, cache), stop=stop, **progress.hooks())
-    if extraction.cancelled:
-        raise Cancelled
-    if extraction.failed:
-        reason = next(iter(extraction.failed[0].failed.values()))
-        raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
-    lap("extract")
-    pose = pose_agreement(records, cache, extraction.keys, out / "dives")
-    learn = [record for record in records if record.split == "train"]
-    unseen = [record for record in records if record.split == "test"]
-    leaks = leak_audit(learn, unseen, cache)
-    observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
-    train_on(learn, config, cache, out / "run", observer)
-    cache.close()
+    with Session(config, observer=observer) as session:
+        extraction = run_extract(records, session.planner(), observer)
+        if extraction.cancelled:
+            raise Cancelled
+        if extraction.failed:
+            reason = next(iter(extraction.failed[0].failed.values()))
+            raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
+        lap("extract")
+        pose = pose_agreement(records, session.cache, extraction.keys, out / "dives")
+        learn = [record for record in records if record.split == "train"]
+        unseen = [record for record in records if record.split == "test"]
+        leaks = leak_audit(learn, unseen, session.cache)
+        observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
+        train_on(learn, session, out / "run")
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
     scorer = Scorer(out / "run", user=config)
@@ -192,9 +187,9 @@ def announcement(size: Size, out: Path) -> str:
     )
 
 
-def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer) -> None:
+def train_on(records: Sequence[Record], session: Session, run: Path) -> None:
     """Train on these performances and keep the run with its configuration."""
-    planner = Planner(config, cache)
+    config, observer, planner = session.config, session.observer, session.planner()
     features = gather(records, planner, observer)
     (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
@@ -202,7 +197,7 @@ def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: P
     save(trained, run)
     with observer.progress("epochs of the calibration") as progress:
         plans = planner.measure(records)
-        moved = trained_movement(cache, plans)
+        moved = trained_movement(planner.cache, plans)
         finish_run(trained, features, config, run, plans=plans, moved=moved, progress=progress.steps, stop=stop)
 
 
@@ -244,7 +239,7 @@ def write_page(
 def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
-    return load_config(PRESETS / "demo.yaml", [*places, f"run.workers={WORKERS}", *size.settings, *further])
+    return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:

@@ -4,7 +4,6 @@ from pipeline.evaluate.cross_validation import Results, evaluate, read_results, 
 from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
 from pipeline.evaluate.protocols import results_tables
-from pipeline.evaluate.spread import pick_run
 
 __all__ = [
     "Evaluation",
@@ -12,7 +11,6 @@ __all__ = [
     "all_systems",
     "evaluate",
     "evaluate_features",
-    "pick_run",
     "read_results",
     "results_tables",
     "table_protocol",

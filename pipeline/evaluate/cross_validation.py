@@ -24,7 +24,7 @@ from data.splits import Fold
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
-from pipeline.checks.intervals import group_weights, upper_quantile
+from pipeline.checks.intervals import reach
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -305,7 +305,7 @@ def _factor(features: FeatureSet, part: Part, inside: Mapping[str, float]) -> fl
         return np.inf
     ratios = np.array([inside[features.ids[row]] for row in rows])
     groups = np.unique([performance(features.records[row]) for row in rows], return_inverse=True)[1]
-    return float(upper_quantile(ratios[:, None], group_weights(groups), 0.9)[0])
+    return reach(ratios, groups, 0.9)
 
 
 def _predictions(

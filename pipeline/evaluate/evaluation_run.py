@@ -26,10 +26,10 @@ from pipeline.evaluate.protocols import (
     results_tables,
 )
 from pipeline.evaluate.separation import separation_line
-from pipeline.evaluate.spread import Run, run_here
+from pipeline.evaluate.spread import pick_run
 from pipeline.features import FeatureSet
-from pipeline.observer import Observer
 from pipeline.recipes import PAPER as PAPER_RECIPE
+from pipeline.session import Session
 from pipeline.systems import COMBINED, System
 
 QUICK_RUNS = 2
@@ -120,7 +120,7 @@ def table_protocol(table: str) -> tuple[str, str]:
 
 def evaluate_features(
     features: FeatureSet,
-    config: BaseConfig,
+    session: Session,
     folder: Path,
     *,
     systems: str = "aim",
@@ -129,8 +129,6 @@ def evaluate_features(
     quick: bool = False,
     dry_run: bool = False,
     more: Sequence[System] = (),
-    run: Run = run_here,
-    observer: Observer,
 ) -> Evaluation:
     """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
 
@@ -140,7 +138,7 @@ def evaluate_features(
 
     Args:
         features: labelled performances.
-        config: names the protocol, the network and the recipe.
+        session: its configuration names the protocol, the network and the recipe; trainings run on its pool.
         folder: has the checkpoints.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
@@ -153,12 +151,13 @@ def evaluate_features(
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
     under a protocol that forbids it, Cancelled after a stop.
     """
+    config, observer = session.config, session.observer
     if quick:
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
     folds, stop = protocol_folds(config, features), observer.stop_event().is_set
-    report = leak_audit(folds, features, config)
+    report = leak_audit(folds, features, session)
     chosen = [*more, *protocol_systems(config, features, systems, oracle, quick)]
     chosen = chosen_systems(only, chosen) if only else chosen
     if dry_run:
@@ -169,7 +168,7 @@ def evaluate_features(
     with observer.progress("trainings") as progress:
         results = evaluate(
             features, folds, chosen, protocol=config.protocol, audit=report, against=against,
-            kept=folder / "checkpoints", run=run, progress=progress, stop=stop,
+            kept=folder / "checkpoints", run=pick_run(session.pool), progress=progress, stop=stop,
         )  # fmt: skip
     table = systems if systems in TABLES else ""
     if table or config.name != "demo":

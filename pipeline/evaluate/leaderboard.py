@@ -16,11 +16,8 @@ from pipeline.recipes import TrainConfig
 from pipeline.systems import (
     METHODS,
     AimSystem,
-    BestOnTest,
-    ChosenEpoch,
     System,
     TimesDifficulty,
-    WithInside,
     can_divide,
     method_systems,
     trivial_baselines,
@@ -141,12 +138,7 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, names)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [one for one in systems if one.baseline or {one.name, *_row_of(one)} & wanted]
-
-
-def _row_of(system: System) -> list[str]:
-    """The network whose training a row shows at another epoch."""
-    return [system.network.name] if isinstance(system, (BestOnTest, ChosenEpoch, WithInside)) else []
+    return [one for one in systems if one.baseline or {one.name, getattr(one, "network", one).name} & wanted]
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

@@ -11,13 +11,13 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
 from models.metrics import fisher_average
-from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.features import FeatureSet
+from pipeline.session import Session
 from pipeline.systems import (
     COMBINED,
     AimSystem,
@@ -45,10 +45,11 @@ TableRows = tuple[str, tuple[str, ...], list[Row]]
 """Title, columns and rows of a table."""
 
 
-def leak_audit(folds: Sequence[Fold], features: FeatureSet, config: BaseConfig) -> LeakReport:
+def leak_audit(folds: Sequence[Fold], features: FeatureSet, session: Session) -> LeakReport:
     """The leak audit of the protocol's folds. Raises DataError for a leak that the protocol forbids."""
-    report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
-    if config.protocol in MUST_BE_CLEAN:
+    protocol = session.config.protocol
+    report = audit(folds, features.records, fingerprints(features, session), forbidden(protocol))
+    if protocol in MUST_BE_CLEAN:
         report.require()
     return report
 
@@ -104,21 +105,18 @@ RECORDINGS = ("video", "kinematics", "keypoints")
 """Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
 
 
-def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]] | None:
+def fingerprints(features: FeatureSet, session: Session) -> dict[str, set[str]] | None:
     """Content hashes of each performance's recordings, which identify equal files under two names; None for a pack."""
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None
-    cache = open_cache(config.cache, config.storage.reach())
-    hashes = {
+    return {
         record.id: {
-            cache.fingerprint(place)
+            session.cache.fingerprint(place)
             for kind, place in record.inputs().items()
             if kind in RECORDINGS and (isinstance(place, RemoteFile) or record.files()[kind].exists())
         }
         for record in features.records
     }
-    cache.close()
-    return hashes
 
 
 SINGLE_RUNS = f"{OURS}, mean of single networks"

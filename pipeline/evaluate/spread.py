@@ -17,10 +17,9 @@ from typing import TypeAlias
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
-from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.run import MOST_LOST, Pool, Report, Task, pick_pool, run_jobs, worker_threads
+from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
 from pipeline.systems import Predicted, System, Trainings
 from pipeline.systems.interface import Foreseen
 from pipeline.train import Stop
@@ -85,12 +84,11 @@ Raises the AimError of the first job that fails, named by the system; Cancelled 
 """
 
 
-def pick_run(engine: str, config: BaseConfig, address: str | None = None) -> Run:
-    """How jobs are run: "local" or "ray", as `extract --engine`. Raises UsageError for another, or without Ray."""
-    pool = pick_pool(engine, config.run, address)
-    if engine == "local" or pool is None:
+def pick_run(pool: Pool | None) -> Run:
+    """How jobs are run: on the actors of a Ray cluster, else in threads of this process."""
+    if not isinstance(pool, RayPool):
         return run_here
-    return partial(run_on_workers, pool=pool, threads=worker_threads(config.run))
+    return partial(run_on_workers, pool=pool, threads=worker_threads(pool.run))
 
 
 def run_here(
@@ -133,9 +131,9 @@ def run_on_workers(
     program or lost two workers.
     """
 
-    def lost(numbered: tuple[int, Job], reason: str) -> tuple[int, list[Predicted] | None]:
+    def lost(numbered: tuple[int, Job], loss: WorkerLost) -> tuple[int, list[Predicted] | None]:
         fix = "See whether the machines have enough memory; raise run.ray_cpus"
-        raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {reason}", fix=fix)
+        raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
 
     progress, costs = progress or Progress(), _costs(features, jobs)
     progress.plan(costs)

@@ -10,12 +10,12 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
-from pipeline.checks.intervals import held_out_intervals
+from pipeline.checks.intervals import HeldOut
+from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
-from pipeline.outputs import writing
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import counted
@@ -72,8 +72,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
     truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
     folds = [str(fold) for fold in calibration.fold]
-    intervals = held_out_intervals(truth.tolist(), predicted.tolist(), folds, 0.8, [str(g) for g in calibration.group])
-    rows = zip(ids, truth.tolist(), predicted.tolist(), intervals, folds, strict=True)
+    rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
     predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     return page.EvaluationReport(
         summary={
@@ -209,9 +208,9 @@ def _predictions(results: Results, system: str) -> tuple[page.Prediction, ...]:
     predictions: list[page.Prediction] = []
     for task in results["tasks"]:
         entries = [entry for entry in results["predictions"] if entry["task"] == task]
-        true, mean = [e["true"] for e in entries], [e[system]["mean"] for e in entries]
-        performances = [e["performance"] for e in entries]
-        intervals = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8, performances)
+        true, mean = np.array([(e["true"], e[system]["mean"]) for e in entries], dtype=np.float64).T
+        fold, group = np.array([(e["fold"], e["performance"]) for e in entries]).T
+        intervals = HeldOut(true, mean, fold, group).own_intervals(0.8)
         predictions += [
             page.Prediction(e["id"], e["true"], e[system]["mean"], interval, task, e["fold"])
             for e, interval in zip(entries, intervals, strict=True)

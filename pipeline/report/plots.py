@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import atomic_path
-from pipeline.outputs import file_error
+from pipeline.destinations import file_error
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import number

@@ -87,9 +87,8 @@ def run_report_data(
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer, user)
     scorer = load_scorer(run, workers=workers, user=user, observer=observer)
-    with observer.progress("videos") as progress:
-        rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note, **progress.hooks())
-    scorer.cache.close()
+    with scorer.session:
+        rows = scorer.score_records(records, observer)
     title, held_out = run.name, {}
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
@@ -122,8 +121,8 @@ def write_comparison(
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
     scorer = load_scorer(run, workers=workers, user=user, observer=observer)
-    rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note)
-    scorer.cache.close()
+    with scorer.session:
+        rows = scorer.score_records(records, observer)
     report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
     return page
 

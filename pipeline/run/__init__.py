@@ -6,22 +6,19 @@ from pipeline.run.batch import (
     Status,
     Summary,
     extract_and_read,
-    extract_missing,
     extract_videos,
-    make_planner,
     plan_all,
     plan_costs,
-    plan_job,
     run_extract,
     status_rows,
 )
 from pipeline.run.engine import pick_pool
-from pipeline.run.inputs import dataset_records, labelled_records, list_inputs
+from pipeline.run.inputs import dataset_records, list_inputs, take_shard
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
-from pipeline.run.ray_pool import worker_threads
+from pipeline.run.ray_pool import RayPool, worker_threads
 from pipeline.run.runner import Result
-from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, run_jobs
+from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, WorkerLost, run_jobs
 
 __all__ = [
     "MOST_LOST",
@@ -31,25 +28,24 @@ __all__ = [
     "Plan",
     "Planner",
     "Pool",
+    "RayPool",
     "Report",
     "Result",
     "Status",
     "Summary",
     "Task",
+    "WorkerLost",
     "dataset_records",
     "extract_and_read",
-    "extract_missing",
     "extract_videos",
-    "labelled_records",
     "list_inputs",
-    "make_planner",
     "pick_pool",
     "plan_all",
     "plan_costs",
-    "plan_job",
     "prune",
     "run_extract",
     "run_jobs",
     "status_rows",
+    "take_shard",
     "worker_threads",
 ]

@@ -7,23 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from data.errors import Cancelled
+from data.errors import UsageError
 from data.store import is_remote, sweep_scratch
 from data.video import Listing, Record
-from pipeline.cache import UNREADABLE, Cache, open_cache, unreadable
+from pipeline.cache import UNREADABLE, Cache, unreadable
 from pipeline.config import BaseConfig
 from pipeline.environment import check_opencv
-from pipeline.observer import Observer
+from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
-from pipeline.run.engine import pick_pool
-from pipeline.run.inputs import list_inputs, take_shard
+from pipeline.run.engine import places
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.run_log import RunLog
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
-from pipeline.run.worker_pool import Pool, Task, run_jobs
+from pipeline.run.worker_pool import Pool, Task, WorkerLost, run_jobs
 
 T = TypeVar("T")
 
@@ -93,46 +91,6 @@ class Status:
         return all(row["state"] != "failed" for row in self.rows)
 
 
-def make_planner(
-    config: BaseConfig,
-    stages: str | Sequence[str] = (),
-    *,
-    force: bool = False,
-    retry_failed: bool = False,
-    fetch: Callable[[str], None] | None = None,
-) -> Planner:
-    """The planner of a configuration on its cache; `stages` is a list, or names separated by commas.
-
-    `fetch` gets a message for each download that the stages need; None downloads nothing.
-    """
-    names = stages.split(",") if isinstance(stages, str) else stages
-    cache = open_cache(config.cache, config.storage.reach())
-    chosen = [name.strip() for name in names if name.strip()]
-    return Planner(config, cache, stages=chosen, force=force, retry_failed=retry_failed, fetch=fetch)
-
-
-def plan_job(
-    config: BaseConfig,
-    inputs: Sequence[Path],
-    stages: str | Sequence[str],
-    shard_text: str | None,
-    observer: Observer,
-    *,
-    force: bool = False,
-    retry: bool = False,
-    fetch: bool = False,
-) -> tuple[Listing, Planner]:
-    """The videos of a run and their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
-
-    Raises UsageError for an unknown input, stage or shard, DataError where the data set's own files cannot be used.
-    """
-    listing = list_inputs(inputs, config, observer)
-    if shard_text is not None:
-        listing = replace(listing, records=take_shard(listing.records, shard_text, observer))
-    note = observer.note if fetch else None
-    return listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=note)
-
-
 class Reading(Generic[T]):
     """Reads the outputs of records: `values` and, for outputs that cannot be read, `errors`, both by the record's id.
 
@@ -178,59 +136,74 @@ def plan_all(
 def run_extract(
     records: Sequence[Record],
     planner: Planner,
+    observer: Observer = SILENT,
     *,
-    stop: threading.Event | None = None,
     reading: Reading[Any] | None = None,
-    on_result: Callable[[Result], None] | None = None,
-    on_frames: FrameProgress | None = None,
-    on_plan: Callable[[list[Plan], int, list[int]], None] | None = None,
-    pool: Pool | None = None,
+    announce: bool = False,
 ) -> Summary:
     """Extract what is not fresh, and log it beside the outputs (see `pipeline.run.run_log`).
 
-    The planner's cache takes the outputs. Temporaries of killed processes are swept first.
+    The planner's cache takes the outputs, its pool runs the plans. Temporaries of killed processes are swept first.
+    After the observer's stop event, stages that are done stay done.
 
     Args:
-        stop: set it to end cleanly; stages that are done stay done.
         reading: reads each record's outputs, before the run where they are fresh and else after it. What is found
             damaged before the run is computed like what is missing.
-        on_result, on_frames: progress hooks, called in this thread (frames: in the decoding thread).
-        on_plan: called with the plans, the number of fresh records, and the expected frames of each plan's video.
-        pool: where plans run (`pipeline.run.engine.pick_pool`); default: `run.workers` processes, for 0 this process.
+        announce: note what will run, and what it is expected to cost.
+
+    Raises UsageError where all of several records lost their workers, or to `announce` what OpenCV cannot do here.
     """
-    stop = stop or threading.Event()
-    config, cache = planner.config, planner.cache
-    cache.mark()
-    cache.sweep()
-    from_store = any(record.remote for record in records)
-    if from_store:
-        sweep_scratch(config.storage.reach())
-    plans, summary = plan_all(records, planner, stop)
-    if reading is not None:
-        plans += _damaged(records, plans, planner, summary, reading)
-    cache.index.flush()  # so that child processes need not hash the inputs again
-    if on_plan is not None:
-        on_plan(plans, summary.fresh, expected_frames([plan.record for plan in plans]))
-    pool = pool or pick_pool("local", config.run)
-    with RunLog(planner, stop) as log:
-        log.begin(plans, summary.fresh)
-        for result in run_plans(plans, config, cache, stop, on_frames, pool) if plans else ():
-            record = result.record
-            summary.results.append(result)
-            keys = summary.keys[record.id]
-            summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
-            log.result(result)
-            remember(planner, result)
-            if reading is not None and not result.failed:
-                reading(record, keys)
-            if on_result is not None:
-                on_result(result)
-        summary.cancelled = stop.is_set()
-    cache.publish_log(log.path)
-    if from_store:
-        sweep_scratch(config.storage.reach())  # of workers that were lost
-    cache.index.flush()
+    config, cache, stop, ran = planner.config, planner.cache, observer.stop_event(), list[Result]()
+    with observer.progress("videos") as progress:
+        cache.mark()
+        cache.sweep()
+        from_store = any(record.remote for record in records)
+        if from_store:
+            sweep_scratch(config.storage.reach())
+        plans, summary = plan_all(records, planner, stop)
+        if reading is not None:
+            plans += _damaged(records, plans, planner, summary, reading)
+        cache.index.flush()  # so that child processes need not hash the inputs again
+        # Videos are counted for somebody who sees it: on a store that costs a copy.
+        frames = [0] * len(plans) if observer is SILENT else expected_frames([plan.record for plan in plans])
+        if announce and plans:
+            check_opencv()
+            workers, where = places(planner.pool, len(plans))
+            observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
+        progress.planned(plans, summary.fresh, frames)
+        with RunLog(planner, stop) as log:
+            log.begin(plans, summary.fresh)
+            for result in run_plans(plans, config, cache, stop, progress.frames, planner.pool) if plans else ():
+                record = result.record
+                ran.append(result)
+                keys = summary.keys[record.id]
+                summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
+                log.result(result)
+                remember(planner, result)
+                if reading is not None and not result.failed:
+                    reading(record, keys)
+                progress.result(result)
+            summary.results += ran
+            summary.cancelled = stop.is_set()
+        cache.publish_log(log.path)
+        if from_store:
+            sweep_scratch(config.storage.reach())  # of workers that were lost
+        cache.index.flush()
+    if not summary.cancelled:
+        _refuse_lost(ran)
     return summary
+
+
+def _refuse_lost(ran: Sequence[Result]) -> None:
+    """Raise UsageError where all of several videos lost their workers before a stage was done: that is no result.
+
+    A single one may be a video that its decoder does not survive, which fails by name.
+    """
+    if len(ran) > 1 and all(result.lost and not result.done for result in ran):
+        raise UsageError(
+            f"every worker was lost, so nothing was extracted; the last: {ran[-1].lost}",
+            fix="With --workers 0 the work runs in this process and shows its own error; see `doctor`",
+        )
 
 
 def _damaged(
@@ -269,8 +242,8 @@ def run_plans(
     if pool is not None:
         root = cache.root if is_remote(cache.root) else cache.root.absolute()
 
-        def lost(plan: Plan, reason: str) -> Result:
-            return lost_result(plan, cache, reason)
+        def lost(plan: Plan, loss: WorkerLost) -> Result:
+            return lost_result(plan, cache, loss)
 
         yield from run_jobs(
             pool, Task(start_worker, (config.dump(), root), lost, config.run), plans, stop.is_set, report
@@ -287,20 +260,15 @@ def extract_and_read(
     records: Sequence[Record],
     planner: Planner,
     read: Callable[[Record, Mapping[str, str]], T],
-    *,
-    stop: threading.Event | None = None,
-    note: Callable[[str], None] | None = None,
-    **hooks: Any,
+    observer: Observer = SILENT,
 ) -> tuple[dict[str, T], dict[str, str]]:
     """What `read` makes of each record's outputs, and why there are none, both by the record's id.
 
-    Args:
-        read: called with a record and the key of every stage's output; raises what `Cache.read` raises.
-        note: called with the reason why an output cannot be read and its record is extracted again.
-        hooks: progress hooks of `run_extract`, and its `pool`.
+    `read` is called with a record and the key of every stage's output, and raises what `Cache.read` raises. The
+    observer gets the reason why an output cannot be read and its record is extracted again.
     """
-    reading = Reading(read, note or (lambda _: None))
-    summary = run_extract(records, planner, stop=stop, reading=reading, **hooks)
+    reading = Reading(read, observer.note)
+    summary = run_extract(records, planner, observer, reading=reading)
     errors = {record.id: "not extracted: the run was stopped" for record in records if record.id not in reading.values}
     errors |= {record_id: reason for record_id, reason in reading.errors.items() if record_id in errors}
     for result in summary.failed:
@@ -322,20 +290,9 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
             yield {"video": plan.record.name, "stage": stage, "state": state, "reason": reason, "quality": quality}
 
 
-def extract_videos(listing: Listing, planner: Planner, pool: Pool | None, observer: Observer) -> Summary:
-    """Run what is not fresh. Raises UsageError where something is to be done and OpenCV cannot do it."""
-    with observer.progress("videos") as progress:
-        hooks = progress.hooks()
-        begin = hooks["on_plan"]
-
-        def on_plan(plans: list[Plan], fresh: int, frames: list[int]) -> None:
-            if plans:
-                check_opencv()
-                observer.note(in_a_line(estimate(plans, planner, planner.config.run.workers, frames)))
-            begin(plans, fresh, frames)
-
-        hooks |= {"on_plan": on_plan, "stop": observer.stop_event(), "pool": pool}
-        summary = run_extract(listing.records, planner, **hooks)
+def extract_videos(listing: Listing, planner: Planner, observer: Observer) -> Summary:
+    """Run what is not fresh, and note what it costs and how joints were mapped. Raises as `run_extract`."""
+    summary = run_extract(listing.records, planner, observer, announce=True)
     _note_joint_maps(planner, summary, observer)
     return replace(summary, problems=listing.problems)
 
@@ -353,22 +310,7 @@ def _note_joint_maps(planner: Planner, summary: Summary, observer: Observer) -> 
         observer.note(f"keypoints of {line}")
 
 
-def extract_missing(
-    records: Sequence[Record], config: BaseConfig, *, engine: str, address: str | None, observer: Observer
-) -> None:
-    """Extract what `records` still lack; failed videos are reported and left out. Raises Cancelled after a stop."""
-    planner = make_planner(config, ("timesteps",))
-    pool = pick_pool(engine, config.run, address)
-    with observer.progress("videos") as progress:
-        summary = run_extract(records, planner, stop=observer.stop_event(), pool=pool, **progress.hooks())
-    planner.cache.close()
-    if summary.failed:
-        observer.failures(summary.failed)
-    if summary.cancelled:
-        raise Cancelled
-
-
 def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:
     """What `extract` would run, why, and at what cost; nothing is run."""
     plans, summary = plan_all(listing.records, planner)
-    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, planner.config.run.workers))
+    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, places(planner.pool, len(plans))[0]))

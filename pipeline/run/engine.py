@@ -19,9 +19,14 @@ def pick_pool(engine: str, run: RunConfig, address: str | None = None) -> Pool |
     if engine not in ENGINES:
         raise UsageError(f"unknown engine '{engine}'", fix=nearest(engine, ENGINES))
     if engine == "local":
-        return LocalPool(run) if run.workers else None
+        return None if run.workers == 0 else LocalPool(run)
     try:
         import ray  # noqa: F401
     except ImportError:
         raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
     return RayPool(run, address)
+
+
+def places(pool: Pool | None, jobs: int) -> tuple[int, str]:
+    """The number of workers for so many jobs, and in words where they run."""
+    return (1, "this process") if pool is None else pool.places(jobs)

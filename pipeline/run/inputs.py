@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.datasets import list_records
-from data.datasets.folder import CANDIDATES as SCORES
-from data.errors import PROGRAM, DataError, UsageError, nearest
+from data.errors import PROGRAM, UsageError, nearest
 from data.video import Listing, Record, find_videos
 from pipeline.config import BaseConfig
 from pipeline.observer import Observer
@@ -29,29 +28,6 @@ def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) 
     return listing
 
 
-def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
-    """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
-    records = list_inputs((), config, observer).records
-    labelled = [record for record in records if record.labels is not None]
-    if records and not labelled:
-        where = config.dataset.labels or config.dataset.root
-        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config))
-    return labelled
-
-
-def _scores(config: BaseConfig) -> str:
-    """How performances get their scores."""
-    dataset = config.dataset
-    if dataset.kind != "folder":
-        return (
-            f"Fill in the scores as docs/datasets/{dataset.kind}.md says, or name the table: --set dataset.labels=FILE"
-        )
-    table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
-    if table is not None:
-        return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"
-    return f"Write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"
-
-
 def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
@@ -61,7 +37,7 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     if dataset.root is None:
         raise UsageError(
             "no data set given",
-            fix=f"Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: {PROGRAM} extract FOLDER",
+            fix=f"Name its folder, as in {PROGRAM} train FOLDER, or add --set dataset.root=FOLDER",
         )
     given = {"labels": dataset.labels, "score": dataset.score}
     options = {name: value for name, value in given.items() if value}

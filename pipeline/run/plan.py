@@ -14,6 +14,7 @@ from data.errors import DataError
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, Siblings, fingerprints
 from pipeline.config import BaseConfig
+from pipeline.run.engine import pick_pool
 from pipeline.stages import needed_inputs, stage_class, with_inputs
 
 REMOTE_THREADS = 8
@@ -94,6 +95,7 @@ class Planner:
         retry_failed: run stages again that failed with the same settings and input.
         fetch: gets a message for each download of weights that a stage's own library names; None: no download.
 
+    `pool` is where plans run, None for this process: by default as `run.workers` says.
     Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
     """
 
@@ -109,6 +111,7 @@ class Planner:
     ) -> None:
         self.config = config
         self.cache = cache
+        self.pool = pick_pool("local", config.run)
         self.configs = config.stage_configs()
         self.asked = tuple(stages) or config.stages
         self.stages = with_inputs(self.asked, self.configs)

@@ -10,9 +10,7 @@ from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, CacheFiles, Computation, delete, marked_cache
 from pipeline.cache.housekeeping import Finding, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
-from pipeline.config import BaseConfig
 from pipeline.observer import Observer
-from pipeline.run.batch import make_planner
 from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Planner
 
@@ -21,26 +19,18 @@ Use = tuple[Sequence[Record], Planner]
 
 
 def prune(
-    configs: Sequence[BaseConfig],
+    planners: Sequence[Planner],
     inputs: Sequence[Path],
-    stages: str | Sequence[str],
     yes: bool,
     observer: Observer,
 ) -> CacheFiles:
-    """Delete, or only list, outputs in the first configuration's cache that none of the configurations uses.
+    """Delete, or only list, outputs in the first planner's cache that none of the planners uses.
 
     Raises UsageError where there is no cache.
     """
-    planners = [make_planner(config, stages) for config in configs]
     cache = marked_cache(planners[0].cache, yes)
-    uses = [
-        (list_inputs(inputs, config, observer).records, planner)
-        for config, planner in zip(configs, planners, strict=True)
-    ]
-    findings = unneeded(cache, uses)
-    for planner in planners[1:]:
-        planner.cache.close()
-    return delete(cache, findings, yes)
+    uses = [(list_inputs(inputs, planner.config, observer).records, planner) for planner in planners]
+    return delete(cache, unneeded(cache, uses), yes)
 
 
 def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:

@@ -40,7 +40,7 @@ def worker_threads(run: RunConfig) -> int:
 
 @dataclass(frozen=True)
 class RayPool(Pool):
-    """`run.workers` actors of a Ray cluster (0: as many as it has room for), each with its cores and GPUs."""
+    """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs."""
 
     run: RunConfig
     address: str | None = None
@@ -48,7 +48,7 @@ class RayPool(Pool):
 
     @contextmanager
     def opened(
-        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+        self, start: Callable[..., Any], arguments: tuple[Any, ...], jobs: int
     ) -> Iterator[tuple[int, Callable[[], RayActor]]]:
         """See `Pool`; uses the Ray of this process where one is connected. Raises UsageError where no worker fits."""
         import ray
@@ -57,7 +57,7 @@ class RayPool(Pool):
         if not connected:
             self._connect()
         try:
-            yield self._places(), partial(RayActor, self.run, start, tuple(ray.put(value) for value in arguments))
+            yield self._room(), partial(RayActor, self.run, start, tuple(ray.put(value) for value in arguments))
         finally:
             if not connected:
                 ray.shutdown()
@@ -85,7 +85,11 @@ class RayPool(Pool):
                 fix="Start one with `ray start --head`, or leave --address out",
             ) from None
 
-    def _places(self) -> int:
+    def places(self, jobs: int) -> tuple[int, str]:
+        """See `Pool`; the cluster itself is not asked."""
+        return max(1, self.run.workers or 1), "Ray"
+
+    def _room(self) -> int:
         """Actors that the cluster has room for, at most `run.workers`."""
         import ray
 

@@ -22,7 +22,7 @@ from pipeline.config import BaseConfig, validate
 from pipeline.run.decode_pass import DecodePass, StageFrames, StageSource, map_pictures, trim_heap
 from pipeline.run.failures import is_crash, temporary_failure
 from pipeline.run.plan import Plan, Step
-from pipeline.run.worker_pool import Report
+from pipeline.run.worker_pool import LimitExceeded, Report, WorkerLost
 from pipeline.stages import needed_inputs, stage_class
 
 AGAIN = "Run `extract` again"
@@ -42,6 +42,7 @@ class Result:
         skipped: stages whose output was there.
         frames: frames of the video as far as a stage asked for them, else 0.
         cancelled: the user asked to stop before all was done.
+        lost: why the workers of the record ended by themselves, else empty.
     """
 
     record: Record
@@ -50,6 +51,7 @@ class Result:
     skipped: tuple[str, ...] = ()
     frames: int = 0
     cancelled: bool = False
+    lost: str = ""
 
 
 class UpstreamError(Exception):
@@ -283,12 +285,13 @@ def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> C
     return run
 
 
-def lost_result(plan: Plan, cache: Cache, reason: str) -> Result:
+def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
     """The result of a record that lost its workers: stages that were written are done, the others failed.
 
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """
-    result = Result(plan.record, skipped=plan.fresh)
+    reason = str(loss)
+    result = Result(plan.record, skipped=plan.fresh, lost="" if isinstance(loss, LimitExceeded) else reason)
     error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")
     for step in plan.steps:
         if step.stage not in plan.todo:

@@ -15,17 +15,18 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
 
-from data.errors import UsageError
+import psutil
+
+from data.errors import UsageError, counted
 from pipeline.config import RunConfig
 
 J = TypeVar("J")
@@ -38,6 +39,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 POLL_SECONDS = 0.2
 
+WORKER_BYTES = 1.5e9
+"""Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
+
 MOST_LOST = 2
 """Workers that one job may lose before it fails. The first loss may be the machine's fault, such as a kill by its
 memory guard for what others took."""
@@ -48,6 +52,10 @@ GRACE_SECONDS = 60.0
 
 class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often no program
     """A worker ended by itself; the message says how."""
+
+
+class LimitExceeded(WorkerLost):
+    """A job takes longer or needs more memory than the settings allow, so its worker is killed."""
 
 
 class Worker(ABC):
@@ -83,9 +91,13 @@ class Pool(ABC):
 
     @abstractmethod
     def opened(
-        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+        self, start: Callable[..., Any], arguments: tuple[Any, ...], jobs: int
     ) -> AbstractContextManager[tuple[int, Callable[[], Worker]]]:
-        """The number of places, and a function that starts a worker in one of them."""
+        """The number of places for so many jobs, and a function that starts a worker in one of them."""
+
+    @abstractmethod
+    def places(self, jobs: int) -> tuple[int, str]:
+        """The number of workers for so many jobs as far as the settings say, and in words where they run."""
 
     @abstractmethod
     def wait(self, workers: Sequence[Any]) -> None:
@@ -99,14 +111,14 @@ class Task(Generic[J, R]):
     # Called once in every worker with `arguments` and an event that asks to stop; returns the function that runs a job.
     start: Callable[..., Callable[[J, Report], R]]
     arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
-    lost: Callable[[J, str], R]  # the result of a job that lost its workers, from the job and the reason
+    lost: Callable[[J, WorkerLost], R]  # the result of a job that lost its workers, from the job and the last reason
     limits: RunConfig | None = None  # `timeout_s` and `memory_gb` of one job; None: unlimited
 
 
 def run_jobs(
     pool: Pool,
     task: Task[J, R],
-    jobs: Iterable[J],
+    jobs: Sequence[J],
     stop: Callable[[], bool],
     on_report: Callable[..., None] | None = None,
 ) -> Iterator[R]:
@@ -117,7 +129,7 @@ def run_jobs(
     """
     waiting = iter(jobs)
     deadline, exit_seconds = float("inf"), pool.exit_seconds
-    with pool.opened(task.start, task.arguments) as (places, new_worker):
+    with pool.opened(task.start, task.arguments, len(jobs)) as (places, new_worker):
         slots = [_Slot(task, new_worker, job) for job in islice(waiting, places)]
         try:
             while busy := [slot for slot in slots if slot.job is not None]:
@@ -160,13 +172,14 @@ class _Slot(Generic[J, R]):
         job = self.job
         assert job is not None
         try:
-            result = self.worker.take(partial(on_report, job) if on_report else lambda *_: None)
-            reason = "" if result else self._exceeded_limit()
-            if not reason:
-                return result
+            if not (result := self.worker.take(partial(on_report, job) if on_report else lambda *_: None)):
+                self._check_limits()
+            return result
+        except LimitExceeded as error:
+            reason: WorkerLost = error
             self.lost_workers = MOST_LOST  # another worker would need as much
         except WorkerLost as error:
-            reason = str(error)
+            reason = error
             self.lost_workers += 1
         self.worker.end()
         self.alive = False
@@ -178,32 +191,48 @@ class _Slot(Generic[J, R]):
             self.give(job, self.lost_workers)
         return ()
 
-    def _exceeded_limit(self) -> str:
+    def _check_limits(self) -> None:
         limits, started = self.task.limits, self.worker.started
         if limits is None:
-            return ""
+            return
         if started is not None and time.monotonic() - started > limits.timeout_s:
-            return f"took longer than {limits.timeout_s:g} s (run.timeout_s)"
+            raise LimitExceeded(f"took longer than {limits.timeout_s:g} s (run.timeout_s)")
         if limits.memory_gb and self.worker.used_bytes > limits.memory_gb * 1e9:
-            return f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)"
-        return ""
+            raise LimitExceeded(f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)")
 
 
 @dataclass(frozen=True)
 class LocalPool(Pool):
-    """`run.workers` processes of this machine, each with its share of the cores as threads."""
+    """`run.workers` processes of this machine, each with its share of the cores as threads.
+
+    By default there is one for each core, since the networks of people use one thread (`pose.threads`), but no more
+    than jobs and than fit into the free memory.
+    """
 
     run: RunConfig
     exit_seconds: ClassVar[float] = 5.0
 
     @contextmanager
     def opened(
-        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+        self, start: Callable[..., Any], arguments: tuple[Any, ...], jobs: int
     ) -> Iterator[tuple[int, Callable[[], LocalWorker]]]:
         """See `Pool`."""
-        workers = max(1, self.run.workers)
-        threads = self.run.threads or max(1, (os.cpu_count() or 1) // workers)
+        workers, threads = self.share(jobs)
         yield workers, partial(LocalWorker, threads, start, arguments)
+
+    def places(self, jobs: int) -> tuple[int, str]:
+        """See `Pool`."""
+        workers, threads = self.share(jobs)
+        each = f"1 process with {counted(threads, 'thread')}"
+        return workers, each if workers == 1 else f"{workers} processes with {counted(threads, 'thread')} each"
+
+    def share(self, jobs: int) -> tuple[int, int]:
+        """The number of processes for so many jobs, and of threads of each."""
+        workers = self.run.workers
+        if workers is None:
+            workers = min(usable_cores(), jobs, int(psutil.virtual_memory().available / WORKER_BYTES))
+        workers = max(1, workers)
+        return workers, self.run.threads or max(1, usable_cores() // workers)
 
     def wait(self, workers: Sequence[LocalWorker]) -> None:
         """See `Pool`."""
@@ -295,9 +324,14 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Even
 def resident_bytes(pid: int) -> int:
     """Resident bytes of a process, 0 where the system does not say."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.Error, OSError):
         return 0
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
 from models.stacked import predict_members
+from pipeline.cache.computation import ABSENT, differences
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
@@ -130,7 +131,7 @@ class Bundle:
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError, which lists the differences, where settings, channel names or sizes are not the model's."""
-        differing = list(differences(plain(self.run.settings), plain(features.settings)))
+        differing = setting_lines(plain(self.run.settings), plain(features.settings))
         for name in sorted({*self.run.names, *features.names}):
             if tuple(self.run.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
@@ -267,21 +268,13 @@ def model_sha256(folder: Path) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()
 
 
-def differences(model: Any, here: Any, path: str = "") -> Iterator[str]:
+def setting_lines(model: Any, here: Any) -> list[str]:
     """One line per setting that differs, named by its dotted path, with both values."""
-    if isinstance(model, Mapping) and isinstance(here, Mapping):
-        for key in sorted({*model, *here}):
-            inner = f"{path}.{key}" if path else str(key)
-            yield from differences(model.get(key, _ABSENT), here.get(key, _ABSENT), inner)
-    elif model != here:
-        yield f"{path}: {_shown(model)} in the model, {_shown(here)} here"
-
-
-_ABSENT = object()
+    return [f"{path}: {_shown(a)} in the model, {_shown(b)} here" for path, a, b in differences(model, here)]
 
 
 def _shown(value: Any) -> str:
-    return "absent" if value is _ABSENT else printable(json.dumps(value, sort_keys=True))
+    return "absent" if value is ABSENT else printable(json.dumps(value, sort_keys=True))
 
 
 def plain(settings: Mapping[str, Any]) -> Any:

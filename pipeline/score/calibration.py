@@ -44,10 +44,9 @@ from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
-from models.metrics import spearman
 from models.stacked import predict_members
 from pipeline.cache import software
-from pipeline.checks.intervals import LEVELS, cross_interval, group_weights
+from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.features import FeatureSet
 from pipeline.movement import read_ranges
@@ -59,12 +58,6 @@ from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredic
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
 from pipeline.train.fit import one_thread
-
-SHARE = 0.8
-"""Share of the held-out performances whose error the accuracy names."""
-
-CERTAIN = 1.645
-"""Standard errors by which the model's error must be smaller than that of the mean: one side of 95 %."""
 
 PARTS = ("execution", "synchronisation")
 """Further scores of a performance: columns 1 and 2 of the labels."""
@@ -128,14 +121,11 @@ class FoldNetworks:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(HeldOut):
     """Held-out predictions of the training part, and the distances of its performances.
 
     Attributes:
         networks: of the folds.
-        truth, predicted: (n,) label and held-out prediction of each training performance.
-        fold: (n,) which fold held it out.
-        group: (n,) index of the independent performance; views and copies share one.
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         novelty: distances and their threshold.
@@ -148,10 +138,6 @@ class Calibration:
     """
 
     networks: FoldNetworks
-    truth: Floats
-    predicted: Floats
-    fold: Rows
-    group: Rows
     steps: Floats
     duration: Floats
     novelty: Novelty
@@ -159,16 +145,6 @@ class Calibration:
     attention: Floats | None = None
     part_truth: Floats | None = None
     part_predicted: Floats | None = None
-
-    @property
-    def groups(self) -> int:
-        """Number of independent performances, which the finite-sample correction uses."""
-        return len(np.unique(self.group))
-
-    @cached_property
-    def accuracy(self) -> Accuracy:
-        """Errors of the held-out predictions, beside those of the mean score of the other folds."""
-        return _accuracy(self.truth, self.predicted, self.fold, self.group)
 
     @cached_property
     def part_accuracies(self) -> dict[str, Accuracy]:
@@ -180,7 +156,7 @@ class Calibration:
             truth, predicted = self.part_truth[:, column], self.part_predicted[:, column]
             known = np.isfinite(truth) & np.isfinite(predicted)
             if len(np.unique(self.fold[known])) > 1:
-                accuracies[name] = _accuracy(truth[known], predicted[known], self.fold[known], self.group[known])
+                accuracies[name] = HeldOut(truth[known], predicted[known], self.fold[known], self.group[known]).accuracy
         return accuracies
 
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
@@ -190,34 +166,14 @@ class Calibration:
         label is negative, intervals end at zero: no possible score is lost.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
-        residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
-        by_level = {level: cross_interval(centres, residuals, weights, level) for level in LEVELS}
+        weights = group_weights(self.group)
+        by_level = {level: cross_interval(centres, self.residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
             if ends is not None and self.truth.min() >= 0:
                 ends[:] = ends.clip(0)
             if ends is not None and scores is not None:
                 ends[:] = np.stack([np.minimum(ends[:, 0], scores), np.maximum(ends[:, 1], scores)], axis=1)
         return by_level
-
-
-def _accuracy(truth: Floats, predicted: Floats, fold: Rows, group: Rows) -> Accuracy:
-    """Errors of held-out predictions (n,) beside those of the mean label of the other folds."""
-    means = np.array([truth[fold != one].mean() for one in fold])
-    errors, guess_errors = np.abs(truth - predicted), np.abs(truth - means)
-    names = np.unique(group)
-    gains = np.array([(guess_errors - errors)[group == name].mean() for name in names])
-    noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else float("inf")
-    within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
-    rho = spearman(predicted, truth)
-    return Accuracy(
-        performances=len(names),
-        rho=rho if np.isfinite(rho) else None,
-        mae=float(errors.mean()),
-        mean_mae=float(guess_errors.mean()),
-        within=within,
-        mean_within=mean_within,
-        better=float(gains.mean()) > CERTAIN * noise,
-    )
 
 
 def calibrate(
@@ -268,14 +224,14 @@ def calibrate(
     fitted_part = Bundle(run).predict(replace(part, settings=run.settings))
     labels, rows = label_table(part.records), np.arange(len(part))
     return Calibration(
-        networks,
+        networks=networks,
         truth=labels[:, 0],
         predicted=networks.predict(part)[fold, rows],
         fold=fold,
         group=group,
         steps=fitted_part.step_scores * share,
         duration=np.asarray(part.duration, dtype=np.float64),
-        novelty=Novelty.measure(part, cuts, group_weights(group)),
+        novelty=Novelty.measure(part, cuts, group),
         facts=facts,
         attention=fitted_part.attention[..., 1],
         part_truth=labels[:, 1:],
@@ -407,7 +363,7 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     training, held_out = (
         {BLOCKS[int(i)]: v for i, v in sorted(part_of(values, prefix).items())} for prefix in ("known.", "held_out.")
     )
-    novelty = Novelty(training, Distances(values["held_out"], held_out), group_weights(arrays["group"]))
+    novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
     combinations = [
         FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
         for number, one in enumerate(facts.get("combinations", []))
@@ -416,4 +372,4 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
     newer: dict[str, Any] = {name: values.get(name) for name in _NEWER}
     known = {name: facts[name] for name in kept} | {"movement": read_ranges(facts.get("movement", {}))}
-    return Calibration(networks, **arrays, **newer, novelty=novelty, facts=known)
+    return Calibration(networks=networks, **arrays, **newer, novelty=novelty, facts=known)

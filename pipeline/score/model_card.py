@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from data.errors import printable
-from pipeline.checks.intervals import LEVELS, group_weights, needed, upper_quantile
+from pipeline.checks.intervals import LEVELS, needed, reach
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.results import NO_JUDGEMENT
@@ -128,10 +128,11 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
     if calibration is None:
         yield f"none: {why_not or 'the run was not calibrated'}"
         return
-    truth, guess, facts = calibration.truth, calibration.predicted, calibration.facts
+    facts = calibration.facts
     yield (
         f"protocol: {facts['folds']} folds, {facts['runs']} networks each, kept together: "
-        f"{', '.join(facts['kinds']) or 'nothing'}; {len(truth)} performances, {calibration.groups} independent"
+        f"{', '.join(facts['kinds']) or 'nothing'}; {len(calibration.truth)} performances, "
+        f"{calibration.groups} independent"
     )
     accuracy = calibration.accuracy
     rho = "undefined" if accuracy.rho is None else f"{accuracy.rho:.3f}"
@@ -141,9 +142,8 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
     for name, figures in calibration.facts.get("combination", {}).get("figures", {}).items():
         value, error = (figures[key] for key in ("together", "together_error"))
         yield f"{_text(name)}: " + ("undefined" if value is None else f"Spearman's rho {value:.3f} ± {error or 0:.3f}")
-    reach = np.abs(truth - guess)
     for level in LEVELS:
-        width = float(upper_quantile(reach[:, None], group_weights(calibration.group), level)[0])
+        width = reach(calibration.residuals, calibration.group, level)
         if np.isfinite(width):
             yield f"{100 * level:.0f} % intervals reach about {width:.3f} to each side (CV+)"
         else:

@@ -10,8 +10,7 @@ other videos of a batch. `pipeline.score.score_tables` writes tables, CSV and JS
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,19 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
-from pipeline.cache import fingerprints, open_cache, software
+from pipeline.cache import fingerprints, software
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig, validate
 from pipeline.features import stack
-from pipeline.observer import Observer
-from pipeline.outputs import writing
+from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
-from pipeline.run import Planner, extract_and_read
+from pipeline.run import extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.score_tables import write_csv
+from pipeline.session import Session
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
@@ -82,10 +80,11 @@ class Scorer:
         if workers is not None:
             values["run"]["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
-        self.cache = open_cache(self.config.cache, self.config.storage.reach())
-        self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
+        self.session = Session(self.config)
+        self.cache = self.session.cache
+        self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
         settings = self.planner.settings_of("timesteps")
-        differing = bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings))
+        differing = bundle.setting_lines(bundle.plain(self.bundle.run.settings), bundle.plain(settings))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
         self.differing = tuple(line for line in differing if not line.startswith(who))
         if self.differing and not other_settings:
@@ -119,32 +118,21 @@ class Scorer:
         trial = None if kinematics is None else Path(kinematics)
         return self.score_records(find_performances(given, Observer(), kinematics=trial, settings=settings))[0]
 
-    def score_records(
-        self,
-        records: Sequence[Record],
-        *,
-        stop: threading.Event | None = None,
-        note: Callable[[str], None] | None = None,
-        **hooks: Any,
-    ) -> list[Score]:
+    def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
         """Score many videos. Failed videos have `error` set.
 
-        A damaged output is extracted again.
-
-        Args:
-            stop: set it to end after the current writes; videos not extracted by then count as failed.
-            note: called with a message for videos that are extracted again.
-            hooks: progress hooks of `pipeline.run.batch.run_extract`.
+        A damaged output is extracted again, and the observer is told. Its stop event ends the work after the current
+        writes; videos not extracted by then count as failed. Raises as `pipeline.run.run_extract`.
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
-        scored, errors = self._scores(whole, stop=stop, note=note, **hooks)
+        scored, errors = self._scores(whole, observer)
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
-    def _scores(self, records: Sequence[Record], **options: Any) -> tuple[dict[str, Score], dict[str, str]]:
+    def _scores(self, records: Sequence[Record], observer: Observer) -> tuple[dict[str, Score], dict[str, str]]:
         """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
-        inputs, errors = extract_and_read(records, self.planner, self._inputs, **options)
+        inputs, errors = extract_and_read(records, self.planner, self._inputs, observer)
         return {r.id: self._scored(r, *inputs[r.id]) for r in records if r.id in inputs}, errors
 
     def lacking(self, record: Record) -> str:
@@ -168,7 +156,7 @@ class Scorer:
             except CacheError:
                 damaged.append(stage)
         if damaged:
-            planner = Planner(self.config, self.cache, stages=damaged, retry_failed=True)
+            planner = self.session.planner(damaged, retry_failed=True)
             read = lambda record, keys: {s: self.cache.read(s, record.id, keys[s]).output for s in damaged}  # noqa: E731
             outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
         return outputs
@@ -300,36 +288,26 @@ def _ends(intervals: np.ndarray | None) -> Interval | None:
 def score_videos(
     inputs: Sequence[Path],
     model: Path,
+    session: Session,
     *,
     kinematics: Path | None = None,
-    out: Path | None,
-    workers: int | None,
-    other_settings: bool,
-    origin: bool = False,
-    observer: Observer,
-    user: BaseConfig | None = None,
+    other_settings: bool = False,
 ) -> list[Score]:
     """Score performances (see `find_performances`) with the run in folder `model`; failed ones have `error` set.
 
     Args:
-        out: a CSV file of the scores, or None.
-        workers, other_settings: see `Scorer`.
-        origin: see `write_csv`.
-        user: see `Scorer`; it also names the data set that is scored where there are no inputs.
+        session: the user's cache, paths, devices and limits, and the data set that is scored without inputs.
+        kinematics: see `find_performances`.
+        other_settings: see `Scorer`.
 
     Raises UsageError for an input that is missing or not read by the model, or for features unlike those of training;
     DataError where there is no trained run, or a damaged one.
     """
+    user, observer = session.beside_model, session.observer
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
-    scorer = load_scorer(model, None, workers, other_settings=other_settings, user=user, observer=observer)
-    if kinematics is not None and "kinematics" not in scorer.planner.reads:
-        raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
-    stop = observer.stop_event()
-    with observer.progress("videos") as progress:
-        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
-    scorer.cache.close()
-    if out is not None:
-        with writing(out):
-            write_csv(out, rows, origin=origin)
-    return rows
+    scorer = load_scorer(model, workers=None, other_settings=other_settings, user=user, observer=observer)
+    with scorer.session:
+        if kinematics is not None and "kinematics" not in scorer.planner.reads:
+            raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
+        return scorer.score_records(records, observer)

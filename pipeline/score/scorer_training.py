@@ -17,17 +17,18 @@ from pipeline.cache import UNREADABLE, Cache
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.config import BaseConfig
+from pipeline.destinations import writing
 from pipeline.features import FeatureSet
 from pipeline.movement import PEOPLE, Trained, better_ranges, movement, steps_of
-from pipeline.observer import Observer, Steps
-from pipeline.outputs import writing
-from pipeline.run import MeasuredPlan, make_planner
-from pipeline.score.bundle import differences, model_sha256, plain, save
+from pipeline.observer import Steps
+from pipeline.run import MeasuredPlan
+from pipeline.score.bundle import model_sha256, plain, save, setting_lines
 from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.run_config import save_config
+from pipeline.session import Session
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
@@ -51,31 +52,27 @@ class TrainedScorer:
 
 def train_scorer(
     features: FeatureSet,
-    config: BaseConfig,
+    session: Session,
     folder: Path,
     *,
     folds: int | None = None,
     cached: bool = True,
     strict: bool = False,
-    observer: Observer,
 ) -> TrainedScorer:
     """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
 
     Args:
         folds: of the calibration; 0 leaves it out.
-        cached: whether the configuration's cache holds the stages' outputs of these features.
+        cached: whether the session's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
 
     Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
     """
-    plans: list[MeasuredPlan] = []
-    moved: list[Trained] = []
+    config, observer, plans, moved = session.config, session.observer, list[MeasuredPlan](), list[Trained]()
     if cached:
-        planner = make_planner(config, ("timesteps",))
-        plans = planner.measure(features.records)
-        moved = trained_movement(planner.cache, plans)
-        planner.cache.close()
+        plans = session.planner("timesteps").measure(features.records)
+        moved = trained_movement(session.cache, plans)
         measured = [(plan.record.name, quality) for plan, quality in plans]
         report_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
@@ -189,7 +186,7 @@ def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
     here = plain({name: config.stage(name).result_settings() for name in packed})
-    if not (differing := list(differences(packed, here))):
+    if not (differing := setting_lines(packed, here)):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
     shown = "; ".join(line.replace("in the model", "in the pack") for line in differing[:MOST_SHOWN])

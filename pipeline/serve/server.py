@@ -6,8 +6,8 @@ import hashlib
 import json
 import socket
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
 from data.video import Record, trim_video
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Progress
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
 from pipeline.serve.uploads import KINEMATICS
@@ -39,7 +39,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     if scorer.calibration is not None:
         facts["accuracy"] = str(scorer.calibration.accuracy)
     # Before the port: with both in use, another port would not help.
-    app = create_app(folder, partial(score_upload, scorer, observer.note), facts=facts, reads=reads)
+    app = create_app(folder, partial(score_upload, scorer, observer), facts=facts, reads=reads)
     with closing(app.state.queue.history):
         listener = _listen(port, BACKLOG)
         observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
@@ -58,9 +58,38 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
         )
 
 
+class UploadObserver(Observer):
+    """Passes notes on to the server's observer, and frames to the page that waits for the upload."""
+
+    def __init__(self, server: Observer, page: WorkProgress, stop: threading.Event) -> None:
+        super().__init__(stop)
+        self._server, self._page = server, page
+
+    def note(self, text: str) -> None:
+        """One line for people."""
+        self._server.note(text)
+
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        """Progress that the page shows."""
+        return nullcontext(UploadProgress(self._page))
+
+
+class UploadProgress(Progress):
+    """Frames of one video, on the page that waits for it."""
+
+    def __init__(self, page: WorkProgress) -> None:
+        super().__init__("frames")
+        self._page = page
+
+    def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        """See `Progress`."""
+        share = done / total if total else None
+        self._page(activity(stages, share), share)
+
+
 def score_upload(
     scorer: Scorer,
-    note: Callable[[str], None] | None,
+    observer: Observer,
     job: ScoringJob,
     video: Path,
     report: Path,
@@ -69,22 +98,20 @@ def score_upload(
 ) -> dict[str, Any]:
     """Score a job, or both of a comparison, and write its page to `report`.
 
-    Given a scorer and a `note`, this is the `Work` of a queue.
+    Given a scorer and an observer, this is the `Work` of a queue.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
-    `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
+    `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
     from pipeline.report import report_comparison, report_scores
 
-    def frames(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        share = done / total if total else None
-        progress(activity(stages, share), share)
-
     jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
-    if choice.get("region"):
-        scorer = scorer.following(choice["region"])
+    if region := choice.pop("region", None):
+        rest, chosen = replace(job, choice=json.dumps(choice)), scorer.following(region)
+        with chosen.session:
+            return score_upload(chosen, observer, rest, video, report, progress, stop)
     if choice.get("end") is not None:
         progress("cutting the video", None)
         whole, video = video, video.with_name(f"video{TRIMMED}")
@@ -95,7 +122,7 @@ def score_upload(
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
     progress("opening the video", None)
-    rows = scorer.score_records(records, stop=stop, note=note, on_frames=frames)
+    rows = scorer.score_records(records, UploadObserver(observer, progress, stop))
     if stop.is_set():
         raise Cancelled
     if row_error := next((row.error for row in rows if row.error is not None), None):

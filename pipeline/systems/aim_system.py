@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,8 @@ from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import Model, NetworkSystem, Predicted, Trainings, tasks_of
+from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted, Surroundings, tasks_of
 from pipeline.train import (
     Normaliser,
     check_sizes,
@@ -48,29 +46,22 @@ class AimSystem(NetworkSystem):
     model: NetworkConfig
     pool: bool = False
 
-    def fit(
-        self,
-        train: FeatureSet,
-        trainings: Trainings,
-        watched: FeatureSet | None = None,
-        place: Path | None = None,
-        progress: Steps | None = None,
-    ) -> AimModel:
-        """See `NetworkSystem.fit`; raises as `check_sizes`."""
+    def train(self, train: FeatureSet, around: Surroundings) -> AimModel:
+        """See `NetworkSystem.train`; raises as `check_sizes`."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
         rows = {task: learning.rows(mine) for task, mine in tasks_of(train).items()}
         normalisers = {task: Normaliser.fit(learning.features, mine, config) for task, mine in rows.items()}
         features, asked = learning.features, np.zeros(0, dtype=np.intp)
-        if watched is not None and self.watch:
-            asked = len(features) + np.arange(len(watched))
-            features = features.followed_by(watched)
+        if around.watched is not None and self.watch:
+            asked = len(features) + np.arange(len(around.watched))
+            features = features.followed_by(around.watched)
         data = stack_data(features, list(normalisers.values()), _owners(features, normalisers))
         first = next(iter(normalisers.values()))
         members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
         fitted = fit_members(
             data, members, self.model, config,
-            watch=self.watch, checkpoints=place, progress=progress, stop=trainings.stop,
+            watch=self.watch, checkpoints=around.place, progress=around.progress, stop=around.stop,
         )  # fmt: skip
         by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None
         return AimModel(self, sizes_of(train), normalisers, fitted.state, fitted.losses, by_epoch)
@@ -122,27 +113,17 @@ class TimesDifficulty(NetworkSystem):
 
     model: NetworkConfig
 
-    def fit(
-        self,
-        train: FeatureSet,
-        trainings: Trainings,
-        watched: FeatureSet | None = None,
-        place: Path | None = None,
-        progress: Steps | None = None,
-    ) -> Model:
-        """See `NetworkSystem.fit`."""
+    def train(self, train: FeatureSet, around: Surroundings) -> Model:
+        """See `NetworkSystem.train`."""
         divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
         system = AimSystem(self.name, self.model, self.config)
-        return _TimesDifficultyModel(system.fit(divided, trainings, place=place, progress=progress))
+        model = system.train(divided, replace(around, watched=None))
 
+        def times_difficulty(features: FeatureSet) -> Predicted:
+            predicted = model.predict(features)
+            return replace(predicted, score=predicted.score * difficulties(features))
 
-@dataclass(frozen=True)
-class _TimesDifficultyModel:
-    model: AimModel
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        predicted = self.model.predict(features)
-        return replace(predicted, score=predicted.score * difficulties(features))
+        return Function(times_difficulty)
 
 
 def can_divide(features: FeatureSet) -> bool:

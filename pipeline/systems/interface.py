@@ -87,8 +87,15 @@ BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoc
 class Model(Protocol):
     """What a system has learnt."""
 
-    def predict(self, features: FeatureSet) -> Predicted:
+    def predict(self, features: FeatureSet, /) -> Predicted:
         """Scores of performances, in their order."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A model that is one function."""
+
+    predict: Callable[[FeatureSet], Predicted]
 
 
 class System:
@@ -115,6 +122,23 @@ class System:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What a training of networks tells and keeps meanwhile; it changes no result.
+
+    Attributes:
+        watched: performances to score after every watched epoch, which the model predicts afterwards.
+        place: folder of the checkpoints, or None.
+        progress: called with the steps done and to do.
+        stop: true ends the training after a checkpoint.
+    """
+
+    watched: FeatureSet | None = None
+    place: Path | None = None
+    progress: Steps | None = None
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True)
 class NetworkSystem(System):
     """A system whose networks train by a recipe.
 
@@ -130,20 +154,12 @@ class NetworkSystem(System):
     config: TrainConfig
     watch: tuple[int, ...] = ()
 
-    def fit(
-        self,
-        train: FeatureSet,
-        trainings: Trainings,
-        watched: FeatureSet | None = None,
-        place: Path | None = None,
-        progress: Steps | None = None,
-    ) -> Model:
-        """See `System.fit`.
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+        """See `System.fit`."""
+        return self.train(train, Surroundings(stop=trainings.stop))
 
-        Args:
-            watched: performances to score after every watched epoch, which the model predicts afterwards.
-            place: folder of the checkpoints, or None.
-        """
+    def train(self, train: FeatureSet, around: Surroundings) -> Model:
+        """Train the networks. Raises Cancelled after `around.stop`."""
         raise NotImplementedError
 
     def identity(self) -> Any:
@@ -206,7 +222,7 @@ class Trainings:
             def progress(done: int, total: int) -> None:
                 self._spent(self._finished + cost * done / total)
 
-            predicted = system.fit(train, self, test, place, progress).predict(test)
+            predicted = system.train(train, Surroundings(test, place, progress, self.stop)).predict(test)
             if place is not None:
                 _write(place, key, predicted)
             return predicted
@@ -282,17 +298,9 @@ class SimpleSystem(System):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         """See `System.fit`."""
-        return _SimpleModel(self, train)
-
-
-@dataclass(frozen=True)
-class _SimpleModel:
-    system: SimpleSystem
-    train: FeatureSet
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        each = [self.system.score(self.train, features, run) for run in range(self.system.runs)]
-        return Predicted(np.stack(each))
+        return Function(
+            lambda features: Predicted(np.stack([self.score(train, features, run) for run in range(self.runs)]))
+        )
 
 
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,10 +27,9 @@ from models.layers import Layers
 from models.methods import Labelled, Method, MethodConfig, MethodKind, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import NetworkSystem, Predicted, Trainings
+from pipeline.systems.interface import NetworkSystem, Predicted, Surroundings
 from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack import Member, draw_batches
@@ -127,15 +125,8 @@ class MethodSystem(NetworkSystem):
 
     model: MethodConfig
 
-    def fit(
-        self,
-        train: FeatureSet,
-        trainings: Trainings,
-        watched: FeatureSet | None = None,
-        place: Path | None = None,
-        progress: Steps | None = None,
-    ) -> MethodModel:
-        """See `NetworkSystem.fit`; a training that is stopped begins again."""
+    def train(self, train: FeatureSet, around: Surroundings) -> MethodModel:
+        """See `NetworkSystem.train`; a training that is stopped begins again."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
         if self.model.kind == "musdl":
@@ -144,12 +135,12 @@ class MethodSystem(NetworkSystem):
         by_epoch: list[Predicted] = []
 
         def done(epoch: int) -> None:
-            if watched is not None and epoch in self.watch:
-                by_epoch.append(learner.predict(watched))
-            if progress is not None:
-                progress(epoch, self.config.epochs)
+            if around.watched is not None and epoch in self.watch:
+                by_epoch.append(learner.predict(around.watched))
+            if around.progress is not None:
+                around.progress(epoch, self.config.epochs)
 
-        losses = learner.train(done, trainings.stop)
+        losses = learner.train(done, around.stop)
         scores = np.stack([one.score for one in by_epoch]) if by_epoch else None
         return MethodModel(learner, losses, scores)
 

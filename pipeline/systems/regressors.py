@@ -21,7 +21,7 @@ from data.splits import TIED
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import Model, Predicted, System, Trainings
+from pipeline.systems.interface import Function, Model, Predicted, System, Trainings
 from pipeline.systems.selection import inner_folds
 from pipeline.train import label_table
 
@@ -195,7 +195,8 @@ class RegressionSystem(System):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         """See `System.fit`."""
-        return _RegressionModel(self.fitted(train))
+        fitted = self.fitted(train)
+        return Function(lambda features: Predicted(fitted.predict(features)[None]))
 
     def identity(self) -> Any:
         """See `System.identity`."""
@@ -269,14 +270,6 @@ class RegressionSystem(System):
         if kernel == "linear":
             return found | {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1)}
         return found | {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma)}
-
-
-@dataclass(frozen=True)
-class _RegressionModel:
-    fitted: FittedRegression
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        return Predicted(self.fitted.predict(features)[None])
 
 
 def rank_segments(knots: Floats) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import NetworkSystem, Part, Predicted, System, Trainings, tasks_of
+from pipeline.systems.interface import Function, NetworkSystem, Part, Predicted, System, Trainings, tasks_of
 from pipeline.train import label_table
 
 INNER_FOLDS = 3
@@ -72,19 +73,15 @@ def sortable(value: float) -> float:
     return value if np.isfinite(value) else -2.0
 
 
-@dataclass(frozen=True)
-class Derived:
-    """A model whose predictions are another system's, changed. That system trains when they are asked for: other rows
-    may want the same training, and networks need not stay in memory until then."""
+def derived(
+    system: System, train: FeatureSet, trainings: Trainings, change: Callable[[Predicted], Predicted]
+) -> Function:
+    """A model whose predictions are another system's, changed.
 
-    system: System
-    train: FeatureSet
-    trainings: Trainings
-    change: Callable[[Predicted], Predicted]
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        """See `pipeline.systems.interface.Model.predict`."""
-        return self.change(self.trainings.predict(self.system, self.train, features))
+    That system trains when they are asked for: other rows may want the same training, and networks need not stay in
+    memory until then.
+    """
+    return Function(lambda features: change(trainings.predict(system, train, features)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Selected(System):
     seed: int = 0
     pool: bool = True
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Derived:
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`; `Predicted.chosen` names the candidate."""
         best = self.candidates[0]
         if inner := inner_folds(train, self.kinds, self.seed):
@@ -116,7 +113,7 @@ class Selected(System):
                 predicted = [one.score.mean(0) for one in predict_inside(candidate, train, inner, trainings)]
                 values.append(sortable(agreement(train, rows, np.concatenate(predicted))))
             best = self.candidates[int(np.argmax(values))]
-        return Derived(best, train, trainings, lambda one: Predicted(one.score, chosen=best.name))
+        return derived(best, train, trainings, lambda one: Predicted(one.score, chosen=best.name))
 
 
 def watched_epochs(epochs: int) -> tuple[int, ...]:
@@ -130,14 +127,11 @@ def watching(network: NetworkSystem) -> NetworkSystem:
 
 
 @dataclass(frozen=True)
-class ChosenEpoch(System):
-    """A network by the epoch that inner validation chooses, from the same training as the last epoch's row.
-
-    The epoch with the highest Spearman's rho of all inner predictions of a task ranked together, averaged over the
-    tasks by Fisher's z, is chosen for the fold; the last where the training part cannot be split.
+class Further(System):
+    """A further row of a network, from the same training as its own.
 
     Attributes:
-        network: watches the epochs (`watching`).
+        network: a part of the name of the row.
         kinds, seed: as in `Selected`.
     """
 
@@ -145,13 +139,24 @@ class ChosenEpoch(System):
     kinds: tuple[str, ...] = TIED
     seed: int = 0
     pool: bool = True
+    ending: ClassVar[str] = ""
 
     @property
     def name(self) -> str:  # type: ignore[override]
         """The name of the row."""
-        return f"{self.network.name}, {CHOSEN}"
+        return f"{self.network.name}{self.ending}"
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Derived:
+
+class ChosenEpoch(Further):
+    """A network, which watches epochs (`watching`), by the one that inner validation chooses.
+
+    The epoch with the highest Spearman's rho of all inner predictions of a task ranked together, averaged over the
+    tasks by Fisher's z, is chosen for the fold; the last where the training part cannot be split.
+    """
+
+    ending = f", {CHOSEN}"
+
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`; `Predicted.chosen` names the epoch."""
         inner, best = inner_folds(train, self.kinds, self.seed), len(self.network.watch) - 1
         if inner:
@@ -159,54 +164,36 @@ class ChosenEpoch(System):
             inside = [by_epoch_of(one).mean(1) for one in predict_inside(self.network, train, inner, trainings)]
             best = latest_best([agreement(train, rows, each) for each in np.concatenate(inside, axis=1)])
         name = f"epoch {self.network.watch[best]}"
-        return Derived(self.network, train, trainings, lambda one: Predicted(by_epoch_of(one)[best], chosen=name))
+        return derived(self.network, train, trainings, lambda one: Predicted(by_epoch_of(one)[best], chosen=name))
 
 
-@dataclass(frozen=True)
-class BestOnTest(System):
+class BestOnTest(Further):
     """A network by the epoch that ranks the test part best, for comparison with numbers that were published so.
 
     The system itself sees no score: it predicts `Predicted.by_epoch`, and `evaluate` takes the epoch.
     """
 
-    network: NetworkSystem
-    pool: bool = True
+    ending = f", {ORACLE}"
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The name of the row."""
-        return f"{self.network.name}, {ORACLE}"
-
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Derived:
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`."""
-        return Derived(self.network, train, trainings, lambda one: Predicted(one.score, by_epoch=one.by_epoch))
+        return derived(self.network, train, trainings, lambda one: Predicted(one.score, by_epoch=one.by_epoch))
 
 
-@dataclass(frozen=True)
-class WithInside(System):
+class WithInside(Further):
     """A network that predicts deviations, with how they agree with the errors on inner folds of the training part.
 
     `Predicted.inside` has |error| / deviation of the training performances, from which intervals are calibrated.
     """
 
-    network: NetworkSystem
-    kinds: tuple[str, ...] = TIED
-    seed: int = 0
-    pool: bool = True
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The name of the network."""
-        return self.network.name
-
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Derived:
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`."""
         inner, true = inner_folds(train, self.kinds, self.seed), label_table(train.records)[:, 0]
         ratios: dict[str, float] = {}
         for part, one in zip(inner, predict_inside(self.network, train, inner, trainings), strict=True):
             error, deviation = errors_and_deviations(one, true[part.test])
             ratios |= dict(zip((train.ids[row] for row in part.test), (error / deviation).tolist(), strict=True))
-        return Derived(self.network, train, trainings, lambda one: replace(one, inside=ratios))
+        return derived(self.network, train, trainings, lambda one: replace(one, inside=ratios))
 
 
 def errors_and_deviations(predicted: Predicted, true: Floats) -> tuple[Floats, Floats]:

@@ -24,7 +24,7 @@ from data.datasets.matlab import read_matrix
 from data.errors import AimError, CacheError, DataError, UsageError
 from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
-from data.weights.weight_files import read_tensors
+from extractors.state_dicts import read_tensors
 from pipeline.config import load_config
 from pipeline.pack import read_pack
 from pipeline.score.bundle import SETTINGS, WEIGHTS, load

@@ -64,7 +64,7 @@ class ColourReader:
         inputs: shape of every picture it was given.
     """
 
-    max_views = 8
+    max_views = 4
 
     def __init__(self, max_tilt: float = np.pi, score: float = 0.9) -> None:
         self.max_tilt, self.score = max_tilt, score

@@ -39,7 +39,7 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ("The folder is misspelt", "aqa extract vidoes/ --config folder"),
     ("The folder holds no video", "aqa extract photos/ --config folder"),
     ("No folder is named", "aqa extract --config folder"),
-    ("A file is no video", "aqa extract broken/ --config folder --stages camera_flow"),
+    ("A file is no video", "aqa extract broken/ --config folder --stages camera_flow --workers 0"),
     ("The command is misspelt", "aqa extrct videos/ --config folder"),
     ("An option is misspelt", "aqa extract videos/ --config folder --worker 2"),
     ("The preset is misspelt", "aqa extract videos/ --config foldr"),

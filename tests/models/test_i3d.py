@@ -158,8 +158,9 @@ def test_another_shape_is_refused(network: i3d.I3D) -> None:
 @pytest.mark.weights
 def test_published_weights_give_the_published_numbers() -> None:
     from data.weights import weight_files as weights
+    from extractors.state_dicts import read_tensors
 
-    tensors = weights.read_tensors(weights.fetch("i3d-kinetics400"))
+    tensors = read_tensors(weights.fetch("i3d-kinetics400"))
     used = [key for key in tensors if not key.startswith("batch_stats") or "BatchNorm" in key]
     assert sum(tensors[key].numel() for key in used) == 12_704_544
     from_tf = i3d.load(tensors)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from data.errors import UsageError
 from data.splits import PROTOCOLS
 from extractors.base import StageConfig
 from pipeline.config import load_config, validate, without_removed
+from pipeline.recipes import RECIPES, RecipeName
 from pipeline.stages import STAGES, stage_class
 from pipeline.yaml_values import parse_values, presets
 
@@ -293,3 +294,7 @@ def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> N
     with pytest.raises(UsageError) as caught:
         load_config(path)
     assert "\x1b" not in str(caught.value)
+
+
+def test_every_recipe_has_one_entry() -> None:
+    assert get_args(RecipeName) == tuple(RECIPES)

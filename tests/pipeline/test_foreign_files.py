@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,12 +21,11 @@ from data.keypoints import read_keypoints
 from data.splits import jigsaws_4fold
 from data.store import hdf5, read_regular, sha256_file
 from data.video import Record, probe
-from data.video.records import CACHE_INDEX, CACHE_MARKER, fingerprint_file
+from data.video.records import fingerprint_file
 from data.weights.compiled_models import compiled_folder, load_compiled
 from data.weights.weight_files import safetensors_metadata
 from pipeline import console
 from pipeline.cache import Cache, Computation
-from pipeline.cache.index import Index
 from pipeline.cache.local_cache import FAILURE, OUTPUT
 from pipeline.cache.run_history import is_run_log
 from pipeline.cli.terminal import alarm
@@ -163,37 +161,6 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.
     path.write_text("x" * (1 << 18))
     with pytest.raises(UsageError, match="larger than"):
         load_config(path)
-
-
-@pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
-def test_an_index_that_is_a_link_is_not_followed(tmp_path: Path, end: str) -> None:
-    theirs, folder = tmp_path / "theirs.sqlite", tmp_path / "cache"
-    with sqlite3.connect(theirs) as database:
-        database.execute("CREATE TABLE mine (a)")
-    database.close()
-    before = theirs.read_bytes()
-    folder.mkdir()
-    (folder / CACHE_MARKER).touch()
-    (folder / f"{CACHE_INDEX}{end}").symlink_to(theirs)
-    index = Index(folder)
-    index.put("kind", "name", 1, "stamp")
-    index.close()
-    assert theirs.read_bytes() == before
-    assert (folder / f"{CACHE_INDEX}{end}").is_symlink()
-
-
-@pytest.mark.timeout(20)
-def test_an_index_of_views_is_begun_anew(tmp_path: Path) -> None:
-    (tmp_path / CACHE_MARKER).touch()
-    with sqlite3.connect(tmp_path / CACHE_INDEX) as database:
-        endless = "WITH RECURSIVE n(kind, path) AS (SELECT 'a', 1 UNION ALL SELECT 'a', path + 1 FROM n)"
-        database.execute(f"CREATE VIEW facts AS {endless} SELECT kind, path, path AS stamp, path AS value FROM n")
-    database.close()
-    index = Index(tmp_path)
-    assert index.get("kind", "name", "stamp") is None
-    index.put("kind", "name", 1, "stamp")
-    index.close()
-    assert Index(tmp_path).get("kind", "name", "stamp") == 1
 
 
 def test_every_error_is_printable() -> None:

@@ -24,17 +24,16 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkey
     now = [100.0]
     monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
     progress = Progress("videos")
-    hooks = progress.hooks()
-    hooks["on_plan"]([SimpleNamespace(record=video(name)) for name in "ab"], 1, [300, 100])
+    progress.planned([SimpleNamespace(record=video(name)) for name in "ab"], 1, [300, 100])
     assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left; 0% of the work, time left not known yet"
     now[0] += 30
-    hooks["on_frames"]("a", 80, 160, ("pose",))  # every second frame is decoded
-    hooks["on_frames"]("b", 0, 0, ("timesteps",))
+    progress.frames("a", 80, 160, ("pose",))  # every second frame is decoded
+    progress.frames("b", 0, 0, ("timesteps",))
     assert progress.share == pytest.approx(150 / 400)
     assert progress.time_left() == "about 50 s left"
-    hooks["on_result"](SimpleNamespace(record=video("b"), failed={"pose": "no frames"}))
+    progress.result(SimpleNamespace(record=video("b"), failed={"pose": "no frames"}))
     assert progress.share == pytest.approx(250 / 400)
-    hooks["on_result"](SimpleNamespace(record=video("a"), failed={}))
+    progress.result(SimpleNamespace(record=video("a"), failed={}))
     assert (progress.share, str(progress)) == (
         1.0,
         "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, finishing",

@@ -13,6 +13,8 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
+from pipeline.cli.command import OPTIONS
+from pipeline.pack_formats import FORMATS
 from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.cached_outputs import output_of
 
@@ -86,7 +88,7 @@ def test_numpy_and_h5py_read_another_stage(extracted: dict[str, str], tmp_path: 
     assert json.loads((tmp_path / "joints.dictionary.json").read_text())["arrays"]["time"]["unit"] == "s"
 
 
-@pytest.mark.parametrize("form", ["h5", "npz", "csv", "parquet"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) -> None:
     packed = api.pack(
         config="skeletons", overrides=extracted, stage="skeleton", format=form, per_video=True, out=tmp_path / "out"
@@ -94,6 +96,10 @@ def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) 
     assert (packed.path, packed.files) == (tmp_path / "out", 2)
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     assert names == [f"=b.csv.{form}", f"a.csv.{form}", "card.md", "skeleton.dictionary.json"]
+
+
+def test_the_help_names_every_format() -> None:
+    assert OPTIONS["format"][1].metavar == "|".join(FORMATS)
 
 
 def test_what_cannot_be_written_says_so(

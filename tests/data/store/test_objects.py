@@ -71,6 +71,10 @@ def extract(records: tuple[Record, ...], config: BaseConfig, **options: Any) -> 
     return summary
 
 
+def opened(config: BaseConfig) -> Cache:
+    return open_cache(config.cache, config.storage.reach())
+
+
 def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
     rows = status_rows(records, Planner(config, open_cache(config.cache, config.storage.reach())))
     return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
@@ -308,19 +312,19 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     extract(records, config)
     filled.put("cache/brightness/old.mp4.h5", b"damaged")
     cache = open_cache(config.cache, filled.storage)
-    stages_listed = list_cache(config)
+    stages_listed = list_cache(opened(config))
     assert stages_listed.title == f"stages in s3://{filled.name}/cache, 0.0 MB"
     assert [(row["stage"], row["outputs"], row["failures"]) for row in stages_listed.rows] == [
         ("brightness", 2, 0),
         ("brightness", 1, 0),
         ("contrast", 2, 0),
     ]
-    assert [(row["video"], bool(row["damaged"])) for row in list_cache(config, "brightness").rows] == [
+    assert [(row["video"], bool(row["damaged"])) for row in list_cache(opened(config), "brightness").rows] == [
         ("a.mp4", False),
         ("old.mp4", True),
         ("sub/a.mp4", False),
     ]
-    verified = verify_cache(config, Observer())
+    verified = verify_cache(opened(config), Observer())
     assert ([file.video for file in verified.files], verified.summary) == (["old.mp4"], "5 outputs read, 1 damaged")
     use = [(records, Planner(config, cache))]
     assert unneeded(cache, use) == [], "a file that does not say that it is ours stays"
@@ -334,7 +338,7 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     assert (cache.sweep(), cache.tidy_index(True)) == (0, 0)
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
-    runs = list_cache(config, runs=True).rows
+    runs = list_cache(opened(config), runs=True).rows
     assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
     logs = old_logs(open_cache(config.cache, filled.storage), -1)
     delete(open_cache(config.cache, filled.storage), logs, yes=True)

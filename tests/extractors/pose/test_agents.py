@@ -65,6 +65,19 @@ def test_a_person_who_walks_past_is_not_chosen() -> None:
     assert place(athlete) > 250
 
 
+def test_an_athlete_who_is_often_missed_is_chosen_before_somebody_who_walks_past() -> None:
+    """Against the light he is detected in every third frame, with a low score, and stands before he moves."""
+    frames = []
+    for t in range(COUNT):
+        passer = person(40 + 14 * t, 250, score=0.8)
+        hop = max(t - COUNT // 2, 0)
+        athlete = person(320, 150 - 12 * np.sin(hop / 2), 0.15 * hop, 0.9, score=0.5)
+        frames.append(people(passer, athlete, scores=[0.6, 0.2]) if t % 3 == 0 else people(passer, scores=[0.6]))
+    ((one,),), table = chosen(paths_of(frames))
+    assert abs(place(one) - 320) < 30
+    assert table[table[:, TRACK_COLUMNS.index("agent")] == 0, TRACK_COLUMNS.index("presence")] > 0.9
+
+
 def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_diver: list[Track]) -> None:
     assert numbers(chosen(spectators_and_a_diver, tracks=(2,))) == [2]
     assert numbers(chosen(spectators_and_a_diver, agents=2, tracks=(4, 2))) == [2, 4]

@@ -15,11 +15,12 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from data.mmpose_package import import_mmpose
 from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
-from extractors.pose.backends import identity, load_backend, networks
+from extractors.mmpose_models import import_mmpose
+from extractors.pose.backends import load_backend, networks
 from extractors.pose.backends.mmpose import MMPose
 from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -39,7 +40,7 @@ def seeded(config: str) -> Any:
     import_mmpose()
     from mmpose.apis import init_model
 
-    settings = PoseNetwork("", _config(config)).settings
+    settings = PoseNetwork("mmpose", "", _config(config)).settings
     settings.model.backbone.init_cfg = None
     torch.manual_seed(0)
     model = init_model(settings, None, device="cpu")
@@ -106,7 +107,7 @@ def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: Any, t
     path = saved(tmp_path / "rtmo.pth", {"state_dict": raised(one_stage.state_dict(), some_people)})
     config = PoseConfig(backend="mmpose", mmpose={"config": ONE_STAGE, "checkpoint": path})
     check(load_backend(config).detect(IMAGE))
-    hashes = dict(identity(config))
+    hashes = dict(Pose.identity(config))
     assert hashes.pop("library").startswith("mmpose ")
     assert {name: len(value) for name, value in hashes.items()} == {"weights": 64, "weights_config": 64}
 
@@ -131,7 +132,7 @@ def test_a_checkpoint_with_training_logs_loads(one_stage: Any, tmp_path: Path) -
         "message_hub": {"loss": log, "lr": np.float64(0.1), "lrs": np.arange(3.0)},
     }
     path = saved(tmp_path / "logged.pth", content)
-    assert backend(config=ONE_STAGE, checkpoint=path).model is not None
+    assert backend(config=ONE_STAGE, checkpoint=path)._model is not None
 
 
 class Bomb:
@@ -220,7 +221,7 @@ def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeyp
     (network,) = networks(config).values()
     name = network.weights.rsplit("/", 1)[1]
     with pytest.raises(DataError, match="weights are not here") as caught:
-        identity(config)
+        Pose.identity(config)
     assert caught.value.where == str(tmp_path / name)
     assert network.weights in str(caught.value.fix)
 
@@ -233,10 +234,10 @@ def test_weights_put_where_the_message_says_are_used(
     name = networks(config)["weights"].weights.rsplit("/", 1)[1]
     saved(tmp_path / name, {"state_dict": raised(one_stage.state_dict(), some_people)})
     check(load_backend(config).detect(IMAGE))
-    by_alias = identity(config)
+    by_alias = Pose.identity(config)
     settings = {"config": "rtmo-s_8xb32-600e_body7-640x640", "checkpoint": str(tmp_path / name)}
     by_path = PoseConfig(backend="mmpose", mmpose=settings)
-    assert identity(by_path) == by_alias
+    assert Pose.identity(by_path) == by_alias
     assert by_path.result_settings() == config.result_settings()
 
 
@@ -245,8 +246,8 @@ def test_a_changed_base_of_a_configuration_changes_the_key(tmp_path: Path) -> No
     config = tmp_path / "model.py"
     config.write_text("_base_ = ['base.py']\nmodel = dict(type='BottomupPoseEstimator')\n")
     settings = PoseConfig(backend="mmpose", mmpose={"config": str(config), "checkpoint": saved(tmp_path / "a.pth", {})})
-    before = dict(identity(settings))
+    before = dict(Pose.identity(settings))
     (tmp_path / "base.py").write_text("# the same\ncodec = 1\n")
-    assert identity(settings) == before
+    assert Pose.identity(settings) == before
     (tmp_path / "base.py").write_text("codec = 2\n")
-    assert identity(settings) != before
+    assert Pose.identity(settings) != before

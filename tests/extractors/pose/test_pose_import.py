@@ -81,12 +81,12 @@ def test_an_output_of_the_former_version_is_stale_with_the_reason(
     put(video.with_suffix(".json"), results())
     config = configured(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(Pose, "version", 4)
+        patch.setattr(Pose, "version", 5)
         extract(config, video)
         assert _state(config, video) == ("fresh", "")
     state, reason = _state(config, video)
     assert state == "stale"
-    assert "stage version 4 -> 5" in reason
+    assert "stage version 5 -> 6" in reason
 
 
 def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from data.errors import DataError, UsageError
 from data.store.files import sha256_file
+from extractors import openvino_cpu
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose.backends import identity, load_backend, networks, rtmlib
+from extractors.pose.backends import load_backend, networks
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from tests.helpers.drawn_people import person
@@ -54,7 +55,7 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
         compiled.append(compile_for_cpu(graph, **options))
         return compiled[-1]
 
-    monkeypatch.setattr(rtmlib, "compile_for_cpu", compile_it)
+    monkeypatch.setattr(openvino_cpu, "compile_for_cpu", compile_it)
     boxes = np.array([[90, 80, 150, 240, 0.9]])
     path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
     ready = load_backend(PoseConfig(backend="rtmlib", rtmlib={"model": path}, threads=1))
@@ -113,7 +114,7 @@ def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> N
 
     def key(kind: str, path: Path) -> dict[str, str]:
         settings = {"model": pose, "detector": str(path), "detector_kind": kind}
-        return dict(identity(PoseConfig(backend="rtmlib", rtmlib=settings)))
+        return dict(Pose.identity(PoseConfig(backend="rtmlib", rtmlib=settings)))
 
     renamed = place.rename(tmp_path / "rtmdet.onnx")
     assert key("yolox", renamed)["detector"] == key("rtmdet", renamed)["detector"]
@@ -142,7 +143,7 @@ def test_a_mode_names_the_models_of_rtmlibs_own_table(
     }
     name = Path(Body.MODE[mode]["pose"]).with_suffix(".onnx").name
     with pytest.raises(DataError, match="weights are not here") as caught:
-        identity(config)
+        Pose.identity(config)
     assert caught.value.where == str(tmp_path / name)
     assert f"{Body.MODE[mode]['pose']}, take its end2end.onnx" in str(caught.value.fix)
 
@@ -167,10 +168,10 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
         Pose.fetch(config, said.append)
     assert said == [f"downloading {address}" for address in asked]
     assert asked == [network.weights for network in networks(config).values()]
-    here = identity(config)
+    here = Pose.identity(config)
     assert here["weights"] == here["detector"] == sha256_file(tmp_path / "made.onnx")
     by_path = PoseConfig(backend="rtmlib", rtmlib={"model": str(tmp_path / "made.onnx")})
-    assert identity(by_path)["weights"] == here["weights"]
+    assert Pose.identity(by_path)["weights"] == here["weights"]
     assert by_path.result_settings() == config.result_settings()
     left = {path.name for path in (tmp_path / "weights").iterdir() if not path.name.startswith(".")}
     assert left == {network.path.name for network in networks(config).values()}

@@ -14,7 +14,7 @@ from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
 from extractors.keypoints import INTERPOLATED_SCORE, sizes_of
 from extractors.pose.agents import TRACK_COLUMNS
-from extractors.pose.backends import identity, load_backend
+from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import MMPoseConfig, PoseConfig
 from extractors.pose.detections import Image
@@ -58,7 +58,7 @@ def test_a_somersaulting_person_is_missed_upright_and_detected_in_four_turns(vie
 
 
 def test_every_frame_gets_its_views_and_no_more() -> None:
-    for views in (1, 2, 3, 4, 8):
+    for views in (1, 2, 3, 4):
         stage = Pose(PoseConfig(agents=1, views=views))
         stage._backend = ColourReader()
         stage.extract(MemoryClip([picture(person(160, 120))] * 3))
@@ -184,10 +184,10 @@ def test_the_identity_of_rtmlib_has_the_version_of_the_library(tmp_path: Path) -
     config = PoseConfig(backend="rtmlib", rtmlib={"model": str(path)})
     if find_spec("rtmlib") is None:
         with pytest.raises(UsageError, match="not installed here") as caught:
-            identity(config)
+            Pose.identity(config)
         assert "--no-deps" in str(caught.value.fix)
         return
-    model = identity(config)
+    model = Pose.identity(config)
     assert set(model) == {"weights", "library"}
     assert model["weights"] == Pose.identity(PoseConfig(weights=str(path)))["weights"]
     assert model["library"].startswith("rtmlib ")
@@ -228,6 +228,11 @@ def test_a_removed_setting_is_named_with_what_replaces_it(section: str, model: A
     assert f"'{section}.{key}' was removed: {model.REMOVED[key]}" in str(caught.value)
 
 
+def test_mirrored_views_are_named_as_removed() -> None:
+    with pytest.raises(UsageError, match=r"'pose.views=8' was removed: .*pose.views=4"):
+        load_config(None, ["pose.views=8"])
+
+
 def test_removed_settings_name_settings_that_there_are() -> None:
     for model in (PoseConfig, MMPoseConfig, PoseSettings):
         for text in model.REMOVED.values():
@@ -253,12 +258,12 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
     if not clip.is_file():
         pytest.skip("no shared clips here")
     image = next(iter(decode(clip, [10]))).image
-    network = MoveNet(movenet)
+    network = MoveNet(PoseConfig(weights=str(movenet)))
     people = network.detect(image)
     assert len(people) == 2
     assert (np.diff(people.scores) <= 0).all()
     assert ((people.keypoints[..., :2] > -20) & (people.keypoints[..., :2] < max(image.shape) + 20)).all()
-    larger = MoveNet(movenet, long_side=384).detect(image)
+    larger = MoveNet(PoseConfig(weights=str(movenet), long_side=384)).detect(image)
     apart = np.linalg.norm(people.keypoints[:, None, 5:, :2] - larger.keypoints[None, :, 5:, :2], axis=-1).mean(axis=-1)
     assert (apart.min(axis=1) < 0.05 * sizes_of(people.keypoints)).all(), "another input size finds the same people"
 

@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 from data.errors import CacheError, UsageError
 from data.store import hdf5 as store
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
-from pipeline import stages
-from pipeline.cache import CacheFiles
+from pipeline.cache import CacheFiles, open_cache
 from pipeline.cache.housekeeping import (
     beyond,
     collect_garbage,
@@ -38,6 +37,8 @@ from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.damage import damage
 
+pytestmark = pytest.mark.usefixtures("toy_stages")
+
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
 
@@ -50,11 +51,8 @@ class Noting(Observer):
         self.note = notes.append  # type: ignore[method-assign]
 
 
-@pytest.fixture(autouse=True)
-def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
+def opened(config: BaseConfig) -> Cache:
+    return open_cache(config.cache, config.storage.reach())
 
 
 def configured(root: Path, **values: object) -> BaseConfig:
@@ -77,20 +75,20 @@ def filled(make_video: Any, tmp_path: Path) -> tuple[Cache, tuple[Record, ...]]:
 def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, _ = filled
     config = configured(cache.root)
-    listing = list_cache(config)
+    listing = list_cache(opened(config))
     assert str(cache.root) in listing.title
     assert [(row["stage"], row["outputs"], row["failures"]) for row in listing.rows] == [
         ("brightness", 2, 1),
         ("contrast", 2, 0),
     ]
-    outputs = list_cache(config, "brightness").rows
+    outputs = list_cache(opened(config), "brightness").rows
     assert [row["video"] for row in outputs] == ["a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0]["quality"]
     assert shown(outputs[0])[2] == outputs[0]["key"][:12]
-    runs = list_cache(config, runs=True).rows
+    runs = list_cache(opened(config), runs=True).rows
     assert [(row["done"], row["failed"], row["state"]) for row in runs] == [(2, 1, "failed")]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
-        list_cache(config, "brightnes")
+        list_cache(opened(config), "brightnes")
     with pytest.raises(UsageError, match="no cache here"):
         existing(Cache(cache.root / "none"))
 
@@ -98,7 +96,7 @@ def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
 def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, _ = filled
     config = configured(cache.root)
-    assert verify_cache(config, SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
+    assert verify_cache(opened(config), SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
     path = output_of(cache.root, "brightness", "sub/b.mp4")
     content = bytearray(path.read_bytes())
     path.write_bytes(content[: len(content) // 2])
@@ -108,7 +106,7 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
     other = output_of(cache.root, "brightness", "a.mp4")
     renamed = other.with_name("a.mp4.0123456789ab.h5")
     renamed.write_bytes(other.read_bytes())
-    damaged = verify_cache(config, SILENT).files
+    damaged = verify_cache(opened(config), SILENT).files
     assert [(f.stage, f.video) for f in damaged] == [
         ("brightness", "a.mp4"),
         ("brightness", "mine"),
@@ -129,10 +127,10 @@ def test_damage_is_computed_again_once_it_was_read(filled: tuple[Cache, tuple[Re
     output_of(cache.root, "contrast", "a.mp4").unlink()
     summary = run_extract(good, planner)
     assert [(set(r.done), r.failed) for r in summary.results] == [({"brightness", "contrast"}, {})]
-    assert verify_cache(config, SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
+    assert verify_cache(opened(config), SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
     damage(cache.root, "contrast", "a.mp4")
     assert run_extract(good, planner).fresh == 1, "`extract` does not read what nothing needs"
-    assert len(verify_cache(config, SILENT).files) == 1
+    assert len(verify_cache(opened(config), SILENT).files) == 1
     assert set(run_extract(good, planner).results[0].done) == {"contrast"}, "after `cache verify` it knows"
 
 
@@ -164,7 +162,7 @@ def test_ls_shows_what_each_setting_holds(filled: tuple[Cache, tuple[Record, ...
     cache, records = filled
     changed = configured(cache.root, brightness={"stride": 2})
     run_extract(records[:1], Planner(changed, cache))
-    rows = list_cache(changed).rows
+    rows = list_cache(opened(changed)).rows
     assert [(row["stage"], row["settings"], row["outputs"], row["failures"]) for row in rows] == [
         ("brightness", {"stride": 1}, 2, 1),
         ("brightness", {"stride": 2}, 1, 0),
@@ -218,9 +216,9 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
     planner = Planner(configured(cache.root), cache)
     delete(cache, unneeded(cache, [(records[:1], planner)]), yes=True)
     assert cache.sweep(remove=False) == 1
-    collect_garbage(planner.config, None, 365, True, Noting(notes := []))
+    collect_garbage(opened(planner.config), None, 365, True, Noting(notes := []))
     assert notes[0] == "temporary files swept: 1; entries of the index dropped: 2"
-    collect_garbage(planner.config, None, 365, True, Noting(notes := []))
+    collect_garbage(opened(planner.config), None, 365, True, Noting(notes := []))
     assert notes == ["temporary files swept: 0; entries of the index dropped: 0"]
 
 
@@ -265,15 +263,15 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tup
     os.utime(output, (old, old))
     before = everything(cache.root)
     os.utime(output, (old, old))  # that was a reading
-    listed = collect_garbage(config, 0.0, 1, False, SILENT)
-    prune([config], [cache.root.parent / "in/a.mp4"], (), False, SILENT)
+    listed = collect_garbage(opened(config), 0.0, 1, False, SILENT)
+    prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"
     os.utime(output, (old, old))
-    done = collect_garbage(config, 0.0, 1, True, SILENT)
+    done = collect_garbage(opened(config), 0.0, 1, True, SILENT)
     assert {f.path for f in done.files} == {f.path for f in listed.files}
     assert output in {f.path for f in done.files}
     assert not output.exists()
-    pruned = prune([config], [cache.root.parent / "in/a.mp4"], (), True, SILENT)
+    pruned = prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], True, SILENT)
     assert {f.video for f in pruned.files} == {"sub/b.mp4", "bad.mp4"}
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
@@ -287,8 +285,10 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     (cache.root / CACHE_INDEX).unlink()
     before = everything(cache.root)
     for call in (
-        lambda: collect_garbage(configured(cache.root), 0.0, 1, True, SILENT),
-        lambda: prune([configured(cache.root)], [cache.root.parent / "in/a.mp4"], (), True, SILENT),
+        lambda: collect_garbage(opened(configured(cache.root)), 0.0, 1, True, SILENT),
+        lambda: prune(
+            [Planner(configured(cache.root), Cache(cache.root))], [cache.root.parent / "in/a.mp4"], True, SILENT
+        ),
     ):
         with pytest.raises(UsageError, match="not marked as a cache"):
             call()
@@ -296,7 +296,7 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     assert everything(cache.root) == before, "no index appears in a folder that may be somebody's"
     run_extract(records, Planner(configured(cache.root), Cache(cache.root)))
     assert (cache.root / CACHE_MARKER).is_file(), "`extract` adopts a cache of an earlier version"
-    collect_garbage(configured(cache.root), 0.0, 1, True, SILENT)
+    collect_garbage(opened(configured(cache.root)), 0.0, 1, True, SILENT)
 
 
 @pytest.mark.parametrize("name", ["", " "])
@@ -316,9 +316,9 @@ def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Recor
     (cache.root / "brightness/link").symlink_to(outside)
     (cache.root / "brightness/file.h5").symlink_to(outside / "precious.h5")
     (cache.root / "linked-stage").symlink_to(outside)
-    assert verify_cache(configured(cache.root), SILENT).summary.startswith("4 outputs")
+    assert verify_cache(opened(configured(cache.root)), SILENT).summary.startswith("4 outputs")
     delete(cache, unneeded(cache, [((), Planner(configured(cache.root), cache))]), yes=True)
-    collect_garbage(configured(cache.root), None, 365, True, SILENT)
+    collect_garbage(opened(configured(cache.root)), None, 365, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
 
 

@@ -9,13 +9,15 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.video.records import PREVIEW_MARK, find_videos
-from pipeline import api, stages
+from pipeline import api
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig, validate
 from pipeline.observer import Observer
 from pipeline.run.batch import run_extract, status_rows
 from pipeline.run.plan import Planner
 from tests.helpers.cached_outputs import output_of
+
+pytestmark = pytest.mark.usefixtures("toy_stages")
 
 
 class Asked(Observer):
@@ -29,13 +31,6 @@ class Asked(Observer):
     def confirm(self, question: str) -> bool:
         self.questions.append(question)
         return self.answer
-
-
-@pytest.fixture(autouse=True)
-def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
 
 
 @pytest.fixture

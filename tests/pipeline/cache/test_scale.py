@@ -16,7 +16,6 @@ from benchmarks import scale
 from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video.records import find_videos
-from pipeline import stages
 from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import Cache, following
 from pipeline.config import BaseConfig, validate
@@ -42,11 +41,8 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def filled(monkeypatch: pytest.MonkeyPatch, make_video: Any, tmp_path: Path) -> tuple[BaseConfig, Any]:
+def filled(toy_stages: None, make_video: Any, tmp_path: Path) -> tuple[BaseConfig, Any]:
     """A cache of one video, just extracted."""
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
     config = validate({"stages": ["contrast"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
     records = find_videos([make_video(tmp_path / "a.mp4")]).records
     cache = Cache(config.cache)

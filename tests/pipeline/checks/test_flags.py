@@ -1,18 +1,97 @@
-"""Floors under flags: differences from training that are too small to matter are not flagged, larger ones are."""
+"""Every flag, and the floors below which a difference from training is not flagged."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline.checks.flags import COMPARED, LENGTH_FLOOR_S, Compared, Facts, find_flags
+from pipeline.checks.flags import CHECKS, COMPARED, LENGTH_FLOOR_S, Compared, Facts, find_flags, quality_ranges
 from pipeline.checks.novelty import STILL, STILL_CHANGE, Novelty, floors
 from pipeline.features import FeatureSet
 from tests.helpers.made_features import made_features
 
 POORER = "poorer features than in training"
+
+
+def pose(**figures: float) -> Facts:
+    usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "swaps_suspected": 0, "cuts": 0}
+    return Facts(quality={"pose": usual | figures}, duration=4.0)
+
+
+def camera(**figures: float | bool) -> Callable[[bool], Facts]:
+    usual = {"shake": 0.01, "moving": True, "unusable_share": 0.0, "cuts": 0}
+    return lambda agent: Facts(quality={"camera_flow": usual | figures}, duration=4.0, camera_agent=agent)
+
+
+FLAGGED = [
+    (pose(found_rate_all=0.4), "warn", "people rarely detected"),
+    (pose(found_rate_all=0.1), "bad", "people rarely detected"),
+    (pose(longest_gap_s=2.0), "warn", "long gap in the pose"),
+    (pose(swaps_suspected=1), "warn", "identities swapped"),
+    (pose(swaps_suspected=4), "bad", "identities swapped"),
+    (pose(cuts=1), "warn", "cut in the video"),
+    (pose(cuts=3), "bad", "cut in the video"),
+    (camera(shake=0.5)(False), "warn", "shaking camera"),
+    (camera(moving=False)(False), "info", "static camera"),
+    (camera(moving=False)(True), "warn", "static camera"),
+    (camera(unusable_share=0.5)(True), "warn", "camera motion unknown"),
+    (Facts(duration=0.6), "warn", "too short"),
+    (Facts(duration=1.0, lengths=(3.0, 4.0)), "bad", "too short"),
+    (Facts(duration=5.0, lengths=(3.0, 4.0)), "warn", "too long"),
+    (Facts(distance=(1.5, "the scene")), "warn", "unlike the training performances"),
+    (Facts(distance=(3.0, "the scene")), "bad", "unlike the training performances"),
+    (Facts(software=("torch 1 in training, 2 here",)), "info", "other software versions"),
+    (Facts(levels_missing=[95], independent=12), "info", "no 95 % interval"),
+    (Facts(quality={"kinematics": {"video_mismatch": True}}), "warn", "kinematics and video differ"),
+    (Facts(quality={"timesteps": {"masked_steps_primary": 0.3}}), "warn", "primary agent missing"),
+]
+
+
+@pytest.mark.parametrize(("facts", "level", "title"), FLAGGED)
+def test_each_flag(facts: Facts, level: str, title: str) -> None:
+    (flag,) = find_flags(facts)[0]
+    assert (flag.level, flag.title) == (level, title)
+    assert flag.detail.endswith(".")
+
+
+def test_figures_are_held_against_those_of_training() -> None:
+    ranges = quality_ranges(
+        [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
+    )
+    assert ranges["pose"]["found_rate_all"] == [0.8, 1.0]
+    for figures, flagged in (
+        ({"mean_score": 0.46}, False),
+        ({"mean_score": 0.4}, True),
+        ({"found_rate_all": 0.6}, True),
+    ):
+        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=ranges)
+        flags, checked = find_flags(facts)
+        assert [flag.title for flag in flags] == ["poorer features than in training"] * flagged
+        assert "quality against training" in checked
+    followed = {"camera_flow": {"moving": [1.0, 1.0]}}
+    (flag,) = find_flags(replace(camera(moving=False)(False), training=followed))[0]
+    assert (flag.level, flag.title) == ("warn", "static camera")
+
+
+def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
+    for facts in (pose(), camera()(True), Facts(duration=3.2, lengths=(3.0, 4.0), distance=(0.9, "the scene"))):
+        assert find_flags(facts)[0] == ()
+    assert find_flags(Facts())[1] == ("settings", "calibration")
+    assert "identities" in find_flags(pose())[1]
+    assert len(CHECKS) == 16
+
+
+def test_large_numbers_have_no_exponent() -> None:
+    (flag,) = find_flags(Facts(quality={"clips": {"frames_per_s": 1350.0}}), ("frame rate",))[0]
+    assert flag.detail.startswith("1350 frames per second: ")
+
+
+def test_the_worst_flag_comes_first() -> None:
+    flags, _ = find_flags(pose(cuts=3, swaps_suspected=1, found_rate_all=0.4))
+    assert [flag.level for flag in flags] == ["bad", "warn", "warn"]
 
 
 @pytest.mark.parametrize(("place", "measure"), COMPARED.items(), ids=lambda value: str(value)[:40])
@@ -83,7 +162,7 @@ def still_set(scale: float, seed: int, count: int = 40) -> FeatureSet:
 def novelty_of(features: FeatureSet) -> Novelty:
     rows = np.arange(len(features))
     folds = [(rows[rows % 4 != fold], rows[rows % 4 == fold]) for fold in range(4)]
-    return Novelty.measure(features, folds, np.full(len(features), 1 / len(features)))
+    return Novelty.measure(features, folds, rows)
 
 
 def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:

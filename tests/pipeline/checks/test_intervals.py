@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
 
+from data.store.arrays import Floats
 from pipeline.checks.intervals import (
+    LEVELS,
+    HeldOut,
     binomial_range,
     coverage_line,
     cross_interval,
     group_weights,
-    held_out_intervals,
     needed,
-    threshold,
+    reach,
     upper_quantile,
 )
 
@@ -65,41 +66,128 @@ def test_cross_intervals_hold_the_quantiles_of_both_ends(seed: int, count: int, 
         assert got is None
 
 
+def own(truth: Floats, predicted: Floats, fold: list[str]) -> list[tuple[float, float] | None]:
+    """The 80 % intervals of held-out predictions."""
+    return HeldOut(truth, predicted, np.array(fold), np.arange(len(truth))).own_intervals(0.8)
+
+
+def test_intervals_of_an_evaluation_come_from_the_other_folds() -> None:
+    rng = np.random.default_rng(3)
+    fold = [str(k) for k in rng.integers(0, 4, 200)]
+    truth, predicted = rng.normal(size=200) * 3, np.zeros(200)
+    truth[[k == "0" for k in fold]] *= 100  # a fold of its own kind must not widen its own intervals
+    intervals = own(truth, predicted, fold)
+    widths = {k: ends[1] - ends[0] for k, ends in zip(fold, intervals, strict=True) if ends is not None}
+    assert widths["0"] < min(widths["1"], widths["2"], widths["3"])
+    hits = []
+    for _ in range(300):
+        truth = rng.normal(size=60)
+        ends = own(truth, np.zeros(60), ["abc"[i % 3] for i in range(60)])
+        hits.append(np.mean([e is not None and e[0] <= y <= e[1] for e, y in zip(ends, truth, strict=True)]))
+    assert abs(np.mean(hits) - 0.8) < 0.02
+    assert own(truth[:2], np.ones(2), ["fixed", "fixed"]) == [None, None]
+    pairs = HeldOut(truth[:8], np.zeros(8), np.array([*"aabb"] * 2), np.array([*"xxyy"] * 2)).own_intervals(0.8)
+    assert pairs == [None] * 8  # one independent performance in the other fold is too few
+
+
 @given(st.integers(0, 999), st.integers(2, 5))
 @settings(max_examples=30, deadline=None)
 def test_a_held_out_interval_comes_from_the_other_folds_alone(seed: int, folds: int) -> None:
     rng = np.random.default_rng(seed)
     truth, predicted = rng.normal(size=(2, 30))
     fold = [str(i % folds) for i in range(30)]
-    got = held_out_intervals(truth, predicted, fold, 0.8)
+    got = own(truth, predicted, fold)
     for row, interval in enumerate(got):
         others = sorted(abs(truth[i] - predicted[i]) for i in range(30) if fold[i] != fold[row])
         reach = others[math.ceil(round(0.8 * (len(others) + 1), 9)) - 1]
         assert interval == pytest.approx((predicted[row] - reach, predicted[row] + reach))
     truth[3] += 100  # only the intervals of other folds may change
-    changed = held_out_intervals(truth, predicted, fold, 0.8)
+    changed = own(truth, predicted, fold)
     for row in range(30):
         if fold[row] == fold[3]:
             assert changed[row] == got[row]
-    assert held_out_intervals(truth, predicted, ["one"] * 30, 0.8) == [None] * 30
+    assert own(truth, predicted, ["one"] * 30) == [None] * 30
 
 
-def test_intervals_cover_as_often_as_they_say() -> None:
-    rng = np.random.default_rng(0)
-    hits = []
-    for _ in range(300):
-        values = rng.standard_t(3, size=40)
-        reach = float(upper_quantile(np.abs(values[:39, None]), group_weights(np.arange(39)), 0.8)[0])
-        hits.append(abs(values[39]) <= reach)
-    low, high = binom.interval(0.999, 300, 0.8)
-    assert low <= sum(hits) <= high
+def split_intervals(rng: np.random.Generator, n: int, m: int, level: float) -> float:
+    """Share of m new values covered after n calibration residuals of a fixed predictor; heavy tails on purpose."""
+    residuals = np.abs(rng.standard_t(3, n))
+    ends = cross_interval(np.zeros((n, m)), residuals, group_weights(np.arange(n)), level)
+    assert ends is not None
+    new = rng.standard_t(3, m)
+    return float(((ends[:, 0] <= new) & (new <= ends[:, 1])).mean())
 
 
-def test_a_threshold_with_too_few_values_is_the_greatest() -> None:
-    values = np.array([3.0, 1.0, 2.0])
-    assert threshold(values, group_weights(np.arange(3)), 0.99) == 3
-    many = np.arange(199.0)
-    assert threshold(many, group_weights(np.arange(199)), 0.99) == 197
+@pytest.mark.parametrize(("n", "level"), [(4, 0.8), (7, 0.8), (19, 0.95), (33, 0.8), (60, 0.95)])
+def test_coverage_of_exchangeable_residuals(n: int, level: float) -> None:
+    """With a predictor that does not depend on the data CV+ is split conformal: exactly ceil((n+1) level)/(n+1)."""
+    rng = np.random.default_rng(n)
+    covered = np.array([split_intervals(rng, n, 50, level) for _ in range(3000)])
+    expected = np.ceil((n + 1) * level - 1e-9) / (n + 1)
+    error = covered.std() / np.sqrt(len(covered))
+    assert abs(covered.mean() - expected) < 4 * error
+    assert expected >= level - 1e-9
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_cross_validated_ridge_covers(level: float) -> None:
+    """The whole procedure with a learner that does depend on the data: at least nominal within sampling error."""
+    rng, hits = np.random.default_rng(1), []
+    for _ in range(400):
+        x, beta = rng.normal(size=(70, 8)), rng.normal(size=8)
+        y = x @ beta + rng.normal(size=70)
+        fitted, new, fold = slice(0, 40), slice(40, 70), np.arange(40) % 5
+        fits = [np.linalg.solve(a.T @ a + np.eye(8), a.T @ b) for a, b in _without(x[fitted], y[fitted], fold)]
+        held_out = np.array([x[i] @ fits[fold[i]] for i in range(40)])
+        centres = np.stack([x[new] @ fits[k] for k in fold])
+        ends = cross_interval(centres, np.abs(y[fitted] - held_out), group_weights(np.arange(40)), level)
+        assert ends is not None
+        hits.append(((ends[:, 0] <= y[new]) & (y[new] <= ends[:, 1])).mean())
+    error = np.std(hits) / np.sqrt(len(hits))
+    assert level - 4 * error < np.mean(hits) < level + 0.06
+
+
+def _without(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(x[fold != k], y[fold != k]) for k in range(5)]
+
+
+def test_coverage_with_views_of_one_performance() -> None:
+    """Two to four views share their error: counting views as independent would promise more than it holds."""
+    rng, hits = np.random.default_rng(2), []
+    for _ in range(6000):
+        sizes = rng.integers(1, 5, 20)
+        group = np.repeat(np.arange(20), sizes)
+        shared = np.abs(rng.normal(size=21))
+        ends = cross_interval(np.zeros((len(group), 1)), shared[group], group_weights(group), 0.95)
+        assert ends is not None
+        hits.append(shared[20] <= ends[0, 1])
+    assert abs(np.mean(hits) - 20 / 21) < 4 * np.sqrt(0.05 * 0.95 / 6000)
+
+
+def test_too_few_performances_give_no_interval() -> None:
+    assert [needed(level) for level in LEVELS] == [4, 19]
+    for level in LEVELS:
+        for n in (needed(level) - 1, needed(level)):
+            ends = cross_interval(np.zeros((n, 2)), np.arange(n) + 1.0, group_weights(np.arange(n)), level)
+            assert (ends is None) == (n < needed(level))
+    views = np.repeat(np.arange(10), 4)  # 40 views of 10 performances are 10, not 40
+    assert cross_interval(np.zeros((40, 1)), np.ones(40), group_weights(views), 0.95) is None
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.floats(0.01, 0.99), st.integers(0, 999))
+def test_the_quantile_by_counting(groups: list[int], level: float, seed: int) -> None:
+    weights = group_weights(np.array(groups))
+    assert weights.sum() == pytest.approx(len(set(groups)) / (len(set(groups)) + 1))
+    values = np.random.default_rng(seed).integers(0, 6, (len(groups), 1)).astype(float)
+    enough = [v for v in sorted(set(values[:, 0])) if weights[values[:, 0] <= v].sum() >= level - 1e-9]
+    assert upper_quantile(values, weights, level)[0] == (enough[0] if enough else np.inf)
+
+
+def test_the_reach_is_infinite_where_there_are_few() -> None:
+    values = np.arange(199.0)
+    assert reach(values[:98], np.arange(98), 0.99) == math.inf
+    assert reach(values[:99], np.arange(99), 0.99) == 98
+    assert reach(values, np.arange(199), 0.99) == 197
 
 
 def test_the_line_on_coverage_counts_what_has_an_interval() -> None:

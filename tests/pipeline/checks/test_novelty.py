@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.checks.intervals import group_weights
 from pipeline.checks.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
 from tests.helpers.made_features import made_features
 
@@ -72,7 +71,7 @@ def test_the_camera_of_a_tripod_has_a_floor() -> None:
 def test_a_strange_performance_is_beyond_the_limit_and_names_its_block() -> None:
     features = made_features(40, channels=4, scene=5, trial=3)
     folds = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]
-    novelty = Novelty.measure(features, folds, group_weights(np.arange(40)))
+    novelty = Novelty.measure(features, folds, np.arange(40))
     assert novelty.limit == novelty.held_out.whole.max()
     usual = [ratio for ratio, _ in novelty.ratios(features)]
     assert max(usual) <= 1

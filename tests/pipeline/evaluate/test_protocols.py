@@ -36,6 +36,7 @@ from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
+from pipeline.session import Session
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.selection import CHOSEN, ORACLE, ChosenEpoch, inner_folds
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -43,7 +44,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 
 def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Results:
     with TemporaryDirectory() as folder:
-        return evaluate_features(features, config, Path(folder), observer=Observer(), **options).results
+        return evaluate_features(features, Session(config), Path(folder), **options).results
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
-from pipeline.config import BaseConfig, load_config, validate
+from pipeline.config import BaseConfig, load_config
 from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts, read_results
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
@@ -29,6 +29,7 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.pack import write_pack
 from pipeline.recipes import fast, model_for
+from pipeline.session import Session
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
@@ -56,7 +57,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2) -> Any:
-    return pick_run("ray", validate({"run": {"workers": workers}}))
+    return pick_run(Session(overrides={"run.workers": workers}, engine="ray").pool)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:
@@ -229,12 +230,12 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
 
 def test_local_runs_do_not_import_ray() -> None:
     script = (
-        "import sys\nfrom pipeline.evaluate.spread import pick_run\nfrom pipeline.config import validate\n"
-        "import pipeline.evaluate.protocols\npick_run('local', validate({}))\nassert 'ray' not in sys.modules"
+        "import sys\nfrom pipeline.evaluate.spread import pick_run\nfrom pipeline.session import Session\n"
+        "import pipeline.evaluate.protocols\npick_run(Session().pool)\nassert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
     with pytest.raises(UsageError, match="unknown engine 'rai'"):
-        pick_run("rai", validate({}))
+        pick_run(Session(engine="rai").pool)
 
 
 def command(*words: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from data.leaks import audit
 from data.splits import kfold
-from pipeline.checks.intervals import held_out_intervals
+from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Results
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.protocols import CENTRED, FORMS, interval_text
@@ -171,10 +171,9 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluate
     assert {row["id"] for row in data["predictions"]} == set(given)
     for task in "ab":
         entries = [row for row in evaluated["predictions"] if row["task"] == task]
-        true, mean = [e["true"] for e in entries], [e[SYSTEM]["mean"] for e in entries]
-        intervals = held_out_intervals(
-            true, mean, [e["fold"] for e in entries], 0.8, [e["performance"] for e in entries]
-        )
+        columns = ([e["true"] for e in entries], [e[SYSTEM]["mean"] for e in entries])
+        groups = ([e["fold"] for e in entries], [e["performance"] for e in entries])
+        intervals = HeldOut(*map(np.array, columns), *map(np.array, groups)).own_intervals(0.8)
         by_id = {e["id"]: interval for e, interval in zip(entries, intervals, strict=True)}
         for row in data["predictions"]:
             if row["task"] == task:

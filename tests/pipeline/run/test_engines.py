@@ -10,7 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,11 +22,14 @@ from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
+from pipeline import api
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, RunConfig, validate
+from pipeline.observer import Observer, Progress
 from pipeline.run.batch import Summary, run_extract
 from pipeline.run.plan import Planner
 from pipeline.run.worker_pool import LocalPool, Task, resident_bytes, run_jobs
+from tests.helpers.watching import Watching
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -41,10 +47,10 @@ def configured(cache: Path, workers: int, **run: float) -> BaseConfig:
     return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
 
 
-def extract(videos: Path, config: BaseConfig, **hooks: object) -> Summary:
+def extract(videos: Path, config: BaseConfig, **hooks: Any) -> Summary:
     cache = Cache(config.cache)
     planner = Planner(config, cache)
-    return run_extract(find_videos([videos]).records, planner, **hooks)  # type: ignore[arg-type]
+    return run_extract(find_videos([videos]).records, planner, Watching(**hooks))
 
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
@@ -76,6 +82,21 @@ def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path)
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\nTrue 3\n", "")
+
+
+def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = Mock(return_value=Mock(available=64e9))
+    monkeypatch.setattr("pipeline.run.worker_pool.psutil.virtual_memory", free)
+    monkeypatch.setattr("pipeline.run.worker_pool.usable_cores", lambda: 6)
+    assert LocalPool(RunConfig()).share(100) == (6, 1)
+    assert LocalPool(RunConfig()).share(2) == (2, 3), "two videos"
+    assert LocalPool(RunConfig()).places(100) == (6, "6 processes with 1 thread each")
+    assert LocalPool(RunConfig()).places(1) == (1, "1 process with 6 threads")
+    assert LocalPool(RunConfig(workers=1, threads=2)).share(100) == (1, 2)
+    free.return_value.available = 4e9
+    assert LocalPool(RunConfig()).share(100) == (2, 3), "memory for two"
+    free.return_value.available = 1e8
+    assert LocalPool(RunConfig()).share(100) == (1, 6)
 
 
 def no_start(*_: object) -> None:
@@ -150,6 +171,41 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     retried = Planner(config, Cache(config.cache), retry_failed=True)
     records = find_videos([videos]).records
     assert run_extract(records, retried).exit_code == 0
+
+
+class KillsAll(Observer):
+    """Kills every worker as soon as it reports; `only` kills those of one video."""
+
+    def __init__(self, only: str = "") -> None:
+        super().__init__()
+        self.only = only
+
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        progress = Progress(what)
+        progress.inside = self._kill  # type: ignore[method-assign]
+        return nullcontext(progress)
+
+    def _kill(self, video: object, done: float, total: float) -> None:
+        for child in multiprocessing.active_children() if self.only in ("", video) else ():
+            os.kill(child.pid or 0, signal.SIGKILL)
+
+
+def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) -> None:
+    config = configured(tmp_path / "cache", 1)
+    with pytest.raises(UsageError, match=r"every worker was lost.*killed by SIGKILL"):
+        api.extract(videos, config=config, observer=KillsAll())
+    some = api.extract(videos, config=config, observer=KillsAll(only="b.mp4"))
+    assert [result.record.id for result in some.summary.failed] == ["b.mp4"]
+    assert not some.ok
+    (videos / "a.mp4").unlink()
+    (videos / "c.mp4").unlink()
+    alone = api.extract(videos, config=config, observer=KillsAll())
+    assert "killed by SIGKILL" in next(iter(alone.summary.failed[0].failed.values())), "one video fails by name"
+
+
+def test_a_limit_that_all_videos_exceed_is_no_lost_worker(videos: Path, tmp_path: Path) -> None:
+    done = api.extract(videos, config=configured(tmp_path / "cache", 2, timeout_s=0.01))
+    assert len(done.summary.failed) == 3
 
 
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:

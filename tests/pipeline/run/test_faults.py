@@ -24,6 +24,7 @@ from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache
 from pipeline.config import validate
 from pipeline.run import Planner, Summary, extract_and_read, run_extract
+from tests.helpers.watching import Watching
 
 ROOT = Path(__file__).resolve().parents[3]
 STAGE = "camera_flow"
@@ -56,7 +57,7 @@ def extract(videos: Path, cache: Path, **hooks: Any) -> Summary:
     """`extract` in this process."""
     planned = planner(cache)
     try:
-        return run_extract(find_videos([videos]).records, planned, **hooks)
+        return run_extract(find_videos([videos]).records, planned, Watching(**hooks))
     finally:
         planned.cache.close()
 
@@ -215,7 +216,7 @@ def test_two_runs_on_videos_of_equal_names_read_their_own_outputs(videos: Path, 
             once.append(extract(other, tmp_path / "cache"))
 
     reference = Cache(quiet)
-    values, errors = extract_and_read(records, ours, read, on_result=other_run)
+    values, errors = extract_and_read(records, ours, read, Watching(on_result=other_run))
     assert once
     assert not errors
     assert len(values) == len(records)

@@ -169,7 +169,7 @@ def test_pose_holds_few_frames(length: int) -> None:
     class Nobody:
         """A network that detects nobody."""
 
-        max_views = 8
+        max_views = 4
 
         def detect(self, image: Picture) -> Detections:
             """Nobody."""

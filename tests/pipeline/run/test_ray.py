@@ -17,11 +17,10 @@ from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
-from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.run.batch import Summary, run_extract
-from pipeline.run.engine import pick_pool
-from pipeline.run.plan import Planner
+from pipeline.session import Session
+from tests.helpers.watching import Watching
 
 ray = pytest.importorskip("ray")
 
@@ -50,10 +49,8 @@ def configured(cache: Path, workers: int = 2, **run: float) -> BaseConfig:
 
 
 def extract(videos: Path, config: BaseConfig, engine: str = "ray", **hooks: Any) -> Summary:
-    cache = Cache(config.cache)
-    planner = Planner(config, cache)
-    pool = pick_pool(engine, config.run)
-    return run_extract(find_videos([videos]).records, planner, pool=pool, **hooks)
+    planner = Session(config, engine=engine).planner()
+    return run_extract(find_videos([videos]).records, planner, Watching(**hooks))
 
 
 def workers_of_ray() -> list[int]:

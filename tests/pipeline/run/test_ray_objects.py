@@ -12,8 +12,8 @@ from data.store import hdf5 as store
 from data.video.records import find_videos
 from pipeline.cache.remote_cache import open_cache
 from pipeline.run.batch import Summary, run_extract
-from pipeline.run.engine import pick_pool
 from pipeline.run.plan import Planner
+from pipeline.session import Session
 from tests.helpers.object_store import Bucket
 
 pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
@@ -21,12 +21,8 @@ pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
 
 def extract(bucket: Bucket) -> Summary:
     config = bucket.config(stages=["camera_flow"], run={"workers": 2})
-    cache = open_cache(config.cache, config.storage.reach())
-    pool = pick_pool("ray", config.run)
-    try:
-        return run_extract(bucket.videos(), Planner(config, cache), pool=pool)
-    finally:
-        cache.close()
+    with Session(config, engine="ray") as session:
+        return run_extract(bucket.videos(), session.planner())
 
 
 @pytest.mark.slow

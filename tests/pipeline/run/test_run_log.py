@@ -24,15 +24,10 @@ from pipeline.run.inputs import slurm_shard, take_shard
 from pipeline.run.plan import Planner
 from pipeline.run.runner import Result
 
+pytestmark = pytest.mark.usefixtures("toy_stages")
+
 ROOT = Path(__file__).resolve().parents[3]
 REAL_STAGES = dict(stages.STAGES)
-
-
-@pytest.fixture(autouse=True)
-def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
 
 
 @pytest.fixture

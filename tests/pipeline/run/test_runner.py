@@ -26,13 +26,9 @@ from pipeline.run.batch import Summary, run_extract, status_rows
 from pipeline.run.plan import Planner
 from tests.helpers.cached_outputs import failure_of, output_of, outputs_of
 from tests.helpers.toy_stages import Brightness
+from tests.helpers.watching import Watching
 
-
-@pytest.fixture(autouse=True)
-def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
+pytestmark = pytest.mark.usefixtures("toy_stages")
 
 
 def configured(root: Path, **values: object) -> BaseConfig:
@@ -157,7 +153,7 @@ def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(m
     records = find_videos([make_video(tmp_path / "a.mp4")]).records
     config = configured(tmp_path / "cache")
     planner = Planner(config, Cache(config.cache))
-    summary = run_extract(records, planner, on_plan=lambda *_: extract(records, config) and None)
+    summary = run_extract(records, planner, Watching(on_plan=lambda *_: extract(records, config)))
     assert [(result.done, set(result.skipped)) for result in summary.results] == [({}, {"brightness", "contrast"})]
 
 
@@ -211,7 +207,7 @@ def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     events: list[tuple[str, int, int, tuple[str, ...]]] = []
     planner = Planner(config, Cache(config.cache))
     records = find_videos([tmp_path / "a.mp4"]).records
-    run_extract(records, planner, on_frames=lambda *what: events.append(what))
+    run_extract(records, planner, Watching(on_frames=lambda *what: events.append(what)))
     assert events[0] == ("a.mp4", 0, 0, ("brightness",))
     assert ("a.mp4", 10, 10, ("brightness",)) in events
     assert events[-1] == ("a.mp4", 0, 0, ("contrast",))
@@ -223,7 +219,8 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     records = find_videos([tmp_path / "in"]).records
     config = configured(tmp_path / "cache")
     cache, stop = Cache(config.cache), threading.Event()
-    summary = run_extract(records, Planner(config, cache), stop=stop, on_result=lambda result: stop.set())
+    observer = Watching(stop=stop, on_result=lambda result: stop.set())
+    summary = run_extract(records, Planner(config, cache), observer)
     assert summary.cancelled
     assert summary.exit_code == 1
     assert len(summary.results) == 1

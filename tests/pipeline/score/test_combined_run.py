@@ -16,13 +16,13 @@ from data.errors import DataError
 from pipeline.checks.intervals import binomial_range
 from pipeline.config import BaseConfig, validate
 from pipeline.features import FeatureSet
-from pipeline.observer import Observer
 from pipeline.score.bundle import load, save
 from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.calibration import load_calibration
 from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
+from pipeline.session import Session
 from pipeline.systems.combination import NETWORK, REGRESSIONS
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
@@ -38,7 +38,7 @@ def config_of(**sections: Any) -> BaseConfig:
 
 def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedScorer:
     settings = config or config_of()
-    return train_scorer(features, settings, folder, folds=folds, cached=False, observer=Observer())
+    return train_scorer(features, Session(settings), folder, folds=folds, cached=False)
 
 
 @pytest.fixture(scope="module")

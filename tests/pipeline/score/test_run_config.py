@@ -74,7 +74,7 @@ def test_a_folder_of_this_account_sets_no_paths_either(tmp_path: Path) -> None:
     config = load_config(None, {"cache": "/elsewhere", "run.workers": 3, "pose.device": "cuda", "frames.fps": 12})
     save_config(config, tmp_path)
     values, (note,) = run_config(tmp_path)
-    assert (values["cache"], values["run"]["workers"], values["pose"]["device"]) == ("cache", 1, "cpu")
+    assert (values["cache"], values["run"]["workers"], values["pose"]["device"]) == ("cache", None, "cpu")
     assert "a run folder sets no paths and devices, so pose.device of " in note
     assert "--config FILE" in note
     assert run_config(tmp_path, config)[0] == config.dump(), "a user's own configuration gives them"

@@ -29,7 +29,6 @@ from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api, stages
 from pipeline.cache.local_cache import Cache
-from pipeline.checks.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.config import BaseConfig, validate
 from pipeline.feature_source import gather
 from pipeline.features import FeatureSet
@@ -52,6 +51,7 @@ from tests.helpers.cached_outputs import output_of
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_timesteps import ToyTimesteps
+from tests.helpers.watching import Watching
 
 COUNT = 22
 
@@ -162,10 +162,11 @@ def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path
         shutil.copy(new / f"{name}.mp4", tmp_path / day / "same.mp4")
     ours, theirs = (find_videos([tmp_path / day]).records for day in ("one", "two"))
     undisturbed = Scorer(run, tmp_path / "alone", 0).score_records(ours)
-    scorer, other, notes = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0), list[str]()
-    rows = scorer.score_records(ours, note=notes.append, on_result=lambda _: other.score_records(theirs))
+    scorer, other = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0)
+    observer = Watching(on_result=lambda _: other.score_records(theirs))
+    rows = scorer.score_records(ours, observer)
     assert csv_text(rows) == csv_text(undisturbed)
-    assert notes == []
+    assert observer.lines == []
     other.score_records(theirs)
     shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
     alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
@@ -198,11 +199,11 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     run, new = trained
     records = find_videos([new]).records
     before = Scorer(run, tmp_path / "cache", 0).score_records(records)
-    scorer, notes = Scorer(run, tmp_path / "cache", 0), list[str]()
+    scorer, observer = Scorer(run, tmp_path / "cache", 0), Watching()
     damage(scorer.cache.root, "timesteps", "b.mp4")
-    assert csv_text(scorer.score_records(records, note=notes.append)) == csv_text(before)
-    assert len(notes) == 1
-    assert "b.mp4 is extracted again: damaged cache file" in notes[0]
+    assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
+    assert len(observer.lines) == 1
+    assert "b.mp4 is extracted again: damaged cache file" in observer.lines[0]
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage(scorer.cache.root, "timesteps", "a.mp4")
@@ -497,7 +498,7 @@ def test_every_command_tells_the_same_notes(
     (run_copy / "model.json").write_text(json.dumps(description))
     (run_copy / HASHES).unlink()
     shutil.copytree(trained[1], tmp_path / "in")
-    monkeypatch.setattr("pipeline.run.batch.pick_pool", lambda *_: None)  # worker processes have no toy stage
+    monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
@@ -598,84 +599,6 @@ def test_percentile(score: float, expected: float) -> None:
     assert percentile(np.array([np.nan]), score) is None
 
 
-def pose(**figures: float) -> Facts:
-    usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "swaps_suspected": 0, "cuts": 0}
-    return Facts(quality={"pose": usual | figures}, duration=4.0)
-
-
-def camera(**figures: float | bool) -> Callable[[bool], Facts]:
-    usual = {"shake": 0.01, "moving": True, "unusable_share": 0.0, "cuts": 0}
-    return lambda agent: Facts(quality={"camera_flow": usual | figures}, duration=4.0, camera_agent=agent)
-
-
-FLAGGED = [
-    (pose(found_rate_all=0.4), "warn", "people rarely detected"),
-    (pose(found_rate_all=0.1), "bad", "people rarely detected"),
-    (pose(longest_gap_s=2.0), "warn", "long gap in the pose"),
-    (pose(swaps_suspected=1), "warn", "identities swapped"),
-    (pose(swaps_suspected=4), "bad", "identities swapped"),
-    (pose(cuts=1), "warn", "cut in the video"),
-    (pose(cuts=3), "bad", "cut in the video"),
-    (camera(shake=0.5)(False), "warn", "shaking camera"),
-    (camera(moving=False)(False), "info", "static camera"),
-    (camera(moving=False)(True), "warn", "static camera"),
-    (camera(unusable_share=0.5)(True), "warn", "camera motion unknown"),
-    (Facts(duration=0.6), "warn", "too short"),
-    (Facts(duration=1.0, lengths=(3.0, 4.0)), "bad", "too short"),
-    (Facts(duration=5.0, lengths=(3.0, 4.0)), "warn", "too long"),
-    (Facts(distance=(1.5, "the scene")), "warn", "unlike the training performances"),
-    (Facts(distance=(3.0, "the scene")), "bad", "unlike the training performances"),
-    (Facts(software=("torch 1 in training, 2 here",)), "info", "other software versions"),
-    (Facts(levels_missing=[95], independent=12), "info", "no 95 % interval"),
-    (Facts(quality={"kinematics": {"video_mismatch": True}}), "warn", "kinematics and video differ"),
-    (Facts(quality={"timesteps": {"masked_steps_primary": 0.3}}), "warn", "primary agent missing"),
-]
-
-
-@pytest.mark.parametrize(("facts", "level", "title"), FLAGGED)
-def test_each_flag(facts: Facts, level: str, title: str) -> None:
-    (flag,) = find_flags(facts)[0]
-    assert (flag.level, flag.title) == (level, title)
-    assert flag.detail.endswith(".")
-
-
-def test_figures_are_held_against_those_of_training() -> None:
-    ranges = quality_ranges(
-        [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
-    )
-    assert ranges["pose"]["found_rate_all"] == [0.8, 1.0]
-    for figures, flagged in (
-        ({"mean_score": 0.46}, False),
-        ({"mean_score": 0.4}, True),
-        ({"found_rate_all": 0.6}, True),
-    ):
-        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=ranges)
-        flags, checked = find_flags(facts)
-        assert [flag.title for flag in flags] == ["poorer features than in training"] * flagged
-        assert "quality against training" in checked
-    followed = {"camera_flow": {"moving": [1.0, 1.0]}}
-    (flag,) = find_flags(replace(camera(moving=False)(False), training=followed))[0]
-    assert (flag.level, flag.title) == ("warn", "static camera")
-
-
-def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
-    for facts in (pose(), camera()(True), Facts(duration=3.2, lengths=(3.0, 4.0), distance=(0.9, "the scene"))):
-        assert find_flags(facts)[0] == ()
-    assert find_flags(Facts())[1] == ("settings", "calibration")
-    assert "identities" in find_flags(pose())[1]
-    assert len(CHECKS) == 16
-
-
-def test_large_numbers_have_no_exponent() -> None:
-    (flag,) = find_flags(Facts(quality={"clips": {"frames_per_s": 1350.0}}), ("frame rate",))[0]
-    assert flag.detail.startswith("1350 frames per second: ")
-
-
-def test_the_worst_flag_comes_first() -> None:
-    flags, _ = find_flags(pose(cuts=3, swaps_suspected=1, found_rate_all=0.4))
-    assert [flag.level for flag in flags] == ["bad", "warn", "warn"]
-
-
 def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Extract, train and score as a person types them, on the toy stage."""
     import run_pipeline
@@ -687,9 +610,10 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     splits = ["test" if grey == 100 else "train" for grey in greys]
     lines = [f"{grey}.mp4,{grey / 2},{split}" for grey, split in zip(greys, splits, strict=True)]
     (tmp_path / "in/scores.csv").write_text("video,score,split\n" + "\n".join(lines) + "\n")
-    sets = [f"dataset.root={tmp_path / 'in'}", "dataset.kind=folder", "run.workers=0", "stages=[timesteps]"]
-    sets += ["protocol=fixed", "train.epochs=10", "train.runs=2", "model.width=8"]
-    options = [part for text in sets for part in ("--set", text)] + ["--cache", str(tmp_path / "cache")]
+    (tmp_path / "toy.yaml").write_text("stages: [timesteps]\nprotocol: fixed\n")  # the presets name other stages
+    sets = [f"dataset.root={tmp_path / 'in'}", "run.workers=0", "train.epochs=10", "train.runs=2", "model.width=8"]
+    options = ["--config", str(tmp_path / "toy.yaml"), "--cache", str(tmp_path / "cache")]
+    options += [part for text in sets for part in ("--set", text)]
 
     def run(*words: object) -> Any:
         return CliRunner().invoke(run_pipeline.app, [str(word) for word in words])
@@ -722,8 +646,8 @@ def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_p
     film(videos[1], 90)  # its output is stale now
     stop = threading.Event()
     records = find_videos(videos).records
-    rows = scorer.score_records(records, stop=stop, on_plan=lambda *_: stop.set())
+    rows = scorer.score_records(records, Watching(stop=stop, on_plan=lambda *_: stop.set()))
     assert [row.score for row in rows] == [before[0].score, None, None]
     assert [row.error for row in rows[1:]] == ["not extracted: the run was stopped"] * 2
     stop.set()
-    assert [row.score for row in scorer.score_records(records, stop=stop)] == [None] * 3
+    assert [row.score for row in scorer.score_records(records, Watching(stop=stop))] == [None] * 3

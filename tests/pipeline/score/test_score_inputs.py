@@ -30,7 +30,7 @@ class Notes(Observer):
     def note(self, text: str) -> None:
         self.texts.append(text)
 
-    def table(self, *parts: Any) -> None:
+    def flagged(self, *parts: Any) -> None:
         self.tables.append(parts)
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from data.errors import Cancelled, DataError, UsageError, VideoError
 from data.video import probe
 from data.video.records import Record
+from pipeline.observer import Observer
 from pipeline.report import ReportData
 from pipeline.report.page_data import VideoReport
 from pipeline.results import Flag, Score
@@ -36,13 +38,14 @@ class FakeScorer:
         self.row, self.stop = row, stop
         self.records: list[Record] = []
 
-    def score_records(self, records: list[Record], *, stop: threading.Event, note: Any, on_frames: Any) -> list[Score]:
+    def score_records(self, records: list[Record], observer: Observer) -> list[Score]:
         """One row, after half of the frames."""
         self.records += records
-        on_frames(records[0].id, 51, 102, ("clips", "pose"))
-        on_frames(records[0].id, 0, 0, ("timesteps",))
+        with observer.progress("videos") as progress:
+            progress.frames(records[0].id, 51, 102, ("clips", "pose"))
+            progress.frames(records[0].id, 0, 0, ("timesteps",))
         if self.stop:
-            stop.set()
+            observer.stop_event().set()
         return [self.row]
 
 
@@ -51,7 +54,7 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
     progress: list[tuple[str, float | None]] = []
     video = tmp_path / "video.mp4"
     page, stop = tmp_path / "report.html", threading.Event()
-    made = work.score_upload(scorer, None, JOB, video, page, lambda *reported: progress.append(reported), stop)
+    made = work.score_upload(scorer, Observer(), JOB, video, page, lambda *reported: progress.append(reported), stop)
     return made, progress
 
 
@@ -86,13 +89,13 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     job = replace(JOB, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix="")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     report = tmp_path / job.id / "report.html"
-    assert work.score_upload(scorer, None, job, report.with_name("video"), report, lambda *_: None, Event()) == {}
+    assert work.score_upload(scorer, Observer(), job, report.with_name("video"), report, lambda *_: None, Event()) == {}
     ((_, named),) = pages
     assert list(named["names"].values()) == ["before.mp4", "after.mp4"]
     assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
     same = replace(job, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
     with pytest.raises(DataError, match="the same video"):
-        work.score_upload(scorer, None, same, report, report, lambda *_: None, Event())
+        work.score_upload(scorer, Observer(), same, report, report, lambda *_: None, Event())
 
 
 def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,9 +103,10 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
     video = report_samples.dive_video(tmp_path / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
+    scorer.session = nullcontext()
     scorer.following = lambda region: regions.append(region) or scorer
     job = replace(JOB, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
-    work.score_upload(scorer, None, job, video, tmp_path / "report.html", lambda *_: None, Event())
+    work.score_upload(scorer, Observer(), job, video, tmp_path / "report.html", lambda *_: None, Event())
     assert regions == [[0.1, 0.2, 0.5, 0.9]]
     (record,) = scorer.records
     assert record.id != f"uploads/{JOB.content[:16]}.mp4"
@@ -146,7 +150,7 @@ def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pyt
     for suffix, path in ((".mp4", tmp_path / "video.mp4"), ("", None)):
         video = tmp_path / f"video{suffix}"
         job = replace(JOB, suffix=suffix)
-        work.score_upload(scorer, None, job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
+        work.score_upload(scorer, Observer(), job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
         assert scorer.records[-1].path == path
         assert scorer.records[-1].sidecars == {"kinematics": tmp_path / "kinematics.txt"}
 

@@ -6,13 +6,16 @@ The models used here need one of these operators, non-maximum suppression, and g
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import util
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from data.errors import UsageError
-from data.pose_weights import INSTALL, PoseNetwork, load_checkpoint, require
+from data.keypoints.skeletons import COCO17
+from data.pose_weights import INSTALL, PoseNetwork, require
+from extractors.state_dicts import load_checkpoint
 
 
 def import_mmpose() -> None:
@@ -53,13 +56,29 @@ class _Operators(ModuleType):
         return nms(grown, scores, float(iou_threshold))
 
 
-def load_model(package: str, network: PoseNetwork, device: str) -> Any:
-    """A model of `package` with its weights, in evaluation mode."""
+def load_models(networks: Mapping[str, PoseNetwork], device: str) -> dict[str, Any]:
+    """The models of mmpose and mmdet by role, with their weights, in evaluation mode.
+
+    Raises UsageError: mmpose is not installed, or the pose network `weights` has other joints than COCO's, or is a
+    top-down one without a `detector`; DataError: weights do not fit.
+    """
+    import_mmpose()
+    models = {role: _loaded(network, device) for role, network in networks.items()}
+    names = dict((models["weights"].dataset_meta or {}).get("keypoint_id2name", {}))
+    if [names.get(joint) for joint in range(17)] != list(COCO17):
+        raise UsageError("this model's first joints are not COCO's 17", fix="Take a model trained on COCO or body8")
+    if "detector" not in models and type(models["weights"]).__name__ != "BottomupPoseEstimator":
+        fix = "Set pose.mmpose.alias, which brings one, or the configuration of a one-stage model such as RTMO"
+        raise UsageError("this top-down model needs a detector", fix=fix)
+    return models
+
+
+def _loaded(network: PoseNetwork, device: str) -> Any:
     from mmdet.apis import init_detector
     from mmpose.apis import init_model
 
     settings = network.settings
     settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
-    model = (init_model if package == "mmpose" else init_detector)(settings, None, device=device)
+    model = (init_model if network.package == "mmpose" else init_detector)(settings, None, device=device)
     load_checkpoint(model, network.path)
     return model

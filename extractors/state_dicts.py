@@ -1,0 +1,84 @@
+"""Tensors of networks from files of weights, without running code of theirs."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data.errors import DataError
+from data.store import read_regular
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_BYTES = 1 << 34
+"""Larger files of weights are refused."""
+
+_WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # keys that training code puts it under
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors by name of a safetensors or PyTorch file, on the CPU. Raises DataError: anything but tensors."""
+    try:
+        content = read_regular(path, MAX_BYTES)
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load
+
+            return dict(load(content))
+        import torch
+
+        tree: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # the libraries raise many kinds for a damaged file
+        reason = str(error).split("\n", 1)[0]
+        what = f"cannot read tensors from this file ({type(error).__name__}: {reason})"
+        raise DataError(what, where=path, fix="Give a .safetensors file or a PyTorch state dict") from error
+    for key in _WRAPPERS:
+        if isinstance(tree, Mapping) and isinstance(tree.get(key), Mapping):
+            tree = tree[key]
+            break
+    if not isinstance(tree, Mapping) or not all(isinstance(value, torch.Tensor) for value in tree.values()):
+        raise DataError("not a state dict: something other than named tensors is in it", where=path)
+    return {str(key).removeprefix("module."): value for key, value in tree.items()}
+
+
+class _Log:
+    """An empty object for the training logs in a checkpoint, and for `getattr`, which those logs call."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+
+def load_checkpoint(model: Any, path: Path) -> None:
+    """Load a checkpoint into a torch module without running code from it.
+
+    Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
+    admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
+
+    Raises DataError: not such a checkpoint, or one of another model.
+    """
+    import torch
+
+    rebuild, scalar = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    admitted: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "U1"))]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        admitted += [(rebuild, f"{module}._reconstruct"), (scalar, f"{module}.scalar")]
+    logs = ("mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "__builtin__.getattr")
+    admitted += [(_Log, name) for name in logs]
+    try:
+        with torch.serialization.safe_globals(admitted):
+            content = io.BytesIO(read_regular(path, MAX_BYTES))
+            stored = torch.load(content, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
+    fix = "Give the configuration that belongs to this checkpoint"
+    try:
+        missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise DataError("the checkpoint does not fit the model", where=path, fix=fix) from error
+    if missing:
+        raise DataError(f"the checkpoint lacks {len(missing)} tensors of the model ({missing[0]})", where=path, fix=fix)

