@@ -371,5 +371,7 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
     newer: dict[str, Any] = {name: values.get(name) for name in _NEWER}
-    known = {name: facts[name] for name in kept} | {"movement": read_ranges(facts.get("movement", {}))}
+    known = {name: facts[name] for name in kept}
+    if "movement" in facts:
+        known["movement"] = read_ranges(facts["movement"])
     return Calibration(networks=networks, **arrays, **newer, novelty=novelty, facts=known)
