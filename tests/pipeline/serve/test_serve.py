@@ -124,19 +124,6 @@ def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
     assert client.get(f"/api/jobs/{job}").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("reads", "names", "status", "said"),
-    [
-        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_B001.txt"), 201, "T_B001_capture1.mp4 + T_B001.txt"),
-        (("video", "kinematics"), ("a.mp4", "b.txt"), 201, "a.mp4 + b.txt"),
-        (("kinematics",), (None, "T_B001.txt"), 201, "T_B001.txt"),
-        (("video", "kinematics"), ("a.mp4", None), 400, "drop the kinematics file (.txt) of this trial too"),
-        (("video", "kinematics"), (None, "b.txt"), 400, "the video is missing"),
-        (("video",), ("a.mp4", "b.txt"), 415, "reads no kinematics"),
-        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_C002.txt"), 400, "kinematics are those of T_C002"),
-        (("video", "kinematics"), ("a.mp4", "empty.txt"), 400, "empty or incomplete"),
-    ],
-)
 def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp_path: Path) -> None:
     first, second = (wait(client, send(client, name).json()["id"], "done") for name in ("a.mp4", "b.mp4"))
     made = client.post(f"/api/comparisons/{first['id']}/{second['id']}")
@@ -174,6 +161,19 @@ def test_the_scores_of_all_uploads_are_one_table(client: Any) -> None:
     assert ",71.25,,,true," in row
 
 
+@pytest.mark.parametrize(
+    ("reads", "names", "status", "said"),
+    [
+        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_B001.txt"), 201, "T_B001_capture1.mp4 + T_B001.txt"),
+        (("video", "kinematics"), ("a.mp4", "b.txt"), 201, "a.mp4 + b.txt"),
+        (("kinematics",), (None, "T_B001.txt"), 201, "T_B001.txt"),
+        (("video", "kinematics"), ("a.mp4", None), 400, "drop the kinematics file (.txt) of this trial too"),
+        (("video", "kinematics"), (None, "b.txt"), 400, "the video is missing"),
+        (("video",), ("a.mp4", "b.txt"), 415, "reads no kinematics"),
+        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_C002.txt"), 400, "kinematics are those of T_C002"),
+        (("video", "kinematics"), ("a.mp4", "empty.txt"), 400, "empty or incomplete"),
+    ],
+)
 def test_a_model_gets_the_files_that_it_reads(
     tmp_path: Path, reads: tuple[str, ...], names: tuple[str | None, str | None], status: int, said: str
 ) -> None:
