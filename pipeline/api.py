@@ -626,13 +626,15 @@ def _on_data_set(session: Session, root: Place | None, pack: Place | None = None
 
 
 def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path] = ()) -> BaseConfig:
-    """The user's settings beside a model; overrides among the words may only name the data set and its frames."""
+    """The user's settings beside a model; overrides may only name the data set, its frames and the person to follow."""
+    from pipeline.score.run_config import WHO
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(words.get("overrides", ()))
     for key, _ in given:
-        if key.partition(".")[0] not in ("dataset", "frames"):
-            fix = "Leave it out; --set takes the keys of dataset and frames, and --config your own paths and devices"
+        if key.partition(".")[0] not in ("dataset", "frames") and key not in WHO:
+            keys = f"the keys of dataset and frames, {' and '.join(WHO)}"
+            fix = f"Leave it out; --set takes {keys}, and --config your own paths and devices"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:

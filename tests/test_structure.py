@@ -40,6 +40,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "destinations",
         "console",
         "features",
+        "movement",
         "results",
     ),
     ("cache", "checks", "train", "data_card"),

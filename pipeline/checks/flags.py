@@ -165,7 +165,7 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
 def _swaps(_: Facts, swaps: float) -> Iterator[Flag]:
     if not swaps < 1:  # unknown numbers (NaN) are flagged too
         times = "once" if swaps == 1 else f"{swaps:.0f} times"
-        detail = f"The tracks seem to switch identities {times}: primary and secondary may be exchanged."
+        detail = f"The tracks seem to switch identities {times}: the two people may be exchanged."
         yield Flag("warn" if swaps < 3 else "bad", "identities swapped", detail)
 
 

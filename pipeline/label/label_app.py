@@ -123,7 +123,13 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
 
 def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
     """The page of a session, and its content security policy."""
-    scripts = [asset("core.js"), asset("charts.js"), asset("player.js"), asset("label.js", PACKAGE)]
+    scripts = [
+        asset("core.js"),
+        asset("charts.js"),
+        asset("overlay.js"),
+        asset("player.js"),
+        asset("label.js", PACKAGE),
+    ]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     policy = (
         f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "

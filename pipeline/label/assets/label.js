@@ -41,7 +41,8 @@
     players = (question || []).map(shown);
     place.className = pairs ? "two" : "";
     place.replaceChildren(...players.map((one) => one.section));
-    players.forEach((one) => { one.key = Report.player.start(one.section); if (speed.getAttribute("aria-pressed") === "true") one.slower.click(); });
+    players.forEach((one) => { one.key = Report.player.start(one.section); });
+    setSpeed();
     fields.forEach((field) => { field.value = before?.scores?.[field.name] ?? ""; });
     Report.all("[data-answer]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.answer === before?.answer)));
     (fields[0] || form.querySelector("[data-do=play]"))?.focus({ preventScroll: true });
@@ -54,7 +55,7 @@
     video.dataset.src = `/videos/${one.content}`;
     video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
     section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frame: one.frame, steps: [], charts: [] });
-    return { section, video, slower: section.querySelector("[data-do=slower]") };
+    return { section, video };
   };
 
   const send = async (answer, scores = {}) => {
@@ -90,9 +91,10 @@
   };
   const slower = () => {
     speed.setAttribute("aria-pressed", String(speed.getAttribute("aria-pressed") !== "true"));
-    players.forEach((one) => one.slower.click());
+    setSpeed();
   };
-  const step = (key, some = players) => some.forEach((one) => { one.video.pause(); one.key(key); });
+  const setSpeed = () => players.forEach(({ video }) => { video.playbackRate = speed.getAttribute("aria-pressed") === "true" ? 0.25 : 1; });
+  const step = (key) => players.forEach((one) => { one.video.pause(); one.key(key); });
 
   const nameAsked = () => {
     byId("name-form").hidden = false;
@@ -118,10 +120,6 @@
     if (!button) return;
     if (button.dataset.answer) send(button.dataset.answer);
     else ({ play: toggle, speed: slower, back: goBack })[button.dataset.do]();
-  });
-  place.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-do=earlier], [data-do=later]");
-    if (button) step(button.dataset.do === "later" ? "." : ",", players.filter((one) => one.section.contains(button)));
   });
   const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, s: () => send("skipped"), b: goBack };
   Object.assign(keys, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal") } : { n: () => send("no performance") });
