@@ -71,8 +71,8 @@ def load_checkpoint(model: Any, path: Path) -> None:
     admitted += [(_Log, name) for name in logs]
     try:
         with torch.serialization.safe_globals(admitted):
-            content = io.BytesIO(read_regular(path, MAX_BYTES))
-            stored = torch.load(content, map_location="cpu", weights_only=True)
+            content = read_regular(path, MAX_BYTES)
+            stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
     fix = "Give the configuration that belongs to this checkpoint"

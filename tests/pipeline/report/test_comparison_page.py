@@ -49,11 +49,11 @@ def test_a_video_is_named_by_its_id(toy_table: None, tmp_path: Path) -> None:  #
     (tmp_path / "in/scores.csv").write_text("video,score\n" + "\n".join(lines) + "\n")
     sets = {"dataset.root": tmp_path / "in", "dataset.kind": "folder", "run.workers": 0, "stages": ["timesteps"]}
     sets |= {"train.epochs": 2, "train.runs": 1, "model.width": 8, "cache": tmp_path / "cache"}
-    api.extract(overrides=sets)
-    run, page = tmp_path / "run", tmp_path / "page.html"
-    api.train(overrides=sets, out=run, folds=0)
-    other = film(tmp_path / "other.mp4", 90)
     config = load_config(None, sets)
+    api.extract(config=config)
+    run, page = tmp_path / "run", tmp_path / "page.html"
+    api.train(config=config, out=run, folds=0)
+    other = film(tmp_path / "other.mp4", 90)
     api.compare("100.mp4", str(other), model=run, config=config, out=page, workers=0)
     assert "<h1>100.mp4 and other.mp4</h1>" in page.read_text("utf-8")
     with pytest.raises(UsageError, match=r"^10: no such file, and no such id .*such as '1\d0\.mp4'"):

@@ -331,7 +331,7 @@ def test_the_player_goes_frame_by_frame_slows_down_loops_a_step_and_zooms(page: 
     page.click("#video-0 [data-do=loop]")
     page.evaluate("times = []; setInterval(() => times.push(document.querySelector('#video-0 video').currentTime), 20)")
     page.click("#video-0 [data-do=play]")
-    assert page.inner_text("#video-0 [data-do=play]") == "Pause"
+    wait_for(page, "document.querySelector('#video-0 [data-do=play]').textContent === 'Pause'")
     wait_for(page, "times.filter((t, i) => i && t < times[i - 1]).length >= 2")
     assert page.evaluate("times.every((t) => t > 4 * .204 - .05 && t < 5 * .204 + .15)")
     page.click("#video-0 [data-do=play]")
