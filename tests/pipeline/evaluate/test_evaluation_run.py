@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import load_config
-from pipeline.evaluate.evaluation_run import Evaluation
+from pipeline.evaluate.evaluation_run import FEW_USERS, Evaluation
 from pipeline.evaluate.fold_summary import FEW
 
 AUDIT = {"ok": True, "leaks": [], "forbid": ["trial"], "content_checked": True}
@@ -54,6 +54,17 @@ def test_few_performances_a_fold_and_several_views_are_said() -> None:
     views = {**results(), "videos": 120}
     assert "60 trials in 120 videos" in notes(views, "aim")
     assert "--quick: " in notes(results(), "aim", quick=True)
+
+
+def test_with_few_users_aim_alone_is_not_for_new_people() -> None:
+    def said(users: int) -> bool:
+        made = results()
+        made["systems"] = {**made["systems"], "AIM (ours)": {"users": {"count": users}}}
+        return "AIM alone is not for new people" in notes(made, "aim")
+
+    assert said(8)
+    assert not said(FEW_USERS)
+    assert "new people" not in notes(results(), "aim"), "users are not kept apart"
 
 
 def test_leaks_are_listed_one_by_one() -> None:
