@@ -84,6 +84,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
+    from pipeline.label import LabelResult as LabelResult
     from pipeline.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
@@ -192,6 +193,7 @@ def train(
     pack: Place | None = None,
     folds: int | None = None,
     strict: bool = False,
+    curve: bool = False,
     session: Session | None = None,
     **words: Unpack[SettingsWords],
 ) -> TrainedScorer:
@@ -203,15 +205,25 @@ def train(
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
         strict: stop before training, with exit code 2, where a training video is flagged.
+        curve: also show the error by number of training performances, and what more labels would likely bring; OUT
+            then has it as curve.json.
     """
     from pipeline.feature_source import training_features
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
+    from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
+
     with opened(session, words) as session:
         session = _on_data_set(session, root, pack)
-        features = training_features(session, one_path(pack))
-        return train_scorer(features, session, Path(out), folds=folds, cached=pack is None, strict=strict)
+        features, observer = training_features(session, one_path(pack)), session.observer
+        done = train_scorer(features, session, Path(out), folds=folds, cached=pack is None, strict=strict)
+        if curve:
+            with observer.progress("trainings of the learning curve") as progress:
+                made = learning_curve(features, session.config, progress=progress, stop=observer.stop_event().is_set)
+            made.write(Path(out) / CURVE_FILE)
+            observer.notes(made.lines())
+        return done
 
 
 def evaluate(
@@ -222,6 +234,7 @@ def evaluate(
     grids: Sequence[str] = (),
     oracle: bool = False,
     quick: bool = False,
+    curve: bool = False,
     dry_run: bool = False,
     session: Session | None = None,
     **words: Unpack[PoolWords],
@@ -236,6 +249,7 @@ def evaluate(
         grids: values of one setting of model or train; repeated: all combinations. A row takes, for each fold, the
             best by inner validation.
         quick: two networks a fold and no inner validation.
+        curve: also show the error by number of training performances, and what more labels would likely bring.
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
     from pipeline.evaluate import evaluate_features
@@ -250,7 +264,9 @@ def evaluate(
         more = [by_inner_validation(tried)] if grids else []
         check_folder(Path(out))
         features = all_features(chosen, one_path(pack))
-        done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, dry_run=dry_run, more=more)
+        done = evaluate_features(
+            features, chosen, Path(out), oracle=oracle, quick=quick, dry_run=dry_run, curve=curve, more=more
+        )
         return _with_page(done)
 
 
@@ -409,6 +425,73 @@ def serve(
     run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
 
 
+def label(
+    root: Place,
+    *,
+    pairs: bool = False,
+    columns: str | Sequence[str] = "score",
+    rubric: Place | None = None,
+    only: Sequence[str] = (),
+    report: bool = False,
+    suggest: int = 0,
+    model: Place | None = None,
+    out: Place | None = None,
+    port: int = 8766,
+    session: Session | None = None,
+    **words: Unpack[WorkerWords],
+) -> LabelResult:
+    """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
+
+    Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
+    --report: mean over raters, their deviation and number. With two raters it shows how far they agree.
+
+    Args:
+        root: folder of the videos.
+        pairs: compare two videos at a time; the labels are their places on one scale.
+        columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
+        rubric: a Markdown file that raters read on the page.
+        only: ask about this video only; may be repeated.
+        report: no page: write the labels, and show the agreement of the raters.
+        suggest: no page: name so many unlabelled videos whose label would tell --model most, with the reason.
+        model: folder that `train` wrote.
+        config: your own cache, paths and devices, for --suggest.
+        out: the table of labels; default: ROOT/labels.csv.
+        port: 0: any free port.
+    """
+    from pipeline.label import LabelResult, find_session, label_report, write_labels
+
+    folder = Path(root)
+    names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns)]
+    judged, problems = find_session(folder, pairs=pairs, columns=names, only=tuple(only))
+    with opened(session, words) as session:
+        observer = session.observer
+        observer.notes([f"note: {problem}" for problem in problems])
+        if suggest:
+            from pipeline.label.suggest import suggest_videos
+            from pipeline.score import load_scorer, local_run
+
+            if model is None:
+                raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
+            user = _beside_model(session, words)
+            scorer = load_scorer(local_run(model), user=user, observer=observer)
+            with scorer.session:
+                return LabelResult(suggestions=tuple(suggest_videos(judged, scorer, suggest, observer)))
+        table = Path(out) if out is not None else folder / "labels.csv"
+        check_file(table)
+        if not report:
+            from pipeline.label import create_label_app
+            from pipeline.serve import run_app
+
+            text = "" if rubric is None else _rubric(Path(rubric))
+            run_app(create_label_app(judged, text), port, observer)
+        labels = label_report(judged)
+        if labels.rows:
+            with writing(table):
+                write_labels(table, labels.rows)
+            observer.note(f"{len(labels.rows)} videos in {table}")
+        return LabelResult(report=labels)
+
+
 def score(
     inputs: Places = (),
     *,
@@ -543,13 +626,15 @@ def _on_data_set(session: Session, root: Place | None, pack: Place | None = None
 
 
 def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path] = ()) -> BaseConfig:
-    """The user's settings beside a model; overrides among the words may only name the data set and its frames."""
+    """The user's settings beside a model; overrides may only name the data set, its frames and the person to follow."""
+    from pipeline.score.run_config import WHO
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(words.get("overrides", ()))
     for key, _ in given:
-        if key.partition(".")[0] not in ("dataset", "frames"):
-            fix = "Leave it out; --set takes the keys of dataset and frames, and --config your own paths and devices"
+        if key.partition(".")[0] not in ("dataset", "frames") and key not in WHO:
+            keys = f"the keys of dataset and frames, {' and '.join(WHO)}"
+            fix = f"Leave it out; --set takes {keys}, and --config your own paths and devices"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:
@@ -566,3 +651,13 @@ def _with_page(done: Evaluation) -> Evaluation:
     if done.expected is None:
         write_evaluation(done)
     return done
+
+
+def _rubric(path: Path) -> str:
+    """The text of a rubric. Raises UsageError where it cannot be read."""
+    from data.store import read_regular
+
+    try:
+        return read_regular(path, 1 << 20).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the rubric cannot be read ({error})", where=path, fix="Give a text file") from error

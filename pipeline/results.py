@@ -40,6 +40,7 @@ class Accuracy:
     within: float  # error that 8 of 10 performances do not exceed, and below of the mean
     mean_within: float
     better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
+    ceiling: str = ""  # the agreement of two raters beside that of the model and their mean, where it is known
 
     @property
     def decimals(self) -> int:
@@ -51,9 +52,11 @@ class Accuracy:
     def __str__(self) -> str:
         """One sentence for whoever reads a score."""
         head = "" if self.better else "no better than guessing the mean: "
+        ceiling = f"; {self.ceiling}" if self.ceiling else ""
         return (
             f"{head}on 8 of 10 new videos this model is right within ±{significant(self.within)}; guessing the mean is "
             f"within ±{significant(self.mean_within)} ({self.performances} held-out performances)"
+            f"{ceiling}"
         )
 
 

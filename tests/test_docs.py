@@ -299,7 +299,19 @@ def test_the_citation_has_the_version_of_the_package() -> None:
     parser.read(ROOT / "setup.cfg")
     citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
     assert citation["version"] == __version__
+    newest = re.search(r"^## (\S+), (\S+)$", text_of(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert newest is not None
+    assert newest.groups() == (__version__, str(citation["date-released"]))
     assert citation["license"] == parser["metadata"]["license"]
+
+
+OWN = {"folder", "skeletons"}
+"""Pages of data that nobody published."""
+
+
+@pytest.mark.parametrize("page", sorted({p.stem for p in (ROOT / "docs/datasets").glob("*.md")} - OWN))
+def test_every_published_data_set_says_how_to_cite_it(page: str) -> None:
+    assert re.search(r"^## Cite\n\n.{20,}(19|20)\d\d\.$", text_of(ROOT / f"docs/datasets/{page}.md"), re.M | re.S)
 
 
 def test_every_package_says_that_it_is_typed() -> None:

@@ -40,6 +40,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "destinations",
         "console",
         "features",
+        "movement",
         "results",
     ),
     ("cache", "checks", "train", "data_card"),
@@ -47,7 +48,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("pack_formats", "feature_source", "evaluate", "score", "preview"),
     ("report",),
-    ("demo", "serve", "upkeep"),
+    ("demo", "serve", "label", "upkeep"),
     ("api",),
     ("cli",),
 )

@@ -1,7 +1,7 @@
 """A folder of videos, or of keypoint files without videos, searched recursively, with an optional CSV of scores.
 
-    video,score,execution,synchronisation,difficulty,judges,group,subject,split,task
-    day1/jump_01.mp4,7.5,,,,7 7.5 8,athlete 3,,train,
+    video,score,execution,synchronisation,difficulty,judges,group,subject,date,split,task
+    day1/jump_01.mp4,7.5,,,,7 7.5 8,athlete 3,,2026-05-31,train,
 
 The first line names the columns, in any order; only `video` is needed. UTF-8, comma, semicolon, tab or bar
 (with any but the comma, "7,5" is a number too). `judges` are the scores of single judges, separated by blanks.
@@ -14,6 +14,7 @@ In a folder of keypoint files, one a performance, the column `video` names the k
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,11 +27,13 @@ from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 
-COLUMNS = ("video", *LABELS, "judges", "group", "subject", "split", "task")
+COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
+
+_DAY = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 
 SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
 
@@ -89,7 +92,10 @@ def _build(record: Record, row: Row) -> Record:
     labelled = judges or any(value is not None for value in numbers.values())
     labels = Labels(**numbers, judges=judges) if labelled else None
     groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}
-    return replace(record, labels=labels, groups=groups, split=split_of(row), task=row.text("task"))
+    day = row.text("date")
+    if day and not _DAY.fullmatch(day):
+        raise DataError(f"date is '{clip(day)}', not a day", where=row.where, fix="Write it as 2026-05-31")
+    return replace(record, labels=labels, groups=groups, split=split_of(row), task=row.text("task"), day=day)
 
 
 def find_labels(

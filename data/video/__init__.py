@@ -2,7 +2,7 @@
 
 from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.frame_folder import FrameFolder
-from data.video.media import embed_video, jpeg, key_frames
+from data.video.media import embed_video, jpeg, key_frames, trim_video
 from data.video.records import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 from data.video.writer import write_video
 
@@ -21,5 +21,6 @@ __all__ = [
     "jpeg",
     "key_frames",
     "probe",
+    "trim_video",
     "write_video",
 ]

@@ -149,3 +149,22 @@ def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
 def frame_length(times: NDArray[np.float64]) -> float:
     """Seconds that a typical frame is shown."""
     return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+
+
+def trim_video(video: Path, start: float, end: float, out: Path) -> None:
+    """Write the frames from `start` to `end` in seconds as an H.264 video of a constant rate, without sound.
+
+    Raises VideoError: a damaged stream, or fewer than two frames in this span.
+    """
+    _, times = probe(video)
+    kept = np.flatnonzero((times >= start - 1e-3) & (times <= end + 1e-3))
+    if len(kept) < 2:
+        what = f"fewer than two frames from {start:.2f} s to {end:.2f} s"
+        raise VideoError(what, where=video, fix="Choose a longer part")
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for frame in decode(video, kept):
+            height, width = (side // 2 * 2 for side in frame.image.shape[:2])  # H.264 has even sides
+            yield frame.image[:height, :width]
+
+    write_video(out, pictures(), 1 / frame_length(times[kept]), options={"crf": "12", "preset": "veryfast"})

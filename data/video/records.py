@@ -64,6 +64,7 @@ class Record:
     those that it needs (`data.store.scratch`) and continues with a record of local files."""
     frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
     boundaries: tuple[float, ...] = ()  # where annotated parts meet, as ascending fractions 0..1; empty: not annotated
+    day: str = ""  # of the performance, such as "2026-05-31"; empty where the labels have none
 
     @property
     def video(self) -> Path | FrameFolder | None:

@@ -13,6 +13,7 @@ from pipeline.cache.housekeeping import (
     verify_cache,
 )
 from pipeline.cache.local_cache import (
+    PREVIEWS,
     UNREADABLE,
     Cache,
     Check,
@@ -25,6 +26,7 @@ from pipeline.cache.local_cache import (
 from pipeline.cache.remote_cache import open_cache
 
 __all__ = [
+    "PREVIEWS",
     "UNREADABLE",
     "Cache",
     "CacheFiles",

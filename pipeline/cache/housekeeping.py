@@ -21,7 +21,7 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError, counted, nea
 from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
-from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, UNREADABLE, Cache, has_key, stem_of
+from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, has_key, stem_of
 from pipeline.cache.remote_cache import RemoteCache
 from pipeline.cache.run_history import FOLDER as RUNS
 from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
@@ -289,7 +289,7 @@ def _written(cache: Cache) -> Iterator[Finding]:
         if cache.is_ours(file.path):
             videos.add(file.video)
             yield replace(file, why="failure" if file.path.name.endswith(FAILURE) else "output")
-    previews = cache.root / "preview"
+    previews = cache.root / PREVIEWS
     if not isinstance(cache, RemoteCache) and (previews / PREVIEW_MARK).is_file():
         for path, status in files_below(previews):
             video = path.relative_to(previews).as_posix().removesuffix(path.suffix)

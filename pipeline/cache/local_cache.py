@@ -51,6 +51,9 @@ SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy"
 UNREADABLE = (FileNotFoundError, CacheError)
 """What `Cache.read` raises for an output that is missing or damaged: compute it."""
 
+PREVIEWS = "preview"
+"""Folder of the previews in a cache."""
+
 MAX_FAILURE_BYTES = 1 << 20
 """Longer files of failures are not read."""
 

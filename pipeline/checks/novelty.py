@@ -73,17 +73,21 @@ def floors(features: FeatureSet) -> dict[str, Floats]:
 
 
 def distances(
-    reference: Mapping[str, Floats], new: Mapping[str, Floats], least: Mapping[str, Floats] | None = None
+    reference: Mapping[str, Floats],
+    new: Mapping[str, Floats],
+    least: Mapping[str, Floats] | None = None,
+    neighbours: int = NEIGHBOURS,
 ) -> Distances:
     """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation.
 
     Args:
         reference, new: of `trial_level`.
         least: of `floors`; a smaller deviation of a column counts as this.
+        neighbours: how many nearest rows.
     """
     least = least or {}
     squares = {name: _squares(reference[name], new[name], least.get(name, 0.0)) for name in reference}  # (m, n) each
-    count = min(NEIGHBOURS, len(next(iter(reference.values()))))
+    count = min(neighbours, len(next(iter(reference.values()))))
 
     def nearest(square: Floats) -> Floats:
         return np.asarray(np.sqrt(np.partition(square, count - 1, axis=1)[:, :count]).mean(axis=1))

@@ -18,6 +18,7 @@ from pipeline.cli.cmd_doctor import doctor
 from pipeline.cli.cmd_evaluate import evaluate
 from pipeline.cli.cmd_export import export
 from pipeline.cli.cmd_extract import extract
+from pipeline.cli.cmd_label import label
 from pipeline.cli.cmd_leaderboard import leaderboard
 from pipeline.cli.cmd_pack import pack
 from pipeline.cli.cmd_plot import plot
@@ -31,7 +32,7 @@ from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, 
 from pipeline.cli.command import PlainGroup
 
 TOP = (
-    *(demo, extract, status, train, evaluate, leaderboard),
+    *(demo, label, extract, status, train, evaluate, leaderboard),
     *(report, compare, plot, serve, score, export, push, pack, doctor),
 )
 GROUPS = {

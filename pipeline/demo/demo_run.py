@@ -30,7 +30,7 @@ from pipeline.report.evaluation_section import leak_checks, rho_tile
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records, run_extract
-from pipeline.score import Scorer, finish_run
+from pipeline.score import Scorer, finish_run, trained_movement
 from pipeline.score.bundle import save
 from pipeline.session import Session
 from pipeline.train import train
@@ -197,7 +197,8 @@ def train_on(records: Sequence[Record], session: Session, run: Path) -> None:
     save(trained, run)
     with observer.progress("epochs of the calibration") as progress:
         plans = planner.measure(records)
-        finish_run(trained, features, config, run, plans=plans, progress=progress.steps, stop=stop)
+        moved = trained_movement(planner.cache, plans)
+        finish_run(trained, features, config, run, plans=plans, moved=moved, progress=progress.steps, stop=stop)
 
 
 def write_page(

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError
+from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, distinct, evaluate, fold_jobs, make_parts
 from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
+from pipeline.evaluate.learning_curve import learning_curve
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.paper_tables import paper_rows
 from pipeline.evaluate.protocols import (
@@ -64,6 +66,10 @@ class Evaluation:
             lines.append(apart)
         if self.quick:
             lines.append("note: --quick: no inner validation; equal weights where combined")
+        if ceiling := results.get("ceiling"):
+            lines.append(ceiling)
+        if curve := results.get("curve"):
+            lines.append(curve["sentence"])
         lines += self._training_notes()
         asked = {part.strip().lower() for part in self.only.split(",")} - {""}
         if by_grid := results["systems"].get(CHOSEN):
@@ -102,7 +108,8 @@ class Evaluation:
         if self.expected is not None:
             return []
         name = f"{self.config.name}, {self.config.protocol}"
-        return [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
+        tables = [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
+        return [*tables, self.results["curve"]["table"]] if "curve" in self.results else tables
 
 
 def _plain(value: Any) -> str:
@@ -128,6 +135,7 @@ def evaluate_features(
     oracle: bool = False,
     quick: bool = False,
     dry_run: bool = False,
+    curve: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
     """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
@@ -146,6 +154,7 @@ def evaluate_features(
         quick: `QUICK_RUNS` networks at most and no inner validation: AIM by its last epoch alone, and equal weights in
             a combination.
         dry_run: only tell the expected time.
+        curve: also a learning curve, of the training part alone under `protocol: fixed`.
         more: additional systems.
 
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
@@ -173,6 +182,18 @@ def evaluate_features(
     table = systems if systems in TABLES else ""
     if table or config.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
+    if agreed := rater_agreement(features.records, config.dataset.kind):
+        results["agreement"] = agreed
+        if len(results["tasks"]) == 1 and against in results["systems"]:
+            ours = results["systems"][against]["tasks"][results["tasks"][0]]["together"]
+            results["ceiling"] = ceiling_line(agreed, ours["spearman"], ours["mae"])
+    if curve:
+        learnt = [row for row, one in enumerate(features.records) if config.protocol != "fixed" or one.split != "test"]
+        with observer.progress("trainings of the learning curve") as progress:
+            made = learning_curve(
+                features.take(learnt), config, run=pick_run(session.pool), progress=progress, stop=stop
+            )
+        results["curve"] = made.as_dict()
     done = Evaluation(results, folder, config, systems, quick, only=only)
     results["notes"] = done.notes()
     return done

@@ -155,7 +155,8 @@ def _spread(by_run: Sequence[Metrics]) -> Metrics:
         defined = np.array([value for value in values if value is not None])
         mean = float(defined.mean()) if len(defined) else math.nan
         deviation = float(defined.std(ddof=1)) if len(defined) > 1 else math.nan
-        out[name] = {"mean": or_none(mean), "deviation": or_none(deviation), "undefined": len(values) - len(defined)}
+        undefined = len(values) - len(defined)
+        out[name] = {"mean": or_none(mean), "deviation": or_none(deviation), "undefined": undefined, "values": values}
     return out
 
 

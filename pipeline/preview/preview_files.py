@@ -23,14 +23,11 @@ from data.store import StageOutput, is_remote, write_bytes, write_text
 from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
-from pipeline.cache import UNREADABLE, Cache
+from pipeline.cache import PREVIEWS, UNREADABLE, Cache
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
 from pipeline.run import Planner, run_extract
-
-FOLDER = "preview"
-"""Folder of the previews in a cache."""
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
 """Pixels that large videos are reduced to; small ones are enlarged to `LEAST_WIDTH`."""
@@ -53,7 +50,7 @@ MOST_NAMED = 20
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     """Paths of a video's contact sheet and film."""
-    stem = cache.stem(FOLDER, video_id)
+    stem = cache.stem(PREVIEWS, video_id)
     return stem.with_name(f"{stem.name}.jpg"), stem.with_name(f"{stem.name}.mp4")
 
 
@@ -79,7 +76,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     """
     written: list[str] = []
     failed: dict[str, str] = {}
-    fresh, stop, folder = 0, observer.stop_event(), planner.cache.root / FOLDER
+    fresh, stop, folder = 0, observer.stop_event(), planner.cache.root / PREVIEWS
     with observer.progress("previews") as progress:
         for number, record in enumerate(records, start=1):
             if stop.is_set():
@@ -89,12 +86,12 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
                     write_text(folder / PREVIEW_MARK, "Films that `extract --preview` drew; they are no inputs\n")
                 paths = preview_paths(planner.cache, record.id)
                 keys, index = _fresh(record, planner), planner.cache.index
-                shown = index.get(FOLDER, paths[0].absolute(), stamp(paths[0])) if paths[1].exists() else None
+                shown = index.get(PREVIEWS, paths[0].absolute(), stamp(paths[0])) if paths[1].exists() else None
                 if keys and shown == keys and not planner.force:
                     fresh += 1
                 else:
                     draw_preview(record, read_outputs(record, planner), *paths, stop=stop)
-                    index.put(FOLDER, paths[0].absolute(), keys, stamp(paths[0]))
+                    index.put(PREVIEWS, paths[0].absolute(), keys, stamp(paths[0]))
                     written += map(printable, paths)
             except Cancelled:
                 break

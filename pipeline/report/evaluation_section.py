@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.store.arrays import Floats, Rows
-from models.metrics import bootstrap_interval, spearman_of_rows
+from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
 from pipeline.checks.intervals import HeldOut
 from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
@@ -51,10 +51,10 @@ def write_evaluation(done: Evaluation) -> None:
 def evaluation_report(results: Results) -> page.EvaluationReport:
     """The evaluation's section of a report page."""
     name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
-    ours = results["systems"][name]
+    losses = results["systems"].get(OURS, results["systems"][name]).get("losses")
     return page.EvaluationReport(
         summary={
-            **_headline(results, ours),
+            **_headline(results, name),
             "held-out performances": str(len({(e["task"], e["performance"]) for e in results["predictions"]})),
             "folds": str(len(results["protocol"]["folds"])),
         },
@@ -62,7 +62,8 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
         tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
         notes=tuple(results.get("notes", ())),
-        curves=_curves(results["systems"].get(OURS, ours).get("losses")),
+        curves=_curves(losses),
+        runs=_runs_table(results),
         leaks=leak_checks(results["audit"]),
     )
 
@@ -98,12 +99,13 @@ def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
     return {f"Spearman's rho, 95 % interval, n {len(members)}": f"{_rho(value)} ({ends})"}
 
 
-def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
+def _headline(results: Results, name: str) -> dict[str, str]:
     """Correlations, each with its interval and n: of each task, and of several tasks their averages.
 
     With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
     decide a Fisher average.
     """
+    ours = results["systems"][name]
     one_fold, few = len(results["protocol"]["folds"]) == 1, held_out_a_fold(results) < FEW
     forms = [("" if one_fold else ", all ranked together", "together", "fisher", "interval")]
     if not one_fold:
@@ -119,14 +121,44 @@ def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
             title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
             tiles[title] = f"{_rho(value)} ({ends})"
         if len(results["tasks"]) > 1:
-            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks"
-            tiles[title] = _rho(ours["average"][average][over]["value"])
+            value = ours["average"][average][over]["value"]
+            ends, count = _average_ends(results, name, over, by_fold=average != "together")
+            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
+            tiles[title] = f"{_rho(value)} ({ends})"
     if not one_fold:
         centred = ours["average"].get("centred", {}).get("fisher", {})  # results of earlier versions have none
         tiles["all ranked together, fold means removed"] = _rho(centred.get("value"))
     if few and not one_fold:
         tiles["held-out performances a fold"] = f"{held_out_a_fold(results):.3g}, too few for a correlation per fold"
     return tiles
+
+
+def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> tuple[str, int]:
+    """95 % bootstrap interval of the average over tasks as text, and the number of performances resampled.
+
+    A correlation is within a task, or within each fold of it, whose average is then the task's. `over` is "fisher" or
+    "arithmetic".
+    """
+    mean = fisher_average if over == "fisher" else arithmetic_average
+    entries = [entry for entry in results["predictions"] if system in entry]
+    rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
+    members: dict[tuple[str, str], list[int]] = {}
+    for row, entry in enumerate(entries):
+        members.setdefault((entry["task"], entry["performance"]), []).append(row)
+    fold_of = np.array([entry["fold"] if by_fold else "" for entry in entries])
+    task_of = np.array([entry["task"] for entry in entries])
+    clusters = [np.array(rows) for rows in members.values()]
+
+    def average(drawn: Rows) -> float:
+        rows, tasks = np.concatenate([clusters[i] for i in drawn]), []
+        for task in results["tasks"]:
+            of_task = rows[task_of[rows] == task]
+            folds = [rho(of_task[fold_of[of_task] == fold]) for fold in np.unique(fold_of[of_task])]
+            tasks.append(mean(folds).value)
+        return mean(tasks).value
+
+    low, high = bootstrap_interval(average, len(clusters))
+    return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval", len(clusters)
 
 
 def _rho(value: float | None) -> str:
@@ -153,6 +185,22 @@ def _page_table(
         note=TABLE_NOTE if "MAE" in columns else "",
         better=tuple("high" if c in of_tasks else DIRECTIONS.get(c, "neither") for c in columns[1:]),
     )
+
+
+def _runs_table(results: Results) -> page.ResultsTable | None:
+    """The correlation of every run on its own, a column each; None where the results lack them."""
+    rows = [
+        (f"{name}, {task}" if task else name, form, tuple(given["values"]))
+        for name, system in results["systems"].items()
+        for task, summary in system["tasks"].items()
+        for form, given in summary["runs"].items()
+        if isinstance(given, Mapping) and given.get("values")
+    ]
+    if not rows:
+        return None
+    runs = max(len(values) for _, _, values in rows)
+    columns = ("form", *(f"run_{number}" for number in range(1, runs + 1)))
+    return page.ResultsTable("Runs", columns, tuple(page.ResultsRow(name, (form, *v)) for name, form, v in rows))
 
 
 def _predictions(results: Results, system: str) -> tuple[page.Prediction, ...]:

@@ -35,6 +35,8 @@ class Media:
     height: int
     note: str = ""  # why the video is linked, re-encoded or absent
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
+    frame: float = 0.04  # seconds of one frame
+    overlay: str | None = None  # address of the video with its skeletons (`extract --preview`), relative to the page
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Skeleton:
     names: tuple[str, ...] = ()  # one per agent, such as ("left athlete", "right athlete")
 
 
+Arc = tuple[int, tuple[tuple[int, ...], ...]]
+"""An angle of a person: the person's number, then three points, each the mean of COCO-17 joints. The angle is at the
+second one; without a third one it is between the line to the first and the vertical."""
+
+
 @dataclass(frozen=True)
 class Traces:
     """Curves over time that share one chart."""
@@ -66,6 +73,7 @@ class Traces:
     about: str = ""  # one sentence on how to read the chart
     least: float = 0.0  # smallest height of the axis in the unit, so that noise is not drawn as large as motion
     phrases: Mapping[str, str] = field(default_factory=dict)  # by series: what a sentence says before its value
+    arcs: Mapping[str, Arc] = field(default_factory=dict)  # by series: the angle that it has, to draw over the video
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,26 @@ class TrainingSteps:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """A movement figure outside the range of the better training videos."""
+
+    text: str
+    numbers: str  # the value and the range
+    time: float  # seconds of the step that is furthest outside
+
+
+@dataclass(frozen=True)
+class BetterVideos:
+    """What differs from the better training videos of the same group."""
+
+    observations: tuple[Observation, ...]  # the largest ones
+    found: int  # all differences
+    note: str  # which videos these are
+    best: str  # id of the training video with the best score, and that score
+    best_score: float
+
+
+@dataclass(frozen=True)
 class VideoReport:
     """One scored video: a section of the page, or without media and charts a line of the batch table."""
 
@@ -97,6 +125,8 @@ class VideoReport:
     truth: Mapping[str, float] = field(default_factory=dict)  # the judges' scores by name, where known
     duration: float | None = None  # seconds
     task: str = ""  # group of the video, such as "Suturing"
+    subject: str = ""  # who performs, and the day such as "2026-05-31", where labels or file name have both
+    day: str = ""
     training: TrainingSteps | None = None  # to compare with
     media: Media | None = None
     key_frames: tuple[KeyFrame, ...] = ()
@@ -104,6 +134,9 @@ class VideoReport:
     difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
     camera: CameraPath | None = None
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
+    angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
+    better: BetterVideos | None = None
+    beside: str = ""  # name of the video of this page that is the best training video of the group
     held_out: float | None = None  # of a training video: the prediction by networks that were trained without it
 
     @property
@@ -236,6 +269,7 @@ class EvaluationReport:
     bars: tuple[BarChart, ...] = ()  # ablations with intervals
     curves: tuple[CurveChart, ...] = ()
     notes: tuple[str, ...] = ()  # what a reader must know before the numbers
+    runs: ResultsTable | None = None  # correlations of every run, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
 
 

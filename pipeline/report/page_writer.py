@@ -20,7 +20,9 @@ from data.errors import UsageError
 from data.store import write_text
 from pipeline.destinations import file_error
 from pipeline.report import payload, text, view
+from pipeline.report.downloads import downloads
 from pipeline.report.page_data import ReportData
+from pipeline.report.progress import progress
 from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
 
 SCRIPTS = (
@@ -30,9 +32,11 @@ SCRIPTS = (
     "charts.js",
     "overlay.js",
     "player.js",
+    "choose.js",
     "compare.js",
     "evaluation.js",
     "table.js",
+    "downloads.js",
     "boot.js",
 )
 """In the order of loading."""
@@ -57,6 +61,7 @@ def render_report(data: ReportData) -> str:
     return page.render(
         data=data,
         batch=view.batch_of(data),
+        files={name: content.split("\n") for name, content in downloads(data).items()},
         scale=view.score_scale(data),
         anchors=anchors,
         scripts=scripts,
@@ -103,6 +108,6 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload}
+    made.globals |= {"view": view, "payload": payload, "progress_of": progress}
     made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

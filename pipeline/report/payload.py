@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.keypoints.skeletons import COCO17
+from pipeline.checks.flags import TRAINED_ON
 from pipeline.report import page_data as page
+from pipeline.report.progress import progress
 from pipeline.results import Interval
 
 MAX_POINTS = 800
@@ -35,11 +38,18 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "steps": steps,
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
-                   "why": result.why, "within": None if result.accuracy is None else result.accuracy.within},
+                   "why": result.why, "held_out": video.held_out, "known": is_known(video),
+                   "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
-        "charts": [_traces(chart) for chart in charts(video)],
+        "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
+        "frame": video.media.frame if video.media else None,
         "camera": _camera(video.camera) if video.camera else None,
     }  # fmt: skip
+
+
+def is_known(video: page.VideoReport) -> bool:
+    """Whether the model was trained on this video: its scores are then no test, and not compared with others."""
+    return video.held_out is not None or any(flag.title == TRAINED_ON for flag in video.result.flags)
 
 
 def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:
@@ -61,6 +71,11 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
     return {
         "scores": [row.shown_score for row in batch.rows if row.result.valid],
         "training": [training[i] for i in _spread(len(training), 5000)],
+        "progress": [
+            {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}
+            for one in progress(batch)
+            for video in one.videos
+        ],
     }
 
 
@@ -135,7 +150,7 @@ def _traces(traces: page.Traces) -> dict[str, Any]:
     for name, values in traces.series.items():
         rows = _thin(np.asarray(values, dtype=float))
         time, shown = ([rounded(of[i]) for i in rows] for of in (traces.time, values))
-        series.append({"name": name, "t": time, "v": shown})
+        series.append({"name": name, "t": time, "v": shown, "arc": traces.arcs.get(name)})
     return {"unit": traces.unit, "least": traces.least, "series": series}
 
 
@@ -173,7 +188,8 @@ def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
     return {
         "t": [rounded(skeleton.time[i]) for i in kept],
         "size": [float(side) for side in skeleton.size],
-        "names": list(skeleton.names),
+        "names": list(skeleton.names) or [str(person + 1) for person in range(points.shape[1])],
+        "joints": COCO17,
         "points": [frame.ravel().tolist() for frame in scaled],
     }
 

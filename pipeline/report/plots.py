@@ -25,7 +25,7 @@ from data.errors import UsageError, printable
 from data.store import atomic_path
 from pipeline.destinations import file_error
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
-from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, prediction_range
+from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
 from pipeline.results import Interval
@@ -154,6 +154,8 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
                 rotation=90 if len(views) > 6 else 0,
             )
     axes.axhline(0, color="black", linewidth=0.6)
+    if is_known(video):
+        axes.set_title("A training video: the model knows it, so this is no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)")

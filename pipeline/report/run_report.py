@@ -21,7 +21,9 @@ from jinja2 import TemplateError
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
-from pipeline.cache import software
+from extractors.timesteps.roles import Role
+from extractors.timesteps.stage import TimestepsConfig
+from pipeline.cache import PREVIEWS, Cache, software
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
@@ -36,6 +38,7 @@ from pipeline.report.page_data import (
     VideoReport,
 )
 from pipeline.report.page_writer import render_report, write_report
+from pipeline.report.text import number
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records
@@ -89,11 +92,11 @@ def run_report_data(
     title, held_out = run.name, {}
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
+        observer.note("note: no part of this data set is kept for testing, so these are videos that the model knows")
         if scorer.calibration is not None:
-            ids, calibration = scorer.bundle.run.train_ids, scorer.calibration
             title = f"Training videos, held-out predictions ({run.name})"
-            evaluation = evaluation or training_folds_report(calibration, ids)
-            held_out = dict(zip(ids, calibration.predicted.tolist(), strict=True))
+            evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
+            held_out = _held_out_scores(scorer)
     return scores_page(
         page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, origin=origin,
         held_out=held_out,
@@ -120,10 +123,20 @@ def write_comparison(
     scorer = load_scorer(run, workers=workers, user=user, observer=observer)
     with scorer.session:
         rows = scorer.score_records(records, observer)
-    refuse_incomparable(*rows)
-    data = scores_page(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
-    write_report(page, replace(data, batch=None, comparison=True))
+    report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
     return page
+
+
+def report_comparison(
+    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
+) -> None:
+    """Write the page of two scored videos side by side; arguments as in `scores_page`.
+
+    Raises DataError where a video has no score, or their steps cannot be compared.
+    """
+    refuse_incomparable(*rows)
+    data = scores_page(path, scorer, rows, records, **parts)
+    write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
 
 
 def refuse_incomparable(a: Score, b: Score) -> None:
@@ -139,9 +152,13 @@ def refuse_incomparable(a: Score, b: Score) -> None:
         raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
 
 
-def report_scores(path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any) -> None:
-    """Write the page of a scored batch to `path`; arguments as in `scores_page`."""
-    write_report(path, scores_page(path, scorer, rows, records, **parts))
+def report_scores(
+    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
+) -> ReportData:
+    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
+    data = scores_page(path, scorer, rows, records, **parts)
+    write_report(path, data)
+    return data
 
 
 def scores_page(
@@ -178,6 +195,7 @@ def scores_page(
     by_id = {record.id: record for record in records}
     shown, stages = _shown_names(rows, names or {}), scorer.planner.stages
     good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
+    ranges = {} if scorer.calibration is None else scorer.calibration.facts.get("movement", {})
     clean: Callable[[Score], Score] = (lambda row: row) if origin else shareable
     clean_text = str if origin else without_folders
     videos = [
@@ -188,11 +206,17 @@ def scores_page(
             page=path,
             name=shown[row.id],
             training=steps,
+            better=ranges,
+            roles=roles_of(scorer),
+            overlay=overlay_video(scorer.cache, row.id),
             origin=origin,
         )
         for row in good[:sections]
     ]
     lines = [*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
+    beside = _best_of_training(path, scorer, videos, ranges, steps, origin)
+    name_of = {line.result.id: line.name for line in (*videos, *beside)}
+    lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
     if held_out:
         lines = [_held_out(line, held_out.get(row.id)) for line, row in zip(lines, good, strict=True)]
     training = scorer.bundle.run.train_labels[:, 0]
@@ -215,10 +239,64 @@ def scores_page(
         },
         config=json.dumps(config if origin else without_folders_in(config), indent=1, sort_keys=True),
         home=home,
-        videos=tuple(lines[:sections]),
+        videos=(*lines[:sections], *beside),
         batch=batch,
         evaluation=evaluation,
     )
+
+
+def _best_of_training(
+    page: Path,
+    scorer: Scorer,
+    videos: Sequence[VideoReport],
+    ranges: Mapping[str, Any],
+    steps: TrainingSteps | None,
+    origin: bool,
+) -> list[VideoReport]:
+    """Sections of the best training videos of these videos' groups that are not among them, from the user's data set.
+
+    None where the user named no data set, or one without these videos.
+    """
+    wanted = {video.better.best: video.better.best_score for video in videos if video.better}
+    wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
+    if not wanted or scorer.config.dataset.root is None:
+        return []
+    records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
+    rows = scorer.score_records(list(records.values()))
+    made = [
+        video_report(
+            row if origin else shareable(row),
+            records[row.id],
+            scorer.outputs(row, records[row.id]),
+            page=page,
+            name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
+            training=steps,
+            roles=roles_of(scorer),
+            origin=origin,
+        )
+        for row in rows
+        if row.error is None
+    ]
+    return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
+
+
+def overlay_video(cache: Cache, video_id: str) -> Path:
+    """Where `extract --preview` writes a video with its skeletons."""
+    stem = cache.stem(PREVIEWS, video_id)
+    return stem.with_name(f"{stem.name}.mp4")
+
+
+def roles_of(scorer: Scorer) -> tuple[Role, ...]:
+    """The roles of the agents, the primary one first."""
+    config = scorer.config.stage("timesteps")
+    return config.roles() if isinstance(config, TimestepsConfig) else ()
+
+
+def _held_out_scores(scorer: Scorer) -> dict[str, float]:
+    """The predictions of training videos by networks that were trained without them, by id."""
+    if scorer.calibration is None:
+        return {}
+    return dict(zip(scorer.bundle.run.train_ids, scorer.calibration.predicted.tolist(), strict=True))
 
 
 def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:

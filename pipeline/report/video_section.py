@@ -7,10 +7,11 @@ length of the body over the video, which removes size and position in the pictur
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
+from extractors.timesteps.roles import Role
+from pipeline.movement import PEOPLE, movement
+from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 
@@ -44,6 +48,7 @@ _MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", 
 
 def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoReport:
     """The line of a scored video in the batch table; `name` replaces the id."""
+    subject, day = who_and_when(record)
     labels = {name: getattr(record.labels, name) for name in LABELS} if record.labels else {}
     return VideoReport(
         name=result.id if name is None else name,
@@ -51,7 +56,26 @@ def batch_row(result: Score, record: Record, *, name: str | None = None) -> Vide
         truth={label: value for label, value in labels.items() if value is not None},
         duration=result.steps[-1].end if result.steps else None,
         task=record.task,
+        subject=subject,
+        day=day,
     )
+
+
+def who_and_when(record: Record) -> tuple[str, str]:
+    """Subject and day of a performance: of its labels, else of its file name.
+
+    A file name has both as in `anna_2026-05-31.mp4`, `20260531 anna 2.mp4` or `anna/2026-05-31.mp4`; empty without.
+    """
+    path = PurePosixPath(record.id)
+    date = _DATE.search(path.stem) or _DATE.search(str(path.parent))
+    day = record.day or ("-".join(date.groups()) if date else "")
+    words = [_LAST_NUMBER.sub("", _DATE.sub(" ", part)).strip(" _-.") for part in (path.stem, path.parent.name)]
+    subject = record.groups.get("subject") or next((word for word in words if date and word), "")
+    return (subject, day) if subject and day else ("", "")
+
+
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_LAST_NUMBER = re.compile(r"[ _-]+\d{1,3}\s*$")
 
 
 def video_report(
@@ -62,6 +86,9 @@ def video_report(
     page: Path,
     name: str | None = None,
     training: TrainingSteps | None = None,
+    better: Mapping[str, Any] | None = None,
+    roles: Sequence[Role] = (),
+    overlay: Path | None = None,
     origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
@@ -72,11 +99,20 @@ def video_report(
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.
         training: steps of the training videos to compare with.
+        roles: of the agents (`timesteps.roles`), by which flags name the people.
+        better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
+        overlay: the video with its skeletons, where there is one.
         origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes, origin)
+    if media and overlay is not None and overlay.is_file() and (origin or Path.home().name not in overlay.parts):
+        media = replace(media, overlay=_link(overlay, page))
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
+    people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
+    moved, people_names = (movement(people), _names(_floats(people, "keypoints"))) if people else (None, ())
+    ranges = ranges_of(better or {}, record.task)
+    result = with_names(result, roles, people_names)
     row = batch_row(result, record, name=name)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
@@ -90,7 +126,31 @@ def video_report(
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera_path(flow) if flow else None,
         kinematics=tool_traces(tools) if tools else (),
+        angles=angle_charts(moved, people_names) if moved else (),
+        better=better_part(moved, result.steps, people_names, ranges) if moved and ranges and result.valid else None,
     )
+
+
+def with_names(result: Score, roles: Sequence[Role], names: Sequence[str]) -> Score:
+    """The score with the names of two people in its flags and quality measures, where these name the agents' roles."""
+    if len(names) < 2 or not roles or any(role.kind != "pose" or role.half for role in roles):
+        return result
+    who = {part: names[role.agent] for part, role in zip(("primary", "secondary"), roles, strict=False)}
+
+    def named(text: str) -> str:
+        for part, name in who.items():
+            text = text.replace(f"{part} agents", name).replace(f"{part} agent", name)
+            text = re.sub(f"_{part}$", f" ({name})", text)
+        return text
+
+    flags = tuple(replace(flag, title=named(flag.title), detail=named(flag.detail)) for flag in result.flags)
+    quality = {stage: {named(key): v for key, v in values.items()} for stage, values in result.quality.items()}
+    return replace(result, flags=flags, quality=quality)
+
+
+def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
+    """The figures of a video's group; those of the only group for a video without one, such as an upload."""
+    return next(iter(better.values())) if not task and len(better) == 1 else better.get(task)
 
 
 def _media(
@@ -113,7 +173,9 @@ def _media(
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
-    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, first), duration
+    return Media(
+        embedded.uri if embedded else None, link, info.width, info.height, note, first, frame_length(times)
+    ), duration
 
 
 def _link(path: Path, page: Path) -> str:

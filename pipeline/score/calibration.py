@@ -10,7 +10,8 @@ other folds, predict it; all folds train as one stack. `pipeline.checks.interval
 intervals, `pipeline.checks.novelty` defines the distances.
 
     RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
-                                  groups, software, quality {stage: {measure: [least, greatest]}}
+                                  groups, software, quality {stage: {measure: [least, greatest]}},
+                                  movement (`pipeline.movement.better_ranges`), absent in older folders
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
                                   `attention` (n, T), absent in older folders,
@@ -47,7 +48,9 @@ from models.stacked import predict_members
 from pipeline.cache import software
 from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
+from pipeline.checks.rater_ceiling import ceiling_line
 from pipeline.features import FeatureSet
+from pipeline.movement import read_ranges
 from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features, double_network
@@ -127,7 +130,8 @@ class Calibration(HeldOut):
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         novelty: distances and their threshold.
-        facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures).
+        facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures),
+            movement (figures of the better third), and, where two raters gave the labels, their agreement as `raters`.
         attention: (n, T) the run's attention to the interaction in the training performances; None in folders of older
             versions.
         part_truth, part_predicted: (n, 2) like `truth` and `predicted`, of `PARTS`; NaN where there is no label or no
@@ -142,6 +146,12 @@ class Calibration(HeldOut):
     attention: Floats | None = None
     part_truth: Floats | None = None
     part_predicted: Floats | None = None
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """See `HeldOut.accuracy`; where two raters gave the labels, their agreement is beside it."""
+        accuracy = super().accuracy
+        return replace(accuracy, ceiling=ceiling_line(self.facts.get("raters"), accuracy.rho, accuracy.mae))
 
     @cached_property
     def part_accuracies(self) -> dict[str, Accuracy]:
@@ -366,8 +376,10 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
         for number, one in enumerate(facts.get("combinations", []))
     ]
     networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
-    kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
+    kept = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
+    kept += ["raters"] if "raters" in facts else []
     newer: dict[str, Any] = {name: values.get(name) for name in _NEWER}
-    return Calibration(
-        networks=networks, **arrays, **newer, novelty=novelty, facts={name: facts[name] for name in kept}
-    )
+    known = {name: facts[name] for name in kept}
+    if "movement" in facts:
+        known["movement"] = read_ranges(facts["movement"])
+    return Calibration(networks=networks, **arrays, **newer, novelty=novelty, facts=known)

@@ -29,6 +29,9 @@ CONFIG_FILE = "config.json"
 SHARED_SECTIONS = ("name", "stages", "frames", "protocol", "split", "model", "train")
 """Sections beside those of the stages that a run folder may set."""
 
+WHO = ("pose.region", "pose.tracks")
+"""Settings that choose the person of one video: the user's go before those of the run, and make no other features."""
+
 MOST_SHOWN = 8
 """Settings named in a note."""
 
@@ -114,6 +117,8 @@ def _section(kind: type[BaseModel], stored: Any, local: Mapping[str, Any], place
             values[key] = _section(inner, stored.get(key, {}), local[key], dotted, ignored)
         elif key in stored and _is_name(dotted, stored[key], local):
             values[key] = stored[key]
+        elif dotted in WHO and local[key]:
+            values[key] = local[key]
         elif taken:
             values |= {key: stored[key]} if key in stored else {}
         else:

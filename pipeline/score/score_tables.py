@@ -48,8 +48,8 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
         cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
-        valid = [str(row.valid).lower(), _cell(row.why)]
-        writer.writerow([_cell(row.id), *cells, *valid, level, _cell(flags), _cell(row.error or ""), row.model])
+        valid = [str(row.valid).lower(), cell(row.why)]
+        writer.writerow([cell(row.id), *cells, *valid, level, cell(flags), cell(row.error or ""), row.model])
     return text.getvalue()
 
 
@@ -106,7 +106,7 @@ def _interval(ends: tuple[float, float] | None) -> str | None:
     return None if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that a spreadsheet does not read as a formula."""
     shown = printable(text)
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown

@@ -31,7 +31,7 @@ from pipeline.run import extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
-from pipeline.score.run_config import CONFIG_FILE, input_settings, run_config
+from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
 from pipeline.session import Session
 
@@ -84,7 +84,9 @@ class Scorer:
         self.cache = self.session.cache
         self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
         settings = self.planner.settings_of("timesteps")
-        self.differing = tuple(bundle.setting_lines(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
+        differing = bundle.setting_lines(bundle.plain(self.bundle.run.settings), bundle.plain(settings))
+        who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
+        self.differing = tuple(line for line in differing if not line.startswith(who))
         if self.differing and not other_settings:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
@@ -100,6 +102,12 @@ class Scorer:
         except UsageError as error:  # none was made; a damaged one is an error
             self.uncalibrated = error.what
         self.contents = read_contents(folder)
+
+    def following(self, region: Sequence[float]) -> Scorer:
+        """The same scorer for a video in which the athlete's middle is in this region (x1 y1 x2 y2, 0 to 1)."""
+        values = self.config.dump()
+        values["pose"] = {**values["pose"], "region": list(region)}
+        return Scorer(self.folder, user=validate(values))
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or a trial by the files that the model reads.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import numpy as np
 from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
+from pipeline.cache import UNREADABLE, Cache
 from pipeline.checks.flags import quality_ranges
+from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.config import BaseConfig
 from pipeline.destinations import writing
 from pipeline.features import FeatureSet
+from pipeline.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.observer import Steps
 from pipeline.run import MeasuredPlan
 from pipeline.score.bundle import model_sha256, plain, save, setting_lines
@@ -66,9 +70,10 @@ def train_scorer(
     Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
     """
-    config, observer, plans = session.config, session.observer, list[MeasuredPlan]()
+    config, observer, plans, moved = session.config, session.observer, list[MeasuredPlan](), list[Trained]()
     if cached:
         plans = session.planner("timesteps").measure(features.records)
+        moved = trained_movement(session.cache, plans)
         measured = [(plan.record.name, quality) for plan, quality in plans]
         report_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
@@ -84,7 +89,7 @@ def train_scorer(
         save(run, folder)
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
-            run, features, config, folder, plans=plans,
+            run, features, config, folder, plans=plans, moved=moved,
             folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
         )  # fmt: skip
     return TrainedScorer(folder, run, calibration, why_not)
@@ -97,6 +102,7 @@ def finish_run(
     folder: Path,
     *,
     plans: Sequence[MeasuredPlan] = (),
+    moved: Sequence[Trained] = (),
     folds: int = FOLDS,
     progress: Steps | None = None,
     stop: Stop | None = None,
@@ -110,6 +116,7 @@ def finish_run(
         run, features: the run and its training performances.
         config: names the protocol, whose groups stay together in the folds, and whether the score is a combination.
         plans: of performances; hashes and quality measures of those of the training part are stored for comparison.
+        moved: of `trained_movement`; the ranges of the better ones of the training part are stored.
         folds: of the calibration; 0 skips it: scores then have no intervals, and a flag says so.
 
     Returns:
@@ -136,7 +143,11 @@ def finish_run(
                 progress=progress, stop=stop, systems=systems,
             )  # fmt: skip
             quality = quality_ranges([quality for _, quality in plans])
-            calibration = replace(calibration, facts={**calibration.facts, "quality": quality})
+            ranges = better_ranges([video for video in moved if video.id in learnt])
+            facts = {**calibration.facts, "quality": quality, "movement": ranges}
+            if agreed := rater_agreement([one for one in features.records if one.id in learnt], config.dataset.kind):
+                facts["raters"] = agreed
+            calibration = replace(calibration, facts=facts)
         except DataError as error:
             why_not = error.what
     if systems:
@@ -155,6 +166,21 @@ def finish_run(
     )
     write_text(folder / CARD, card)
     return calibration, None if calibration is not None else why_not
+
+
+def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Trained]:
+    """Movement figures per time step of performances whose outputs are in the cache; others are left out."""
+    made = []
+    for plan, _ in plans:
+        record, keys = plan.record, plan.keys()
+        stage = next((name for name in PEOPLE if name in keys), None)
+        with suppress(*UNREADABLE):
+            if stage is not None and record.labels is not None and record.labels.score is not None:
+                pose, steps = (cache.read(name, record.id, keys[name]).output for name in (stage, "timesteps"))
+                bounds = np.asarray(steps.arrays["bounds"].values, dtype=np.float64)
+                figures = steps_of(movement(pose), bounds)
+                made.append(Trained(record.id, record.task, float(record.labels.score), figures))
+    return made
 
 
 def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:

@@ -2,8 +2,9 @@
 
 It listens on this machine only. Modules: `app` (addresses and who may call them), `uploads` (bytes to disk within
 limits), `job_queue` (one job after the other, cancellation), `history` (jobs in SQLite), `server` (port, scores).
+The page of `label` uses `Guard` and `run_app` too.
 """
 
-from pipeline.serve.server import serve
+from pipeline.serve.server import run_app, serve
 
-__all__ = ["serve"]
+__all__ = ["run_app", "serve"]

@@ -10,14 +10,19 @@ visit turns it into a cookie, and every request without the cookie is refused.
 
 from __future__ import annotations
 
+import csv
 import hmac
+import io
+import json
+import math
 import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from pipeline.report.page_writer import asset, environment, script_sources
+from pipeline.score.score_tables import cell
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import Queue, Work
@@ -110,7 +116,7 @@ def create_app(
 
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.queue = queue
-    app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
+    app.state.token = token or new_token()
     app.add_middleware(Guard, token=app.state.token)
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
@@ -118,6 +124,11 @@ def create_app(
     _pages(app, queue, bounds, facts or {}, reads)
     _api(app, queue, bounds, reads)
     return app
+
+
+def new_token() -> str:
+    """A random token for the link of a server."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 class Guard:
@@ -199,6 +210,10 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str],
             raise HTTPException(404, "this report was deleted; upload the video again")
         return FileResponse(queue.report(job), media_type="text/html; charset=utf-8")
 
+    @app.get("/scores.csv")
+    def scores() -> PlainTextResponse:
+        return PlainTextResponse(scores_csv(queue.history.latest()), media_type="text/csv; charset=utf-8")
+
     @app.get("/jobs/{job_id}/{name}")
     def video(job_id: str, name: str) -> FileResponse:
         """The video, which a report links to when it is too large to embed."""
@@ -207,6 +222,41 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str],
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
+
+
+def chosen(start: float | None, end: float | None, region: str | None) -> tuple[dict[str, Any], str]:
+    """The choice of a part and a person as it is stored, and in words; HTTPException 422 for one that cannot be."""
+    choice: dict[str, Any] = {}
+    words = []
+    if start is not None or end is not None:
+        if start is None or end is None or not 0 <= start < end < math.inf:
+            raise HTTPException(422, "the part must end after it starts")
+        choice |= {"start": start, "end": end}
+        words.append(f"{start:.2f} to {end:.2f} s")
+    if region is not None:
+        try:
+            corners = [float(corner) for corner in region.split(",")]
+            x1, y1, x2, y2 = corners
+        except ValueError:
+            raise HTTPException(422, "the region is x1,y1,x2,y2") from None
+        if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
+            raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture")
+        choice["region"] = corners
+        words.append("chosen person")
+    return choice, ", ".join(words)
+
+
+def scores_csv(jobs: Sequence[ScoringJob]) -> str:
+    """One line per scored upload, the newest first; the time is UTC."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["video", "uploaded", "score", "low80", "high80", "valid", "notes"])
+    for job in jobs:
+        if job.score is not None:
+            uploaded = datetime.fromtimestamp(job.created, timezone.utc).isoformat(timespec="seconds")
+            valid = str(job.level != "bad").lower()
+            writer.writerow([cell(job.name), uploaded, job.score, job.low, job.high, valid, cell(job.stage)])
+    return text.getvalue()
 
 
 def render_index(most_bytes: int, facts: Mapping[str, str], reads: Collection[str]) -> tuple[str, str]:
@@ -273,6 +323,40 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> 
                 await uploads.drain(content, bounds.stall_s)
             raise
 
+    @app.post("/api/comparisons/{first}/{second}", status_code=201)
+    def compare(first: str, second: str) -> dict[str, Any]:
+        """Queue the page of two scored uploads side by side."""
+        pair = [_job(queue, job_id) for job_id in (first, second)]
+        if first == second or any(job.state != "done" or job.pair for job in pair):
+            raise HTTPException(409, "choose two different videos that have a score")
+        _refuse_when_full(queue, under_way, bounds.waiting)
+        name, both = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
+        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=both)
+        (queue.folder / job.id).mkdir()
+        return _shown(_submit(queue, job, bounds.waiting))
+
+    @app.post("/api/jobs/{job_id}/again", status_code=201)
+    def again(
+        job_id: str, start: float | None = None, end: float | None = None, region: str | None = None
+    ) -> dict[str, Any]:
+        """Queue an upload once more: of another model, or only a part of it, or another person.
+
+        `region` is x1,y1,x2,y2 relative to the picture.
+        """
+        old = _job(queue, job_id)
+        if old.state in ("queued", "running"):
+            raise HTTPException(409, "this job is not finished")
+        _refuse_when_full(queue, under_way, bounds.waiting)
+        choice, shown = chosen(start, end, region)
+        if choice and (old.pair or "kinematics" in reads):
+            raise HTTPException(409, "parts and people can be chosen in single videos only")
+        name = old.name if not shown else f"{old.name} ({shown})"
+        kept = json.dumps(choice) if choice else old.choice
+        new = ScoringJob(secrets.token_hex(16), name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
+        unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
+        shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
+        return _shown(_submit(queue, new, bounds.waiting))
+
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
         if not queue.cancel(_job(queue, job_id).id):
@@ -310,7 +394,8 @@ def _job(queue: Queue, job_id: str) -> ScoringJob:
 
 
 def _shown(job: ScoringJob) -> dict[str, Any]:
-    return {name: value for name, value in asdict(job).items() if name != "content"}
+    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair", "choice")}
+    return shown | {"pair": bool(job.pair)}
 
 
 def _length(header: str | None) -> int | None:

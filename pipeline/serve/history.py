@@ -23,6 +23,8 @@ create table if not exists job (
 """
 
 _LATER = {"low": "real", "high": "real", "level": "text not null default ''", "left_s": "real"}
+_LATER |= {"decimals": "integer not null default 2", "pair": "text not null default ''"}
+_LATER |= {"choice": "text not null default ''"}
 """Columns that histories of older versions lack."""
 
 INTERRUPTED = "the server stopped during this job; upload the video again"
@@ -49,6 +51,9 @@ class ScoringJob:
     low: float | None = None  # ends of the 80 % interval of the score
     high: float | None = None
     level: str = ""  # the worst level of the flags
+    decimals: int = 2  # of the score as people read it
+    pair: str = ""  # of a comparison: both jobs as JSON
+    choice: str = ""  # the part and the person that were chosen on the page, as JSON: start, end, region
     left_s: float | None = None  # estimated seconds until the frames are read, None where unknown
 
 

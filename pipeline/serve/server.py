@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import PROGRAM, Cancelled, UsageError, VideoError
-from data.video import Record
+from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
+from data.video import Record, trim_video
 from pipeline.observer import Observer, Progress
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from pipeline.score import Scorer
 
 
@@ -27,7 +33,6 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
     from pipeline.serve.app import create_app
-    from pipeline.serve.connections import BACKLOG, log_rarely, make_server
 
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
@@ -37,10 +42,20 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     # Before the port: with both in use, another port would not help.
     app = create_app(folder, partial(score_upload, scorer, observer), facts=facts, reads=reads)
     with closing(app.state.queue.history):
-        listener = _listen(port, BACKLOG)
-        observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
-        with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
-            make_server(app).run(sockets=[listener])
+        run_app(app, port, observer)
+
+
+def run_app(app: FastAPI, port: int, observer: Observer) -> None:
+    """Serve an application with `app.state.token` on 127.0.0.1 until interrupted; the observer gets the link.
+
+    Raises UsageError where the port is taken.
+    """
+    from pipeline.serve.connections import BACKLOG, log_rarely, make_server
+
+    listener = _listen(port, BACKLOG)
+    observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
+    with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
+        make_server(app).run(sockets=[listener])
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:
@@ -79,8 +94,8 @@ class UploadProgress(Progress):
 
     def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         """See `Progress`."""
-        where = f": frame {done} of {total}" if total else ""
-        self._page(f"{', '.join(stages)}{where}", done / total if total else None)
+        share = done / total if total else None
+        self._page(activity(stages, share), share)
 
 
 def score_upload(
@@ -92,34 +107,85 @@ def score_upload(
     progress: WorkProgress,
     stop: threading.Event,
 ) -> dict[str, Any]:
-    """Score a job and write its page to `report`; given a scorer and an observer, this is the `Work` of a queue.
+    """Score a job, or both of a comparison, and write its page to `report`.
+
+    Given a scorer and an observer, this is the `Work` of a queue.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
     `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
-    from pipeline.report import report_scores
+    from pipeline.report import report_comparison, report_scores
 
-    kinematics = video.with_name(KINEMATICS)
-    record = Record(
-        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
-        path=video if job.suffix else None,
-        sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
-    )
-    progress("preparing", None)
-    row = scorer.score_records([record], UploadObserver(observer, progress, stop))[0]
+    jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
+    choice = json.loads(job.choice or "{}")
+    if region := choice.pop("region", None):
+        rest, chosen = replace(job, choice=json.dumps(choice)), scorer.following(region)
+        with chosen.session:
+            return score_upload(chosen, observer, rest, video, report, progress, stop)
+    if choice.get("end") is not None:
+        progress("cutting the video", None)
+        whole, video = video, video.with_name(f"video{TRIMMED}")
+        trim_video(whole, choice["start"], choice["end"], video)
+        part = f"{job.content[:12]}{choice['start']:.2f}-{choice['end']:.2f}"
+        jobs = [replace(job, content=hashlib.sha256(part.encode()).hexdigest(), suffix=TRIMMED)]
+    records = [_record(one, report.parent.parent / one.id if job.pair else video.parent) for one in jobs]
+    if len({record.id for record in records}) < len(records):
+        raise DataError("both uploads are the same video", fix="Choose two different ones")
+    progress("opening the video", None)
+    rows = scorer.score_records(records, UploadObserver(observer, progress, stop))
     if stop.is_set():
         raise Cancelled
-    if row.error is not None:
-        raise VideoError(row.error)
-    progress("writing the report", None)
-    model = f"scored by {scorer.folder.name}"
-    names = {record.id: job.name}
-    report_scores(report, scorer, [row], [record], title=job.name, subtitle=model, names=names, home="/")
+    if row_error := next((row.error for row in rows if row.error is not None), None):
+        raise VideoError(row_error)
+    progress("writing the page", None)
+    parts = {"title": job.name, "subtitle": f"scored by {scorer.folder.name}", "home": "/"}
+    names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}
+    if job.pair:
+        report_comparison(report, scorer, rows, records, names=names, **parts)
+        return {}
+    row = report_scores(report, scorer, rows, records, names=names, **parts).videos[0].result
     serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
-    level = row.flags[0].level if row.flags else ""
     low, high = row.interval80 or (None, None)
-    return {"score": row.score, "low": low, "high": high, "flags": len(row.flags), "level": level, "stage": serious}
+    return {
+        "score": row.score,
+        "low": low,
+        "high": high,
+        "decimals": row.decimals,
+        "flags": len(row.flags),
+        "level": row.flags[0].level if row.flags else "",
+        "stage": serious if row.valid else f"this score is not valid: {row.why}",
+    }
+
+
+def _record(job: ScoringJob, folder: Path) -> Record:
+    """The performance of an upload."""
+    kinematics = folder / KINEMATICS
+    return Record(
+        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
+        path=folder / f"video{job.suffix}" if job.suffix else None,
+        sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+    )
+
+
+TRIMMED = ".trimmed.mp4"
+"""Ending of the part of an upload that is scored."""
+
+ACTIVITIES = {
+    "clips": "watching the whole scene",
+    "pose": "finding the athlete",
+    "camera_flow": "following the camera",
+    "kinematics": "reading the tools",
+    "skeleton": "reading the joints",
+    "timesteps": "cutting the video into steps",
+}
+"""What the stages do, in words of who uploads."""
+
+
+def activity(stages: Sequence[str], share: float | None) -> str:
+    """Such as "finding the athlete, watching the whole scene: 31 %"."""
+    words = ", ".join(ACTIVITIES.get(stage, stage) for stage in stages)
+    return words if share is None else f"{words}: {100 * share:.0f} %"
 
 
 def _listen(port: int, backlog: int = 64) -> socket.socket:

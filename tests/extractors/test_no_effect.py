@@ -15,7 +15,7 @@ from data.video import Record
 from data.weights import locate
 from extractors.base import StageConfig
 from extractors.clips.stage import Clips, ClipsConfig
-from extractors.pose.backends import identity, load_backend
+from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline.stages import STAGES, stage_class
@@ -63,7 +63,7 @@ def of_files(backend: str, folder: Path, **files: str) -> Mapping[str, str]:
         path = folder / f"{name}-{files[name]}.onnx"
         path.write_text(files[name])
         given[name] = str(path)
-    return identity(PoseConfig(backend=backend, **{backend: given}))  # type: ignore[arg-type]
+    return Pose.identity(PoseConfig(backend=backend, **{backend: given}))  # type: ignore[arg-type]
 
 
 def weights_file(folder: Path, content: str) -> str:
@@ -93,7 +93,7 @@ EQUAL: dict[str, Callable[[], tuple[Any, Any]]] = {
 DIFFERENT: dict[str, Callable[[Path], tuple[Any, Any]]] = {
     "clips.weights": lambda p: (of_clips(), of_clips(weights=weights_file(p, "a"))),
     "clips.seed": lambda _: (of_clips(seed=0), of_clips(seed=1)),
-    "pose.weights": lambda p: tuple(identity(PoseConfig(weights=weights_file(p, name))) for name in "ab"),  # type: ignore[dict-item,return-value]
+    "pose.weights": lambda p: tuple(Pose.identity(PoseConfig(weights=weights_file(p, name))) for name in "ab"),  # type: ignore[dict-item,return-value]
     "pose.rtmlib.model": lambda p: (of_files("rtmlib", p, model="a"), of_files("rtmlib", p, model="b")),
     "pose.rtmlib.detector": lambda p: tuple(
         of_files("rtmlib", p, model="a", detector=name, detector_kind="yolox") for name in "bc"

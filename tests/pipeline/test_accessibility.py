@@ -83,7 +83,8 @@ def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, st
     for tab in views(browser, pages[name]):
         tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         tab.evaluate("document.querySelector('[data-do=compare]')?.click()")
-        wait_for(tab, "[...document.querySelectorAll('.plot')].every((one) => one.querySelector('svg'))")
+        shown = "[...document.querySelectorAll('.plot')].filter((one) => !one.closest('[hidden]'))"
+        wait_for(tab, f"{shown}.every((one) => one.querySelector('svg'))")
         wait_for(tab, "[...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
         assert faults(tab, axe) == []
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from pipeline import console, observer
 from pipeline.cli.terminal import Terminal
 from pipeline.observer import Progress
+from pipeline.results import Flag
 
 
 def video(name: str) -> Any:
@@ -96,3 +97,15 @@ def test_no_time_left_before_a_share_or_some_minutes(monkeypatch: pytest.MonkeyP
 def test_nothing_is_confirmed_where_nobody_can_be_asked() -> None:
     assert not observer.Observer().confirm("Delete?")
     assert not Terminal().confirm("Delete?"), "pytest gives no terminal"
+
+
+def test_the_table_of_flagged_videos_ends_with_how_many_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Console(file=io.StringIO(), width=100, markup=False)
+    monkeypatch.setattr(console, "err", shown)
+    flag = Flag("warn", "too short", "The video has 0.3 s.")
+    console.flag_table({f"{number}.mp4": [flag] for number in range(console.SHOWN_FLAGGED + 2)}, 99)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "42 of 99 videos are flagged" in text
+    assert "too short (The video has 0.3 s)" in text
+    assert "and 2 more" in text
+    assert text.count("too short") == console.SHOWN_FLAGGED

@@ -22,9 +22,10 @@
     const compare = Report.compare.start(root, sections), take = () => { current = root; };
     players.set(root, compare.key);
     for (const name of ["pointerdown", "focusin"]) root.addEventListener(name, take);
-    Report.all("[data-do=compare]").forEach((button) => button.addEventListener("click", () => {
+    Report.all("[data-do=compare], [data-do=beside]").forEach((button) => button.addEventListener("click", () => {
       take();
-      compare.open(button.closest("details.video"), button);
+      const other = sections.find((section) => section.querySelector(".name").textContent === button.dataset.with);
+      compare.open(button.closest("details.video"), button, other);
     }));
     if (!root.hidden) take();
   }
@@ -47,11 +48,14 @@
     player(event.key);
   });
 
+  Report.downloads.start(Report.read(document.getElementById("files")));
   const table = document.getElementById("scores");
   if (table) Report.table.start(table);
   Report.all("table.results").forEach(Report.table.startResults);
   const batch = Report.read(document.getElementById("batch-data")), distribution = document.getElementById("distribution");
   if (batch && distribution) Report.results.distribution(distribution, batch);
+  const progress = document.getElementById("progress");
+  if (progress) Report.results.progress(progress, batch.progress);
   const evaluation = Report.read(document.getElementById("evaluation-data"));
   if (!evaluation) return;
   const scatter = document.getElementById("scatter");

@@ -37,10 +37,11 @@ Report.compare = (() => {
       side.video.hidden = !held.source;
       side.video.setAttribute("aria-label", `Video ${side.name}: ${held.data.scored.name}`);
       if (held.source && side.video.src !== held.source) side.video.src = held.source;
-      const { score, interval80, interval95, decimals, why } = held.data.scored;
+      const { interval80, interval95, decimals, why, held_out: heldOut } = held.data.scored, score = heldOut ?? held.data.scored.score;
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
       const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : `no ${level} % interval`);
       big.textContent = shown(score);
+      side.head.querySelector(".label").textContent = heldOut === null ? "score" : "held-out prediction";
       big.classList.toggle("invalid", why !== "");
       side.head.querySelector(".note").textContent = (why ? `This score is not valid: ${why}. ` : "") + `${ends(80, interval80)} · ${ends(95, interval95)}`;
       const copies = [".score-card > .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
@@ -146,7 +147,9 @@ Report.compare = (() => {
       const apart = rounded(a.scored.score) - rounded(b.scored.score), within = a.scored.within;
       const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
       const usual = within !== null && Math.abs(apart) < within ? ` Smaller than the model's usual error (±${d3.format(".3~r")(within)}): no sign of progress.` : "";
-      part("difference").textContent = invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart)} points.${usual}${overlap}`;
+      const known = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
+      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = known !== "";
+      part("difference").textContent = known ? `No difference of scores: the model was trained on ${known}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart)} points.${usual}${overlap}`;
     };
     const choose = () => {
       setPlaying(false);
@@ -174,16 +177,15 @@ Report.compare = (() => {
       play: () => setPlaying(!playing),
       next: () => goStep(Math.floor(phase + 1e-6) + 1), back: () => goStep(Math.floor(phase + 1e-6) - 1),
       skeletons: () => { skeletons = !skeletons; press("skeletons", skeletons); show(phase); },
-      slower: () => {
-        speed = speed === 1 ? 0.25 : 1;
-        press("slower", speed !== 1);
-        sides.forEach((side) => { side.video.playbackRate = speed; });
-      },
       close: () => { setPlaying(false); root.hidden = true; opener?.focus(); },
     };
     const keys = { " ": actions.play, j: actions.next, k: actions.back, o: actions.skeletons, ".": () => nudge(1), ",": () => nudge(-1) };
     let opener = null;
     root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+    part("speed").addEventListener("change", () => {
+      speed = Number(part("speed").value);
+      sides.forEach((side) => { side.video.playbackRate = speed; });
+    });
     slider.addEventListener("input", () => { setPlaying(false); seek(Number(slider.value)); });
     for (const side of sides) {
       side.pick.addEventListener("change", choose);
@@ -191,11 +193,11 @@ Report.compare = (() => {
       side.video.addEventListener("loadedmetadata", () => { side.video.currentTime = side.clock(phase) + 1e-3; });
       new ResizeObserver(() => side.data && !body.hidden && show(phase)).observe(side.stage);
     }
-    // B is the video beside it in the list: the next one, or for the last one the one before.
-    const open = (section, button) => {
+    // B is the `other` video, or the one beside it in the list: the next one, or for the last one the one before.
+    const open = (section, button, other) => {
       const [a, b] = sides.map((side) => side.pick), options = [...a.options];
       a.value = String(sections.indexOf(section));
-      b.value = (options[a.selectedIndex + 1] ?? options[a.selectedIndex - 1]).value;
+      b.value = other ? String(sections.indexOf(other)) : (options[a.selectedIndex + 1] ?? options[a.selectedIndex - 1]).value;
       opener = button;
       root.hidden = false;
       choose();

@@ -76,5 +76,20 @@ Report.results = (() => {
     }));
   };
 
-  return { distribution, scatter, bars, curves };
+  // Scores by day, a colour for each performer.
+  const progress = (node, given) => {
+    const rows = given.map((d) => ({ ...d, time: new Date(d.day) }));
+    const domain = [...new Set(rows.map((d) => d.subject))];
+    Report.whenSized(node, (width) => Plot.plot({
+      width, height: 230, ...axis, color: { domain, range: domain.map((_, k) => Report.color(k)) },
+      x: { type: "utc", label: null }, y: { label: "score", grid: true, nice: true, ticks: 5 },
+      marks: [
+        Plot.lineY(rows, { x: "time", y: "score", stroke: "subject", strokeWidth: 1.6 }),
+        Plot.dot(rows, { x: "time", y: "score", fill: "subject", r: 4 }),
+        Plot.tip(rows, Plot.pointer({ x: "time", y: "score", fill: "var(--panel)", fontSize: 12, title: (d) => `${d.name}\n${d.score.toFixed(2)} on ${d.day}` })),
+      ],
+    }));
+  };
+
+  return { progress, distribution, scatter, bars, curves };
 })();

@@ -9,7 +9,8 @@ Report.overlay = (() => {
     return times.length && Math.abs(times[i] - t) < 0.5 ? i : -1;
   };
 
-  const draw = (canvas, skeleton, t) => {
+  // `arcs` are angles to draw: { arc: [person, points], value in degrees }; `bodies` whether to draw the skeletons.
+  const draw = (canvas, skeleton, t, arcs = [], bodies = true) => {
     const context = fit(canvas);
     if (!skeleton || t === null) return;
     const frame = nearest(skeleton.t, t);
@@ -22,8 +23,35 @@ Report.overlay = (() => {
         const [x, y, score] = flat.slice(51 * agent + 3 * k, 51 * agent + 3 * k + 3);
         return { x: (x / 10) * scale, y: (y / 10) * scale, score };
       };
-      body(context, joint, Report.css(`--a${agent % 4}`), stroke);
+      const colour = Report.css(`--a${agent % 4}`);
+      if (bodies) body(context, joint, colour, stroke);
+      for (const { arc: [person, points], value } of arcs) if (person === agent) angle(context, joint, points, value, colour, stroke);
     }
+  };
+
+  // The angle at the second point, between the first and the third, or the vertical: a wedge and its degrees.
+  const angle = (context, joint, points, value, colour, stroke) => {
+    const places = points.map((joints) => joints.map(joint));
+    if (value === null || places.flat().some((p) => p.score < 0)) return;
+    const [first, middle, third] = places.map((all) => ({ x: d3.mean(all, (p) => p.x), y: d3.mean(all, (p) => p.y) }));
+    const toward = (p) => Math.atan2(p.y - middle.y, p.x - middle.x);
+    const from = toward(first), to = third ? toward(third) : -Math.PI / 2, radius = stroke * 7;
+    context.beginPath();
+    context.moveTo(middle.x, middle.y);
+    context.arc(middle.x, middle.y, radius, from, to, Math.sin(to - from) < 0);
+    context.closePath();
+    context.globalAlpha = 0.6;
+    context.fillStyle = colour;
+    context.fill();
+    context.globalAlpha = 1;
+    const text = `${Math.round(value)}°`, away = points.flat().every((j) => j % 2) && third ? -1 : 1; // of the left side to the left
+    context.textAlign = away < 0 ? "right" : "left";
+    context.font = `600 ${Math.max(12, stroke * 5)}px system-ui, sans-serif`;
+    context.lineWidth = stroke * 1.5;
+    context.strokeStyle = "rgba(0,0,0,.75)";
+    context.strokeText(text, middle.x + away * radius, middle.y);
+    context.fillStyle = "#fff";
+    context.fillText(text, middle.x + away * radius, middle.y);
   };
 
   const body = (context, joint, colour, stroke) => {

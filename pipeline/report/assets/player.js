@@ -23,8 +23,13 @@ Report.player = (() => {
     const video = section.querySelector("video"), canvas = section.querySelector("canvas");
     const axis = section.querySelector(".time-axis"), cursor = section.querySelector(".cursor");
     const steps = Report.all(".step", section), now = section.querySelector(".now");
-    const toggle = section.querySelector("[data-do=skeleton]"), slower = section.querySelector("[data-do=slower]");
-    let time = 0, overlay = !video;
+    const control = (name) => section.querySelector(`.tools [data-do=${name}]`);
+    const speed = section.querySelector("[data-part=speed]"), choice = section.querySelector("[data-part=angle]");
+    const values = Report.all("[data-chart]", section).map((figure) => ({
+      figure, series: data.charts[Number(figure.dataset.chart)].series, unit: data.charts[Number(figure.dataset.chart)].unit,
+      outputs: Report.all(".value", figure),
+    }));
+    let time = 0, overlay = !video, arcs = false, loop = null;
 
     if (video) video.src = source;
 
@@ -36,8 +41,14 @@ Report.player = (() => {
       if (now) now.value = Report.clock(t);
       const current = stepAt(t);
       steps.forEach((button, i) => (i === current ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current")));
-      if (canvas) Report.overlay.draw(canvas, overlay ? data.skeleton : null, t);
+      for (const { figure, series, outputs } of values) {
+        if (!figure.hidden) outputs.forEach((output, k) => { output.value = shown(valueAt(series[k], t)); });
+      }
+      if (canvas) Report.overlay.draw(canvas, overlay || arcs ? data.skeleton : null, t, arcs ? anglesAt(t) : [], overlay);
     };
+    const valueAt = (series, t) => series.v[d3.bisectCenter(series.t, t)] ?? null;
+    const shown = (v) => (v === null ? "–" : d3.format(Math.abs(v) < 10 ? ".2f" : ".0f")(v));
+    const anglesAt = (t) => data.charts[Number(choice.value)].series.filter((s) => s.arc).map((s) => ({ arc: s.arc, value: valueAt(s, t) }));
     const stepAt = (t) => data.steps.findLastIndex((s) => t >= s.start - 1e-6);
     // A hair inside the frame, so that rounding never shows the frame before.
     const seek = (t) => {
@@ -53,21 +64,25 @@ Report.player = (() => {
       return steps[k];
     };
     const follow = () => {
+      if (loop !== null && (video.currentTime >= data.steps[loop].end - 1e-3 || video.currentTime < data.steps[loop].start - 1e-3)) seek(data.steps[loop].start);
       show(video.currentTime);
       if (!video.paused && !video.ended) requestAnimationFrame(follow);
     };
 
     if (video) {
       video.addEventListener("play", follow);
+      for (const name of ["play", "pause"]) video.addEventListener(name, () => { control("play").textContent = video.paused ? "Play" : "Pause"; });
+      // A loop that ends with the video would stop there.
+      video.addEventListener("ended", () => { if (loop !== null) { seek(data.steps[loop].start); video.play(); } });
       for (const name of ["seeked", "timeupdate", "loadeddata"]) video.addEventListener(name, () => show(video.currentTime));
       video.addEventListener("error", () => section.classList.add("no-video"));
     }
     section.addEventListener("click", (event) => {
       const target = event.target.closest("[data-step], [data-seek], .plot");
-      if (!target || !section.querySelector(".time-axis").contains(target)) return;
+      if (!target) return;
       if (target.dataset.step !== undefined) goStep(Number(target.dataset.step));
       else if (target.dataset.seek !== undefined) seek(Number(target.dataset.seek));
-      else seek(timeUnder(event, axis));
+      else if (axis.contains(target)) seek(timeUnder(event));
     });
     const timeUnder = (event) => {
       const { left, right } = Report.charts.margins(), box = axis.getBoundingClientRect();
@@ -80,32 +95,52 @@ Report.player = (() => {
       event.preventDefault();
       goStep(to)?.focus();
     });
+    const press = (name, on) => control(name)?.setAttribute("aria-pressed", String(on));
     const setOverlay = (on) => {
       overlay = on;
-      toggle.setAttribute("aria-pressed", String(on));
+      press("skeleton", on);
       Report.all(".skeleton-only", section).forEach((node) => { node.hidden = !on; });
       show(time);
     };
-    toggle?.addEventListener("click", () => setOverlay(!overlay));
-    slower?.addEventListener("click", () => {
-      video.playbackRate = video.playbackRate === 1 ? 0.25 : 1;
-      slower.setAttribute("aria-pressed", String(video.playbackRate !== 1));
+    const play = () => video && (video.paused ? video.play() : video.pause());
+    const nudge = (sign) => {
+      video?.pause();
+      seek(time + sign * frame);
+    };
+    const setLoop = () => {
+      loop = loop === null ? Math.max(0, stepAt(time)) : null;
+      press("loop", loop !== null);
+      if (loop !== null) seek(data.steps[loop].start);
+    };
+    const zoom = video ? Report.player.zoom(section.querySelector(".stage"), control("zoom-out"), control("zoom-in")) : null;
+    const actions = {
+      play, loop: setLoop, "frame-back": () => nudge(-1), "frame-on": () => nudge(1),
+      skeleton: () => setOverlay(!overlay),
+      angles: () => { arcs = !arcs; press("angles", arcs); show(time); },
+      "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5),
+    };
+    section.querySelector(".tools")?.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+    speed?.addEventListener("change", () => { video.playbackRate = Number(speed.value); });
+    choice?.addEventListener("change", () => {
+      Report.all(".angles [data-chart]", section).forEach((figure) => { figure.hidden = figure.dataset.chart !== choice.value; });
+      show(time);
     });
     new ResizeObserver(() => show(time)).observe(axis);
 
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration);
     });
+    if (video && data.scored) Report.choose.start(section, data.scored.name, data.duration, () => time);
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);
 
-    const frame = data.skeleton && data.skeleton.t.length > 1 ? d3.median(d3.pairs(data.skeleton.t), ([a, b]) => b - a) : 1 / 25;
+    const frame = data.frame ?? 1 / 25;
     const keys = {
-      " ": () => video && (video.paused ? video.play() : video.pause()),
+      " ": play,
       j: () => goStep(stepAt(time) + 1), k: () => goStep(stepAt(time) - 1),
-      ".": () => seek(time + frame), ",": () => seek(time - frame),
-      o: () => toggle && setOverlay(!overlay),
+      ".": () => nudge(1), ",": () => nudge(-1),
+      o: () => control("skeleton") && setOverlay(!overlay),
     };
     return (key) => {
       if (/^[0-9]$/.test(key)) return void goStep((Number(key) || 10) - 1);
@@ -113,5 +148,42 @@ Report.player = (() => {
     };
   };
 
-  return { start, held };
+  // The picture up to eight times as large; it is dragged while it is. The browser's own controls would grow with it.
+  const zoom = (stage, out, larger) => {
+    const video = stage.querySelector("video"), most = 8;
+    let scale = 1, x = 0, y = 0;
+    const place = () => {
+      x = Report.clamp(x, stage.clientWidth * (1 - scale), 0);
+      y = Report.clamp(y, stage.clientHeight * (1 - scale), 0);
+      for (const node of [video, stage.querySelector("canvas")]) node.style.transform = scale === 1 ? "" : `translate(${x}px, ${y}px) scale(${scale})`;
+      video.controls = scale === 1;
+      stage.classList.toggle("zoomed", scale > 1);
+      out.disabled = scale === 1;
+      larger.disabled = scale === most;
+    };
+    let last = null;
+    stage.addEventListener("pointerdown", (event) => {
+      if (scale === 1 || stage.classList.contains("picking")) return;
+      event.preventDefault();
+      last = event;
+      stage.setPointerCapture(event.pointerId);
+    });
+    stage.addEventListener("pointermove", (event) => {
+      if (scale === 1 || !last || !stage.hasPointerCapture(event.pointerId)) return;
+      x += event.clientX - last.clientX;
+      y += event.clientY - last.clientY;
+      last = event;
+      place();
+    });
+    stage.addEventListener("pointerup", () => { last = null; });
+    return (factor) => {
+      const next = Report.clamp(scale * factor, 1, most), by = next / scale;
+      x = stage.clientWidth / 2 - (stage.clientWidth / 2 - x) * by; // about the middle
+      y = stage.clientHeight / 2 - (stage.clientHeight / 2 - y) * by;
+      scale = next;
+      place();
+    };
+  };
+
+  return { start, held, zoom };
 })();

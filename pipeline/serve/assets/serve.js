@@ -76,13 +76,23 @@
     const open = ["queued", "running", "uploading", "waiting"].includes(job.state);
     node.className = `job panel ${job.state}`;
     part("name").textContent = job.name;
-    part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}` : job.state;
+    part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}${job.level === "bad" ? ", not valid" : ""}` : job.state;
     part("state").className = `state chip ${job.state} ${job.level || ""}`;
-    part("score").textContent = isKnown(job.score) ? job.score.toFixed(2) : "";
-    part("interval").textContent = !isKnown(job.score) ? "" : isKnown(job.low) ? `80 %: ${job.low.toFixed(2)} to ${job.high.toFixed(2)}` : "no interval";
+    const valid = job.level !== "bad", shown = (value) => value.toFixed(job.decimals);
+    part("score").textContent = isKnown(job.score) ? shown(job.score) : "";
+    part("score").classList.toggle("invalid", !valid);
+    part("interval").textContent = !isKnown(job.score) || !valid ? "" : isKnown(job.low) ? `80 %: ${shown(job.low)} to ${shown(job.high)}` : "no interval";
     part("stage").textContent = job.state === "failed" ? job.error : open ? `${job.stage}${left(job)}` : took(job);
-    part("stage").classList.toggle("bad-text", job.state === "done" && accuracy.startsWith(" · no better"));
-    part("open").hidden = job.state !== "done";
+    part("stage").classList.toggle("bad-text", job.state === "done" && (!valid || accuracy.startsWith(" · no better")));
+    const time = node.querySelector("time");
+    time.textContent = job.created ? new Date(1000 * job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
+    const pick = part("pick");
+    pick.hidden = job.state !== "done" || job.pair;
+    pick.setAttribute("aria-label", `Compare ${job.name}`);
+    for (const link of [part("open"), part("download")]) link.hidden = job.state !== "done";
+    part("download").href = `/jobs/${job.id}/report.html`;
+    part("download").setAttribute("download", `${job.name}.html`);
+    part("again").hidden = open || job.state === "uploading";
     if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
     part("cancel").hidden = !open || job.stage === "stopping";
     part("delete").hidden = open;
@@ -98,7 +108,7 @@
     return job.left_s < 90 ? `, about ${Math.max(1, Math.ceil(job.left_s))} s left` : `, about ${Math.round(job.left_s / 60)} min left`;
   };
   const accuracy = list.dataset.accuracy ? ` · ${list.dataset.accuracy}` : "";
-  const took = (job) => (job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
+  const took = (job) => (job.pair ? "side by side" : job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
 
   const draw = () => {
     const shown = [...uploads.values()].reverse().concat(jobs);
@@ -112,9 +122,26 @@
     });
     old.forEach((node) => node.remove());
     byId("empty").hidden = shown.length > 0;
+    byId("scores").hidden = !jobs.some((job) => isKnown(job.score));
+    byId("compare-help").hidden = jobs.filter((job) => job.state === "done" && !job.pair).length < 2;
+    choose();
     const waiting = shown.filter((j) => ["queued", "running"].includes(j.state)).length;
     byId("counts").textContent = waiting ? `${waiting} in progress` : "";
   };
+
+  // Two ticked videos open the comparison; a third one waits until one is cleared.
+  const picked = () => [...list.querySelectorAll(".pick:checked")].map((box) => box.closest(".job").dataset.id);
+  const choose = () => {
+    const two = picked().length === 2;
+    byId("compare").hidden = !two;
+    list.querySelectorAll(".pick").forEach((box) => { box.disabled = two && !box.checked; });
+  };
+  byId("compare").addEventListener("click", () => {
+    act(`/api/comparisons/${picked().reverse().join("/")}`, "POST"); // the older one is A
+    list.querySelectorAll(".pick").forEach((box) => { box.checked = false; });
+    choose();
+  });
+  list.addEventListener("change", choose);
 
   const refresh = async () => {
     clearTimeout(soon);
@@ -135,6 +162,7 @@
     if (event.target.matches(".cancel") && sending?.file) { uploads.delete(id); texts.delete(trialOf(sending.file)); draw(); }
     else if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
     else if (event.target.matches(".cancel")) act(`/api/jobs/${id}/cancel`, "POST");
+    else if (event.target.matches(".again")) act(`/api/jobs/${id}/again`, "POST");
     else if (event.target.matches(".delete")) act(`/api/jobs/${id}`, "DELETE");
   });
   const drop = byId("drop"), files = byId("files");
@@ -146,5 +174,16 @@
     drop.classList.remove("over");
     add([...(event.dataTransfer?.files || [])]);
   });
+  // The page of a video leads here with what was chosen on it: #again/JOB?start=1.2&end=3.4&region=...
+  const asked = /^#again\/([0-9a-f]{32})(\?[\w=&.,%-]*)$/.exec(location.hash);
+  if (asked) {
+    const bar = byId("asked"), part = new URLSearchParams(asked[2]);
+    history.replaceState(null, "", "/");
+    const words = [part.has("start") ? `from ${part.get("start")} to ${part.get("end")} s` : "", part.has("region") ? "of the chosen person" : ""];
+    bar.querySelector("span").textContent = `Score this video again ${words.filter(Boolean).join(", ")}?`;
+    bar.hidden = false;
+    bar.querySelector(".yes").addEventListener("click", () => { act(`/api/jobs/${asked[1]}/again${asked[2]}`, "POST"); bar.hidden = true; });
+    bar.querySelector(".no").addEventListener("click", () => { bar.hidden = true; });
+  }
   refresh();
 })();

@@ -14,8 +14,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline import __version__, api
+from pipeline import __version__, api, upkeep
 from pipeline.cli import app
+from pipeline.cli.command import parameters_of
 from pipeline.docstrings import description, entries
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +37,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 def test_every_command_has_a_call_and_the_other_way_round() -> None:
     functions = {name: thing for name, thing in vars(api).items() if inspect.isfunction(thing)}
-    calls = {name for name, function in functions.items() if function.__module__ == api.__name__}
+    calls = {name for name, function in functions.items() if function.__module__ in (api.__name__, upkeep.__name__)}
     assert set(COMMANDS) == {name for name in calls if not name.startswith("_")}
 
 
@@ -45,7 +46,7 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
     call, command = getattr(api, name), COMMANDS[name]
     assert command.help == description(call)
     words = {**entries(api, "Common arguments"), **entries(call, "Args")}
-    parameters = inspect.signature(call).parameters
+    parameters = parameters_of(call)
     for parameter in command.params:
         if parameter.name in TERMINAL_ONLY:
             continue

@@ -159,7 +159,7 @@ def test_json_blocks_are_json_even_with_nan_and_markup() -> None:
     block = re.search(r'class="video-data">(.*?)</script>', made, re.S)
     assert block
     values = json.loads(block.group(1))
-    assert values["charts"][0]["series"][0] == {"name": "</script>", "t": [0.0, 1.0], "v": [None, None]}
+    assert values["charts"][0]["series"][0] == {"name": "</script>", "t": [0.0, 1.0], "v": [None, None], "arc": None}
     assert values["steps"][0]["score"] is None
 
 

@@ -90,7 +90,7 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
     made = payload.video_payload(video())
     assert made["scored"] == {
         "name": "v", "score": 5.0, "interval80": (4.0, 6.0), "interval95": None, "model": "m", "decimals": 2, "why": "",
-        "within": None,
+        "within": None, "held_out": None, "known": False,
     }  # fmt: skip
     assert [(s["score"], s["interaction"]) for s in made["steps"]] == [(2.0, 0.6), (3.0, 0.5)]
     rows = (video(), d.VideoReport("failed", Score("failed")))

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -314,3 +315,132 @@ def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
         assert dialogs == []
         assert tab.locator("h1").count() == 1
         tab.close()
+
+
+def test_the_player_goes_frame_by_frame_slows_down_loops_a_step_and_zooms(page: Any) -> None:
+    page.click("#video-0 .step >> nth=4")
+    page.click("#video-0 [data-do=frame-on]")
+    assert now(page) == pytest.approx(4 * 0.204 + 0.04, abs=0.005)
+    page.click("#video-0 [data-do=frame-back]")
+    assert now(page) == pytest.approx(4 * 0.204, abs=0.005)
+    speeds = page.locator("#video-0 [data-part=speed] option").all_inner_texts()
+    assert speeds == ["1×", "½×", "¼×", "⅛×"]
+    page.select_option("#video-0 [data-part=speed]", "0.125")
+    assert page.evaluate("document.querySelector('#video-0 video').playbackRate") == 0.125
+    page.select_option("#video-0 [data-part=speed]", "1")
+    page.click("#video-0 [data-do=loop]")
+    page.evaluate("times = []; setInterval(() => times.push(document.querySelector('#video-0 video').currentTime), 20)")
+    page.click("#video-0 [data-do=play]")
+    assert page.inner_text("#video-0 [data-do=play]") == "Pause"
+    wait_for(page, "times.filter((t, i) => i && t < times[i - 1]).length >= 2")
+    assert page.evaluate("times.every((t) => t > 4 * .204 - .05 && t < 5 * .204 + .15)")
+    page.click("#video-0 [data-do=play]")
+    page.click("#video-0 [data-do=zoom-in]")
+    assert "scale(2)" in page.get_attribute("#video-0 video", "style")
+    box = page.locator("#video-0 .stage").bounding_box()
+    before = page.get_attribute("#video-0 video", "style")
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 70)
+    page.mouse.up()
+    assert page.get_attribute("#video-0 video", "style") != before
+    page.click("#video-0 [data-do=zoom-out]")
+    assert page.get_attribute("#video-0 video", "style") == ""
+
+
+def test_on_a_phone_every_button_of_the_player_is_large_enough_and_on_the_screen(browser: Any, report: Path) -> None:
+    for tab in opened(browser, report.as_uri(), viewport={"width": 390, "height": 844}):
+        for box in (
+            one.bounding_box() for one in tab.locator("#video-0 .tools:visible > *:is(button, select):visible").all()
+        ):
+            assert box["width"] >= 30
+            assert box["height"] >= 30
+            assert box["x"] + box["width"] <= 390
+
+
+def test_angles_are_read_at_the_cursor_and_drawn_on_the_video(page: Any) -> None:
+    page.click("#video-0 .step >> nth=1")
+    names = page.locator("#video-0 .angles .chart:not([hidden]) .legend li").all_inner_texts()
+    assert names[0].startswith("left athlete, left")
+    assert names[-1].startswith("difference")
+    assert float(names[0].rsplit(None, 1)[1]) == pytest.approx(180, abs=3)
+    page.select_option("#video-0 [data-part=angle]", label="Trunk against the vertical")
+    shown = page.locator("#video-0 .angles .chart:not([hidden]) .legend li").all_inner_texts()
+    assert [name.rsplit(None, 1)[0] for name in shown] == ["left athlete", "right athlete", "difference"]
+    first = float(shown[0].rsplit(None, 1)[1])
+    page.click("#video-0 .step >> nth=5")
+    later = page.locator("#video-0 .angles .chart:not([hidden]) .legend li").first.inner_text()
+    assert float(later.rsplit(None, 1)[1]) > first + 20, "the diver turns over"
+    assert painted(page) == 0
+    page.click("#video-0 [data-do=angles]")
+    assert painted(page) > 50
+
+
+def test_a_difference_from_the_better_videos_leads_to_its_time(page: Any) -> None:
+    box = page.inner_text("#video-0 .better")
+    assert "hips 38 degrees more bent at 1.12 s than in any of the 6" in box
+    assert "An observation, no cause of the score." in box
+    assert "dataset.root=FOLDER" in box, "the best training video is not on this page"
+    page.click("#video-0 .better [data-seek]")
+    assert now(page) == pytest.approx(1.12, abs=0.01)
+
+
+def test_the_best_of_training_opens_beside_a_video_with_one_click(browser: Any, tmp_path: Path) -> None:
+    data = report_samples.report(tmp_path, count=3)
+    best = data.videos[2].name
+    videos = tuple(replace(video, beside=best) for video in data.videos)
+    videos = (*videos[:2], replace(videos[2], held_out=61.0))
+    write_report(tmp_path / "page.html", replace(data, videos=videos))
+    for tab in opened(browser, (tmp_path / "page.html").as_uri()):
+        tab.click("#video-0 [data-do=beside]")
+        chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]
+        assert chosen == [data.videos[0].name, best]
+        assert tab.inner_text("#compare .difference") == "No difference of scores: the model was trained on B."
+        assert "61.00 held-out prediction" in " ".join(tab.inner_text("#compare .side >> nth=1").split())
+        assert not tab.is_visible("#compare .compared"), "steps of a video that the model knows are no measure"
+        tab.select_option("#compare-B", index=1)
+        assert tab.is_visible("#compare .compared")
+
+
+def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
+    def saved(selector: str) -> tuple[str, list[str]]:
+        with page.expect_download() as made:
+            page.click(selector)
+        return made.value.suggested_filename, made.value.path().read_text("utf-8").splitlines()
+
+    name, lines = saved("[data-file='scores.csv']")
+    assert (name, lines[0].split(",")[0], len(lines)) == ("scores.csv", "video", 29)
+    name, lines = saved("#video-0 [data-joints]")
+    head = lines[0].split(",")
+    assert name == "joints-1.csv"
+    assert {"time_s", "person", "left_knee_x", "left_knee_y", "left_knee_score"} <= set(head)
+    rows = [dict(zip(head, line.split(","), strict=True)) for line in lines[1:]]
+    assert len(rows) == 2 * report_samples.FRAMES
+    assert [row["person"] for row in rows[:2]] == ["left athlete", "right athlete"]
+    expected = report_samples.keypoints()[4, 0, 13]
+    assert [float(rows[8][f"left_knee_{end}"]) for end in ("x", "y")] == pytest.approx(expected[:2], abs=0.06)
+    assert rows[41]["left_knee_x"] == "", "not detected"
+    assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{tabular}")
+
+
+def test_start_end_and_the_athlete_are_chosen_on_the_picture(page: Any) -> None:
+    page.click("#video-0 .choose summary")
+    page.click("#video-0 .step >> nth=2")
+    page.click("#video-0 [data-choose=start]")
+    page.click("#video-0 .step >> nth=7")
+    page.click("#video-0 [data-choose=end]")
+    page.click("#video-0 [data-choose=person]")
+    box = page.locator("#video-0 .stage").bounding_box()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.75 * box["height"])
+    page.mouse.up()
+    assert page.is_visible("#video-0 .stage .box")
+    command = page.inner_text("#video-0 [data-part=command]").splitlines()
+    assert command == [
+        "ffmpeg -i 'final/dive_01.mp4' -ss 0.41 -to 1.43 trimmed.mp4",
+        "aqa score trimmed.mp4 --model RUN --set pose.region=[0.25,0.50,0.50,0.75]",
+    ]
+    assert not page.is_visible("#video-0 [data-part=apply]"), "a page from disk has no server"
+    page.click("#video-0 [data-choose=clear]")
+    assert not page.is_visible("#video-0 [data-part=command]")

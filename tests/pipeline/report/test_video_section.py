@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +12,14 @@ import pytest
 
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
+from extractors.timesteps.roles import parse_role
+from pipeline.movement import Trained, better_ranges, movement, steps_of
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import batch_row, video_report
-from pipeline.results import Score, StepScore
+from pipeline.results import Flag, Score, StepScore
 from tests.helpers import report_samples
-
-
-def pose_output(points: np.ndarray, size: tuple[int, int] = report_samples.SIZE) -> StageOutput:
-    """A `pose` output with these keypoints."""
-    time = np.arange(len(points)) / report_samples.RATE
-    return StageOutput(
-        {
-            "time": Array(time, ("frame",), "s"),
-            "keypoints": Array(points, ("frame", "agent", "joint", "xyc"), "px"),
-            "size": Array(np.array(size), ("side",), "px"),
-        },
-        {"found_rate": 0.97},
-    )
+from tests.helpers.report_samples import pose_output
 
 
 def flow_output(motions: np.ndarray, step: float = 0.04) -> StageOutput:
@@ -92,3 +84,53 @@ def test_a_line_of_the_batch_holds_labels_and_the_length_of_the_steps() -> None:
     row = batch_row(Score("a", steps=(StepScore(0.0, 1.5, 1.0),)), record, name="first")
     assert (row.name, row.truth, row.duration, row.task) == ("first", {"score": 3.0}, 1.5, "dive")
     assert (row.media, row.key_frames, row.difference) == (None, (), ())
+
+
+def better_than(clip: Path, page: Path, change: float, count: int = 30) -> VideoReport:
+    """A section of two standing bodies, held against `count` training videos whose trunks are `change` degrees off."""
+    outputs = {"pose": pose_output(two_bodies())}
+    moved, bounds = movement(outputs["pose"]), np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
+    own = steps_of(moved, bounds)
+    videos = []
+    for number in range(count):
+        figures = {key: [value + 0.0001 * number for value in values] for key, values in own.items()}
+        figures["1.trunk"] = [value + change for value in figures["1.trunk"]]
+        videos.append(Trained(f"train_{number}.mp4", "10 m", float(number), figures))
+    flags = (
+        Flag("warn", "secondary agent missing", "In 30 % of the time steps the secondary agent was not detected."),
+    )
+    scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
+    result = Score(
+        clip.name, clip, score=1.0, steps=scored, flags=flags, quality={"timesteps": {"observed_primary": 1.0}}
+    )
+    roles = tuple(map(parse_role, ("pose:0", "pose:1")))
+    record = Record(id=clip.name, path=clip)
+    return video_report(result, record, outputs, page=page, better=better_ranges(videos), roles=roles)
+
+
+def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> None:
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    made = better_than(clip, tmp_path / "page.html", 38.0)
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", render_report(ReportData("t", videos=(made,))))).split())
+    assert re.search(
+        r"Right athlete: trunk 38 degrees closer to upright at 0\.\d0 s "
+        r"than in 9 of 10 of the 10 better training videos",
+        text,
+    )
+    assert "The 10 better training videos are the best by the judges' score of 30." in text
+    assert "An observation, no cause of the score." in text
+    assert "The best of training is train_29.mp4 (29.00)." in text
+
+
+def test_a_section_without_differences_says_so(tmp_path: Path) -> None:
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    page = render_report(ReportData("t", videos=(better_than(clip, tmp_path / "page.html", 0.0),)))
+    assert "No movement figure is outside the range of the better training videos" in page
+
+
+def test_flags_and_quality_name_people_and_no_agents(tmp_path: Path) -> None:
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    result = better_than(clip, tmp_path / "page.html", 0.0).result
+    assert result.flags[0].title == "right athlete missing"
+    assert result.flags[0].detail == "In 30 % of the time steps the right athlete was not detected."
+    assert result.quality == {"timesteps": {"observed (left athlete)": 1.0}}

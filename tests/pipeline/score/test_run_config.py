@@ -63,6 +63,13 @@ def test_the_users_files_replace_the_published_names() -> None:
     assert config.stage("clips").model_dump(include={"weights", "seed"}) == {"weights": "random", "seed": 3}
 
 
+def test_the_user_chooses_the_person_of_a_video() -> None:
+    stored = {"pose": {"region": [0.0, 0.0, 0.5, 1.0]}}
+    assert validate(portable(stored)[0]).stage("pose").model_dump()["region"] == (0.0, 0.0, 0.5, 1.0)
+    user = load_config(None, {"pose.region": [0.5, 0.0, 1.0, 1.0]})
+    assert validate(portable(stored, user)[0]).stage("pose").model_dump()["region"] == (0.5, 0.0, 1.0, 1.0)
+
+
 def test_a_folder_of_this_account_sets_no_paths_either(tmp_path: Path) -> None:
     config = load_config(None, {"cache": "/elsewhere", "run.workers": 3, "pose.device": "cuda", "frames.fps": 12})
     save_config(config, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ class Notes(Observer):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
-        self.tables: list[tuple[Any, ...]] = []
+        self.flags: list[tuple[list[str], int]] = []
         self.bars: list[Progress] = []
 
     def note(self, text: str) -> None:
         self.texts.append(text)
 
-    def flagged(self, *parts: Any) -> None:
-        self.tables.append(parts)
+    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+        self.flags.append(([flag.title for flags in flagged.values() for flag in flags], videos))
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         self.bars.append(Progress(what))
@@ -192,11 +193,11 @@ def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path
     assert {name: list(titles) for name, titles in done.flags.items()} == {
         f"Suturing/kinematics/AllGestures/{short.name}": ["too short"]
     }
-    assert notes.tables[0][0] == "1 of 4 videos are flagged"
+    assert notes.flags == [(["too short"], 4)]
     assert "--preview draws a contact sheet" in notes.texts[-1]
     notes = Notes()
     train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, observer=notes)
-    assert notes.tables[0][0] == "1 of 4 videos are flagged"
+    assert notes.flags == [(["too short"], 4)]
     assert any("4 independent performances of Suturing, fewer than 20" in text for text in notes.texts)
     for call in (extract, train):
         with pytest.raises(DataError, match="1 of 4 videos are flagged"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 import sqlite3
@@ -62,7 +63,7 @@ class FakeWork:
     ) -> dict[str, Any]:
         """Score nothing."""
         self.seen.append(job.id)
-        assert video.read_bytes()[4:8] == b"ftyp"
+        assert job.pair or video.read_bytes()[4:8] == b"ftyp"
         progress("computing", 0.5)
         while not self.hold.wait(0.01):
             if stop.is_set():
@@ -121,6 +122,43 @@ def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
     assert client.delete(f"/api/jobs/{job}").status_code == 204
     assert files(tmp_path) == set()
     assert client.get(f"/api/jobs/{job}").status_code == 404
+
+
+def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp_path: Path) -> None:
+    first, second = (wait(client, send(client, name).json()["id"], "done") for name in ("a.mp4", "b.mp4"))
+    made = client.post(f"/api/comparisons/{first['id']}/{second['id']}")
+    assert (made.status_code, made.json()["name"], made.json()["pair"]) == (201, "a.mp4 beside b.mp4", True)
+    job = wait(client, made.json()["id"], "done")
+    assert client.get(f"/jobs/{job['id']}/report.html").status_code == 200
+    assert client.post(f"/api/comparisons/{first['id']}/{first['id']}").status_code == 409
+    assert client.post(f"/api/comparisons/{first['id']}/{job['id']}").status_code == 409
+    assert client.post(f"/api/comparisons/{first['id']}/{'0' * 32}").status_code == 404
+    again = client.post(f"/api/jobs/{first['id']}/again").json()
+    assert (again["name"], again["id"] != first["id"]) == ("a.mp4", True)
+    assert wait(client, again["id"], "done")["score"] == 71.25
+    assert client.delete(f"/api/jobs/{first['id']}").status_code == 204
+    assert client.get(f"/jobs/{again['id']}/video.mp4").status_code == 200
+
+
+def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path: Path) -> None:
+    first = wait(client, send(client, "a.mp4").json()["id"], "done")
+    made = client.post(f"/api/jobs/{first['id']}/again?start=1.2&end=3.4&region=0.1,0.2,0.5,0.9").json()
+    assert made["name"] == "a.mp4 (1.20 to 3.40 s, chosen person)"
+    wait(client, made["id"], "done")
+    history = client.app.state.queue.history
+    assert json.loads(history.get(made["id"]).choice) == {"start": 1.2, "end": 3.4, "region": [0.1, 0.2, 0.5, 0.9]}
+    once_more = client.post(f"/api/jobs/{made['id']}/again").json()
+    assert json.loads(history.get(once_more["id"]).choice)["end"] == 3.4
+    for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
+        assert client.post(f"/api/jobs/{first['id']}/again?{wrong}").status_code == 422
+
+
+def test_the_scores_of_all_uploads_are_one_table(client: Any) -> None:
+    wait(client, send(client, "=cmd.mp4").json()["id"], "done")
+    head, row = client.get("/scores.csv").text.splitlines()
+    assert head == "video,uploaded,score,low80,high80,valid,notes"
+    assert row.startswith("'=cmd.mp4,20")
+    assert ",71.25,,,true," in row
 
 
 @pytest.mark.parametrize(

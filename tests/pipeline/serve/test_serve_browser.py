@@ -15,6 +15,7 @@ import pytest
 
 from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
+from pipeline.report.page_data import VideoReport
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
 from tests.helpers import report_samples
@@ -31,8 +32,17 @@ GO_ON = threading.Event()
 """Set by the tests to let the work end: what they look at then does not depend on who is faster."""
 
 
+def two_sections(report: Path) -> tuple[VideoReport, ...]:
+    """Two videos that can be compared."""
+    clip = report_samples.dive_video(report.with_name("made.mp4"))
+    return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))
+
+
 def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> dict[str, Any]:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
+    if job.pair:
+        write_report(report, ReportData("Compared", videos=two_sections(report), comparison=True, home="/"))
+        return {}
     progress("reading frames", 0.5)
     while "slow" in job.name and not GO_ON.is_set():
         if stop.wait(0.02):
@@ -42,7 +52,7 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
     write_report(report, ReportData("Scored", videos=(section,), home="/"))
-    level: Any = "warn" if "flagged" in job.name else ""
+    level: Any = "bad" if "invalid" in job.name else "warn" if "flagged" in job.name else ""
     low, high = section.result.interval80
     shown = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
     return {"score": section.result.score, "low": low, "high": high, **shown}
@@ -192,3 +202,44 @@ def test_it_fits_a_phone(browser: Any, address: str) -> None:  # noqa: F811
     tab.goto(address)
     assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
     context.close()
+
+
+def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: Path) -> None:
+    upload(page, clip, "before.mp4", "after.mp4", "invalid.mp4")
+    for name in ("before.mp4", "after.mp4", "invalid.mp4"):
+        wait_for(page, f"{state(name)}?.startsWith('done')")
+    line = page.locator(".job", has_text="before.mp4")
+    assert re.search(r"20\d\d", line.locator("time").inner_text()), "the day of the upload"
+    assert line.locator(".download").get_attribute("download") == "before.mp4.html"
+    wrong = page.locator(".job", has_text="invalid.mp4")
+    assert "invalid" in wrong.locator(".score").get_attribute("class")
+    assert wrong.locator(".state").inner_text().endswith("not valid")
+    assert wrong.locator(".interval").inner_text() == ""
+    page.get_by_label("Compare before.mp4").check()
+    assert not page.is_visible("#compare")
+    page.get_by_label("Compare after.mp4").check()
+    assert page.get_by_label("Compare invalid.mp4").is_disabled()
+    page.click("#compare")
+    pair = page.locator(".job", has_text=" beside ")
+    pair.locator(".open").wait_for()
+    assert pair.locator(".name").inner_text() in ("before.mp4 beside after.mp4", "after.mp4 beside before.mp4")
+    with page.expect_download() as saved:
+        page.click("#scores")
+    assert saved.value.path().read_text().startswith("video,uploaded,score")
+    pair.locator(".open").click()
+    page.wait_for_selector("#compare .difference")
+
+
+def test_a_part_chosen_on_the_page_is_scored_after_a_question(page: Any, clip: Path) -> None:
+    upload(page, clip, "whole.mp4")
+    wait_for(page, f"{state('whole.mp4')}?.startsWith('done')")
+    page.locator(".job", has_text="whole.mp4").locator(".open").click()
+    wait_for(page, "document.querySelector('video')?.readyState >= 2")
+    page.click("#video-0 .choose summary")
+    page.click("#video-0 .step >> nth=5")
+    page.click("#video-0 [data-choose=start]")
+    page.click("#video-0 [data-part=apply] a")
+    page.wait_for_selector("#asked:not([hidden])")
+    assert "Score this video again from 1.02 to 2.04 s" in page.inner_text("#asked")
+    page.click("#asked .yes")
+    wait_for(page, f"{state('whole.mp4 (1.02 to 2.04 s)')}?.startsWith('done')")

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from data.errors import Cancelled, UsageError, VideoError
+from data.errors import Cancelled, DataError, UsageError, VideoError
+from data.video import probe
 from data.video.records import Record
 from pipeline.observer import Observer
+from pipeline.report import ReportData
+from pipeline.report.page_data import VideoReport
 from pipeline.results import Flag, Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
+from pipeline.stages import STAGES
+from tests.helpers import report_samples
 
 JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
 
@@ -49,9 +58,67 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
     return made, progress
 
 
+def shown(pages: list[tuple[Any, ...]], *parts: Any, **named: Any) -> ReportData:
+    """The page of a scored upload, noted in `pages`."""
+    pages.append((parts, named))
+    return ReportData(named["title"], videos=tuple(VideoReport(row.id, row) for row in parts[2]))
+
+
+def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
+    outcome, _ = run(
+        FakeScorer(Score("x", score=45.4, flags=(Flag("bad", "unlike the training performances"),))), tmp_path
+    )
+    assert (outcome["level"], outcome["stage"]) == (
+        "bad",
+        "this score is not valid: unlike the training performances",
+    )
+
+
+def test_every_stage_has_words_of_whoever_uploads() -> None:
+    assert set(work.ACTIVITIES) == set(STAGES)
+
+
+def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("pipeline.report.report_comparison", lambda *parts, **named: pages.append((parts, named)))
+    pair = [
+        replace(JOB, id="1" * 32, name="before.mp4"),
+        replace(JOB, id="2" * 32, name="after.mp4", content="cd" * 32),
+    ]
+    job = replace(JOB, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix="")
+    scorer: Any = FakeScorer(Score("x", score=1.0))
+    report = tmp_path / job.id / "report.html"
+    assert work.score_upload(scorer, Observer(), job, report.with_name("video"), report, lambda *_: None, Event()) == {}
+    ((_, named),) = pages
+    assert list(named["names"].values()) == ["before.mp4", "after.mp4"]
+    assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
+    same = replace(job, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
+    with pytest.raises(DataError, match="the same video"):
+        work.score_upload(scorer, Observer(), same, report, report, lambda *_: None, Event())
+
+
+def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
+    video = report_samples.dive_video(tmp_path / "video.mp4")
+    scorer: Any = FakeScorer(Score("x", score=1.0))
+    regions: list[Any] = []
+    scorer.session = nullcontext()
+    scorer.following = lambda region: regions.append(region) or scorer
+    job = replace(JOB, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
+    work.score_upload(scorer, Observer(), job, video, tmp_path / "report.html", lambda *_: None, Event())
+    assert regions == [[0.1, 0.2, 0.5, 0.9]]
+    (record,) = scorer.records
+    assert record.id != f"uploads/{JOB.content[:16]}.mp4"
+    info, times = probe(record.path)
+    assert (info.width, info.height) == report_samples.SIZE
+    assert len(times) == 21
+    assert times[-1] == pytest.approx(0.8, abs=0.01)
+
+
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("pipeline.report.report_scores", lambda *parts, **named: pages.append((parts, named)))
+    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, pages))
     scorer = FakeScorer(
         Score(
             "x",
@@ -62,9 +129,13 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     outcome, progress = run(scorer, tmp_path)
     assert outcome == {
-        "score": 70.5, "low": 60.0, "high": 80.0, "flags": 2, "level": "warn", "stage": "shaking camera"
+        "score": 70.5, "low": 60.0, "high": 80.0, "flags": 2, "level": "warn", "stage": "shaking camera",
+        "decimals": 2,
     }  # fmt: skip
-    assert progress[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
+    assert progress[1:3] == [
+        ("watching the whole scene, finding the athlete: 50 %", 0.5),
+        ("cutting the video into steps", None),
+    ]
     ((parts, named),) = pages
     assert parts[0] == tmp_path / "report.html"
     assert (named["title"], named["home"]) == (JOB.name, "/")
@@ -73,7 +144,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.report_scores", lambda *_, **__: None)
+    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
     (tmp_path / "kinematics.txt").write_text("1 2 3")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     for suffix, path in ((".mp4", tmp_path / "video.mp4"), ("", None)):

@@ -1,0 +1,176 @@
+"""What `label` and the learning curve say, against synthetic raters and performances whose truth is known.
+
+    python -m benchmarks.label [--worlds 20] [--out FILE]
+
+pairs      `VIDEOS` videos with normal quality; a rater answers by Bradley-Terry with that quality. Correlation
+           (Spearman) of the scale with the quality and the share of 95 % intervals that hold the quality, by number of
+           answers, for chosen and for random pairs, and two raters: for one the deviation of the quality is 1.5, so
+           that a fifth of the answers on random pairs is wrong, for the other it is 3, and an eighth is wrong.
+agreement  scores = quality + leniency of the rater + noise. The ICC of `models.agreement` beside that of variance
+           components from least squares, which is another computation, and how often its intervals hold the truth.
+curve      performances whose trial descriptors show the score, `LABELLED` of them labelled. The forecast for `MORE`
+           more, beside the error that a ridge regression then really has on `OTHERS` others, relative to before.
+
+One core, no network is trained; a minute or two. Prints tables and writes JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from data.datasets.ratings import Answer, Answers
+from data.store.arrays import Floats
+from models.agreement import intraclass
+from models.metrics import spearman
+from pipeline.config import load_config
+from pipeline.evaluate.learning_curve import learning_curve
+from pipeline.features import FeatureSet
+from pipeline.label.questions import next_pair, pair_scale
+from pipeline.systems import Trainings
+from pipeline.systems.regressors import trial_regressions
+from pipeline.train import label_table
+from pipeline.train.fit import one_thread
+from tests.helpers.made_features import made_features
+
+VIDEOS, AT = 24, (24, 48, 72, 120, 200)
+"""Videos that are compared, and numbers of answers after which the scale is looked at."""
+
+QUALITY = (1.5, 3.0)
+"""Standard deviations of the truth, where a difference of 1 is preferred in 73 of 100 answers."""
+
+LABELLED, MORE, OTHERS = 40, 20, 200
+"""Performances of the learning curve, further ones, and those on which what came true is measured."""
+
+
+def pairs(worlds: int, quality: float) -> list[dict[str, Any]]:
+    """By way of choosing and number of answers: correlation with the truth, and coverage of the intervals.
+
+    `quality` is the standard deviation of the truth.
+    """
+    names, rows = [f"{number:064x}" for number in range(VIDEOS)], []
+    for way in ("chosen", "random"):
+        found: dict[int, list[tuple[float, float, float]]] = {count: [] for count in AT}
+        for world in range(worlds):
+            rng = np.random.default_rng(world)
+            truth = rng.normal(size=VIDEOS) * quality
+            truth -= truth.mean()
+            left = [(a, b) for a in range(VIDEOS) for b in range(a)]
+            rng.shuffle(left)
+            answers = Answers()
+            for count in range(1, max(AT) + 1):
+                question = next_pair(names, answers, set(names)) if way == "chosen" else None
+                a, b = (names.index(one) for one in question) if question else left[count - 1]
+                better = rng.random() < 1 / (1 + np.exp(truth[b] - truth[a]))
+                answer = Answer((names[a], names[b]), "better" if better else "worse")
+                answers[answer.question] = answer
+                if count in found:
+                    scale = pair_scale(names, [answers])
+                    held = float((np.abs(scale.value - truth) <= 1.96 * scale.error).mean())
+                    found[count].append((spearman(scale.value, truth), held, float(np.sqrt((scale.error**2).mean()))))
+        for count, each in found.items():
+            rho, held, error = np.mean(each, axis=0)
+            spread = float(np.std([one[0] for one in each]) / np.sqrt(worlds))
+            rows.append(
+                {"pairs": way, "answers": count, "rho": rho, "rho_error": spread, "within95": held, "error": error}
+            )
+    return rows
+
+
+def components(scores: Floats) -> float:
+    """ICC(2,1) from the residuals of three least-squares fits: by video, by rater, and by both."""
+    n, k = scores.shape
+    video, rater = np.repeat(np.eye(n), k, axis=0), np.tile(np.eye(k), (n, 1))
+    values = scores.ravel()
+
+    def rest(design: Floats) -> float:
+        return float(((values - design @ np.linalg.lstsq(design, values, rcond=None)[0]) ** 2).sum())
+
+    both = rest(np.hstack([video, rater]))
+    noise = both / ((n - 1) * (k - 1))
+    of_video, of_rater = (rest(rater) - both) / (n - 1), (rest(video) - both) / (k - 1)
+    quality, leniency = (of_video - noise) / k, (of_rater - noise) / n
+    return quality / (quality + leniency + noise)
+
+
+def agreement(worlds: int) -> dict[str, float]:
+    """Largest difference to `components`, and the share of intervals that hold the true ICC."""
+    difference, held = 0.0, []
+    for world in range(20 * worlds):
+        rng = np.random.default_rng(world)
+        scores = rng.normal(size=(30, 1)) + 0.3 * rng.normal(size=(1, 3)) + 0.6 * rng.normal(size=(30, 3))
+        made = intraclass(scores)[0]
+        difference = max(difference, abs(made.value - components(scores)))
+        held.append(made.low <= 1 / (1 + 0.09 + 0.36) <= made.high)
+    return {"worlds": len(held), "largest_difference": difference, "within95": float(np.mean(held))}
+
+
+def curve(worlds: int) -> list[dict[str, float]]:
+    """Of every world: the forecast for `MORE` further performances, and what came true."""
+    config, system, rows = load_config("folder"), trial_regressions()[0], []
+    for world in range(1000, 1000 + worlds):  # not those that the powers were chosen on
+        features = made_features(LABELLED + MORE + OTHERS, trial=12, seed=world, noise=0.5)
+        features = planted(features, world)
+        one, more, others = np.split(np.arange(len(features)), [LABELLED, LABELLED + MORE])
+        with one_thread(0):
+            made = learning_curve(features.take(one), config, system=system)
+            now, low, high = made.forecast(MORE)
+            truth = label_table(features.records)[others, 0]
+            errors = []
+            for rows_ in (one, np.concatenate([one, more])):
+                guess = Trainings().predict(system, features.take(rows_), features.take(others)).score.mean(0)
+                errors.append(float(np.abs(guess - truth).mean()))
+        rows.append(
+            {
+                "now": now,
+                "low": low / now,
+                "high": high / now,
+                "came_true": errors[1] / errors[0],
+                "true_now": errors[0],
+            }
+        )
+    return rows
+
+
+def planted(features: FeatureSet, seed: int) -> FeatureSet:
+    """The performances with trial descriptors that show the score with noise, so that a ridge can learn it."""
+    rng, scores = np.random.default_rng(seed), label_table(features.records)[:, 0]
+    direction = rng.normal(size=features.trial.shape[1])
+    shown = (scores - scores.mean())[:, None] / scores.std() * direction * 0.5 + rng.normal(size=features.trial.shape)
+    return replace(features, trial=shown.astype(np.float32))
+
+
+def main() -> None:
+    """Run all parts."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path("label.json"))
+    given = parser.parse_args()
+    compared = [row for quality in QUALITY for row in pairs(given.worlds, quality)]
+    results = {"pairs": compared, "agreement": agreement(given.worlds), "curve": curve(given.worlds)}
+    console = Console()
+    names = ("quality", "pairs", "answers", "rho", "rho_error", "within95", "error")
+    table = Table(*names, title=f"Scale of {VIDEOS} videos, mean of {given.worlds} worlds")
+    for row in compared:
+        table.add_row(*(f"{row[name]:.3f}" if name in names[3:] else str(row[name]) for name in names))
+    console.print(table)
+    console.print("agreement:", results["agreement"])
+    foreseen = results["curve"]
+    inside = sum(one["low"] <= one["came_true"] <= one["high"] for one in foreseen)
+    middle = [float(np.median([one[k] for one in foreseen])) for k in ("low", "high", "came_true")]
+    console.print(
+        f"learning curve: 80 % forecasts for {MORE} more held what came true in {inside} of {len(foreseen)} worlds; "
+        f"medians: forecast {middle[0]:.3f} to {middle[1]:.3f} of the error with {LABELLED}, came true {middle[2]:.3f}"
+    )
+    given.out.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

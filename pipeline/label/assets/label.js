@@ -1,0 +1,144 @@
+"use strict";
+// A rater's page: one question after the other. The server has every answer on its disk before it gives the next one.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const pairs = document.body.dataset.pairs === "true", form = byId("answer"), place = byId("videos"), ends = byId("end");
+  const headers = { "x-aim-serve": "1", "content-type": "application/json" };
+  const fields = Report.all("input", form), back = form.querySelector("[data-do=back]"), speed = form.querySelector("[data-do=speed]");
+  const earlier = []; // questions answered since the page was loaded, with their answers
+  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, busy = false;
+
+  const say = (text) => { byId("message").textContent = text; byId("message").hidden = !text; };
+  const ask = async (address, options) => {
+    busy = true;
+    try {
+      const answer = await fetch(address, options), content = await answer.json();
+      if (!answer.ok) throw new Error(typeof content.detail === "string" ? content.detail : "the server refused this");
+      return content;
+    } catch (error) {
+      say(error instanceof TypeError ? "The server does not answer. Start it again; no answer is lost." : `${error.message}.`);
+      return null;
+    } finally { busy = false; }
+  };
+
+  const next = async () => {
+    const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}`);
+    if (content) show(content);
+    else if (!question) nameAsked();
+  };
+  const show = (content, before = null) => {
+    question = content.question;
+    byId("counts").textContent = `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
+    counts = { done: content.done, of: content.of };
+    byId("rater").textContent = rater;
+    byId("rater").hidden = false;
+    byId("name-form").hidden = true;
+    form.hidden = !question;
+    ends.hidden = Boolean(question);
+    back.disabled = !earlier.length;
+    byId("agreement").hidden = content.done < content.of; // what others gave would lead the rater
+    players.forEach((one) => one.video.pause());
+    players = (question || []).map(shown);
+    place.className = pairs ? "two" : "";
+    place.replaceChildren(...players.map((one) => one.section));
+    players.forEach((one) => { one.key = Report.player.start(one.section); });
+    setSpeed();
+    fields.forEach((field) => { field.value = before?.scores?.[field.name] ?? ""; });
+    Report.all("[data-answer]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.answer === before?.answer)));
+    (fields[0] || form.querySelector("[data-do=play]"))?.focus({ preventScroll: true });
+    play();
+  };
+  const shown = (one, i) => {
+    const section = byId("video").content.firstElementChild.cloneNode(true), video = section.querySelector("video"), stage = section.querySelector(".stage");
+    stage.style.aspectRatio = `${one.width}/${one.height}`;
+    stage.style.setProperty("--ratio", one.width / one.height);
+    video.dataset.src = `/videos/${one.content}`;
+    video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
+    section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frame: one.frame, steps: [], charts: [] });
+    return { section, video };
+  };
+
+  const send = async (answer, scores = {}) => {
+    if (busy || !question) return;
+    const contents = question.map((one) => one.content);
+    say("");
+    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores }) });
+    if (!content) return void (byId("message").textContent.includes("replaced") && next());
+    earlier.push({ question, answer, scores });
+    show(content);
+  };
+  const submit = () => {
+    const scores = {};
+    for (const field of fields) {
+      const text = field.value.trim().replace(",", "."), value = Number(text);
+      if (!text || !Number.isFinite(value)) { say(`Type a number as ${field.name}.`); return field.focus(); }
+      scores[field.name] = value;
+    }
+    send("scored", scores);
+  };
+  const goBack = () => {
+    const before = earlier.pop();
+    if (before && !busy) show({ question: before.question, ...counts }, before);
+  };
+
+  const play = () => players.forEach((one) => { one.video.play().catch(() => {}); });
+  const toggle = () => {
+    const running = players.some((one) => !one.video.paused && !one.video.ended);
+    for (const { video } of players) {
+      if (running) video.pause();
+      else video.play().catch(() => {});
+    }
+  };
+  const slower = () => {
+    speed.setAttribute("aria-pressed", String(speed.getAttribute("aria-pressed") !== "true"));
+    setSpeed();
+  };
+  const setSpeed = () => players.forEach(({ video }) => { video.playbackRate = speed.getAttribute("aria-pressed") === "true" ? 0.25 : 1; });
+  const step = (key) => players.forEach((one) => { one.video.pause(); one.key(key); });
+
+  const nameAsked = () => {
+    byId("name-form").hidden = false;
+    form.hidden = ends.hidden = true;
+    byId("name").value = rater;
+    byId("name").focus();
+  };
+  byId("name-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    rater = byId("name").value.trim();
+    localStorage.setItem("aim-rater", rater);
+    earlier.length = 0;
+    question = null;
+    place.replaceChildren();
+    say("");
+    next();
+  });
+  byId("rater").addEventListener("click", nameAsked);
+
+  form.addEventListener("submit", (event) => { event.preventDefault(); if (!pairs) submit(); });
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-answer], [data-do]");
+    if (!button) return;
+    if (button.dataset.answer) send(button.dataset.answer);
+    else ({ play: toggle, speed: slower, back: goBack })[button.dataset.do]();
+  });
+  const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, s: () => send("skipped"), b: goBack };
+  Object.assign(keys, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal") } : { n: () => send("no performance") });
+  document.addEventListener("keydown", (event) => {
+    const does = keys[event.key.length > 1 ? event.key : event.key.toLowerCase()];
+    if (!does || !question || form.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !event.key.startsWith("Arrow")) return;
+    if (event.target.closest("summary")) return;
+    event.preventDefault();
+    does();
+  });
+
+  byId("agreement").addEventListener("toggle", async () => {
+    if (!byId("agreement").open) return;
+    const content = await ask("/api/agreement");
+    if (!content) return;
+    const lines = [...content.lines, ...content.disputed.map(([name, , low, high]) => `${name}: from ${+low.toPrecision(3)} to ${+high.toPrecision(3)}`)];
+    byId("agreement").querySelector("ul").replaceChildren(...lines.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  });
+  Report.startTheme(byId("theme"));
+  if (rater) next();
+  else nameAsked();
+})();

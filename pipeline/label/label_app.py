@@ -1,0 +1,198 @@
+"""The page on which a rater judges videos; the server, its token and its checks are those of `serve`.
+
+No state is kept here: each request reads the rater's file. The handlers run one after the other on the event loop, so
+two tabs of one rater write one after the other too.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.datasets.ratings import OF_ONE, OF_TWO, Answer, append_answer, possible, rater_file, read_answers
+from data.errors import AimError, UsageError, VideoError
+from data.video import Record, embed_video, probe
+from data.video.media import frame_length, playable_type
+from pipeline.label.label_table import label_report
+from pipeline.label.questions import RatingSession
+from pipeline.report.page_writer import asset, environment, script_sources
+from pipeline.serve.app import Guard, new_token
+
+PACKAGE = "pipeline.label"
+
+COPY_BYTES = 64 << 20
+"""Most bytes of a copy of a video that browsers do not play."""
+
+Text = Annotated[str, Field(max_length=200)]
+
+
+class GivenAnswer(BaseModel):
+    """An answer as the page sends it."""
+
+    model_config = ConfigDict(extra="forbid")
+    rater: Text
+    contents: list[Text] = Field(max_length=2)
+    answer: Text
+    scores: dict[Text, float] = Field(default_factory=dict, max_length=4)
+
+
+def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
+    """The application; `rubric` is Markdown that raters read, `token` admits whoever has it (default: random)."""
+    folder = tempfile.TemporaryDirectory(prefix="aim-label-")
+    shown: dict[str, Record] = {}  # the videos of the questions that were asked, by content
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        folder.cleanup()
+
+    app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.token = token or new_token()
+    app.add_middleware(Guard, token=app.state.token)
+    app.add_exception_handler(AimError, _refused)
+    app.add_exception_handler(OSError, _unwritable)
+    page, policy = render_page(session, rubric)
+
+    @app.get("/")
+    async def home() -> HTMLResponse:
+        return HTMLResponse(page, headers={"content-security-policy": policy})
+
+    def next_for(rater: str) -> dict[str, Any]:
+        """The next question of a rater as the page shows it; a video that cannot be shown is not asked about."""
+        answers, _ = read_answers(rater_file(session.folder, rater))
+        videos = session.by_content()
+        done, whole = session.progress(answers, videos)
+        while (question := session.next_question(rater, answers, videos)) is not None:
+            try:
+                described = [_describe(content, videos[content]) for content in question]
+            except VideoError:
+                videos = {content: one for content, one in videos.items() if not _is_broken(one)}
+                continue
+            shown.update({content: videos[content] for content in question})
+            return {"question": described, "done": done, "of": whole}
+        return {"question": None, "done": done, "of": whole}
+
+    @app.get("/api/question")
+    async def question(rater: Text) -> dict[str, Any]:
+        return next_for(rater)
+
+    @app.post("/api/answers")
+    async def answer(given: GivenAnswer) -> dict[str, Any]:
+        """Write the answer to the disk, then give the next question."""
+        path = rater_file(session.folder, given.rater)
+        _check(given, session)
+        videos = session.by_content()
+        if not videos.keys() >= set(given.contents):
+            raise HTTPException(409, "this video was replaced or deleted meanwhile, so the answer was not kept")
+        names = tuple(videos[content].id for content in given.contents)
+        append_answer(path, Answer(tuple(given.contents), given.answer, given.scores, names))
+        return next_for(given.rater)
+
+    @app.get("/api/agreement")
+    async def agreement() -> dict[str, Any]:
+        """What the raters agree on, without their names."""
+        report = label_report(session)
+        return {"lines": report.lines[1:], "disputed": report.disputed}
+
+    @app.get("/videos/{content}")
+    def video(content: str) -> FileResponse:
+        """A video that was asked about, or a copy that browsers play."""
+        if content not in shown:  # looked up only, never part of a path from outside
+            raise HTTPException(404, "no such video")
+        path = shown[content].files()["video"]
+        if kind := playable_type(path):
+            return FileResponse(path, media_type=kind)
+        copy = Path(folder.name) / f"{content}.mp4"
+        if not copy.exists():
+            if (embedded := embed_video(path, COPY_BYTES)) is None:
+                raise HTTPException(415, "browsers cannot play this video, and a copy would be too large")
+            copy.write_bytes(b64decode(embedded.uri.partition(",")[2]))
+        return FileResponse(copy, media_type="video/mp4")
+
+    return app
+
+
+def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
+    """The page of a session, and its content security policy."""
+    scripts = [
+        asset("core.js"),
+        asset("charts.js"),
+        asset("overlay.js"),
+        asset("player.js"),
+        asset("label.js", PACKAGE),
+    ]
+    styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
+    policy = (
+        f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
+        "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    page = environment(PACKAGE).get_template("label.html.j2")
+    return page.render(scripts=scripts, styles=styles, session=session, rubric=rubric_parts(rubric)), policy
+
+
+def rubric_parts(markdown: str) -> list[tuple[str, str]]:
+    """The headings ("h3"), list items ("li") and paragraphs ("p") of a Markdown text, as plain text."""
+    parts: list[tuple[str, str]] = []
+    for line in markdown.splitlines():
+        if heading := re.match(r"#{1,6}\s+(.*)", line):
+            parts.append(("h3", heading[1]))
+        elif item := re.match(r"\s*(?:[-*+]|\d+[.)])\s+(.*)", line):
+            parts.append(("li", item[1]))
+        elif line.strip() and parts and parts[-1][0] != "h3" and not parts[-1][1].endswith("\n"):
+            parts[-1] = (parts[-1][0], f"{parts[-1][1]} {line.strip()}")
+        elif line.strip():
+            parts.append(("p", line.strip()))
+        elif parts and parts[-1][0] != "h3":
+            parts[-1] = (parts[-1][0], parts[-1][1].rstrip("\n") + "\n")  # the paragraph ends
+    return [(kind, text.strip()) for kind, text in parts]
+
+
+def _describe(content: str, record: Record) -> dict[str, Any]:
+    """What the page needs to show a video; its name would tell too much."""
+    info, times = probe(record.files()["video"])
+    frame = frame_length(times)
+    return {
+        "content": content,
+        "width": info.width,
+        "height": info.height,
+        "frame": frame,
+        "duration": float(times[-1]) + frame,
+    }
+
+
+def _is_broken(record: Record) -> bool:
+    try:
+        _describe("", record)
+    except VideoError:
+        return True
+    return False
+
+
+def _check(given: GivenAnswer, session: RatingSession) -> None:
+    """Raise UsageError for an answer that the page does not give."""
+    contents, kinds = (2, OF_TWO) if session.pairs else (1, OF_ONE)
+    right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds
+    wanted = set(session.columns) if given.answer == "scored" else set()
+    if not right or set(given.scores) != wanted or not all(map(possible, given.scores.values())):
+        raise UsageError("this answer does not fit the question", fix="Reload the page")
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AimError)
+    return JSONResponse({"detail": f"{error.what}. {error.fix}"}, 400)
+
+
+def _unwritable(_: Request, error: Exception) -> JSONResponse:
+    reason = getattr(error, "strerror", None) or str(error)
+    return JSONResponse(
+        {"detail": f"the answer was not kept ({reason}). Make room on the disk, then answer again"}, 507
+    )

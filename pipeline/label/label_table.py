@@ -1,0 +1,229 @@
+"""From answers to labels: the table that the data set `folder` reads, and how far the raters agree."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.datasets.ratings import Answers, all_answers
+from data.errors import UsageError, counted
+from data.store import read_regular, write_text
+from data.store.arrays import Floats
+from data.video import Record
+from models.agreement import Agreement, Bounded, agreement
+from pipeline.label.questions import OUTCOMES, RatingSession, pair_scale
+from pipeline.results import significant
+
+LABELS_FILE = "labels.csv"
+MOST_BYTES = 64 << 20
+DISPUTED = 5
+"""Videos shown on which the raters differ most."""
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """Labels of the videos, and the agreement of their raters.
+
+    Attributes:
+        answers: number of answers by rater.
+        rows: cells of the table of labels by column, one row a video that has answers.
+        agreement: None with fewer than two raters of the same videos.
+        disputed: (video, difference between the raters, lowest, highest), the largest first.
+        lines: sentences for people, without names of raters but in the first.
+        problems: lines about answers that do not count.
+    """
+
+    answers: Mapping[str, int]
+    rows: tuple[Mapping[str, Any], ...]
+    agreement: Agreement | None
+    disputed: tuple[tuple[str, float, float, float], ...]
+    lines: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A video whose label would tell the model much."""
+
+    video: str
+    spread: float  # standard deviation of the predictions of the calibration's folds, in the unit of the labels
+    distance: float  # to the training part, where 1 is the limit beyond which a score is flagged
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """Result of `label`: the report, or the suggestions."""
+
+    report: LabelReport | None = None
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+def label_report(session: RatingSession) -> LabelReport:
+    """The labels and the agreement of all raters of a session's folder.
+
+    The score of a video is the mean over its raters, or its place on the scale of all pairs; `deviation` is that of the
+    raters, or the standard error of the scale. Raises OSError where a rater's file cannot be read.
+    """
+    raters, problems = all_answers(session.folder)
+    videos = session.by_content()
+    size = 2 if session.pairs else 1
+    counts = {name: sum(len(q) == size and q <= videos.keys() for q in answers) for name, answers in raters.items()}
+    raters = {name: answers for name, answers in raters.items() if counts[name]}
+    gone = sum(len(q) == size and not q <= videos.keys() for answers in raters.values() for q in answers)
+    if gone:
+        problems.append(f"{counted(gone, 'answer')} on videos that are no longer there, or were replaced: not counted")
+    contents = list(videos)
+    tables = _of_pairs(contents, raters) if session.pairs else _of_scores(contents, raters, session.columns)
+    first = tables[session.columns[0] if not session.pairs else "score"]
+    lines = [_count_line(session, counts)]
+    if session.pairs and raters:
+        scale = pair_scale(contents, list(raters.values()))
+        label, deviation = scale.value, scale.error
+        lines += _scale_lines(scale.answers_to_half(sum(counts.values())), deviation, raters)
+    agreed = agreement(first)
+    lines += agreement_lines(agreed)
+    rows = []
+    for number, (content, record) in enumerate(videos.items()):
+        judged = [float(one) for one in first[number] if math.isfinite(one)]
+        named = sum(frozenset((content,)) in answers for answers in raters.values())
+        if not judged and (session.pairs or not named):
+            continue
+        row: dict[str, Any] = {"video": record.id, "raters": len(judged)}
+        refused = sum(_refused(answers, content) for answers in raters.values()) > len(judged)
+        for column, table in tables.items():
+            given = table[number][np.isfinite(table[number])]
+            row[column] = None if refused or not len(given) else float(given.mean())
+        row["deviation"] = float(np.std(judged, ddof=1)) if len(judged) > 1 else None
+        if session.pairs:
+            row |= {"score": float(label[number]), "deviation": float(deviation[number])}
+        row["judges"] = None if refused else judged
+        rows.append(row)
+    return LabelReport(
+        counts, tuple(rows), agreed, _disputed(list(videos.values()), first), tuple(lines), tuple(problems)
+    )
+
+
+def _of_scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Sequence[str]) -> dict[str, Floats]:
+    """(videos, raters) scores by column, NaN where there is none."""
+    tables = {column: np.full((len(contents), len(raters)), np.nan) for column in columns}
+    for column, table in tables.items():
+        for number, answers in enumerate(raters.values()):
+            for row, content in enumerate(contents):
+                if (answer := answers.get(frozenset((content,)))) is not None:
+                    table[row, number] = answer.scores.get(column, np.nan)
+    return tables
+
+
+def _of_pairs(contents: Sequence[str], raters: Mapping[str, Answers]) -> dict[str, Floats]:
+    """(videos, raters) places on every rater's own scale, NaN for videos that the rater did not compare."""
+    table = np.full((len(contents), len(raters)), np.nan)
+    for number, answers in enumerate(raters.values()):
+        decided = {content for answer in answers.values() if answer.answer in OUTCOMES for content in answer.contents}
+        compared = [content in decided for content in contents]
+        table[compared, number] = pair_scale(contents, [answers]).value[compared]
+    return {"score": table}
+
+
+def _refused(answers: Answers, content: str) -> bool:
+    answer = answers.get(frozenset((content,)))
+    return answer is not None and answer.answer == "no performance"
+
+
+def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:
+    rows = []
+    for record, given in zip(records, scores, strict=True):
+        known = given[np.isfinite(given)]
+        if len(known) > 1 and np.ptp(known) > 0:
+            rows.append((record.id, float(np.ptp(known)), float(known.min()), float(known.max())))
+    return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])
+
+
+def _count_line(session: RatingSession, counts: Mapping[str, int]) -> str:
+    what = "pairs" if session.pairs else "videos"
+    each = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return f"{what} judged: {each}" if each else f"no {what} judged yet in {session.folder}"
+
+
+def _scale_lines(more: int | None, error: Floats, raters: Mapping[str, Answers]) -> list[str]:
+    """How certain the scale is, and on how many pairs two raters gave the same answer."""
+    mean = significant(float(np.sqrt((error**2).mean())))
+    lines = [f"standard error of the scale {mean}, where a difference of 1 is preferred in 73 of 100 answers"]
+    half = (
+        f"about {more} more answers would halve it" if more else "videos that no answer connects keep it from halving"
+    )
+    lines[0] += f"; {half}"
+    same, both = 0, 0
+    for one, other in combinations(raters.values(), 2):
+        for question in one.keys() & other.keys():
+            a, b = one[question], other[question]
+            if a.answer in OUTCOMES and b.answer in OUTCOMES:
+                turned = OUTCOMES[b.answer] if a.contents == b.contents else 1 - OUTCOMES[b.answer]
+                both, same = both + 1, same + (OUTCOMES[a.answer] == turned)
+    return [*lines, f"two raters gave the same answer on {same} of {both} pairs that both judged"] if both else lines
+
+
+def agreement_lines(agreed: Agreement | None) -> list[str]:
+    """Sentences on the agreement of raters; one that says what is missing where there is none."""
+    if agreed is None:
+        return ["agreement: unknown until two raters have judged the same three videos"]
+
+    def ends(one: Bounded) -> str:
+        return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" if math.isfinite(one.value) else "undefined"
+
+    difference = agreed.difference
+    low, high = (significant(end) for end in (difference.low, difference.high))
+    return [
+        f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more, 95 % intervals in brackets: "
+        f"ICC(2,1) {ends(agreed.icc)}, of their mean {ends(agreed.icc_mean)}; two raters agree by Kendall's tau "
+        f"{ends(agreed.kendall)}, Spearman's rho {ends(agreed.spearman)}, and differ by "
+        f"{significant(difference.value)} ({low} to {high}) on average"
+    ]
+
+
+def write_labels(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the table that the data set `folder` reads; further columns of a table of before, such as subject, stay.
+
+    Raises UsageError for a table that `label` did not write.
+    """
+    before, further = _table_of_before(path)
+    scores = [name for name in ("score", "execution", "synchronisation", "difficulty") if any(name in r for r in rows)]
+    columns = ["video", *scores, "deviation", "raters", "judges", *further]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for row in rows:
+        cells = {name: _number(row.get(name)) for name in (*scores, "deviation", "raters")}
+        cells |= {"video": row["video"], "judges": " ".join(map(_number, row["judges"] or ()))}
+        kept = {name: before.get(row["video"], {}).get(name, "") for name in further}
+        writer.writerow(cells | kept)
+    write_text(path, text.getvalue())
+
+
+def _table_of_before(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """The rows of the table that is there by video, and its columns that `label` does not write."""
+    try:
+        content = read_regular(path, MOST_BYTES).decode("utf-8-sig")
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot be read ({error})", where=path, fix="Name another table with --out") from error
+    table = csv.DictReader(io.StringIO(content))
+    names = list(table.fieldnames or ())
+    if not {"video", "raters", "judges"} <= set(names):
+        fix = "Rename it, or name another table: --out FILE"
+        raise UsageError("this table was not written by `label`, and is not replaced", where=path, fix=fix)
+    ours = {"video", "score", "execution", "synchronisation", "difficulty", "deviation", "raters", "judges"}
+    return {row["video"]: row for row in table}, [name for name in names if name not in ours]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

@@ -1,0 +1,268 @@
+"""How bodies move: angles and other figures from keypoints, and what differs from the better training videos.
+
+Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A figure's key is
+`<person>.<name>`, or `pair.<name>` for two people. The run keeps `better_ranges` of its training part
+(`calibration.json`, key `movement`); they are of the better third by the judges' score, per group and time step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from data.store import StageOutput
+from data.store.arrays import Floats
+from extractors.timesteps.channels import Channels
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_points import PoseSettings
+from extractors.timesteps.trial_descriptors import pair_descriptors
+
+PEOPLE = ("pose", "skeleton")
+"""Stages whose outputs hold people."""
+
+JOINTS = ("knee", "hip", "shoulder", "elbow")
+
+EXTREMITIES = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle", "right_ankle")
+"""Points whose mean distance from the middle of the trunk says how tight a body is."""
+
+SHARE = 1 / 3
+"""Part of the training videos of a group, the best by the judges' score, that others are compared with."""
+
+LEAST_BETTER = 5
+"""Fewer better videos give no range."""
+
+OUTSIDE = 10
+"""At most one better video in this many is beyond a limit: 9 of 10 are not. Fewer than this many: none is."""
+
+
+@dataclass(frozen=True)
+class MovementFigure:
+    """A movement figure in a coach's words."""
+
+    subject: str  # what has the value
+    unit: str
+    lower: str  # how a value below the range is said, and above it
+    higher: str
+    least: float  # smallest distance from the range that is named
+    decimals: int = 0
+
+
+FIGURES: Mapping[str, MovementFigure] = {
+    "knee": MovementFigure("knees", "degrees", "more bent", "straighter", 10),
+    "hip": MovementFigure("hips", "degrees", "more bent", "straighter", 10),
+    "shoulder": MovementFigure("arms", "degrees", "closer to the body", "further from the body", 15),
+    "elbow": MovementFigure("elbows", "degrees", "more bent", "straighter", 15),
+    "trunk": MovementFigure("trunk", "degrees", "closer to upright", "further from upright", 10),
+    "turning": MovementFigure("turning of the trunk", "degrees/s", "slower", "faster", 60),
+    "speed": MovementFigure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
+    "spread": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
+}
+"""Of one person."""
+
+PAIR_FIGURES: Mapping[str, MovementFigure] = {
+    **{
+        name: MovementFigure(f"{FIGURES[name].subject} of the two", "degrees", "more alike", "more unlike", 10)
+        for name in (*JOINTS, "trunk")
+    },
+    "distance": MovementFigure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
+    "delay": MovementFigure("delay between the two", "s", "shorter", "longer", 0.06, 2),
+}
+"""Of two people: differences of their angles, the distance of their trunks, and the delay over the whole video."""
+
+
+MOST_PEOPLE = 6
+
+KEYS = {f"{person}.{name}" for person in range(MOST_PEOPLE) for name in FIGURES}
+KEYS |= {f"pair.{name}" for name in PAIR_FIGURES}
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Curves of one video: `time` (frame,) in seconds, (frame,) values by key, NaN where unknown."""
+
+    time: Floats
+    angles: Sequence[Mapping[str, Floats]]  # of each person in degrees: left_knee, right_knee, ..., trunk
+    figures: Mapping[str, Floats]  # by key
+
+
+def movement(pose: StageOutput) -> Movement:
+    """Angles and figures of the people of a `pose` or `skeleton` output."""
+    count = int(pose.arrays["keypoints"].values.shape[1])
+    bodies = pose_channels(pose, range(count), PoseSettings(forms=("place", "body", "angle")))
+    angles = [_angles(body) for body in bodies]
+    figures: dict[str, Floats] = {}
+    for person, body in enumerate(bodies):
+        figures |= {f"{person}.{name}": values for name, values in _one(body, angles[person]).items()}
+    if count == 2:
+        figures |= {f"pair.{name}": values for name, values in _two(bodies, figures).items()}
+    return Movement(np.asarray(pose.arrays["time"].values, dtype=np.float64), angles, figures)
+
+
+def steps_of(moved: Movement, bounds: Floats) -> dict[str, list[float]]:
+    """Mean of every figure in each of the (T, 2) time steps; NaN where it has no value."""
+    inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
+    return {key: [float(_mean(values[rows])) for rows in inside] for key, values in moved.figures.items()}
+
+
+def _angles(body: Channels) -> dict[str, Floats]:
+    made = {f"{side}_{joint}": _known(body, f"angle.{side}_{joint}") for joint in JOINTS for side in ("left", "right")}
+    return {name: np.degrees(values) for name, values in made.items()} | {"trunk": _tilt(body)}
+
+
+def _tilt(body: Channels) -> Floats:
+    """(frame,) degrees between the trunk and the vertical: 0 upright, 180 upside down."""
+    return np.asarray(np.degrees(np.arccos(np.clip(_known(body, "torso.y"), -1.0, 1.0))))
+
+
+def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The figures of one person, a joint's as the mean of both sides."""
+    turning = "torso.turn" if "torso.turn" in body.names else "torso.turn_speed"
+    middle = {axis: _mean(np.stack([_known(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
+    reach = [[_known(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
+    velocity = np.stack([_known(body, f"place.v{axis}") for axis in middle])
+    return {
+        **{joint: _mean(np.stack([angles[f"left_{joint}"], angles[f"right_{joint}"]])) for joint in JOINTS},
+        "trunk": angles["trunk"],
+        "turning": np.degrees(np.abs(_known(body, turning))),
+        "speed": np.asarray(np.linalg.norm(velocity, axis=0)),
+        "spread": _mean(np.linalg.norm(np.array(reach), axis=1)),
+    }
+
+
+def _two(bodies: Sequence[Channels], figures: Mapping[str, Floats]) -> dict[str, Floats]:
+    made = {name: np.abs(figures[f"0.{name}"] - figures[f"1.{name}"]) for name in (*JOINTS, "trunk")}
+    gap = np.stack([_known(bodies[0], f"place.{a}") - _known(bodies[1], f"place.{a}") for a in _axes(bodies[0])])
+    together = np.isfinite(gap).all(axis=0).any()
+    delay = abs(pair_descriptors(bodies[0], bodies[1])["lag_s"]) if together else np.nan
+    return {**made, "distance": np.asarray(np.linalg.norm(gap, axis=0)), "delay": np.full(gap.shape[1], delay)}
+
+
+_TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+
+
+def _axes(body: Channels) -> str:
+    return "xyz" if "place.z" in body.names else "xy"
+
+
+def _known(body: Channels, name: str) -> Floats:
+    values, weight = body.column(name)
+    return np.where(weight > 0, values, np.nan)
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over the first axis without NaN; NaN where all values are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as intended
+        return np.asarray(np.nanmean(values, axis=0))
+
+
+StepFigures = Mapping[str, Sequence[float]]  # (T,) by key
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training video: what `better_ranges` reads."""
+
+    id: str
+    task: str
+    label: float
+    figures: StepFigures
+
+
+def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
+    """By task: the best video and its score, and of the better third the limits of every figure and step.
+
+    `limits` holds (low, high) per step, None where fewer than `LEAST_BETTER` videos have a value. `typical` is the
+    median number of differences that `differences` finds in one better video against the others.
+    """
+    made: dict[str, Any] = {}
+    for task in dict.fromkeys(video.task for video in videos):
+        group = sorted((v for v in videos if v.task == task), key=lambda v: v.label, reverse=True)
+        group = [video for video in group if np.isfinite(video.label)]
+        better = group[: max(LEAST_BETTER, round(SHARE * len(group)))]
+        if len(better) < LEAST_BETTER or len(better) > len(group) / 2:
+            continue
+        rows = [video.figures for video in better]
+        others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
+        typical = median(len(differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
+        made[task] = {
+            "videos": len(group), "better": len(better), "best": group[0].id, "best_score": group[0].label,
+            "typical": typical, "limits": _limits(rows),
+        }  # fmt: skip
+    return made
+
+
+def read_ranges(stored: Any) -> dict[str, Any]:
+    """`better_ranges` as a run folder stores them. Raises ValueError, KeyError or others where they are damaged."""
+    made = {}
+    for task, group in stored.items():
+        limits = {
+            str(key): [None if one is None else (float(one[0]), float(one[1])) for one in steps]
+            for key, steps in group["limits"].items()
+            if key in KEYS
+        }
+        counts = {name: int(group[name]) for name in ("videos", "better")}
+        numbers = {name: float(group[name]) for name in ("best_score", "typical")}
+        made[str(task)] = {**counts, **numbers, "best": str(group["best"]), "limits": limits}
+    return made
+
+
+def _limits(rows: Sequence[StepFigures]) -> dict[str, list[tuple[float, float] | None]]:
+    """The values that all but one in `OUTSIDE` of the rows do not go beyond, on each side."""
+    limits: dict[str, list[tuple[float, float] | None]] = {}
+    for key in rows[0]:
+        limits[key] = []
+        for values in np.sort(np.array([row[key] for row in rows]), axis=0).T:  # NaN is last
+            finite = values[np.isfinite(values)]
+            beyond = len(finite) // OUTSIDE
+            enough = len(finite) >= LEAST_BETTER - 1  # one less when a better video is held against the others
+            limits[key].append((float(finite[beyond]), float(finite[-1 - beyond])) if enough else None)
+    return limits
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure outside the range of the better videos over neighbouring steps; values of the step that is furthest."""
+
+    key: str
+    first: int  # step, from 0
+    last: int
+    furthest: int
+    value: float
+    low: float
+    high: float
+
+    @property
+    def beyond(self) -> float:
+        """Distance from the range, negative below it."""
+        return self.value - self.low if self.value < self.low else self.value - self.high
+
+    @property
+    def figure(self) -> MovementFigure:
+        """What differs."""
+        person, _, name = self.key.partition(".")
+        return PAIR_FIGURES[name] if person == "pair" else FIGURES[name]
+
+
+def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]) -> list[Difference]:
+    """Figures outside their limits by at least `MovementFigure.least`, the largest of its least distances first."""
+    found: list[Difference] = []
+    for key, values in figures.items():
+        previous: Difference | None = None
+        for step, (value, limit) in enumerate(zip(values, limits.get(key, ()), strict=False)):
+            one = None if limit is None or not np.isfinite(value) else Difference(key, step, step, step, value, *limit)
+            if one is None or one.low <= value <= one.high or abs(one.beyond) < one.figure.least:
+                previous = None
+                continue
+            if previous is not None and previous.beyond * one.beyond > 0:
+                found.pop()
+                larger = max(previous, one, key=lambda d: abs(d.beyond))
+                one = Difference(key, previous.first, step, larger.furthest, larger.value, larger.low, larger.high)
+            found.append(one)
+            previous = one
+    return sorted(found, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)

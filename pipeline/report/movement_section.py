@@ -1,0 +1,94 @@
+"""Angles of a video as charts, and what differs from the better training videos in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
+from extractors.timesteps.pose_points import POINTS
+from pipeline.movement import JOINTS, OUTSIDE, Difference, Movement, differences, steps_of
+from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
+from pipeline.report.text import clock, counted, number
+from pipeline.results import StepScore
+
+MOST = 6
+"""Most differences that a page lists, the largest."""
+
+ANGLES = {**{joint: joint.capitalize() for joint in JOINTS}, "trunk": "Trunk against the vertical"}
+"""Charts of angles in the order of the page."""
+
+
+def angle_charts(moved: Movement, names: Sequence[str]) -> tuple[Traces, ...]:
+    """One chart per joint: each person's sides, and for two people the difference of their means over both sides."""
+    charts = []
+    for joint, title in ANGLES.items():
+        sides = ("",) if joint == "trunk" else ("left", "right")
+        series: dict[str, Curve] = {}
+        arcs: dict[str, Arc] = {}
+        for number_of, (person, angles) in enumerate(zip(names, moved.angles, strict=True)):
+            who = f"{person}, " if len(names) > 1 else ""
+            for side in sides:
+                name = f"{who}{side}".rstrip(", ") or "trunk"
+                angle = f"{side}_{joint}".lstrip("_")
+                series[name], arcs[name] = angles[angle], (number_of, _points(angle))
+        if len(names) == 2:
+            series["difference"] = moved.figures[f"0.{joint}"] - moved.figures[f"1.{joint}"]
+        if any(np.isfinite(values).any() for values in series.values()):
+            about = f"Difference: {names[0]} minus {names[1]}, mean of both sides." if len(names) == 2 else ""
+            charts.append(Traces(title, "degrees", moved.time, series, about, arcs=arcs))
+    return tuple(charts)
+
+
+def _points(angle: str) -> tuple[tuple[int, ...], ...]:
+    """The points of an angle as `page_data.Arc` has them."""
+    if angle == "trunk":
+        return (5, 6), (11, 12)
+    return tuple((4 + POINTS.index(joint),) for joint in JOINT_ANGLES[angle])
+
+
+def better_part(
+    moved: Movement, steps: Sequence[StepScore], names: Sequence[str], ranges: Mapping[str, Any]
+) -> BetterVideos | None:
+    """The differences from the better third; `ranges` are those of the video's group (`movement.better_ranges`).
+
+    None where the numbers of steps differ.
+    """
+    limits = ranges["limits"]
+    if not steps or any(len(limit) != len(steps) for limit in limits.values()):
+        return None
+    found = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
+    better = f"the {ranges['better']} better training videos"
+    than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
+    typical = round(ranges["typical"])
+    return BetterVideos(
+        observations=tuple(_observation(one, steps, names, than) for one in found[:MOST]),
+        found=len(found),
+        note=(
+            f"{better[:1].upper()}{better[1:]} are the best by the judges' score of {ranges['videos']}. One of them, "
+            f"held against the others, has {counted(typical, 'such difference')}"
+            + (
+                ": this video has no more than is usual."
+                if len(found) <= typical
+                else f"; this video has {len(found)}."
+            )
+        ),
+        best=ranges["best"],
+        best_score=ranges["best_score"],
+    )
+
+
+def _observation(one: Difference, steps: Sequence[StepScore], names: Sequence[str], than: str) -> Observation:
+    figure, (person, _, name) = one.figure, one.key.partition(".")
+    who = f"{names[int(person)]}: " if person != "pair" and len(names) > 1 else ""
+    place = (steps[one.furthest].start + steps[one.furthest].end) / 2
+    when = "over the whole video" if name == "delay" else f"at {clock(place)}"
+    amount = f"{number(abs(one.beyond), figure.decimals)} {figure.unit}"
+    value, low, high = (number(v, figure.decimals) for v in (one.value, one.low, one.high))
+    text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
+    first, last = one.first + 1, one.last + 1
+    shown = f"step {first}" if first == last else f"steps {first}\N{EN DASH}{last}"
+    numbers = f"{value} {figure.unit}, there {low} to {high}" + ("" if name == "delay" else f"; {shown}")
+    return Observation(text[:1].upper() + text[1:], numbers, place)

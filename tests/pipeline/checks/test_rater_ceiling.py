@@ -1,0 +1,67 @@
+"""The agreement of raters beside the model's, in `evaluate`, `train` and every score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from data.video import Labels
+from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
+from pipeline.config import load_config
+from pipeline.evaluate import evaluate_features
+from pipeline.features import FeatureSet
+from pipeline.report.evaluation_section import evaluation_report
+from pipeline.score import train_scorer
+from pipeline.session import Session
+from tests.helpers.made_features import made_features
+
+QUICK = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]
+
+
+def rated(count: int = 24) -> FeatureSet:
+    """Performances whose label is the mean of two raters."""
+    features, rng = made_features(count), np.random.default_rng(0)
+    records = []
+    for record in features.records:
+        assert record.labels is not None and record.labels.score is not None  # noqa: PT018
+        pair = record.labels.score + rng.normal(0, 1, 2)
+        records.append(replace(record, task="", labels=Labels(float(pair.mean()), judges=tuple(pair.tolist()))))
+    return replace(features, records=tuple(records))
+
+
+def test_it_is_the_agreement_of_the_judges_of_own_videos_alone() -> None:
+    features = rated()
+    judges = np.array([record.labels.judges for record in features.records if record.labels])
+    agreed = rater_agreement(features.records, "folder")
+    assert agreed is not None
+    assert agreed["spearman"]["value"] == pytest.approx(stats.spearmanr(*judges.T).statistic)
+    assert rater_agreement(features.records, "jigsaws") is None, "items of one rating are no raters"
+    assert rater_agreement(made_features(8).records, "folder") is None
+    assert ceiling_line(None, 0.5, 1.0) == ""
+
+
+def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
+    session = Session(load_config("folder", [*QUICK, "run.workers=0"]))
+    done = evaluate_features(rated(), session, tmp_path, quick=True, curve=True)
+    ours = done.results["systems"]["AIM (ours)"]["tasks"][""]["together"]
+    line = next(note for note in done.notes() if note.startswith("two raters agree by rho"))
+    assert f"the model and their mean by rho {ours['spearman']:.2f}" in line
+    assert line in evaluation_report(done.results).notes
+    assert any(note.startswith("learning curve: ") for note in evaluation_report(done.results).notes)
+    assert done.tables()[-1][0] == "Learning curve"
+
+
+def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
+    done = train_scorer(rated(), Session(load_config("folder", QUICK)), tmp_path / "run", cached=False)
+    assert done.calibration is not None
+    said = str(done.calibration.accuracy)
+    assert "two raters agree by rho" in said
+    from pipeline.score.bundle import load
+    from pipeline.score.calibration import load_calibration
+
+    kept = load_calibration(tmp_path / "run", load(tmp_path / "run").run)
+    assert str(kept.accuracy) == said

@@ -1,0 +1,113 @@
+"""The learning curve: nested subsets, no look at the held-out part, and a forecast as careful as its sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from data.store.arrays import Floats
+from pipeline import api
+from pipeline.config import load_config
+from pipeline.evaluate.learning_curve import FOLDS, LearningCurve, curve_system, learning_curve
+from pipeline.features import FeatureSet
+from pipeline.observer import Observer
+from pipeline.pack import write_pack
+from pipeline.systems import SimpleSystem
+from tests.helpers.made_features import made_features
+
+SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+
+
+def noted(train: FeatureSet, test: FeatureSet, _: int) -> Floats:
+    """A system that notes what it is given, and errs by the square root of the size of its training part."""
+    SEEN.append((train.ids, test.ids))
+    assert all(record.labels is None or record.labels.score is None for record in test.records)
+    return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
+
+
+def curve(falls: float, *, noise: float, seed: int = 0) -> LearningCurve:
+    """A curve of 60 performances with known errors: 2 + falls / sqrt(size), and noise shared by the sizes."""
+    rng, sizes = np.random.default_rng(seed), np.array([19.0, 29.0, 38.0, 48.0])
+    own, single = np.abs(rng.normal(1, 0.3, 60)), rng.normal(0, noise, (4, 2, 60))
+    errors = (2 + falls / np.sqrt(sizes))[:, None, None] * own + single
+    return LearningCurve(sizes, errors, np.zeros((4, 2)), np.arange(60))
+
+
+def test_subsets_are_nested_and_apart_from_what_is_predicted() -> None:
+    features = made_features(30)
+    SEEN.clear()
+    made = learning_curve(features, load_config("folder"), system=SimpleSystem("noted", noted))
+    assert made.sizes == pytest.approx([10, 14, 19, 24], abs=1)
+    assert made.errors.shape == (4, 2, 30)
+    assert len(set(SEEN)) == FOLDS * (3 * 2 + 1), "the whole training part is trained on once"
+    for train, test in SEEN:
+        assert not set(train) & set(test)
+        larger = [other for other, same in SEEN if same == test and len(other) > len(train)]
+        assert len(train) == 24 or sum(set(train) < set(other) for other in larger) >= 1
+    assert made.labelled == 30
+
+
+def test_views_of_one_performance_are_never_divided() -> None:
+    features = made_features(40)
+    records = tuple(replace(r, groups={"original": str(i // 2)}) for i, r in enumerate(features.records))
+    SEEN.clear()
+    made = learning_curve(
+        replace(features, records=records), load_config("folder"), system=SimpleSystem("noted", noted)
+    )
+    assert made.labelled == 20
+    for train, test in SEEN:
+        originals = [{int(name[5:8]) // 2 for name in part} for part in (train, test)]
+        assert not originals[0] & originals[1]
+        assert len(train) == 2 * len(originals[0]), "both views of each"
+
+
+def test_a_falling_curve_forecasts_the_fall_and_a_flat_one_none() -> None:
+    falling = curve(20.0, noise=0.05)
+    now, low, high = falling.forecast(30)
+    expected = (2 + 20 / np.sqrt(90)) / (2 + 20 / np.sqrt(60))
+    assert low < expected * now < high < now
+    assert "with 30 more labelled performances of this kind the error would likely fall from" in falling.sentence()
+    assert "flat" in curve(0.0, noise=0.02).sentence()
+    assert "or not at all" in curve(3.0, noise=3.0).sentence()
+
+
+def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
+    config = load_config("folder", ["train.recipe=fast", "train.epochs=3", "train.runs=1"])
+    features = made_features(12, trial=4)
+    assert curve_system(config, features).name == "combined"
+    made = learning_curve(features, config)
+    assert np.isfinite(made.errors).all()
+    title, columns, rows = made.table()
+    assert (title, len(columns), len(rows)) == ("Learning curve", 5, 4)
+    assert made.as_dict()["forecast"]["more"] == 6
+
+
+def test_too_few_and_several_tasks_are_refused() -> None:
+    with pytest.raises(DataError, match="fewer than 10"):
+        learning_curve(made_features(9), load_config("folder"))
+    features = made_features(20)
+    records = tuple(replace(r, task=str(i % 2)) for i, r in enumerate(features.records))
+    with pytest.raises(DataError, match="one task"):
+        learning_curve(replace(features, records=records), load_config("folder"))
+
+
+def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
+    features = made_features(12, trial=4)
+    records = tuple(replace(record, task="") for record in features.records)
+    write_pack(tmp_path / "pack.h5", replace(features, records=records))
+    notes: list[str] = []
+
+    class Notes(Observer):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    quick = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]
+    api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=Notes())
+    written = json.loads((tmp_path / "run/curve.json").read_text())
+    assert notes[-1] == written["sentence"]
+    assert sum(line.startswith("trained on") for line in notes) == len(written["sizes"]) == 4

@@ -1,0 +1,105 @@
+"""The page's addresses: who is admitted, what is refused, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.datasets.ratings import all_answers
+from pipeline.label import create_label_app, find_session
+
+testclient = pytest.importorskip("fastapi.testclient")
+
+SEND = {"x-aim-serve": "1"}
+
+
+@pytest.fixture
+def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+    """Three videos that browsers do not play, and one that is none."""
+    for number in range(3):
+        make_video(tmp_path / f"{number}.avi", frames=3 + number)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    return tmp_path
+
+
+def client(folder: Path, **options: Any) -> Any:
+    session, _ = find_session(folder, **{"pairs": False, "columns": ["score"], "only": [], **options})
+    app = create_label_app(session, token="t")
+    return testclient.TestClient(app, base_url="http://127.0.0.1", cookies={"aim-serve-80": "t"})
+
+
+def answer(page: Any, given: dict[str, Any], **more: Any) -> Any:
+    contents = [one["content"] for one in given["question"]]
+    body = {"rater": "anna", "contents": contents, "answer": "scored", "scores": {"score": 5.0}, **more}
+    return page.post("/api/answers", json=body, headers=SEND)
+
+
+def test_without_the_token_nothing_is_shown(folder: Path) -> None:
+    page = client(folder)
+    page.cookies.clear()
+    assert page.get("/").status_code == 403
+    assert page.get("/api/question?rater=anna").status_code == 403
+    assert page.get("/?token=t", follow_redirects=False).status_code == 303
+
+
+def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(folder: Path) -> None:
+    page = client(folder)
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+    seen = []
+    while given["question"]:
+        content = given["question"][0]["content"]
+        seen.append(content)
+        copy = page.get(f"/videos/{content}")
+        assert (copy.status_code, copy.headers["content-type"]) == (200, "video/mp4")
+        assert page.get(f"/videos/{content}", headers={"range": "bytes=0-3"}).status_code == 206, "browsers seek by it"
+        given = answer(page, given).json()
+    assert len(set(seen)) == len(seen) == 3
+    assert page.get(f"/videos/{'0' * 64}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"answer": "better"}, 400),
+        ({"scores": {}}, 400),
+        ({"scores": {"score": 1e300}}, 400),
+        ({"scores": {"score": 5, "execution": 5}}, 400),
+        ({"contents": []}, 400),
+        ({"contents": ["0" * 64]}, 409),
+        ({"rater": "../anna"}, 400),
+        ({"rater": "a" * 300}, 422),
+        ({"path": "x"}, 422),
+    ],
+)
+def test_answers_that_do_not_fit_are_refused_and_nothing_is_written(
+    folder: Path, more: dict[str, Any], status: int
+) -> None:
+    page = client(folder)
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+    assert answer(page, given, **more).status_code == status
+    assert all_answers(folder) == ({}, [])
+
+
+def test_a_full_disk_is_said_and_the_answer_is_not_confirmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = client(folder)
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipeline.label.label_app.append_answer", full)
+    refused = answer(page, given)
+    assert refused.status_code == 507
+    assert "not kept" in refused.json()["detail"]
+
+
+def test_the_page_escapes_the_rubric(folder: Path) -> None:
+    session, _ = find_session(folder, pairs=False, columns=["score"], only=[])
+    app = create_label_app(session, "# <script>alert(1)</script>", token="t")
+    page = testclient.TestClient(app, base_url="http://127.0.0.1", cookies={"aim-serve-80": "t"}).get("/")
+    assert "<script>alert" not in page.text
+    assert "script-src 'sha256-" in page.headers["content-security-policy"]
+    assert page.headers["x-frame-options"] == "DENY"

@@ -1,0 +1,220 @@
+"""A rating session in a real browser: keyboard only, a reload in the middle, two raters, and thumbs on a phone."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.datasets.ratings import all_answers
+from pipeline.label import create_label_app, find_session
+from tests.helpers import report_samples
+from tests.pipeline.report.test_report_browser import CHROMIUM, browser, wait_for  # noqa: F401 -- a fixture
+
+pytest.importorskip("playwright.sync_api")
+uvicorn = pytest.importorskip("uvicorn")
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+
+RUBRIC = "# Entry\n\n- vertical: 3 points\n- a splash costs one\n\nTake your\ntime."
+
+
+@contextmanager
+def running(folder: Path, **options: Any) -> Iterator[str]:
+    """The link of a server in a thread."""
+    session, _ = find_session(folder, **{"pairs": False, "columns": ("score",), "only": (), **options})
+    app = create_label_app(session, RUBRIC)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """Four videos that browsers play, of different content."""
+    film = report_samples.dive_video(tmp_path / "film.mp4").read_bytes()
+    (tmp_path / "videos").mkdir()
+    for number in range(4):
+        box = (
+            (8 + number).to_bytes(4, "big") + b"free" + bytes(number)
+        )  # changes the content, and nothing that is shown
+        (tmp_path / f"videos/{number}.mp4").write_bytes(film + box)
+    return tmp_path / "videos"
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:  # noqa: F811
+    """Opens a page in a context of its own, as on a further machine; a complaint of the browser fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(link: str, **options: Any) -> Any:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda e: complaints.append(str(e)))
+        tab.goto(link)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def begin(tab: Any, name: str) -> None:
+    """Give the name, with the keyboard, and wait for the first video."""
+    wait_for(tab, "!document.getElementById('name-form').hidden")
+    tab.keyboard.type(name)
+    tab.keyboard.press("Enter")
+    ready(tab, 0)
+
+
+def ready(tab: Any, done: int) -> None:
+    """Wait for the question after `done` answers, with its videos."""
+    wait_for(tab, f"document.getElementById('counts').textContent.startsWith('{done} of ')")
+    wait_for(tab, "[...document.querySelectorAll('#videos video')].every(v => v.readyState >= 2)")
+
+
+def answers(folder: Path, rater: str) -> list[Any]:
+    return list(all_answers(folder)[0][rater].values())
+
+
+def test_scores_by_keyboard_with_a_reload_in_the_middle(opened: Callable[..., Any], videos: Path) -> None:
+    with running(videos, columns=("score", "execution")) as link:
+        tab = opened(link)
+        begin(tab, "Anna")
+        assert "token" not in tab.url
+        for value in ("7.5", "8"):
+            tab.keyboard.type(value)
+            tab.keyboard.press("Tab")
+        tab.keyboard.press("Enter")
+        ready(tab, 1)
+        assert len(answers(videos, "anna")) == 1, "the answer is on the disk before the next question shows"
+        shown = tab.get_attribute("#videos video", "data-src")
+        tab.reload()
+        ready(tab, 1)
+        assert tab.get_attribute("#videos video", "data-src") == shown, "the same question, and no second name"
+        tab.keyboard.press("n")
+        ready(tab, 2)
+        tab.keyboard.press("s")
+        ready(tab, 3)
+        tab.keyboard.press("b")
+        wait_for(tab, "document.querySelector('[aria-pressed=true][data-answer=skipped]')")
+        tab.keyboard.type("6,25")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "document.getElementById('message').textContent.includes('execution')")
+        tab.keyboard.type("5")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "!document.querySelector('[aria-pressed=true][data-answer=skipped]')")
+        ready(tab, 3)
+        tab.keyboard.type("1")
+        tab.keyboard.press("Tab")
+        tab.keyboard.type("2")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "!document.getElementById('end').hidden")
+    given = answers(videos, "anna")
+    assert [one.answer for one in given] == ["scored", "no performance", "scored", "scored"]
+    assert [dict(one.scores) for one in given if one.scores] == [
+        {"score": 7.5, "execution": 8.0},
+        {"score": 6.25, "execution": 5.0},
+        {"score": 1.0, "execution": 2.0},
+    ]
+
+
+def test_the_keyboard_moves_the_video(opened: Callable[..., Any], videos: Path) -> None:
+    with running(videos) as link:
+        tab = opened(link)
+        begin(tab, "Anna")
+        wait_for(tab, "!document.querySelector('#videos video').paused")
+        tab.keyboard.press("Space")
+        wait_for(tab, "document.querySelector('#videos video').paused")
+        before = tab.evaluate("document.querySelector('#videos video').currentTime")
+        tab.keyboard.press("ArrowRight")
+        after = tab.evaluate("document.querySelector('#videos video').currentTime")
+        assert after - before == pytest.approx(0.04, abs=0.006)
+        tab.keyboard.press("v")
+        assert tab.evaluate("document.querySelector('#videos video').playbackRate") == 0.25
+        tab.keyboard.press("s")
+        ready(tab, 1)
+        assert tab.evaluate("document.querySelector('#videos video').playbackRate") == 0.25, "the speed is kept"
+        assert "a splash costs one" in tab.text_content("#rubric")
+
+
+def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable[..., Any], videos: Path) -> None:
+    with running(videos, pairs=True) as link:
+        first, second = opened(link), opened(link)
+        begin(first, "Anna")
+        begin(second, "Ben")
+        assert first.locator("#agreement").is_hidden(), "what others gave would lead the rater"
+        for done in range(1, 7):
+            for tab, key in ((first, "1"), (second, "0" if done == 1 else "2")):
+                tab.keyboard.press(key)
+                ready(tab, done)
+        for tab in (first, second):
+            wait_for(tab, "!document.getElementById('end').hidden")
+        first.click("#agreement summary")
+        wait_for(first, "document.querySelector('#agreement li')")
+        assert "2 raters" in first.text_content("#agreement")
+        assert "Ben" not in first.text_content("body"), "the other rater's name is hidden"
+        assert "ben" not in first.text_content("#agreement")
+    asked = [[one.question for one in answers(videos, name)] for name in ("anna", "ben")]
+    assert set(asked[0]) == set(asked[1])
+    assert len(set(asked[0])) == 6
+    assert asked[0] != asked[1], "every rater has an order of his own"
+
+
+def test_a_replaced_video_is_told_and_its_answer_is_not_kept(browser: Any, videos: Path) -> None:  # noqa: F811
+    with running(videos) as link:
+        tab = browser.new_page()
+        tab.goto(link)
+        begin(tab, "Anna")
+        for path in videos.glob("*.mp4"):
+            path.write_bytes(path.read_bytes() + (9).to_bytes(4, "big") + b"free0")
+        tab.keyboard.type("3")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "document.getElementById('message').textContent.includes('replaced')")
+        wait_for(tab, "document.querySelector('input[name=score]').value === ''")
+        tab.keyboard.type("4")
+        tab.keyboard.press("Enter")
+        ready(tab, 1)
+        tab.close()
+    assert [dict(one.scores) for one in answers(videos, "anna")] == [{"score": 4.0}]
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: Path, pairs: bool) -> None:
+    with running(videos, pairs=pairs) as link:
+        tab = opened(link, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+        wait_for(tab, "!document.getElementById('name-form').hidden")
+        tab.fill("#name", "Anna")
+        tab.tap("#name-form button")
+        ready(tab, 0)
+        assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+        for video in tab.locator("#videos video").all():
+            box = video.bounding_box()
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= tab.locator("#answer").bounding_box()["y"]
+        for button in tab.locator("#answer button:visible").all():
+            box = button.bounding_box()
+            assert box["height"] >= 44
+            assert box["y"] + box["height"] <= 844
+            assert box["x"] + box["width"] <= 390
+        if pairs:
+            tab.tap("[data-answer=equal]")
+        else:
+            tab.fill("input[name=score]", "5")
+            tab.tap("#answer button[type=submit]")
+        ready(tab, 1)
+    assert [one.answer for one in answers(videos, "anna")] == ["equal" if pairs else "scored"]

@@ -1,0 +1,105 @@
+"""A server that is killed with SIGKILL at random moments loses no answer and doubles none."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.datasets.ratings import RATINGS, read_answers
+
+pytest.importorskip("uvicorn")
+
+ROOT = Path(__file__).parents[3]
+KILLS = 50
+TOKEN = "t"
+
+
+PROGRAM = f"""
+import os, socket, sys
+from pathlib import Path
+from pipeline.label import create_label_app, find_session
+from pipeline.serve.connections import make_server
+session, _ = find_session(Path(sys.argv[1]), pairs=True, columns=("score",), only=())
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(64)
+print(listener.getsockname()[1], flush=True)
+while True:
+    child = os.fork()
+    if not child:
+        make_server(create_label_app(session, token={TOKEN!r})).run(sockets=[listener])
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+"""
+"""Prints its port, and the process of each server; starts another one when it was killed."""
+
+
+def ask(port: int, path: str, body: Any = None) -> Any:
+    """The answer of the server, asked again until it gives one."""
+    headers = {"cookie": f"aim-serve-{port}={TOKEN}", "x-aim-serve": "1", "content-type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    while True:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return json.load(response)
+        except urllib.error.HTTPError:
+            raise
+        except (OSError, HTTPException, ValueError):  # the server was killed
+            time.sleep(0.005)
+
+
+@pytest.mark.slow
+def test_fifty_kills_lose_no_answer_and_double_none(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    for number in range(40):
+        make_video(tmp_path / f"videos/{number}.mp4", frames=3 + number, size=(32, 32))
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path / "videos")]
+    parent = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    port = int(parent.stdout.readline())
+    confirmed: list[frozenset[str]] = []
+    stop = threading.Event()
+
+    def rate() -> None:
+        content = ask(port, "/api/question?rater=anna")
+        while content["question"] and not stop.is_set():
+            contents = [one["content"] for one in content["question"]]
+            given = {"rater": "anna", "contents": contents, "answer": "better"}
+            content = ask(port, "/api/answers", given)
+            confirmed.append(frozenset(contents))
+
+    rng, client = random.Random(0), threading.Thread(target=rate, daemon=True)
+    client.start()
+    for _ in range(KILLS):
+        before, server = len(confirmed), int(parent.stdout.readline())
+        end = time.monotonic() + 60
+        while len(confirmed) == before and client.is_alive() and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(server, signal.SIGKILL)
+    stop.set()
+    client.join(60)
+    parent.kill()
+    os.kill(int(parent.stdout.readline()), signal.SIGKILL)
+    parent.wait()
+    answers, unread = read_answers(tmp_path / "videos" / RATINGS / "anna.csv")
+    lines = (tmp_path / "videos" / RATINGS / "anna.csv").read_text().splitlines()
+    assert len(confirmed) >= KILLS
+    assert set(confirmed) == set(answers), "every confirmed answer is there, and no other"
+    assert len(confirmed) == len(set(confirmed)), "no question was asked again after its answer was confirmed"
+    assert len(lines) - 1 - unread - len(answers) <= KILLS, "an answer whose confirmation was lost is sent once more"

@@ -1,0 +1,76 @@
+"""Progress of one performer over time, where labels or file names have a subject and a day."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from data.datasets.folder import list_folder
+from data.errors import DataError
+from data.video import Record
+from pipeline.report import ReportData, render_report
+from pipeline.report.page_data import BatchReport, VideoReport
+from pipeline.report.video_section import batch_row
+from pipeline.results import Accuracy, Flag, Score
+
+ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, 24.7, True)
+
+
+def row(name: str, score: float, **options: object) -> VideoReport:
+    """A scored video of this file name."""
+    return batch_row(Score(name, score=score, accuracy=ERROR, **options), Record(name, None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "day"),
+    [
+        ("anna_2026-05-31.mp4", "anna", "2026-05-31"),
+        ("20260531 Anna Berg 2.mp4", "Anna Berg", "2026-05-31"),
+        ("anna/2026-05-31_01.mp4", "anna", "2026-05-31"),
+        ("2026-05-31/anna_03.mp4", "anna", "2026-05-31"),
+        ("dive_0012026053199.mp4", "", ""),
+        ("anna_03.mp4", "", ""),
+    ],
+)
+def test_a_file_name_says_who_and_when(name: str, subject: str, day: str) -> None:
+    made = row(name, 1.0)
+    assert (made.subject, made.day) == (subject, day)
+
+
+def test_the_page_says_how_a_performer_changed_and_whether_that_is_more_than_the_error() -> None:
+    bad = (Flag("bad", "unlike the training performances"),)
+    rows = (
+        row("anna_2026-05-31.mp4", 71.0),
+        row("anna_2026-03-01.mp4", 62.0),
+        row("ben_2026-03-01.mp4", 40.0),
+        row("ben_2026-04-01.mp4", 60.0),
+        row("ben_2026-05-01.mp4", 99.0, flags=bad),
+        row("carl_2026-05-01.mp4", 50.0),
+    )
+    page = render_report(ReportData("t", batch=BatchReport(rows)))
+    shown = [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: .*?)</li>", page)]
+    assert [line.replace("&#39;", "'") for line in shown] == [
+        "anna: 62 on 2026-03-01, 71 on 2026-05-31 (+9; 2 videos). Smaller than the model's usual error of ±14.6: "
+        "no sign of progress.",
+        "ben: 40 on 2026-03-01, 60 on 2026-04-01 (+20; 2 videos).",
+    ]
+
+
+def test_a_page_without_days_has_no_progress() -> None:
+    page = render_report(ReportData("t", batch=BatchReport((row("a.mp4", 1.0), row("b.mp4", 2.0)))))
+    assert "Progress over time" not in page
+
+
+def test_labels_have_a_day(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    table = tmp_path / "scores.csv"
+    table.write_text("video,score,subject,date\na.mp4,7,Anna,2026-05-31\n")
+    (record,) = list_folder(tmp_path).records
+    made = batch_row(Score("a.mp4", score=7.0), record)
+    assert (made.subject, made.day) == ("Anna", "2026-05-31")
+    table.write_text("video,score,date\na.mp4,7,31.5.\n")
+    with pytest.raises(DataError, match=r"date is '31\.5\.'") as raised:
+        list_folder(tmp_path)
+    assert "2026-05-31" in raised.value.fix

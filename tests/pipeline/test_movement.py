@@ -1,0 +1,79 @@
+"""Angles and movement figures from keypoints, and what differs from the better training videos."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.movement import Trained, better_ranges, differences, movement, read_ranges, steps_of
+from tests.helpers.report_samples import _POSE, FRAMES, pose_output
+
+
+def standing(turn: float = 0.0, agents: int = 1) -> np.ndarray:
+    """(FRAMES, agents, 17, 3): people who stand still, turned by `turn` degrees in the picture."""
+    angle = np.radians(turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = np.full((FRAMES, agents, 17, 3), 0.9)
+    for agent in range(agents):
+        points[:, agent, :, :2] = _POSE @ rotation.T + 200 + 90 * agent
+    return points
+
+
+def test_a_bent_knee_and_a_tilted_trunk_have_their_degrees() -> None:
+    points = standing(turn=30)
+    knee, hip = points[:, 0, 13, :2], points[:, 0, 11, :2]
+    along = (hip - knee) / np.linalg.norm(hip - knee, axis=1, keepdims=True)
+    points[:, 0, 15, :2] = knee + 20 * np.stack([along[:, 1], -along[:, 0]], axis=1)  # the shin at right angles
+    points[5, 0, 15] = np.nan
+    angles = movement(pose_output(points)).angles[0]
+    assert angles["left_knee"][0] == pytest.approx(90, abs=0.1)
+    assert np.isnan(angles["left_knee"][5])
+    assert angles["right_knee"][0] == pytest.approx(180, abs=3)
+    assert angles["trunk"] == pytest.approx(30, abs=2)
+
+
+def test_a_body_upside_down_has_a_trunk_of_180_degrees() -> None:
+    assert movement(pose_output(standing(turn=180))).angles[0]["trunk"] == pytest.approx(180, abs=1)
+
+
+def test_two_people_have_differences_and_a_distance_and_one_has_none() -> None:
+    two = movement(pose_output(standing(agents=2))).figures
+    assert two["pair.knee"] == pytest.approx(0, abs=1e-6)
+    assert two["pair.distance"][0] > 1
+    assert not [key for key in movement(pose_output(standing())).figures if key.startswith("pair")]
+
+
+def trained(count: int, hips: float = 100.0) -> list[Trained]:
+    """`count` videos of two steps; the hips of number i are at `hips` + i degrees, and its score is i."""
+    return [Trained(f"v{i}", "10 m", float(i), {"0.hip": [hips + i, float("nan")]}) for i in range(count)]
+
+
+def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range() -> None:
+    ranges = better_ranges(trained(30))["10 m"]
+    assert (ranges["videos"], ranges["better"], ranges["best"], ranges["best_score"]) == (30, 10, "v29", 29.0)
+    assert ranges["limits"]["0.hip"] == [(121.0, 128.0), None]  # 9 of 10 are at least, and at most, there
+    assert ranges["typical"] == 0
+    (found,) = differences({"0.hip": [83.0, 20.0]}, ranges["limits"])
+    assert (found.first, found.last, found.beyond) == (0, 0, -38.0)
+    assert differences({"0.hip": [115.0, 20.0]}, ranges["limits"]) == []  # less than is named
+    assert read_ranges(json.loads(json.dumps({"10 m": ranges}))) == {"10 m": ranges}
+
+
+def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers() -> None:
+    limits = {"0.hip": [(100.0, 120.0)] * 4}
+    found = differences({"0.hip": [80.0, 60.0, 150.0, 110.0]}, limits)
+    assert [(d.first, d.last, d.furthest, d.value) for d in found] == [(0, 1, 1, 60.0), (2, 2, 2, 150.0)]
+
+
+def test_few_training_videos_give_no_ranges() -> None:
+    assert better_ranges(trained(9)) == {}
+    assert better_ranges(trained(10))["10 m"]["better"] == 5
+
+
+def test_a_step_has_the_mean_of_its_frames() -> None:
+    moved = movement(pose_output(standing(turn=30)))
+    steps = steps_of(moved, np.array([(0.0, 1.0), (1.0, 2.0), (9.0, 10.0)]))
+    assert steps["0.trunk"][:2] == pytest.approx([30, 30], abs=2)
+    assert np.isnan(steps["0.trunk"][2])
