@@ -35,7 +35,7 @@ from pipeline.config import BaseConfig, validate
 from pipeline.run import Planner, run_extract, status_rows
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
-QUALITY = {"found_rate": 0.98, "swaps_suspected": 1, "longest_gap_s": 0.2, "people": 2}
+QUALITY = {"found_rate": 0.98, "cuts": 1, "longest_gap_s": 0.2, "people": 2}
 REAL_FILES = 500
 
 

@@ -45,8 +45,6 @@ def explain(model: type[BaseModel], error: Any) -> str:
     name, section = ".".join([*above, key]), section_class(model, error["loc"][:-1])
     removed = getattr(section, "REMOVED", {})
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        if replaced := removed.get(f"{key}={error['input']}"):
-            return f"'{name}={error['input']}' was removed: {replaced}"
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
     if key in removed:
         return f"'{name}' was removed: {removed[key]}"

@@ -62,7 +62,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Flag:
-    """A reason to doubt a score, such as Flag("bad", "identities swapped", "3 times, first at 1.2 s")."""
+    """A reason to doubt a score, such as Flag("bad", "cut in the video", "The video has 3 cuts.")."""
 
     level: Level
     title: str

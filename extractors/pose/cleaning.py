@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, in_blocks, sizes_of
-from extractors.signals import blocks, exchanges, fill_gaps, robust_line
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, sizes_of
+from extractors.signals import blocks, exchanges, fill_gaps, local_line
 
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
 MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
-OUTLIER = 0.05  # a joint this far from the fitted line, in body sizes, counts half
 
 
 class CleaningConfig(StageConfig):
@@ -26,30 +25,24 @@ class CleaningConfig(StageConfig):
 def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, config: CleaningConfig) -> Floats:
     """(N, 17, 3) joints of one agent in one shot after cleaning; interpolated ones have `INTERPOLATED_SCORE`.
 
-    Each joint is put on a robust line that is fitted around every frame, weighted by scores. Scores stay as they are.
-
-    Args:
-        times: (N,) seconds.
-        keypoints: (N, 17, 3) x, y in pixels and score; NaN, NaN, 0 where there is no detection.
-        scores: (N,) of the person, 0 where there is no detection.
+    Each joint is put on a line that is fitted around every frame, weighted by scores. Scores stay as they are.
+    `scores` (N,) of the person are 0 where there is no detection.
     """
     out: Floats = keypoints.astype(np.float64)
+    out[~np.isfinite(out[..., 0]), 2] = 0.0
     detected = scores > 0
     if config.fix_sides:
-        rows = np.flatnonzero(detected)
-        wrong = rows[exchanged_sides(out[rows], times[rows])]
+        wrong = np.flatnonzero(detected)[exchanged_sides(out[detected], times[detected])]
         out[wrong] = out[wrong][:, MIRRORED]
-    size = float(np.median(in_blocks(sizes_of, keypoints[detected]))) if detected.any() else 1.0
     for joint in range(out.shape[1]):
         points = out[:, joint, :2]
         weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
         points, weight = fill_gaps(times, points, weight, config.max_gap_s)
-        filled = ~detected & (weight[:, 0] > 0)
-        out[filled, joint, 2] = INTERPOLATED_SCORE
-        rows = np.flatnonzero(weight[:, 0] > 0)
-        if config.smoothing_s > 0 and len(rows) > 2:
+        rows = weight[:, 0] > 0
+        out[rows & ~detected, joint, 2] = INTERPOLATED_SCORE
+        if config.smoothing_s > 0:
             trust = np.maximum(out[rows, joint, 2], 0.01) * np.maximum(scores[rows], 0.03)
-            points[rows] = robust_line(times[rows], points[rows], trust, config.smoothing_s, OUTLIER * size)
+            points[rows] = local_line(times[rows], points[rows], np.column_stack([trust, trust]), config.smoothing_s)[0]
         out[rows, joint, :2] = points[rows]
     return out
 
@@ -60,8 +53,6 @@ def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
     A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
     body: the sides are chosen so that all joints move least, and confident frames keep theirs.
     """
-    if not len(poses):
-        return np.zeros(0, dtype=bool)
     score = poses[:, 5:, 2].mean(axis=1)
     price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3
     moved = np.zeros((len(poses), 2))

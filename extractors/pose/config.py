@@ -54,7 +54,6 @@ class PoseConfig(StageConfig):
         ),
         **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
         **dict.fromkeys(("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot"),
-        "views=8": "mirrored views add nothing to four turns (pose.views=4)",
         "fix_sides": "it is pose.cleaning.fix_sides now",
         "fill_s": "it is pose.cleaning.max_gap_s now",
         "smooth_s": "it is pose.cleaning.smoothing_s now",

@@ -20,8 +20,8 @@ AGREEMENT = 0.5  # detections of one body are at most this many body sizes apart
 class Detections:
     """The people that a network detects in one picture."""
 
-    keypoints: NDArray[np.float32]  # (P, 17, 3) COCO-17: x, y in pixels (pixel centres at .5) and score 0..1
-    scores: NDArray[np.float32]  # (P,) score of each person, 0..1
+    keypoints: NDArray[np.floating]  # (P, 17, 3) COCO-17: x, y in pixels (pixel centres at .5) and score 0..1
+    scores: NDArray[np.floating]  # (P,) score of each person, 0..1
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -32,22 +32,16 @@ class Detections:
         return cls(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32))
 
     @classmethod
-    def of(cls, keypoints: NDArray[np.floating], scores: NDArray[np.floating]) -> Detections:
-        """People from arrays of any floating type."""
-        return cls(np.asarray(keypoints, dtype=np.float32), np.asarray(scores, dtype=np.float32))
-
-    @classmethod
     def of_joints(cls, points: Any, joints: Any) -> Detections:
         """People from (P, 17 or more, 2) places and (P, 17 or more) scores; a person's score is the mean of theirs."""
         joints = np.clip(np.asarray(joints, dtype=np.float32)[:, :17], 0, 1)
         points = np.asarray(points, dtype=np.float32)[:, :17]
         return cls(np.concatenate([points, joints[..., None]], axis=-1), joints.mean(axis=1))
 
-    def best(self, min_score: float, most: int | None = None) -> Detections:
-        """People with finite joints and at least this score, best first, `most` of them."""
-        usable = np.isfinite(self.keypoints).all(axis=(1, 2)) & (self.scores >= min_score)
+    def best(self, min_score: float) -> Detections:
+        """People with at least this score, best first."""
         order = np.argsort(-self.scores, kind="stable")
-        rows = order[usable[order]][:most]
+        rows = order[self.scores[order] >= min_score]
         return Detections(self.keypoints[rows], self.scores[rows])
 
     @staticmethod
@@ -65,11 +59,7 @@ class Detections:
         those that lack the body: it says how many views agree. Detections that agree with left and right exchanged
         remain two bodies; the path over time decides between them.
         """
-        if len(views) == 1:
-            return views[0]
         people = Detections.joined(views)
-        if not len(people):
-            return people
         view = np.repeat(np.arange(len(views)), [len(each) for each in views])
         points, sizes = people.keypoints[..., :2], sizes_of(people.keypoints)
         free = np.ones(len(people), dtype=bool)
@@ -87,7 +77,7 @@ class Detections:
             weight = people.keypoints[members, :, 2:] ** 2 * people.scores[members, None, None] + 1e-9
             bodies.append((people.keypoints[members] * weight).sum(axis=0) / weight.sum(axis=0))
             scores.append(float(people.scores[members].sum()) / len(views))
-        return Detections.of(np.stack(bodies), np.array(scores)).best(0.0)
+        return Detections(np.reshape(bodies, (-1, 17, 3)), np.array(scores)).best(0.0)
 
 
 def _apart(poses: NDArray[np.floating], pose: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -100,11 +90,6 @@ def turns_of(views: int, frame: int) -> Sequence[int]:
     if views == 2:
         return 0, 1 + frame % 3
     return (0, 1, 3) if views == 3 else range(views)
-
-
-def turned(image: Image, turns: int) -> Image:
-    """A frame (H, W, 3) after clockwise quarter turns."""
-    return np.ascontiguousarray(np.rot90(image, -turns))
 
 
 def turned_back(people: Detections, turns: int, width: int, height: int) -> Detections:

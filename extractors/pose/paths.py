@@ -60,10 +60,8 @@ class Track:
 def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floor: float) -> list[Track]:
     """The people of one shot, the best path first.
 
-    Args:
-        first, stop: the shot's first frame, and one past its last.
-        times: (N,) seconds of every frame of the video.
-        floor: score at which a detection adds nothing to a path.
+    The shot begins with frame `first` and ends before `stop`; `times` (N,) has the seconds of every frame of the video.
+    A detection with the score `floor` adds nothing to a path.
     """
     rows = slice(*np.searchsorted(np.asarray(candidates.frames), [first, stop]))
     frames, scores = np.asarray(candidates.frames)[rows], np.asarray(candidates.scores)[rows]
@@ -79,8 +77,9 @@ def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floo
         if worth <= SMALLEST * best:
             break
         people.append(Track(frames[path], keypoints[path], scores[path]))
-        free = np.setdiff1d(free, path)
-        free = free[~shot.same_body(free, path)]
+        nearest = path[np.searchsorted(frames[path], frames[free]).clip(max=len(path) - 1)]
+        apart = np.linalg.norm(centres[free] - centres[nearest], axis=1)
+        free = free[(frames[nearest] != frames[free]) | (apart >= SAME_BODY * sizes[nearest])]
     return people
 
 
@@ -126,9 +125,3 @@ class _Shot:
         possible = (far < 1) & (growth < np.log(MAX_GROWTH))
         far = np.where(possible, far, 0.0) ** 2
         return np.where(possible, PLACE * far / (1 - far), np.inf)
-
-    def same_body(self, rows: Rows, path: Rows) -> NDArray[np.bool_]:
-        """(rows,) detections that are of a path's body too, such as one with its head taken for feet."""
-        nearest = path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
-        apart = np.linalg.norm(self.centres[rows] - self.centres[nearest], axis=1)
-        return np.asarray((self.frames[nearest] == self.frames[rows]) & (apart < SAME_BODY * self.sizes[nearest]))

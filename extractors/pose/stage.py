@@ -14,18 +14,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.keypoints import FramePeople, keypoints_of, sidecar
+from data.keypoints import keypoints_of, sidecar
 from data.pose_weights import identity_of
 from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video.records import Record
 from data.weights import digest
 from extractors.base import Extractor, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
-from extractors.pose.agents import TRACK_COLUMNS, choose_agents, rival, suspected_switches
+from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image, turned, turned_back, turns_of
+from extractors.pose.detections import Detections, Image, turned_back, turns_of
 from extractors.pose.paths import Candidates, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
@@ -54,7 +54,7 @@ class Pose(Extractor[PoseConfig]):
         "tracks": ArraySpec(("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS),
     }
     seconds_per_unit: ClassVar[float] = 0.05
-    headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
+    headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "cuts")
 
     _backend: Any = None
 
@@ -82,30 +82,31 @@ class Pose(Extractor[PoseConfig]):
     def extract(self, source: Source) -> StageOutput:
         """Detect, track and choose the people of one video.
 
-        Raises:
-            DataError: the network's weights, or the video's keypoint file, are missing or damaged.
-            VideoError: the stream is damaged.
+        Raises DataError: weights or the keypoint file are missing or damaged; VideoError: the stream is damaged.
         """
         import cv2
 
         config = self.config
-        full_size = source.info.width, source.info.height
-        factor = min(1.0, config.work_side / max(full_size))
-        size = round(full_size[0] * factor), round(full_size[1] * factor)
-        imported = keypoints_of(source.record, full_size, len(source.times)) if config.backend == "import" else None
+        size = source.info.width, source.info.height
+        factor = min(1.0, config.work_side / max(size))
+        small = round(size[0] * factor), round(size[1] * factor)
+        scale = np.array([size[0] / small[0], size[1] / small[1], 1.0])
+        imported = keypoints_of(source.record, size, len(source.times)) if config.backend == "import" else None
         if self._backend is None and not imported:
             self._backend = load_backend(config)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
         shot_detector, candidates = ShotDetector(config.cut_threshold), Candidates()
         taken, starts = array("d"), list[int]()
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
-            image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             taken.append(frame.time)
             starts += [number] if shot_detector.begins_shot(image) else []
             if imported:
-                bodies = _in_file(imported.frames[frame.index], np.array(size) / np.array(full_size), config.min_score)
+                in_file = imported.frames[frame.index]
+                bodies = Detections(in_file.keypoints, in_file.scores).best(config.min_score)
             else:
-                bodies = detected(self._backend, image, turns_of(views, number))
+                reduced = detected(self._backend, image, turns_of(views, number))
+                bodies = Detections(reduced.keypoints * scale, reduced.scores)
             candidates.add(number, bodies)
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
@@ -113,77 +114,60 @@ class Pose(Extractor[PoseConfig]):
         people = [people_of(candidates, *shot, times, floor) for shot in shots]
         agents, table = choose_agents(people, shots, times, size, config)
         del people, candidates  # of all the people, only the agents are needed from here on
-        scale = np.array(full_size) / np.array(size)
-        values, quality = output(config, times, shots, agents, table, full_size, scale)
+        values, quality = output(config, times, starts[1:], agents, table, size)
         quality["views"] = views
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
 
 
 def detected(backend: PoseBackend, image: Image, turns: Sequence[int]) -> Detections:
-    """Each body of a frame once, from its views in these quarter turns."""
+    """Each body of a frame once, from its views in these clockwise quarter turns."""
     height, width = image.shape[:2]
-    return Detections.merged([turned_back(backend.detect(turned(image, n)), n, width, height) for n in turns])
-
-
-def _in_file(people: FramePeople, factor: Floats, min_score: float) -> Detections:
-    """The people of a keypoint file in one frame, in its reduced pixels; joints that the file lacks are NaN."""
-    rows = people.scores >= min_score
-    return Detections.of(people.keypoints[rows] * np.append(factor, 1.0), people.scores[rows])
+    views = [backend.detect(np.ascontiguousarray(np.rot90(image, -n))) for n in turns]
+    return Detections.merged([turned_back(view, n, width, height) for view, n in zip(views, turns, strict=True)])
 
 
 def output(
     config: PoseConfig,
     times: Floats,
-    shots: Sequence[tuple[int, int]],
+    cuts: Sequence[int],
     agents: Sequence[Sequence[Track]],
     table: Floats,
-    full_size: tuple[int, int],
-    scale: Floats,
+    size: tuple[int, int],
 ) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
     """Values of the stage's arrays, and the quality values that follow from them.
 
-    Args:
-        times: (N,) seconds of every processed frame.
-        shots: first frame and one past the last frame of every shot, by position in `times`.
-        agents, table: of `choose_agents`.
-        full_size: (width, height) of the video in pixels.
-        scale: (2,) pixels of the video per pixel in which people were detected.
+    `times` and `cuts` are of the processed frames, `agents` and `table` of `choose_agents`.
     """
-    count = config.agents
-    keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float32)
+    keypoints = np.full((len(times), config.agents, 17, 3), np.nan, dtype=np.float32)
     keypoints[..., 2] = 0
-    scores = np.zeros((len(times), count))
-    for (start, stop), members in zip(shots, agents, strict=True):
-        rows = slice(start, stop)
+    scores = np.zeros(keypoints.shape[:2])
+    for members in agents:
         for agent, person in enumerate(members):
-            keypoints[person.frames, agent], scores[person.frames, agent] = person.keypoints, person.scores
-            cleaned = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], config.cleaning)
-            cleaned[~np.isfinite(cleaned[..., 0]), 2] = 0.0
-            cleaned[..., :2] *= scale
-            keypoints[rows, agent] = cleaned
-    detected, cuts = scores > 0, times[[start for start, _ in shots[1:]]]
+            rows = slice(person.frames[0], person.frames[-1] + 1)
+            poses, score = keypoints[:, agent], scores[:, agent]
+            poses[person.frames], score[person.frames] = person.keypoints, person.scores
+            poses[rows] = clean_poses(times[rows], poses[rows], score[rows], config.cleaning)
+    detected = scores > 0
     interpolated = ~detected & np.isfinite(keypoints[..., 0]).any(axis=2)
     values: dict[str, NDArray[Any]] = {
         "time": times,
         "keypoints": keypoints,
-        "boxes": np.stack([in_blocks(boxes_of, keypoints[:, agent]) for agent in range(count)], axis=1),
+        "boxes": np.stack([in_blocks(boxes_of, one) for one in keypoints.swapaxes(0, 1)], axis=1),
         "agent_score": scores.astype(np.float32),
         "filled": interpolated,
-        "size": np.array(full_size, dtype=np.int32),
+        "size": np.array(size, dtype=np.int32),
         "frame_index": np.arange(len(times), dtype=np.int32) * config.stride,
-        "cuts": cuts,
+        "cuts": times[cuts],
         "tracks": table,
     }
+    *_, salience, agents_of_rows = table.T
     # An agent that is never detected counts as missing in every frame.
     return values, {
         "found_rate": round(float(detected.mean()), 4),
         "found_rate_all": round(float(detected.all(axis=1).mean()), 4),
-        "filled_rate": round(float(interpolated.mean()), 4),
         "mean_score": round(float(scores[detected].mean()) if detected.any() else 0.0, 4),
         "longest_gap_s": round(max(longest_gap(times, one) for one in detected.T), 3),
-        "swaps_suspected": sum(suspected_switches(shot) for shot in agents),
         "cuts": len(cuts),
-        "people_seen": len(table),
-        "rival": round(rival(table), 4),
+        "rival": round(float(salience[agents_of_rows < 0].max(initial=0.0)), 4),
         "frames_per_s": round(config.stride / row_period(times), 3),
     }

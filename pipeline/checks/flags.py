@@ -162,13 +162,6 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
         yield Flag("warn", "implausible frame rate", detail)
 
 
-def _swaps(_: Facts, swaps: float) -> Iterator[Flag]:
-    if not swaps < 1:  # unknown numbers (NaN) are flagged too
-        times = "once" if swaps == 1 else f"{swaps:.0f} times"
-        detail = f"The tracks seem to switch identities {times}: the two people may be exchanged."
-        yield Flag("warn" if swaps < 3 else "bad", "identities swapped", detail)
-
-
 def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     if not (cuts := max(counts.values())) < 1:
         detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
@@ -294,7 +287,6 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "stream": (lambda facts: _measures(facts, *_DAMAGE), _damage),
     "people detected": (lambda facts: _measure(facts, "pose", "found_rate_all"), _detection),
     "right person": (lambda facts: _measure(facts, "pose", "rival"), _person),
-    "identities": (lambda facts: _measure(facts, "pose", "swaps_suspected"), _swaps),
     "cuts": (lambda facts: _measures(facts, ("pose", "cuts"), ("camera_flow", "cuts")), _cuts),
     "agents in every step": (lambda facts: _measures(facts, *_STEPS), _steps),
     "camera": (_camera_measured, _camera),

@@ -16,7 +16,7 @@ from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 from pipeline.results import Flag, worst_first
 
-ALONE = ("stream", "people detected", "right person", "identities", "cuts", "kinematics")
+ALONE = ("stream", "people detected", "right person", "cuts", "kinematics")
 AMONG_OTHERS = ("frame rate", "length")
 """Checks of `pipeline.checks.flags` of a video alone, and against the others."""
 

@@ -36,7 +36,7 @@ def candidates(frames: int, count: int = 1) -> Candidates:
             [[200 + 300 * k + 40 * np.sin(frame / 50), 200 + 40 * np.cos(frame / 50)] for k in range(count)]
         )
         poses[..., :2] = bodies + place[:, None] + rng.normal(size=(count, 17, 2))
-        there = Detections.of(poses, 0.5 + 0.4 * rng.random(count))
+        there = Detections(poses, 0.5 + 0.4 * rng.random(count))
         people.add(frame, there if frame % 40 > 3 else Detections.none())
     return people
 
@@ -46,7 +46,7 @@ def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
     config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
     paths = [people_of(people, 0, frames, times, 0.03)]
     chosen = choose_agents(paths, shots, times, (720, 405), config)
-    return StageOutput.of(Pose.arrays, *output(config, times, shots, *chosen, (1920, 1080), np.array([2.5, 2.5])))
+    return StageOutput.of(Pose.arrays, *output(config, times, [], *chosen, (720, 405)))
 
 
 def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:

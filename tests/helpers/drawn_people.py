@@ -34,7 +34,7 @@ def person(x: float, y: float, angle: float = 0.0, scale: float = 1.0, score: fl
 
 def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -> Detections:
     """Detections of figures, with a score of .6 each where none is given."""
-    return Detections.of(np.stack(poses), np.array(scores or [0.6] * len(poses)))
+    return Detections(np.stack(poses), np.array(scores or [0.6] * len(poses), np.float32))
 
 
 def paths_of(frames: Sequence[Detections], rate: float = 25.0, floor: float = 0.03) -> list[Track]:
@@ -83,7 +83,7 @@ class ColourReader:
         tilt = abs(float(np.arctan2(x, -y)))
         if tilt > self.max_tilt:
             return Detections.none()
-        return Detections.of(pose[None], np.array([self.score * (1 - 0.2 * tilt)]))
+        return Detections(pose[None], np.array([self.score * (1 - 0.2 * tilt)]))
 
 
 class MemoryClip:

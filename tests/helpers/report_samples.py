@@ -153,7 +153,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         steps=steps(rng, score - LOWEST),
         flags=tuple(flags[: index % 4]),
         quality={
-            "pose": {"found_rate": 0.974, "swaps_suspected": 0},
+            "pose": {"found_rate": 0.974, "cuts": 0},
             "camera_flow": {"inliers": 0.8123},
             "clips": {"padded": False},
         },

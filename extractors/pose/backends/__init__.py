@@ -23,9 +23,7 @@ class PoseBackend(Protocol):
 def load_backend(config: PoseConfig) -> PoseBackend:
     """The network that a configuration names, ready to run.
 
-    Raises:
-        DataError: its weights are missing or damaged.
-        UsageError: its package is not installed, or its settings are incomplete.
+    Raises DataError: its weights are missing or damaged; UsageError: its package or its settings are incomplete.
     """
     if config.backend == "mmpose":
         from extractors.pose.backends.mmpose import MMPose

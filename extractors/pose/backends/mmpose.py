@@ -15,8 +15,6 @@ from extractors.mmpose_models import load_models
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
 
-MAX_PEOPLE = 20  # more people than this in one picture are not returned
-
 
 class MMPose:
     """The backend: the pose network `weights`, and a `detector` for top-down ones. Raises as `load_models`."""
@@ -39,7 +37,7 @@ class MMPose:
             boxes = boxes[(boxes.labels == 0) & (boxes.scores >= self._min_score)]
             samples = inference_topdown(self._model, picture, boxes.bboxes.astype(np.float32)) if len(boxes) else []
             groups = [_people(sample, score) for sample, score in zip(samples, boxes.scores, strict=True)]
-        return Detections.joined(groups).best(self._min_score, MAX_PEOPLE)
+        return Detections.joined(groups).best(self._min_score)
 
 
 def _people(sample: Any, box_score: float | None = None) -> Detections:
@@ -48,4 +46,4 @@ def _people(sample: Any, box_score: float | None = None) -> Detections:
     poses = Detections.of_joints(people.keypoints, people.keypoint_scores)
     if box_score is not None:
         return Detections(poses.keypoints, poses.scores * box_score)
-    return Detections.of(poses.keypoints, people.bbox_scores) if "bbox_scores" in people else poses
+    return Detections(poses.keypoints, people.bbox_scores) if "bbox_scores" in people else poses

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from extractors.keypoints import centres_of
-from extractors.pose.agents import TRACK_COLUMNS, choose_agents, rival, suspected_switches
+from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.paths import Track
@@ -133,24 +133,9 @@ def test_nobody_is_no_agent() -> None:
     assert table.shape == (0, len(TRACK_COLUMNS))
 
 
-def test_exchanged_people_are_suspected() -> None:
-    a, b = paths_of([people(person(100, 200), person(400, 200)) for _ in range(10)])
-    assert suspected_switches([a, b]) == 0
-    crossed = [
-        Track(a.frames, np.concatenate([one.keypoints[:5], other.keypoints[5:]]), a.scores)
-        for one, other in ((a, b), (b, a))
-    ]
-    assert suspected_switches(crossed) == 1
-
-
-def test_a_rival_is_measured_against_the_least_agent_of_its_shot() -> None:
-    def track(shot: int, salience: float, agent: int) -> list[float]:
-        return [shot, 0, 9, 1.0, 1.0, 1.0, 1.0, 1.0, salience, agent]
-
-    one = [track(0, 0.4, 0), track(0, 0.1, -1)]
-    assert rival(np.array(one)) == pytest.approx(0.25)
-    two = [*one, track(1, 0.8, 0), track(1, 0.2, 1), track(1, 0.15, -1), track(1, 0.02, -1)]
-    assert rival(np.array(two)) == pytest.approx(0.75)
-    assert rival(np.array([track(0, 0.3, 0)])) == 0
-    assert rival(np.array([track(0, 0.0, -1)])) == 0
-    assert rival(np.zeros((0, 10))) == 0
+def test_salience_is_relative_to_the_least_agent_of_the_shot(spectators_and_a_diver: list[Track]) -> None:
+    salience, agent = chosen(spectators_and_a_diver, agents=2)[1][:, -2:].T
+    assert salience[agent >= 0].min() == 1
+    assert 0 < salience[agent < 0].max() <= 1
+    none, _ = chosen(spectators_and_a_diver, region=(0.0, 0.0, 1.0, 0.1))[1][:, -2:].T
+    assert (none == 0).all()

@@ -18,7 +18,7 @@ def measured(**videos: dict[str, dict[str, float]]) -> Any:
 
 
 def video(duration: float = 4.0, rate: float = 25.0, **pose: float) -> dict[str, dict[str, float]]:
-    usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "swaps_suspected": 0, "cuts": 0, "rival": 0.1}
+    usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "cuts": 0, "rival": 0.1}
     return {"pose": usual | {"frames_per_s": rate} | pose, "timesteps": {"duration_s": duration}}
 
 

@@ -122,7 +122,7 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
-    assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
+    assert not {"people detected", "right person", "camera"} & set(scored.checked)  # no such stage ran
 
 
 def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
