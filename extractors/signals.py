@@ -106,6 +106,18 @@ def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tu
     return fitted, slope, sloped
 
 
+def robust_line(time: Floats, values: Floats, weight: Floats, sigma: float, outlier: float) -> Floats:
+    """Values (row, axis) of one point on lines fitted around each row, with outliers drawn to their neighbours.
+
+    Cauchy weights, reweighted twice: a row that is `outlier` from its line counts half. `weight` is (row,).
+    """
+    trust = weight
+    for _ in range(3):
+        fitted = local_line(time, values, np.repeat(trust[:, None], values.shape[1], axis=1), sigma)[0]
+        trust = weight / (1 + (np.linalg.norm(fitted - values, axis=1) / outlier) ** 2)
+    return fitted
+
+
 def _lines(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
     """`local_line` of some series. Their moments are freed before those of the next series are made."""
     s0, s1, s2, y0, y1 = _moments(time, values, weight, sigma)

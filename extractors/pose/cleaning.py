@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, sizes_of
-from extractors.signals import blocks, exchanges, fill_gaps, local_line
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, in_blocks, sizes_of
+from extractors.signals import blocks, exchanges, fill_gaps, robust_line
 
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
 MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
+OUTLIER = 0.05  # a joint this far from the fitted line, in body sizes, counts half
 
 
 class CleaningConfig(StageConfig):
@@ -25,7 +26,7 @@ class CleaningConfig(StageConfig):
 def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, config: CleaningConfig) -> Floats:
     """(N, 17, 3) joints of one agent in one shot after cleaning; interpolated ones have `INTERPOLATED_SCORE`.
 
-    Each joint is put on a line that is fitted around every frame, weighted by scores. Scores stay as they are.
+    Each joint is put on a robust line that is fitted around every frame, weighted by scores. Scores stay as they are.
     `scores` (N,) of the person are 0 where there is no detection.
     """
     out: Floats = keypoints.astype(np.float64)
@@ -34,6 +35,7 @@ def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, 
     if config.fix_sides:
         wrong = np.flatnonzero(detected)[exchanged_sides(out[detected], times[detected])]
         out[wrong] = out[wrong][:, MIRRORED]
+    size = float(np.median(in_blocks(sizes_of, keypoints[detected])))
     for joint in range(out.shape[1]):
         points = out[:, joint, :2]
         weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
@@ -42,7 +44,7 @@ def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, 
         out[rows & ~detected, joint, 2] = INTERPOLATED_SCORE
         if config.smoothing_s > 0:
             trust = np.maximum(out[rows, joint, 2], 0.01) * np.maximum(scores[rows], 0.03)
-            points[rows] = local_line(times[rows], points[rows], np.column_stack([trust, trust]), config.smoothing_s)[0]
+            points[rows] = robust_line(times[rows], points[rows], trust, config.smoothing_s, OUTLIER * size)
         out[rows, joint, :2] = points[rows]
     return out
 

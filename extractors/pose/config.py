@@ -59,7 +59,6 @@ class PoseConfig(StageConfig):
         "smooth_s": "it is pose.cleaning.smoothing_s now",
         "runtime": "MoveNet runs on OpenVINO",
     }
-    """Settings of older versions, and what replaces each."""
 
     backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting("movenet", "Network, or files of keypoints.")
     weights: str = _file("MoveNet's weights: a registry name or the path of a .tflite file.", "movenet-multipose")

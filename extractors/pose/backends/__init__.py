@@ -21,10 +21,7 @@ class PoseBackend(Protocol):
 
 
 def load_backend(config: PoseConfig) -> PoseBackend:
-    """The network that a configuration names, ready to run.
-
-    Raises DataError: its weights are missing or damaged; UsageError: its package or its settings are incomplete.
-    """
+    """The network of a configuration. Raises DataError: damaged weights; UsageError: no package or bad settings."""
     if config.backend == "mmpose":
         from extractors.pose.backends.mmpose import MMPose
 

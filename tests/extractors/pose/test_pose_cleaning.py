@@ -117,13 +117,13 @@ def test_smoothing_bends_a_somersault_little() -> None:
     assert bent.max() < 0.05 * 143
 
 
-def test_smoothing_draws_in_outliers_and_keeps_scores() -> None:
+def test_smoothing_draws_in_outliers_and_leaves_their_neighbours() -> None:
     poses, scores = moving(), np.full(30, 0.5)
     noisy = poses.copy()
     noisy[12, 9, 0] += 40
     out = smoothed(noisy, scores, 0.06)
     assert abs(out[12, 9, 0] - poses[12, 9, 0]) < 15
-    assert np.abs(out[:8, 9] - poses[:8, 9]).max() < 1
+    assert np.abs(out[11, 9] - poses[11, 9]).max() < 4
     assert out[..., 2] == pytest.approx(noisy[..., 2])
     assert (smoothed(noisy, scores, 0.0) == noisy).all()
     assert (smoothed(noisy[:2], scores[:2], 0.06) == noisy[:2]).all()
