@@ -378,3 +378,19 @@ def test_closed_streams_swallow_what_they_get(tmp_path: Path, closed: str) -> No
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "[bold]a[/x]", "a\n\x1b[31mb", "-", "\udcff.tflite"])
+def test_hostile_names_are_refused_in_plain_text(name: str, tmp_path: Path) -> None:
+    kept = tmp_path / "weights" / "mine.tflite"
+    kept.parent.mkdir()
+    kept.touch()
+    removed = run("weights", "rm", "--yes", name, AIM_WEIGHTS_DIR=str(kept.parent))
+    compared = run("compare", name, name, "--model", tmp_path)
+    for done in (removed, compared):
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stderr
+        assert len(done.stderr.splitlines()) == 2
+    assert kept.exists()
