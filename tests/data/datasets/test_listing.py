@@ -127,3 +127,12 @@ def test_a_file_that_is_gone_is_a_problem_that_says_whose_it_is(made: dict[str, 
         assert not report.ok
         assert any(name in shown for name in whose - {""}), f"'{shown}' does not say whose {path.name} is gone"
     assert check_data(kind, root, {}) == whole
+
+
+def test_a_copy_has_one_of_the_names_of_an_annotation(tmp_path: Path) -> None:
+    """MTL-AQA's annotation has three names; a copy with one of them lacks none."""
+    report = check_data("mtl-aqa", SMALL["mtl-aqa"](tmp_path / "set"), {})
+    lists = ["train_split_0.pkl", "test_split_0.pkl"]
+    assert [name for name, _ in report.files] == ["final_annotations_dict.pkl", *lists]
+    nothing = check_data("mtl-aqa", tmp_path, {})
+    assert [state for name, state in nothing.files if "annotations" in name] == ["missing"] * 3
