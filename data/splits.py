@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from data.datasets.tables import clip, read_text
 from data.errors import DataError, UsageError, nearest
 from data.store import parse_json
+from data.store.arrays import Rows
 from data.video import Record
 
 TIED = ("trial", "original", "group")
@@ -159,6 +160,12 @@ def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[s
     for name, label in zip(names, labels, strict=True):
         bundles[int(label)].append(name)
     return sorted(map(tuple, bundles.values()))
+
+
+def bundle_numbers(records: Sequence[Record], kinds: Iterable[str] = TIED) -> Rows:
+    """(n,) number of the bundle that each record is in, in the order of `tied`."""
+    number = {name: index for index, bundle in enumerate(tied(records, kinds)) for name in bundle}
+    return np.array([number[record.id] for record in records], dtype=np.intp)
 
 
 PROTOCOLS: Mapping[str, tuple[Callable[..., list[Fold]], tuple[str, ...]]] = {

@@ -335,7 +335,7 @@ def report(
     places = many_paths(inputs)
     with opened(session, words) as session, writing(page):
         user = _beside_model(session, words, places)
-        data = run_report_data(folder, places, page, sections, None, session.observer, origin=origin, user=user)
+        data = run_report_data(folder, places, page, sections, session.observer, origin=origin, user=user)
         write_report(page, data)
     return page
 
@@ -364,7 +364,7 @@ def compare(
     check_file(page)
     with opened(session, words) as session, writing(page):
         user = _beside_model(session, words)
-        return write_comparison(local_run(model), (str(a), str(b)), page, None, session.observer, user)
+        return write_comparison(local_run(model), (str(a), str(b)), page, session.observer, user)
 
 
 def plot(
@@ -393,7 +393,7 @@ def plot(
     places = many_paths(inputs)
     with opened(session, words) as session:
         user = _beside_model(session, words, places)
-        data = run_report_data(local_run(run), places, out / "report.html", 12, None, session.observer, user=user)
+        data = run_report_data(local_run(run), places, out / "report.html", 12, session.observer, user=user)
     names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
         return plot_report(data, out, [name.strip() for name in names])

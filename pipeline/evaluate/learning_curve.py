@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, counted
-from data.splits import forbidden, kfold, tied
+from data.splits import bundle_numbers, forbidden, kfold
 from data.store import write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
@@ -172,12 +172,10 @@ def learning_curve(
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         raise DataError("a learning curve is of one task", fix=f"Choose one: --set dataset.tasks=[{tasks[0]}]")
     kinds, seed = forbidden(config.protocol), config.split.seed
-    bundles = tied(features.records, kinds)
-    if len(bundles) < LEAST:
-        what = f"{counted(len(bundles), 'independent performance')}, fewer than {LEAST}: no learning curve"
+    group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
+    if (independent := len(np.unique(group))) < LEAST:
+        what = f"{counted(independent, 'independent performance')}, fewer than {LEAST}: no learning curve"
         raise DataError(what, fix="Label more, or leave out --curve")
-    number = {name: index for index, bundle in enumerate(bundles) for name in bundle}
-    group, truth = np.array([number[name] for name in features.ids]), label_table(features.records)[:, 0]
     chosen = system or curve_system(config, features)
     jobs, places, sizes = [], [], np.zeros((len(SHARES), REPEATS, FOLDS))
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):

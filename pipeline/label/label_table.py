@@ -17,7 +17,7 @@ from data.datasets.ratings import Answers, all_answers
 from data.errors import UsageError, counted
 from data.store import read_regular, write_text
 from data.store.arrays import Floats
-from data.video import Record
+from data.video import LABELS, Record
 from models.agreement import Agreement, Bounded, agreement
 from pipeline.label.questions import OUTCOMES, RatingSession, pair_scale
 from pipeline.results import significant
@@ -195,7 +195,7 @@ def write_labels(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     Raises UsageError for a table that `label` did not write.
     """
     before, further = _table_of_before(path)
-    scores = [name for name in ("score", "execution", "synchronisation", "difficulty") if any(name in r for r in rows)]
+    scores = [name for name in LABELS if any(name in r for r in rows)]
     columns = ["video", *scores, "deviation", "raters", "judges", *further]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
@@ -221,7 +221,7 @@ def _table_of_before(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
     if not {"video", "raters", "judges"} <= set(names):
         fix = "Rename it, or name another table: --out FILE"
         raise UsageError("this table was not written by `label`, and is not replaced", where=path, fix=fix)
-    ours = {"video", "score", "execution", "synchronisation", "difficulty", "deviation", "raters", "judges"}
+    ours = {"video", *LABELS, "deviation", "raters", "judges"}
     return {row["video"]: row for row in table}, [name for name in names if name not in ours]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from data.errors import counted
 from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
 from pipeline.checks.intervals import HeldOut
@@ -18,7 +19,6 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
-from pipeline.report.text import counted
 from pipeline.results import significant
 from pipeline.score.calibration import Calibration
 from pipeline.score.run_config import save_config

@@ -64,7 +64,6 @@ def run_report_data(
     inputs: Sequence[Path],
     page: Path,
     sections: int,
-    workers: int | None,
     observer: Observer,
     *,
     origin: bool = False,
@@ -86,7 +85,7 @@ def run_report_data(
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer, user)
-    scorer = load_scorer(run, workers=workers, user=user, observer=observer)
+    scorer = load_scorer(run, user=user, observer=observer)
     with scorer.session:
         rows = scorer.score_records(records, observer)
     title, held_out = run.name, {}
@@ -107,7 +106,6 @@ def write_comparison(
     run: Path,
     names: tuple[str, str],
     page: Path,
-    workers: int | None,
     observer: Observer,
     user: BaseConfig | None = None,
 ) -> Path:
@@ -120,7 +118,7 @@ def write_comparison(
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    scorer = load_scorer(run, workers=workers, user=user, observer=observer)
+    scorer = load_scorer(run, user=user, observer=observer)
     with scorer.session:
         rows = scorer.score_records(records, observer)
     report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))

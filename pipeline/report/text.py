@@ -63,11 +63,6 @@ def quality(value: float | int | str | bool | None) -> str:
     return MISSING if value is None else printable(str(value))
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 video`, `2 videos`."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
 def clock(seconds: float | None) -> str:
     """`7.25 s` below a minute, `3:07` above."""
     if seconds is None or not math.isfinite(seconds):

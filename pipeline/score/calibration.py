@@ -39,7 +39,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from data.errors import DataError, UsageError
-from data.splits import TIED, kfold, tied
+from data.splits import TIED, bundle_numbers, kfold
 from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim, AimOutput
@@ -278,15 +278,13 @@ def _folds(
             fix="Calibrate on the features that the model was trained on",
         )
     part = features.take([where[name] for name in run.train_ids])
-    bundles = tied(part.records, kinds)
-    if len(bundles) < 2:
+    group = bundle_numbers(part.records, kinds)
+    if (independent := len(np.unique(group))) < 2:
         raise DataError(
             "all training performances are tied together, so none can be held out",
             fix="Check the groups of the records, or train with --folds 0, without intervals",
         )
-    number = {name: index for index, bundle in enumerate(bundles) for name in bundle}
-    group = np.array([number[name] for name in part.ids], dtype=np.intp)
-    made = kfold(part.records, k=min(folds, len(bundles)), seed=run.config.seed, kinds=kinds)
+    made = kfold(part.records, k=min(folds, independent), seed=run.config.seed, kinds=kinds)
     return part, group, [fold.indices(part.ids) for fold in made]
 
 

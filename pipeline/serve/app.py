@@ -33,6 +33,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
+from extractors.pose.config import PoseConfig
 from pipeline.report.page_writer import asset, environment, script_sources
 from pipeline.score.score_tables import cell
 from pipeline.serve import uploads
@@ -235,13 +236,11 @@ def chosen(start: float | None, end: float | None, region: str | None) -> tuple[
         words.append(f"{start:.2f} to {end:.2f} s")
     if region is not None:
         try:
-            corners = [float(corner) for corner in region.split(",")]
-            x1, y1, x2, y2 = corners
+            corners = tuple(float(corner) for corner in region.split(","))
+            PoseConfig.model_validate({"region": corners})
         except ValueError:
-            raise HTTPException(422, "the region is x1,y1,x2,y2") from None
-        if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
-            raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture")
-        choice["region"] = corners
+            raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture") from None
+        choice["region"] = list(corners)
         words.append("chosen person")
     return choice, ", ".join(words)
 

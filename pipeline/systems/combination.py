@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.splits import TIED, tied
+from data.splits import TIED, bundle_numbers
 from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
@@ -135,14 +135,13 @@ class InnerPredictions:
         """From (candidates, m) predictions for the test rows of each inner fold; `kinds` are kept apart."""
         rows = np.concatenate([cut.test for cut in cuts])
         records = [features.records[row] for row in rows]
-        bundle_of = {name: str(i) for i, bundle in enumerate(tied(records)) for name in bundle}
         return cls(
             np.concatenate(predicted, axis=1).T,
             label_table(features.records)[rows, 0],
             np.array([record.task for record in records]),
             np.array([record.groups.get("subject", "") for record in records]),
             np.array([cut.fold for cut in cuts for _ in cut.test]),
-            np.array([bundle_of[record.id] for record in records]),
+            bundle_numbers(records).astype(str),
             "subject" in kinds,
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +12,11 @@ import pytest
 from data.datasets.ratings import all_answers
 from pipeline.label import create_label_app, find_session
 from tests.helpers import report_samples
+from tests.helpers.served import served
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, wait_for  # noqa: F401 -- a fixture
 
 pytest.importorskip("playwright.sync_api")
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
 
@@ -29,14 +28,8 @@ def running(folder: Path, **options: Any) -> Iterator[str]:
     """The link of a server in a thread."""
     session, _ = find_session(folder, **{"pairs": False, "columns": ("score",), "only": (), **options})
     app = create_label_app(session, RUBRIC)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}"
-    server.should_exit = True
-    thread.join(10)
+    with served(app) as link:
+        yield link
 
 
 @pytest.fixture

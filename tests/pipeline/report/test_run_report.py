@@ -21,7 +21,7 @@ from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F40
 
 def page_of(run: Path) -> ReportData:
     """The page of a run's folder."""
-    return run_report_data(run, (), run / "report.html", 4, None, Observer())
+    return run_report_data(run, (), run / "report.html", 4, Observer())
 
 
 def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:

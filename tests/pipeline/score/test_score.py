@@ -373,7 +373,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
     dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
     user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
-    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, None, Observer(), user=user)
+    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, Observer(), user=user)
     page = render_report(data)
     if not calibrated:
         assert "<title>Training videos: no test (run)</title>" in page

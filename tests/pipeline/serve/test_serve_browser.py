@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ from pipeline.report.page_data import VideoReport
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
 from tests.helpers import report_samples
+from tests.helpers.served import served
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, now, wait_for  # noqa: F401 -- a fixture
 
 pytest.importorskip("playwright.sync_api")
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 pytest.importorskip("fastapi")
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
@@ -64,14 +64,8 @@ def running(folder: Path, **options: Any) -> Iterator[str]:
     from pipeline.serve.app import Limits, create_app
 
     app = create_app(folder, work, Limits(file_bytes=1_000_000, spare_bytes=0), {"Model": "x"}, **options)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}"
-    server.should_exit = True
-    thread.join(10)
+    with served(app) as link:
+        yield link
 
 
 @pytest.fixture(scope="module")
