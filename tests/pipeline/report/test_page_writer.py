@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data.errors import UsageError
+from data.errors import UsageError, counted
 from pipeline.report import ReportData, payload, render_report, text, view, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
@@ -282,7 +282,7 @@ def test_numbers_as_people_read_them() -> None:
     assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]
     assert [text.quality(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == ["yes", "3", "0.123", "5", "x\\n", "–"]
     assert text.quality(1349.6) == "1350"
-    assert [text.counted(n, "video") for n in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
+    assert [counted(n, "video") for n in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
 
 
 def test_parts_that_are_absent_leave_no_trace() -> None:
