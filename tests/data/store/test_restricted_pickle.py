@@ -64,6 +64,9 @@ class Calls:
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self.call = function, arguments
 
+    def __repr__(self) -> str:  # without an address: processes that run tests side by side must name them alike
+        return f"call of {self.call[0].__name__}"
+
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return self.call
 
