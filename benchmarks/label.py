@@ -10,6 +10,9 @@ agreement  scores = quality + leniency of the rater + noise. The ICC of `models.
            components from least squares, which is another computation, and how often its intervals hold the truth.
 curve      performances whose trial descriptors show the score, `LABELLED` of them labelled. The forecast for `MORE`
            more, beside the error that a ridge regression then really has on `OTHERS` others, relative to before.
+weights    the same performances; each label is the mean of 1, 2, 4 or 8 raters. The error of a ridge regression on
+           `OTHERS` others, relative to that without weights: where a label weighs by its number of raters, and where it
+           weighs by the inverse variance of what descriptors do not show and of the raters, both known.
 
 One core, no network is trained; a minute or two. Prints tables and writes JSON.
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from sklearn.linear_model import LinearRegression, RidgeCV
 
 from data.datasets.ratings import Answer, Answers
 from data.store.arrays import Floats
@@ -35,7 +40,7 @@ from pipeline.evaluate.learning_curve import learning_curve
 from pipeline.features import FeatureSet
 from pipeline.label.questions import next_pair, pair_scale
 from pipeline.systems import Trainings
-from pipeline.systems.regressors import trial_regressions
+from pipeline.systems.regressors import PENALTIES, trial_regressions
 from pipeline.train import label_table
 from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features
@@ -49,8 +54,11 @@ QUALITY = (1.5, 3.0)
 LABELLED, MORE, OTHERS = 40, 20, 200
 """Performances of the learning curve, further ones, and those on which what came true is measured."""
 
+FIRST = 1000
+"""Number of the first world. The choice of pairs and the form of the forecast were chosen on worlds below it."""
 
-def pairs(worlds: int, quality: float) -> list[dict[str, Any]]:
+
+def pairs(worlds: Sequence[int], quality: float) -> list[dict[str, Any]]:
     """By way of choosing and number of answers: correlation with the truth, and coverage of the intervals.
 
     `quality` is the standard deviation of the truth.
@@ -58,7 +66,7 @@ def pairs(worlds: int, quality: float) -> list[dict[str, Any]]:
     names, rows = [f"{number:064x}" for number in range(VIDEOS)], []
     for way in ("chosen", "random"):
         found: dict[int, list[tuple[float, float, float]]] = {count: [] for count in AT}
-        for world in range(worlds):
+        for world in worlds:
             rng = np.random.default_rng(world)
             truth = rng.normal(size=VIDEOS) * quality
             truth -= truth.mean()
@@ -77,10 +85,9 @@ def pairs(worlds: int, quality: float) -> list[dict[str, Any]]:
                     found[count].append((spearman(scale.value, truth), held, float(np.sqrt((scale.error**2).mean()))))
         for count, each in found.items():
             rho, held, error = np.mean(each, axis=0)
-            spread = float(np.std([one[0] for one in each]) / np.sqrt(worlds))
-            rows.append(
-                {"pairs": way, "answers": count, "rho": rho, "rho_error": spread, "within95": held, "error": error}
-            )
+            spread = float(np.std([one[0] for one in each]) / np.sqrt(len(worlds)))
+            row = {"quality": quality, "pairs": way, "answers": count}
+            rows.append(row | {"rho": rho, "rho_error": spread, "within95": held, "error": error})
     return rows
 
 
@@ -100,10 +107,10 @@ def components(scores: Floats) -> float:
     return quality / (quality + leniency + noise)
 
 
-def agreement(worlds: int) -> dict[str, float]:
+def agreement(worlds: Sequence[int]) -> dict[str, float]:
     """Largest difference to `components`, and the share of intervals that hold the true ICC."""
     difference, held = 0.0, []
-    for world in range(20 * worlds):
+    for world in worlds:
         rng = np.random.default_rng(world)
         scores = rng.normal(size=(30, 1)) + 0.3 * rng.normal(size=(1, 3)) + 0.6 * rng.normal(size=(30, 3))
         made = intraclass(scores)[0]
@@ -112,10 +119,10 @@ def agreement(worlds: int) -> dict[str, float]:
     return {"worlds": len(held), "largest_difference": difference, "within95": float(np.mean(held))}
 
 
-def curve(worlds: int) -> list[dict[str, float]]:
+def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
     """Of every world: the forecast for `MORE` further performances, and what came true."""
     config, system, rows = load_config("folder"), trial_regressions()[0], []
-    for world in range(1000, 1000 + worlds):  # not those that the powers were chosen on
+    for world in worlds:
         features = made_features(LABELLED + MORE + OTHERS, trial=12, seed=world, noise=0.5)
         features = planted(features, world)
         one, more, others = np.split(np.arange(len(features)), [LABELLED, LABELLED + MORE])
@@ -139,6 +146,32 @@ def curve(worlds: int) -> list[dict[str, float]]:
     return rows
 
 
+def weights(worlds: Sequence[int], noise: float) -> dict[str, Any]:
+    """Mean ratio of the errors with and without weights, and its standard error.
+
+    `noise` is the deviation of one rater in units of that of the truth.
+    """
+    ratios = []
+    for world in worlds:
+        features, rng = (
+            planted(made_features(LABELLED + OTHERS, trial=12, seed=world), world),
+            np.random.default_rng(world),
+        )
+        truth, shown = label_table(features.records)[:, 0], features.trial.astype(np.float64)
+        one, others = np.split(np.arange(len(features)), [LABELLED])
+        raters = rng.choice((1, 2, 4, 8), LABELLED)
+        labels = truth[one] + rng.normal(size=LABELLED) * noise * truth.std() / np.sqrt(raters)
+        rest = (truth[others] - LinearRegression().fit(shown[others], truth[others]).predict(shown[others])).var()
+        known = 1 / (rest + (noise * truth.std()) ** 2 / raters)
+        errors = []
+        for weight in (np.ones(LABELLED), raters / raters.mean(), known / known.mean()):
+            fitted = RidgeCV(PENALTIES).fit(shown[one], labels, weight)
+            errors.append(float(np.abs(fitted.predict(shown[others]) - truth[others]).mean()))
+        ratios.append([error / errors[0] for error in errors[1:]])
+    mean, error = np.mean(ratios, axis=0), np.std(ratios, axis=0) / np.sqrt(len(ratios))
+    return {"noise": noise, "by_raters": mean[0], "by_variance": mean[1], "errors": error.tolist()}
+
+
 def planted(features: FeatureSet, seed: int) -> FeatureSet:
     """The performances with trial descriptors that show the score with noise, so that a ridge can learn it."""
     rng, scores = np.random.default_rng(seed), label_table(features.records)[:, 0]
@@ -153,8 +186,11 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("label.json"))
     given = parser.parse_args()
-    compared = [row for quality in QUALITY for row in pairs(given.worlds, quality)]
-    results = {"pairs": compared, "agreement": agreement(given.worlds), "curve": curve(given.worlds)}
+    worlds = range(FIRST, FIRST + given.worlds)
+    compared = [row for quality in QUALITY for row in pairs(worlds, quality)]
+    agreed = agreement(range(FIRST, FIRST + 20 * given.worlds))
+    weighted = [weights(range(FIRST, FIRST + 20 * given.worlds), noise) for noise in (0.5, 1.0)]
+    results = {"pairs": compared, "agreement": agreed, "curve": curve(worlds), "weights": weighted}
     console = Console()
     names = ("quality", "pairs", "answers", "rho", "rho_error", "within95", "error")
     table = Table(*names, title=f"Scale of {VIDEOS} videos, mean of {given.worlds} worlds")
@@ -169,6 +205,8 @@ def main() -> None:
         f"learning curve: 80 % forecasts for {MORE} more held what came true in {inside} of {len(foreseen)} worlds; "
         f"medians: forecast {middle[0]:.3f} to {middle[1]:.3f} of the error with {LABELLED}, came true {middle[2]:.3f}"
     )
+    for row in weighted:
+        console.print("weights:", row)
     given.out.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
 
 

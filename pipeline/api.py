@@ -479,7 +479,7 @@ def label(
         table = Path(out) if out is not None else folder / "labels.csv"
         check_file(table)
         if not report:
-            from pipeline.label import create_label_app
+            from pipeline.label.label_app import create_label_app
             from pipeline.serve import run_app
 
             text = "" if rubric is None else _rubric(Path(rubric))

@@ -1,6 +1,7 @@
 """Make clips to practise on, or a tiny data set in an official layout, to try the commands without the real one.
 
 python -m synthetic clips .
+python -m synthetic answers videos
 python -m synthetic jigsaws synthetic_jigsaws/JIGSAWS --kinematics-only
 python -m synthetic tasd2 synthetic_tasd2/TASD-2
 python -m synthetic aqa7 synthetic_aqa7/AQA7
@@ -12,7 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from synthetic.practice_clips import make_practice_clips
+from data.errors import UsageError
+from synthetic.practice_clips import RATERS, answer_pairs, make_practice_clips
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED
@@ -25,15 +27,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=("clips", "jigsaws", *MAKERS))
+    parser.add_argument("kind", choices=("clips", "answers", "jigsaws", *MAKERS))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, default all 103; else samples")
     parser.add_argument("--kinematics-only", action="store_true", help="JIGSAWS without videos: seconds to make")
+    parser.add_argument("--only", action="append", default=[], metavar="VIDEO", help="answers about this clip only")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     if given.kind == "clips":
         videos, new = make_practice_clips(given.folder, given.seed)
-        print(f"{videos}: 8 clips of one diver each, and scores.csv\n{new}: 2 further clips without a score")
+        print(f"{videos}: 12 clips of one diver each\n{new}: 6 further clips")
+        return
+    if given.kind == "answers":
+        try:
+            count = answer_pairs(given.folder, tuple(given.only), given.seed)
+        except UsageError as error:
+            parser.error(str(error))
+        print(f"{given.folder}/ratings: {count} answers of the made raters {' and '.join(RATERS)}")
         return
     if given.kind == "jigsaws":
         filmed = not given.kinematics_only

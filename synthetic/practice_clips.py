@@ -1,33 +1,82 @@
-"""Clips to practise on: rendered dives of one diver each in the layout of own videos, and two without a score.
+"""Clips to practise on: rendered dives of one diver each in the layout of own videos, and made raters who judge them.
 
-FOLDER/videos/monday/anna_1.mp4 ...   50 frames at 25 per second, 320x240
-FOLDER/videos/scores.csv              video, score (execution award, 0 to 10), subject
-FOLDER/new/wednesday/anna_3.mp4 ...   two further clips, without a score
+FOLDER/videos/monday/anna_1.mp4 ...   twelve clips without scores, 50 frames at 25 per second, 320x240
+FOLDER/new/thursday/anna_4.mp4 ...    four clips that come later
+FOLDER/new/friday/anna_5.mp4 ...      two more
 """
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
-from synthetic.dives import plan_dives, write_film, write_table
+import numpy as np
+
+from data.datasets.ratings import Answer, append_answer, rater_file
+from data.errors import UsageError
+from data.video.records import fingerprint_file
+from synthetic.dives import Dive, plan_dives, write_film
 from synthetic.rendering import Options
 
 PEOPLE = ("anna", "ben", "cleo", "dan")
-DAYS = ("monday", "tuesday")
-NEW = ("wednesday/anna_3.mp4", "wednesday/ben_3.mp4")
+VIDEOS = tuple(
+    f"{day}/{person}_{number}.mp4"
+    for number, day in enumerate(("monday", "tuesday", "wednesday"), 1)
+    for person in PEOPLE
+)
+NEW = (*(f"thursday/{person}_4.mp4" for person in PEOPLE), "friday/anna_5.mp4", "friday/ben_5.mp4")
 OPTIONS = Options(frames=50, size=(320, 240), divers=1)
+
+RATERS = ("eva", "finn")
+PAIRS_A_VIDEO = 6
+"""Least answers of a made rater in which a video takes part, where there are so many others."""
+
+RATER_ERROR, EQUAL = 0.7, 0.25
+"""Standard deviation of an award, from 0 to 10, in a made rater's eyes, and the difference that he calls equal."""
 
 
 def make_practice_clips(folder: Path, seed: int = 0) -> tuple[Path, Path]:
-    """Render the clips and return both folders; `scores.csv` is written last."""
+    """Render the clips and return both folders."""
     videos, new = folder / "videos", folder / "new"
-    named = [f"{day}/{person}_{1 + turn}.mp4" for turn, day in enumerate(DAYS) for person in PEOPLE]
-    places = [videos / name for name in named] + [new / name for name in NEW]
-    dives = plan_dives(len(places), seed)
-    for dive, place in zip(dives, places, strict=True):
+    places = [*(videos / name for name in VIDEOS), *(new / name for name in NEW)]
+    for dive, place in zip(_dives(seed).values(), places, strict=True):
         write_film(dive, place, OPTIONS)
-    rows = [("video", "score", "subject")]
-    for name, dive in zip(named, dives, strict=False):
-        rows.append((name, f"{dive.scores.awards[0]:.1f}", name.partition("/")[2].partition("_")[0].capitalize()))
-    write_table(videos / "scores.csv", rows)
     return videos, new
+
+
+def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int:
+    """Let made raters compare practice clips of a folder with one another, and return the number of their answers.
+
+    The answers are appended to the files that `label` writes. A rater sees the award that the clip was rendered for
+    with a normal error, drawn anew for every answer.
+
+    Args:
+        only: clips of which each is compared with others; empty: all that are in the folder.
+
+    Raises UsageError where the folder has no such practice clip.
+    """
+    awards = {name: dive.scores.awards[0] for name, dive in _dives(seed).items() if (videos / name).is_file()}
+    asked = only or tuple(awards)
+    if len(awards) < 2 or not set(asked) <= set(awards):
+        raise UsageError("no such practice clips", where=videos, fix="Make them: python -m synthetic clips .")
+    contents = {name: fingerprint_file(videos / name) for name in awards}
+    given = 0
+    for number, rater in enumerate(RATERS):
+        rng = np.random.default_rng([seed, number, len(awards)])
+        left = [pair for pair in combinations(awards, 2) if set(pair) & set(asked)]
+        answers = dict.fromkeys(awards, 0)
+        for one, other in (left[place] for place in rng.permutation(len(left))):
+            if min(answers[name] for name in (one, other) if name in asked) >= PAIRS_A_VIDEO:
+                continue
+            seen = awards[one] - awards[other] + RATER_ERROR * float(rng.normal() - rng.normal())
+            word = "equal" if abs(seen) < EQUAL else "better" if seen > 0 else "worse"
+            answer = Answer((contents[one], contents[other]), word, names=(one, other))
+            append_answer(rater_file(videos, rater), answer)
+            given, answers[one], answers[other] = given + 1, answers[one] + 1, answers[other] + 1
+    return given
+
+
+def _dives(seed: int) -> dict[str, Dive]:
+    """The dive of each clip."""
+    names = (*VIDEOS, *NEW)
+    return dict(zip(names, plan_dives(len(names), seed), strict=True))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import TableRows, protocol_systems
 from pipeline.evaluate.spread import Job, Run, run_here
+from pipeline.feature_source import FEW
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.results import significant
@@ -103,6 +103,9 @@ class LearningCurve:
         shown, least, most = (significant(value) for value in (now, low, high))
         begin = f"learning curve: with {counted(more, 'more labelled performance')} of this kind the error would likely"
         if low > (1 - FLAT) * now:
+            if self.labelled < FEW:
+                few = counted(self.labelled, "performance")
+                return f"learning curve: the error does not fall, but {few} are too few to say that more would not help"
             return f"learning curve: more videos of this kind will not help much: the curve is flat (error {shown})"
         if high >= now:
             return f"{begin} fall from {shown} to {least} at best, or not at all: the curve is too uncertain"
@@ -185,23 +188,14 @@ def learning_curve(
             for step, share in enumerate(SHARES):
                 subset = order[: max(2, round(share * len(order)))]
                 sizes[step, repeat, place] = len(subset)
+                if share == 1 and repeat:
+                    continue  # all repeats have the same whole training part
                 rows = train[np.isin(group[train], subset)]
                 jobs.append(Job(f"fold {fold.name}, {len(subset)} performances", (chosen,), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
-    same = _distinct(jobs)
-    results = run(features, [jobs[one] for one in same], progress, stop)
-    by_rows = {_rows(jobs[one]): result[0].score.mean(0) for one, result in zip(same, results, strict=True)}
-    for job, (step, repeat, test) in zip(jobs, places, strict=True):
-        predicted[step, repeat, test] = by_rows[_rows(job)]
+    for result, (step, repeat, test) in zip(run(features, jobs, progress, stop), places, strict=True):
+        predicted[step, repeat, test] = result[0].score.mean(0)
+    predicted[-1, 1:] = predicted[-1, 0]
     rhos = np.array([[spearman(one, truth) for one in step] for step in predicted])
     return LearningCurve(sizes.mean((1, 2)), np.abs(predicted - truth), rhos, group)
-
-
-def _rows(job: Job) -> tuple[bytes, bytes]:
-    return job.train.tobytes(), job.test.tobytes()
-
-
-def _distinct(jobs: Sequence[Job]) -> list[int]:
-    """One job of each group of equal ones: all repeats have the same whole training part."""
-    return list({_rows(job): number for number, job in enumerate(jobs)}.values())

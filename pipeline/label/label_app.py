@@ -6,7 +6,6 @@ two tabs of one rater write one after the other too.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from base64 import b64decode
 from collections.abc import AsyncIterator
@@ -16,10 +15,13 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.datasets.ratings import OF_ONE, OF_TWO, Answer, append_answer, possible, rater_file, read_answers
 from data.errors import AimError, UsageError, VideoError
+from data.store import write_bytes
 from data.video import Record, embed_video, probe
 from data.video.media import frame_length, playable_type
 from pipeline.label.label_table import label_report
@@ -72,13 +74,11 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         videos = session.by_content()
         done, whole = session.progress(answers, videos)
         while (question := session.next_question(rater, answers, videos)) is not None:
-            try:
-                described = [_describe(content, videos[content]) for content in question]
-            except VideoError:
-                videos = {content: one for content, one in videos.items() if not _is_broken(one)}
-                continue
-            shown.update({content: videos[content] for content in question})
-            return {"question": described, "done": done, "of": whole}
+            described = {content: _describe(content, videos[content]) for content in question}
+            if all(described.values()):
+                shown.update({content: videos[content] for content in question})
+                return {"question": list(described.values()), "done": done, "of": whole}
+            videos = {content: one for content, one in videos.items() if described.get(content, one)}
         return {"question": None, "done": done, "of": whole}
 
     @app.get("/api/question")
@@ -115,7 +115,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         if not copy.exists():
             if (embedded := embed_video(path, COPY_BYTES)) is None:
                 raise HTTPException(415, "browsers cannot play this video, and a copy would be too large")
-            copy.write_bytes(b64decode(embedded.uri.partition(",")[2]))
+            write_bytes(copy, b64decode(embedded.uri.partition(",")[2]))
         return FileResponse(copy, media_type="video/mp4")
 
     return app
@@ -135,30 +135,17 @@ def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
         f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
         "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+    read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
     page = environment(PACKAGE).get_template("label.html.j2")
-    return page.render(scripts=scripts, styles=styles, session=session, rubric=rubric_parts(rubric)), policy
+    return page.render(scripts=scripts, styles=styles, session=session, rubric=read), policy
 
 
-def rubric_parts(markdown: str) -> list[tuple[str, str]]:
-    """The headings ("h3"), list items ("li") and paragraphs ("p") of a Markdown text, as plain text."""
-    parts: list[tuple[str, str]] = []
-    for line in markdown.splitlines():
-        if heading := re.match(r"#{1,6}\s+(.*)", line):
-            parts.append(("h3", heading[1]))
-        elif item := re.match(r"\s*(?:[-*+]|\d+[.)])\s+(.*)", line):
-            parts.append(("li", item[1]))
-        elif line.strip() and parts and parts[-1][0] != "h3" and not parts[-1][1].endswith("\n"):
-            parts[-1] = (parts[-1][0], f"{parts[-1][1]} {line.strip()}")
-        elif line.strip():
-            parts.append(("p", line.strip()))
-        elif parts and parts[-1][0] != "h3":
-            parts[-1] = (parts[-1][0], parts[-1][1].rstrip("\n") + "\n")  # the paragraph ends
-    return [(kind, text.strip()) for kind, text in parts]
-
-
-def _describe(content: str, record: Record) -> dict[str, Any]:
-    """What the page needs to show a video; its name would tell too much."""
-    info, times = probe(record.files()["video"])
+def _describe(content: str, record: Record) -> dict[str, Any] | None:
+    """What the page needs to show a video, None where it cannot be read; its name would tell too much."""
+    try:
+        info, times = probe(record.files()["video"])
+    except VideoError:
+        return None
     frame = frame_length(times)
     return {
         "content": content,
@@ -167,14 +154,6 @@ def _describe(content: str, record: Record) -> dict[str, Any]:
         "frame": frame,
         "duration": float(times[-1]) + frame,
     }
-
-
-def _is_broken(record: Record) -> bool:
-    try:
-        _describe("", record)
-    except VideoError:
-        return True
-    return False
 
 
 def _check(given: GivenAnswer, session: RatingSession) -> None:

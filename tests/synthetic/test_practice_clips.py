@@ -1,16 +1,23 @@
-"""Clips to practise on: read back as own videos, with the same bytes each time."""
+"""Clips to practise on: read back as own videos, with the same bytes each time, and answers of made raters."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from data.datasets.listing import list_records
+from data.datasets.ratings import all_answers
+from data.errors import UsageError
 from data.video import find_videos
 from data.video.decoder import probe
+from data.video.records import fingerprint_file
+from models.metrics import spearman
+from pipeline.label import find_session, label_report
 from synthetic import __main__ as command
-from synthetic.practice_clips import NEW, OPTIONS, make_practice_clips
+from synthetic.dives import plan_dives
+from synthetic.practice_clips import NEW, OPTIONS, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs, make_practice_clips
 
 
 @pytest.fixture(scope="module")
@@ -20,30 +27,56 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_the_clips_are_own_videos_with_scores_and_subjects(folder: Path) -> None:
+def test_the_clips_are_own_videos_and_later_ones_have_other_paths(folder: Path) -> None:
     listing = list_records("folder", folder / "videos")
-    assert listing.problems == ()
-    assert len(listing.records) == 8
-    scores = [record.labels.score for record in listing.records if record.labels is not None]
-    assert all(score is not None and 0 <= score <= 10 for score in scores)
-    assert len(set(scores)) > 3
-    assert sorted({record.groups["subject"] for record in listing.records}) == ["Anna", "Ben", "Cleo", "Dan"]
+    assert (listing.problems, sorted(record.name for record in listing.records)) == ((), sorted(VIDEOS))
+    assert sorted(record.name for record in find_videos([folder / "new"]).records) == sorted(NEW)
+    assert not set(NEW) & set(VIDEOS)
     path = listing.records[0].path
     assert path is not None
     assert len(probe(path)[1]) == OPTIONS.frames
 
 
-def test_new_clips_have_no_score_and_no_path_of_a_training_clip(folder: Path) -> None:
-    new = [record.name for record in find_videos([folder / "new"]).records]
-    assert sorted(new) == sorted(NEW)
-    assert not set(new) & {record.name for record in list_records("folder", folder / "videos").records}
+def test_made_raters_answer_what_label_reads_and_then_about_clips_that_came_later(folder: Path, tmp_path: Path) -> None:
+    videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
+    count = answer_pairs(videos)
+    raters, problems = all_answers(videos)
+    assert (tuple(raters), problems, sum(map(len, raters.values()))) == (RATERS, [], count)
+    assert raters["eva"] != raters["finn"]
+    for answers in raters.values():
+        judged = [content for question in answers for content in question]
+        assert all(judged.count(fingerprint_file(videos / name)) >= PAIRS_A_VIDEO for name in VIDEOS)
+    report = label_report(find_session(videos, pairs=True, columns=["score"], only=[])[0])
+    awards = [dive.scores.awards[0] for dive in plan_dives(len(VIDEOS), 0)]
+    scores = {row["video"]: row["score"] for row in report.rows}
+    assert spearman([scores[name] for name in VIDEOS], awards) > 0.8, "the raters see the award with an error"
+
+    shutil.copytree(folder / "new/thursday", videos / "thursday")
+    later = "thursday/ben_4.mp4"
+    answer_pairs(videos, (later,))
+    for name, answers in all_answers(videos)[0].items():
+        added = set(answers) - set(raters[name])
+        assert len(added) == PAIRS_A_VIDEO
+        assert all(fingerprint_file(videos / later) in question for question in added)
+    with pytest.raises(UsageError, match="no such practice clips"):
+        answer_pairs(videos, ("friday/ben_5.mp4",))
 
 
-def test_the_command_makes_the_same_bytes(
+def test_the_command_makes_the_same_bytes_and_the_answers(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["synthetic", "clips", str(tmp_path)])
     command.main()
-    assert capsys.readouterr().out.splitlines()[0] == f"{tmp_path}/videos: 8 clips of one diver each, and scores.csv"
-    for name in ("videos/scores.csv", "videos/monday/ben_1.mp4", "new/wednesday/anna_3.mp4"):
+    monkeypatch.setattr("sys.argv", ["synthetic", "answers", str(tmp_path / "videos"), "--only", "monday/ben_1.mp4"])
+    command.main()
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}/videos: 12 clips of one diver each",
+        f"{tmp_path}/new: 6 further clips",
+        f"{tmp_path}/videos/ratings: 12 answers of the made raters eva and finn",
+    ]
+    for name in ("videos/monday/ben_1.mp4", "new/friday/anna_5.mp4"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    monkeypatch.setattr("sys.argv", ["synthetic", "answers", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "python -m synthetic clips ." in capsys.readouterr().err

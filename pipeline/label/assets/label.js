@@ -5,8 +5,9 @@
   const pairs = document.body.dataset.pairs === "true", form = byId("answer"), place = byId("videos"), ends = byId("end");
   const headers = { "x-aim-serve": "1", "content-type": "application/json" };
   const fields = Report.all("input", form), back = form.querySelector("[data-do=back]"), speed = form.querySelector("[data-do=speed]");
+  const SPEEDS = ["1×", "½×", "¼×", "⅛×"];
   const earlier = []; // questions answered since the page was loaded, with their answers
-  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, busy = false;
+  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, slowness = 0, busy = false;
 
   const say = (text) => { byId("message").textContent = text; byId("message").hidden = !text; };
   const ask = async (address, options) => {
@@ -90,10 +91,11 @@
     }
   };
   const slower = () => {
-    speed.setAttribute("aria-pressed", String(speed.getAttribute("aria-pressed") !== "true"));
+    slowness = (slowness + 1) % SPEEDS.length;
+    speed.textContent = SPEEDS[slowness];
     setSpeed();
   };
-  const setSpeed = () => players.forEach(({ video }) => { video.playbackRate = speed.getAttribute("aria-pressed") === "true" ? 0.25 : 1; });
+  const setSpeed = () => players.forEach(({ video }) => { video.playbackRate = 0.5 ** slowness; });
   const step = (key) => players.forEach((one) => { one.video.pause(); one.key(key); });
 
   const nameAsked = () => {

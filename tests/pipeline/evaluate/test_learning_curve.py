@@ -74,6 +74,9 @@ def test_a_falling_curve_forecasts_the_fall_and_a_flat_one_none() -> None:
     assert "with 30 more labelled performances of this kind the error would likely fall from" in falling.sentence()
     assert "flat" in curve(0.0, noise=0.02).sentence()
     assert "or not at all" in curve(3.0, noise=3.0).sentence()
+    few = curve(0.0, noise=0.02)
+    few = LearningCurve(few.sizes / 5, few.errors[..., :12], few.rhos, few.group[:12])
+    assert "12 performances are too few" in few.sentence(), "a flat curve of few is no sign that more would not help"
 
 
 def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from data.datasets.ratings import all_answers
-from pipeline.label import create_label_app, find_session
+from pipeline.label import find_session
+from pipeline.label.label_app import create_label_app
 
 testclient = pytest.importorskip("fastapi.testclient")
 

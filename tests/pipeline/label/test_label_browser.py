@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from data.datasets.ratings import all_answers
-from pipeline.label import create_label_app, find_session
+from pipeline.label import find_session
+from pipeline.label.label_app import create_label_app
 from tests.helpers import report_samples
 from tests.helpers.served import served
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, wait_for  # noqa: F401 -- a fixture
@@ -20,7 +21,8 @@ pytest.importorskip("uvicorn")
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
 
-RUBRIC = "# Entry\n\n- vertical: 3 points\n- a splash costs one\n\nTake your\ntime."
+RUBRIC = "# Entry\n\n- vertical: *3 points*\n- a splash costs one\n\n|fault|\n|-|\n|feet|\n\nTake your\ntime."
+RUBRIC_SHOWN = ["Entry", "vertical: 3 points", "a splash costs one", "feet", "Take your time."]
 
 
 @contextmanager
@@ -138,11 +140,13 @@ def test_the_keyboard_moves_the_video(opened: Callable[..., Any], videos: Path) 
         after = tab.evaluate("document.querySelector('#videos video').currentTime")
         assert after - before == pytest.approx(0.04, abs=0.006)
         tab.keyboard.press("v")
+        tab.keyboard.press("v")
         assert tab.evaluate("document.querySelector('#videos video').playbackRate") == 0.25
         tab.keyboard.press("s")
         ready(tab, 1)
         assert tab.evaluate("document.querySelector('#videos video').playbackRate") == 0.25, "the speed is kept"
-        assert "a splash costs one" in tab.text_content("#rubric")
+        tab.click("#rubric summary")
+        assert [one.inner_text() for one in tab.locator("#rubric :is(h1, li, td, p)").all()] == RUBRIC_SHOWN
 
 
 def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable[..., Any], videos: Path) -> None:

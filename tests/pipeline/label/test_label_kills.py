@@ -31,7 +31,8 @@ TOKEN = "t"
 PROGRAM = f"""
 import os, socket, sys
 from pathlib import Path
-from pipeline.label import create_label_app, find_session
+from pipeline.label import find_session
+from pipeline.label.label_app import create_label_app
 from pipeline.serve.connections import make_server
 session, _ = find_session(Path(sys.argv[1]), pairs=True, columns=("score",), only=())
 listener = socket.socket()
