@@ -121,7 +121,7 @@
     const button = event.target.closest("[data-answer], [data-do]");
     if (!button) return;
     if (button.dataset.answer) send(button.dataset.answer);
-    else ({ play: toggle, speed: slower, back: goBack })[button.dataset.do]();
+    else ({ play: toggle, speed: slower, frameBack: () => step(","), frameOn: () => step("."), back: goBack })[button.dataset.do]();
   });
   const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, s: () => send("skipped"), b: goBack };
   Object.assign(keys, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal") } : { n: () => send("no performance") });

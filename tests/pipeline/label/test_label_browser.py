@@ -209,6 +209,11 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
             assert box["y"] + box["height"] <= 844
             assert box["x"] + box["width"] <= 390
         if pairs:
+            wait_for(tab, "[...document.querySelectorAll('video')].every(v => v.ended)")
+            before = tab.evaluate("[...document.querySelectorAll('video')].map(v => v.currentTime)")
+            tab.tap("#answer [data-do=frameBack]")
+            after = tab.evaluate("[...document.querySelectorAll('video')].map(v => v.currentTime)")
+            assert [a - b for a, b in zip(before, after, strict=True)] == pytest.approx([0.04] * 2, abs=0.006)
             tab.tap("[data-answer=equal]")
         else:
             tab.fill("input[name=score]", "5")

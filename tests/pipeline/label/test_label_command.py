@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +35,14 @@ def test_the_report_is_printed_and_the_labels_are_written(folder: Path) -> None:
     assert (folder / "labels.csv").read_text().splitlines()[1] == "0.mp4,0.5,0.707107,2,0 1"
     shown = CliRunner().invoke(app, ["label", str(folder), "--report"])
     assert "videos on which the raters differ most" in shown.stdout
+
+
+def test_the_report_loads_no_network_library(folder: Path) -> None:
+    program = (
+        f"import sys; from pipeline import api; api.label({str(folder)!r}, report=True); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_page_that_ends_writes_the_labels_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
