@@ -454,7 +454,7 @@ def label(
         report: no page: write the labels, and show the agreement of the raters.
         suggest: no page: name so many unlabelled videos whose label would tell --model most, with the reason.
         model: folder that `train` wrote.
-        config: your own cache, paths and devices, for --suggest.
+        config: your own cache, paths and devices, for --suggest: the preset that `extract` was given.
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """

@@ -53,20 +53,27 @@ class RatingSession:
 
     def next_question(self, rater: str, answers: Answers, videos: Mapping[str, Record]) -> tuple[str, ...] | None:
         """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask."""
-        wanted = {content for content, record in videos.items() if not self.only or record.id in self.only}
+        wanted = self._wanted(videos)
         order = sorted(videos, key=lambda content: _digest(rater, content))
         if self.pairs:
             return next_pair(order, answers, wanted)
         return next(((one,) for one in order if one in wanted and frozenset((one,)) not in answers), None)
 
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
-        """How many questions the rater has answered, and how many make a whole."""
-        size = 2 if self.pairs else 1
-        done = sum(len(question) == size and question <= set(videos) for question in answers)
-        wanted = sum(not self.only or record.id in self.only for record in videos.values())
+        """How many questions about the wanted videos the rater has answered, and how many make a whole."""
+        size, wanted = 2 if self.pairs else 1, self._wanted(videos)
+        done = sum(
+            len(question) == size and question <= set(videos) and bool(question & wanted) for question in answers
+        )
         if not self.pairs:
-            return done, max(done, wanted)
-        return done, min(len(videos) * (len(videos) - 1) // 2, wanted * PAIRS_A_VIDEO // 2)
+            return done, len(wanted)
+        others = len(videos) - len(wanted)
+        every = (len(videos) * (len(videos) - 1) - others * (others - 1)) // 2
+        return done, min(every, len(wanted) * PAIRS_A_VIDEO // (1 if others else 2))
+
+    def _wanted(self, videos: Mapping[str, Record]) -> set[str]:
+        """Contents of the videos that are asked about."""
+        return {content for content, record in videos.items() if not self.only or record.id in self.only}
 
 
 def find_session(

@@ -14,7 +14,6 @@ from data.datasets.ratings import Answer, append_answer, rater_file
 from data.errors import UsageError
 from data.video.records import fingerprint_file
 from pipeline.label import find_session, label_report, write_labels
-from pipeline.label.label_app import rubric_parts
 from tests.helpers.rated import rate_pairs, rate_scores
 
 SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
@@ -109,11 +108,3 @@ def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Pa
 def test_wrong_names_are_refused(folder: Path, options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         report(folder, **options)
-
-
-def test_a_rubric_is_headings_items_and_paragraphs() -> None:
-    text = "# Entry\n\nWatch it\ntwice.\n\nThen score:\n- a\n- b\n  more\n\n1. c\n<b>x</b>"
-    assert rubric_parts(text) == [
-        ("h3", "Entry"), ("p", "Watch it twice."), ("p", "Then score:"), ("li", "a"), ("li", "b more"),
-        ("li", "c <b>x</b>"),
-    ]  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from data.datasets.ratings import Answer, Answers
+from data.video import Record
 from pipeline.label.pair_scale import _newton, fit_scale
-from pipeline.label.questions import next_pair, pair_scale
+from pipeline.label.questions import RatingSession, next_pair, pair_scale
 
 
 def compared(truth: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -99,6 +102,16 @@ def test_only_asks_about_pairs_with_these_videos() -> None:
     question = next_pair(order, {}, {name(4)})
     assert question is not None
     assert name(4) in question
+
+
+@pytest.mark.parametrize(("pairs", "whole"), [(True, 5), (False, 1)])
+def test_progress_counts_only_questions_about_these_videos(tmp_path: Path, pairs: bool, whole: int) -> None:
+    contents = {name(n): Record(f"{n}.mp4", tmp_path / f"{n}.mp4") for n in range(6)}
+    questions = [(name(0), name(1)), (name(1), name(4))] if pairs else [(name(0),), (name(4),)]
+    answers = {frozenset(one): Answer(one, "skipped") for one in questions}
+    session = RatingSession(tmp_path, tuple(contents.values()), pairs=pairs, only=frozenset({"4.mp4"}))
+    assert session.progress(answers, contents) == (1, whole)
+    assert RatingSession(tmp_path, session.records, pairs=pairs).progress(answers, contents) == (2, 15 if pairs else 6)
 
 
 def test_skipped_pairs_are_not_asked_again_and_do_not_count() -> None:
