@@ -429,7 +429,7 @@ def label(
     root: Place,
     *,
     pairs: bool = False,
-    columns: str | Sequence[str] = "score",
+    columns: str | Sequence[str] = "",
     rubric: Place | None = None,
     only: Sequence[str] = (),
     report: bool = False,
@@ -448,23 +448,26 @@ def label(
     Args:
         root: folder of the videos.
         pairs: compare two videos at a time; the labels are their places on one scale.
-        columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
+        columns: scores to give, comma separated: score, execution, synchronisation, difficulty; default: those that
+            the configuration learns.
         rubric: a Markdown file that raters read on the page.
         only: ask about this video only; may be repeated.
         report: no page: write the labels, and show the agreement of the raters.
         suggest: no page: name so many unlabelled videos whose label would tell --model most, with the reason.
         model: folder that `train` wrote.
-        config: your own cache, paths and devices, for --suggest: the preset that `extract` was given.
+        config: the scores to give; for --suggest your own cache, paths and devices, as `extract` was given them.
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
     from pipeline.label import LabelResult, find_session, label_report, write_labels
 
     folder = Path(root)
-    names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns)]
-    judged, problems = find_session(folder, pairs=pairs, columns=names, only=tuple(only))
     with opened(session, words) as session:
         observer = session.observer
+        if not columns and not pairs and session.config.model.multi_task:
+            columns = ("score", "execution", "synchronisation")
+        names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns) if name.strip()]
+        judged, problems = find_session(folder, pairs=pairs, columns=names, only=tuple(only))
         observer.notes([f"note: {problem}" for problem in problems])
         if suggest:
             from pipeline.label.suggest import suggest_videos

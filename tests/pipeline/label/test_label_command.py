@@ -55,6 +55,16 @@ def test_a_page_that_ends_writes_the_labels_too(folder: Path, monkeypatch: pytes
     assert (folder / "labels.csv").is_file()
 
 
+def test_the_configuration_says_which_scores_are_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("pipeline.label.label_app.create_label_app", lambda judged, _: asked.append(judged.columns))
+    monkeypatch.setattr("pipeline.serve.run_app", lambda *_: None)
+    both = ["model.multi_task=true"]
+    for given in ({}, {"overrides": both}, {"overrides": both, "columns": "difficulty"}):
+        api.label(folder, **given)  # type: ignore[arg-type]
+    assert asked == [("score",), ("score", "execution", "synchronisation"), ("difficulty",)]
+
+
 def test_wrong_use(folder: Path) -> None:
     for arguments, said in (
         ({"suggest": 2}, "needs a model"),
