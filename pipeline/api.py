@@ -464,7 +464,7 @@ def label(
     folder = Path(root)
     with opened(session, words) as session:
         observer = session.observer
-        if not columns and not pairs and session.config.model.multi_task:
+        if not columns and not pairs and session.config.scorer[0].multi_task:
             columns = ("score", "execution", "synchronisation")
         names = [name.strip() for name in (columns.split(",") if isinstance(columns, str) else columns) if name.strip()]
         judged, problems = find_session(folder, pairs=pairs, columns=names, only=tuple(only))

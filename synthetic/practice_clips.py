@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import Answer, append_answer, rater_file
+from data.datasets.ratings import Answer, all_answers, append_answer, rater_file
 from data.errors import UsageError
 from data.video.records import fingerprint_file
 from synthetic.dives import Dive, plan_dives, write_film
@@ -51,7 +51,7 @@ def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int
     with a normal error, drawn anew for every answer.
 
     Args:
-        only: clips of which each is compared with others; empty: all that are in the folder.
+        only: clips of which each is compared with the others and those that were judged; empty: all in the folder.
 
     Raises UsageError where the folder has no such practice clip.
     """
@@ -60,6 +60,8 @@ def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int
     if len(awards) < 2 or not set(asked) <= set(awards):
         raise UsageError("no such practice clips", where=videos, fix="Make them: python -m synthetic clips .")
     contents = {name: fingerprint_file(videos / name) for name in awards}
+    judged = {content for answers in all_answers(videos)[0].values() for question in answers for content in question}
+    awards = {name: award for name, award in awards.items() if name in asked or contents[name] in judged}
     given = 0
     for number, rater in enumerate(RATERS):
         rng = np.random.default_rng([seed, number, len(awards)])

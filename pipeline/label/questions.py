@@ -29,7 +29,8 @@ class RatingSession:
     Attributes:
         pairs: whether videos are compared; else they get scores.
         columns: which scores are given, of `data.video.LABELS`.
-        only: ids of the videos that are asked about; empty: all. In pairs, each is compared with any other.
+        only: ids of the videos that are asked about; empty: all. In pairs, they are compared with one another and with
+            those that the rater has compared before: a further one would get a label from one answer.
     """
 
     folder: Path
@@ -53,27 +54,28 @@ class RatingSession:
 
     def next_question(self, rater: str, answers: Answers, videos: Mapping[str, Record]) -> tuple[str, ...] | None:
         """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask."""
-        wanted = self._wanted(videos)
-        order = sorted(videos, key=lambda content: _digest(rater, content))
+        wanted, partners = self._asked(answers, videos)
+        order = sorted(partners, key=lambda content: _digest(rater, content))
         if self.pairs:
             return next_pair(order, answers, wanted)
         return next(((one,) for one in order if one in wanted and frozenset((one,)) not in answers), None)
 
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
         """How many questions about the wanted videos the rater has answered, and how many make a whole."""
-        size, wanted = 2 if self.pairs else 1, self._wanted(videos)
-        done = sum(
-            len(question) == size and question <= set(videos) and bool(question & wanted) for question in answers
-        )
+        size, (wanted, partners) = 2 if self.pairs else 1, self._asked(answers, videos)
+        done = sum(len(one) == size and one <= videos.keys() and bool(one & wanted) for one in answers)
         if not self.pairs:
             return done, len(wanted)
-        others = len(videos) - len(wanted)
-        every = (len(videos) * (len(videos) - 1) - others * (others - 1)) // 2
+        others = len(partners) - len(wanted)
+        every = (len(partners) * (len(partners) - 1) - others * (others - 1)) // 2
         return done, min(every, len(wanted) * PAIRS_A_VIDEO // (1 if others else 2))
 
-    def _wanted(self, videos: Mapping[str, Record]) -> set[str]:
-        """Contents of the videos that are asked about."""
-        return {content for content, record in videos.items() if not self.only or record.id in self.only}
+    def _asked(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[set[str], set[str]]:
+        """Contents of the videos that are asked about, and of these and those that they are compared with."""
+        wanted = {content for content, record in videos.items() if not self.only or record.id in self.only}
+        compared = {content for question in answers if len(question) == 2 for content in question & videos.keys()}
+        partners = wanted | compared
+        return wanted, partners if len(partners) > PAIRS_A_VIDEO else set(videos)
 
 
 def find_session(

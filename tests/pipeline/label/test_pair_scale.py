@@ -114,6 +114,19 @@ def test_progress_counts_only_questions_about_these_videos(tmp_path: Path, pairs
     assert RatingSession(tmp_path, session.records, pairs=pairs).progress(answers, contents) == (2, 15 if pairs else 6)
 
 
+def test_only_compares_with_videos_that_the_rater_has_compared(tmp_path: Path) -> None:
+    contents = {name(n): Record(f"{n}.mp4", tmp_path / f"{n}.mp4") for n in range(20)}
+    session = RatingSession(tmp_path, tuple(contents.values()), pairs=True, only=frozenset({"9.mp4"}))
+    answers = {frozenset((name(n), name(n + 1))): Answer((name(n), name(n + 1)), "better") for n in range(7)}
+    assert session.progress(answers, contents) == (0, 6)
+    partners = set()
+    while (question := session.next_question("anna", answers, contents)) is not None:
+        answers[frozenset(question)] = Answer(question, "equal")
+        partners |= set(question)
+    assert partners == {name(n) for n in (*range(8), 9)}, "a further video would get a label from one answer"
+    assert session.next_question("ben", {}, contents) is not None, "a rater without answers compares with all"
+
+
 def test_skipped_pairs_are_not_asked_again_and_do_not_count() -> None:
     order = [name(n) for n in range(2)]
     answers = {frozenset(order): Answer((order[0], order[1]), "skipped")}
