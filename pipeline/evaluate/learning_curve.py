@@ -25,7 +25,6 @@ from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import TableRows, protocol_systems
 from pipeline.evaluate.spread import Job, Run, run_here
-from pipeline.feature_source import FEW
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.results import significant
@@ -48,6 +47,9 @@ POWERS = (0.25, 0.5, 1.0, 2.0)
 DRAWS, LEVEL = 400, 0.8
 FLAT = 0.05
 """A forecast that at best lowers the error by a smaller share is called flat."""
+
+LEAST_FLAT = 20
+"""Independent performances, below which a flat curve says nothing of what more would bring."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class LearningCurve:
         shown, least, most = (significant(value) for value in (now, low, high))
         begin = f"learning curve: with {counted(more, 'more labelled performance')} of this kind the error would likely"
         if low > (1 - FLAT) * now:
-            if self.labelled < FEW:
+            if self.labelled < LEAST_FLAT:
                 few = counted(self.labelled, "performance")
                 return f"learning curve: the error does not fall, but {few} are too few to say that more would not help"
             return f"learning curve: more videos of this kind will not help much: the curve is flat (error {shown})"
