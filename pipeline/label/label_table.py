@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -85,10 +85,10 @@ def label_report(session: RatingSession) -> LabelReport:
     tables = _of_pairs(contents, raters) if session.pairs else _of_scores(contents, raters, session.columns)
     first = tables[session.columns[0] if not session.pairs else "score"]
     lines = [_count_line(session, counts)]
-    if session.pairs and raters:
-        scale = pair_scale(contents, list(raters.values()))
-        label, deviation = scale.value, scale.error
-        lines += _scale_lines(scale.answers_to_half(sum(counts.values())), deviation, raters)
+    if session.pairs and (compared := _compared(contents, raters.values())):  # others have no error to bring to half
+        scale = pair_scale(compared, list(raters.values()))
+        label = dict(zip(compared, zip(scale.value, scale.error, strict=True), strict=True))
+        lines += _scale_lines(scale.answers_to_half(sum(counts.values())), scale.error, raters)
     agreed = agreement(first)
     lines += agreement_lines(agreed)
     rows = []
@@ -104,7 +104,7 @@ def label_report(session: RatingSession) -> LabelReport:
             row[column] = None if refused or not len(given) else float(given.mean())
         row["deviation"] = float(np.std(judged, ddof=1)) if len(judged) > 1 else None
         if session.pairs:
-            row |= {"score": float(label[number]), "deviation": float(deviation[number])}
+            row |= dict(zip(("score", "deviation"), map(float, label[content]), strict=True))
         row["judges"] = None if refused else judged
         rows.append(row)
     return LabelReport(
@@ -127,10 +127,21 @@ def _of_pairs(contents: Sequence[str], raters: Mapping[str, Answers]) -> dict[st
     """(videos, raters) places on every rater's own scale, NaN for videos that the rater did not compare."""
     table = np.full((len(contents), len(raters)), np.nan)
     for number, answers in enumerate(raters.values()):
-        decided = {content for answer in answers.values() if answer.answer in OUTCOMES for content in answer.contents}
-        compared = [content in decided for content in contents]
-        table[compared, number] = pair_scale(contents, [answers]).value[compared]
+        compared = _compared(contents, [answers])
+        table[[contents.index(one) for one in compared], number] = pair_scale(compared, [answers]).value
     return {"score": table}
+
+
+def _compared(contents: Sequence[str], raters: Iterable[Answers]) -> list[str]:
+    """Those of the videos that some rater compared with another of them."""
+    decided = {
+        content
+        for answers in raters
+        for question, answer in answers.items()
+        if answer.answer in OUTCOMES and question <= set(contents)
+        for content in question
+    }
+    return [content for content in contents if content in decided]
 
 
 def _refused(answers: Answers, content: str) -> bool:

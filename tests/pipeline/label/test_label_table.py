@@ -108,3 +108,24 @@ def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Pa
 def test_wrong_names_are_refused(folder: Path, options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         report(folder, **options)
+
+
+def test_videos_without_answers_do_not_change_the_scale_of_the_others(
+    folder: Path, make_video: Callable[..., Path]
+) -> None:
+    rate_pairs(folder, "anna", {f"{n}.mp4": n for n in range(4)}, 6)
+    before = report(folder, pairs=True)
+    for number in range(4, 9):
+        make_video(folder / f"{number}.mp4", frames=3 + number)
+    after = report(folder, pairs=True)
+    assert after.rows == before.rows
+    assert after.lines == before.lines
+    assert "more answers would halve it" in after.lines[1]
+
+
+def test_skipped_pairs_alone_give_no_scale(folder: Path) -> None:
+    contents = (fingerprint_file(folder / "0.mp4"), fingerprint_file(folder / "1.mp4"))
+    append_answer(rater_file(folder, "anna"), Answer(contents, "skipped"))
+    made = report(folder, pairs=True)
+    assert made.rows == ()
+    assert made.lines[0] == "pairs judged: anna 1"
