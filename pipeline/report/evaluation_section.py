@@ -16,7 +16,7 @@ from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
+from pipeline.evaluate.protocols import CENTRED, DIRECTIONS, centred_of, held_out_of, interval_text, task_column
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.results import significant
@@ -126,8 +126,11 @@ def _headline(results: Results, name: str) -> dict[str, str]:
             title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
             tiles[title] = f"{_rho(value)} ({ends})"
     if not one_fold:
-        centred = ours["average"].get("centred", {}).get("fisher", {})  # results of earlier versions have none
-        tiles["all ranked together, fold means removed"] = _rho(centred.get("value"))
+        value, apart = centred_of(results, name)
+        count = len({(entry["task"], entry["performance"]) for entry in results["predictions"]})
+        over = ", Fisher average over tasks" if len(results["tasks"]) > 1 else ""
+        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {count}"
+        tiles[title] = f"{_rho(value)} ({apart or 'no interval'})"
     if few and not one_fold:
         tiles["held-out performances a fold"] = f"{held_out_a_fold(results):.3g}, too few for a correlation per fold"
     return tiles

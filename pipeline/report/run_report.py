@@ -21,8 +21,6 @@ from jinja2 import TemplateError
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
-from extractors.timesteps.roles import Role
-from extractors.timesteps.stage import TimestepsConfig
 from pipeline.cache import PREVIEWS, Cache, software
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
@@ -205,7 +203,7 @@ def scores_page(
             name=shown[row.id],
             training=steps,
             better=ranges,
-            roles=roles_of(scorer),
+            roles=scorer.roles,
             overlay=overlay_video(scorer.cache, row.id),
             origin=origin,
         )
@@ -269,7 +267,7 @@ def _best_of_training(
             page=page,
             name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
             training=steps,
-            roles=roles_of(scorer),
+            roles=scorer.roles,
             origin=origin,
         )
         for row in rows
@@ -282,12 +280,6 @@ def overlay_video(cache: Cache, video_id: str) -> Path:
     """Where `extract --preview` writes a video with its skeletons."""
     stem = cache.stem(PREVIEWS, video_id)
     return stem.with_name(f"{stem.name}.mp4")
-
-
-def roles_of(scorer: Scorer) -> tuple[Role, ...]:
-    """The roles of the agents, the primary one first."""
-    config = scorer.config.stage("timesteps")
-    return config.roles() if isinstance(config, TimestepsConfig) else ()
 
 
 def _held_out_scores(scorer: Scorer) -> dict[str, float]:
