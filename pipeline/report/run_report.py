@@ -342,14 +342,14 @@ def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -
 
 
 def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, ...]:
-    """Run times by stage over a batch."""
+    """Run times by stage over a batch; none where every output was in the cache."""
     times = []
     for stage in stages:
         seconds = [result.done[stage] for result in extraction.results if stage in result.done]
         reused = extraction.videos - len(seconds) - sum(stage in result.failed for result in extraction.results)
         median = statistics.median(seconds) if seconds else None
         times.append(StageTime(stage, len(seconds), reused, sum(seconds), median))
-    return tuple(times)
+    return tuple(times) if any(time.computed for time in times) else ()
 
 
 def _failure(row: Score, name: str, scorer: Scorer, clean: Callable[[str], str]) -> Failure:

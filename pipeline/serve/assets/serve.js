@@ -148,7 +148,9 @@
     try {
       const answer = await fetch("/api/jobs");
       if (answer.status === 403) return say(detail(await answer.text())); // a new server, with a new token
-      jobs = (await answer.json()).jobs;
+      const given = await answer.json();
+      jobs = given.jobs;
+      byId("progress").hidden = !given.progress;
       draw();
     } catch { /* the server is gone for a moment */ }
     const busy = uploads.size || jobs.some((job) => ["queued", "running"].includes(job.state));

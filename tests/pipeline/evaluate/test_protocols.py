@@ -87,7 +87,10 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     (mean, value), (tile, all_value), (apart, apart_value), (few, said), *_ = evaluation_report(results).summary.items()
     assert mean == f"Spearman's rho, arithmetic mean over folds, Suturing, 95 % interval, n {count}"
     assert tile == mean.replace("arithmetic mean over folds", "all ranked together")
-    shown = (re.fullmatch(r"(-?[01]\.\d{3}) \(-?[01]\.\d\d to -?[01]\.\d\d\)", each) for each in (value, all_value, apart_value))
+    shown = (
+        re.fullmatch(r"(-?[01]\.\d{3}) \(-?[01]\.\d\d to -?[01]\.\d\d\)", each)
+        for each in (value, all_value, apart_value)
+    )
     ours = results["systems"][COMBINED if COMBINED in results["systems"] else OURS]["tasks"]["Suturing"]
     over = ours["over_folds"]
     expected = (over["arithmetic"]["value"], ours["together"]["spearman"], over["centred"])

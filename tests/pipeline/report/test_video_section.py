@@ -17,7 +17,7 @@ from pipeline.movement import Trained, better_ranges, movement, steps_of
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import batch_row, video_report
-from pipeline.results import Flag, Score, StepScore
+from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.report_samples import pose_output
 
