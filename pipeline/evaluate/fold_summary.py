@@ -62,7 +62,7 @@ def task_summary(
 
     Returns:
         Among the metrics, `interval` of all ranked together and `folds_interval` of the Fisher average resample
-        performances; `mean_interval` of the arithmetic mean resamples folds.
+        performances.
     """
     parts, predicted = labelled(parts, predicted, true, task)
     ensemble = [values.mean(0) for values in predicted]
@@ -73,7 +73,7 @@ def task_summary(
     rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
-    interval = folds_interval = mean_interval = None
+    interval = folds_interval = None
     if draws:
         rho = metrics.spearman_of_rows(together, true[rows])
         interval = _interval(rho, features, rows, draws)
@@ -85,9 +85,6 @@ def task_summary(
 
         if len(parts) > 1 and interval["clusters"] >= FEW * len(parts):
             folds_interval = _interval(per_fold, features, rows, draws)
-        if len(parts) > 1:
-            each = np.array([math.nan if fold["spearman"] is None else fold["spearman"] for fold in folds.values()])
-            mean_interval = _ends(lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws)
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
@@ -95,7 +92,6 @@ def task_summary(
         "runs": {"count": len(by_run), **_spread(by_run)},
         "interval": interval,
         "folds_interval": folds_interval,
-        "mean_interval": mean_interval,
     }
 
 
@@ -123,12 +119,15 @@ def centred_interval(
     parts, predicted = labelled(parts, predicted, true)
     rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
     both, lengths = np.stack([values, true[rows]]), [len(part.test) for part in parts]
+    both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
     fold, task = np.repeat(np.arange(len(parts)), lengths), np.repeat([part.task for part in parts], lengths)
 
     def statistic(drawn: Rows) -> float:
         folds, chosen = fold[drawn], both[:, drawn]
         counts = np.maximum(np.bincount(folds, minlength=len(parts)), 1)
-        apart = np.stack([v - (np.bincount(folds, v, minlength=len(parts)) / counts)[folds] for v in chosen])
+        means = [np.bincount(folds, v, minlength=len(parts)) / counts for v in chosen]
+        # Equal predictions stay equal: rounding errors of the means give no ranks.
+        apart = np.round([v - mean[folds] for v, mean in zip(chosen, means, strict=True)], 9)
         of_task = [apart[:, task[drawn] == name] for name in dict.fromkeys(task)]
         return metrics.fisher_average([metrics.spearman(*pair) for pair in of_task]).value
 

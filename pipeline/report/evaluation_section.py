@@ -10,7 +10,7 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
-from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
+from models.metrics import bootstrap_interval, fisher_average, spearman_of_rows
 from pipeline.checks.intervals import HeldOut
 from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
@@ -31,6 +31,10 @@ LEAD_NOTE = (
     "To the right of zero: ours ranks the held-out performances of this task better than that system. Lines: 95 % "
     "bootstrap interval of the difference; an interval that contains zero does not separate the two systems."
 )
+
+
+NO_LEAK = "leak audit: no leak"
+"""Beginning of the note that the list of the leak audit repeats."""
 
 
 def write_evaluation(done: Evaluation) -> None:
@@ -55,13 +59,13 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
     return page.EvaluationReport(
         summary={
             **_headline(results, name),
-            "held-out performances": str(len({(e["task"], e["performance"]) for e in results["predictions"]})),
+            "held-out performances": str(len(_performances(results))),
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
         tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
-        notes=tuple(results.get("notes", ())),
+        notes=tuple(note.removeprefix("note: ") for note in results.get("notes", ()) if not note.startswith(NO_LEAK)),
         curves=_curves(losses),
         runs=_runs_table(results),
         leaks=leak_checks(results["audit"]),
@@ -100,68 +104,65 @@ def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
 
 
 def _headline(results: Results, name: str) -> dict[str, str]:
-    """Correlations, each with its interval and n: of each task, and of several tasks their averages.
+    """Correlations, each with its interval and n: of each task, and of several tasks their Fisher averages.
 
-    With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
-    decide a Fisher average.
+    With few performances a fold there is none per fold.
     """
-    ours = results["systems"][name]
-    one_fold, few = len(results["protocol"]["folds"]) == 1, held_out_a_fold(results) < FEW
-    forms = [("" if one_fold else ", all ranked together", "together", "fisher", "interval")]
-    if not one_fold:
-        first = ("arithmetic", "mean_interval") if few else ("fisher", "folds_interval")
-        named = "arithmetic mean over folds" if few else "Fisher average over folds"
-        forms = [(f", {named}", f"folds_{first[0]}", *first), *forms]
+    ours, one_fold = results["systems"][name], len(results["protocol"]["folds"]) == 1
+    forms = [("" if one_fold else ", all ranked together", "together", "interval")]
+    if not one_fold and held_out_a_fold(results) >= FEW:
+        forms = [(", Fisher average over folds", "folds_fisher", "folds_interval"), *forms]
     tiles: dict[str, str] = {}
-    for form, average, over, interval in forms:
+    several = len(results["tasks"]) > 1
+    of_all, count = ", Fisher average over tasks" if several else "", len(_performances(results))
+    for form, average, interval in forms:
         for task in [task for task in results["tasks"] if task in ours["tasks"]]:
             given, of = ours["tasks"][task], f", {task}" if task else ""
-            value = given["together"]["spearman"] if average == "together" else given["over_folds"][over]["value"]
+            together = average == "together"
+            value = given["together"]["spearman"] if together else given["over_folds"]["fisher"]["value"]
             ends = interval_text(given.get(interval) or {}) or "no interval"
             title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
             tiles[title] = f"{_rho(value)} ({ends})"
-        if len(results["tasks"]) > 1:
-            value = ours["average"][average][over]["value"]
-            ends, count = _average_ends(results, name, over, by_fold=average != "together")
-            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
-            tiles[title] = f"{_rho(value)} ({ends})"
+        if several:
+            value = ours["average"][average]["fisher"]["value"]
+            ends = _average_ends(results, name, by_fold=average != "together")
+            tiles[f"Spearman's rho{form}{of_all}, 95 % interval, n {count}"] = f"{_rho(value)} ({ends})"
     if not one_fold:
         value, apart = centred_of(results, name)
-        count = len({(entry["task"], entry["performance"]) for entry in results["predictions"]})
-        over = ", Fisher average over tasks" if len(results["tasks"]) > 1 else ""
-        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {count}"
+        title = f"Spearman's rho, all ranked together, {CENTRED}{of_all}, 95 % interval, n {count}"
         tiles[title] = f"{_rho(value)} ({apart or 'no interval'})"
-    if few and not one_fold:
-        tiles["held-out performances a fold"] = f"{held_out_a_fold(results):.3g}, too few for a correlation per fold"
     return tiles
 
 
-def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> tuple[str, int]:
-    """95 % bootstrap interval of the average over tasks as text, and the number of performances resampled.
-
-    A correlation is within a task, or within each fold of it, whose average is then the task's. `over` is "fisher" or
-    "arithmetic".
-    """
-    mean = fisher_average if over == "fisher" else arithmetic_average
-    entries = [entry for entry in results["predictions"] if system in entry]
-    rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
+def _performances(results: Results) -> dict[tuple[str, str], list[int]]:
+    """The predictions of each task and performance, by their places."""
     members: dict[tuple[str, str], list[int]] = {}
-    for row, entry in enumerate(entries):
+    for row, entry in enumerate(results["predictions"]):
         members.setdefault((entry["task"], entry["performance"]), []).append(row)
+    return members
+
+
+def _average_ends(results: Results, system: str, *, by_fold: bool) -> str:
+    """95 % bootstrap interval of the Fisher average over tasks as text; resamples performances.
+
+    A correlation is within a task, or within each fold of it, whose Fisher average is then the task's.
+    """
+    entries = results["predictions"]
+    rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
     fold_of = np.array([entry["fold"] if by_fold else "" for entry in entries])
     task_of = np.array([entry["task"] for entry in entries])
-    clusters = [np.array(rows) for rows in members.values()]
+    clusters = [np.array(rows) for rows in _performances(results).values()]
 
     def average(drawn: Rows) -> float:
         rows, tasks = np.concatenate([clusters[i] for i in drawn]), []
         for task in results["tasks"]:
             of_task = rows[task_of[rows] == task]
             folds = [rho(of_task[fold_of[of_task] == fold]) for fold in np.unique(fold_of[of_task])]
-            tasks.append(mean(folds).value)
-        return mean(tasks).value
+            tasks.append(fisher_average(folds).value)
+        return fisher_average(tasks).value
 
     low, high = bootstrap_interval(average, len(clusters))
-    return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval", len(clusters)
+    return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
 
 
 def _rho(value: float | None) -> str:

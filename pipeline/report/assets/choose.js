@@ -21,7 +21,7 @@ Report.choose = (() => {
     const show = () => {
       const trimmed = from !== null || to !== null, [a, b] = [from ?? 0, to ?? duration].map((t) => t.toFixed(2));
       const wrong = trimmed && Number(a) >= Number(b), box = clicks.length ? region() : null, corners = box?.map((v) => v.toFixed(2));
-      const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "the athlete in the box" : ""].filter(Boolean).join(", ");
+      const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "who is in the box" : ""].filter(Boolean).join(", ");
       part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}. To type:` : help;
       const video = trimmed ? "trimmed.mp4" : quoted(scored.name);
       const lines = [trimmed ? `ffmpeg -i ${quoted(scored.name)} -ss ${a} -to ${b} trimmed.mp4` : "", `aqa score ${video} --model RUN${box ? ` --set pose.region=[${corners}]` : ""}`];

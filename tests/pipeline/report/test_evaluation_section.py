@@ -152,10 +152,15 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
 
 
 def test_what_the_terminal_said_is_read_first(evaluated: Results) -> None:
-    notes = ["note: --quick: no inner validation", f"leak: fold 1, trial '{HOSTILE}' on both sides"]
+    notes = [
+        "leak audit: no leak; kept apart: trial",
+        "note: --quick: no inner validation",
+        f"leak: fold 1, trial '{HOSTILE}' on both sides",
+    ]
     text = render_report(ReportData("t", evaluation=evaluation_report({**evaluated, "notes": notes})))
     box = text.split("Read this first</h3>")[1].split("</div>")[0]
-    assert "<li>note: --quick: no inner validation</li>" in box
+    assert "<li>--quick: no inner validation</li>" in box
+    assert "no leak" not in box, "the list of the audit has it"
     assert "alert(1)" in box
     assert "<script" not in box
     assert text.index("Read this first") < text.index('class="tiles"')
