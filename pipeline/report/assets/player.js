@@ -130,7 +130,7 @@ Report.player = (() => {
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration);
     });
-    Report.choose.start(section, data, () => time);
+    if (data.scored) Report.choose.start(section, data, () => time);
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);
