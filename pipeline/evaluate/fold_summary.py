@@ -62,7 +62,7 @@ def task_summary(
 
     Returns:
         Among the metrics, `interval` of all ranked together and `folds_interval` of the Fisher average resample
-        performances.
+        performances; `mean_interval` of the arithmetic mean resamples folds.
     """
     parts, predicted = labelled(parts, predicted, true, task)
     ensemble = [values.mean(0) for values in predicted]
@@ -73,7 +73,7 @@ def task_summary(
     rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
-    interval = folds_interval = None
+    interval = folds_interval = mean_interval = None
     if draws:
         rho = metrics.spearman_of_rows(together, true[rows])
         interval = _interval(rho, features, rows, draws)
@@ -85,6 +85,9 @@ def task_summary(
 
         if len(parts) > 1 and interval["clusters"] >= FEW * len(parts):
             folds_interval = _interval(per_fold, features, rows, draws)
+        if len(parts) > 1:
+            each = np.array([math.nan if fold["spearman"] is None else fold["spearman"] for fold in folds.values()])
+            mean_interval = _ends(lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws)
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
@@ -92,6 +95,7 @@ def task_summary(
         "runs": {"count": len(by_run), **_spread(by_run)},
         "interval": interval,
         "folds_interval": folds_interval,
+        "mean_interval": mean_interval,
     }
 
 

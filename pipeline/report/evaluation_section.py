@@ -10,7 +10,7 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
-from models.metrics import bootstrap_interval, fisher_average, spearman_of_rows
+from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
 from pipeline.checks.intervals import HeldOut
 from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
@@ -104,32 +104,35 @@ def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
 
 
 def _headline(results: Results, name: str) -> dict[str, str]:
-    """Correlations, each with its interval and n: of each task, and of several tasks their Fisher averages.
+    """Correlations, each with its interval and n: of each task, and of several tasks their averages.
 
-    With few performances a fold there is none per fold.
+    With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
+    decide a Fisher average.
     """
-    ours, one_fold = results["systems"][name], len(results["protocol"]["folds"]) == 1
-    forms = [("" if one_fold else ", all ranked together", "together", "interval")]
-    if not one_fold and held_out_a_fold(results) >= FEW:
-        forms = [(", Fisher average over folds", "folds_fisher", "folds_interval"), *forms]
+    ours = results["systems"][name]
+    one_fold, few = len(results["protocol"]["folds"]) == 1, held_out_a_fold(results) < FEW
+    forms = [("" if one_fold else ", all ranked together", "together", "fisher", "interval")]
+    if not one_fold:
+        first = ("arithmetic", "mean_interval") if few else ("fisher", "folds_interval")
+        named = "arithmetic mean over folds" if few else "Fisher average over folds"
+        forms = [(f", {named}", f"folds_{first[0]}", *first), *forms]
     tiles: dict[str, str] = {}
-    several = len(results["tasks"]) > 1
-    of_all, count = ", Fisher average over tasks" if several else "", len(_performances(results))
-    for form, average, interval in forms:
+    for form, average, over, interval in forms:
         for task in [task for task in results["tasks"] if task in ours["tasks"]]:
             given, of = ours["tasks"][task], f", {task}" if task else ""
-            together = average == "together"
-            value = given["together"]["spearman"] if together else given["over_folds"]["fisher"]["value"]
+            value = given["together"]["spearman"] if average == "together" else given["over_folds"][over]["value"]
             ends = interval_text(given.get(interval) or {}) or "no interval"
             title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
             tiles[title] = f"{_rho(value)} ({ends})"
-        if several:
-            value = ours["average"][average]["fisher"]["value"]
-            ends = _average_ends(results, name, by_fold=average != "together")
-            tiles[f"Spearman's rho{form}{of_all}, 95 % interval, n {count}"] = f"{_rho(value)} ({ends})"
+        if len(results["tasks"]) > 1:
+            value = ours["average"][average][over]["value"]
+            ends, count = _average_ends(results, name, over, by_fold=average != "together"), len(_performances(results))
+            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
+            tiles[title] = f"{_rho(value)} ({ends})"
     if not one_fold:
         value, apart = centred_of(results, name)
-        title = f"Spearman's rho, all ranked together, {CENTRED}{of_all}, 95 % interval, n {count}"
+        over = ", Fisher average over tasks" if len(results["tasks"]) > 1 else ""
+        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {len(_performances(results))}"
         tiles[title] = f"{_rho(value)} ({apart or 'no interval'})"
     return tiles
 
@@ -142,11 +145,13 @@ def _performances(results: Results) -> dict[tuple[str, str], list[int]]:
     return members
 
 
-def _average_ends(results: Results, system: str, *, by_fold: bool) -> str:
-    """95 % bootstrap interval of the Fisher average over tasks as text; resamples performances.
+def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> str:
+    """95 % bootstrap interval of the average over tasks as text; resamples performances.
 
-    A correlation is within a task, or within each fold of it, whose Fisher average is then the task's.
+    A correlation is within a task, or within each fold of it, whose average is then the task's. `over` is "fisher" or
+    "arithmetic".
     """
+    mean = fisher_average if over == "fisher" else arithmetic_average
     entries = results["predictions"]
     rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
     fold_of = np.array([entry["fold"] if by_fold else "" for entry in entries])
@@ -158,8 +163,8 @@ def _average_ends(results: Results, system: str, *, by_fold: bool) -> str:
         for task in results["tasks"]:
             of_task = rows[task_of[rows] == task]
             folds = [rho(of_task[fold_of[of_task] == fold]) for fold in np.unique(fold_of[of_task])]
-            tasks.append(fisher_average(folds).value)
-        return fisher_average(tasks).value
+            tasks.append(mean(folds).value)
+        return mean(tasks).value
 
     low, high = bootstrap_interval(average, len(clusters))
     return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
