@@ -21,7 +21,7 @@ from jinja2 import TemplateError
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
-from pipeline.cache import PREVIEWS, Cache, software
+from pipeline.cache import software
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
@@ -204,7 +204,6 @@ def scores_page(
             training=steps,
             better=ranges,
             roles=scorer.roles,
-            overlay=overlay_video(scorer.cache, row.id),
             origin=origin,
         )
         for row in good[:sections]
@@ -274,12 +273,6 @@ def _best_of_training(
         if row.error is None
     ]
     return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
-
-
-def overlay_video(cache: Cache, video_id: str) -> Path:
-    """Where `extract --preview` writes a video with its skeletons."""
-    stem = cache.stem(PREVIEWS, video_id)
-    return stem.with_name(f"{stem.name}.mp4")
 
 
 def _held_out_scores(scorer: Scorer) -> dict[str, float]:

@@ -89,7 +89,6 @@ def video_report(
     training: TrainingSteps | None = None,
     better: Mapping[str, Any] | None = None,
     roles: Sequence[Role] = (),
-    overlay: Path | None = None,
     origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
@@ -102,13 +101,10 @@ def video_report(
         training: steps of the training videos to compare with.
         roles: of the agents (`timesteps.roles`), by which quality measures name the people.
         better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
-        overlay: the video with its skeletons, where there is one.
         origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes, origin)
-    if media and overlay is not None and overlay.is_file() and (origin or Path.home().name not in overlay.parts):
-        media = replace(media, overlay=_link(overlay, page))
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
     moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from data.video import decode
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import (
     BatchReport,
@@ -421,6 +422,19 @@ def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
     assert [float(rows[8][f"left_knee_{end}"]) for end in ("x", "y")] == pytest.approx(expected[:2], abs=0.06)
     assert rows[41]["left_knee_x"] == "", "not detected"
     assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{tabular}")
+
+
+def test_the_video_is_saved_with_what_is_drawn_over_it(page: Any, tmp_path: Path) -> None:
+    with page.expect_download() as made:
+        page.click("#video-0 [data-overlay]")
+    assert re.fullmatch(r"overlay-1\.(webm|mp4)", made.value.suggested_filename)
+    made.value.save_as(saved := tmp_path / made.value.suggested_filename)
+    frames = [frame.image.astype(int) for frame in decode(saved)]
+    assert len(frames) > 5
+    assert frames[0].shape == (*report_samples.SIZE[::-1], 3)
+    blue = [(image[..., 2] - image[..., 0] > 150).sum() for image in frames]  # the colour of the first skeleton
+    assert max(blue) > 100
+    assert page.is_enabled("#video-0 [data-overlay]")
 
 
 def test_start_end_and_the_athlete_are_chosen_by_clicks_on_the_contact_sheet(page: Any) -> None:
