@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import NonNegativeInt, field_validator
 
-from extractors.base import StageConfig, setting
+from extractors.base import StageConfig, one_of, setting
+from extractors.pose.backends import BACKENDS
 from extractors.pose.cleaning import CleaningConfig
 
 
@@ -60,7 +61,9 @@ class PoseConfig(StageConfig):
         "runtime": "MoveNet runs on OpenVINO",
     }
 
-    backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting("movenet", "Network, or files of keypoints.")
+    backend: Annotated[str, one_of(BACKENDS)] = setting(
+        "movenet", f"Network, or files of keypoints: {', '.join(BACKENDS)}."
+    )
     weights: str = _file("MoveNet's weights: a registry name or the path of a .tflite file.", "movenet-multipose")
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")

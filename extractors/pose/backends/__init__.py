@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Protocol
 
 from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
-from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image
+
+if TYPE_CHECKING:
+    from extractors.pose.config import PoseConfig
+    from extractors.pose.detections import Detections, Image
 
 
 class PoseBackend(Protocol):
@@ -20,24 +24,35 @@ class PoseBackend(Protocol):
         """The people in `image` (H, W, 3) uint8 RGB from the setting `min_score` on, best first, in its pixels."""
 
 
+@dataclass(frozen=True)
+class Backend:
+    """One row of `BACKENDS`."""
+
+    place: str  # "module:class" of a PoseBackend, made from the settings and its networks; empty: files of keypoints
+    networks: Callable[[PoseConfig], Mapping[str, PoseNetwork]] | None = None  # by role; None: the file `pose.weights`
+
+
+BACKENDS = {
+    "movenet": Backend("extractors.pose.backends.movenet:MoveNet"),
+    "mmpose": Backend(
+        "extractors.pose.backends.mmpose:MMPose", lambda config: mmpose_networks(**config.mmpose.model_dump())
+    ),
+    "rtmlib": Backend(
+        "extractors.pose.backends.rtmlib:RTMLib", lambda config: rtmlib_networks(**config.rtmlib.model_dump())
+    ),
+    "import": Backend("", lambda config: {}),
+}
+"""The accepted values of `pose.backend`."""
+
+
 def load_backend(config: PoseConfig) -> PoseBackend:
     """The network of a configuration. Raises DataError: damaged weights; UsageError: no package or bad settings."""
-    if config.backend == "mmpose":
-        from extractors.pose.backends.mmpose import MMPose
-
-        return MMPose(config, networks(config))
-    if config.backend == "rtmlib":
-        used = networks(config)  # refuses where rtmlib is not installed
-        from extractors.pose.backends.rtmlib import RTMLib
-
-        return RTMLib(config, used)
-    from extractors.pose.backends.movenet import MoveNet
-
-    return MoveNet(config)
+    used = networks(config)  # refuses where the library is not installed, before the module imports it
+    made: PoseBackend = resolve_name(BACKENDS[config.backend].place)(config, used)
+    return made
 
 
 def networks(config: PoseConfig) -> Mapping[str, PoseNetwork]:
-    """The networks of the mmpose or rtmlib backend by role; empty for the others. Raises as `load_backend`."""
-    if config.backend == "mmpose":
-        return mmpose_networks(**config.mmpose.model_dump())
-    return rtmlib_networks(**config.rtmlib.model_dump()) if config.backend == "rtmlib" else {}
+    """The networks that a library runs, by role; empty for the others. Raises as `load_backend`."""
+    listed = BACKENDS[config.backend].networks
+    return listed(config) if listed else {}

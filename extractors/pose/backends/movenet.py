@@ -6,9 +6,12 @@ then ymin, xmin, ymax, xmax, score, all relative to the picture.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from data.errors import PROGRAM, DataError
+from data.pose_weights import PoseNetwork
 from data.weights import read_network, whole
 from extractors.openvino_cpu import Forward, forward_on_cpu
 from extractors.pose.config import PoseConfig
@@ -22,7 +25,7 @@ class MoveNet:
 
     max_views = 4
 
-    def __init__(self, config: PoseConfig) -> None:
+    def __init__(self, config: PoseConfig, _: Mapping[str, PoseNetwork]) -> None:
         self._config, self._path = config, whole(config.weights)
         self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
 
