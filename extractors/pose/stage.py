@@ -22,7 +22,7 @@ from data.weights import digest
 from extractors.base import Extractor, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents
-from extractors.pose.backends import BACKENDS, PoseBackend, load_backend, networks
+from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image, turned_back, turns_of
@@ -61,9 +61,9 @@ class Pose(Extractor[PoseConfig]):
     @classmethod
     def identity(cls, config: PoseConfig) -> Mapping[str, str]:
         """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
-        if BACKENDS[config.backend].networks is None:
-            return {"weights": digest(config.weights)}
-        return identity_of(networks(config))
+        if config.backend == "import":
+            return {}
+        return identity_of(networks(config)) or {"weights": digest(config.weights)}
 
     @classmethod
     def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:

@@ -6,12 +6,9 @@ then ymin, xmin, ymax, xmax, score, all relative to the picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from data.errors import PROGRAM, DataError
-from data.pose_weights import PoseNetwork
 from data.weights import read_network, whole
 from extractors.openvino_cpu import Forward, forward_on_cpu
 from extractors.pose.config import PoseConfig
@@ -25,7 +22,7 @@ class MoveNet:
 
     max_views = 4
 
-    def __init__(self, config: PoseConfig, _: Mapping[str, PoseNetwork]) -> None:
+    def __init__(self, config: PoseConfig, _: object = None) -> None:
         self._config, self._path = config, whole(config.weights)
         self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
 

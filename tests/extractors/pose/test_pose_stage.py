@@ -253,12 +253,12 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
     if not clip.is_file():
         pytest.skip("no shared clips here")
     image = next(iter(decode(clip, [10]))).image
-    network = MoveNet(PoseConfig(weights=str(movenet)), {})
+    network = MoveNet(PoseConfig(weights=str(movenet)))
     people = network.detect(image).best(0.3)
     assert len(people) == 2
     assert (np.diff(people.scores) <= 0).all()
     assert ((people.keypoints[..., :2] > -20) & (people.keypoints[..., :2] < max(image.shape) + 20)).all()
-    larger = MoveNet(PoseConfig(weights=str(movenet), long_side=384), {}).detect(image)
+    larger = MoveNet(PoseConfig(weights=str(movenet), long_side=384)).detect(image)
     apart = np.linalg.norm(people.keypoints[:, None, 5:, :2] - larger.keypoints[None, :, 5:, :2], axis=-1).mean(axis=-1)
     assert (apart.min(axis=1) < 0.05 * sizes_of(people.keypoints)).all(), "another input size finds the same people"
 
