@@ -184,7 +184,8 @@ def interval_text(interval: Mapping[str, Any]) -> str | None:
 def centred_of(results: Results, system: str) -> tuple[float | None, str | None]:
     """A system's correlation with fold means removed and its interval as text; None where the results lack them."""
     given = results["systems"].get(system, {}).get("average", {}).get("centred", {})
-    return given.get("fisher", {}).get("value"), interval_text(given.get("interval", {}))
+    value = given.get("fisher", {}).get("value")
+    return value, None if value is None else interval_text(given.get("interval", {}))
 
 
 def _user_table(results: Results) -> list[TableRows]:
