@@ -59,6 +59,7 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
     return page.EvaluationReport(
         summary={
             **_headline(results, name),
+            "system of these correlations": name,
             "held-out performances": str(len(_performances(results))),
             "folds": str(len(results["protocol"]["folds"])),
         },

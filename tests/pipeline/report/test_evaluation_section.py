@@ -130,6 +130,7 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
     summary = dict(zip(terms[::2], terms[1::2], strict=True))
     assert summary["held-out performances"] == "40"
     assert summary["folds"] == "2"
+    assert summary["system of these correlations"] == SYSTEM
     average = evaluated["systems"][SYSTEM]["average"]
     for form, key, interval in (
         ("Fisher average over folds", "folds_fisher", "folds_interval"),
