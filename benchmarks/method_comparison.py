@@ -28,12 +28,21 @@ from rich.console import Console
 from data.splits import Fold, kfold
 from data.store.arrays import Floats
 from data.video import Labels, Record
-from models.methods import METHOD_CLASSES
+from models.methods import METHODS
 from pipeline.evaluate import evaluate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast, model_for
-from pipeline.systems import METHODS, AimSystem, BestOnTest, ChosenEpoch, System, WithInside, method_systems, watching
+from pipeline.systems import (
+    METHOD_ROWS,
+    AimSystem,
+    BestOnTest,
+    ChosenEpoch,
+    System,
+    WithInside,
+    method_systems,
+    watching,
+)
 from pipeline.systems.selection import CHOSEN, ORACLE
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]
@@ -193,7 +202,7 @@ def shown(value: float | None) -> str:
 def page(results: dict[str, Any]) -> str:
     """The page docs/methods.md."""
     sets = results["sets"]
-    rows = [*METHODS, *(name + POSITIONS for name in LOCATED)]
+    rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
     find = [[name, *(shown(one["rho"].get(name)) for one in sets.values())] for name in names]
     endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}
@@ -213,7 +222,7 @@ def page(results: dict[str, Any]) -> str:
         ]
         for cue, one in ((cue, result["uncertainty"]) for cue, result in sets.items())
     ]
-    described = [f"## {name}\n\n{description(name)}" for name in METHODS]
+    described = [f"## {name}\n\n{description(name)}" for name in METHOD_ROWS]
     columns = (
         "set",
         "deviation against absolute error",
@@ -237,7 +246,7 @@ def page(results: dict[str, Any]) -> str:
 
 def description(name: str) -> str:
     """The docstring of a method in paragraphs."""
-    text = inspect.getdoc(METHOD_CLASSES[METHODS[name]]) or ""
+    text = inspect.getdoc(METHODS[METHOD_ROWS[name]].network) or ""
     return re.sub(r"\n(As there|Departures)", r"\n\n\1", text)
 
 

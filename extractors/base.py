@@ -7,13 +7,14 @@ command reads every stage's settings: torch, cv2, openvino and the like are impo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from data.store import ArraySpec, OutputSpec, StageOutput
 from data.video import Frame, Record, VideoInfo
@@ -53,6 +54,17 @@ def setting(default: Any, about: str, *, affects_result: bool = True, **limits: 
         limits: pydantic limits such as ge=1.
     """
     return Field(default, description=about, json_schema_extra={"affects_result": affects_result}, **limits)
+
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Refuses a text that is not one of the names, which are those of the table that acts on it."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise PydanticCustomError("one_of", "should be one of {names}", {"names": ", ".join(names)})
+        return name
+
+    return AfterValidator(check)
 
 
 class Source(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,6 @@ from torch import Tensor, nn
 from models.aim import Aim, AimInputs, AimOutput, Dropout, Regression, keep
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers, Mixing, start_values
-
-Kind = Literal["clip_lstm", "snippets", "st_gcn", "jr_gcn"]
 
 Nodes = tuple[tuple[int, ...], ...]
 
@@ -27,7 +24,7 @@ class ComparisonConfig:
     """A compared network.
 
     Attributes:
-        kind: "clip_lstm" (`ClipLstm`), "snippets" (`Snippets`), "st_gcn" (`StGcn`) or "jr_gcn" (`JrGcn`).
+        kind: key of `COMPARISONS`.
         primary_nodes: for the graph networks, the channels of each node of the primary agent, as many for each.
         secondary_nodes: the same for a secondary agent.
         edges: pairs of nodes that are joined; nodes count through the primary, then each secondary agent.
@@ -38,7 +35,7 @@ class ComparisonConfig:
         snippet_share: for "snippets", share of the time steps that a training step sees.
     """
 
-    kind: Kind
+    kind: str
     primary_nodes: Nodes = ()
     secondary_nodes: Nodes = ()
     edges: tuple[tuple[int, int], ...] = ()
@@ -222,7 +219,7 @@ def _with_neighbouring_steps(h: Tensor, reach: int) -> Tensor:
 
 NetworkConfig = AimConfig | ComparisonConfig
 
-_COMPARISONS: dict[Kind, Callable[[ComparisonConfig, AimSizes, Layers], Comparison]] = {
+COMPARISONS: dict[str, Callable[[ComparisonConfig, AimSizes, Layers], Comparison]] = {
     "clip_lstm": ClipLstm,
     "snippets": Snippets,
     "st_gcn": StGcn,
@@ -235,4 +232,4 @@ def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Aim | Compa
     if isinstance(config, AimConfig):
         return Aim(config, sizes, layers)
     config.check(sizes)
-    return _COMPARISONS[config.kind](config, sizes, layers)
+    return COMPARISONS[config.kind](config, sizes, layers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,6 @@ from torch.nn.functional import layer_norm, logsigmoid, normalize, relu
 
 from models.layers import Layers, start_values
 from models.stacked import MemberDropout
-
-MethodKind = Literal["transformer", "usdl", "musdl", "core", "gdlt", "tpt", "rica2"]
 
 TOP = 10.0  # upper end of the training scale
 FLOOR = 0.3  # least predicted deviation
@@ -30,7 +28,7 @@ class MethodConfig:
     """A method.
 
     Attributes:
-        kind: which one.
+        kind: key of `METHODS`.
         width: of the hidden layers.
         heads: of self-attention.
         queries: learnt queries: grades of GDLT, parts of TPT, steps of RICA2.
@@ -47,7 +45,7 @@ class MethodConfig:
         voters: exemplars of a prediction of CoRe and TPT.
     """
 
-    kind: MethodKind
+    kind: str
     width: int = 64
     heads: int = 4
     queries: int = 4
@@ -526,15 +524,23 @@ def take_rows(values: Tensor, rows: Tensor) -> Tensor:
     return values[torch.arange(len(rows), device=rows.device).unsqueeze(1), rows]
 
 
-METHOD_CLASSES: dict[MethodKind, type[Method]] = {
-    "transformer": StepTransformer,
-    "usdl": Usdl,
-    "musdl": Usdl,
-    "core": Core,
-    "gdlt": Gdlt,
-    "tpt": Tpt,
-    "rica2": Rica2,
+class MethodEntry(NamedTuple):
+    """One row of `METHODS`."""
+
+    title: str  # in the leaderboard
+    network: type[Method]
+
+
+METHODS = {
+    "transformer": MethodEntry("Transformer over steps", StepTransformer),
+    "usdl": MethodEntry("USDL", Usdl),
+    "musdl": MethodEntry("MUSDL", Usdl),
+    "core": MethodEntry("CoRe", Core),
+    "gdlt": MethodEntry("GDLT", Gdlt),
+    "tpt": MethodEntry("TPT", Tpt),
+    "rica2": MethodEntry("RICA2", Rica2),
 }
+"""The methods by kind, in the order of the leaderboard."""
 
 
 def build_method(config: MethodConfig, features: int, judges: int, layers: Layers) -> Method:
@@ -543,4 +549,4 @@ def build_method(config: MethodConfig, features: int, judges: int, layers: Layer
         if judges == 0:
             raise ValueError("'musdl' needs the scores of single judges")
         return Usdl(config, features, layers, judges)
-    return METHOD_CLASSES[config.kind](config, features, layers)
+    return METHODS[config.kind].network(config, features, layers)

@@ -6,19 +6,18 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from data.datasets import KINDS
 from data.splits import PROTOCOLS
 from data.store import Storage
-from extractors.base import StageConfig
+from extractors.base import StageConfig, one_of
 from pipeline.config_errors import section_class, usage_error
 from pipeline.stages import STAGES, stage_class
 from pipeline.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
@@ -29,17 +28,6 @@ if TYPE_CHECKING:
 
 SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.recipes:TrainConfig"}
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
-
-
-def one_of(names: Collection[str]) -> AfterValidator:
-    """Refuses a text that is not one of the names, which are those of the table that acts on it."""
-
-    def check(name: str) -> str:
-        if name not in names:
-            raise PydanticCustomError("one_of", "should be one of {names}", {"names": ", ".join(names)})
-        return name
-
-    return AfterValidator(check)
 
 
 class Section(BaseModel):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import NonNegativeInt, field_validator
 
-from extractors.base import StageConfig, setting
+from extractors.base import StageConfig, one_of, setting
 from extractors.pose.cleaning import CleaningConfig
 
 
@@ -44,6 +44,15 @@ class ImportConfig(StageConfig):
     dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
 
 
+BACKENDS = {
+    "movenet": "extractors.pose.backends.movenet:MoveNet",
+    "mmpose": "extractors.pose.backends.mmpose:MMPose",
+    "rtmlib": "extractors.pose.backends.rtmlib:RTMLib",
+    "import": "",  # files of keypoints
+}
+"""The values of `pose.backend`, each with the "module:class" of its `PoseBackend`."""
+
+
 class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
@@ -60,7 +69,7 @@ class PoseConfig(StageConfig):
         "runtime": "MoveNet runs on OpenVINO",
     }
 
-    backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting("movenet", "Network, or files of keypoints.")
+    backend: Annotated[str, one_of(BACKENDS)] = setting("movenet", f"Network, or files: {', '.join(BACKENDS)}.")
     weights: str = _file("MoveNet's weights: a registry name or the path of a .tflite file.", "movenet-multipose")
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")

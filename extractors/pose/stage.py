@@ -61,7 +61,9 @@ class Pose(Extractor[PoseConfig]):
     @classmethod
     def identity(cls, config: PoseConfig) -> Mapping[str, str]:
         """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
-        return {"weights": digest(config.weights)} if config.backend == "movenet" else identity_of(networks(config))
+        if config.backend == "import":
+            return {}
+        return identity_of(networks(config)) or {"weights": digest(config.weights)}
 
     @classmethod
     def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 
 from data.errors import UsageError, nearest
 from models.aim_config import AimConfig
-from models.comparisons import ComparisonConfig, Kind
+from models.comparisons import ComparisonConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.systems import (
-    METHODS,
+    METHOD_ROWS,
     AimSystem,
     System,
     TimesDifficulty,
@@ -130,9 +130,9 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
     """
     wanted: set[str] = set()
     for text in filter(None, (part.strip().lower() for part in asked.split(","))):
-        meant = METHODS if text == PUBLISHED else [one.name for one in systems if one.name.lower().startswith(text)]
+        meant = METHOD_ROWS if text == PUBLISHED else [one.name for one in systems if one.name.lower().startswith(text)]
         if not meant:
-            unfit = [name for name in METHODS if name.lower().startswith(text)]
+            unfit = [name for name in METHOD_ROWS if name.lower().startswith(text)]
             what = f"these features cannot feed {unfit[0]}" if unfit else f"no system is named '{text}'"
             names = [PUBLISHED, *(one.name for one in systems)]
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, names)
@@ -142,7 +142,7 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:
-    def network(kind: Kind, **shape: Any) -> ComparisonConfig:
+    def network(kind: str, **shape: Any) -> ComparisonConfig:
         return ComparisonConfig(
             kind, width=model.width, regression_width=model.regression_width, dropout=model.dropout, **shape
         )

@@ -4,12 +4,12 @@ from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combined, FittedCombination
 from pipeline.systems.interface import NetworkSystem, Part, Predicted, SimpleSystem, System, Trainings
-from pipeline.systems.method_system import METHODS, MethodSystem, method_systems
+from pipeline.systems.method_system import METHOD_ROWS, MethodSystem, method_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, Selected, WithInside, watching
 
 __all__ = [
     "COMBINED",
-    "METHODS",
+    "METHOD_ROWS",
     "AimSystem",
     "BestOnTest",
     "ChosenEpoch",

@@ -24,7 +24,7 @@ from data.errors import Cancelled
 from data.store.arrays import Floats
 from models.aim import AimInputs
 from models.layers import Layers
-from models.methods import Labelled, Method, MethodConfig, MethodKind, build_method, take_rows
+from models.methods import METHODS, Labelled, Method, MethodConfig, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
@@ -46,16 +46,8 @@ WEIGHT_DECAY = 0.05
 JUDGED = 0.9
 """Least share of the labelled performances with single judges' scores: published sets have panels with misprints."""
 
-METHODS: dict[str, MethodKind] = {
-    "Transformer over steps": "transformer",
-    "USDL": "usdl",
-    "MUSDL": "musdl",
-    "CoRe": "core",
-    "GDLT": "gdlt",
-    "TPT": "tpt",
-    "RICA2": "rica2",
-}
-"""Rows of the leaderboard."""
+METHOD_ROWS = {entry.title: kind for kind, entry in METHODS.items()}
+"""Rows of the leaderboard, each with its kind."""
 
 
 @dataclass(frozen=True)
@@ -301,5 +293,5 @@ def method_systems(features: FeatureSet, config: TrainConfig) -> list[MethodSyst
     epochs = min(EPOCHS, config.epochs)
     schedule = {"learning_rates": RATES, "switch_epochs": (max(1, epochs * 7 // 10), epochs)}
     config = config.model_copy(update={"epochs": epochs, "weight_decay": WEIGHT_DECAY, **schedule})
-    possible = {name: kind for name, kind in METHODS.items() if kind != "musdl" or has_judges(features)}
+    possible = {name: kind for name, kind in METHOD_ROWS.items() if kind != "musdl" or has_judges(features)}
     return [MethodSystem(name, MethodConfig(kind), config) for name, kind in possible.items()]

@@ -11,7 +11,7 @@ out trials or users. The descriptors of `POOLED_RIDGE` come from trials on the r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from pipeline.systems.selection import inner_folds
 from pipeline.train import label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
+Solution = dict[str, Any]
 
 CUT = 5.0
 """Standardised descriptors are clipped to +- this."""
@@ -162,9 +163,6 @@ class FittedRegression:
 _TEXTS = ("describe", "kernel", "tasks", "indicators")
 _NUMBERS = tuple(field.name for field in fields(FittedRegression) if field.name not in _TEXTS)
 
-_KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", "nearest": "nearest", "process": "rbf"}
-"""Kernels by model; that of a support vector regression is a setting."""
-
 
 @dataclass(frozen=True)
 class RegressionSystem(System):
@@ -173,7 +171,7 @@ class RegressionSystem(System):
     Attributes:
         name: shown in tables.
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
-        model: "svr", "process" (Gaussian process), "ridge", "ridge by user" or "nearest".
+        model: key of `SOLVERS`.
         scaling: descriptors and scores standardised over "all" training rows, within each "task", or descriptors as
             "rank" within the task; "range" scales scores to 0..1.
         kernel, c, epsilon: of the support vector regression; the defaults are the library's.
@@ -184,7 +182,7 @@ class RegressionSystem(System):
 
     name: str
     describe: str
-    model: Literal["svr", "process", "ridge", "ridge by user", "nearest"]
+    model: str
     scaling: Literal["all", "task", "rank", "range"] = "all"
     kernel: Kernel = "rbf"
     c: float = 1.0
@@ -216,7 +214,7 @@ class RegressionSystem(System):
         ranks = RANKS if self.scaling == "rank" else RANKS[:0]
         empty = FittedRegression(
             describe=self.describe,
-            kernel=_KERNELS.get(self.model, self.kernel),
+            kernel=self.kernel,
             tasks=names if len(apart) > 1 else ("",),
             centre=np.stack([values[mine].mean(0) for mine in apart]),
             spread=np.stack([_spread(values[mine]) for mine in apart]),
@@ -230,46 +228,10 @@ class RegressionSystem(System):
         shift, scale = np.array([empty._of_task(empty.score, task) for task in tasks]).T
         return replace(empty, **self._solve(x, (scores - shift) / scale, train.take(firsts)))
 
-    def _solve(self, x: Floats, y: Floats, trials: FeatureSet) -> dict[str, Any]:
-        """Anchors, weights, gamma and bias; the kernel too where it was chosen."""
-        users = [record.groups.get("subject", "") for record in trials.records]
+    def _solve(self, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
         if not x.any():  # constant descriptors, such as without any detection
             return {"kernel": "linear", "anchors": x[:1], "weights": np.zeros(1), "bias": float(y.mean())}
-        if self.model == "nearest":
-            return {"anchors": x, "weights": y}
-        if self.model == "process":
-            gamma, weights = _gaussian_process(x, y - y.mean())
-            return {"anchors": x, "weights": weights, "gamma": gamma, "bias": float(y.mean())}
-        if self.model.startswith("ridge"):
-            if self.model == "ridge by user" and len(set(users)) > 2:
-                slopes, bias = _ridge_by_user(x, y, np.array(users))
-            else:  # leave-one-out over the trials chooses the penalty
-                from sklearn.linear_model import RidgeCV
-
-                ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
-                slopes, bias = np.asarray(ridge.coef_), float(ridge.intercept_)
-            return {"anchors": slopes[None], "weights": np.ones(1), "bias": bias}
-        return self._support_vectors(x, y, trials)
-
-    def _support_vectors(self, x: Floats, y: Floats, trials: FeatureSet) -> dict[str, Any]:
-        from sklearn.svm import SVR
-
-        def fit(rows: Rows, kernel: Kernel, c: float, epsilon: float) -> Any:
-            return SVR(kernel=kernel, C=c, epsilon=epsilon, gamma="scale").fit(x[rows], y[rows])
-
-        chosen: tuple[Kernel, float, float] = (self.kernel, self.c, self.epsilon)
-        if self.grid and (inner := inner_folds(trials, self.kinds)):
-            errors = [
-                sum(float(np.square(fit(p.train, *one).predict(x[p.test]) - y[p.test]).sum()) for p in inner)
-                for one in GRID
-            ]
-            chosen = GRID[int(np.argmin(errors))]
-        fitted, kernel = fit(np.arange(len(x)), *chosen), chosen[0]
-        bias, weights = float(fitted.intercept_[0]), np.asarray(fitted.dual_coef_[0])
-        found: dict[str, Any] = {"kernel": kernel, "bias": bias}
-        if kernel == "linear":
-            return found | {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1)}
-        return found | {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma)}
+        return SOLVERS[self.model](self, x, y, trials)
 
 
 def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
@@ -306,6 +268,63 @@ def _moments(scores: Floats, *, in_range: bool) -> tuple[float, float]:
     if in_range:
         return float(scores.min()), float(np.ptp(scores)) or 1.0
     return float(scores.mean()), float(scores.std()) or 1.0
+
+
+def _support_vectors(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
+    from sklearn.svm import SVR
+
+    def fit(rows: Rows, kernel: Kernel, c: float, epsilon: float) -> Any:
+        return SVR(kernel=kernel, C=c, epsilon=epsilon, gamma="scale").fit(x[rows], y[rows])
+
+    chosen: tuple[Kernel, float, float] = (system.kernel, system.c, system.epsilon)
+    if system.grid and (inner := inner_folds(trials, system.kinds)):
+        errors = [
+            sum(float(np.square(fit(p.train, *one).predict(x[p.test]) - y[p.test]).sum()) for p in inner)
+            for one in GRID
+        ]
+        chosen = GRID[int(np.argmin(errors))]
+    fitted, kernel = fit(np.arange(len(x)), *chosen), chosen[0]
+    bias, weights = float(fitted.intercept_[0]), np.asarray(fitted.dual_coef_[0])
+    found: Solution = {"kernel": kernel, "bias": bias}
+    if kernel == "linear":
+        return found | {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1)}
+    return found | {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma)}
+
+
+def _process(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
+    gamma, weights = _gaussian_process(x, y - y.mean())
+    return {"kernel": "rbf", "anchors": x, "weights": weights, "gamma": gamma, "bias": float(y.mean())}
+
+
+def _nearest(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
+    return {"kernel": "nearest", "anchors": x, "weights": y}
+
+
+def _ridge(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
+    """Leave-one-out over the trials chooses the penalty."""
+    from sklearn.linear_model import RidgeCV
+
+    ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
+    slopes, bias = np.asarray(ridge.coef_)[None], float(ridge.intercept_)
+    return {"kernel": "linear", "anchors": slopes, "weights": np.ones(1), "bias": bias}
+
+
+def _ridge_for_new_users(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
+    users = np.array([record.groups.get("subject", "") for record in trials.records])
+    if len(set(users)) <= 2:
+        return _ridge(system, x, y, trials)
+    slopes, bias = _ridge_by_user(x, y, users)
+    return {"kernel": "linear", "anchors": slopes[None], "weights": np.ones(1), "bias": bias}
+
+
+SOLVERS: Mapping[str, Callable[[RegressionSystem, Floats, Floats, FeatureSet], Solution]] = {
+    "svr": _support_vectors,
+    "process": _process,
+    "ridge": _ridge,
+    "ridge by user": _ridge_for_new_users,
+    "nearest": _nearest,
+}
+"""Fit standardised scores y (m,) of trials to their inputs x (m, K): the kernel, anchors, weights, gamma and bias."""
 
 
 def _ridge_by_user(x: Floats, y: Floats, users: Any) -> tuple[Floats, float]:

@@ -9,11 +9,10 @@ import torch
 from models.layers import Layers
 from models.methods import (
     FLOOR,
-    METHOD_CLASSES,
+    METHODS,
     Core,
     Labelled,
     MethodConfig,
-    MethodKind,
     MethodOutput,
     Rica2,
     Tpt,
@@ -28,7 +27,7 @@ from models.methods import (
 )
 from models.stacked import MemberDropout
 
-KINDS: list[MethodKind] = list(METHOD_CLASSES)
+KINDS = list(METHODS)
 STEPS, FEATURES = 6, 5
 
 
@@ -43,14 +42,14 @@ def batch(members: int = 2, rows: int = 7, judges: int = 3) -> Labelled:
     return Labelled(steps, score, score.unsqueeze(-1).expand(-1, -1, judges).clone())
 
 
-def started(kind: MethodKind, members: int = 2, **settings: float) -> object:
+def started(kind: str, members: int = 2, **settings: float) -> object:
     net = build_method(MethodConfig(kind, width=16, **settings), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
     net.start([torch.Generator().manual_seed(i) for i in range(members)], batch().score[0])
     return net
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: MethodKind) -> None:
+def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: str) -> None:
     x, partners, voters = batch(), torch.arange(6, -1, -1).expand(2, -1), torch.zeros(2, 7, 3, dtype=torch.long)
     stack = started(kind)
     loss = stack.loss(x, partners, dropout(2, 7))
@@ -149,7 +148,7 @@ def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
 
 
 @pytest.mark.parametrize("kind", ["gdlt", "tpt", "rica2"])
-def test_positions_are_used_where_they_are_asked_for(kind: MethodKind) -> None:
+def test_positions_are_used_where_they_are_asked_for(kind: str) -> None:
     x, voters = batch(), torch.zeros(2, 7, 3, dtype=torch.long)
     backward = Labelled(x.steps.flip(-2), x.score, x.judges)
     for positions in (False, True):

@@ -34,7 +34,7 @@ from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
 from pipeline.systems.interface import Model, Part, Predicted, SimpleSystem, System, Trainings
-from pipeline.systems.method_system import METHODS, MethodSystem
+from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
 from pipeline.train.fit import one_thread
@@ -166,7 +166,9 @@ def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> No
     folds = make_folds("kfold", judged.records, k=2)
     here = evaluate(judged, folds, systems, draws=0)
     assert without_time(evaluate(judged, folds, systems, draws=0, run=on_ray())) == without_time(here)
-    assert {*METHODS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(here["systems"])
+    assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
+        here["systems"]
+    )
 
 
 def test_nothing_depends_on_the_number_of_cores() -> None:

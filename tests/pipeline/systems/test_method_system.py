@@ -21,7 +21,16 @@ from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.spread import Job, run_here, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
-from pipeline.systems import METHODS, BestOnTest, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
+from pipeline.systems import (
+    METHOD_ROWS,
+    BestOnTest,
+    ChosenEpoch,
+    MethodSystem,
+    Part,
+    WithInside,
+    method_systems,
+    watching,
+)
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, ORACLE, errors_and_deviations
 from pipeline.train.normalise import label_table
@@ -49,7 +58,7 @@ def rho(features: FeatureSet, system: MethodSystem) -> float:
     return spearman(score, label_table(features.records)[TEST, 0])
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHOD_ROWS)
 def test_each_method_finds_a_level_that_shows_the_score(name: str, judged: FeatureSet) -> None:
     features = judged if name == "MUSDL" else cue_features("level", 90)
     assert rho(features, method(features, name, epochs=EPOCHS)) > 0.8
@@ -92,7 +101,7 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
     assert shown["within90"] < 0.75 < shown["calibrated90"]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHOD_ROWS)
 def test_the_same_bits_again_and_no_score_of_the_test_part_is_read(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
     job = Job("fixed", (system,), TRAIN, TEST)
@@ -194,7 +203,7 @@ def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
     def names(asked: str) -> set[str]:
         return {system.name for system in chosen_systems(asked, systems)} - baselines
 
-    assert names("methods") == {*METHODS, *(f"{name}, {CHOSEN}" for name in METHODS)}
+    assert names("methods") == {*METHOD_ROWS, *(f"{name}, {CHOSEN}" for name in METHOD_ROWS)}
     assert names("usdl, CORE") == {"USDL", "CoRe", f"USDL, {CHOSEN}", f"CoRe, {CHOSEN}"}
     assert "AIM (ours)" in names("aim")
     with pytest.raises(UsageError, match="no system is named 'gtld'"):
