@@ -149,10 +149,11 @@ def test_the_page_of_a_run_is_written(dives: Path, trained: Path, tmp_path: Path
 
 def test_another_person_may_be_chosen_without_another_model(dives: Path, trained: Path, tmp_path: Path) -> None:
     video = dives / "set/videos/dive_001.mp4"
-    chosen = ("--set", "pose.region=[0,0,0.99,1]")
+    chosen = ("--set", "pose.region=[0,0,0.5,1]")
     done = run("score", video, "--model", trained, "--cache", tmp_path / "cache", *chosen, "--json")
     assert done.returncode == 0, done.stderr
     flags = [flag["title"] for flag in json.loads(done.stdout)["videos"][0]["flags"]]
     assert "settings differ from training" not in flags
+    assert "right athlete missing" in flags, "and no secondary agent"
     written = store.read(output_of(tmp_path / "cache", "pose", "dive_001.mp4"))
-    assert list(written.header["settings"]["region"]) == [0, 0, 0.99, 1]
+    assert list(written.header["settings"]["region"]) == [0, 0, 0.5, 1]

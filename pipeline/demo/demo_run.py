@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from data.errors import AimError, Cancelled, DataError
 from data.leaks import LeakReport
@@ -20,11 +18,14 @@ from data.weights import weight_files as weights
 from pipeline.checks.intervals import coverage_line
 from pipeline.config import BaseConfig, RunConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
+from pipeline.evaluate.fold_summary import or_none
+from pipeline.evaluate.protocols import interval_text
 from pipeline.feature_source import gather
 from pipeline.observer import Observer
 from pipeline.report import report_scores
-from pipeline.report.evaluation_section import leak_checks, rho_tile
+from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
+from pipeline.report.text import number
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
@@ -39,6 +40,7 @@ from synthetic.rendering import Options
 
 SEED = 7
 PAGE_DIVES = 8
+METRICS = ("Spearman's rho", "95 % interval", "mean absolute error")
 PARTS = ("rendering", "extracting", "training", "scoring", "writing the report page")
 
 
@@ -89,17 +91,15 @@ class DemoResult:
         ]
         scores = []
         for row, actual in zip(self.scored, self.truth, strict=True):
-            ends = "" if row.interval80 is None else f"{row.interval80[0]:.1f} to {row.interval80[1]:.1f}"
-            scores.append((row.id, actual, row.score, ends, "; ".join(flag.title for flag in row.flags)))
-        metrics = [
-            (name, "undefined" if math.isnan(one["spearman"]) else one["spearman"], one["mae"])
-            for name, one in self.metrics.items()
-        ]
+            ends = "" if row.interval80 is None else " to ".join(number(end, row.decimals) for end in row.interval80)
+            shown = number(row.score, row.decimals)
+            scores.append((row.id, actual, shown, ends, "; ".join(flag.title for flag in row.flags)))
+        metrics = [(name, *values) for name, values in metric_rows(self.metrics)]
         times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
         return [
             ("pose against the rendered truth, all dives", ("figure", "value"), figures),
             ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
-            (f"{len(scores)} held-out dives", ("prediction", "Spearman's rho", "mean absolute error"), metrics),
+            (f"{len(scores)} held-out dives", ("prediction", *METRICS), metrics),
             ("intervals that hold the judges' score", ("interval", "held-out dives"), list(self.coverage().items())),
             ("time", ("part", "wall"), times),
         ]
@@ -210,17 +210,14 @@ def write_page(
 ) -> None:
     """The report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
-    rows = tuple(ResultsRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
-    table = ResultsTable("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better=("high", "low"))
+    rows = tuple(ResultsRow(name, values, kinds[name]) for name, values in metric_rows(metrics))
+    table = ResultsTable(f"{len(unseen)} held-out dives", METRICS, rows, better=("high", "neither", "low"))
     predictions = tuple(
         Prediction(row.id, label_of(record), row.score, row.interval80, record.task)
         for row, record in zip(scored, unseen, strict=True)
         if row.score is not None
     )
-    true, guess = (np.array([getattr(one, name) for one in predictions]) for name in ("true", "predicted"))
-    shown = {**rho_tile(guess, true, np.arange(len(predictions))), "held-out dives": str(len(unseen))}
-    checks = leak_checks(leaks.as_dict())
-    evaluation = EvaluationReport(summary=shown, predictions=predictions, tables=(table,), leaks=checks)
+    evaluation = EvaluationReport(predictions=predictions, tables=(table,), leaks=leak_checks(leaks.as_dict()))
     report_scores(
         page,
         scorer,
@@ -232,6 +229,14 @@ def write_page(
         evaluation=evaluation,
         sections=PAGE_DIVES,
     )
+
+
+def metric_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, tuple[float | str | None, ...]]]:
+    """Name and cells of `METRICS` of every prediction; None for what is undefined."""
+    return [
+        (name, (or_none(m["spearman"]), interval_text({e: or_none(m[e]) for e in ("low", "high")}), m["mae"]))
+        for name, m in metrics.items()
+    ]
 
 
 def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:

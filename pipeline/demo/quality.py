@@ -14,7 +14,7 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
-from models.metrics import mae, spearman
+from models.metrics import bootstrap_interval, mae, spearman_of_rows
 from pipeline.cache import Cache, fingerprints
 from pipeline.results import Score
 from synthetic import read_truth
@@ -123,7 +123,14 @@ def compare_with_baselines(
         "training mean": np.full(len(actual), training_scores.mean()),
         "random": np.random.default_rng(SEED).uniform(training_scores.min(), training_scores.max(), len(actual)),
     }
-    return {name: {"spearman": spearman(guess, actual), "mae": mae(guess, actual)} for name, guess in guesses.items()}
+    return {name: _agreement(guess, actual) for name, guess in guesses.items()}
+
+
+def _agreement(guess: Floats, actual: Floats) -> dict[str, float]:
+    """Spearman's rho with both ends of its 95 % interval, and the mean absolute error."""
+    rho = spearman_of_rows(guess, actual)
+    low, high = bootstrap_interval(rho, len(actual))
+    return {"spearman": rho(np.arange(len(actual))), "low": low, "high": high, "mae": mae(guess, actual)}
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:

@@ -27,6 +27,7 @@ from models.metrics import spearman
 from pipeline.checks.intervals import reach
 from pipeline.evaluate.fold_summary import (
     average_summary,
+    centred_interval,
     difference,
     or_none,
     performance,
@@ -245,6 +246,9 @@ def _system(
 
     by_task = summaries("score", 0, draws)
     out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
+    if draws:
+        values = as_many_runs([one.score for one in held])
+        out["average"]["centred"]["interval"] = centred_interval(features, parts, values, truth[:, 0], draws=draws)
     for column, name in enumerate(SCORES[1:], start=1):
         shown = getattr(held[0], name) is not None and np.isfinite(truth[:, column]).any()
         out[name] = summaries(name, column, 0) if shown else None

@@ -60,8 +60,8 @@ class Evaluation:
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
         if (few := held_out_a_fold(results)) < FEW:
             lines.append(
-                f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations per fold are mostly "
-                "noise and not shown, nor are the paper's, which are per fold"
+                f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: single correlations per fold are "
+                "mostly noise and not shown, nor are the paper's, which are per fold"
             )
         if results["videos"] > (count := results["performances"]):
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")

@@ -113,6 +113,31 @@ def average_summary(tasks: dict[str, Metrics]) -> Metrics:
     return {name: _both_averages(values) for name, values in forms.items()}
 
 
+def centred_interval(
+    features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int
+) -> Metrics:
+    """95 % bootstrap interval of `centred`, of several tasks of their Fisher average; resamples whole performances.
+
+    Args as for `task_summary`; `parts` are of all tasks.
+    """
+    parts, predicted = labelled(parts, predicted, true)
+    rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
+    both, lengths = np.stack([values, true[rows]]), [len(part.test) for part in parts]
+    both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
+    fold, task = np.repeat(np.arange(len(parts)), lengths), np.repeat([part.task for part in parts], lengths)
+
+    def statistic(drawn: Rows) -> float:
+        folds, chosen = fold[drawn], both[:, drawn]
+        counts = np.maximum(np.bincount(folds, minlength=len(parts)), 1)
+        means = [np.bincount(folds, v, minlength=len(parts)) / counts for v in chosen]
+        # Equal predictions stay equal: rounding errors of the means give no ranks.
+        apart = np.round([v - mean[folds] for v, mean in zip(chosen, means, strict=True)], 9)
+        of_task = [apart[:, task[drawn] == name] for name in dict.fromkeys(task)]
+        return metrics.fisher_average([metrics.spearman(*pair) for pair in of_task]).value
+
+    return _interval(statistic, features, rows, draws)
+
+
 def or_none(value: float) -> float | None:
     """`value`, or None (JSON null) where it is undefined."""
     return None if math.isnan(value) else float(value)

@@ -181,6 +181,13 @@ def interval_text(interval: Mapping[str, Any]) -> str | None:
     return None if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
+def centred_of(results: Results, system: str) -> tuple[float | None, str | None]:
+    """A system's correlation with fold means removed and its interval as text; None where the results lack them."""
+    given = results["systems"].get(system, {}).get("average", {}).get("centred", {})
+    value = given.get("fisher", {}).get("value")
+    return value, None if value is None else interval_text(given.get("interval", {}))
+
+
 def _user_table(results: Results) -> list[TableRows]:
     """Both forms of the correlation with intervals over users, where users are the folds."""
     rows, users = [], 0
@@ -234,8 +241,8 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
 
     def row(name: str, cells: Sequence[float | None], ends: Sequence[str | None], averages: Sequence[Any]) -> Row:
         pairs = [cell for pair in zip(cells, ends, strict=True) for cell in (pair if bounded else pair[:1])]
-        apart = results["systems"].get(name, {}).get("average", {}).get("centred", {}).get("fisher", {}).get("value")
-        return (name, *pairs, *(averages[:2] if several else ()), *((apart,) if centred else ()), averages[2])
+        apart = centred_of(results, name)[: 1 + bounded] if centred else ()
+        return (name, *pairs, *(averages[:2] if several else ()), *apart, averages[2])
 
     tasks, rows = results["tasks"], list[Row]()
     none = [None] * len(tasks)
@@ -266,7 +273,8 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
         rows.append(row(name, cells, none, averages))
     heads = [name for task in tasks for name in ((task_column(results, task), INTERVAL)[: 1 + bounded])]
     averages_heads = ("Avg. (Fisher)", "Avg. (mean)") if several else ()
-    return ("system", *heads, *averages_heads, *((CENTRED,) if centred else ()), "MAE"), rows
+    apart_heads = (CENTRED, INTERVAL)[: 1 + bounded] if centred else ()
+    return ("system", *heads, *averages_heads, *apart_heads, "MAE"), rows
 
 
 def audit_lines(audited: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -16,7 +16,7 @@ from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import DIRECTIONS, held_out_of, interval_text, task_column
+from pipeline.evaluate.protocols import CENTRED, DIRECTIONS, centred_of, held_out_of, interval_text, task_column
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.results import significant
@@ -31,6 +31,10 @@ LEAD_NOTE = (
     "To the right of zero: ours ranks the held-out performances of this task better than that system. Lines: 95 % "
     "bootstrap interval of the difference; an interval that contains zero does not separate the two systems."
 )
+
+
+NO_LEAK = "leak audit: no leak"
+"""Beginning of the note that the list of the leak audit repeats."""
 
 
 def write_evaluation(done: Evaluation) -> None:
@@ -55,13 +59,14 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
     return page.EvaluationReport(
         summary={
             **_headline(results, name),
-            "held-out performances": str(len({(e["task"], e["performance"]) for e in results["predictions"]})),
+            "system of these correlations": name,
+            "held-out performances": str(len(_performances(results))),
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
         tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
-        notes=tuple(results.get("notes", ())),
+        notes=tuple(note.removeprefix("note: ") for note in results.get("notes", ()) if not note.startswith(NO_LEAK)),
         curves=_curves(losses),
         runs=_runs_table(results),
         leaks=leak_checks(results["audit"]),
@@ -122,32 +127,37 @@ def _headline(results: Results, name: str) -> dict[str, str]:
             tiles[title] = f"{_rho(value)} ({ends})"
         if len(results["tasks"]) > 1:
             value = ours["average"][average][over]["value"]
-            ends, count = _average_ends(results, name, over, by_fold=average != "together")
+            ends, count = _average_ends(results, name, over, by_fold=average != "together"), len(_performances(results))
             title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
             tiles[title] = f"{_rho(value)} ({ends})"
     if not one_fold:
-        centred = ours["average"].get("centred", {}).get("fisher", {})  # results of earlier versions have none
-        tiles["all ranked together, fold means removed"] = _rho(centred.get("value"))
-    if few and not one_fold:
-        tiles["held-out performances a fold"] = f"{held_out_a_fold(results):.3g}, too few for a correlation per fold"
+        value, apart = centred_of(results, name)
+        over = ", Fisher average over tasks" if len(results["tasks"]) > 1 else ""
+        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {len(_performances(results))}"
+        tiles[title] = f"{_rho(value)} ({apart or 'no interval'})"
     return tiles
 
 
-def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> tuple[str, int]:
-    """95 % bootstrap interval of the average over tasks as text, and the number of performances resampled.
+def _performances(results: Results) -> dict[tuple[str, str], list[int]]:
+    """The predictions of each task and performance, by their places."""
+    members: dict[tuple[str, str], list[int]] = {}
+    for row, entry in enumerate(results["predictions"]):
+        members.setdefault((entry["task"], entry["performance"]), []).append(row)
+    return members
+
+
+def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> str:
+    """95 % bootstrap interval of the average over tasks as text; resamples performances.
 
     A correlation is within a task, or within each fold of it, whose average is then the task's. `over` is "fisher" or
     "arithmetic".
     """
     mean = fisher_average if over == "fisher" else arithmetic_average
-    entries = [entry for entry in results["predictions"] if system in entry]
+    entries = results["predictions"]
     rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
-    members: dict[tuple[str, str], list[int]] = {}
-    for row, entry in enumerate(entries):
-        members.setdefault((entry["task"], entry["performance"]), []).append(row)
     fold_of = np.array([entry["fold"] if by_fold else "" for entry in entries])
     task_of = np.array([entry["task"] for entry in entries])
-    clusters = [np.array(rows) for rows in members.values()]
+    clusters = [np.array(rows) for rows in _performances(results).values()]
 
     def average(drawn: Rows) -> float:
         rows, tasks = np.concatenate([clusters[i] for i in drawn]), []
@@ -158,7 +168,7 @@ def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) ->
         return mean(tasks).value
 
     low, high = bootstrap_interval(average, len(clusters))
-    return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval", len(clusters)
+    return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
 
 
 def _rho(value: float | None) -> str:

@@ -36,7 +36,6 @@ class Media:
     note: str = ""  # why the video is linked, re-encoded or absent
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
     frame: float = 0.04  # seconds of one frame
-    overlay: str | None = None  # address of the video with its skeletons (`extract --preview`), relative to the page
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
         "training": [training[i] for i in _spread(len(training), 5000)],
         "progress": [
             {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}
+            | _ends(video.result.interval80)
             for one in progress(batch)
             for video in one.videos
         ],

@@ -21,9 +21,7 @@ from jinja2 import TemplateError
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
-from extractors.timesteps.roles import Role
-from extractors.timesteps.stage import TimestepsConfig
-from pipeline.cache import PREVIEWS, Cache, software
+from pipeline.cache import software
 from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
@@ -207,8 +205,7 @@ def scores_page(
             name=shown[row.id],
             training=steps,
             better=ranges,
-            roles=roles_of(scorer),
-            overlay=overlay_video(scorer.cache, row.id),
+            roles=scorer.roles,
             origin=origin,
         )
         for row in good[:sections]
@@ -271,25 +268,13 @@ def _best_of_training(
             page=page,
             name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
             training=steps,
-            roles=roles_of(scorer),
+            roles=scorer.roles,
             origin=origin,
         )
         for row in rows
         if row.error is None
     ]
     return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
-
-
-def overlay_video(cache: Cache, video_id: str) -> Path:
-    """Where `extract --preview` writes a video with its skeletons."""
-    stem = cache.stem(PREVIEWS, video_id)
-    return stem.with_name(f"{stem.name}.mp4")
-
-
-def roles_of(scorer: Scorer) -> tuple[Role, ...]:
-    """The roles of the agents, the primary one first."""
-    config = scorer.config.stage("timesteps")
-    return config.roles() if isinstance(config, TimestepsConfig) else ()
 
 
 def _held_out_scores(scorer: Scorer) -> dict[str, float]:
@@ -352,14 +337,14 @@ def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -
 
 
 def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, ...]:
-    """Run times by stage over a batch."""
+    """Run times by stage over a batch; none where every output was in the cache."""
     times = []
     for stage in stages:
         seconds = [result.done[stage] for result in extraction.results if stage in result.done]
         reused = extraction.videos - len(seconds) - sum(stage in result.failed for result in extraction.results)
         median = statistics.median(seconds) if seconds else None
         times.append(StageTime(stage, len(seconds), reused, sum(seconds), median))
-    return tuple(times)
+    return tuple(times) if any(time.computed for time in times) else ()
 
 
 def _failure(row: Score, name: str, scorer: Scorer, clean: Callable[[str], str]) -> Failure:

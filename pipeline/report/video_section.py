@@ -27,6 +27,7 @@ from pipeline.movement import PEOPLE, movement
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
+from pipeline.score.people_names import agent_namer, people_names
 
 POSTER_HEIGHT = 360
 """Pixels of the picture that is shown until a video plays."""
@@ -88,7 +89,6 @@ def video_report(
     training: TrainingSteps | None = None,
     better: Mapping[str, Any] | None = None,
     roles: Sequence[Role] = (),
-    overlay: Path | None = None,
     origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
@@ -99,21 +99,19 @@ def video_report(
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.
         training: steps of the training videos to compare with.
-        roles: of the agents (`timesteps.roles`), by which flags name the people.
+        roles: of the agents (`timesteps.roles`), by which quality measures name the people.
         better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
-        overlay: the video with its skeletons, where there is one.
         origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes, origin)
-    if media and overlay is not None and overlay.is_file() and (origin or Path.home().name not in overlay.parts):
-        media = replace(media, overlay=_link(overlay, page))
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
-    moved, people_names = (movement(people), _names(_floats(people, "keypoints"))) if people else (None, ())
+    moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())
     ranges = ranges_of(better or {}, record.task)
-    result = with_names(result, roles, people_names)
-    row = batch_row(result, record, name=name)
+    in_words = agent_namer(roles, outputs)
+    quality = {stage: {in_words(key): value for key, value in each.items()} for stage, each in result.quality.items()}
+    row = batch_row(replace(result, quality=quality), record, name=name)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
     return replace(
@@ -126,26 +124,9 @@ def video_report(
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera_path(flow) if flow else None,
         kinematics=tool_traces(tools) if tools else (),
-        angles=angle_charts(moved, people_names) if moved else (),
-        better=better_part(moved, result.steps, people_names, ranges) if moved and ranges and result.valid else None,
+        angles=angle_charts(moved, names) if moved else (),
+        better=better_part(moved, result.steps, names, ranges) if moved and ranges and result.valid else None,
     )
-
-
-def with_names(result: Score, roles: Sequence[Role], names: Sequence[str]) -> Score:
-    """The score with the names of two people in its flags and quality measures, where these name the agents' roles."""
-    if len(names) < 2 or not roles or any(role.kind != "pose" or role.half for role in roles):
-        return result
-    who = {part: names[role.agent] for part, role in zip(("primary", "secondary"), roles, strict=False)}
-
-    def named(text: str) -> str:
-        for part, name in who.items():
-            text = text.replace(f"{part} agents", name).replace(f"{part} agent", name)
-            text = re.sub(f"_{part}$", f" ({name})", text)
-        return text
-
-    flags = tuple(replace(flag, title=named(flag.title), detail=named(flag.detail)) for flag in result.flags)
-    quality = {stage: {named(key): v for key, v in values.items()} for stage, values in result.quality.items()}
-    return replace(result, flags=flags, quality=quality)
 
 
 def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
@@ -200,17 +181,7 @@ def skeleton(pose: StageOutput) -> Skeleton:
     """The people of a `pose` output, ready to draw, with names for people who do not know of agents."""
     width, height = (float(side) for side in pose.arrays["size"].values)
     points = _floats(pose, "keypoints")
-    return Skeleton(_floats(pose, "time"), points, (width, height), _names(points))
-
-
-def _names(points: Floats) -> tuple[str, ...]:
-    """A name for each person of (frame, agent, 17, 3); two are named by their median place in the picture."""
-    count = points.shape[1]
-    if count == 2:
-        places = [values[np.isfinite(values)] for values in (points[:, agent, :, 0] for agent in (0, 1))]
-        exchanged = all(map(len, places)) and np.median(places[0]) > np.median(places[1])
-        return ("right athlete", "left athlete") if exchanged else ("left athlete", "right athlete")
-    return ("athlete",) if count == 1 else tuple(f"athlete {number}" for number in range(1, count + 1))
+    return Skeleton(_floats(pose, "time"), points, (width, height), people_names(points))
 
 
 def pose_difference(pose: StageOutput) -> Traces | None:

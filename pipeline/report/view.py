@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
 from pipeline.report.text import number
-from pipeline.results import Interval, Score, StepScore, significant
+from pipeline.results import Flag, Interval, Score, StepScore, significant
 
 SHOWN_DECIMALS = 2
 """Digits after the point of scores, their parts and differences on the page."""
@@ -179,11 +179,23 @@ def comparable(data: page.ReportData) -> list[tuple[int, str]]:
 
 def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     """Optional columns of the batch table that at least one row fills."""
-    scores = ("interval80", "percentile", "execution", "synchronisation")
+    scores = ("interval80", "interval95", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
     used |= {"truth"} if any("score" in row.truth for row in rows) else set()
     used |= {"held_out"} if any(row.held_out is not None for row in rows) else set()
-    return used | {name for name in ("duration", "task") if any(getattr(row, name) not in (None, "") for row in rows)}
+    used |= {"duration"} if any(row.duration is not None for row in rows) else set()
+    return used | ({"task"} if len({row.task for row in rows}) > 1 else set())
+
+
+def shared_flags(rows: Sequence[page.VideoReport]) -> list[str]:
+    """Titles of the flags that every one of several videos has: the page says them once, below the table."""
+    titles = [{flag.title for flag in row.result.flags} for row in rows]
+    return sorted(set.intersection(*titles)) if len(rows) > 1 else []
+
+
+def own_flags(row: page.VideoReport, shared: Sequence[str]) -> list[Flag]:
+    """The flags of a video that not every video has."""
+    return [flag for flag in row.result.flags if flag.title not in shared]
 
 
 def part_decimals(result: Score, name: str) -> int:

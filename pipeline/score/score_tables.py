@@ -64,7 +64,7 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         parts = (row.execution, row.synchronisation) if heads else ()
         place = None if row.percentile is None else f"{row.percentile:.0f}"
         note = row.error or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
-        ends = (_interval(row.interval80), _interval(row.interval95))
+        ends = [_interval(ends, row.decimals) if row.valid else None for ends in (row.interval80, row.interval95)]
         cells.append((printable(row.id), _shown(row), *ends, place, *parts, printable(note)))
     return columns, cells
 
@@ -102,8 +102,8 @@ def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, An
     return shown
 
 
-def _interval(ends: tuple[float, float] | None) -> str | None:
-    return None if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
+def _interval(ends: tuple[float, float] | None, decimals: int) -> str | None:
+    return None if ends is None else f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}"
 
 
 def cell(text: str) -> str:

@@ -21,6 +21,8 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
+from extractors.timesteps.roles import Role
+from extractors.timesteps.stage import TimestepsConfig
 from pipeline.cache import fingerprints, software
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig, validate
@@ -31,6 +33,7 @@ from pipeline.run import extract_and_read
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import PARTS, Calibration, load_calibration
+from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
 from pipeline.session import Session
@@ -128,12 +131,27 @@ class Scorer:
         whole = [record for record in records if not lacking[record.id]]
         scored, errors = self._scores(whole, observer)
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
-        return [replace(row, model=self.model_sha256) for row in rows]
+        named = (self._named(row, record) for row, record in zip(rows, records, strict=True))
+        return [replace(row, model=self.model_sha256) for row in named]
 
     def _scores(self, records: Sequence[Record], observer: Observer) -> tuple[dict[str, Score], dict[str, str]]:
         """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
         inputs, errors = extract_and_read(records, self.planner, self._inputs, observer)
         return {r.id: self._scored(r, *inputs[r.id]) for r in records if r.id in inputs}, errors
+
+    def _named(self, row: Score, record: Record) -> Score:
+        """The score with people's names in its flags; the poses are read only where a flag is about an agent."""
+        if not any(AGENT.search(f"{flag.title} {flag.detail}") for flag in row.flags):
+            return row
+        name = agent_namer(self.roles, self.outputs(row, record))
+        flags = (replace(flag, title=name(flag.title), detail=name(flag.detail)) for flag in row.flags)
+        return replace(row, flags=tuple(flags))
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles of the agents, the primary one first."""
+        config = self.config.stage("timesteps")
+        return config.roles() if isinstance(config, TimestepsConfig) else ()
 
     def lacking(self, record: Record) -> str:
         """Which input of the model a performance lacks, and how to give it; empty where it has all."""

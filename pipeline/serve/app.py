@@ -19,7 +19,7 @@ import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -34,7 +34,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
-from pipeline.report.page_writer import asset, environment, script_sources
+from pipeline.report.page_data import ReportData
+from pipeline.report.page_writer import asset, environment, render_report, script_sources
 from pipeline.score.score_tables import cell
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
@@ -62,6 +63,8 @@ CLOSE = {"connection": "close"}
 NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
 
 PACKAGE = "pipeline.serve"
+
+OverTime = Callable[[Sequence[ScoringJob]], ReportData | None]
 
 _JOB = re.compile(r"[0-9a-f]{32}")
 
@@ -94,6 +97,7 @@ def create_app(
     facts: Mapping[str, str] | None = None,
     token: str | None = None,
     reads: Collection[str] = ("video",),
+    over_time: OverTime = lambda _: None,
 ) -> FastAPI:
     """The application; `folder` holds uploads, reports and the history, `work` scores one video.
 
@@ -101,6 +105,7 @@ def create_app(
         facts: shown at the bottom of the page: model, data, results.
         token: admits whoever has it; default: a random one, in `app.state.token`.
         reads: input files of the model: "video", "kinematics".
+        over_time: makes the page of athletes' scores over time from jobs, the newest first; None where there is none.
 
     Raises UsageError where another server uses the folder, CacheError where its history cannot be used.
     """
@@ -122,8 +127,8 @@ def create_app(
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
-    _pages(app, queue, bounds, facts or {}, reads)
-    _api(app, queue, bounds, reads)
+    _pages(app, queue, bounds, facts or {}, reads, over_time)
+    _api(app, queue, bounds, reads, over_time)
     return app
 
 
@@ -195,7 +200,14 @@ def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     return None if headers.get(HEADER) else (403, f"the header {HEADER} is missing")
 
 
-def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str], reads: Collection[str]) -> None:
+def _pages(
+    app: FastAPI,
+    queue: Queue,
+    bounds: Limits,
+    facts: Mapping[str, str],
+    reads: Collection[str],
+    over_time: OverTime,
+) -> None:
     index, policy = render_index(bounds.file_bytes, facts, reads)
 
     @app.get("/")
@@ -210,6 +222,13 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str],
         if not queue.report(job).is_file():
             raise HTTPException(404, "this report was deleted; upload the video again")
         return FileResponse(queue.report(job), media_type="text/html; charset=utf-8")
+
+    @app.get("/progress.html")
+    def progress() -> HTMLResponse:
+        page = over_time(queue.history.latest())
+        if page is None:
+            raise HTTPException(404, "no athlete has scores of two days; name videos such as anna_2026-05-31.mp4")
+        return HTMLResponse(render_report(page))
 
     @app.get("/scores.csv")
     def scores() -> PlainTextResponse:
@@ -277,12 +296,13 @@ def render_index(most_bytes: int, facts: Mapping[str, str], reads: Collection[st
     return rendered, policy
 
 
-def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> None:
+def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], over_time: OverTime) -> None:
     under_way = 0  # only the event loop's thread counts them
 
     @app.get("/api/jobs")
     def jobs() -> dict[str, Any]:
-        return {"jobs": [_shown(job) for job in queue.history.latest()]}
+        latest = queue.history.latest()
+        return {"jobs": [_shown(job) for job in latest], "progress": over_time(latest) is not None}
 
     @app.get("/api/jobs/{job_id}")
     def job(job_id: str) -> dict[str, Any]:
@@ -393,7 +413,7 @@ def _job(queue: Queue, job_id: str) -> ScoringJob:
 
 
 def _shown(job: ScoringJob) -> dict[str, Any]:
-    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair", "choice")}
+    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair", "choice", "model")}
     return shown | {"pair": bool(job.pair)}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.errors import CacheError, UsageError
+from pipeline.results import Level
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -24,7 +25,7 @@ create table if not exists job (
 
 _LATER = {"low": "real", "high": "real", "level": "text not null default ''", "left_s": "real"}
 _LATER |= {"decimals": "integer not null default 2", "pair": "text not null default ''"}
-_LATER |= {"choice": "text not null default ''"}
+_LATER |= {"choice": "text not null default ''", "model": "text not null default ''"}
 """Columns that histories of older versions lack."""
 
 INTERRUPTED = "the server stopped during this job; upload the video again"
@@ -50,10 +51,11 @@ class ScoringJob:
     error: str = ""  # reason of a failure, one line
     low: float | None = None  # ends of the 80 % interval of the score
     high: float | None = None
-    level: str = ""  # the worst level of the flags
+    level: Level | Literal[""] = ""  # the worst level of the flags
     decimals: int = 2  # of the score as people read it
     pair: str = ""  # of a comparison: both jobs as JSON
     choice: str = ""  # the part and the person that were chosen on the page, as JSON: start, end, region
+    model: str = ""  # SHA-256 of the model that gave the score
     left_s: float | None = None  # estimated seconds until the frames are read, None where unknown
 
 

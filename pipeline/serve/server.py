@@ -33,14 +33,17 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
     from pipeline.serve.app import create_app
+    from pipeline.serve.progress_page import progress_page
 
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(scorer.folder), "reads": " and ".join(reads)}
-    if scorer.calibration is not None:
-        facts["accuracy"] = str(scorer.calibration.accuracy)
+    accuracy = None if scorer.calibration is None else scorer.calibration.accuracy
+    if accuracy is not None:
+        facts["accuracy"] = str(accuracy)
+    over_time = partial(progress_page, model=scorer.model_sha256, accuracy=accuracy)
     # Before the port: with both in use, another port would not help.
-    app = create_app(folder, partial(score_upload, scorer, observer), facts=facts, reads=reads)
+    app = create_app(folder, partial(score_upload, scorer, observer), facts=facts, reads=reads, over_time=over_time)
     with closing(app.state.queue.history):
         run_app(app, port, observer)
 
@@ -154,6 +157,7 @@ def score_upload(
         "decimals": row.decimals,
         "flags": len(row.flags),
         "level": row.flags[0].level if row.flags else "",
+        "model": row.model,
         "stage": serious if row.valid else f"this score is not valid: {row.why}",
     }
 

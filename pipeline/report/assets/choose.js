@@ -1,70 +1,56 @@
 "use strict";
-// The part of a video and the person to score: chosen on the picture, written as commands, or sent to `serve`.
+// The part of a video and the person to score: chosen on the contact sheet, written as commands, or sent to `serve`.
 Report.choose = (() => {
-  const REACH = 0.12; // of the picture, about a click
+  const REACH = 0.12; // of the picture, about every click
   const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
 
-  // `time` gives the time of the picture now.
-  const start = (section, name, duration, time) => {
-    const root = section.querySelector(".choose"), stage = section.querySelector(".stage");
+  // `time` gives the moment in the player.
+  const start = (section, { scored, duration, skeleton }, time) => {
+    const root = section.querySelector(".choose");
     if (!root) return;
     const part = (which) => root.querySelector(`[data-part=${which}]`), help = part("chosen").textContent;
-    const toggle = root.querySelector("[data-choose=person]"), box = document.createElement("div");
-    let from = null, to = null, region = null, picking = false, corner = null;
-    box.className = "box";
+    const pictures = Report.all(".frame img", section);
+    const tiles = Report.all(".tile", root).map((node) => ({ node, time: Number(node.dataset.time), shot: node.querySelector(".shot") }));
+    let from = null, to = null, clicks = [];
 
+    // Holds every click on the athlete, and so the middle of the way of somebody who moves.
+    const region = () => {
+      const ends = [0, 1].map((axis) => d3.extent(clicks, (click) => click[axis]));
+      return [...ends.map(([low]) => low - REACH), ...ends.map(([, high]) => high + REACH)].map((v) => Report.clamp(v, 0, 1));
+    };
     const show = () => {
       const trimmed = from !== null || to !== null, [a, b] = [from ?? 0, to ?? duration].map((t) => t.toFixed(2));
-      const wrong = trimmed && Number(a) >= Number(b), corners = region?.map((v) => v.toFixed(2));
-      const said = [trimmed ? `from ${a} to ${b} s` : "", region ? "the athlete in the box" : ""].filter(Boolean).join(", ");
+      const wrong = trimmed && Number(a) >= Number(b), box = clicks.length ? region() : null, corners = box?.map((v) => v.toFixed(2));
+      const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "who is in the box" : ""].filter(Boolean).join(", ");
       part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}. To type:` : help;
-      const video = trimmed ? "trimmed.mp4" : quoted(name);
-      const lines = [trimmed ? `ffmpeg -i ${quoted(name)} -ss ${a} -to ${b} trimmed.mp4` : "", `aqa score ${video} --model RUN${region ? ` --set pose.region=[${corners}]` : ""}`];
+      const video = trimmed ? "trimmed.mp4" : quoted(scored.name);
+      const lines = [trimmed ? `ffmpeg -i ${quoted(scored.name)} -ss ${a} -to ${b} trimmed.mp4` : "", `aqa score ${video} --model RUN${box ? ` --set pose.region=[${corners}]` : ""}`];
       part("command").textContent = lines.filter(Boolean).join("\n");
       part("command").hidden = !said || wrong;
-      box.style.cssText = region ? `left:${100 * region[0]}%;top:${100 * region[1]}%;width:${100 * (region[2] - region[0])}%;height:${100 * (region[3] - region[1])}%` : "";
-      if (region) stage.append(box);
-      else box.remove();
-      const job = /^\/jobs\/([0-9a-f]{32})\//.exec(location.pathname), query = [trimmed ? `start=${a}&end=${b}` : "", region ? `region=${corners}` : ""];
+      for (const tile of tiles) {
+        tile.node.classList.toggle("out", !wrong && (Number(tile.time.toFixed(2)) < Number(a) || Number(tile.time.toFixed(2)) > Number(b)));
+        for (const [name, chosen] of [["start", from], ["end", to]]) tile.node.querySelector(`[data-choose=${name}]`).setAttribute("aria-pressed", String(tile.time === chosen));
+        tile.shot.querySelector("i").style.cssText = box ? `left:${100 * box[0]}%;top:${100 * box[1]}%;width:${100 * (box[2] - box[0])}%;height:${100 * (box[3] - box[1])}%` : "display:none";
+      }
+      const job = /^\/jobs\/([0-9a-f]{32})\//.exec(location.pathname), query = [trimmed ? `start=${a}&end=${b}` : "", box ? `region=${corners}` : ""];
       part("apply").hidden = !said || wrong || !job || location.protocol === "file:";
       if (job) part("apply").querySelector("a").href = `/#again/${job[1]}?${query.filter(Boolean).join("&")}`;
     };
-    const pick = (on) => {
-      picking = on;
-      toggle.setAttribute("aria-pressed", String(on));
-      stage.classList.toggle("picking", on);
-      const video = stage.querySelector("video");
-      if (video) { video.controls = !on; video.pause(); }
-    };
-    const at = (event) => {
-      const edges = stage.querySelector("video").getBoundingClientRect(); // the whole picture, also where it is enlarged
-      return [Report.clamp((event.clientX - edges.left) / edges.width, 0, 1), Report.clamp((event.clientY - edges.top) / edges.height, 0, 1)];
-    };
-    stage.addEventListener("pointerdown", (event) => {
-      if (!picking) return;
-      event.preventDefault();
-      corner = at(event);
-      stage.setPointerCapture(event.pointerId);
-    });
-    stage.addEventListener("pointerup", (event) => {
-      if (!picking || !corner) return;
-      const [x, y] = at(event), [u, v] = corner, click = Math.hypot(x - u, y - v) < 0.03;
-      region = click ? [x - REACH, y - REACH, x + REACH, y + REACH] : [Math.min(x, u), Math.min(y, v), Math.max(x, u), Math.max(y, v)];
-      region = region.map((value) => Report.clamp(value, 0, 1));
-      corner = null;
-      pick(false);
-      show();
-    });
-    const actions = {
-      start: () => { from = time(); }, end: () => { to = time(); },
-      person: () => pick(!picking), clear: () => { from = to = region = null; pick(false); },
-    };
+    const actions = { start: (t) => { from = t; }, end: (t) => { to = t; }, clear: () => { from = to = null; clicks = []; } };
     root.addEventListener("click", (event) => {
-      const action = actions[event.target.closest("[data-choose]")?.dataset.choose];
-      if (!action) return;
-      action();
+      const action = actions[event.target.closest("[data-choose]")?.dataset.choose], shot = event.target.closest(".shot");
+      const tile = tiles.find(({ node }) => node.contains(event.target)), edges = shot?.getBoundingClientRect();
+      if (action) action(tile?.time ?? time());
+      else if (shot) clicks.push([(event.clientX - edges.left) / edges.width, (event.clientY - edges.top) / edges.height]);
+      else return;
       show();
     });
+    // The pictures are those of the key frames, with the people whom the program follows.
+    new ResizeObserver(() => tiles.forEach(({ shot, time: t }, i) => {
+      shot.querySelector("img").src = pictures[i].src;
+      Report.overlay.draw(shot.querySelector("canvas"), skeleton, t);
+    })).observe(part("sheet"));
+    show();
   };
   return { start };
 })();

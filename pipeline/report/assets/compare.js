@@ -3,7 +3,7 @@
 Report.compare = (() => {
   const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(Math.abs(v) < 0.005 ? 0 : v);
   const rounded = (v) => Number(v.toFixed(2)); // parts and differences add up as they are shown
-  const signed = (v) => points(v, Math.abs(v) < 0.005 ? "" : "+");
+  const signed = (v, digits = 2) => points(v, Math.abs(v) < 0.005 ? "" : "+", digits);
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
   const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
 
@@ -39,11 +39,11 @@ Report.compare = (() => {
       if (held.source && side.video.src !== held.source) side.video.src = held.source;
       const { interval80, interval95, decimals, why, held_out: heldOut } = held.data.scored, score = heldOut ?? held.data.scored.score;
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
-      const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : `no ${level} % interval`);
+      const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : "");
       big.textContent = shown(score);
       side.head.querySelector(".label").textContent = heldOut === null ? "score" : "held-out prediction";
       big.classList.toggle("invalid", why !== "");
-      side.head.querySelector(".note").textContent = (why ? `This score is not valid: ${why}. ` : "") + `${ends(80, interval80)} · ${ends(95, interval95)}`;
+      side.head.querySelector(".note").textContent = (why ? `This score is not valid: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
       const copies = [".score-card > .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
@@ -146,10 +146,11 @@ Report.compare = (() => {
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
       const apart = rounded(a.scored.score) - rounded(b.scored.score), within = a.scored.within;
       const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
-      const usual = within !== null && Math.abs(apart) < within ? ` Smaller than the model's usual error (±${d3.format(".3~r")(within)}): no sign of progress.` : "";
+      const small = Math.abs(apart) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
+      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
       const known = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
       for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = known !== "";
-      part("difference").textContent = known ? `No difference of scores: the model was trained on ${known}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart)} points.${usual}${overlap}`;
+      part("difference").textContent = known ? `No difference of scores: the model was trained on ${known}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart, a.scored.decimals)} points.${usual}${overlap}`;
     };
     const choose = () => {
       setPlaying(false);

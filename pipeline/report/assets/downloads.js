@@ -1,13 +1,15 @@
 "use strict";
-// Files that the page offers: texts that it holds, and the joints of a video.
+// Files that the page offers: texts that it holds, the joints of a video, and the video with what is drawn over it.
 Report.downloads = (() => {
-  const save = (name, text) => {
+  const save = (name, content) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.href = URL.createObjectURL(content);
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
+
+  const asText = (text) => new Blob([text], { type: "text/plain" });
 
   // One line per frame and person; a joint that was not detected has empty cells.
   const joints = ({ skeleton }) => {
@@ -20,12 +22,37 @@ Report.downloads = (() => {
     return [head, ...rows].map((row) => row.join(",")).join("\n") + "\n";
   };
 
+  // Plays the video once and records it with the skeletons, and the angles where they are switched on.
+  const record = (section, button) => {
+    const video = section.querySelector("video"), drawn = section.querySelector(".stage canvas");
+    const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+    const context = canvas.getContext("2d"), recorder = new MediaRecorder(canvas.captureStream()), parts = [];
+    const skeletons = section.querySelector("[data-do=skeleton]");
+    if (skeletons.getAttribute("aria-pressed") === "false") skeletons.click();
+    recorder.ondataavailable = (event) => parts.push(event.data);
+    recorder.onstop = () => {
+      button.disabled = false;
+      save(`${button.dataset.overlay}.${/mp4/.test(recorder.mimeType) ? "mp4" : "webm"}`, new Blob(parts, { type: recorder.mimeType }));
+    };
+    const copy = () => {
+      for (const picture of [video, drawn]) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      if (!video.ended && !video.paused) return void requestAnimationFrame(copy);
+      recorder.stop();
+    };
+    button.disabled = true;
+    video.pause();
+    video.currentTime = 0;
+    video.addEventListener("playing", () => { recorder.start(); copy(); }, { once: true });
+    video.play();
+  };
+
   const start = (files) => document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-file], [data-joints]");
+    const button = event.target.closest("[data-file], [data-joints], [data-overlay]");
     if (!button) return;
-    if (button.dataset.file) return void save(button.dataset.file, files[button.dataset.file].join("\n"));
-    const { data } = Report.player.held(button.closest("details.video"));
-    save(button.dataset.joints, joints(data));
+    if (button.dataset.file) return void save(button.dataset.file, asText(files[button.dataset.file].join("\n")));
+    const section = button.closest("details.video");
+    if (button.dataset.overlay) return void record(section, button);
+    save(button.dataset.joints, asText(joints(Report.player.held(section).data)));
   });
   return { start };
 })();

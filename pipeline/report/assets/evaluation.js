@@ -1,12 +1,11 @@
 "use strict";
 // Charts of a batch and of an evaluation.
 Report.results = (() => {
-  const axis = { marginLeft: 46, marginBottom: 34, marginTop: 16 };
+  const axis = { marginLeft: 46, marginBottom: 34, marginTop: 24 };
   const kindColor = { ours: "var(--s0)", paper: "var(--s6)", baseline: "var(--s6)", ablation: "var(--s1)", other: "var(--s4)" };
 
   const distribution = (node, data) => {
     const values = [...data.scores, ...data.training];
-    if (!values.length) return;
     const bins = d3.bin().thresholds(Math.min(24, Math.max(6, Math.ceil(Math.sqrt(values.length) * 1.5))))(values);
     const share = (part) => bins.map((b) => ({ x0: b.x0, x1: b.x1, n: part.filter((v) => v >= b.x0 && (v < b.x1 || (b === bins.at(-1) && v <= b.x1))).length / Math.max(1, part.length) }));
     Report.whenSized(node, (width) => Plot.plot({
@@ -14,10 +13,10 @@ Report.results = (() => {
       x: { label: "score" }, y: { label: "share of the videos", tickFormat: ".0%", grid: true, ticks: 4 },
       marks: [
         Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
-        data.training.length ? Plot.lineY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--ink)", strokeWidth: 1.3, strokeDasharray: "4 3" }) : null,
+        Plot.lineY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--ink)", strokeWidth: 1.3, strokeDasharray: "4 3" }),
         data.scores.length > 400 ? null : Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
-        data.training.length ? Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }) : null,
+        Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }),
       ],
     }));
   };
@@ -84,6 +83,7 @@ Report.results = (() => {
       width, height: 230, ...axis, color: { domain, range: domain.map((_, k) => Report.color(k)) },
       x: { type: "utc", label: null }, y: { label: "score", grid: true, nice: true, ticks: 5 },
       marks: [
+        Plot.ruleX(rows.filter((d) => d.low !== null), { x: "time", y1: "low", y2: "high", stroke: "subject", strokeOpacity: 0.3, strokeWidth: 2 }),
         Plot.lineY(rows, { x: "time", y: "score", stroke: "subject", strokeWidth: 1.6 }),
         Plot.dot(rows, { x: "time", y: "score", fill: "subject", r: 4 }),
         Plot.tip(rows, Plot.pointer({ x: "time", y: "score", fill: "var(--panel)", fontSize: 12, title: (d) => `${d.name}\n${d.score.toFixed(2)} on ${d.day}` })),

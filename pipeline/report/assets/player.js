@@ -130,7 +130,7 @@ Report.player = (() => {
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration);
     });
-    if (video && data.scored) Report.choose.start(section, data.scored.name, data.duration, () => time);
+    if (data.scored) Report.choose.start(section, data, () => time);
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);
@@ -163,7 +163,7 @@ Report.player = (() => {
     };
     let last = null;
     stage.addEventListener("pointerdown", (event) => {
-      if (scale === 1 || stage.classList.contains("picking")) return;
+      if (scale === 1) return;
       event.preventDefault();
       last = event;
       stage.setPointerCapture(event.pointerId);

@@ -83,7 +83,7 @@
     part("score").classList.toggle("invalid", !valid);
     part("interval").textContent = !isKnown(job.score) || !valid ? "" : isKnown(job.low) ? `80 %: ${shown(job.low)} to ${shown(job.high)}` : "no interval";
     part("stage").textContent = job.state === "failed" ? job.error : open ? `${job.stage}${left(job)}` : took(job);
-    part("stage").classList.toggle("bad-text", job.state === "done" && (!valid || accuracy.startsWith(" · no better")));
+    part("stage").classList.toggle("bad-text", job.state === "done" && !valid);
     const time = node.querySelector("time");
     time.textContent = job.created ? new Date(1000 * job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick");
@@ -107,8 +107,7 @@
     if (!isKnown(job.left_s)) return "";
     return job.left_s < 90 ? `, about ${Math.max(1, Math.ceil(job.left_s))} s left` : `, about ${Math.round(job.left_s / 60)} min left`;
   };
-  const accuracy = list.dataset.accuracy ? ` · ${list.dataset.accuracy}` : "";
-  const took = (job) => (job.pair ? "side by side" : job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
+  const took = (job) => (job.pair ? "side by side" : job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s` : "");
 
   const draw = () => {
     const shown = [...uploads.values()].reverse().concat(jobs);
@@ -148,7 +147,9 @@
     try {
       const answer = await fetch("/api/jobs");
       if (answer.status === 403) return say(detail(await answer.text())); // a new server, with a new token
-      jobs = (await answer.json()).jobs;
+      const given = await answer.json();
+      jobs = given.jobs;
+      byId("progress").hidden = !given.progress;
       draw();
     } catch { /* the server is gone for a moment */ }
     const busy = uploads.size || jobs.some((job) => ["queued", "running"].includes(job.state));

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from data.errors import Cancelled
+from data.video import Record
+from data.video.records import Labels
 from pipeline import api
 from pipeline.demo import demo_run
-from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config
+from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config, metric_rows
+from pipeline.demo.quality import compare_with_baselines, label_of
 from pipeline.observer import Observer
+from pipeline.results import Score
 
 
 class Notes(Observer):
@@ -52,3 +56,16 @@ def test_what_it_takes_and_the_first_part_come_before_any_work(
     size = FULL if full else QUICK
     first = f"1/5 rendering {size.dives} synchronised dives into {tmp_path / 'demo/dives'}"
     assert notes.texts == [announcement(size, tmp_path / "demo"), first]
+
+
+def test_every_correlation_of_the_demo_has_its_interval() -> None:
+    records = [Record(str(i), None, labels=Labels(score=float(i), difficulty=2.0 + i % 3)) for i in range(20)]
+    learn, unseen = records[::2], records[1::2]
+    scored = [Score(record.id, score=label_of(record) + 3 * (i % 2)) for i, record in enumerate(unseen)]
+    metrics = compare_with_baselines(learn, unseen, scored, [label_of(record) for record in unseen])
+    rows = dict(metric_rows(metrics))
+    rho, ends, error = rows["AIM"]
+    low, high = (float(end) for end in str(ends).split(" to "))
+    assert low <= float(rho or 0) <= high
+    assert error == 1.5
+    assert rows["training mean"][:2] == (None, None), "a constant prediction has no correlation"

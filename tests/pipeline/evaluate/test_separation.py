@@ -9,7 +9,7 @@ import pytest
 
 from data.splits import Fold, kfold
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.evaluate.fold_summary import task_summary
+from pipeline.evaluate.fold_summary import centred_interval, task_summary
 from pipeline.evaluate.separation import holm, separation_line
 from pipeline.systems.interface import Part
 from tests.helpers.folds import knowing
@@ -68,3 +68,20 @@ def test_means_of_folds_do_not_lower_the_correlation_without_them() -> None:
     assert over["together"] < 0
     assert over["centred"] == pytest.approx(1)
     assert over["arithmetic"]["value"] == pytest.approx(1)
+
+
+def test_the_interval_without_fold_means_holds_the_value_and_constant_predictions_have_none() -> None:
+    """Both tasks rank right but for noise; fold means are far apart, which is no rank within a fold."""
+    rng = np.random.default_rng(1)
+    features = made_features(48, channels=2, scene=2)
+    true = rng.normal(0, 1, 48) + np.repeat(np.arange(4.0), 12) * 10
+    folds = [np.arange(12) + 12 * k for k in range(4)]
+    parts = [Part("ab"[k // 2], str(k % 2), np.arange(48), rows) for k, rows in enumerate(folds)]
+    noise = rng.normal(0, 0.3, 48)
+    good = [(true[rows] + noise[rows])[None] for rows in folds]
+    interval = centred_interval(features, parts, good, true, draws=100)
+    value = task_summary(features, parts, "a", good, true, draws=0)["over_folds"]["centred"]
+    assert 0.5 < interval["low"] < value < interval["high"]
+    constant = [np.full((1, 12), 0.1 * (k + 1)) for k in range(4)]
+    interval = centred_interval(features, parts, constant, true, draws=100)
+    assert (interval["low"], interval["high"]) == (None, None), "every prediction is its fold's mean"

@@ -231,7 +231,9 @@ def test_a_difference_is_read_beside_the_models_error(browser: Any, data: Report
             text: str = tab.inner_text("#compare")
         return text
 
-    assert "no sign of progress" not in said(gap / 2)
+    larger = said(gap / 2)
+    assert "Larger than the model's usual error (±" in larger
+    assert "no sign of progress" not in larger
     assert "Smaller than the model's usual error (±" in said(gap * 2)
     assert "): no sign of progress." in said(gap * 2)
     invalid = said(gap / 2, Flag("bad", "too short"))

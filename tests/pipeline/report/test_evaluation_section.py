@@ -130,6 +130,7 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
     summary = dict(zip(terms[::2], terms[1::2], strict=True))
     assert summary["held-out performances"] == "40"
     assert summary["folds"] == "2"
+    assert summary["system of these correlations"] == SYSTEM
     average = evaluated["systems"][SYSTEM]["average"]
     for form, key, interval in (
         ("Fisher average over folds", "folds_fisher", "folds_interval"),
@@ -141,13 +142,26 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
         assert low <= value <= high
         tile = summary[f"Spearman's rho, {form}, a, 95 % interval, n 20"]
         assert tile.endswith(f"({interval_text(evaluated['systems'][SYSTEM]['tasks']['a'][interval])})")
+    tile = summary[f"Spearman's rho, all ranked together, {CENTRED}, Fisher average over tasks, 95 % interval, n 40"]
+    value, low, high = (float(part) for part in re.findall(r"-?[\d.]+", tile))
+    assert low < value < high
+    assert f"{value:.3f}" == f"{average['centred']['fisher']['value']:.3f}"
+    assert together[0][-3:] == [CENTRED, "95 % interval", "MAE"]
+    for row in together[1:]:
+        of_system = evaluated["systems"][row[0].split("baseline")[0].strip()]["average"]["centred"]
+        assert row[-2] == (interval_text(of_system["interval"]) or "\N{EN DASH}")
 
 
 def test_what_the_terminal_said_is_read_first(evaluated: Results) -> None:
-    notes = ["note: --quick: no inner validation", f"leak: fold 1, trial '{HOSTILE}' on both sides"]
+    notes = [
+        "leak audit: no leak; kept apart: trial",
+        "note: --quick: no inner validation",
+        f"leak: fold 1, trial '{HOSTILE}' on both sides",
+    ]
     text = render_report(ReportData("t", evaluation=evaluation_report({**evaluated, "notes": notes})))
     box = text.split("Read this first</h3>")[1].split("</div>")[0]
-    assert "<li>note: --quick: no inner validation</li>" in box
+    assert "<li>--quick: no inner validation</li>" in box
+    assert "no leak" not in box, "the list of the audit has it"
     assert "alert(1)" in box
     assert "<script" not in box
     assert text.index("Read this first") < text.index('class="tiles"')
@@ -158,8 +172,9 @@ def test_the_only_task_has_a_name_and_no_averages(evaluated: Results) -> None:
     systems = {name: {**system, "tasks": {"": system["tasks"]["a"]}} for name, system in evaluated["systems"].items()}
     rows = [{**row, "task": ""} for row in evaluated["predictions"] if row["task"] == "a"]
     one = {**evaluated, "tasks": [""], "systems": systems, "predictions": rows, "differences": {}}
-    for table in evaluation_report(one).tables:
-        assert [name for name in table.columns if name != CENTRED] == ["rho (n 20)", "95 % interval", "MAE"]
+    tables = [[*table.columns] for table in evaluation_report(one).tables]
+    rho = ["rho (n 20)", "95 % interval"]
+    assert tables == [[*rho, "MAE"], [*rho, CENTRED, "95 % interval", "MAE"]]
 
 
 def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:

@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -305,6 +306,30 @@ def test_a_page_of_one_video_has_no_table_of_one_row() -> None:
     without_section = render_report(ReportData("t", batch=d.BatchReport((one,))))
     assert 'id="scores"' in without_section
     assert 'id="filter"' not in without_section
+
+
+def test_what_every_video_shares_is_said_once_and_empty_columns_are_left_out() -> None:
+    everywhere, one = Flag("info", "no 95 % interval", "too few"), Flag("warn", "shaking camera")
+
+    def batch(*flags: tuple[Flag, ...], **options: Any) -> str:
+        scores = (Score(str(i), score=1.0, interval80=(0.0, 2.0), flags=each) for i, each in enumerate(flags))
+        rows = tuple(d.VideoReport(score.id, score, task="10 m") for score in scores)
+        made = render_report(ReportData("t", batch=d.BatchReport(rows, **options)))
+        return " ".join(
+            re.sub(r"<[^>]+>", " ", made[made.index('<section id="batch"') : made.index("</main>")]).split()
+        )
+
+    text = batch((everywhere, one), (everywhere,))
+    assert text.count("no 95 % interval") == 1
+    assert "Every video: no 95 % interval." in text
+    assert "2 scored 1 flagged" in text
+    assert "shaking camera" in text
+    for absent in ("95 % interval Judges", "and 95 % interval", "Group", "Distribution"):
+        assert absent not in text
+    plain = batch((everywhere,), (everywhere,), training_scores=(1.0, 2.0))
+    assert "flagged" not in plain.split("Filter")[0]
+    assert "Flags" not in plain
+    assert "Distribution of scores" in plain
 
 
 def test_a_camera_that_stands_still_has_no_chart() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from data.video import decode
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import (
     BatchReport,
@@ -85,11 +86,11 @@ def now(page: Any, index: int = 0) -> float:
     return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))
 
 
-def painted(page: Any) -> int:
-    """Pixels of the first overlay that are not transparent."""
+def painted(page: Any, canvas: str = ".stage canvas") -> int:
+    """Pixels of a section's first canvas of this kind that are not transparent."""
     script = """canvas => canvas.width ? canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
         .data.filter((value, i) => i % 4 === 3 && value > 0).length : 0"""
-    return int(page.eval_on_selector("#video-0 canvas", script))
+    return int(page.eval_on_selector(f"#video-0 {canvas}", script))
 
 
 def test_a_click_on_a_step_moves_the_video_and_the_cursor(page: Any) -> None:
@@ -423,24 +424,45 @@ def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
     assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{tabular}")
 
 
-def test_start_end_and_the_athlete_are_chosen_on_the_picture(page: Any) -> None:
+def test_the_video_is_saved_with_what_is_drawn_over_it(page: Any, tmp_path: Path) -> None:
+    with page.expect_download() as made:
+        page.click("#video-0 [data-overlay]")
+    assert re.fullmatch(r"overlay-1\.(webm|mp4)", made.value.suggested_filename)
+    made.value.save_as(saved := tmp_path / made.value.suggested_filename)
+    frames = [frame.image.astype(int) for frame in decode(saved)]
+    assert len(frames) > 5
+    assert frames[0].shape == (*report_samples.SIZE[::-1], 3)
+    blue = [(image[..., 2] - image[..., 0] > 150).sum() for image in frames]  # the colour of the first skeleton
+    assert max(blue) > 100
+    assert page.is_enabled("#video-0 [data-overlay]")
+
+
+def test_start_end_and_the_athlete_are_chosen_by_clicks_on_the_contact_sheet(page: Any) -> None:
     page.click("#video-0 .choose summary")
-    page.click("#video-0 .step >> nth=2")
-    page.click("#video-0 [data-choose=start]")
-    page.click("#video-0 .step >> nth=7")
-    page.click("#video-0 [data-choose=end]")
-    page.click("#video-0 [data-choose=person]")
-    box = page.locator("#video-0 .stage").bounding_box()
-    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.75 * box["height"])
-    page.mouse.up()
-    assert page.is_visible("#video-0 .stage .box")
-    command = page.inner_text("#video-0 [data-part=command]").splitlines()
-    assert command == [
-        "ffmpeg -i 'final/dive_01.mp4' -ss 0.41 -to 1.43 trimmed.mp4",
-        "aqa score trimmed.mp4 --model RUN --set pose.region=[0.25,0.50,0.50,0.75]",
-    ]
+    tiles = page.locator("#video-0 .tile")
+    assert tiles.count() == page.locator("#video-0 .frame").count()
+    wait_for(page, "document.querySelector('#video-0 .tile img').naturalWidth > 0")
+    assert painted(page, ".tile canvas") > 30, "the people whom the program follows"
+    assert "Followed now: left athlete right athlete" in " ".join(page.inner_text("#video-0 .choose").split())
+    tiles.nth(2).get_by_role("button", name="Start").click()
+    tiles.nth(6).get_by_role("button", name="End").click()
+    assert page.locator("#video-0 .tile.out").count() == tiles.count() - 5
+    for tile, x, y in ((2, 0.35, 0.3), (6, 0.5, 0.8)):
+        box = tiles.nth(tile).locator(".shot").bounding_box()
+        tiles.nth(tile).locator(".shot").click(position={"x": x * box["width"], "y": y * box["height"]})
+    assert page.locator("#video-0 .tile i").first.is_visible()
+    command = page.inner_text("#video-0 [data-part=command]")
+    found = re.fullmatch(
+        r"ffmpeg -i 'final/dive_01\.mp4' -ss 0\.54 -to 1\.63 trimmed\.mp4\n"
+        r"aqa score trimmed\.mp4 --model RUN --set pose\.region=\[(.*)\]",
+        command,
+    )
+    assert found, command
+    corners = [float(corner) for corner in found[1].split(",")]
+    assert corners == pytest.approx([0.23, 0.18, 0.62, 0.92], abs=0.015), "holds both clicks"
     assert not page.is_visible("#video-0 [data-part=apply]"), "a page from disk has no server"
+    page.click("#video-0 .step >> nth=4")
+    page.click("#video-0 .choose >> text=Start here")
+    assert "-ss 0.82 " in page.inner_text("#video-0 [data-part=command]"), "the moment in the player"
     page.click("#video-0 [data-choose=clear]")
     assert not page.is_visible("#video-0 [data-part=command]")

@@ -17,7 +17,7 @@ from pipeline.movement import Trained, better_ranges, movement, steps_of
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import batch_row, video_report
-from pipeline.results import Flag, Score, StepScore
+from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.report_samples import pose_output
 
@@ -96,13 +96,8 @@ def better_than(clip: Path, page: Path, change: float, count: int = 30) -> Video
         figures = {key: [value + 0.0001 * number for value in values] for key, values in own.items()}
         figures["1.trunk"] = [value + change for value in figures["1.trunk"]]
         videos.append(Trained(f"train_{number}.mp4", "10 m", float(number), figures))
-    flags = (
-        Flag("warn", "secondary agent missing", "In 30 % of the time steps the secondary agent was not detected."),
-    )
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
-    result = Score(
-        clip.name, clip, score=1.0, steps=scored, flags=flags, quality={"timesteps": {"observed_primary": 1.0}}
-    )
+    result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": {"observed_primary": 1.0}})
     roles = tuple(map(parse_role, ("pose:0", "pose:1")))
     record = Record(id=clip.name, path=clip)
     return video_report(result, record, outputs, page=page, better=better_ranges(videos), roles=roles)
@@ -128,9 +123,7 @@ def test_a_section_without_differences_says_so(tmp_path: Path) -> None:
     assert "No movement figure is outside the range of the better training videos" in page
 
 
-def test_flags_and_quality_name_people_and_no_agents(tmp_path: Path) -> None:
+def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "dive.mp4")
     result = better_than(clip, tmp_path / "page.html", 0.0).result
-    assert result.flags[0].title == "right athlete missing"
-    assert result.flags[0].detail == "In 30 % of the time steps the right athlete was not detected."
     assert result.quality == {"timesteps": {"observed (left athlete)": 1.0}}

@@ -36,7 +36,7 @@ from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report import render_report, report_scores
 from pipeline.report.run_report import run_report_data
-from pipeline.results import NO_JUDGEMENT, Flag, Score
+from pipeline.results import NO_JUDGEMENT, Accuracy, Flag, Score
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.score import finish_run
@@ -257,6 +257,14 @@ def test_other_settings_are_flagged_never_silent(
     assert scored.score is not None
     assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
     assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
+
+
+def test_the_terminal_has_the_digits_of_the_accuracy_and_no_interval_of_a_score_that_is_not_valid() -> None:
+    accuracy = Accuracy(20, 0.5, 9.0, 9.0, 18.3, 24.7, True)
+    row = Score("a", score=34.26, interval80=(12.04, 52.94), interval95=(6.0, 66.2), accuracy=accuracy)
+    _, (good, bad) = score_rows([row, replace(row, flags=(Flag("bad", "too short"),))])
+    assert good[1:4] == ("34", "12 to 53", "6 to 66")
+    assert bad[1:4] == ("34 not valid", None, None)
 
 
 def test_a_video_of_the_training_part_is_flagged_whatever_its_name(

@@ -47,7 +47,7 @@ OURS = {
 }
 create_app = partial(serve_app.create_app, token=TOKEN)
 PLANNER = SimpleNamespace(stages=(), reads={"video"})
-SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), calibration=None)
+SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), calibration=None, model_sha256="m")
 
 
 class FakeWork:
@@ -243,7 +243,7 @@ def test_refused_uploads_leave_nothing(client: Any, tmp_path: Path, name: str, c
     assert answer.status_code == status
     assert answer.json()["detail"]
     assert files(tmp_path) == set()
-    assert client.get("/api/jobs").json() == {"jobs": []}
+    assert client.get("/api/jobs").json() == {"jobs": [], "progress": False}
 
 
 def test_a_body_without_a_length_is_counted(client: Any, tmp_path: Path) -> None:

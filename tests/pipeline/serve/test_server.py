@@ -122,6 +122,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scorer = FakeScorer(
         Score(
             "x",
+            model="sha",
             score=70.5,
             interval80=(60.0, 80.0),
             flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")),
@@ -130,7 +131,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     outcome, progress = run(scorer, tmp_path)
     assert outcome == {
         "score": 70.5, "low": 60.0, "high": 80.0, "flags": 2, "level": "warn", "stage": "shaking camera",
-        "decimals": 2,
+        "decimals": 2, "model": "sha",
     }  # fmt: skip
     assert progress[1:3] == [
         ("watching the whole scene, finding the athlete: 50 %", 0.5),
