@@ -46,7 +46,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import UsageError, printable
+from data.errors import DataError, UsageError, printable
 from pipeline.destinations import check_file, check_folder, writing
 from pipeline.observer import SILENT, Observer
 from pipeline.session import (
@@ -336,6 +336,7 @@ def report(
     with opened(session, words) as session, writing(page):
         user = _beside_model(session, words, places)
         data = run_report_data(folder, places, page, sections, session.observer, origin=origin, user=user)
+        session.observer.raise_if_stopped()
         write_report(page, data)
     return page
 
@@ -396,7 +397,11 @@ def plot(
         data = run_report_data(local_run(run), places, out / "report.html", 12, session.observer, user=user)
     names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
-        return plot_report(data, out, [name.strip() for name in names])
+        written = plot_report(data, out, [name.strip() for name in names], session.observer)
+    if not written:
+        why = next((f" ({video.result.error})" for video in data.videos if video.result.error), "")
+        raise DataError(f"there is nothing to draw{why}", where=run, fix="See the scores: `score`")
+    return written
 
 
 def serve(
@@ -515,7 +520,7 @@ def score(
         kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
         config: names the data set where no videos are given, and your own cache, paths, devices and limits, which a run
             folder does not set.
-        out: CSV with one line per video.
+        out: CSV with one line per video; not written where the work was stopped before all were scored.
         other_settings: score features unlike those of training; every score is flagged.
         origin: CSV and JSON name the full paths of this machine.
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
@@ -532,7 +537,8 @@ def score(
     with opened(session, words) as session:
         _beside_model(session, words, places)
         rows = score_videos(places, local_run(model), session, kinematics=trial, other_settings=other_settings)
-    if out is not None:
+        stopped = session.observer.stop_event().is_set() and any(row.error is not None for row in rows)
+    if out is not None and not stopped:
         with writing(Path(out)):
             write_csv(Path(out), rows, origin=origin)
     return rows
@@ -552,7 +558,8 @@ def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, 
     from data.store import address
     from pipeline.score import push_run
 
-    place = push_run(Path(run), str(to), replace=replace, public=public)
+    with writing(Path(to)):
+        place = push_run(Path(run), str(to), replace=replace, public=public)
     observer.note(f"note: score with it: --model {address(str(to))}")
     return place
 

@@ -13,6 +13,13 @@ from data.errors import AimError, UsageError
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk that takes no more; they name no file."""
 
+MAKE_ROOM = "Make room on that disk, then type the same command again"
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that the disk takes no more."""
+    return getattr(error, "errno", None) in FULL or "No space left" in str(error)
+
 
 def check_file(out: Path) -> None:
     """Raise UsageError, before the work begins, for a file that cannot be written."""
@@ -59,8 +66,10 @@ def writing(out: Path) -> Iterator[None]:
 def file_error(error: Exception, place: str | Path | None = None) -> UsageError:
     """An OSError or failed write as a UsageError: `place` cannot be written, or the named file cannot be used."""
     what = getattr(error, "strerror", None) or str(error)
-    if getattr(error, "errno", None) in FULL or not isinstance(error, OSError):
-        fix = "Make room on that disk, then type the same command again"
+    if is_full(error) or not isinstance(error, OSError):
+        fix = MAKE_ROOM
+    elif place is None and error.errno == errno.ENOENT and error.filename is None:  # as `tempfile` says it
+        fix = "Make room there, or name another folder for temporary files: TMPDIR=FOLDER"
     else:
         fix = "Name another place, or check that this one is there and that you may use it"
     if place is not None:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from data.errors import Cancelled
+
 Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
@@ -131,6 +133,11 @@ class Observer:
     def stop_event(self) -> threading.Event:
         """The event that ends the work; asked for when work begins that can be ended cleanly."""
         return self._stop
+
+    def raise_if_stopped(self) -> None:
+        """Raise Cancelled once the work shall end; called before something is made of results that may be partial."""
+        if self.stop_event().is_set():
+            raise Cancelled
 
     def note(self, text: str) -> None:
         """One line for people."""

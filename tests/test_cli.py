@@ -281,6 +281,26 @@ def test_a_full_standard_output_is_reported(arguments: list[str]) -> None:
     assert_refused(done, "standard output: cannot be written")
 
 
+def test_no_folder_for_temporary_files_takes_anything() -> None:
+    code = """
+import resource, sys, tempfile, typer
+from pipeline.cli import cli_main
+app = typer.Typer()
+@app.command()
+def command():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    tempfile.gettempdir()
+cli_main.app = app
+sys.argv = ["aqa"]
+cli_main.main()
+"""
+    done = program(code)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: No usable temporary directory found in [")
+    assert "TMPDIR=FOLDER" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
 def test_text_of_the_user_is_no_markup() -> None:
     name = "m [bold] [/x] \\[y] :on:"
     code = f"""

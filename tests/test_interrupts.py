@@ -1,51 +1,236 @@
-"""Ctrl-C in commands that train: once ends them cleanly and the same call resumes, twice ends them at once."""
+"""A full disk, and Ctrl-C once and twice, in each command that writes.
+
+Nothing that looks finished is half done, what was finished stays, and the same command completes afterwards.
+"""
 
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.pack import write_pack
-from tests.helpers.made_features import made_features
+from synthetic.tiny_jigsaws import make_jigsaws
+from tests.conftest import ROOT
+from tests.helpers.program_server import Press, ProgramServer
+from tests.helpers.rated import rate_scores
 
-ROOT = Path(__file__).resolve().parent.parent
-LONG = ("--set", "train.epochs=1000000", "--set", "train.checkpoint_every=1", "--set", "train.runs=1")
-SHORT = ("--set", "train.epochs=1", "--set", "train.checkpoint_every=1", "--set", "train.runs=1")
+SET = "--config jigsaws --cache cache --set dataset.root=set --set stages=[kinematics,timesteps] --set timesteps.scene="
+SMALL = "--set run.workers=0 --set train.runs=1 --set model.width=8 --set model.system=aim"
+SHORT, ENDLESS = "--set train.epochs=1", "--set train.epochs=1000000 --set train.checkpoint_every=1"
+VIDEOS = "set/Suturing/video/Suturing_B001_capture1.avi set/Suturing/video/Suturing_B002_capture1.avi"
+NEW = f"{VIDEOS} --model run --cache new"
 
 
-def started(command: str, pack: Path, out: Path, *settings: str) -> subprocess.Popen[str]:
-    words = [command, "--pack", str(pack), "--out", str(out), "--set", "model.system=aim", *settings]
-    words += ["--quick"] if command == "evaluate" else ["--folds", "0"]
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "run_pipeline.py"), *words],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=out.parent,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Case:
+    """A command and what holds of it.
+
+    Args:
+        words: the command.
+        finished: names of files, each of which shows that work is finished.
+        full: its exit code on a full disk.
+        names: what the message of a full disk names.
+        press: when Ctrl-C is pressed.
+        ending: options that let it end; `endless`: those instead of them while it is stopped.
+        most: bytes that a file can grow to on the full disk.
+    """
+
+    words: str
+    finished: tuple[str, ...]
+    names: str = ""
+    full: int = 2
+    press: Press = field(default_factory=Press)
+    ending: str = ""
+    endless: str = ""
+    most: int = 2000
+
+
+CASES = {
+    "extract": Case(
+        "extract films --set stages=[camera_flow] --cache new --workers 0 --preview",
+        ("new/preview/b.avi.mp4", "new/preview/b.avi.jpg"), "in new", 1, Press(3),
+    ),
+    "train": Case(
+        f"train {SET} {SMALL} --out out --folds 0", ("out/model.json", "out/sha256.json"), "out/checkpoints",
+        ending=SHORT, endless=ENDLESS,
+    ),
+    "evaluate": Case(
+        f"evaluate {SET} {SMALL} --out out --quick", ("out/results.json", "out/report.html"), "out/checkpoints",
+        ending=SHORT, endless=ENDLESS,
+    ),
+    "leaderboard": Case(
+        f"leaderboard {SET} {SMALL} --out out --systems usdl", ("out/results.json", "out/report.html"),
+        "error: out", ending=SHORT, endless=ENDLESS,
+    ),
+    "score": Case(f"score {NEW} --out scores.csv", ("scores.csv",), "scores.csv", most=100),
+    "report": Case(f"report run {VIDEOS} --cache new", ("run/report.html",), "run/report.html"),
+    "compare": Case(f"compare {NEW} --out page.html", ("page.html",), "disk of the cache"),
+    "plot": Case(
+        f"plot run {VIDEOS} --cache new --formats pdf --out out", ("out/attention.pdf",), "disk of the cache",
+    ),
+    "export": Case("export run --out model.onnx", ("model.onnx",), "model.onnx"),
+    "push": Case("push run there", ("there/sha256.json",), "there", press=Press(3)),
+    "pack": Case(f"pack {SET} --out out.h5", ("out.h5", "out.card.md"), "out.h5"),
+    "pack, CSV": Case(f"pack {SET} --out out.csv", ("out.csv", "out.card.md"), "out.csv"),
+    "pack, NumPy": Case(f"pack {SET} --out out.npz", ("out.npz", "out.card.md"), "out.npz"),
+    "pack by video": Case(
+        f"pack {SET} --out out --per-video --format npz", ("out/card.md",), "out", press=Press(3),
+    ),
+    "label": Case("label films --report", ("films/labels.csv",), "films/labels.csv", most=10),
+}  # fmt: skip
+
+DELETING = {"prune": f"cache prune {SET} --set timesteps.steps=4 --yes", "rm": "cache rm --cache cache --yes"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ProgramServer]:
+    with ProgramServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made(server: ProgramServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set, its cache, a trained run, and a folder of two rated films."""
+    folder = tmp_path_factory.mktemp("made")
+    make_jigsaws(folder / "set", trials=4, tasks=["Suturing"], rows=45, videos=True)
+    (folder / "films").mkdir()
+    for name, film in zip("ab", sorted((folder / "set").rglob("*capture1.avi")), strict=False):
+        shutil.copy(film, folder / f"films/{name}.avi")
+    rate_scores(folder / "films", "anna", {f"{name}.avi": {"score": number} for number, name in enumerate("ab")})
+    for words in (
+        f"extract {SET} --workers 0",
+        f"train {SET} {SMALL} {SHORT} --out run --folds 0",
+    ):
+        done = server.run(words.split(), folder)
+        assert done.code == 0, done.printed
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "here"))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All files but the index of a cache, whose loss costs nothing but time, and its log of runs."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".index", ".writing")))
+    return {path: path.read_bytes() for path in files if path.parent.name != ".runs"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_full_disk(name: str, server: ProgramServer, folder: Path) -> None:
+    case, before = CASES[name], contents(folder)
+    done = server.run(f"{case.words} {case.ending}".split(), folder, most_bytes=case.most)
+    assert done.code == case.full, done.printed
+    assert "Traceback" not in done.printed
+    assert case.names in done.printed
+    assert "room" in done.printed or "Free space" in done.printed
+    assert not [file for file in case.finished if (folder / file).exists()]
+    assert not [*folder.rglob(".writing-*")]
+    assert before.items() <= contents(folder).items()
+    complete(case, server, folder)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ctrl_c(name: str, server: ProgramServer, folder: Path) -> None:
+    """Once, then twice in the same command, then not."""
+    case, before = CASES[name], contents(folder)
+    for times in (1, 2):
+        press = Press(case.press.at, times, case.press.call)
+        done = server.run(f"{case.words} {case.endless}".split(), folder, press=press)
+        assert done.code == 130, done.printed
+        assert "Traceback" not in done.printed
+        assert "stopp" in done.printed
+        assert not [file for file in case.finished if (folder / file).exists()]
+        assert times == 2 or not [*folder.rglob(".writing-*")]
+        assert before.items() <= contents(folder).items()
+    complete(case, server, folder)
+
+
+def complete(case: Case, server: ProgramServer, folder: Path) -> None:
+    done = server.run(f"{case.words} {case.ending}".split(), folder)
+    assert done.code == 0, done.printed
+    assert all((folder / file).exists() for file in case.finished)
+
+
+@pytest.mark.parametrize("name", DELETING)
+def test_what_makes_room_works_on_a_full_disk(name: str, server: ProgramServer, folder: Path) -> None:
+    done = server.run(DELETING[name].split(), folder, most_bytes=0)
+    assert done.code == 0, done.printed
+    assert not [*folder.glob("cache/timesteps/**/*.h5")]
+
+
+@pytest.mark.parametrize("name", DELETING)
+def test_ctrl_c_while_files_are_deleted(name: str, server: ProgramServer, folder: Path) -> None:
+    count = len([*folder.glob("cache/timesteps/**/*.h5")])
+    done = server.run(DELETING[name].split(), folder, press=Press(2, call="unlink"))
+    assert done.code == 130, done.printed
+    assert "Traceback" not in done.printed
+    assert 0 < len([*folder.glob("cache/timesteps/**/*.h5")]) <= count
+    done = server.run(DELETING[name].split(), folder)
+    assert done.code == 0, done.printed
+    assert not [*folder.glob("cache/timesteps/**/*.h5")]
+
+
+def started(words: str, folder: Path, **more: Any) -> subprocess.Popen[str]:
+    """A command in a process group of its own, as a terminal starts it."""
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()]
+    output: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, start_new_session=True, **output, **more)
+
+
+def small_disk() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+
+@pytest.mark.weights
+def test_the_demo(tmp_path: Path) -> None:
+    """While it renders, on all cores; its later parts are those of the other commands."""
+    process = started("demo", tmp_path, preexec_fn=small_disk)
+    printed = process.communicate(timeout=120)[1]
+    assert process.returncode == 2, printed
+    assert "error: demo: cannot be written" in printed
+    assert "Traceback" not in printed
+    process = started("demo", tmp_path)
+    while not [*tmp_path.glob("demo/dives/truth/dive*.npz")]:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    printed = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, printed
+    assert "Traceback" not in printed
+    assert len([*tmp_path.glob("demo/dives/truth/dive*.npz")]) < 24
 
 
 @pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("command", ["train", "evaluate"])
-def test_an_interrupt_leaves_nothing_half_done(command: str, times: int, tmp_path: Path) -> None:
-    pack, out = tmp_path / "pack.h5", tmp_path / "run"
-    write_pack(pack, made_features(24, channels=4, scene=4))
-    process = started(command, pack, out, *LONG)
-    end = time.monotonic() + 120
-    while not (checkpoints := [*out.rglob("*.safetensors")]) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert checkpoints, process.communicate()[0] if process.poll() is not None else "no checkpoint yet"
+@pytest.mark.parametrize("words", ["serve --model run", "label films"])
+def test_ctrl_c_closes_a_page(words: str, times: int, folder: Path) -> None:
+    process = started(f"{words} --port 0", folder)
+    assert process.stderr is not None
+    assert any("serving http" in line for line in process.stderr)
     for _ in range(times):
         os.kill(process.pid, signal.SIGINT)
-        time.sleep(0.05)
-    said = process.communicate(timeout=60)[0]
-    assert process.returncode in (130, -signal.SIGINT), said  # a shell shows 130 for both
-    assert "Traceback" not in said
-    assert not [*out.glob("results.json"), *out.glob("model.json")], "nothing that looks finished"
-    again = started(command, pack, out, *SHORT)
-    said = again.communicate(timeout=240)[0]
-    assert again.returncode == 0, said
-    assert [*out.glob("results.json"), *out.glob("model.json")]
+    printed = process.communicate(timeout=60)[1]
+    assert process.returncode in (0, 130)[:times], printed
+    assert "Traceback" not in printed
+    if process.returncode == 0 and "label" in words:
+        assert (folder / "films/labels.csv").exists()
+
+
+def test_ctrl_c_while_the_program_starts(tmp_path: Path) -> None:
+    process = started("doctor", tmp_path)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGINT)
+    printed = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, printed
+    assert "Traceback" not in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -10,27 +11,29 @@ from typing import NoReturn
 
 from data.errors import PROGRAM, AimError, Cancelled, UsageError
 from pipeline.cli.command_tree import app, refuse_single_hyphens
-from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, WRONG_USAGE, say
+from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, STOPPED, WRONG_USAGE, say
 from pipeline.destinations import FULL, file_error
 
 
 def main() -> NoReturn:
     """Run one command; every error a user can mend is one message and an exit code of docs/commands.md."""
     _mend_streams()
-    from pipeline.environment import check_checkout
-
     try:
+        from pipeline.environment import check_checkout
+
         check_checkout()
         refuse_single_hyphens(sys.argv[1:])
         try:
             app(prog_name=PROGRAM)
-        except SystemExit:
+        except SystemExit as ended:
+            if ended.code == INTERRUPTED and not STOPPED.is_set():  # in work that nothing watches
+                raise Cancelled from None
             sys.stdout.flush()  # reports a full disk here; at exit, the interpreter would print its own error
             raise
     except AimError as error:
         _complain(error)
         sys.exit(WRONG_USAGE)
-    except Cancelled:
+    except (Cancelled, KeyboardInterrupt):
         say("stopped; the same command resumes the work")
         sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
@@ -42,7 +45,7 @@ def main() -> NoReturn:
         sys.exit(SOME_FAILED)
     except OSError as error:
         place = _full_stdout()
-        if place is None and error.filename is None and error.errno not in FULL:
+        if place is None and error.filename is None and error.errno not in (*FULL, errno.ENOENT):
             raise  # no file of the user's
         _complain(file_error(error, place))
         sys.exit(WRONG_USAGE)

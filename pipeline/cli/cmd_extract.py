@@ -45,11 +45,16 @@ def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
 
 
 def _show_summary(done: api.ExtractRun) -> None:
+    from pipeline.run.failures import NO_SPACE
+
     summary = done.summary
     ran, videos = sum(bool(result.done) for result in summary.results), counted(summary.videos, "video")
     if summary.failed:
         Terminal().failures(summary.failed)
-        say("  -> Play these files, replace what is broken, and run the same command again; the others are finished")
+        if not all(NO_SPACE in result.failed.values() for result in summary.failed):
+            say(
+                "  -> Play these files, replace what is broken, and run the same command again; the others are finished"
+            )
     if not ran and not summary.failed and not summary.cancelled:
         say(f"nothing to do: {videos} fresh in {done.cache}")
         return

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from data.video import Record
 from data.weights import REGISTRY
 from data.weights import weight_files as weights
 from pipeline.checks.intervals import coverage_line
-from pipeline.config import BaseConfig, load_config
+from pipeline.config import BaseConfig, RunConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import interval_text
@@ -31,6 +28,7 @@ from pipeline.report.page_data import EvaluationReport, Kind, Prediction, Result
 from pipeline.report.text import number
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records, run_extract
+from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
 from pipeline.score import Scorer, finish_run, trained_movement
 from pipeline.score.bundle import save
 from pipeline.session import Session
@@ -258,19 +256,37 @@ def fetch_weights(say: Callable[[str], None]) -> None:
             weights.fetch(name, say)
 
 
+def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Report], OSError | None]:
+    """What renders dives inside a worker, and returns the error of a disk."""
+
+    def run(dive: Dive, report: Report) -> OSError | None:
+        try:
+            render_dive(dive, folder, Options())
+        except OSError as error:
+            return OSError(error.errno, error.strerror)
+        return None
+
+    return run
+
+
+def _lost(dive: Dive, loss: WorkerLost) -> OSError | None:
+    raise DataError(f"could not be rendered: {loss}", where=dive.name, fix="Type the same command again")
+
+
 def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
-    """Render the dives that are not there yet, on all cores; the labels are written last."""
+    """Render the dives that are not there yet, on all cores; the labels are written last. Raises as `run_demo`."""
     dives = plan_dives(count, SEED)
     truth = folder / "truth"
     missing = [d for d in dives if not ((folder / d.video).exists() and (truth / f"{d.name}.npz").exists())]
     done = len(dives) - len(missing)
     if missing:
-        with (
-            observer.progress("rendered dives") as progress,
-            ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool,
-        ):
-            for _ in pool.map(partial(render_dive, folder=folder, options=Options()), missing):
+        task = Task(_start_rendering, (folder,), _lost)
+        with observer.progress("rendered dives") as progress:
+            for error in run_jobs(LocalPool(RunConfig()), task, missing, observer.stop_event().is_set):
+                if error is not None:
+                    raise error
                 done += 1
                 progress.steps(done, len(dives))
+        observer.raise_if_stopped()
     write_labels(folder, dives)
     return dives

@@ -25,9 +25,11 @@ from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import PREVIEWS, UNREADABLE, Cache
 from pipeline.cache.index import stamp
+from pipeline.destinations import is_full
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
 from pipeline.run import Planner, run_extract
+from pipeline.run.failures import NO_SPACE
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
 """Pixels that large videos are reduced to; small ones are enlarged to `LEAST_WIDTH`."""
@@ -97,7 +99,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
                 break
             except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
                 what = getattr(error, "what", None) or getattr(error, "strerror", None)
-                failed[record.name] = what or f"{type(error).__name__}: {error}"
+                failed[record.name] = NO_SPACE if is_full(error) else what or f"{type(error).__name__}: {error}"
             progress.steps(number, len(records))
     for name, why in list(failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")

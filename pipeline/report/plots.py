@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
-from data.store import atomic_path
+from data.store import write_bytes
 from pipeline.destinations import file_error
+from pipeline.observer import SILENT, Observer
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import number
@@ -76,10 +77,13 @@ STYLE: dict[str, Any] = {
 }
 
 
-def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS[:2]) -> list[Path]:
+def plot_report(
+    data: ReportData, folder: Path, formats: Sequence[str] = FORMATS[:2], observer: Observer = SILENT
+) -> list[Path]:
     """Write every figure of a report's data and return the files: `steps-NAME`, `attention`, `predictions`, `bars-N`...
 
-    `formats` are of `FORMATS`. Raises UsageError for another one, or where the folder cannot be written.
+    `formats` are of `FORMATS`. Raises UsageError for another one, or where the folder cannot be written, Cancelled
+    where the observer stops between two figures.
     """
     import matplotlib as mpl
 
@@ -89,6 +93,7 @@ def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS
     written: list[Path] = []
     with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
         for name, figure in figures(data):
+            observer.raise_if_stopped()
             written += [save(figure, folder / f"{name}.{kind}") for kind in formats]
     return written
 
@@ -286,9 +291,10 @@ def save(figure: Figure, path: Path) -> Path:
     for axes in figure.axes:  # the solver's last bits differ from run to run, and would be in the names of SVG parts
         left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
         axes.set_position((left, bottom, width, height))
+    content = io.BytesIO()  # the library's own writer of PDF hides the error of a full disk
+    figure.savefig(content, format=kind, metadata=undated)
     try:
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format=kind, metadata=undated)
+        write_bytes(path, content.getvalue())
     except OSError as error:
         raise file_error(error, path) from error
     return path

@@ -86,6 +86,7 @@ def run_report_data(
     scorer = load_scorer(run, user=user, observer=observer)
     with scorer.session:
         rows = scorer.score_records(records, observer)
+    observer.raise_if_stopped()
     title, held_out = run.name, {}
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
@@ -119,6 +120,7 @@ def write_comparison(
     scorer = load_scorer(run, user=user, observer=observer)
     with scorer.session:
         rows = scorer.score_records(records, observer)
+    observer.raise_if_stopped()
     report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
     return page
 

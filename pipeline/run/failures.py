@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 from data.errors import AimError, CacheError, DataError, printable
 from data.video import Record
+from pipeline.destinations import is_full
+
+NO_SPACE = "no space left on the disk of the cache: make room, then type the same command again"
 
 ALLOCATION = (
     "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
@@ -35,9 +38,7 @@ def temporary_failure(error: BaseException, record: Record) -> str | None:
         line = next(iter(str(short).splitlines()), "")[:200] or type(short).__name__
         return f"not enough memory, threads or open files on this machine ({line})"
     if isinstance(error, OSError):
-        full = error.errno == errno.ENOSPC or "No space left" in str(error)
-        cause = f"{type(error).__name__}: {error.strerror or error}"
-        return "no space left on the disk of the cache" if full else cause
+        return NO_SPACE if is_full(error) else f"{type(error).__name__}: {error.strerror or error}"
     if isinstance(error, (CacheError, ImportError)):
         return str(error)
     if isinstance(error, AimError) and (any(map(_of_a_disk, chain)) or not _about(error, record)):

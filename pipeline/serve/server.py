@@ -56,8 +56,8 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
     from pipeline.serve.connections import BACKLOG, log_rarely, make_server
 
     listener = _listen(port, BACKLOG)
-    observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
     with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
+        observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
         make_server(app).run(sockets=[listener])
 
 

@@ -9,8 +9,9 @@ system alone is the combination.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,9 +28,6 @@ from pipeline.systems.selection import inner_folds, predict_inside, sortable
 from pipeline.train import label_table
 
 Texts = NDArray[np.str_]
-
-Form = Callable[[Floats, Any], float]
-"""The correlation of predictions (n,) over the performances that a mask chooses."""
 
 T = TypeVar("T")
 
@@ -160,7 +158,8 @@ class InnerPredictions:
         """(candidates,) least-squares weights of those that rank better than chance; the best one where none does."""
         from scipy.optimize import nnls
 
-        good = [i for i, values in enumerate(self.values.T) if self.rank(values) > CHANCE * self._error(values)]
+        measured = [self._jackknifed(values, self.by_user) for values in self.values.T]
+        good = [i for i, (value, error) in enumerate(measured) if sortable(value) > CHANCE * error]
         if not good:
             return self._best_alone()
         a, b = self.values[:, good], self.true.copy()
@@ -179,10 +178,7 @@ class InnerPredictions:
 
     def rank(self, values: Floats) -> float:
         """The correlation of predictions (n,) that decides; below all others where it is undefined."""
-        return sortable(self._form()(values, np.ones(len(values), dtype=bool)))
-
-    def _form(self) -> Form:
-        return self._per_user if self.by_user else self._together
+        return sortable(float((self._per_user if self.by_user else self._together)(values, [])[0]))
 
     def _best_alone(self) -> Floats:
         best = int(np.argmax([self.rank(values) for values in self.values.T]))
@@ -213,32 +209,46 @@ class InnerPredictions:
         return [self._figure(values) for values in [*self.values.T, self.crossed()]]
 
     def _figure(self, values: Floats) -> dict[str, float | None]:
-        forms = {"together": self._together, **({"users": self._per_user} if self.by_user else {})}
         out: dict[str, float | None] = {}
-        for name, form in forms.items():
-            value, error = form(values, np.ones(len(values), dtype=bool)), self._error(values, form)
+        for name, per_user in [("together", False), *([("users", True)] if self.by_user else [])]:
+            value, error = self._jackknifed(values, per_user)
             out |= {name: _or_none(value), f"{name}_error": _or_none(error)}
         return out
 
-    def _error(self, values: Floats, form: Form | None = None) -> float:
-        """Standard error of a correlation of predictions (n,), without each user or each of `BLOCKS` groups."""
-        blocks = _groups(self.users if self.by_user else _blocks(self.bundles))
-        if len(blocks) < 2:
-            return np.nan
-        without = np.array([(form or self._form())(values, ~block) for block in blocks])
-        return float(np.sqrt((len(blocks) - 1) * np.mean(np.square(without - without.mean()))))
+    def _jackknifed(self, values: Floats, per_user: bool) -> tuple[float, float]:
+        """A correlation of predictions (n,), and its standard error without each user or each of `BLOCKS` groups."""
+        value, *without = (self._per_user if per_user else self._together)(values, self._left_out)
+        if len(without) < 2:
+            return float(value), np.nan
+        spread = np.array(without) - np.mean(without)
+        return float(value), float(np.sqrt((len(without) - 1) * np.mean(np.square(spread))))
 
-    def _together(self, values: Floats, chosen: Any) -> float:
-        each = [spearman(values[mine & chosen], self.true[mine & chosen]) for mine in _groups(self.tasks)]
-        return fisher_average(each).value
+    @cached_property
+    def _left_out(self) -> list[Any]:
+        """Masks (n,) of what the jackknife leaves out."""
+        return _groups(self.users if self.by_user else _blocks(self.bundles))
 
-    def _per_user(self, values: Floats, chosen: Any) -> float:
-        each = [
-            spearman(values[mine & chosen & user], self.true[mine & chosen & user])
-            for mine in _groups(self.tasks)
-            for user in _groups(self.users)
-        ]
-        return arithmetic_average(each).value
+    @cached_property
+    def _of_each_user(self) -> list[Rows]:
+        """The rows of each user in each task."""
+        cells = [mine & user for mine in _groups(self.tasks) for user in _groups(self.users)]
+        return [np.flatnonzero(cell) for cell in cells if cell.any()]
+
+    def _together(self, values: Floats, left_out: Sequence[Any]) -> Floats:
+        """(1 + k,) correlations averaged over tasks: of all performances, and without each of k masks."""
+
+        def average(kept: Any) -> float:
+            each = [spearman(values[mine & kept], self.true[mine & kept]) for mine in _groups(self.tasks)]
+            return fisher_average(each).value
+
+        return np.array([average(np.ones(len(values), dtype=bool)), *(average(~mask) for mask in left_out)])
+
+    def _per_user(self, values: Floats, left_out: Sequence[Any]) -> Floats:
+        """(1 + k,) means of the users' own correlations: of all users, and without each of k masks of whole users."""
+        rows = self._of_each_user
+        each = np.array([spearman(values[mine], self.true[mine]) for mine in rows])
+        kept = [np.ones(len(rows), dtype=bool), *(np.array([not mask[mine[0]] for mine in rows]) for mask in left_out)]
+        return np.array([arithmetic_average(each[chosen]).value for chosen in kept])
 
 
 @dataclass(frozen=True)

@@ -294,6 +294,7 @@ class TestSearch:
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
         words += ["--set", "train.learning_rates=[1e-2]", "--set", "train.runs=1", "--set", "split.folds=2", "--json"]
+        words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # which of the two is not the question
         result = command(*words, "--out", str(tmp_path / "out"))
         chosen = result["systems"][CHOSEN]["chosen"]
         assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
