@@ -82,7 +82,8 @@ def test_single_and_multi_task_are_one_row_without_part_scores() -> None:
 
 
 def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
-    printed = command("leaderboard", *jigsaws, "--out", str(tmp_path), "--oracle")
+    two_folds = ["--set", "protocol=kfold", "--set", "split.folds=2"]
+    printed = command("leaderboard", *jigsaws, *two_folds, "--out", str(tmp_path), "--oracle")
     results = read_results(tmp_path / "results.json")
     expected = {
         OURS,

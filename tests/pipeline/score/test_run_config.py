@@ -107,5 +107,6 @@ def test_every_setting_that_is_text_was_judged() -> None:
     for name, field in config_class().model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, StageConfig):
             walk(field.annotation, name)
-    assert texts == {"clips.backbone", "timesteps.primary", "timesteps.secondary", "timesteps.scene"}
+    judged = {"clips.backbone", "pose.backend", "timesteps.primary", "timesteps.secondary", "timesteps.scene"}
+    assert texts == judged
     assert set(NAMES) <= names

@@ -12,7 +12,7 @@ from data.errors import UsageError
 from data.splits import kfold
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.comparisons import ComparisonConfig, Kind, StGcn, build
+from models.comparisons import COMPARISONS, ComparisonConfig, StGcn, build
 from models.layers import Layers
 from models.stacked import member_state
 from pipeline.evaluate import table_protocol
@@ -28,16 +28,16 @@ from tests.models.test_aim import inputs
 
 SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)
 NODES = ((0, 1, 2), (3, 4, 5))
-KINDS: list[Kind] = ["clip_lstm", "snippets", "st_gcn", "jr_gcn"]
+KINDS = list(COMPARISONS)
 
 
-def config(kind: Kind) -> ComparisonConfig:
+def config(kind: str) -> ComparisonConfig:
     edges = ((0, 1), (2, 3), (4, 5), (0, 2), (1, 3), (0, 4))
     return ComparisonConfig(kind, NODES, NODES, edges, width=16, regression_width=32)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stack_equals_its_members(kind: Kind) -> None:
+def test_a_stack_equals_its_members(kind: str) -> None:
     stack = build(config(kind), SIZES, Layers(2))
     stack.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.full((2,), 0.5))
     x = inputs(2, 3, sizes=SIZES)
@@ -53,7 +53,7 @@ def test_a_stack_equals_its_members(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["st_gcn", "jr_gcn"])
-def test_graph_networks_read_all_agents_along_edges(kind: Kind) -> None:
+def test_graph_networks_read_all_agents_along_edges(kind: str) -> None:
     torch.manual_seed(0)
     net, x = build(config(kind), SIZES, Layers()), inputs(2, sizes=SIZES)
     moved = x.secondary.clone()
