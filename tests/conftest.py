@@ -71,6 +71,12 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buck
 
 
 @pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals from few resamples, for evaluations whose figures nobody reads."""
+    monkeypatch.setattr("pipeline.evaluate.evaluation_run.DRAWS", 20)
+
+
+@pytest.fixture
 def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two stages alone, which need no network: `brightness`, and `contrast`, which reads it."""
     table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}

@@ -37,6 +37,9 @@ from pipeline.systems import COMBINED, System
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""
 
+DRAWS = 1000
+"""Bootstrap resamples of an interval."""
+
 FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""
 
@@ -185,7 +188,7 @@ def evaluate_features(
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
     with observer.progress("trainings") as progress:
         results = evaluate(
-            features, folds, chosen, protocol=config.protocol, audit=report, against=against,
+            features, folds, chosen, protocol=config.protocol, audit=report, against=against, draws=DRAWS,
             kept=folder / "checkpoints", run=pick_run(session.pool), progress=progress, stop=stop,
         )  # fmt: skip
     table = systems if systems in TABLES else ""

@@ -19,6 +19,8 @@ from pipeline.config import load_config
 from pipeline.observer import Observer, Progress
 from synthetic.tiny_jigsaws import make_jigsaws
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -17,6 +17,8 @@ from pipeline.run.plan import Planner
 from run_pipeline import app
 from synthetic.tiny_published import PUBLISHED, make_finediving
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 TASKS = {
     "mtl-aqa": ["diving"],
     "finediving": ["diving"],

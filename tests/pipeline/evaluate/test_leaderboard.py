@@ -27,6 +27,8 @@ from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.made_features import made_features
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 QUICK = ["--set", "train.runs=1", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 
 

@@ -44,6 +44,8 @@ from run_pipeline import app
 from tests.conftest import ROOT
 from tests.helpers.made_features import made_features
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 MODEL = model_for("fast", width=8, regression_width=8)
 RECIPE = fast(runs=2, epochs=3)
 
