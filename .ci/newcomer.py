@@ -1,6 +1,6 @@
 """Plays a newcomer: runs docs/tutorial.md in a fresh clone and compares each printed line with the page.
 
-    python .ci/newcomer.py [--limit 360]    check; exit code 1 on a difference
+    python .ci/newcomer.py [--limit 480]    check; exit code 1 on a difference
     python .ci/newcomer.py --write          check, then put what was printed into the page where it differs
     python .ci/newcomer.py --installed      without the page's first block: the environment of this Python is used
 
