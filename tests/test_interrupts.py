@@ -150,7 +150,7 @@ def test_ctrl_c(name: str, server: ProgramServer, folder: Path) -> None:
         done = server.run(f"{case.words} {case.endless}".split(), folder, press=press)
         assert done.code == 130, done.printed
         assert "Traceback" not in done.printed
-        assert "stopp" in done.printed
+        assert "stop" in done.printed
         assert not [file for file in case.finished if (folder / file).exists()]
         assert times == 2 or not [*folder.rglob(".writing-*")]
         assert before.items() <= contents(folder).items()
