@@ -13,6 +13,9 @@ Floats = NDArray[np.float64]
 
 FISHER_CLIP = 0.9999  # correlations are clipped to this size before Fisher's z, which is infinite at 1
 
+DRAWS = 1000
+"""Bootstrap resamples of an interval."""
+
 
 def _order(values: Floats) -> NDArray[np.intp]:
     """(n,) whole numbers in the order of the values; equal values have the same."""
@@ -109,7 +112,12 @@ def arithmetic_average(correlations: Sequence[float]) -> Average:
 
 
 def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float], count: int, *, level: float = 0.95, draws: int = 1000, seed: int = 0
+    statistic: Callable[[NDArray[np.intp]], float],
+    count: int,
+    *,
+    level: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Lower and upper end of the percentile interval of a statistic over samples drawn with replacement.
 

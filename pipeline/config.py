@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
@@ -147,8 +147,7 @@ def config_class() -> type[BaseConfig]:
         settings = stage_class(name).Config
         sections[name] = (settings, Field(default_factory=settings, description=f"settings of stage {name}"))
     for name, place in SCORER_SECTIONS.items():
-        module, _, attribute = place.partition(":")
-        settings = getattr(import_module(module), attribute)
+        settings = resolve_name(place)
         sections[name] = (settings, Field(default_factory=settings, description=f"the scorer's {name} settings"))
     return create_model("Config", __base__=BaseConfig, **sections)
 

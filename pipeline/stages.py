@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from data.errors import UsageError, nearest
@@ -24,8 +24,7 @@ def stage_class(name: str) -> type[Extractor[Any]]:
     """The extractor class of a stage. Raises UsageError for an unknown one, with the nearest name."""
     if name not in STAGES:
         raise UsageError(f"unknown stage '{name}'", fix=nearest(name, STAGES))
-    module, _, attribute = STAGES[name].partition(":")
-    extractor: type[Extractor[Any]] = getattr(import_module(module), attribute)
+    extractor: type[Extractor[Any]] = resolve_name(STAGES[name])
     return extractor
 
 

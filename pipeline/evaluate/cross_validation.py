@@ -23,7 +23,7 @@ from data.leaks import LeakReport
 from data.splits import Fold
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
-from models.metrics import spearman
+from models.metrics import DRAWS, spearman
 from pipeline.checks.intervals import reach
 from pipeline.evaluate.fold_summary import (
     average_summary,
@@ -55,7 +55,7 @@ def evaluate(
     *,
     protocol: str = "",
     audit: LeakReport | None = None,
-    draws: int = 1000,
+    draws: int = DRAWS,
     against: str = "",
     kept: Path | None = None,
     run: Run = run_here,

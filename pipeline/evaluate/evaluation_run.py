@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError
+from models.metrics import DRAWS
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, distinct, evaluate, fold_jobs, make_parts
@@ -36,9 +37,6 @@ from pipeline.systems import COMBINED, System
 
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""
-
-DRAWS = 1000
-"""Bootstrap resamples of an interval."""
 
 FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""
