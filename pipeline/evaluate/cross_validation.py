@@ -26,8 +26,8 @@ from data.store.arrays import Floats, Rows
 from models.metrics import DRAWS, spearman
 from pipeline.checks.intervals import reach
 from pipeline.evaluate.fold_summary import (
+    average_intervals,
     average_summary,
-    centred_interval,
     difference,
     or_none,
     performance,
@@ -248,7 +248,8 @@ def _system(
     out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
     if draws:
         values = as_many_runs([one.score for one in held])
-        out["average"]["centred"]["interval"] = centred_interval(features, parts, values, truth[:, 0], draws=draws)
+        for (form, over), interval in average_intervals(features, parts, values, truth[:, 0], draws=draws).items():
+            out["average"][form][over]["interval"] = interval
     for column, name in enumerate(SCORES[1:], start=1):
         shown = getattr(held[0], name) is not None and np.isfinite(truth[:, column]).any()
         out[name] = summaries(name, column, 0) if shown else None

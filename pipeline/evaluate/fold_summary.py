@@ -113,16 +113,52 @@ def average_summary(tasks: dict[str, Metrics]) -> Metrics:
     return {name: _both_averages(values) for name, values in forms.items()}
 
 
-def centred_interval(
+def average_intervals(
     features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int
-) -> Metrics:
-    """95 % bootstrap interval of `centred`, of several tasks of their Fisher average; resamples whole performances.
+) -> dict[tuple[str, str], Metrics | None]:
+    """95 % bootstrap intervals of averages over tasks, by form and average of `average_summary`.
 
-    Args as for `task_summary`; `parts` are of all tasks.
+    Args as for `task_summary`; `parts` are of all tasks. What is resampled is as there.
     """
     parts, predicted = labelled(parts, predicted, true)
     rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
-    both, lengths = np.stack([values, true[rows]]), [len(part.test) for part in parts]
+    centred = _centred_interval(features, parts, rows, values, true[rows], draws)
+    tasks, names = list(dict.fromkeys(part.task for part in parts)), sorted({part.fold for part in parts})
+    if len(tasks) == 1:
+        return {("centred", "fisher"): centred}
+    rho, lengths = metrics.spearman_of_rows(values, true[rows]), [len(part.test) for part in parts]
+    part_of, task_of = (np.repeat(each, lengths) for each in (range(len(parts)), [tasks.index(p.task) for p in parts]))
+    of_tasks = [[i for i, part in enumerate(parts) if part.task == task] for task in tasks]
+
+    def together(average: Callable[[Sequence[float]], metrics.Average]) -> Callable[[Rows], float]:
+        return lambda drawn: average([rho(drawn[task_of[drawn] == task]) for task in range(len(tasks))]).value
+
+    def per_fold(drawn: Rows) -> float:
+        each = [[rho(drawn[part_of[drawn] == i]) for i in mine] for mine in of_tasks]
+        return metrics.fisher_average([metrics.fisher_average(folds).value for folds in each]).value
+
+    by_fold = np.full((len(tasks), len(names)), np.nan)
+    for i, part in enumerate(parts):
+        by_fold[tasks.index(part.task), names.index(part.fold)] = rho(np.flatnonzero(part_of == i))
+
+    def over_folds(drawn: Rows) -> float:
+        return metrics.arithmetic_average([metrics.arithmetic_average(list(row[drawn])).value for row in by_fold]).value
+
+    enough = len(clusters(features, rows)) >= FEW * len(parts)
+    return {
+        ("together", "fisher"): _interval(together(metrics.fisher_average), features, rows, draws),
+        ("together", "arithmetic"): _interval(together(metrics.arithmetic_average), features, rows, draws),
+        ("folds_fisher", "fisher"): _interval(per_fold, features, rows, draws) if enough else None,
+        ("folds_arithmetic", "arithmetic"): _ends(over_folds, len(names), draws) if len(names) > 1 else None,
+        ("centred", "fisher"): centred,
+    }
+
+
+def _centred_interval(
+    features: FeatureSet, parts: Sequence[Part], rows: Rows, values: Floats, true: Floats, draws: int
+) -> Metrics:
+    """`values` and `true` are (m,), of the test rows of all parts one after the other."""
+    both, lengths = np.stack([values, true]), [len(part.test) for part in parts]
     both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
     fold, task = np.repeat(np.arange(len(parts)), lengths), np.repeat([part.task for part in parts], lengths)
 

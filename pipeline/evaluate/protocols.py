@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -122,6 +123,9 @@ def fingerprints(features: FeatureSet, session: Session) -> dict[str, set[str]] 
 SINGLE_RUNS = f"{OURS}, mean of single networks"
 """Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
 
+AVERAGES = "Fisher average", "arithmetic average"
+"""Columns of averages over tasks."""
+
 CENTRED = "fold means removed"
 """Column of the correlation of all ranked together after each fold's mean is taken from predictions and labels."""
 
@@ -133,9 +137,6 @@ FORMS = {
 """The two forms of a correlation over folds, and the titles of their tables."""
 
 DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
-    CENTRED: "high",
-    "Avg. (Fisher)": "high",
-    "Avg. (mean)": "high",
     "mean over users": "high",
     "ranked together": "high",
     "rho": "high",
@@ -143,6 +144,11 @@ DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
     "MAE": "low",
 }
 """Which end is good, by column. Other columns, such as ends of intervals and weights, have no good end."""
+
+
+def direction(column: str) -> Literal["high", "low", "neither"]:
+    """Which end of a column is good. A column with a number of performances has correlations."""
+    return "high" if re.search(r" \(n \d+\)$", column) else DIRECTIONS.get(column, "neither")
 
 
 def results_tables(results: Results) -> list[TableRows]:
@@ -165,27 +171,27 @@ def results_tables(results: Results) -> list[TableRows]:
 INTERVAL = "95 % interval"
 
 
-def task_column(results: Results, task: str) -> str:
-    """Head of a task's column, with the number of held-out performances."""
-    return f"{task or 'rho'} (n {held_out_of(results, task)})"
+def held_out_of(results: Results, task: str | None = None) -> int:
+    """Held-out performances of a task, or of all; views and copies count once."""
+    entries = results["predictions"]
+    return len({(entry["task"], entry["performance"]) for entry in entries if task in (None, entry["task"])})
 
 
-def held_out_of(results: Results, task: str) -> int:
-    """Held-out performances of a task; views and copies count once."""
-    return len({entry["performance"] for entry in results["predictions"] if entry["task"] == task})
-
-
-def interval_text(interval: Mapping[str, Any]) -> str | None:
+def interval_text(interval: Mapping[str, Any] | None) -> str | None:
     """Both ends of an interval, None where it has none."""
-    low, high = (interval.get(end) for end in ("low", "high"))
+    low, high = ((interval or {}).get(end) for end in ("low", "high"))
     return None if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
-def centred_of(results: Results, system: str) -> tuple[float | None, str | None]:
-    """A system's correlation with fold means removed and its interval as text; None where the results lack them."""
-    given = results["systems"].get(system, {}).get("average", {}).get("centred", {})
-    value = given.get("fisher", {}).get("value")
-    return value, None if value is None else interval_text(given.get("interval", {}))
+Bounded = tuple[float | None, str | None]
+"""A figure and its interval as text."""
+
+
+def average_of(results: Results, system: str, form: str, over: str = "fisher") -> Bounded:
+    """A system's average over tasks; `form` and `over` are of `pipeline.evaluate.fold_summary.average_summary`."""
+    given = results["systems"].get(system, {}).get("average", {}).get(form, {}).get(over, {})
+    value = given.get("value")
+    return value, None if value is None else interval_text(given.get("interval"))
 
 
 def _user_table(results: Results) -> list[TableRows]:
@@ -234,47 +240,46 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
     form of several folds.
     """
     per_fold, several, one_fold = form == "folds", len(results["tasks"]) > 1, len(results["protocol"]["folds"]) == 1
-    centred = not per_fold and not one_fold
+    centred, tasks = not per_fold and not one_fold, results["tasks"]
     key = "folds_interval" if per_fold else "interval"
     each = [task for system in results["systems"].values() for task in system["tasks"].values()]
-    bounded = any(interval_text(task.get(key) or {}) for task in each)
+    bounded = any(interval_text(task.get(key)) for task in each)
 
-    def row(name: str, cells: Sequence[float | None], ends: Sequence[str | None], averages: Sequence[Any]) -> Row:
-        pairs = [cell for pair in zip(cells, ends, strict=True) for cell in (pair if bounded else pair[:1])]
-        apart = centred_of(results, name)[: 1 + bounded] if centred else ()
-        return (name, *pairs, *(averages[:2] if several else ()), *apart, averages[2])
+    def row(name: str, given: Sequence[Bounded], averages: Sequence[Bounded], error: float | None) -> Row:
+        apart = [average_of(results, name, "centred")] if centred else []
+        pairs = [*given, *(averages if several else ()), *apart]
+        return (name, *(cell for pair in pairs for cell in pair[: 1 + bounded]), error)
 
-    tasks, rows = results["tasks"], list[Row]()
-    none = [None] * len(tasks)
+    rows = list[Row]()
     for name, system in results["systems"].items():
-        by_task, averages = [system["tasks"].get(task) for task in tasks], system["average"]
+        by_task = [system["tasks"].get(task) or {} for task in tasks]
         if per_fold:
-            values = [task and task["over_folds"]["fisher"]["value"] for task in by_task]
-            fisher, mean = averages["folds_fisher"]["fisher"], averages["folds_arithmetic"]["arithmetic"]
+            values = [task["over_folds"]["fisher"]["value"] if task else None for task in by_task]
+            forms = ("folds_fisher", "folds_arithmetic")
         else:
-            values = [task and task["together"]["spearman"] for task in by_task]
-            fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
+            values = [task["together"]["spearman"] if task else None for task in by_task]
+            forms = ("together", "together")
+        given = [(value, interval_text(task.get(key))) for value, task in zip(values, by_task, strict=True)]
+        averages = [average_of(results, name, *one) for one in zip(forms, ("fisher", "arithmetic"), strict=True)]
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
-        ends = [interval_text((task or {}).get(key) or {}) for task in by_task]
-        rows.append(row(name, values, ends, (fisher["value"], mean["value"], error)))
+        rows.append(row(name, given, averages, error))
     beside_paper = per_fold or one_fold
     if beside_paper and results["paper"] and OURS in results["systems"]:
         system = results["systems"][OURS]
         of_runs = [system["tasks"].get(task) for task in tasks]
         one = "folds_fisher" if per_fold else "together"
         cells = [task and task["runs"][one]["mean"] for task in of_runs]
-        fisher = system["average"][f"runs_{one}"]["fisher"]
-        mean = system["average"]["runs_folds_arithmetic" if per_fold else "runs_together"]["arithmetic"]
-        rows.append(row(SINGLE_RUNS, cells, none, (fisher["value"], mean["value"], None)))
-    for name, given in results["paper"].items() if beside_paper else ():
-        cells = [None if given.get(task) is None else given[task] / 100 for task in tasks]
+        fisher = average_of(results, OURS, f"runs_{one}")
+        mean = average_of(results, OURS, "runs_folds_arithmetic" if per_fold else "runs_together", "arithmetic")
+        rows.append(row(SINGLE_RUNS, [(cell, None) for cell in cells], (fisher, mean), None))
+    for name, printed in results["paper"].items() if beside_paper else ():
+        cells = [None if printed.get(task) is None else printed[task] / 100 for task in tasks]
         known = [cell for cell in cells if cell is not None]
-        averages = (fisher_average(known).value if known else None, _mean(known), None)
-        rows.append(row(name, cells, none, averages))
-    heads = [name for task in tasks for name in ((task_column(results, task), INTERVAL)[: 1 + bounded])]
-    averages_heads = ("Avg. (Fisher)", "Avg. (mean)") if several else ()
-    apart_heads = (CENTRED, INTERVAL)[: 1 + bounded] if centred else ()
-    return ("system", *heads, *averages_heads, *apart_heads, "MAE"), rows
+        averages = [(fisher_average(known).value if known else None, None), (_mean(known), None)]
+        rows.append(row(name, [(cell, None) for cell in cells], averages, None))
+    heads = [f"{task or 'rho'} (n {held_out_of(results, task)})" for task in tasks]
+    heads += [f"{name} (n {held_out_of(results)})" for name in (*(AVERAGES if several else ()), *([CENTRED] * centred))]
+    return ("system", *(head for name in heads for head in (name, INTERVAL)[: 1 + bounded]), "MAE"), rows
 
 
 def audit_lines(audited: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -10,13 +10,13 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
-from models.metrics import arithmetic_average, bootstrap_interval, fisher_average, spearman_of_rows
+from models.metrics import bootstrap_interval, spearman_of_rows
 from pipeline.checks.intervals import HeldOut
 from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import CENTRED, DIRECTIONS, centred_of, held_out_of, interval_text, task_column
+from pipeline.evaluate.protocols import CENTRED, average_of, direction, held_out_of, interval_text
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.results import significant
@@ -60,7 +60,7 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
         summary={
             **_headline(results, name),
             "system of these correlations": name,
-            "held-out performances": str(len(_performances(results))),
+            "held-out performances": str(held_out_of(results)),
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
@@ -117,58 +117,24 @@ def _headline(results: Results, name: str) -> dict[str, str]:
         first = ("arithmetic", "mean_interval") if few else ("fisher", "folds_interval")
         named = "arithmetic mean over folds" if few else "Fisher average over folds"
         forms = [(f", {named}", f"folds_{first[0]}", *first), *forms]
-    tiles: dict[str, str] = {}
+    tiles, count = dict[str, str](), held_out_of(results)
     for form, average, over, interval in forms:
         for task in [task for task in results["tasks"] if task in ours["tasks"]]:
             given, of = ours["tasks"][task], f", {task}" if task else ""
             value = given["together"]["spearman"] if average == "together" else given["over_folds"][over]["value"]
-            ends = interval_text(given.get(interval) or {}) or "no interval"
+            ends = interval_text(given.get(interval)) or "no interval"
             title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
             tiles[title] = f"{_rho(value)} ({ends})"
         if len(results["tasks"]) > 1:
-            value = ours["average"][average][over]["value"]
-            ends, count = _average_ends(results, name, over, by_fold=average != "together"), len(_performances(results))
+            value, text = average_of(results, name, average, over)
             title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
-            tiles[title] = f"{_rho(value)} ({ends})"
+            tiles[title] = f"{_rho(value)} ({text or 'no interval'})"
     if not one_fold:
-        value, apart = centred_of(results, name)
+        value, text = average_of(results, name, "centred")
         over = ", Fisher average over tasks" if len(results["tasks"]) > 1 else ""
-        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {len(_performances(results))}"
-        tiles[title] = f"{_rho(value)} ({apart or 'no interval'})"
+        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {count}"
+        tiles[title] = f"{_rho(value)} ({text or 'no interval'})"
     return tiles
-
-
-def _performances(results: Results) -> dict[tuple[str, str], list[int]]:
-    """The predictions of each task and performance, by their places."""
-    members: dict[tuple[str, str], list[int]] = {}
-    for row, entry in enumerate(results["predictions"]):
-        members.setdefault((entry["task"], entry["performance"]), []).append(row)
-    return members
-
-
-def _average_ends(results: Results, system: str, over: str, *, by_fold: bool) -> str:
-    """95 % bootstrap interval of the average over tasks as text; resamples performances.
-
-    A correlation is within a task, or within each fold of it, whose average is then the task's. `over` is "fisher" or
-    "arithmetic".
-    """
-    mean = fisher_average if over == "fisher" else arithmetic_average
-    entries = results["predictions"]
-    rho = spearman_of_rows(np.array([e[system]["mean"] for e in entries]), np.array([e["true"] for e in entries]))
-    fold_of = np.array([entry["fold"] if by_fold else "" for entry in entries])
-    task_of = np.array([entry["task"] for entry in entries])
-    clusters = [np.array(rows) for rows in _performances(results).values()]
-
-    def average(drawn: Rows) -> float:
-        rows, tasks = np.concatenate([clusters[i] for i in drawn]), []
-        for task in results["tasks"]:
-            of_task = rows[task_of[rows] == task]
-            folds = [rho(of_task[fold_of[of_task] == fold]) for fold in np.unique(fold_of[of_task])]
-            tasks.append(mean(folds).value)
-        return mean(tasks).value
-
-    low, high = bootstrap_interval(average, len(clusters))
-    return interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
 
 
 def _rho(value: float | None) -> str:
@@ -186,14 +152,13 @@ def _page_table(
             return "oracle"
         return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"
 
-    of_tasks = {task_column(results, task) for task in results["tasks"]}
     shown = tuple(page.ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
     return page.ResultsTable(
         f"Protocol {results['protocol']['name']}: {title}",
         columns[1:],
         shown,
         note=TABLE_NOTE if "MAE" in columns else "",
-        better=tuple("high" if c in of_tasks else DIRECTIONS.get(c, "neither") for c in columns[1:]),
+        better=tuple(map(direction, columns[1:])),
     )
 
 

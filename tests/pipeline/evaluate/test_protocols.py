@@ -82,7 +82,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     )
     assert len(tables) == (3 if protocol == "louo" else 1)
     count = len(features)
-    assert tables[0][1] == ("system", f"Suturing (n {count})", "95 % interval", CENTRED, "95 % interval", "MAE")
+    assert tables[0][1] == ("system", f"Suturing (n {count})", INTERVAL, f"{CENTRED} (n {count})", INTERVAL, "MAE")
     assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[2] for row in tables[0][2] if row[0] == OURS))
     (mean, value), (tile, all_value), (apart, apart_value), *_ = evaluation_report(results).summary.items()
     assert mean == f"Spearman's rho, arithmetic mean over folds, Suturing, 95 % interval, n {count}"

@@ -9,7 +9,7 @@ import pytest
 
 from data.splits import Fold, kfold
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.evaluate.fold_summary import centred_interval, task_summary
+from pipeline.evaluate.fold_summary import average_intervals, average_summary, task_summary
 from pipeline.evaluate.separation import holm, separation_line
 from pipeline.systems.interface import Part
 from tests.helpers.folds import knowing
@@ -79,9 +79,36 @@ def test_the_interval_without_fold_means_holds_the_value_and_constant_prediction
     parts = [Part("ab"[k // 2], str(k % 2), np.arange(48), rows) for k, rows in enumerate(folds)]
     noise = rng.normal(0, 0.3, 48)
     good = [(true[rows] + noise[rows])[None] for rows in folds]
-    interval = centred_interval(features, parts, good, true, draws=100)
+    interval = average_intervals(features, parts, good, true, draws=100)["centred", "fisher"]
+    assert interval is not None
     value = task_summary(features, parts, "a", good, true, draws=0)["over_folds"]["centred"]
     assert 0.5 < interval["low"] < value < interval["high"]
     constant = [np.full((1, 12), 0.1 * (k + 1)) for k in range(4)]
-    interval = centred_interval(features, parts, constant, true, draws=100)
+    interval = average_intervals(features, parts, constant, true, draws=100)["centred", "fisher"]
+    assert interval is not None
     assert (interval["low"], interval["high"]) == (None, None), "every prediction is its fold's mean"
+
+
+def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
+    """One task is ranked right but for noise, the other at random: the average is between."""
+    rng = np.random.default_rng(2)
+    features = made_features(80, channels=2, scene=2)
+    true = rng.normal(0, 1, 80)
+    folds = [np.arange(20) + 20 * k for k in range(4)]
+    parts = [Part("ab"[k // 2], str(k % 2), np.arange(80), rows) for k, rows in enumerate(folds)]
+    noise = np.r_[rng.normal(0, 0.3, 40), rng.normal(0, 30, 40)]
+    predicted = [(true[rows] + noise[rows])[None] for rows in folds]
+    intervals = average_intervals(features, parts, predicted, true, draws=200)
+    averages = average_summary({t: task_summary(features, parts, t, predicted, true, draws=0) for t in "ab"})
+    for (form, over), interval in intervals.items():
+        assert interval is not None
+        assert interval["low"] < averages[form][over]["value"] < interval["high"], (form, over)
+    width = {key: given["high"] - given["low"] for key, given in intervals.items() if given is not None}
+    assert width["together", "arithmetic"] == pytest.approx(0.3, abs=0.15), "half of that of the random task"
+    few = [
+        Part(part.task, f"{part.fold}{i}", part.train, rows)
+        for part in parts
+        for i, rows in enumerate(np.split(part.test, 5))
+    ]
+    predicted = [(true[part.test] + noise[part.test])[None] for part in few]
+    assert average_intervals(features, few, predicted, true, draws=10)["folds_fisher", "fisher"] is None, "four a fold"

@@ -137,19 +137,25 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
         ("all ranked together", "together", "interval"),
     ):
         tile = summary[f"Spearman's rho, {form}, Fisher average over tasks, 95 % interval, n 40"]
-        value, low, high = (float(part) for part in re.findall(r"-?[\d.]+", tile))
-        assert f"{value:.3f}" == f"{average[key]['fisher']['value']:.3f}"
-        assert low <= value <= high
+        given = average[key]["fisher"]
+        assert tile == f"{given['value']:.3f} ({interval_text(given['interval'])})"
         tile = summary[f"Spearman's rho, {form}, a, 95 % interval, n 20"]
         assert tile.endswith(f"({interval_text(evaluated['systems'][SYSTEM]['tasks']['a'][interval])})")
     tile = summary[f"Spearman's rho, all ranked together, {CENTRED}, Fisher average over tasks, 95 % interval, n 40"]
     value, low, high = (float(part) for part in re.findall(r"-?[\d.]+", tile))
     assert low < value < high
     assert f"{value:.3f}" == f"{average['centred']['fisher']['value']:.3f}"
-    assert together[0][-3:] == [CENTRED, "95 % interval", "MAE"]
-    for row in together[1:]:
-        of_system = evaluated["systems"][row[0].split("baseline")[0].strip()]["average"]["centred"]
-        assert row[-2] == (interval_text(of_system["interval"]) or "\N{EN DASH}")
+    of_both = ["Fisher average (n 40)", "95 % interval", "arithmetic average (n 40)", "95 % interval"]
+    assert together[0][-7:] == [*of_both, f"{CENTRED} (n 40)", "95 % interval", "MAE"]
+    assert folds[0][-5:] == [*of_both, "MAE"]
+    for rows, last, keys in (
+        (folds, 5, (("folds_fisher", "fisher"), ("folds_arithmetic", "arithmetic"))),
+        (together, 7, (("together", "fisher"), ("together", "arithmetic"), ("centred", "fisher"))),
+    ):
+        for row in rows[1:]:
+            average = evaluated["systems"][row[0].split("baseline")[0].strip()]["average"]
+            given = [average[form][over]["interval"] for form, over in keys]
+            assert row[1 - last : -1 : 2] == [interval_text(one) or "\N{EN DASH}" for one in given]
 
 
 def test_what_the_terminal_said_is_read_first(evaluated: Results) -> None:
@@ -174,7 +180,7 @@ def test_the_only_task_has_a_name_and_no_averages(evaluated: Results) -> None:
     one = {**evaluated, "tasks": [""], "systems": systems, "predictions": rows, "differences": {}}
     tables = [[*table.columns] for table in evaluation_report(one).tables]
     rho = ["rho (n 20)", "95 % interval"]
-    assert tables == [[*rho, "MAE"], [*rho, CENTRED, "95 % interval", "MAE"]]
+    assert tables == [[*rho, "MAE"], [*rho, f"{CENTRED} (n 20)", "95 % interval", "MAE"]]
 
 
 def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
