@@ -15,6 +15,7 @@ from data.video.writer import LOSSLESS, write_video
 
 if TYPE_CHECKING:
     from tests.helpers.object_store import Bucket
+    from tests.helpers.program_server import Aqa, ProgramServer
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -46,6 +47,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[ProgramServer]:
+    """Runs commands of the program in processes of their own."""
+    from tests.helpers.program_server import ProgramServer
+
+    with ProgramServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def aqa(program: ProgramServer) -> Aqa:
+    """Runs a command in the checkout."""
+    return lambda *words, **variables: program.run(words, variables=variables)
 
 
 @pytest.fixture(scope="session")

@@ -24,20 +24,15 @@ from data.store.files import write_bytes
 from pipeline.cli import app
 from pipeline.destinations import check_file, check_folder, writing
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
+from tests.helpers.program_server import Aqa, Done
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = ["--set", "stages=[camera_flow]", "--workers", "0"]
 
 
-def run(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "200", **variables}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
-
-
 @pytest.mark.parametrize("command", ["", "extract", "status", "train", "score", "pack", "demo", "doctor", "weights"])
-def test_help_names_an_example(command: str) -> None:
-    done = run(*command.split(), "--help")
+def test_help_names_an_example(aqa: Aqa, command: str) -> None:
+    done = aqa(*command.split(), "--help")
     assert done.returncode == 0
     assert "Usage:" in done.stdout
     if command not in ("", "weights"):
@@ -51,18 +46,18 @@ def test_help_loads_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_extract_twice_and_status(make_video, tmp_path: Path) -> None:
+def test_extract_twice_and_status(aqa: Aqa, make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "in/a.mp4", size=(128, 96))
-    first = run("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
+    first = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
     assert (first.returncode, "1 extracted" in first.stderr) == (0, True), first.stderr
-    again = run("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
+    again = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
     assert (again.returncode, "nothing to do: 1 video fresh in" in again.stderr) == (0, True)
-    status = run("status", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW[:2])
+    status = aqa("status", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW[:2])
     rows = json.loads(status.stdout)["rows"]
     assert [(row["video"], row["stage"], row["state"]) for row in rows] == [("a.mp4", "camera_flow", "fresh")]
 
 
-def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
+def test_bad_videos_beside_good_ones(aqa: Aqa, make_video, tmp_path: Path) -> None:
     good = make_video(tmp_path / "in/good.mp4", size=(128, 96), frames=40)
     make_video(tmp_path / "in/one_frame.mp4", size=(128, 96), frames=1)
     make_video(tmp_path / "in/ten_frames.mp4", size=(128, 96), frames=10)
@@ -75,7 +70,7 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
         frame.sample_rate = 16000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    done = run("extract", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW)
+    done = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW)
     assert done.returncode == 1
     results = {row["video"]: row for row in json.loads(done.stdout)["results"]}
     failed = {name: row["failed"]["camera_flow"] for name, row in results.items() if row["failed"]}
@@ -83,7 +78,7 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
     assert all("\n" not in reason for reason in failed.values())
     assert "empty" in failed["empty.mp4"]
     assert "audio" in failed["sound.mp4"]
-    again = run("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
+    again = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
     assert (again.returncode, "4 failed" in again.stderr) == (1, True)
 
 
@@ -113,13 +108,13 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
         (["report", "{tmp}/demo"], "Did you mean {tmp}/demo/run?"),
     ],
 )
-def test_wrong_use_is_one_message_and_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_wrong_use_is_one_message_and_exit_code_2(aqa: Aqa, tmp_path: Path, arguments: list[str], said: str) -> None:
     if "{tmp}/a.mp4" in arguments:
         (tmp_path / "a.mp4").touch()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "demo/run").mkdir(parents=True)
     (tmp_path / "demo/run/model.json").touch()
-    done = run(*[argument.replace("{tmp}", str(tmp_path)) for argument in arguments])
+    done = aqa(*[argument.replace("{tmp}", str(tmp_path)) for argument in arguments])
     assert done.returncode == 2, done.stderr
     assert said.replace("{tmp}", str(tmp_path)) in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -178,7 +173,7 @@ def test_a_package_in_the_way_is_named(tmp_path: Path) -> None:
     assert "not from this checkout" in done.stderr or "No module named 'data.errors'" in done.stderr
 
 
-def test_hostile_names_stay_names(make_video, tmp_path: Path) -> None:
+def test_hostile_names_stay_names(aqa: Aqa, make_video, tmp_path: Path) -> None:
     names = [
         "<script>alert(1)</script>.mp4".replace("/", "_"),
         "a'b\"c;$(touch x).mp4",
@@ -189,21 +184,21 @@ def test_hostile_names_stay_names(make_video, tmp_path: Path) -> None:
         make_video(tmp_path / "in" / name, size=(128, 96), frames=3)
     raw = os.fsdecode(os.fsencode(tmp_path / "in") + b"/not-utf8-\xff.mp4")
     os.rename(make_video(tmp_path / "plain.mp4", size=(128, 96), frames=3), raw)
-    done = run("extract", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW)
+    done = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["videos"] == 5
-    status = run("status", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW[:2])
+    status = aqa("status", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW[:2])
     assert (status.returncode, status.stdout.count("fresh")) == (0, 5)
 
 
-def program(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def python(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Python code with this checkout's modules."""
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False, **options
     )
 
 
-def assert_refused(done: subprocess.CompletedProcess[str], *said: str) -> None:
+def assert_refused(done: Done | subprocess.CompletedProcess[str], *said: str) -> None:
     """One error and what to do, exit code 2."""
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("error: ") == 1
@@ -224,10 +219,12 @@ def assert_refused(done: subprocess.CompletedProcess[str], *said: str) -> None:
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, arguments: list[str]) -> None:
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    aqa: Aqa, tmp_path: Path, arguments: list[str]
+) -> None:
     (tmp_path / "file").touch()
     given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
-    assert_refused(run(*given), f"error: {given[-1]}: cannot be written")
+    assert_refused(aqa(*given), f"error: {given[-1]}: cannot be written")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -294,7 +291,7 @@ cli_main.app = app
 sys.argv = ["aqa"]
 cli_main.main()
 """
-    done = program(code)
+    done = python(code)
     assert done.returncode == 2
     assert done.stderr.startswith("error: No usable temporary directory found in [")
     assert "TMPDIR=FOLDER" in done.stderr
@@ -317,7 +314,7 @@ console.status_table([{{"video": {name!r}, "stage": "pose", "state": "stale", "r
 with console.ShownProgress({name!r}) as progress:
     progress.steps(1, 2)
 """
-    done = program(code, env={**os.environ, "COLUMNS": "200"})
+    done = python(code, env={**os.environ, "COLUMNS": "200"})
     assert done.returncode == 0, done.stderr
     assert (done.stdout.count(name), done.stderr.count(name)) == (5, 5), done.stdout + done.stderr
     assert f"failed {name} [pose] {name}" in done.stderr
@@ -341,11 +338,11 @@ cli_main.app = app
 sys.argv = ["aqa"]
 cli_main.main()
 """
-        assert program(code, timeout=60).returncode == 130
+        assert python(code, timeout=60).returncode == 130
 
 
-def test_flags_take_no_value() -> None:
-    shown = run("extract", "--help").stdout
+def test_flags_take_no_value(aqa: Aqa) -> None:
+    shown = aqa("extract", "--help").stdout
     assert "<bool>" not in shown
 
 
@@ -360,31 +357,33 @@ os.kill(os.getpid(), signal.SIGINT)
 assert stop.is_set()
 os.kill(os.getpid(), signal.SIGINT)
 """
-    done = program(code, timeout=15)
+    done = python(code, timeout=15)
     assert (done.returncode, done.stdout) == (130, "half a line"), done.stderr
 
 
 @pytest.mark.parametrize("command", ["ls", "verify", "prune", "gc"])
-def test_a_cache_that_is_not_there_is_refused(tmp_path: Path, command: str) -> None:
+def test_a_cache_that_is_not_there_is_refused(aqa: Aqa, tmp_path: Path, command: str) -> None:
     (tmp_path / "file").touch()
     inputs = [tmp_path / "file"] if command == "prune" else []
     for place in ("typo", "file"):
         assert_refused(
-            run("cache", command, *inputs, "--cache", tmp_path / place), f"{tmp_path / place}: no cache here"
+            aqa("cache", command, *inputs, "--cache", tmp_path / place), f"{tmp_path / place}: no cache here"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("value", ["inf", "1e300"])
-def test_a_size_that_is_no_number_of_bytes_is_refused(tmp_path: Path, value: str) -> None:
-    assert_refused(run("cache", "gc", "--cache", tmp_path, "--max-gb", value), "'--max-gb ")
+def test_a_size_that_is_no_number_of_bytes_is_refused(aqa: Aqa, tmp_path: Path, value: str) -> None:
+    assert_refused(aqa("cache", "gc", "--cache", tmp_path, "--max-gb", value), "'--max-gb ")
 
 
 def test_text_that_the_encoding_lacks_is_escaped(make_video, tmp_path: Path) -> None:
     video = make_video(tmp_path / "é日.mp4", size=(128, 96), frames=3)
     options = ["--cache", tmp_path / "cache", *FLOW[:2]]
     for arguments in (["extract", "--help"], ["status", video, *options], ["extract", video, "--dry-run", *options]):
-        done = run(*arguments, PYTHONIOENCODING="ascii")
+        command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
         if arguments[0] == "status":
@@ -401,12 +400,12 @@ def test_closed_streams_swallow_what_they_get(tmp_path: Path, closed: str) -> No
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "[bold]a[/x]", "a\n\x1b[31mb", "-", "\udcff.tflite"])
-def test_hostile_names_are_refused_in_plain_text(name: str, tmp_path: Path) -> None:
+def test_hostile_names_are_refused_in_plain_text(aqa: Aqa, name: str, tmp_path: Path) -> None:
     kept = tmp_path / "weights" / "mine.tflite"
     kept.parent.mkdir()
     kept.touch()
-    removed = run("weights", "rm", "--yes", name, AIM_WEIGHTS_DIR=str(kept.parent))
-    compared = run("compare", name, name, "--model", tmp_path)
+    removed = aqa("weights", "rm", "--yes", name, AIM_WEIGHTS_DIR=str(kept.parent))
+    compared = aqa("compare", name, name, "--model", tmp_path)
     for done in (removed, compared):
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from data.weights.registry import REGISTRY
 from pipeline.score.bundle_hashes import cover
 from synthetic.dives import render_dives
 from tests.helpers.cached_outputs import output_of
+from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
@@ -31,12 +29,6 @@ SMALL = (
 )
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +51,10 @@ def options(dives: Path) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def trained(dives: Path, options: list[object]) -> Path:
-    extracted = run("extract", *options)
+def trained(aqa: Aqa, dives: Path, options: list[object]) -> Path:
+    extracted = aqa("extract", *options)
     assert extracted.returncode == 0, extracted.stderr
-    done = run("train", *options, "--out", dives / "run")
+    done = aqa("train", *options, "--out", dives / "run")
     assert done.returncode == 0, done.stderr
     return dives / "run"
 
@@ -78,18 +70,18 @@ def test_features_have_the_promised_shapes(dives: Path, trained: Path) -> None:
 
 
 def test_a_changed_pose_setting_recomputes_pose_and_timesteps_only(
-    trained: Path, options: list[object], dives: Path
+    aqa: Aqa, trained: Path, options: list[object], dives: Path
 ) -> None:
-    rows = json.loads(run("status", *options, "--set", "pose.min_score=0.11", "--json").stdout)["rows"]
+    rows = json.loads(aqa("status", *options, "--set", "pose.min_score=0.11", "--json").stdout)["rows"]
     states = {row["stage"]: row["state"] for row in rows if row["video"] == "videos/dive_000.mp4"}
     assert states == {"clips": "fresh", "pose": "stale", "timesteps": "stale"}
 
 
-def test_unseen_videos_get_the_same_scores_twice(dives: Path, trained: Path, tmp_path: Path) -> None:
+def test_unseen_videos_get_the_same_scores_twice(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
     video = dives / "set/videos/dive_001.mp4"
     first, again = tmp_path / "first.csv", tmp_path / "again.csv"
     for out in (first, again):
-        done = run("score", video, "--model", trained, "--cache", tmp_path / "scoring", "--out", out, "--json")
+        done = aqa("score", video, "--model", trained, "--cache", tmp_path / "scoring", "--out", out, "--json")
         assert done.returncode == 0, done.stderr
     assert first.read_bytes() == again.read_bytes()
     row = next(csv.DictReader(first.open()))
@@ -100,11 +92,11 @@ def test_unseen_videos_get_the_same_scores_twice(dives: Path, trained: Path, tmp
     assert all(step["scene"] + step["interaction"] == pytest.approx(1) for step in scored["steps"])
 
 
-def test_a_bad_video_beside_a_good_one_is_named(dives: Path, trained: Path, tmp_path: Path) -> None:
+def test_a_bad_video_beside_a_good_one_is_named(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/bad.mp4").write_text("no video")
     (tmp_path / "in/good.mp4").symlink_to(dives / "set/videos/dive_002.mp4")
-    done = run("score", tmp_path / "in", "--model", trained, "--cache", tmp_path / "cache", "--out", tmp_path / "s.csv")
+    done = aqa("score", tmp_path / "in", "--model", trained, "--cache", tmp_path / "cache", "--out", tmp_path / "s.csv")
     assert done.returncode == 1
     rows = {row["video"]: row for row in csv.DictReader((tmp_path / "s.csv").open())}
     assert rows["bad.mp4"]["score"] == ""
@@ -112,7 +104,7 @@ def test_a_bad_video_beside_a_good_one_is_named(dives: Path, trained: Path, tmp_
     assert float(rows["good.mp4"]["score"])
 
 
-def test_features_of_other_settings_are_refused(dives: Path, trained: Path, tmp_path: Path) -> None:
+def test_features_of_other_settings_are_refused(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     for path in trained.iterdir():
@@ -122,24 +114,24 @@ def test_features_of_other_settings_are_refused(dives: Path, trained: Path, tmp_
     config["pose"]["min_score"] = 0.3
     (other / "config.json").write_text(json.dumps(config))
     cover(other)  # else the run folder counts as damaged
-    done = run("score", dives / "set/videos/dive_001.mp4", "--model", other, "--cache", tmp_path / "cache")
+    done = aqa("score", dives / "set/videos/dive_001.mp4", "--model", other, "--cache", tmp_path / "cache")
     assert done.returncode == 2
     assert "pose.settings.min_score" in " ".join(done.stderr.split())
 
 
 def test_training_from_a_pack_equals_training_from_the_cache(
-    dives: Path, trained: Path, options: list[object], tmp_path: Path
+    aqa: Aqa, dives: Path, trained: Path, options: list[object], tmp_path: Path
 ) -> None:
     packed = tmp_path / "features.h5"
-    assert run("pack", *options, "--out", packed).returncode == 0
-    done = run("train", *options, "--pack", packed, "--out", tmp_path / "run")
+    assert aqa("pack", *options, "--out", packed).returncode == 0
+    done = aqa("train", *options, "--pack", packed, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     name = "model.safetensors"
     assert (tmp_path / "run" / name).read_bytes() == (trained / name).read_bytes()
 
 
-def test_the_page_of_a_run_is_written(dives: Path, trained: Path, tmp_path: Path) -> None:
-    done = run("report", trained, dives / "set/videos/dive_001.mp4", "--out", tmp_path / "page.html")
+def test_the_page_of_a_run_is_written(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
+    done = aqa("report", trained, dives / "set/videos/dive_001.mp4", "--out", tmp_path / "page.html")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "dive_001.mp4" in page
@@ -147,10 +139,12 @@ def test_the_page_of_a_run_is_written(dives: Path, trained: Path, tmp_path: Path
     assert "Trunk against the vertical" in page
 
 
-def test_another_person_may_be_chosen_without_another_model(dives: Path, trained: Path, tmp_path: Path) -> None:
+def test_another_person_may_be_chosen_without_another_model(
+    aqa: Aqa, dives: Path, trained: Path, tmp_path: Path
+) -> None:
     video = dives / "set/videos/dive_001.mp4"
     chosen = ("--set", "pose.region=[0,0,0.5,1]")
-    done = run("score", video, "--model", trained, "--cache", tmp_path / "cache", *chosen, "--json")
+    done = aqa("score", video, "--model", trained, "--cache", tmp_path / "cache", *chosen, "--json")
     assert done.returncode == 0, done.stderr
     flags = [flag["title"] for flag in json.loads(done.stdout)["videos"][0]["flags"]]
     assert "settings differ from training" not in flags

@@ -6,15 +6,18 @@ signals, limits and exit code.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,18 +33,32 @@ IMPORTED = (
 )
 """What commands would import one by one."""
 
+OWN = {"COLUMNS": "500", "OMP_NUM_THREADS": "1"}
+"""Variables of the environment of every command."""
+
 
 @dataclass(frozen=True)
 class Done:
     """How a command ended.
 
     Args:
-        code: exit code; negative: the number of the signal.
-        printed: standard output and standard error.
+        returncode: exit code; negative: the number of the signal.
+        stdout: what it printed on standard output.
+        stderr: what it printed on standard error.
     """
 
-    code: int
-    printed: str
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def printed(self) -> str:
+        """Both."""
+        return self.stdout + self.stderr
+
+
+Aqa = Callable[..., Done]
+"""Runs a command in the checkout: its words, and variables of the environment by name."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,7 @@ class ProgramServer:
     """Runs commands one after the other; a context manager, which ends the process that forks."""
 
     def __enter__(self) -> ProgramServer:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "500", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **OWN, "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.helpers.program_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, env=environment,
@@ -76,23 +93,30 @@ class ProgramServer:
         self._process.communicate(timeout=60)
 
     def run(
-        self, words: Sequence[object], folder: Path, *, most_bytes: int | None = None, press: Press | None = None
+        self,
+        words: Sequence[object],
+        folder: Path = ROOT,
+        *,
+        variables: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
+        press: Press | None = None,
     ) -> Done:
         """Run a command in a folder.
 
         Args:
             words: the command and its options.
             folder: the working directory.
+            variables: of the environment, beside those of these tests.
             most_bytes: no file can grow larger, as on a full disk; None: no limit.
             press: when Ctrl-C is pressed; None: never.
         """
-        order = [list(map(str, words)), str(folder), most_bytes, None if press is None else asdict(press)]
+        environment = {**os.environ, **OWN, **(variables or {})}
+        order = [list(map(str, words)), str(folder), environment, most_bytes, None if press is None else asdict(press)]
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        code, printed = json.loads(self._process.stdout.readline())
-        return Done(code, printed)
+        return Done(*json.loads(self._process.stdout.readline()))
 
 
 def _press_ctrl_c(at: int, times: int, call: str) -> None:
@@ -111,41 +135,69 @@ def _press_ctrl_c(at: int, times: int, call: str) -> None:
     setattr(os, call, pressed)
 
 
-def _run(words: list[str], folder: str, most_bytes: int | None, press: dict[str, Any] | None, to: int) -> None:
+def _run(
+    words: list[str],
+    folder: str,
+    environment: dict[str, str],
+    most_bytes: int | None,
+    press: dict[str, Any] | None,
+    out: int,
+    err: int,
+) -> None:
     """What the forked process does; ends it."""
     from pipeline.cli import main
 
     os.setsid()
     os.chdir(folder)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(to, 1)
-    os.dup2(to, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    for stream, to in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
+        os.dup2(to, stream)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115 -- to the end
     sys.argv = [str(ROOT / "run_pipeline.py"), *words]
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     if press is not None:
         _press_ctrl_c(**press)
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does at its end
+        atexit._run_exitfuncs()
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 0)  # not by taking down what was imported before
 
 
 def serve() -> None:
     """Import the program, then run what standard input asks for."""
+    sys.argv[0] = str(ROOT / "run_pipeline.py")
     for name in IMPORTED:
         with suppress(ImportError):  # an extra that is not installed
             importlib.import_module(name)
     gc.freeze()  # a collection in a child would copy all of it
     for line in sys.stdin:
-        out, into = os.pipe()
+        (out, to_out), (err, to_err) = os.pipe(), os.pipe()  # not files, which a full disk would limit
         child = os.fork()
         if child == 0:
-            os.close(out)
-            _run(*json.loads(line), into)
-        os.close(into)
-        with os.fdopen(out, "rb") as stream:
-            printed = stream.read().decode("utf-8", "replace")
+            os.close(out), os.close(err)
+            _run(*json.loads(line), to_out, to_err)
+        os.close(to_out), os.close(to_err)
+        printed = _read_both(out, err)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        print(json.dumps([code, printed]), flush=True)
+        print(json.dumps([code, *printed]), flush=True)
+
+
+def _read_both(*pipes: int) -> list[str]:
+    """All that comes out of each; closes them."""
+    read, unfinished = dict.fromkeys(pipes, b""), list(pipes)
+    while unfinished:
+        for pipe in select.select(unfinished, [], [])[0]:
+            part = os.read(pipe, 1 << 16)
+            read[pipe] += part
+            if not part:
+                os.close(pipe)
+                unfinished.remove(pipe)
+    return [text.decode("utf-8", "replace") for text in read.values()]
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +34,7 @@ from pipeline.run.runner import Result
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import check_hashes, read_contents
 from pipeline.score.run_config import run_config
+from tests.helpers.program_server import ProgramServer
 
 KEY = Computation("pose", 1, {}, {}, {}, {}).key
 RED = "\x1b[31mred\x9b1m\u202e"
@@ -187,7 +186,7 @@ def test_what_the_terminal_shows_is_printable(monkeypatch: pytest.MonkeyPatch) -
     assert "".join(text.split("\n")).isprintable()
 
 
-def test_no_command_prints_an_escape_code(tmp_path: Path) -> None:
+def test_no_command_prints_an_escape_code(program: ProgramServer, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / f"in/{RED}.mp4").symlink_to("nowhere")
     (tmp_path / f"in/b{RED}.mp4").write_bytes(b"no video")
@@ -200,9 +199,8 @@ def test_no_command_prints_an_escape_code(tmp_path: Path) -> None:
         ["status", "in", "--config", "a.yaml"],
         ["--\x1b[31mred\x9b1m"],  # typer's own message
     ):
-        command = [sys.executable, str(Path(__file__).parents[2] / "run_pipeline.py"), *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        shown = done.stdout + done.stderr
+        done = program.run(arguments, tmp_path)
+        shown = done.printed
         assert done.returncode in (1, 2), shown
         assert "Traceback" not in shown
         assert "".join(shown.split("\n")).isprintable(), (arguments, shown)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,7 @@ from pipeline.run.plan import Planner
 from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.damage import damage
+from tests.helpers.program_server import Aqa, Done
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
 
@@ -322,12 +321,11 @@ def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Recor
     assert (outside / "precious.h5").read_text() == "not ours"
 
 
-def test_on_the_command_line(make_video: Any, tmp_path: Path) -> None:
+def test_on_the_command_line(aqa: Aqa, make_video: Any, tmp_path: Path) -> None:
     make_video(tmp_path / "in/a.mp4", size=(128, 96), frames=4)
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments), "--cache", str(tmp_path / "c")]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def run(*arguments: object) -> Done:
+        return aqa(*arguments, "--cache", tmp_path / "c")
 
     run("extract", tmp_path / "in", "--stages", "camera_flow", "--workers", "0")
     output = output_of(tmp_path / "c", "camera_flow", "a.mp4")

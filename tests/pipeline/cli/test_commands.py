@@ -18,6 +18,7 @@ from pipeline import __version__, api, upkeep
 from pipeline.cli import app
 from pipeline.cli.command import parameters_of
 from pipeline.docstrings import description, entries
+from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]
 TERMINAL_ONLY = {"as_json", "quality", "help"}
@@ -89,9 +90,8 @@ def test_the_version_is_printed() -> None:
         ("schema", "docs/settings.md"),
     ],
 )
-def test_a_removed_command_says_what_to_type(words: str, instead: str) -> None:
-    program = [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
+def test_a_removed_command_says_what_to_type(aqa: Aqa, words: str, instead: str) -> None:
+    done = aqa(*words.split())
     assert done.returncode == 2
     assert instead in done.stderr
 
