@@ -41,6 +41,8 @@ from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.selection import CHOSEN, ORACLE, ChosenEpoch, inner_folds
 from synthetic.tiny_jigsaws import make_jigsaws
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Results:
     with TemporaryDirectory() as folder:
