@@ -231,7 +231,8 @@ def kind_of(folder: Path) -> tuple[str, Path]:
         return sets[0]
     names = [kind if path == folder else f"{kind} in {clip(path.name)}" for kind, path in sets]
     what = f"could be {' or '.join(names)}" if names else "shows no known layout"
-    raise UsageError(f"this folder {what}", where=folder, fix="Name the set: --config PRESET, such as --config fis-v")
+    fix = "Name the set: --config PRESET, such as --config fis-v; your own videos are --config folder"
+    raise UsageError(f"this folder {what}", where=folder, fix=fix)
 
 
 def _shown(root: Path) -> list[str]:
