@@ -19,7 +19,7 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
             depend on the machine.
         threads: threads of one inference; 0: one per core.
     """
-    import openvino
+    from data.weights.quiet_openvino import openvino
 
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
     # Tied to cores, the single threads of two worker processes would both run on the first one.

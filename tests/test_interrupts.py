@@ -179,7 +179,12 @@ def started(words: str, folder: Path, **more: Any) -> subprocess.Popen[str]:
     """A command in a process group of its own, as a terminal starts it."""
     command = [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()]
     output: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, start_new_session=True, **output, **more)
+    return subprocess.Popen(command, cwd=folder, start_new_session=True, **{**output, "preexec_fn": listening, **more})
+
+
+def listening() -> None:
+    """Take Ctrl-C, which `pytest &` ignores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def small_disk() -> None:

@@ -274,6 +274,13 @@ def test_models_open_nothing() -> None:
         assert not names & {"pathlib", "os", "io", "json", "yaml"}, f"{path} touches files"
 
 
+def test_openvino_is_imported_without_its_telemetry() -> None:
+    for layer in ALLOWED:
+        for path in sources(ROOT, layer):
+            names = {name.split(".")[0] for name, _ in imported(path)}
+            assert "openvino" not in names or path.name == "quiet_openvino.py", f"{path}: data.weights.quiet_openvino"
+
+
 def test_data_makes_no_tensors() -> None:
     for path in sources(ROOT, "data"):
         assert not {name.split(".")[0] for name, _ in imported(path)} & {"torch", "torchvision"}, path

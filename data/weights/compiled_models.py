@@ -23,7 +23,7 @@ _FILES = ("model.xml", "model.bin")
 
 def read_network(source: Path | bytes) -> Any:
     """The `openvino.Model` of a file (.tflite, .onnx, .xml) or of the bytes of an ONNX file. Raises RuntimeError."""
-    import openvino
+    from data.weights.quiet_openvino import openvino
 
     return openvino.Core().read_model(source)
 
@@ -56,7 +56,7 @@ def store_compiled(name: Mapping[str, Any], model: Any) -> None:
 
     The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
     """
-    import openvino
+    from data.weights.quiet_openvino import openvino
 
     folder = compiled_folder(name)
     with contextlib.suppress(OSError):

@@ -153,7 +153,7 @@ def _place_torch(network: Network) -> torch.nn.Module:
 
 def _compile_openvino(network: Network) -> Any:
     """The OpenVINO model of a network, from the user's cache or traced from torch and put there, compiled."""
-    import openvino
+    from data.weights.quiet_openvino import openvino
 
     name = {
         "graph": MODEL_VERSION,
@@ -173,8 +173,9 @@ def _compile_openvino(network: Network) -> Any:
 
 
 def _trace(network: Network) -> Any:
-    import openvino
     import torch
+
+    from data.weights.quiet_openvino import openvino
 
     size = backbones.backbone(network.backbone).size
     module = backbones.build(network.backbone, network.weights, network.seed)

@@ -77,6 +77,7 @@ class RayPool(Pool):
             if self.address or os.environ.get("RAY_ADDRESS"):
                 ray.init(address=self.address, **quiet)
             else:
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report each start to its makers
                 cores = run.workers * run.ray_cpus if run.workers else os.cpu_count() or 1
                 ray.init(num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:

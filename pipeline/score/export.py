@@ -260,7 +260,7 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
 
     Raises DataError where it is above `TOLERANCE` or `KERNEL_TOLERANCE`.
     """
-    import openvino as ov
+    from data.weights.quiet_openvino import openvino as ov
 
     model = compile_for_cpu(ov.Core().read_model(str(place)))
     worst = 0.0

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMPORTED = (
     *("torch.optim", "torch._dynamo", "sklearn.linear_model", "matplotlib.figure", "h5py", "cv2", "av", "numba"),
     *("pipeline.report", "pipeline.preview", "pipeline.label", "pipeline.score", "pipeline.evaluate", "pipeline.pack"),
-    *("torch.onnx", "onnxscript", "openvino", "pipeline.score.export"),
+    *("torch.onnx", "onnxscript", "data.weights.quiet_openvino", "pipeline.score.export"),
 )
 """What commands would import one by one."""
 
@@ -170,6 +170,7 @@ def _run(
 
 def serve() -> None:
     """Import the program, then run what standard input asks for."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # `pytest &` ignores it
     sys.argv[0] = str(ROOT / "run_pipeline.py")
     for name in IMPORTED:
         with suppress(ImportError):  # an extra that is not installed

@@ -99,9 +99,12 @@ def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path
     with running(tmp_path / "serve") as address:
         for width, tab in enumerate(views(browser, address)):
             if width == 0:
-                upload(tab, clip, "a.mp4", "broken.mp4", "slow.mp4", "slow too.mp4")
-            wait_for(tab, f"{state('slow.mp4')} === 'running' && {state('a.mp4')}?.startsWith('done')")
-            wait_for(tab, f"{state('broken.mp4')} === 'failed' && {state('slow too.mp4')} === 'queued'")
+                upload(tab, clip, "a.mp4", "broken.mp4")
+                wait_for(tab, f"{state('a.mp4')}?.startsWith('done') && {state('broken.mp4')} === 'failed'")
+                upload(tab, clip, "slow.mp4")
+                wait_for(tab, f"{state('slow.mp4')} === 'running'")
+                upload(tab, clip, "slow too.mp4")
+            wait_for(tab, f"{state('slow.mp4')} === 'running' && {state('slow too.mp4')} === 'queued'")
             assert faults(tab, axe) == []
         GO_ON.set()
 

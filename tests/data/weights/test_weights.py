@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import io
 import multiprocessing
+import os
 import pickle
 import shutil
 import subprocess
@@ -252,8 +253,9 @@ def test_a_damaged_safetensors_file_is_one_error(tmp_path: Path, content: bytes)
 
 def _doubler() -> Any:
     """A model that doubles its input."""
-    import openvino
     from openvino import opset8 as ops
+
+    from data.weights.quiet_openvino import openvino
 
     given = ops.parameter([3], np.float32)
     return openvino.Model([ops.multiply(given, np.float32(2))], [given], "doubler")
@@ -271,6 +273,21 @@ def test_converted_models_are_kept_whole_and_checked() -> None:
     assert compiled_models.load_compiled(name) is None, "damaged"
     compiled_models.store_compiled(name, _doubler())
     assert compiled_models.load_compiled(name) is not None
+
+
+def test_importing_openvino_sends_nothing(tmp_path: Path) -> None:
+    """With its telemetry it starts a process that sends, and keeps an identity and counts in the user's folder."""
+    code = """
+import multiprocessing.process, socket, subprocess
+def refuse(*given, **named): raise SystemExit("something was started or sent")
+multiprocessing.process.BaseProcess.start = subprocess.Popen.__init__ = socket.socket.connect = refuse
+from data.weights.quiet_openvino import openvino
+openvino.Core()
+"""
+    environment = {**os.environ, "HOME": str(tmp_path), "CI": ""}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert not [*tmp_path.iterdir()]
 
 
 def test_registry_is_complete_and_light() -> None:

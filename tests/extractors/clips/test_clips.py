@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -21,6 +20,7 @@ from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.records import Record
 from data.weights import weight_files as weights
+from data.weights.quiet_openvino import openvino
 from data.weights.registry import I3D
 from extractors.clips import backbones
 from extractors.clips import runtimes as clip_runtimes

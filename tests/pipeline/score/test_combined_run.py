@@ -136,7 +136,7 @@ def test_new_users_have_more_candidates_and_users_stay_together(features: Featur
 @pytest.mark.parametrize("protocol", ["kfold", "louo"])
 def test_export_holds_the_whole_combination(features: FeatureSet, tmp_path: Path, protocol: str) -> None:
     """Under louo further kinds of regressions: ranks, and a second Gaussian process."""
-    import openvino as ov
+    from data.weights.quiet_openvino import openvino as ov
 
     pytest.importorskip("onnxscript")
     train_on(features.take(list(ROWS)), tmp_path / "run", config_of(protocol=protocol))

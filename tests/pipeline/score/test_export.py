@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 
 from data.errors import DataError, UsageError
 from data.video import Labels
+from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast

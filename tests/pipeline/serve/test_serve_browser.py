@@ -158,8 +158,10 @@ def test_a_dropped_file_is_taken(page: Any, clip: Path) -> None:
 
 def test_queue_cancel_and_failure(page: Any, clip: Path) -> None:
     GO_ON.clear()
-    upload(page, clip, "slow.mp4", "broken.mp4")
-    wait_for(page, f"{state('slow.mp4')} === 'running' && {state('broken.mp4')} === 'queued'")
+    upload(page, clip, "slow.mp4")
+    wait_for(page, f"{state('slow.mp4')} === 'running'")
+    upload(page, clip, "broken.mp4")
+    wait_for(page, f"{state('broken.mp4')} === 'queued'")
     page.click(".job:has-text('slow.mp4') .cancel")
     wait_for(page, f"{state('slow.mp4')} === 'cancelled'")
     wait_for(page, f"{state('broken.mp4')} === 'failed'")
