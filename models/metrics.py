@@ -111,26 +111,31 @@ def arithmetic_average(correlations: Sequence[float]) -> Average:
     return Average(float(defined.mean()) if len(defined) else float("nan"), len(given) - len(defined))
 
 
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float],
-    count: int,
-    *,
-    level: float = 0.95,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Lower and upper end of the percentile interval of a statistic over samples drawn with replacement.
+def bootstrap(
+    statistic: Callable[[NDArray[np.intp]], float], count: int, *, draws: int = DRAWS, seed: int = 0
+) -> Floats:
+    """(draws,) values of a statistic over samples drawn with replacement; none without rows.
 
     `statistic` takes an array of row numbers, of `count` rows, and may return NaN for a draw in which it is undefined.
-    `level` is the share of draws inside the interval. The ends are NaN where no draw was defined.
     """
     rng = np.random.default_rng(seed)
-    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws if count else 0)])
+    return np.array([statistic(rng.integers(0, count, count)) for _ in range(draws if count else 0)])
+
+
+def percentile_interval(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
+    """Lower and upper end of what holds the share `level` of bootstrapped values; NaN where none is defined."""
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def bootstrap_interval(
+    statistic: Callable[[NDArray[np.intp]], float], count: int, *, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % `percentile_interval` of `bootstrap`, which takes these arguments."""
+    return percentile_interval(bootstrap(statistic, count, draws=draws, seed=seed))
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

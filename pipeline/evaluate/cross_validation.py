@@ -26,11 +26,12 @@ from data.store.arrays import Floats, Rows
 from models.metrics import DRAWS, spearman
 from pipeline.checks.intervals import reach
 from pipeline.evaluate.fold_summary import (
-    average_intervals,
+    Resampled,
     average_summary,
     difference,
     or_none,
     performance,
+    resampled,
     task_summary,
     user_summary,
 )
@@ -240,19 +241,20 @@ def _system(
 ) -> Results:
     """The results of one system, from its predictions for every part."""
 
-    def summaries(name: str, column: int, draws: int) -> Results:
-        values = as_many_runs([getattr(one, name) for one in held])
-        return {task: task_summary(features, parts, task, values, truth[:, column], draws=draws) for task in tasks}
+    def summaries(name: str, column: int, drawn: Mapping[str, Resampled]) -> Results:
+        values, true = as_many_runs([getattr(one, name) for one in held]), truth[:, column]
+        return {task: task_summary(features, parts, task, values, true, drawn.get(task)) for task in tasks}
 
-    by_task = summaries("score", 0, draws)
-    out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
-    if draws:
-        values = as_many_runs([one.score for one in held])
-        for (form, over), interval in average_intervals(features, parts, values, truth[:, 0], draws=draws).items():
-            out["average"][form][over]["interval"] = interval
+    values = as_many_runs([one.score for one in held])
+    drawn = {
+        task: resampled(features, parts, task, values, truth[:, 0], draws=draws, seed=number)
+        for number, task in enumerate(tasks)
+    }
+    by_task = summaries("score", 0, drawn)
+    out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task, drawn)}
     for column, name in enumerate(SCORES[1:], start=1):
         shown = getattr(held[0], name) is not None and np.isfinite(truth[:, column]).any()
-        out[name] = summaries(name, column, 0) if shown else None
+        out[name] = summaries(name, column, {}) if shown else None
     by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}
     out["losses"] = _losses(list(by_fold.values()))
     pairs = zip(parts, held, strict=True)

@@ -12,7 +12,7 @@ For one task, the correlation of a set of predictions has three forms, all of th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,6 +25,20 @@ from pipeline.features import FeatureSet
 from pipeline.systems import Part
 
 Metrics = dict[str, Any]
+
+Resampled = dict[str, Floats]
+"""By form of the correlation, its value in each bootstrap resample (draws,); NaN where undefined."""
+
+AVERAGES = {"fisher": metrics.fisher_average, "arithmetic": metrics.arithmetic_average}
+
+BOUNDED = (
+    ("folds_fisher", "fisher"),
+    ("folds_arithmetic", "arithmetic"),
+    ("together", "fisher"),
+    ("together", "arithmetic"),
+    ("centred", "fisher"),
+)
+"""Forms and their averages over tasks that tables show, each with an interval."""
 
 FEW = 5
 """With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
@@ -48,21 +62,83 @@ def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metr
     return {"count": len(true), "range": [low, high], **{name: or_none(value) for name, value in values.items()}}
 
 
-def task_summary(
-    features: FeatureSet, parts: Sequence[Part], task: str, predicted: Sequence[Floats], true: Floats, *, draws: int
-) -> Metrics:
-    """Metrics of one task.
+def resampled(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    task: str,
+    predicted: Sequence[Floats],
+    true: Floats,
+    *,
+    draws: int,
+    seed: int = 0,
+) -> Resampled:
+    """The correlations of one task in bootstrap resamples.
+
+    All resample whole performances, but `folds_arithmetic` folds, those of one name together in all tasks. The average
+    over folds by Fisher's z is left out where folds have few performances.
 
     Args:
         features: for the groups of the records.
         parts: the folds of all tasks.
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
-        draws: bootstrap resamples; 0 leaves the intervals out.
+        draws: how many resamples; 0: nothing is returned.
+        seed: another one for each task, whose performances are independent.
+    """
+    if not draws:
+        return {}
+    parts, predicted = labelled(parts, predicted, true, task)
+    rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
+    rho, members = metrics.spearman_of_rows(values, true[rows]), clusters(features, rows)
+    fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
+
+    def of_performances(statistic: Callable[[Rows], float]) -> Floats:
+        return metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws, seed=seed)
+
+    def per_fold(drawn: Rows) -> float:
+        return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
+
+    out = {"together": of_performances(rho)}
+    if len(parts) > 1:
+        out["centred"] = of_performances(_without_fold_means(values, true[rows], fold_of))
+        if len(members) >= FEW * len(parts):
+            out["folds_fisher"] = of_performances(per_fold)
+        each = np.array([rho(np.flatnonzero(fold_of == fold)) for fold in range(len(parts))])
+        out["folds_arithmetic"] = metrics.bootstrap(
+            lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws=draws
+        )
+    return out
+
+
+def _without_fold_means(values: Floats, true: Floats, fold_of: Rows) -> Callable[[Rows], float]:
+    """Spearman's rho of any rows of the two (m,) arrays after each fold's mean is taken from both."""
+    both = np.stack([values, true])
+    both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
+
+    def statistic(drawn: Rows) -> float:
+        folds, chosen = fold_of[drawn], both[:, drawn]
+        counts = np.maximum(np.bincount(folds), 1)
+        # Equal predictions stay equal: rounding errors of the means give no ranks.
+        return metrics.spearman(*(np.round(v - (np.bincount(folds, v) / counts)[folds], 9) for v in chosen))
+
+    return statistic
+
+
+def task_summary(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    task: str,
+    predicted: Sequence[Floats],
+    true: Floats,
+    drawn: Resampled | None = None,
+) -> Metrics:
+    """Metrics of one task.
+
+    Args as for `resampled`, which gives `drawn`; None leaves the intervals out.
 
     Returns:
-        Among the metrics, `interval` of all ranked together and `folds_interval` of the Fisher average resample
-        performances; `mean_interval` of the arithmetic mean resamples folds.
+        Among the metrics, `interval` of all ranked together, `folds_interval` of the Fisher average over folds, and
+        `mean_interval` of the arithmetic mean over folds.
     """
     parts, predicted = labelled(parts, predicted, true, task)
     ensemble = [values.mean(0) for values in predicted]
@@ -73,34 +149,24 @@ def task_summary(
     rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
-    interval = folds_interval = mean_interval = None
-    if draws:
-        rho = metrics.spearman_of_rows(together, true[rows])
-        interval = _interval(rho, features, rows, draws)
-        interval["clusters"] = len(clusters(features, rows))
-        fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
-
-        def per_fold(drawn: Rows) -> float:
-            return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
-
-        if len(parts) > 1 and interval["clusters"] >= FEW * len(parts):
-            folds_interval = _interval(per_fold, features, rows, draws)
-        if len(parts) > 1:
-            each = np.array([math.nan if fold["spearman"] is None else fold["spearman"] for fold in folds.values()])
-            mean_interval = _ends(lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws)
+    names = {"interval": "together", "folds_interval": "folds_fisher", "mean_interval": "folds_arithmetic"}
+    intervals = {name: _ends(drawn[form]) if drawn and form in drawn else None for name, form in names.items()}
+    if intervals["interval"]:
+        intervals["interval"]["clusters"] = len(clusters(features, rows))
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
         "together": metrics_of(together, true[rows], float(np.nanmin(learned)), float(np.nanmax(learned))),
         "runs": {"count": len(by_run), **_spread(by_run)},
-        "interval": interval,
-        "folds_interval": folds_interval,
-        "mean_interval": mean_interval,
+        **intervals,
     }
 
 
-def average_summary(tasks: dict[str, Metrics]) -> Metrics:
-    """Averages over tasks of each form of the correlation, arithmetic and by Fisher's z."""
+def average_summary(tasks: Mapping[str, Metrics], drawn: Mapping[str, Resampled] | None = None) -> Metrics:
+    """Averages over tasks of each form of the correlation, arithmetic and by Fisher's z.
+
+    `drawn` has the resamples of each task, from which those of `BOUNDED` have an `interval`.
+    """
     forms = {
         "folds_fisher": [task["over_folds"]["fisher"]["value"] for task in tasks.values()],
         "folds_arithmetic": [task["over_folds"]["arithmetic"]["value"] for task in tasks.values()],
@@ -110,68 +176,12 @@ def average_summary(tasks: dict[str, Metrics]) -> Metrics:
         "runs_folds_arithmetic": [task["runs"]["folds_arithmetic"]["mean"] for task in tasks.values()],
         "runs_together": [task["runs"]["together"]["mean"] for task in tasks.values()],
     }
-    return {name: _both_averages(values) for name, values in forms.items()}
-
-
-def average_intervals(
-    features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int
-) -> dict[tuple[str, str], Metrics | None]:
-    """95 % bootstrap intervals of averages over tasks, by form and average of `average_summary`.
-
-    Args as for `task_summary`; `parts` are of all tasks. What is resampled is as there.
-    """
-    parts, predicted = labelled(parts, predicted, true)
-    rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
-    centred = _centred_interval(features, parts, rows, values, true[rows], draws)
-    tasks, names = list(dict.fromkeys(part.task for part in parts)), sorted({part.fold for part in parts})
-    if len(tasks) == 1:
-        return {("centred", "fisher"): centred}
-    rho, lengths = metrics.spearman_of_rows(values, true[rows]), [len(part.test) for part in parts]
-    part_of, task_of = (np.repeat(each, lengths) for each in (range(len(parts)), [tasks.index(p.task) for p in parts]))
-    of_tasks = [[i for i, part in enumerate(parts) if part.task == task] for task in tasks]
-
-    def together(average: Callable[[Sequence[float]], metrics.Average]) -> Callable[[Rows], float]:
-        return lambda drawn: average([rho(drawn[task_of[drawn] == task]) for task in range(len(tasks))]).value
-
-    def per_fold(drawn: Rows) -> float:
-        each = [[rho(drawn[part_of[drawn] == i]) for i in mine] for mine in of_tasks]
-        return metrics.fisher_average([metrics.fisher_average(folds).value for folds in each]).value
-
-    by_fold = np.full((len(tasks), len(names)), np.nan)
-    for i, part in enumerate(parts):
-        by_fold[tasks.index(part.task), names.index(part.fold)] = rho(np.flatnonzero(part_of == i))
-
-    def over_folds(drawn: Rows) -> float:
-        return metrics.arithmetic_average([metrics.arithmetic_average(list(row[drawn])).value for row in by_fold]).value
-
-    enough = len(clusters(features, rows)) >= FEW * len(parts)
-    return {
-        ("together", "fisher"): _interval(together(metrics.fisher_average), features, rows, draws),
-        ("together", "arithmetic"): _interval(together(metrics.arithmetic_average), features, rows, draws),
-        ("folds_fisher", "fisher"): _interval(per_fold, features, rows, draws) if enough else None,
-        ("folds_arithmetic", "arithmetic"): _ends(over_folds, len(names), draws) if len(names) > 1 else None,
-        ("centred", "fisher"): centred,
-    }
-
-
-def _centred_interval(
-    features: FeatureSet, parts: Sequence[Part], rows: Rows, values: Floats, true: Floats, draws: int
-) -> Metrics:
-    """`values` and `true` are (m,), of the test rows of all parts one after the other."""
-    both, lengths = np.stack([values, true]), [len(part.test) for part in parts]
-    both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
-    fold, task = np.repeat(np.arange(len(parts)), lengths), np.repeat([part.task for part in parts], lengths)
-
-    def statistic(drawn: Rows) -> float:
-        folds, chosen = fold[drawn], both[:, drawn]
-        counts = np.maximum(np.bincount(folds, minlength=len(parts)), 1)
-        means = [np.bincount(folds, v, minlength=len(parts)) / counts for v in chosen]
-        # Equal predictions stay equal: rounding errors of the means give no ranks.
-        apart = np.round([v - mean[folds] for v, mean in zip(chosen, means, strict=True)], 9)
-        of_task = [apart[:, task[drawn] == name] for name in dict.fromkeys(task)]
-        return metrics.fisher_average([metrics.spearman(*pair) for pair in of_task]).value
-
-    return _interval(statistic, features, rows, draws)
+    out = {name: _both_averages(values) for name, values in forms.items()}
+    for form, over in BOUNDED:
+        if drawn and all(form in resamples for resamples in drawn.values()):
+            values = np.stack([resamples[form] for resamples in drawn.values()], axis=1).tolist()
+            out[form][over]["interval"] = _ends(np.array([AVERAGES[over](one).value for one in values]))
+    return out
 
 
 def or_none(value: float) -> float | None:
@@ -201,7 +211,7 @@ def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats)
 
 def _both_averages(values: Sequence[float | None]) -> Metrics:
     given = [math.nan if value is None else value for value in values]
-    averages = {"fisher": metrics.fisher_average(given), "arithmetic": metrics.arithmetic_average(given)}
+    averages = {name: average(given) for name, average in AVERAGES.items()}
     return {name: {**asdict(average), "value": or_none(average.value)} for name, average in averages.items()}
 
 
@@ -247,22 +257,21 @@ def difference(
     def statistic(chosen: Rows) -> float:
         return lead(chosen) - against(chosen)
 
-    return {"value": or_none(statistic(np.arange(len(rows)))), **_interval(statistic, features, rows, draws)}
-
-
-def _interval(statistic: Callable[[Rows], float], features: FeatureSet, rows: Rows, draws: int) -> Metrics:
-    """95 % bootstrap interval of a statistic of positions in `rows`, resampling whole performances."""
     members = clusters(features, rows)
+    drawn = metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws)
+    return {"value": or_none(statistic(np.arange(len(rows)))), **_ends(drawn)}
+
+
+def _of_members(statistic: Callable[[Rows], float], members: Sequence[Rows]) -> Callable[[Rows], float]:
+    """A statistic of rows as one of performances; `members` are the rows of each."""
     single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
-
-    def of_drawn(drawn: Rows) -> float:
-        return statistic(np.concatenate([members[i] for i in drawn]) if single is None else single[drawn])
-
-    return _ends(of_drawn, len(members), draws)
+    if single is not None:
+        return lambda drawn: statistic(single[drawn])
+    return lambda drawn: statistic(np.concatenate([members[i] for i in drawn]))
 
 
-def _ends(statistic: Callable[[Rows], float], count: int, draws: int) -> Metrics:
-    low, high = metrics.bootstrap_interval(statistic, count, draws=draws)
+def _ends(values: Floats) -> Metrics:
+    low, high = metrics.percentile_interval(values)
     return {"level": 0.95, "low": or_none(low), "high": or_none(high)}
 
 

@@ -104,9 +104,9 @@ def split_members(
     """Which members train as one stack.
 
     Members of a stack have the same number of batches per epoch, so that each has the batches of a training alone. On
-    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches, there are at least two stacks,
-    so that two cores need not wait for each other, and members of a stack have about as many rows, so that little is
-    padded. A restart of the same training gives the same split.
+    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches, four members and more are at
+    least two stacks, so that two cores need not wait for each other, and members of a stack have about as many rows, so
+    that little is padded. A restart of the same training gives the same split.
     """
     by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
@@ -119,7 +119,7 @@ def split_members(
     largest = max(1, STACK_PARAMETERS // count)
     parts = []
     for group in groups:
-        pieces = max(-(-len(group) // largest), min(2, len(group)))
+        pieces = max(-(-len(group) // largest), min(2, len(group) // 2), 1)
         parts += [list(map(int, piece)) for piece in np.array_split(group, pieces)]
     return parts
 

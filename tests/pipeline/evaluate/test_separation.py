@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from data.splits import Fold, kfold
+from models.metrics import percentile_interval
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.evaluate.fold_summary import average_intervals, average_summary, task_summary
+from pipeline.evaluate.fold_summary import BOUNDED, average_summary, resampled, task_summary
 from pipeline.evaluate.separation import holm, separation_line
 from pipeline.systems.interface import Part
 from tests.helpers.folds import knowing
@@ -64,7 +65,7 @@ def test_means_of_folds_do_not_lower_the_correlation_without_them() -> None:
     true = np.r_[np.arange(6.0), np.arange(6.0) + 10]
     parts = [Part("made", str(k), np.arange(12), np.arange(6) + 6 * k) for k in range(2)]
     predicted = [(true[part.test] - true[part.test].mean() - 20 * k)[None] for k, part in enumerate(parts)]
-    over = task_summary(features, parts, "made", predicted, true, draws=0)["over_folds"]
+    over = task_summary(features, parts, "made", predicted, true)["over_folds"]
     assert over["together"] < 0
     assert over["centred"] == pytest.approx(1)
     assert over["arithmetic"]["value"] == pytest.approx(1)
@@ -79,14 +80,12 @@ def test_the_interval_without_fold_means_holds_the_value_and_constant_prediction
     parts = [Part("ab"[k // 2], str(k % 2), np.arange(48), rows) for k, rows in enumerate(folds)]
     noise = rng.normal(0, 0.3, 48)
     good = [(true[rows] + noise[rows])[None] for rows in folds]
-    interval = average_intervals(features, parts, good, true, draws=100)["centred", "fisher"]
-    assert interval is not None
-    value = task_summary(features, parts, "a", good, true, draws=0)["over_folds"]["centred"]
-    assert 0.5 < interval["low"] < value < interval["high"]
+    low, high = percentile_interval(resampled(features, parts, "a", good, true, draws=100)["centred"])
+    value = task_summary(features, parts, "a", good, true)["over_folds"]["centred"]
+    assert 0.5 < low < value < high
     constant = [np.full((1, 12), 0.1 * (k + 1)) for k in range(4)]
-    interval = average_intervals(features, parts, constant, true, draws=100)["centred", "fisher"]
-    assert interval is not None
-    assert (interval["low"], interval["high"]) == (None, None), "every prediction is its fold's mean"
+    drawn = resampled(features, parts, "a", constant, true, draws=100)["centred"]
+    assert np.isnan(drawn).all(), "every prediction is its fold's mean"
 
 
 def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
@@ -98,17 +97,21 @@ def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
     parts = [Part("ab"[k // 2], str(k % 2), np.arange(80), rows) for k, rows in enumerate(folds)]
     noise = np.r_[rng.normal(0, 0.3, 40), rng.normal(0, 30, 40)]
     predicted = [(true[rows] + noise[rows])[None] for rows in folds]
-    intervals = average_intervals(features, parts, predicted, true, draws=200)
-    averages = average_summary({t: task_summary(features, parts, t, predicted, true, draws=0) for t in "ab"})
-    for (form, over), interval in intervals.items():
-        assert interval is not None
-        assert interval["low"] < averages[form][over]["value"] < interval["high"], (form, over)
-    width = {key: given["high"] - given["low"] for key, given in intervals.items() if given is not None}
-    assert width["together", "arithmetic"] == pytest.approx(0.3, abs=0.15), "half of that of the random task"
+    drawn = {t: resampled(features, parts, t, predicted, true, draws=200, seed=i) for i, t in enumerate("ab")}
+    tasks = {t: task_summary(features, parts, t, predicted, true, drawn[t]) for t in "ab"}
+    averages, width = average_summary(tasks, drawn), {}
+    for form, over in BOUNDED:
+        average = averages[form][over]
+        low, high = (average["interval"][end] for end in ("low", "high"))
+        assert low < average["value"] < high, (form, over)
+        width[form, over] = high - low
+    of_task = {t: tasks[t]["interval"]["high"] - tasks[t]["interval"]["low"] for t in "ab"}
+    independent = 0.5 * (of_task["a"] ** 2 + of_task["b"] ** 2) ** 0.5
+    assert width["together", "arithmetic"] == pytest.approx(independent, rel=0.15)
     few = [
         Part(part.task, f"{part.fold}{i}", part.train, rows)
         for part in parts
         for i, rows in enumerate(np.split(part.test, 5))
     ]
     predicted = [(true[part.test] + noise[part.test])[None] for part in few]
-    assert average_intervals(features, few, predicted, true, draws=10)["folds_fisher", "fisher"] is None, "four a fold"
+    assert "folds_fisher" not in resampled(features, few, "a", predicted, true, draws=10), "four a fold"
