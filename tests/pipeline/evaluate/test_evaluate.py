@@ -379,10 +379,10 @@ def test_no_test_label_decides_the_chosen_epoch(features: FeatureSet) -> None:
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
     """What is watched at the last epoch is the result; watching changes nothing and survives an interruption."""
     part = make_parts(features, kfold(features.records, k=3))[0]
-    ours = AimSystem("AIM", MODEL, fast(runs=2, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
+    ours = AimSystem("AIM", MODEL, fast(runs=4, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
     held = predict_part(ours, features, part)
     assert held.by_epoch is not None
-    assert held.by_epoch.shape == (3, 2, len(part.test))
+    assert held.by_epoch.shape == (3, 4, len(part.test))
     assert np.allclose(held.by_epoch[-1], held.score)
     assert not np.allclose(held.by_epoch[0], held.score)
     plain = predict_part(replace(ours, watch=()), features, part)

@@ -141,7 +141,7 @@ def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("after", [1, 8, 19])
 def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after: int, epochs_run: list[int]) -> None:
-    config = fast(runs=3, epochs=12, batch=16, checkpoint_every=5)
+    config = fast(runs=4, epochs=12, batch=16, checkpoint_every=5)
     undisturbed = train(features, config, TINY)
     assert len(epochs_run) == 2 * 12
     with pytest.raises(Cancelled):
