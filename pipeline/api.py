@@ -312,7 +312,6 @@ def report(
     *,
     out: Place | None = None,
     sections: int = 12,
-    origin: bool = False,
     session: Session | None = None,
     **words: Unpack[WorkerWords],
 ) -> Path:
@@ -324,7 +323,6 @@ def report(
         out: the page; default: RUN/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
-        origin: name the account, the machine and full paths, which a page made for sharing leaves out.
     """
     from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
@@ -335,7 +333,7 @@ def report(
     places = many_paths(inputs)
     with opened(session, words) as session, writing(page):
         user = _beside_model(session, words, places)
-        data = run_report_data(folder, places, page, sections, session.observer, origin=origin, user=user)
+        data = run_report_data(folder, places, page, sections, session.observer, user=user)
         session.observer.raise_if_stopped()
         write_report(page, data)
     return page
@@ -507,7 +505,6 @@ def score(
     kinematics: Place | None = None,
     out: Place | None = None,
     other_settings: bool = False,
-    origin: bool = False,
     session: Session | None = None,
     **words: Unpack[WorkerWords],
 ) -> list[Score]:
@@ -522,7 +519,6 @@ def score(
             folder does not set.
         out: CSV with one line per video; not written where the work was stopped before all were scored.
         other_settings: score features unlike those of training; every score is flagged.
-        origin: CSV and JSON name the full paths of this machine.
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
@@ -540,7 +536,7 @@ def score(
         stopped = session.observer.stop_event().is_set() and any(row.error is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):
-            write_csv(Path(out), rows, origin=origin)
+            write_csv(Path(out), rows)
     return rows
 
 
