@@ -504,7 +504,6 @@ def score(
     model: Place,
     kinematics: Place | None = None,
     out: Place | None = None,
-    other_settings: bool = False,
     session: Session | None = None,
     **words: Unpack[WorkerWords],
 ) -> list[Score]:
@@ -518,7 +517,6 @@ def score(
         config: names the data set where no videos are given, and your own cache, paths, devices and limits, which a run
             folder does not set.
         out: CSV with one line per video; not written where the work was stopped before all were scored.
-        other_settings: score features unlike those of training; every score is flagged.
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
@@ -532,7 +530,7 @@ def score(
     places, trial = many_paths(inputs), one_path(kinematics)
     with opened(session, words) as session:
         _beside_model(session, words, places)
-        rows = score_videos(places, local_run(model), session, kinematics=trial, other_settings=other_settings)
+        rows = score_videos(places, local_run(model), session, kinematics=trial)
         stopped = session.observer.stop_event().is_set() and any(row.error is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):

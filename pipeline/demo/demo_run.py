@@ -29,7 +29,7 @@ from pipeline.report.text import number
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
-from pipeline.score import Scorer, finish_run, trained_movement
+from pipeline.score import Scorer, finish_run, load_scorer, trained_movement
 from pipeline.score.bundle import save
 from pipeline.session import Session
 from pipeline.train import train
@@ -163,7 +163,7 @@ def run_demo(
         train_on(learn, session, out / "run")
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = Scorer(out / "run", user=config)
+    scorer = load_scorer(out / "run", workers=None, user=config)
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)

@@ -62,8 +62,6 @@ class Predictions:
         attention: (n, T, 2) weights of scene and interaction.
         execution: (n,), or None where the model has no such head, or the training part no such label.
         synchronisation: (n,), or None.
-        execution_steps: (n, T), or None.
-        synchronisation_steps: (n, T), or None.
         other_share: (n,) share of the score that belongs to no step: of a combination's regressions or of the network's
             trial-level branch; None where there is neither.
     """
@@ -75,8 +73,6 @@ class Predictions:
     attention: Floats
     execution: Floats | None = None
     synchronisation: Floats | None = None
-    execution_steps: Floats | None = None
-    synchronisation_steps: Floats | None = None
     other_share: Floats | None = None
 
 
@@ -99,11 +95,11 @@ class Bundle:
         output = predict_members(self._net, data, torch.zeros(self.runs, dtype=torch.long), chunk=1)
         unscale = self.run.normaliser.unscale
 
-        def mean(name: str, column: int, *, shift: bool) -> Floats | None:
+        def mean(name: str, column: int) -> Floats | None:
             values = getattr(output, name)
             if values is None or not np.isfinite(self.run.train_labels[:, column]).any():  # no scale without labels
                 return None
-            return unscale(values.mean(0).numpy(), column, shift=shift)
+            return unscale(values.mean(0).numpy(), column)
 
         score = unscale(output.score.mean(0).numpy(), 0)
         members = unscale(output.score.numpy(), 0)
@@ -122,10 +118,8 @@ class Bundle:
             members=members,
             step_scores=steps,
             attention=output.attention.mean(0).numpy(),
-            execution=mean("execution", 1, shift=True),
-            synchronisation=mean("synchronisation", 2, shift=True),
-            execution_steps=mean("execution_steps", 1, shift=False),
-            synchronisation_steps=mean("synchronisation_steps", 2, shift=False),
+            execution=mean("execution", 1),
+            synchronisation=mean("synchronisation", 2),
             other_share=other_share,
         )
 

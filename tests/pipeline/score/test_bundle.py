@@ -37,14 +37,11 @@ def test_shapes_and_sums(run: TrainedRun, features: FeatureSet) -> None:
     assert out.step_scores.shape == (24, 10)
     assert out.attention.shape == (24, 10, 2)
     assert out.execution is not None
-    assert out.execution_steps is not None
     assert out.synchronisation is not None
-    assert out.synchronisation_steps is not None
     assert np.allclose(out.attention.sum(-1), 1)
     assert np.allclose(out.members.mean(0), out.score)
-    low = run.normaliser.score_range[:, 0]
-    assert np.allclose(out.step_scores.sum(1) + low[0], out.score)
-    assert np.allclose(out.execution_steps.sum(1) + low[1], out.execution)
+    low = run.normaliser.score_range[0, 0]
+    assert np.allclose(out.step_scores.sum(1) + low, out.score)
 
 
 def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: Path) -> None:
@@ -54,7 +51,7 @@ def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: 
     save(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True)), tmp_path)
     out = load(tmp_path).predict(unlabelled)
     assert np.isfinite(out.score).all()
-    assert (out.execution, out.execution_steps, out.synchronisation, out.synchronisation_steps) == (None,) * 4
+    assert (out.execution, out.synchronisation) == (None, None)
 
 
 def test_saved_and_loaded_score_the_same_bytes(run: TrainedRun, features: FeatureSet, tmp_path: Path) -> None:

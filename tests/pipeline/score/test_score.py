@@ -45,7 +45,7 @@ from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
-from pipeline.score.scorer import Scorer, load_scorer, percentile
+from pipeline.score.scorer import load_scorer, percentile
 from pipeline.train.trainer import train
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.damage import damage
@@ -137,7 +137,7 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
     save(plain, run)
     finish_run(plain, features, config, run, plans=planner.measure(records), folds=3)
-    scorer = Scorer(run, None, 0)
+    scorer = load_scorer(run)
     films = find_videos([trained[1]]).records
     rows = scorer.score_records(films)
     low = float(plain.train_labels[:, 0].min())
@@ -152,7 +152,7 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     assert "weighted mean: AIM" in (run / CARD).read_text()
     save(plain, run)
     with pytest.raises(DataError, match="not finished"):
-        Scorer(run, None, 0)
+        load_scorer(run)
 
 
 def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -161,22 +161,22 @@ def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path
         (tmp_path / day).mkdir()
         shutil.copy(new / f"{name}.mp4", tmp_path / day / "same.mp4")
     ours, theirs = (find_videos([tmp_path / day]).records for day in ("one", "two"))
-    undisturbed = Scorer(run, tmp_path / "alone", 0).score_records(ours)
-    scorer, other = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0)
+    undisturbed = load_scorer(run, tmp_path / "alone").score_records(ours)
+    scorer, other = load_scorer(run, tmp_path / "shared"), load_scorer(run, tmp_path / "shared")
     observer = Watching(on_result=lambda _: other.score_records(theirs))
     rows = scorer.score_records(ours, observer)
     assert csv_text(rows) == csv_text(undisturbed)
     assert observer.lines == []
     other.score_records(theirs)
     shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
-    alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
+    alone = load_scorer(run, tmp_path / "alone").outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
     np.testing.assert_array_equal(shown, alone)
 
 
 def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
     """Earlier versions kept what a memory guard did; one loaded scorer, as `serve` has it, mends it."""
     run, new = trained
-    scorer, record = Scorer(run, tmp_path / "cache", 0), find_videos([new / "a.mp4"]).records[0]
+    scorer, record = load_scorer(run, tmp_path / "cache"), find_videos([new / "a.mp4"]).records[0]
     step = scorer.planner.plan(record).steps[-1]
     scorer.cache.record_failure(step.computation, record, VideoError("the worker process was killed by SIGKILL"))
     assert scorer.score_records([record])[0].score is not None
@@ -184,7 +184,7 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
 
 def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
-    scorer = Scorer(run, tmp_path / "cache", 0)
+    scorer = load_scorer(run, tmp_path / "cache")
     scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
@@ -198,8 +198,8 @@ def damaged(*_: object) -> Any:
 def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     records = find_videos([new]).records
-    before = Scorer(run, tmp_path / "cache", 0).score_records(records)
-    scorer, observer = Scorer(run, tmp_path / "cache", 0), Watching()
+    before = load_scorer(run, tmp_path / "cache").score_records(records)
+    scorer, observer = load_scorer(run, tmp_path / "cache"), Watching()
     damage(scorer.cache.root, "timesteps", "b.mp4")
     assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
     assert len(observer.lines) == 1
@@ -214,13 +214,13 @@ def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path
     """One with good hashes and the right key, as another program may write it."""
     run, new = trained
     records = find_videos([new]).records
-    before = Scorer(run, tmp_path / "cache", 0).score_records(records)
+    before = load_scorer(run, tmp_path / "cache").score_records(records)
     path = output_of(tmp_path / "cache", "timesteps", "b.mp4")
     stored = hdf5.read(path)
     for name, value, said in (("scene", np.zeros((4, 2)), "scene size"), ("primary", np.full((4, 2), np.inf), "inf")):
         array = replace(stored.output.arrays[name], values=value.astype(np.float32))
         hdf5.write(path, stored.header, StageOutput({**stored.output.arrays, name: array}, stored.output.quality))
-        rows = Scorer(run, tmp_path / "cache", 0).score_records(records)
+        rows = load_scorer(run, tmp_path / "cache").score_records(records)
         assert [row.score for row in rows] == [before[0].score, None, before[2].score]
         assert said in (rows[1].error or "")
 
@@ -228,18 +228,18 @@ def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     names = sorted(new.glob("*.mp4"))
-    together = Scorer(run, tmp_path / "one", 0).score_records(find_videos([new]).records)
-    alone = [Scorer(run, tmp_path / f"alone{i}", 0).score(name) for i, name in enumerate(names)]
+    together = load_scorer(run, tmp_path / "one").score_records(find_videos([new]).records)
+    alone = [load_scorer(run, tmp_path / f"alone{i}").score(name) for i, name in enumerate(names)]
     assert json.dumps(as_json(together)) == json.dumps(as_json(alone))
     assert csv_text(together) == csv_text(alone)
-    again = Scorer(run, tmp_path / "one", 0).score_records(find_videos([new]).records)
+    again = load_scorer(run, tmp_path / "one").score_records(find_videos([new]).records)
     assert csv_text(again) == csv_text(together)
 
 
 def test_the_folder_scores_elsewhere(trained: tuple[Path, Path], run_copy: Path, tmp_path: Path) -> None:
     video = Path(shutil.copy(trained[1] / "a.mp4", tmp_path / "a.mp4"))
-    here = Scorer(trained[0], tmp_path / "c1", 0).score(trained[1] / "a.mp4")
-    there = Scorer(run_copy, tmp_path / "c2", 0).score(video)
+    here = load_scorer(trained[0], tmp_path / "c1").score(trained[1] / "a.mp4")
+    there = load_scorer(run_copy, tmp_path / "c2").score(video)
     assert replace(there, path=None) == replace(here, path=None)
     card = (run_copy / CARD).read_text()
     assert f"{COUNT} labelled performances" in card
@@ -247,16 +247,12 @@ def test_the_folder_scores_elsewhere(trained: tuple[Path, Path], run_copy: Path,
     assert "## Limits" in card
 
 
-def test_other_settings_are_flagged_never_silent(
+def test_other_settings_are_refused_with_what_to_type(
     trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ToyTimesteps, "version", 2)
-    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here"):
-        Scorer(trained[0], tmp_path, 0)
-    scored = Scorer(trained[0], tmp_path, 0, other_settings=True).score(trained[1] / "a.mp4")
-    assert scored.score is not None
-    assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
-    assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
+    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here.*Train it again: .* train ROOT"):
+        load_scorer(trained[0], tmp_path)
 
 
 def test_the_terminal_has_the_digits_of_the_accuracy_and_no_interval_of_a_score_that_is_not_valid() -> None:
@@ -273,8 +269,8 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
     run, new = trained
     trained_video = Path(shutil.copy(run.parent / "train/03.mp4", tmp_path / "renamed.mp4"))
     flagged, other = (
-        Scorer(run, tmp_path / "cache", 0).score(trained_video),
-        Scorer(run, tmp_path / "cache", 0).score(new / "a.mp4"),
+        load_scorer(run, tmp_path / "cache").score(trained_video),
+        load_scorer(run, tmp_path / "cache").score(new / "a.mp4"),
     )
     assert ("warn", "was trained on: this is no test") in [(flag.level, flag.title) for flag in flagged.flags]
     assert "was trained on: this is no test" in csv_text([flagged])
@@ -422,7 +418,8 @@ def test_intervals_end_at_the_lowest_possible_score(trained: tuple[Path, Path]) 
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
     film(tmp_path / "short.mp4", 100, 12)
     film(tmp_path / "long.mp4", 100, 100)
-    short, long = (Scorer(trained[0], tmp_path / "c", 0).score(tmp_path / f"{name}.mp4") for name in ("short", "long"))
+    scorer = load_scorer(trained[0], tmp_path / "c")
+    short, long = (scorer.score(tmp_path / f"{name}.mp4") for name in ("short", "long"))
     assert {flag.title for flag in short.flags} >= {"too short"}
     assert {flag.title for flag in long.flags} == {"too long", "unlike the training performances"}
     assert long.flags[0].level == "bad"
@@ -475,15 +472,15 @@ def test_one_flipped_bit_is_refused_by_the_name_of_its_file(run_copy: Path, name
 
 
 def test_hashes_cannot_be_lost_and_older_models_get_a_note(run_copy: Path, trained: tuple[Path, Path]) -> None:
-    assert load_scorer(run_copy).notes == ()
     (run_copy / HASHES).unlink()
     with pytest.raises(DataError, match="hashes of this model are missing"):
         load_scorer(run_copy)
     old = json.loads((run_copy / "model.json").read_text())
     del old["hashes"]
     (run_copy / "model.json").write_text(json.dumps(old))
-    scorer = load_scorer(run_copy)
-    assert "without hashes" in scorer.notes[0]
+    observer = Watching()
+    scorer = load_scorer(run_copy, observer=observer)
+    assert "without hashes" in observer.lines[0]
     assert scorer.score(trained[1] / "a.mp4").score is not None
 
 
@@ -545,7 +542,7 @@ def test_a_score_that_is_not_finite_is_an_error(run_copy: Path, trained: tuple[P
 def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
     film(tmp_path / "in/good.mp4", 90)
     (tmp_path / "in/bad.mp4").write_text("no video")
-    scorer = Scorer(trained[0], tmp_path / "cache", 0)
+    scorer = load_scorer(trained[0], tmp_path / "cache")
     records = find_videos([tmp_path / "in"]).records
     rows = scorer.score_records(records)
     assert [row.error is None for row in rows] == [False, True]
@@ -646,7 +643,7 @@ def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_p
     """Ctrl-C: outputs that are fresh are scored, stale and missing ones come back as not extracted."""
     run, new = trained
     videos = [Path(shutil.copy(new / f"{name}.mp4", tmp_path / f"{name}.mp4")) for name in "abc"]
-    scorer = Scorer(run, tmp_path / "cache", 0)
+    scorer = load_scorer(run, tmp_path / "cache")
     before = scorer.score_records(find_videos(videos[:2]).records)
     film(videos[1], 90)  # its output is stale now
     stop = threading.Event()
