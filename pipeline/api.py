@@ -594,7 +594,7 @@ def pack(
         per_video: one file a video, which needs the memory of one video.
     """
     from pipeline.data_card import card_place, write_data_card
-    from pipeline.feature_source import cached_features
+    from pipeline.feature_source import gather
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
@@ -605,7 +605,7 @@ def pack(
         session = _on_data_set(session, root)
         records, made = session.list_inputs().records, [stage]
         if (form, stage, per_video) == ("h5", "timesteps", False):
-            features = cached_features(records, session)
+            features = gather(records, session.planner("timesteps"), session.observer)
             with writing(path):
                 write_pack(path, features)
             made = [name for name in session.config.stages if name in features.settings]
