@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import TemplateError
 
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
@@ -33,18 +32,18 @@ from pipeline.report.page_data import (
     TrainingSteps,
     VideoReport,
 )
-from pipeline.report.page_writer import render_report, write_report
+from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.bundle import FAULTS, no_run_fix
+from pipeline.score.bundle import no_run_fix
 from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
 
-RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
+RESULTS, MODEL = "results.json", "model.json"
 VIDEOS = "Name two video files"
 DATA_SET = "its data set with --config PRESET --set dataset.root=FOLDER"
 
@@ -69,7 +68,7 @@ def run_report_data(
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
-    evaluation = _evaluation(run / RESULTS) if (run / RESULTS).exists() else None
+    evaluation = evaluation_report(read_results(run / RESULTS)) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
@@ -278,16 +277,6 @@ def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:
         return line
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
     return replace(line, held_out=prediction, result=result)
-
-
-def _evaluation(place: Path) -> EvaluationReport:
-    """The section of an evaluation. Raises DataError where the results cannot be shown."""
-    try:
-        evaluation = evaluation_report(read_results(place))
-        render_report(ReportData("", evaluation=evaluation))
-    except (TemplateError, *FAULTS) as error:
-        raise DataError(f"damaged results ({type(error).__name__}: {error})", where=place, fix=AGAIN) from error
-    return evaluation
 
 
 def _records(run: Path, inputs: Sequence[Path], observer: Observer, user: BaseConfig | None) -> Sequence[Record]:

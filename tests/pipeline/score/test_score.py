@@ -23,7 +23,6 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from data.errors import CacheError, DataError, UsageError, VideoError
-from data.store import StageOutput, hdf5
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
@@ -47,7 +46,6 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import load_scorer, percentile
 from pipeline.train.trainer import train
-from tests.helpers.cached_outputs import output_of
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_timesteps import ToyTimesteps
@@ -208,21 +206,6 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert len(gather(records, scorer.planner, Observer())) == len(records)
-
-
-def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    """One with good hashes and the right key, as another program may write it."""
-    run, new = trained
-    records = find_videos([new]).records
-    before = load_scorer(run, tmp_path / "cache").score_records(records)
-    path = output_of(tmp_path / "cache", "timesteps", "b.mp4")
-    stored = hdf5.read(path)
-    for name, value, said in (("scene", np.zeros((4, 2)), "scene size"), ("primary", np.full((4, 2), np.inf), "inf")):
-        array = replace(stored.output.arrays[name], values=value.astype(np.float32))
-        hdf5.write(path, stored.header, StageOutput({**stored.output.arrays, name: array}, stored.output.quality))
-        rows = load_scorer(run, tmp_path / "cache").score_records(records)
-        assert [row.score for row in rows] == [before[0].score, None, before[2].score]
-        assert said in (rows[1].error or "")
 
 
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
