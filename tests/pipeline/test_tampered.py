@@ -130,6 +130,12 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
                 (folder / FACTS_FILE).write_text(json.dumps(facts))
             cover(folder)
             outcome(lambda: use(folder, one), f"{key}, {number}")
+    description = json.loads((model / "model.json").read_text())
+    description["combination"]["regressions"][0]["kernel"] = "os.system"
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    (folder / "model.json").write_text(json.dumps(description))
+    cover(folder)
+    assert not outcome(lambda: use(folder, one), "a kernel that there is not")
 
 
 def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,28 +94,6 @@ def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: Feature
         Bundle(run).predict(replace(features, scene=features.scene[..., :3]))
     with pytest.raises(UsageError, match="no performance to score"):
         Bundle(run).predict(features.take([]))
-
-
-def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no trained model here"):
-        load(tmp_path)
-    save(run, tmp_path)
-    weights, description = tmp_path / "model.safetensors", tmp_path / "model.json"
-    whole, text = weights.read_bytes(), description.read_text()
-    for wrong in (whole[:100], b"", whole[:-8]):
-        weights.write_bytes(wrong)
-        with pytest.raises(DataError, match="damaged"):
-            load(tmp_path)
-    weights.write_bytes(whole)
-    for broken in ("{", "[]", "{}", json.dumps({**json.loads(text), "model": {"width": "x"}})):
-        description.write_text(broken)
-        with pytest.raises(DataError):
-            load(tmp_path)
-    description.write_text(text)
-    assert load(tmp_path).runs == 3
-    weights.unlink()
-    with pytest.raises(DataError, match="this file of the model is missing"):
-        load(tmp_path)
 
 
 def test_a_training_that_dies_while_saving_leaves_no_mixture(
