@@ -558,7 +558,7 @@ def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, 
     return place
 
 
-def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
+def export(run: Place, *, out: Place = "model.onnx") -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
@@ -569,7 +569,7 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(local_run(run), Path(out), observer)
+        return export_onnx(local_run(run), Path(out))
 
 
 def pack(

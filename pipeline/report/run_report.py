@@ -340,7 +340,7 @@ def _training_steps(scorer: Scorer) -> TrainingSteps | None:
     steps, attention = scorer.calibration.steps, scorer.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
-    ranges = () if attention is None else tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
+    ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
     return TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
 
 

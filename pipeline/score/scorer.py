@@ -30,11 +30,11 @@ from pipeline.features import stack
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
-from pipeline.score import bundle
-from pipeline.score.bundle_hashes import read_contents
-from pipeline.score.calibration import PARTS, Calibration, load_calibration
+from pipeline.score.bundle import Predictions, plain, setting_lines
+from pipeline.score.calibration import PARTS
 from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
+from pipeline.score.run_folder import RunFolder, load, model_sha256
 from pipeline.score.score_inputs import find_performances
 from pipeline.session import Session
 
@@ -54,14 +54,15 @@ class Scorer:
     Raises UsageError, which lists the differences, where this version makes other features than those of training.
     """
 
-    def __init__(self, folder: Path, loaded: bundle.Bundle, config: BaseConfig) -> None:
+    def __init__(self, folder: Path, loaded: RunFolder, config: BaseConfig) -> None:
         self.folder, self.bundle, self.config = folder, loaded, config
-        self.model_sha256 = bundle.model_sha256(folder)
+        self.calibration = loaded.calibration
+        self.model_sha256 = model_sha256(folder)
         self.session = Session(config)
         self.cache = self.session.cache
         self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
         settings = self.planner.settings_of("timesteps")
-        differing = bundle.setting_lines(bundle.plain(loaded.run.settings), bundle.plain(settings))
+        differing = setting_lines(plain(loaded.run.settings), plain(settings))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
         if differing := [line for line in differing if not line.startswith(who)]:
             raise UsageError(
@@ -69,15 +70,6 @@ class Scorer:
                 where=folder,
                 fix=f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`",
             )
-        if config.combined and loaded.combination is None:
-            raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
-        self.calibration: Calibration | None = None
-        self.uncalibrated: str | None = None
-        try:
-            self.calibration = load_calibration(folder, loaded.run)
-        except UsageError as error:  # none was made; a damaged one is an error
-            self.uncalibrated = error.what
-        self.contents = read_contents(folder)
 
     def following(self, region: Sequence[float]) -> Scorer:
         """The same scorer for a video in which the athlete's middle is in this region (x1 y1 x2 y2, 0 to 1)."""
@@ -159,9 +151,9 @@ class Scorer:
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = self.planner.measures(record, keys)
         trained_on = None
-        if self.contents is not None:
+        if self.bundle.contents is not None:
             hashes = fingerprints(record, self.cache)
-            trained_on = any(hashes.get(kind) in self.contents for kind in self.planner.reads)
+            trained_on = any(hashes.get(kind) in self.bundle.contents for kind in self.planner.reads)
         return keys, output, quality, trained_on
 
     def _scored(
@@ -183,7 +175,7 @@ class Scorer:
                 quality=quality,
                 duration=float(features.duration[0]),
                 distance=None if calibration is None else calibration.novelty.ratios(features)[0],
-                uncalibrated=self.uncalibrated,
+                uncalibrated="this model was not calibrated" if calibration is None else None,
                 levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
                 camera_agent="camera_flow" in roles,
                 trained_on=trained_on,
@@ -252,14 +244,14 @@ def load_scorer(
     configuration has settings that this version does not have.
     """
     folder = Path(folder)
-    loaded = bundle.load(folder)
+    loaded = load(folder)
     values, notes = run_config(folder, user)
     if cache is not None:
         values["cache"] = str(cache)
     if workers is not None:
         values["run"]["workers"] = workers
     scorer = Scorer(folder, loaded, validate(values, where=folder / CONFIG_FILE))
-    observer.notes((*loaded.notes, *notes))
+    observer.notes(notes)
     return scorer
 
 
@@ -271,7 +263,7 @@ def percentile(training: np.ndarray, score: float) -> float | None:
     return float(100 * ((labelled < score).sum() + 0.5 * (labelled == score).sum()) / len(labelled))
 
 
-def _require_finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> None:
+def _require_finite(made: Predictions, intervals: Mapping[float, Floats | None]) -> None:
     """Raise DataError where a number of a score is not finite."""
     heads = [made.score, made.other_share, made.members, made.step_scores, made.attention]
     heads += [made.execution, made.synchronisation, *intervals.values()]

@@ -124,3 +124,6 @@ def test_what_a_user_can_mend_is_an_error_of_ours(tmp_path: Path) -> None:
         status(overrides={"pose": {"strid": 2}})
     with pytest.raises(UsageError, match="cannot be written"):
         score(model=tmp_path, out=tmp_path)
+    for other in ({"overrides": {"dataset.root": tmp_path}}, {"pack": tmp_path / "set.h5"}):
+        with pytest.raises(UsageError, match="are both given"):
+            train(tmp_path, out=tmp_path / "run", **other)  # type: ignore[arg-type]

@@ -14,7 +14,8 @@ from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
-from pipeline.score.bundle import Bundle, load, save
+from pipeline.score.bundle import Bundle
+from pipeline.score.run_folder import load, save
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
 
@@ -106,7 +107,7 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.score.bundle.write_text", die)
+    monkeypatch.setattr("pipeline.score.run_folder.write_text", die)
     with pytest.raises(KeyboardInterrupt):
         save(other, tmp_path)
     with pytest.raises(DataError, match="no trained model here"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import pytest
 
 from pipeline.config import BaseConfig, validate
 from pipeline.features import FeatureSet
-from pipeline.score.bundle import load, save
-from pipeline.score.calibration import load_calibration
+from pipeline.score.bundle import Bundle
 from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
+from pipeline.score.run_folder import load
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
 from pipeline.session import Session
 from pipeline.systems.combination import NETWORK, REGRESSIONS
@@ -58,7 +57,7 @@ def test_the_score_is_the_weighted_mean_and_its_shares_sum_to_it(
     assert weights.sum() == pytest.approx(1)
     assert weights.min() >= 0
     new = features.take(range(48, 60))
-    made, alone = bundle.predict(new), type(bundle)(bundle.run).predict(new)
+    made, alone = bundle.predict(new), Bundle(bundle.run).predict(new)
     others = bundle.combination.others(new)
     assert np.allclose(made.score, weights[0] * alone.score + weights[1:] @ others)
     assert np.allclose(made.members.mean(0), made.score)
@@ -85,13 +84,13 @@ def test_bits_repeat_and_survive_storage(
     first, again = load(folder), load(tmp_path / "again")
     for name in ("score", "members", "step_scores", "other_share"):
         assert getattr(first.predict(new), name).tobytes() == getattr(again.predict(new), name).tobytes()
-    one, other = (load_calibration(place, first.run) for place in (folder, tmp_path / "again"))
-    for level, ends in one.intervals(new).items():
+    assert first.calibration is not None
+    assert again.calibration is not None
+    for level, ends in first.calibration.intervals(new).items():
         assert ends is not None or level == 0.95
-        assert np.array_equal(ends, other.intervals(new)[level])
+        assert np.array_equal(ends, again.calibration.intervals(new)[level])
     single = np.concatenate([first.predict(new.take([i])).score for i in range(len(new))])
     assert single.tobytes() == first.predict(new).score.tobytes()
-    assert json.loads((folder / "model.json").read_text())["format"] == 2
 
 
 def test_without_folds_all_weights_are_equal(features: FeatureSet, tmp_path: Path) -> None:
@@ -129,9 +128,3 @@ def test_export_holds_the_whole_combination(features: FeatureSet, tmp_path: Path
     for name in ("score", "members", "step_scores", "other_share"):
         np.testing.assert_allclose(got[name], getattr(truth, name), rtol=1e-3, atol=1e-3)
     assert np.std(truth.score - truth.step_scores.sum(1)) > 1e-2  # the regressions do move the score
-
-
-def test_a_plain_model_keeps_its_format(trained: tuple[TrainedScorer, Path], tmp_path: Path) -> None:
-    save(trained[0].run, tmp_path)
-    assert json.loads((tmp_path / "model.json").read_text())["format"] == 1
-    assert load(tmp_path).combination is None

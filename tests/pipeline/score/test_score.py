@@ -21,7 +21,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from data.errors import DataError, UsageError, VideoError
+from data.errors import CacheError, DataError, UsageError, VideoError
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
@@ -38,10 +38,11 @@ from pipeline.results import NO_JUDGEMENT, Accuracy, Flag, Score
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.score import finish_run
-from pipeline.score.bundle import Predictions, model_sha256, save
+from pipeline.score.bundle import Predictions
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
-from pipeline.score.calibration import FACTS_FILE, calibrate, load_calibration, save_calibration
+from pipeline.score.calibration import calibrate
 from pipeline.score.model_card import FILE as CARD
+from pipeline.score.run_folder import load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import load_scorer, percentile
 from pipeline.train.trainer import train
@@ -84,7 +85,6 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     assert run_extract(labelled, planner).exit_code == 0
     features = gather(labelled, planner, Observer())
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
-    save(run, root / "run")
     plans = planner.measure(labelled)
     calibration, why_not = finish_run(run, features, config, root / "run", plans=plans, folds=4)
     cache.close()
@@ -101,6 +101,13 @@ def toy_config(cache: Path) -> BaseConfig:
 @pytest.fixture
 def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained[0], tmp_path / "run"))
+
+
+def describe(folder: Path, **changes: Any) -> None:
+    """Change the description of a run, with hashes that fit it."""
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**description, **changes}))
+    cover(folder)
 
 
 def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
@@ -123,7 +130,7 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
 
 
 def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    """One more column, one more line on the page; a training that was not finished is refused."""
+    """One more column, one more line on the page."""
     root, run = trained[0].parent, tmp_path / "run"
     config = validate({**toy_config(root / "cache").dump(), "model": {"system": "combined", "width": 8}})
     greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
@@ -132,7 +139,6 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     planner = Planner(config, Cache(config.cache))
     features = gather(records, planner, Observer())
     plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
-    save(plain, run)
     finish_run(plain, features, config, run, plans=planner.measure(records), folds=3)
     scorer = load_scorer(run)
     films = find_videos([trained[1]]).records
@@ -147,9 +153,6 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     report_scores(tmp_path / "page.html", scorer, rows, films, title="films")
     assert "(no step: the part of the model that sees the whole performance)" in (tmp_path / "page.html").read_text()
     assert "weighted mean: AIM" in (run / CARD).read_text()
-    save(plain, run)
-    with pytest.raises(DataError, match="not finished"):
-        load_scorer(run)
 
 
 def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -174,6 +177,19 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert len(gather(records, scorer.planner, Observer())) == len(records)
+
+
+def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    scorer = load_scorer(run, tmp_path / "cache")
+    scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
+    row = scorer.score(new / "a.mp4")
+    assert row.score is None
+    assert "damaged cache file" in str(row.error)
+
+
+def damaged(*_: object) -> Any:
+    raise CacheError("damaged cache file")
 
 
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -228,22 +244,10 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
     assert "was trained on" in score_rows([flagged])[1][0][-1]
     assert other.flags == ()
     assert "training videos" in other.checked
-    stored = (run / "training.json").read_text()
-    assert "03" not in json.loads(stored)
-    assert ".mp4" not in stored
-    (run_copy / "training.json").unlink()  # a run of an older version, or of a pack
-    (run_copy / HASHES).write_text(
-        json.dumps(
-            {
-                "files": {
-                    k: v
-                    for k, v in json.loads((run_copy / HASHES).read_text())["files"].items()
-                    if k != "training.json"
-                }
-            }
-        )
-    )
-    cover(run_copy)
+    contents = json.loads((run / "model.json").read_text())["contents"]
+    assert len(contents) == COUNT
+    assert {len(content) for content in contents} == {64}
+    describe(run_copy, contents=None)  # a run of a pack
     assert "training videos" not in load_scorer(run_copy).score(trained_video).checked
 
 
@@ -306,10 +310,10 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
     features = replace(made, records=records)
     run = train(features, fast(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True))
-    save(run, tmp_path)
     calibration = calibrate(features, run, folds=3)
-    save_calibration(calibration, tmp_path)
-    loaded = load_calibration(tmp_path, run)
+    save(run, tmp_path, calibration=calibration)
+    loaded = load(tmp_path).calibration
+    assert loaded is not None
     assert set(loaded.part_accuracies) == {"execution"}
     assert loaded.part_accuracies == calibration.part_accuracies
     assert loaded.part_accuracies["execution"].performances == 24
@@ -321,8 +325,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
 ) -> None:
     """Where no video is kept for testing, no page shows how well a model knows what it learnt."""
     if not calibrated:
-        (run_copy / FACTS_FILE).unlink()
-        cover(run_copy)
+        describe(run_copy, calibration=None)
     root = trained[0].parent
     names = [f"{number:02d}.mp4" for number in range(COUNT)]
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
@@ -388,19 +391,19 @@ def test_few_independent_performances_give_no_interval_of_95_percent(trained: tu
 
 
 def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, trained: tuple[Path, Path]) -> None:
-    (run_copy / FACTS_FILE).unlink()
-    cover(run_copy)
+    describe(run_copy, calibration=None)
     scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
     assert (scored.interval80, scored.interval95) == (None, None)
     assert [flag.title for flag in scored.flags] == ["no intervals"]
 
 
-def test_a_calibration_of_another_training_is_not_used(run_copy: Path, trained: tuple[Path, Path]) -> None:
-    facts = json.loads((run_copy / FACTS_FILE).read_text())
-    (run_copy / FACTS_FILE).write_text(json.dumps(facts | {"model_sha256": "0" * 64}))
-    cover(run_copy)
-    scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
-    assert "another training" in scored.flags[0].detail
+def test_a_run_without_hashes_or_of_an_older_version_is_refused(run_copy: Path) -> None:
+    describe(run_copy, format=2)
+    with pytest.raises(DataError, match=r"trained by an older version\. Train it again: .* train ROOT"):
+        load_scorer(run_copy)
+    (run_copy / HASHES).unlink()
+    with pytest.raises(DataError, match="hashes of this model are missing"):
+        load_scorer(run_copy)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -412,27 +415,14 @@ def test_one_flipped_bit_is_refused_by_the_name_of_its_file(run_copy: Path, name
         load_scorer(run_copy)
     assert str(caught.value).startswith(str(run_copy / name))
     (run_copy / name).unlink()
-    with pytest.raises(DataError, match=r"this file of the model is missing"):
+    with pytest.raises(DataError, match=r"this file of the model is missing|no trained model here"):
         load_scorer(run_copy)
-
-
-def test_hashes_cannot_be_lost_and_older_models_get_a_note(run_copy: Path, trained: tuple[Path, Path]) -> None:
-    (run_copy / HASHES).unlink()
-    with pytest.raises(DataError, match="hashes of this model are missing"):
-        load_scorer(run_copy)
-    old = json.loads((run_copy / "model.json").read_text())
-    del old["hashes"]
-    (run_copy / "model.json").write_text(json.dumps(old))
-    observer = Watching()
-    scorer = load_scorer(run_copy, observer=observer)
-    assert "without hashes" in observer.lines[0]
-    assert scorer.score(trained[1] / "a.mp4").score is not None
 
 
 def test_every_command_tells_the_same_notes(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of inputs that are left out, of the run folder, and of outputs that are extracted again."""
+    """Of inputs that are left out, and of outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
 
     class Notes(Observer):
@@ -443,10 +433,6 @@ def test_every_command_tells_the_same_notes(
         def note(self, text: str) -> None:
             notes.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
 
-    description = json.loads((run_copy / "model.json").read_text())
-    del description["hashes"]
-    (run_copy / "model.json").write_text(json.dumps(description))
-    (run_copy / HASHES).unlink()
     shutil.copytree(trained[1], tmp_path / "in")
     monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
@@ -455,7 +441,6 @@ def test_every_command_tells_the_same_notes(
         "score": lambda observer: api.score(tmp_path / "in", model=run_copy, workers=0, observer=observer),
         "report": lambda observer: api.report(run_copy, tmp_path / "in", workers=0, observer=observer),
         "plot": lambda observer: api.plot(run_copy, tmp_path / "in", out=tmp_path / "figures", observer=observer),
-        "export": lambda observer: api.export(run_copy, out=tmp_path / "a.onnx", observer=observer),
     }
     for command, call in calls.items():
         (tmp_path / command).mkdir()
@@ -466,9 +451,8 @@ def test_every_command_tells_the_same_notes(
         scorer.cache.close()
         call(Notes(command))
     assert notes["score"] == notes["report"] == notes["plot"]
-    texts = ("leads nowhere", "not a regular file", "without hashes", "extracted again")
-    assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 4
-    assert notes["export"] == notes["score"][2:3]
+    texts = ("leads nowhere", "not a regular file", "extracted again")
+    assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 3
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -477,8 +461,7 @@ def test_a_score_that_is_not_finite_is_an_error(run_copy: Path, trained: tuple[P
     tensors = {k: torch.full_like(v, value) if k.startswith("state.regression") else v for k, v in whole.items()}
     assert any(not torch.equal(tensors[name], whole[name]) for name in whole)
     save_file(tensors, run_copy / "model.safetensors")
-    (run_copy / FACTS_FILE).unlink()
-    cover(run_copy)
+    describe(run_copy, calibration=None)
     scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
     assert (scored.score, scored.interval80) == (None, None)
     assert "not a finite number" in (scored.error or "")
