@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from data.errors import CacheError, DataError, UsageError, VideoError
 from data.video.records import Labels, find_videos
@@ -527,6 +528,23 @@ def test_hostile_names_are_text(name: str) -> None:
 def test_percentile(score: float, expected: float) -> None:
     assert percentile(np.array([1.0, 2, 3, 3, np.nan]), score) == pytest.approx(expected)
     assert percentile(np.array([np.nan]), score) is None
+
+
+def test_the_command_fails_where_a_video_has_no_score(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import run_pipeline
+
+    monkeypatch.setattr("pipeline.cli.terminal.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    (tmp_path / "bad.mp4").write_text("no video")
+    words = ["--model", trained[0], "--cache", tmp_path / "cache", "--workers", 0, "--out", tmp_path / "s.csv"]
+    done = CliRunner().invoke(
+        run_pipeline.app, [str(word) for word in ("score", tmp_path / "bad.mp4", trained[1] / "a.mp4", *words)]
+    )
+    assert done.exit_code == 1
+    rows = {row["video"]: row for row in csv.DictReader((tmp_path / "s.csv").open())}
+    assert "not a readable video" in rows["bad.mp4"]["error"]
+    assert float(rows["a.mp4"]["score"])
 
 
 def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_path: Path) -> None:
