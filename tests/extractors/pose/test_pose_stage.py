@@ -175,7 +175,10 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     published = Pose.identity(PoseConfig())["weights"]
     assert published.startswith("d4489f89")
-    assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != published
+    own = Pose.identity(PoseConfig(weights=str(path)))["weights"]
+    assert own != published
+    moved = path.rename(tmp_path / "moved.tflite")
+    assert Pose.identity(PoseConfig(weights=str(moved)))["weights"] == own
 
 
 def test_the_identity_of_rtmlib_has_the_version_of_the_library(tmp_path: Path) -> None:
