@@ -26,6 +26,7 @@ from pipeline.pack import read_pack
 from pipeline.score.bundle import SETTINGS, WEIGHTS, load
 from pipeline.score.run_config import CONFIG_FILE, run_config
 from tests.helpers.hostile_videos import Case, build
+from tests.helpers.pickled_calls import Calls
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_FILE = 15
@@ -236,22 +237,13 @@ def test_no_cut_and_no_flipped_byte_of_a_cache_file_is_believed(tmp_path: Path) 
         np.testing.assert_array_equal(read.output.arrays["a"].values, right.output.arrays["a"].values)
 
 
-class _Payload:
-    """A pickle that leaves a mark where it is loaded."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return os.system, (f"touch {self.mark}",)
-
-
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".ckpt"])
 def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, suffix: str) -> None:
     path, mark = tmp_path / f"weights{suffix}", tmp_path / "mark"
+    code = Calls(os.mkdir, str(mark))
     contents = [
-        pickle.dumps(_Payload(mark)), pickle.dumps({"state_dict": _Payload(mark)}), b"", b"\x80", os.urandom(500),
+        pickle.dumps(code), pickle.dumps({"state_dict": code}), b"", b"\x80", os.urandom(500),
         (1 << 62).to_bytes(8, "little") + b"{}", b"\x08\0\0\0\0\0\0\0{\"a\":{}}",
     ]  # fmt: skip
     for content in contents:
@@ -264,7 +256,7 @@ def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, suffix: str) 
 def test_a_hostile_model_folder_is_damaged(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     for number, content in enumerate(
-        [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 20000, pickle.dumps(_Payload(mark))]
+        [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 20000, pickle.dumps(Calls(os.mkdir, str(mark)))]
     ):
         folder = tmp_path / str(number)
         folder.mkdir()

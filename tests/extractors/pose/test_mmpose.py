@@ -15,12 +15,13 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
+from data.pose_weights import PoseNetwork, _config, _people_detector
 from extractors.mmpose_models import import_mmpose
 from extractors.pose.backends import load_backend, networks
 from extractors.pose.backends.mmpose import MMPose
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
+from tests.helpers.pickled_calls import Calls
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -135,14 +136,9 @@ def test_a_checkpoint_with_training_logs_loads(one_stage: Any, tmp_path: Path) -
     assert backend(config=ONE_STAGE, checkpoint=path)._model is not None
 
 
-class Bomb:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, ("boom",)
-
-
 def test_a_checkpoint_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    path = saved(tmp_path / "bomb.pth", {"state_dict": Bomb()})
+    path = saved(tmp_path / "bomb.pth", {"state_dict": Calls(os.mkdir, "boom")})
     with pytest.raises(DataError, match="without running code"):
         backend(config=ONE_STAGE, checkpoint=path)
     assert not (tmp_path / "boom").exists()
@@ -184,35 +180,6 @@ def test_missing_files_are_named() -> None:
         backend(config="rtmo-xxl", checkpoint="nowhere.pth")
     with pytest.raises(DataError, match="no such file of weights"):
         backend(config=ONE_STAGE, checkpoint="nowhere.pth")
-
-
-def test_operators_that_mmcv_lite_lacks_say_so() -> None:
-    import_mmpose()
-    import mmcv._ext as operators
-
-    boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [50, 50, 60, 60]])
-    assert operators.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5, 0).tolist() == [0, 2]
-    if operators.__spec__.loader is None:
-        with pytest.raises(NotImplementedError, match="roi_align"):
-            operators.roi_align_forward()
-
-
-@pytest.mark.parametrize(
-    ("alias", "config", "detector"),
-    [
-        ("rtmo-l", "rtmo-l_16xb16-600e_body7-640x640", ""),
-        ("rtmo", "rtmo-l_16xb16-600e_body7-640x640", ""),
-        ("rtmpose-l", "rtmpose-l_8xb256-420e_body8-384x288", "rtmdet_m_640-8xb32_coco-person"),
-        ("rtmpose-s", "rtmpose-s_8xb256-420e_body8-256x192", "rtmdet_m_640-8xb32_coco-person"),
-        ("human", "rtmpose-m_8xb256-420e_body8-256x192", "rtmdet_m_640-8xb32_coco-person"),
-    ],
-)
-def test_an_alias_is_resolved_by_mmposes_own_index(alias: str, config: str, detector: str) -> None:
-    networks = mmpose_networks(alias, "", "")
-    assert {name: network.config.stem for name, network in networks.items() if network.config} == {
-        name: stem for name, stem in (("weights", config), ("detector", detector)) if stem
-    }
-    assert all(network.weights.startswith("https://") for network in networks.values())
 
 
 def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
