@@ -182,6 +182,17 @@ def test_missing_files_are_named() -> None:
         backend(config=ONE_STAGE, checkpoint="nowhere.pth")
 
 
+def test_operators_that_mmcv_lite_lacks_say_so() -> None:
+    import_mmpose()
+    import mmcv._ext as operators
+
+    boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [50, 50, 60, 60]])
+    assert operators.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5, 0).tolist() == [0, 2]
+    if operators.__spec__.loader is None:
+        with pytest.raises(NotImplementedError, match="roi_align"):
+            operators.roi_align_forward()
+
+
 def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
