@@ -15,7 +15,7 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from data.pose_weights import PoseNetwork, _config, _people_detector
+from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
 from extractors.mmpose_models import import_mmpose
 from extractors.pose.backends import load_backend, networks
 from extractors.pose.backends.mmpose import MMPose
@@ -191,6 +191,21 @@ def test_operators_that_mmcv_lite_lacks_say_so() -> None:
     if operators.__spec__.loader is None:
         with pytest.raises(NotImplementedError, match="roi_align"):
             operators.roi_align_forward()
+
+
+@pytest.mark.parametrize(
+    ("alias", "config", "detector"),
+    [
+        ("rtmo-l", "rtmo-l_16xb16-600e_body7-640x640", ""),
+        ("human", "rtmpose-m_8xb256-420e_body8-256x192", "rtmdet_m_640-8xb32_coco-person"),
+    ],
+)
+def test_an_alias_is_resolved_by_mmposes_own_index(alias: str, config: str, detector: str) -> None:
+    networks = mmpose_networks(alias, "", "")
+    assert {name: network.config.stem for name, network in networks.items() if network.config} == {
+        name: stem for name, stem in (("weights", config), ("detector", detector)) if stem
+    }
+    assert all(network.weights.startswith("https://") for network in networks.values())
 
 
 def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
