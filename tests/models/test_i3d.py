@@ -27,11 +27,6 @@ def synthetic_clip(frames: int) -> NDArray[np.uint8]:
     return np.where(square, 255 - 40 * c, ground).astype(np.uint8)
 
 
-def as_input(clip: NDArray[np.uint8]) -> Tensor:
-    """(1, 3, frames, 224, 224) in [-1, 1]."""
-    return torch.from_numpy(clip.astype(np.float32) / 127.5 - 1).permute(3, 0, 1, 2)[None].contiguous()
-
-
 def to_tf(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state dict in the published layout: the inverse of `i3d.from_tf`, written out independently."""
     branches = {
