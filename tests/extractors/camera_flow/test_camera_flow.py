@@ -162,6 +162,7 @@ def test_black_frames_are_usable_nowhere() -> None:
     assert not output.arrays["cell_mask"].values.any()
     assert output.quality["unusable_share"] == 1.0
     assert output.quality["cuts"] == 0
+    assert [output.quality[name] for name in ("inliers_mean", "static_share", "moving", "shake")] == [0, 0, False, 0]
 
 
 def test_one_frame_gives_one_masked_row_of_zeros() -> None:
