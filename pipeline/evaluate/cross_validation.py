@@ -36,7 +36,7 @@ from pipeline.evaluate.fold_summary import (
     user_summary,
 )
 from pipeline.evaluate.separation import separation
-from pipeline.evaluate.spread import Job, Run, run_here
+from pipeline.evaluate.spread import Job, Run, parts_of, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
 from pipeline.systems import BestOnTest, NetworkSystem, Part, Predicted, System
@@ -154,16 +154,11 @@ def _families(systems: Sequence[System]) -> list[list[System]]:
     """The systems, those together that share trainings."""
     families: list[list[System]] = []
     for system in systems:
-        near = [family for family in families if any(_parts(system) & _parts(other) for other in family)]
+        mine = set(map(id, parts_of(system)))
+        near = [family for family in families if any(mine & set(map(id, parts_of(other))) for other in family)]
         families = [family for family in families if family not in near]
         families.append([*(one for family in near for one in family), system])
     return families
-
-
-def _parts(system: System) -> set[int]:
-    """What a system consists of, by identity."""
-    parts = [*getattr(system, "candidates", ())] or [system]
-    return {id(getattr(part, "network", part)) for part in parts}
 
 
 def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:

@@ -12,8 +12,7 @@ from data.errors import UsageError
 from models.metrics import DRAWS
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results, distinct, evaluate, fold_jobs, make_parts
-from pipeline.evaluate.expected_time import ExpectedTime, expected_time
+from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
@@ -51,13 +50,10 @@ class Evaluation:
     config: BaseConfig
     systems: str = "aim"  # as asked for: "aim", "all", or the number of one of the paper's tables
     quick: bool = False  # there was no inner validation
-    expected: ExpectedTime | None = None  # the time that it would take, where nothing was run
     only: str = ""  # the rows that were asked for; empty: all
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
-        if self.expected is not None:
-            return [str(self.expected)]
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
         if (few := held_out_a_fold(results)) < FEW:
             lines.append(
@@ -115,8 +111,6 @@ class Evaluation:
 
     def tables(self) -> list[TableRows]:
         """The tables in the paper's form."""
-        if self.expected is not None:
-            return []
         name = f"{self.config.name}, {self.config.protocol}"
         tables = [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
         return [*tables, self.results["curve"]["table"]] if "curve" in self.results else tables
@@ -144,7 +138,6 @@ def evaluate_features(
     only: str = "",
     oracle: bool = False,
     quick: bool = False,
-    dry_run: bool = False,
     curve: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
@@ -163,7 +156,6 @@ def evaluate_features(
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
         quick: `QUICK_RUNS` networks at most and no inner validation: AIM by its last epoch alone, and equal weights in
             a combination.
-        dry_run: only tell the expected time.
         curve: also a learning curve, of the training part alone under `protocol: fixed`.
         more: additional systems.
 
@@ -179,10 +171,6 @@ def evaluate_features(
     report = leak_audit(folds, features, session)
     chosen = [*more, *protocol_systems(config, features, systems, oracle, quick)]
     chosen = chosen_systems(only, chosen) if only else chosen
-    if dry_run:
-        every, cut = distinct(features, folds)
-        expected = expected_time(every, fold_jobs(make_parts(every, cut), chosen), stop)
-        return Evaluation({}, folder, config, systems, quick, expected)
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
     with observer.progress("trainings") as progress:
         results = evaluate(
