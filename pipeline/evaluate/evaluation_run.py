@@ -13,7 +13,7 @@ from models.metrics import DRAWS
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
-from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
 from pipeline.evaluate.learning_curve import learning_curve
@@ -99,10 +99,9 @@ class Evaluation:
             lines.append(f"note: the training differs from the paper's (in brackets): {', '.join(differing)}")
         if getattr(self.config.stage("timesteps"), "scene", None) == "":
             lines.append("note: the features of the whole scene are left out; the paper's network reads them")
-        users = (self.results["systems"][OURS] or {}).get("users")
-        if users and users["count"] < FEW_USERS:
+        if 0 < (users := users_of(self.results)) < FEW_USERS:
             lines.append(
-                f"note: with {users['count']} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
+                f"note: with {users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
                 "row 'combined', and docs/systems.md"
             )
         if (recipe.recipe, kind) == ("tools", "jigsaws"):

@@ -23,8 +23,10 @@ from pipeline.evaluate.protocols import (
     CENTRED,
     FORMS,
     INTERVAL,
+    PER_USER,
     SINGLE_RUNS,
     audit_lines,
+    interval_text,
     protocol_folds,
     protocol_systems,
     results_rows,
@@ -82,9 +84,12 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert [title.split(",")[0] for title, _, _ in tables][:1] == [FORMS["together"].split(",")[0]], (
         "no table per fold of three"
     )
-    assert len(tables) == (3 if protocol == "louo" else 1)
-    count = len(features)
-    assert tables[0][1] == ("system", f"Suturing (n {count})", INTERVAL, f"{CENTRED} (n {count})", INTERVAL, "MAE")
+    assert len(tables) == (2 if protocol == "louo" else 1)
+    count, users = len(features), len(results["protocol"]["folds"])
+    own = [f"{PER_USER} (n {users})"] if protocol == "louo" else []
+    heads = [f"Suturing (n {count})", *own, f"{CENTRED} (n {count})"]
+    assert tables[0][1] == ("system", *(head for name in heads for head in (name, INTERVAL)), "MAE")
+    assert tables[0][0].endswith(f"; intervals over {users} users") == (protocol == "louo")
     assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[2] for row in tables[0][2] if row[0] == OURS))
     (mean, value), (tile, all_value), (apart, apart_value), *_ = evaluation_report(results).summary.items()
     assert mean == f"Spearman's rho, arithmetic mean over folds, Suturing, 95 % interval, n {count}"
@@ -108,7 +113,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
     assert (COMBINED in names) == (BEST_SINGLE in names) == (protocol == "louo")
-    assert not any("paper" in name for name in names), "the paper's values are per fold"
+    assert any("paper" in name for name in names) == (protocol == "louo"), "the paper's values are per fold"
     per_fold = [row[0] for row in results_tables(enough)[0][2]]
     assert any("paper" in name for name in per_fold) == (protocol in ("4fold", "louo"))
     assert all(len(row) == len(columns) for _, columns, rows in tables for row in rows)
@@ -123,7 +128,7 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     suturing = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, together), (title, _, users), (_, columns, choice) = results_tables(results)
+    (title, heads, together), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (results_rows(results)[1], together))
     assert row[1] == suturing["over_folds"]["fisher"]["value"]
     assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
@@ -131,15 +136,10 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     assert other[-3] == pytest.approx(suturing["over_folds"]["centred"])
     people = len(results["protocol"]["folds"])
     assert f"over {people} users" in title
-    given = results["systems"][OURS]["users"]
-    assert next(row for row in users if row[0] == OURS)[1:] == tuple(
-        given[form][end] for form in ("mean", "together") for end in ("value", "low", "high")
-    )
-    assert given["mean"]["value"] == pytest.approx(
-        results["systems"][OURS]["average"]["folds_arithmetic"]["arithmetic"]["value"]
-    )
-    assert given["together"]["value"] == pytest.approx(suturing["together"]["spearman"])
-    assert given["together"]["low"] <= given["together"]["value"] <= given["together"]["high"]
+    mean = results["systems"][OURS]["average"]["folds_arithmetic"]["arithmetic"]
+    assert other[3:5] == (mean["value"], interval_text(mean["interval"]))
+    assert heads[3] == f"{PER_USER} (n {people})"
+    assert suturing["interval"]["clusters"] == people
     inner = results["systems"][COMBINED]["inner"]
     assert [one["fold"] for one in inner] == [fold["name"] for fold in results["protocol"]["folds"]]
     assert all(sum(one["weights"].values()) == pytest.approx(1) for one in inner)
@@ -150,9 +150,9 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     chosen = results["systems"][BEST_SINGLE]["chosen"]
     assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
     tables = evaluation_report(results).tables
-    assert len(tables) == 3
-    assert users[-1][0].endswith("(paper, table 3)")
-    assert users[-1][1] == pytest.approx(0.45)
+    assert len(tables) == 2
+    assert together[-1][0].endswith("(paper, table 3)")
+    assert together[-1][1:5] == (None, None, pytest.approx(0.45), None)
     for table in tables:
         for column, better in zip(table.columns, table.better, strict=True):
             good = "low" if column == "MAE" else "high"

@@ -148,7 +148,7 @@ def test_what_carries_over_between_people_is_found() -> None:
             draws=0,
         )
         for name, result in results["systems"].items():
-            correlations.setdefault(name, []).append(result["users"]["together"]["value"])
+            correlations.setdefault(name, []).append(result["average"]["together"]["fisher"]["value"])
     for system in trial_regressions():
         assert np.mean(correlations[system.name]) > 0.75, system.name
     pooled, vectors = (np.mean(correlations[system.name]) for system in (POOLED_RIDGE, SUPPORT_VECTORS))
@@ -169,7 +169,7 @@ def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
         "systems"
     ]
     assert result["average"]["together"]["fisher"]["value"] > 0.6
-    assert all(result["users"]["mean"]["value"] < 0.3 for result in new.values())
+    assert all(result["average"]["folds_arithmetic"]["arithmetic"]["value"] < 0.3 for result in new.values())
 
 
 def test_weights_prefer_what_predicts_and_stay_near_equal_with_few_performances() -> None:
@@ -305,28 +305,27 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
         for name, result in evaluate(
             features, leave_one_out(features.records, "subject"), rows, protocol="louo", draws=0
         )["systems"].items():
-            totals.setdefault(name, []).append(result["users"]["together"]["value"] or 0.0)
+            totals.setdefault(name, []).append(result["average"]["together"]["fisher"]["value"] or 0.0)
     means = {name: float(np.mean(values)) for name, values in totals.items()}
     singles: Sequence[float] = [value for name, value in means.items() if name != COMBINED]
     assert means[COMBINED] > np.mean(singles) + 0.1
     assert means[COMBINED] > max(singles) - 0.06
 
 
-def test_intervals_over_users_say_how_many_there_are() -> None:
+def test_under_leave_one_user_out_intervals_resample_users() -> None:
     features = people(people=6, trials=4)
+    absent = (features.records[0].task, features.records[0].groups["subject"])  # a user without trials of one task
+    kept = [i for i, r in enumerate(features.records) if (r.task, r.groups["subject"]) != absent]
+    features = features.take(kept)
     perfect = knowing("perfect", features)
     guess = SimpleSystem("guess", lambda train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
     result = evaluate(
         features, leave_one_out(features.records, "subject"), [perfect, guess], protocol="louo", draws=200
     )["systems"]
-    assert result["perfect"]["users"] == {
-        "count": 6,
-        "mean": {"value": pytest.approx(1), "low": pytest.approx(1), "high": pytest.approx(1)},
-        "together": {
-            "value": pytest.approx(1, abs=1e-3),
-            "low": pytest.approx(1, abs=1e-3),
-            "high": pytest.approx(1, abs=1e-3),
-        },
-    }
-    chance = result["guess"]["users"]["mean"]
-    assert chance["low"] <= chance["value"] <= chance["high"]
+    one = pytest.approx(1, abs=1e-3)
+    for form, over in (("folds_arithmetic", "arithmetic"), ("together", "fisher")):
+        perfect = result["perfect"]["average"][form][over]
+        assert perfect["interval"] == {"level": 0.95, "low": one, "high": one}
+        chance = result["guess"]["average"][form][over]
+        assert chance["interval"]["low"] <= chance["value"] <= chance["interval"]["high"]
+    assert {task["interval"]["clusters"] for task in result["perfect"]["tasks"].values()} == {5, 6}
