@@ -15,10 +15,9 @@ from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.grid_search import CHOSEN
-from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
+from pipeline.evaluate.leaderboard import OURS, PUBLISHED, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve
-from pipeline.evaluate.paper_tables import TABLES as PAPER
-from pipeline.evaluate.paper_tables import paper_rows
+from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.protocols import (
     TableRows,
     audit_lines,
@@ -30,7 +29,7 @@ from pipeline.evaluate.protocols import (
 from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import pick_run
 from pipeline.features import FeatureSet
-from pipeline.recipes import PAPER as PAPER_RECIPE
+from pipeline.recipes import PAPER
 from pipeline.session import Session
 from pipeline.systems import COMBINED, System
 
@@ -80,10 +79,9 @@ class Evaluation:
             lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
         if self.systems in TABLES:
             if not results["paper"]:
-                theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
+                theirs = f"{TABLES[self.systems].kind}, {TABLES[self.systems].protocol}"
                 lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
-            names = table_names(self.systems, results["systems"])
-            if missing := [name for name in names if name not in results["systems"]]:
+            if missing := [name for name in TABLES[self.systems].systems if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
 
@@ -94,8 +92,8 @@ class Evaluation:
         recipe, kind = self.config.scorer[1], self.config.dataset.kind
         lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
         here = recipe.model_dump()
-        if differing := [f"{name} {_plain(here[name])} ({_plain(PAPER_RECIPE[name])})" for name in PAPER_RECIPE
-                         if here[name] != PAPER_RECIPE[name]]:  # fmt: skip
+        if differing := [f"{name} {_plain(here[name])} ({_plain(PAPER[name])})" for name in PAPER
+                         if here[name] != PAPER[name]]:  # fmt: skip
             lines.append(f"note: the training differs from the paper's (in brackets): {', '.join(differing)}")
         if getattr(self.config.stage("timesteps"), "scene", None) == "":
             lines.append("note: the features of the whole scene are left out; the paper's network reads them")
@@ -123,9 +121,9 @@ def _plain(value: Any) -> str:
 
 def table_protocol(table: str) -> tuple[str, str]:
     """The kind of data set and the protocol of a table of the paper. Raises UsageError for an unknown table."""
-    if table not in PAPER:
-        raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
-    return PAPER[table].kind, PAPER[table].protocol
+    if table not in TABLES:
+        raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(TABLES)}")
+    return TABLES[table].kind, TABLES[table].protocol
 
 
 def evaluate_features(
