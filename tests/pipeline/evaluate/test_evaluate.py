@@ -352,25 +352,6 @@ def test_watched_epochs_end_with_the_last() -> None:
     assert watched_epochs(3000)[-1] == 3000
 
 
-def test_no_test_label_decides_the_chosen_epoch(features: FeatureSet) -> None:
-    folds = kfold(features.records, k=3)[:1]
-    test = set(folds[0].test)
-    spoiled = tuple(
-        replace(r, labels=replace(r.labels, score=-(r.labels.score or 0))) if r.id in test and r.labels else r
-        for r in features.records
-    )
-    network = watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=20)))
-    systems = [network, ChosenEpoch(network, ("trial",)), BestOnTest(network)]
-    honest, other = (
-        evaluate(replace(features, records=r), folds, systems, draws=0) for r in (features.records, spoiled)
-    )
-    chosen = [[one["systems"][system.name]["chosen"] for one in (honest, other)] for system in systems[1:]]
-    assert chosen[0][0] == chosen[0][1]
-    assert chosen[1][0] != chosen[1][1], "the oracle alone reads them"
-    for mine, theirs in zip(honest["predictions"], other["predictions"], strict=True):
-        assert all(mine[system.name] == theirs[system.name] for system in systems[:2])
-
-
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
     """What is watched at the last epoch is the result; watching changes nothing and survives an interruption."""
     part = make_parts(features, kfold(features.records, k=3))[0]
