@@ -33,7 +33,9 @@ def test_a_better_row_is_separated_and_an_equal_one_is_a_tie() -> None:
         knowing("noise", features, lambda scores: scores + much),
         knowing("constant", features, lambda scores: 0 * scores),
     ]
-    results = evaluate(features, kfold(features.records, k=3), systems, against="ours", draws=10)
+    folds = kfold(features.records, k=3)
+    results, again = (evaluate(features, folds, systems, against="ours", draws=10) for _ in range(2))
+    assert {**again, "created": ""} == {**results, "created": ""}, "resamples and permutations are the same again"
     rows = results["separation"]["rows"]
     assert set(rows) == {"equal", "noise"}, "a constant prediction has no correlation"
     assert rows["noise"]["holm"] == pytest.approx(2 / 5000 * 2, rel=1)
