@@ -99,23 +99,6 @@ def test_the_pooled_ridge_is_the_one_of_the_trials() -> None:
     assert np.allclose(POOLED_RIDGE.fitted(features.take(rows)).predict(features.take(new)), expected, atol=1e-4)
 
 
-def test_the_process_finds_noise_and_length() -> None:
-    rng = np.random.default_rng(0)
-    features = people(tasks=1, people=10, trials=12, descriptors=2)
-    x = rng.uniform(-2, 2, (120, 2))
-    truth = np.sin(2 * x[:, 0])
-    noisy = truth + 0.3 * rng.normal(size=120)
-    records = tuple(replace(r, labels=Labels(float(v))) for r, v in zip(features.records, noisy, strict=True))
-    given = replace(features, records=records, trial=x.astype(np.float32))
-    model = replace(GAUSSIAN_PROCESS, describe="trial").fitted(given.take(range(80)))
-    assert np.abs(model.predict(given.take(np.arange(80, 120))) - truth[80:]).mean() < 0.2
-    flat = replace(
-        given,
-        records=tuple(replace(r, labels=Labels(float(v))) for r, v in zip(records, rng.normal(size=120), strict=True)),
-    )
-    assert np.ptp(replace(GAUSSIAN_PROCESS, describe="trial").fitted(flat.take(range(80))).predict(flat)) < 1.0
-
-
 @pytest.mark.parametrize(
     "system", [SUPPORT_VECTORS, GAUSSIAN_PROCESS, POOLED_RIDGE, *trial_regressions()[1:]], ids=lambda s: s.name
 )
@@ -133,6 +116,8 @@ def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: Regress
     assert np.array_equal(system.fitted(features).predict(features), once.predict(features))
     with pytest.raises(ValueError, match="fit together"):
         FittedRegression.from_arrays(once.description(), {**once.arrays(), "centre": np.zeros((1, 2))})
+    with pytest.raises(ValueError, match="another form"):
+        FittedRegression.from_arrays({**once.description(), "kernel": "cubic"}, once.arrays())
 
 
 def test_what_carries_over_between_people_is_found() -> None:
