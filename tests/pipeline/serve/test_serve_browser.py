@@ -17,6 +17,7 @@ from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import WorkProgress
+from pipeline.serve.server import UploadProgress
 from tests.helpers import report_samples
 from tests.helpers.served import served
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, now, wait_for  # noqa: F401 -- a fixture
@@ -43,19 +44,21 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
     if job.pair:
         write_report(report, ReportData("Compared", videos=two_sections(report), comparison=True, home="/"))
         return {}
-    progress("reading frames", 0.5)
+    shown = UploadProgress(progress)
+    shown.plan({job.id: 100})
+    shown.frames(job.id, 50, 100, ("pose",))
     while "slow" in job.name and not GO_ON.is_set():
         if stop.wait(0.02):
             raise Cancelled
-        progress("reading frames", 0.5)
+        shown.frames(job.id, 50, 100, ("pose",))
     if "broken" in job.name:
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
     write_report(report, ReportData("Scored", videos=(section,), home="/"))
     level: Any = "bad" if "invalid" in job.name else "warn" if "flagged" in job.name else ""
     low, high = section.result.interval80
-    shown = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
-    return {"score": section.result.score, "low": low, "high": high, **shown}
+    flagged = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
+    return {"score": section.result.score, "low": low, "high": high, **flagged}
 
 
 @contextmanager
@@ -135,7 +138,7 @@ def test_a_warning_is_not_green_and_the_time_left_is_shown(page: Any, clip: Path
     GO_ON.clear()
     upload(page, clip, "slow flagged.mp4")
     wait_for(page, "document.querySelector('.job .stage')?.textContent.includes('left')")
-    assert re.fullmatch(r"reading frames, about \d+ s left", page.inner_text(".job .stage"))
+    assert re.fullmatch(r"finding the athlete: 50 %, about \d+ s left", page.inner_text(".job .stage"))
     GO_ON.set()
     wait_for(page, f"{state('slow flagged.mp4')} === 'done, 1 flag'")
     colours = "getComputedStyle(document.querySelector('.job .state')).color"
