@@ -42,8 +42,8 @@ def results() -> dict[str, Any]:
 def test_one_chart_per_task_and_one_bar_per_system_with_a_lead() -> None:
     first, second = lead_bars(results(), "AIM (ours)")
     assert (first.title, second.title) == ("Lead of AIM (ours), Suturing", "Lead of AIM (ours), Knot_Tying")
-    assert [(bar.name, bar.value, bar.interval, bar.kind) for bar in first.bars] == [
-        ("w/o AIM", 0.2, (0.05, 0.3), "ablation")
+    assert [(bar.name, bar.value, bar.interval, bar.baseline) for bar in first.bars] == [
+        ("w/o AIM", 0.2, (0.05, 0.3), False)
     ]
     assert second.bars[0].value == -0.1
 

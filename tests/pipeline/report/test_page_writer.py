@@ -80,14 +80,13 @@ def hostile_report(name: str) -> ReportData:
     batch = d.BatchReport(
         (d.VideoReport(name, Score(name, score=1.0, flags=(flag,)), task=name),),
         (d.Failure(name, name, name, name),),
-        (d.StageTime(name, 1, 1, 1.0),),
     )
     evaluation = d.EvaluationReport(
         {name: name},
         (d.Prediction(name, 1.0, 2.0, task=name, fold=name),),
         (d.ResultsTable(name, (name,), (d.ResultsRow(name, (name,)),), note=name),),
         (d.BarChart(name, (d.Bar(name, 1.0),), name, name),),
-        (d.CurveChart(name, name, (d.TrainingCurve(name, np.arange(2), np.arange(2.0)),)),),
+        d.TrainingCurve(*np.ones((4, 2))),
         (d.LeakCheck(name, False, name),),
     )
     return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
@@ -293,16 +292,17 @@ def test_parts_that_are_absent_leave_no_trace() -> None:
         ReportData("t", videos=(d.VideoReport("a", Score("a")), d.VideoReport("b", Score("b", score=1.0))))
     )
     assert "No video in this report." in bare
-    assert 'id="batch"' in bare  # several videos make a batch of themselves
+    assert 'id="batch"' not in bare
 
 
 def test_a_page_of_one_video_has_no_table_of_one_row() -> None:
     one = d.VideoReport("a", Score("a", score=1.0))
     alone = render_report(ReportData("t", videos=(one,), batch=d.BatchReport((one,))))
     assert 'id="batch"' not in alone
-    timed = d.BatchReport((one,), times=(d.StageTime("clips", 1, 0, 1.0),))
-    assert 'id="filter"' not in render_report(ReportData("t", videos=(one,), batch=timed))
-    assert 'id="scores"' not in render_report(ReportData("t", videos=(one,), batch=timed))
+    failed = d.BatchReport((one,), (d.Failure("b", "clips", "no frame"),))
+    with_failure = render_report(ReportData("t", videos=(one,), batch=failed))
+    assert 'id="batch"' in with_failure
+    assert 'id="scores"' not in with_failure
     without_section = render_report(ReportData("t", batch=d.BatchReport((one,))))
     assert 'id="scores"' in without_section
     assert 'id="filter"' not in without_section

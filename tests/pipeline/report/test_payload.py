@@ -103,15 +103,16 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
 
 def test_curves_and_bars_of_an_evaluation() -> None:
     epoch = np.arange(1, 2001)
-    curve = d.TrainingCurve("loss", epoch, 1 / epoch, None, 2 / epoch)
-    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2)))
-    made = payload.evaluation_payload(d.EvaluationReport(bars=(bars,), curves=(d.CurveChart("c", "mse", (curve,)),)))
-    assert made["bars"][0]["bars"][1] == {"name": "y", "value": 0.2, "kind": "ablation", "low": None, "high": None}
-    rows = made["curves"][0]["rows"]
+    curve = d.TrainingCurve(epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)
+    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "note")
+    made = payload.evaluation_payload(d.EvaluationReport(bars=(bars,), curve=curve))
+    assert made["bars"][0]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
+    rows = made["curve"]
     assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)
     assert len(rows) <= payload.MAX_POINTS
     for row in rows:
-        assert row["y"] == row["low"] == payload.rounded(1 / row["x"])
+        assert row["y"] == payload.rounded(1 / row["x"])
+        assert row["low"] == payload.rounded(0.5 / row["x"])
         assert row["high"] == payload.rounded(2 / row["x"])
 
 
