@@ -38,13 +38,6 @@ def test_help_names_an_example(aqa: Aqa, command: str) -> None:
         assert "Example: python run_pipeline.py" in done.stdout
 
 
-def test_help_loads_no_heavy_library() -> None:
-    heavy = ("torch", "cv2", "numpy", "h5py", "pydantic")
-    program = f"import sys, run_pipeline; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_extract_twice_and_status(aqa: Aqa, make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "in/a.mp4", size=(128, 96))
     first = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
