@@ -50,10 +50,14 @@ def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:
 @settings(max_examples=20, deadline=None)
 def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=count)
+    if count > 2:
+        values[count // 2] = np.nan  # the smallest gap
     traces = d.Traces("t", "m", np.arange(count) / 30, {"s": values})
     (series,) = payload.video_payload(video(kinematics=(traces,)))["charts"][0]["series"]
     assert len(series["t"]) == len(series["v"]) <= payload.MAX_POINTS
-    assert (max(series["v"]), min(series["v"])) == (payload.rounded(values.max()), payload.rounded(values.min()))
+    there = [value for value in series["v"] if value is not None]
+    assert (max(there), min(there)) == (payload.rounded(np.nanmax(values)), payload.rounded(np.nanmin(values)))
+    assert (None in series["v"]) == (count > 2)
     assert (series["v"][0], series["v"][-1]) == (payload.rounded(values[0]), payload.rounded(values[-1]))
     assert series["t"] == sorted(series["t"])
     if count <= payload.MAX_POINTS:
