@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import configparser
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -218,6 +220,35 @@ def test_openvino_is_imported_without_its_telemetry() -> None:
 def test_data_makes_no_tensors() -> None:
     for path in sources(ROOT, "data"):
         assert not {name.split(".")[0] for name, _ in imported(path)} & {"torch", "torchvision"}, path
+
+
+LIGHT = {
+    "help": ("import run_pipeline", "torch cv2 numpy h5py pydantic rich"),
+    "api": ("import pipeline.api", "torch cv2 numpy h5py pydantic yaml rich typer"),
+    "weights": ("import data.weights.weight_files", "torch safetensors h5py av"),
+    "paths without a store": (
+        """
+import pathlib, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote, pipeline.cache.remote_cache
+data.video.records.find_videos([pathlib.Path("run_pipeline.py")], data.store.remote.Storage())
+pipeline.cache.remote_cache.open_cache(pathlib.Path("cache"), data.store.remote.Storage())
+""",
+        "fsspec s3fs botocore",
+    ),
+    "evaluation without a cluster": (
+        "import pipeline.evaluate.protocols\nfrom pipeline import session\nfrom pipeline.evaluate import spread\n"
+        "spread.pick_run(session.Session().pool)",
+        "ray",
+    ),
+}
+"""Programs, and the libraries that they do not load, which take long."""
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_no_heavy_library_is_loaded(name: str) -> None:
+    program, heavy = LIGHT[name]
+    program += f"\nimport sys\nprint(sys.modules.keys() & {heavy.split()})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds() -> None:

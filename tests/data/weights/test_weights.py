@@ -286,17 +286,11 @@ openvino.Core()
     assert not [*tmp_path.iterdir()]
 
 
-def test_registry_is_complete_and_light() -> None:
+def test_registry_is_complete() -> None:
     for name, entry in REGISTRY.items():
         assert name == entry.name
         assert len(entry.archive_sha256) == len(entry.member_sha256) == 64
         assert len(entry.tensors_sha256) == (64 if entry.filename.endswith(".safetensors") else 0)
-    heavy = ("torch", "safetensors", "h5py", "av")
-    code = (
-        f"import sys; from data.weights import weight_files as weights; print([m for m in {heavy} if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.weights

@@ -492,15 +492,6 @@ def test_every_command_tells_the_same_notes(
 ) -> None:
     """Of inputs that are left out, of the run folder, and of outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
-
-    class Notes(Observer):
-        def __init__(self, command: str) -> None:
-            super().__init__()
-            self.command = command
-
-        def note(self, text: str) -> None:
-            notes.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
-
     description = json.loads((run_copy / "model.json").read_text())
     del description["hashes"]
     (run_copy / "model.json").write_text(json.dumps(description))
@@ -522,7 +513,8 @@ def test_every_command_tells_the_same_notes(
         scorer.score_records(find_videos([tmp_path / "in"]).records)
         damage(scorer.cache.root, "timesteps", "a.mp4")
         scorer.cache.close()
-        call(Notes(command))
+        call(seen := Watching())
+        notes[command] = [line.replace(str(tmp_path / command), "") for line in seen.lines]
     assert notes["score"] == notes["report"] == notes["plot"]
     texts = ("leads nowhere", "not a regular file", "without hashes", "extracted again")
     assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 4
