@@ -1,20 +1,17 @@
 """What the published methods find in planted data and what not, and what choosing the epoch on the test set is worth.
 
     python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out docs/methods.json]
-    python -m benchmarks.method_comparison --page
 
 Each set shows the score by one cue alone (`CUES`): half of the performances train and half test AIM
 and the methods beside it, by recipe `fast`. The set "nothing" has 4 folds instead, and each system also has the epoch
-that inner validation chooses, and the best epoch on the test part, an oracle. Writes JSON and, from it, the page
-docs/methods.md, whose descriptions are the docstrings of `models.methods`; `--page` only writes the page again.
+that inner validation chooses, and the best epoch on the test part, an oracle. Writes JSON and prints the tables of
+docs/methods.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +25,6 @@ from rich.console import Console
 from data.splits import Fold, kfold
 from data.store.arrays import Floats
 from data.video import Labels, Record
-from models.methods import METHODS
 from pipeline.evaluate import evaluate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
@@ -199,18 +195,15 @@ def shown(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}".replace("0.", ".", 1)
 
 
-def page(results: dict[str, Any]) -> str:
-    """The page docs/methods.md."""
+def tables(results: dict[str, Any]) -> list[str]:
+    """The tables of docs/methods.md: what each system finds, what the choice of the epoch is worth, uncertainty."""
     sets = results["sets"]
     rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
     find = [[name, *(shown(one["rho"].get(name)) for one in sets.values())] for name in names]
     endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}
-    choice = [
-        [name, *(shown(sets.get(CHOICE, {"folds": {}})["folds"].get(name + end)) for end in endings.values())]
-        for name in names
-        if CHOICE in sets and name in sets[CHOICE]["rho"]
-    ]
+    folds = sets[CHOICE]["folds"]
+    choice = [[name, *(shown(folds[name + end]) for end in endings.values())] for name in names if name in folds]
     uncertain = [
         [
             cue,
@@ -222,7 +215,6 @@ def page(results: dict[str, Any]) -> str:
         ]
         for cue, one in ((cue, result["uncertainty"]) for cue, result in sets.items())
     ]
-    described = [f"## {name}\n\n{description(name)}" for name in METHOD_ROWS]
     columns = (
         "set",
         "deviation against absolute error",
@@ -231,169 +223,7 @@ def page(results: dict[str, Any]) -> str:
         "within calibrated intervals",
         "their deviations",
     )
-    return PAGE.format(
-        count=results["count"],
-        runs=results["runs"],
-        cpu=sum(one["cpu_s"] for one in sets.values()),
-        cues=table(("set", "the score is shown by"), list(CUES.items())),
-        find=table(("system", *sets), find),
-        choice=table(("system", *endings), choice),
-        uncertain=table(columns, uncertain),
-        described="\n\n".join(described),
-        parts=table(("part", "original", "here", "figure"), PARTS),
-    )
-
-
-def description(name: str) -> str:
-    """The docstring of a method in paragraphs."""
-    text = inspect.getdoc(METHODS[METHOD_ROWS[name]].network) or ""
-    return re.sub(r"\n(As there|Departures)", r"\n\n\1", text)
-
-
-PARTS: Sequence[Sequence[str]] = (
-    (
-        "USDL, MUSDL: distribution, loss",
-        "nzl-thu/MUSDL: MTL-AQA/main.py, models/evaluator.py",
-        "equal; decoded by the expectation",
-        "row USDL",
-    ),
-    (
-        "CoRe: tree, groups, loss, votes",
-        "yuxumin/CoRe: models/RegressTree.py, utils/Group_helper.py",
-        "equal; 8 groups for 16",
-        "row CoRe",
-    ),
-    (
-        "CoRe, TPT: label on MTL-AQA",
-        "yuxumin/CoRe: datasets/MTLPair.py",
-        "departure: the score, not score / difficulty multiplied back; `dataset.score=execution` has that label",
-        "not measured",
-    ),
-    ("GDLT: prototypes, responses, score", "xuangch/CVPR22_GDLT: models/model.py", "equal; one block each", "row GDLT"),
-    (
-        "GDLT: losses",
-        "xuangch/CVPR22_GDLT: models/loss.py, models/triplet_loss.py",
-        "equal: labels from 0 to 1, weights 1",
-        "with labels from 0 to 10 the triplet loss weighed a hundredth",
-    ),
-    (
-        "GDLT, TPT, RICA2: positions",
-        "models/model.py; models_cluster.../layer.py; libs/modeling",
-        "equal: none",
-        "column time, rows with and without",
-    ),
-    (
-        "TPT: ranking and sparsity loss",
-        "baiyang4/aqa_tpt: train_pairencode1_decoder_1selfatt_self8head_ffn_sp_new.py",
-        "equal: margin 3.2, weights 1 and .05",
-        "row TPT",
-    ),
-    (
-        "TPT: decoder, comparison",
-        "baiyang4/aqa_tpt: models_cluster.../layer.py, model.py",
-        "departure: one block, order of attentions, no learnt temperature, CoRe's tree",
-        "not measured",
-    ),
-    (
-        "RICA2: ranking, sparsity, divergence",
-        "abrarmajeedi/rica2_aqa: libs/modeling/losses.py",
-        "equal: margin 1, averaged over pairs, weights .05, .05 and 1e-5",
-        "an attention that costs .173 there cost 4.61 before",
-    ),
-    (
-        "RICA2: loss of the score, uncertainty",
-        "abrarmajeedi/rica2_aqa: libs/modeling/losses.py, eval.py",
-        "departure: beta-NLL of scores from 0 to 10; deviation of draws, at least .3, not the harmonic mean of sigma",
-        "table of RICA2's uncertainty",
-    ),
-    (
-        "ST-GCN: blocks",
-        "yysijie/st-gcn: net/st_gcn.py, net/utils/tgcn.py",
-        "equal: importance, skip connection; departure: kernel 3, 2 blocks, no batch normalisation (`StGcn`)",
-        "not measured",
-    ),
-    (
-        "TSN-style ranking: loss",
-        "Doughty et al. (2018), section 3",
-        "departure: logistic loss without a margin, squared error added (`Snippets`)",
-        "not measured",
-    ),
-    (
-        "AIM: kinematic channels",
-        "Gao et al. (2020), section 5.2",
-        "equal under `recipe=paper`: the 76 columns, handles at the secondary; departure by default: acceleration,"
-        " jerk, gripper speed and bimanual channels are added, both agents have the gripper angle",
-        "not measured",
-    ),
-)
-"""Rows of the table of parts."""
-
-
-PAGE = """# Methods beside AIM
-
-<!-- Written by `python -m benchmarks.method_comparison`: change that, not this page. -->
-
-`leaderboard` compares AIM with published methods on the same cached features, by the same protocol:
-
-```
-aqa leaderboard --config jigsaws --set dataset.root=JIGSAWS --systems aim,methods --oracle
-```
-
-`--systems` takes names of rows or their beginnings, separated by commas; `methods` means all of this page. Each
-network has a row for its last epoch and one for the epoch that inner validation chooses. `--oracle` adds the epoch that
-ranks the test part best: an upper bound for comparison with published numbers, and no result.
-
-The methods train on the time steps that AIM reads: agents, masks and scene, without trial descriptors. One loop trains
-all of them (`pipeline/systems/method_system.py`): 100 epochs of AdamW, or fewer where the recipe has fewer; runs,
-batches, seed and normalisation are those of the recipe. Finished folds are kept, so the same command resumes. These are
-our versions on precomputed features. They do not reproduce published numbers, where a video network is trained along.
-
-MUSDL needs `judges` for at least nine in ten performances: the items of the JIGSAWS rating, the judges of FineDiving or
-MTL-AQA, or column `judges` of a [folder](datasets/folder.md). Panels of different sizes are reduced to the middle
-judges. MUSDL, CoRe and TPT also read the difficulty of a test performance, which is announced before it.
-
-## What each finds
-
-{count} planted performances for training and as many for testing, {runs} network of each system and set, {cpu} s of
-processor time, `python -m benchmarks.method_comparison`. One cue shows the score, everything else is noise:
-
-{cues}
-
-Spearman's rho on the test part, last epoch:
-
-{find}
-
-USDL, MUSDL and CoRe average the steps before they score, so they cannot find when something happens. The originals of
-GDLT, TPT and RICA2 add no positions to the steps, and neither do ours: they do not know when a step is. The rows "with
-positions" show what sines of the positions would find (`MethodConfig.positions`). "relation" has too few performances
-for networks that do not subtract the agents. "difficulty" is found by the methods that read the difficulty. The
-differences between rows above .9 are noise.
-
-## What is as in the original
-
-Names of files are those of the authors' repositories. Beside these, all methods depart in common: features from the
-cache in place of a video network that is trained along, small widths, AdamW with one schedule.
-
-{parts}
-
-## What choosing the epoch on the test set is worth
-
-Spearman's rho in the set "nothing", where the truth is 0: {count} performances in 4 folds, mean over the folds. The
-oracle's value less that of the last epoch is what the choice alone is worth.
-
-{choice}
-
-## Whether the uncertainty of RICA2 is worth something
-
-Rank correlation of its predicted deviation with the absolute error, and the share of scores inside 90 % intervals.
-Intervals of 1.645 deviations, as of a normal distribution, are too narrow. Calibrated ones extend as many deviations as
-90 % of the errors that inner validation holds out of the training part. Networks of inner validation learn from two
-thirds of that part and err more, so these intervals are rather too wide. Chance alone gives 82 to 97 % of 60:
-
-{uncertain}
-
-{described}
-"""
+    return [table(("system", *sets), find), table(("system", *endings), choice), table(columns, uncertain)]
 
 
 def main() -> None:
@@ -401,17 +231,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--page", action="store_true", help="write the page from the stored numbers")
     parser.add_argument("--out", type=Path, default=DOCS / "methods.json")
     given = parser.parse_args()
-    if not given.page:
-        results: dict[str, Any] = {"count": given.count, "runs": given.runs, "sets": {}}
-        for cue in CUES:
-            results["sets"][cue] = measure(cue, given.count, given.runs)
-            Console().print(cue, results["sets"][cue])
-            given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    stored = json.loads(given.out.read_text(encoding="utf-8"))
-    given.out.with_suffix(".md").write_text(page(stored), encoding="utf-8")
+    results: dict[str, Any] = {"count": given.count, "runs": given.runs, "sets": {}}
+    for cue in CUES:
+        results["sets"][cue] = measure(cue, given.count, given.runs)
+        Console().print(cue, results["sets"][cue])
+        given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print("\n\n".join(tables(results)))
 
 
 if __name__ == "__main__":

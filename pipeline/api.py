@@ -235,7 +235,6 @@ def evaluate(
     oracle: bool = False,
     quick: bool = False,
     curve: bool = False,
-    dry_run: bool = False,
     session: Session | None = None,
     **words: Unpack[PoolWords],
 ) -> Evaluation:
@@ -250,7 +249,6 @@ def evaluate(
             best by inner validation.
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances, and what more labels would likely bring.
-        dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
     from pipeline.evaluate import evaluate_features
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
@@ -264,9 +262,7 @@ def evaluate(
         more = [by_inner_validation(tried)] if grids else []
         check_folder(Path(out))
         features = all_features(chosen, one_path(pack))
-        done = evaluate_features(
-            features, chosen, Path(out), oracle=oracle, quick=quick, dry_run=dry_run, curve=curve, more=more
-        )
+        done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, curve=curve, more=more)
         return _with_page(done)
 
 
@@ -649,11 +645,10 @@ def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path]
 
 
 def _with_page(done: Evaluation) -> Evaluation:
-    """The same evaluation, written as results.json, config.json and report.html unless it was only estimated."""
+    """The same evaluation, written as results.json, config.json and report.html."""
     from pipeline.report import write_evaluation
 
-    if done.expected is None:
-        write_evaluation(done)
+    write_evaluation(done)
     return done
 
 

@@ -20,9 +20,8 @@ import torch
 from typer.testing import CliRunner
 
 from data.errors import AimError, UsageError
-from data.store.files import write_bytes
 from pipeline.cli import app
-from pipeline.destinations import check_file, check_folder, writing
+from pipeline.destinations import check_file, check_folder
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 from tests.helpers.program_server import Aqa, Done
 
@@ -37,13 +36,6 @@ def test_help_names_an_example(aqa: Aqa, command: str) -> None:
     assert "Usage:" in done.stdout
     if command not in ("", "weights"):
         assert "Example: python run_pipeline.py" in done.stdout
-
-
-def test_help_loads_no_heavy_library() -> None:
-    heavy = ("torch", "cv2", "numpy", "h5py", "pydantic")
-    program = f"import sys, run_pipeline; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_extract_twice_and_status(aqa: Aqa, make_video, tmp_path: Path) -> None:
@@ -173,24 +165,6 @@ def test_a_package_in_the_way_is_named(tmp_path: Path) -> None:
     assert "not from this checkout" in done.stderr or "No module named 'data.errors'" in done.stderr
 
 
-def test_hostile_names_stay_names(aqa: Aqa, make_video, tmp_path: Path) -> None:
-    names = [
-        "<script>alert(1)</script>.mp4".replace("/", "_"),
-        "a'b\"c;$(touch x).mp4",
-        "line\nbreak.mp4",
-        "[red]x.mp4",
-    ]
-    for name in names:
-        make_video(tmp_path / "in" / name, size=(128, 96), frames=3)
-    raw = os.fsdecode(os.fsencode(tmp_path / "in") + b"/not-utf8-\xff.mp4")
-    os.rename(make_video(tmp_path / "plain.mp4", size=(128, 96), frames=3), raw)
-    done = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["videos"] == 5
-    status = aqa("status", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW[:2])
-    assert (status.returncode, status.stdout.count("fresh")) == (0, 5)
-
-
 def python(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Python code with this checkout's modules."""
     return subprocess.run(
@@ -264,12 +238,6 @@ def test_a_checkpoint_on_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Pa
     assert kept[0] == 1
 
 
-def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
-    with full_disk(), pytest.raises(UsageError, match="cannot be written") as caught, writing(tmp_path):
-        write_bytes(tmp_path / "x", bytes(100_000))
-    assert caught.value.where == str(tmp_path)
-
-
 @pytest.mark.parametrize("arguments", [["weights", "list", "--json"], ["weights", "list"]], ids=" ".join)
 def test_a_full_standard_output_is_reported(arguments: list[str]) -> None:
     command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
@@ -296,49 +264,6 @@ cli_main.main()
     assert done.stderr.startswith("error: No usable temporary directory found in [")
     assert "TMPDIR=FOLDER" in done.stderr
     assert len(done.stderr.splitlines()) == 2
-
-
-def test_text_of_the_user_is_no_markup() -> None:
-    name = "m [bold] [/x] \\[y] :on:"
-    code = f"""
-from pathlib import Path
-from data.video.records import Record
-from pipeline import console
-from pipeline.run.runner import Result
-console.say({name!r})
-console.table({name!r}, ({name!r},), [({name!r},)])
-result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})
-console.ShownProgress("videos").result(result)
-console.failure_table([result])
-console.status_table([{{"video": {name!r}, "stage": "pose", "state": "stale", "reason": {name!r}, "quality": {{}}}}])
-with console.ShownProgress({name!r}) as progress:
-    progress.steps(1, 2)
-"""
-    done = python(code, env={**os.environ, "COLUMNS": "200"})
-    assert done.returncode == 0, done.stderr
-    assert (done.stdout.count(name), done.stderr.count(name)) == (5, 5), done.stdout + done.stderr
-    assert f"failed {name} [pose] {name}" in done.stderr
-
-
-def test_what_one_interrupt_stopped_ends_with_130() -> None:
-    """In every command: one that raises, and one that lists failed videos."""
-    for last in ("raise Cancelled", "finish(False)"):
-        code = f"""
-import os, signal, sys, typer
-from pipeline.cli import cli_main
-from pipeline.cli.terminal import finish, stop_on_interrupt
-from data.errors import Cancelled
-app = typer.Typer()
-@app.command()
-def command():
-    stop_on_interrupt()
-    os.kill(os.getpid(), signal.SIGINT)
-    {last}
-cli_main.app = app
-sys.argv = ["aqa"]
-cli_main.main()
-"""
-        assert python(code, timeout=60).returncode == 130
 
 
 def test_flags_take_no_value(aqa: Aqa) -> None:

@@ -10,40 +10,39 @@ import typer
 
 from data.errors import PROGRAM, UsageError
 from pipeline import __version__
-from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_rm, cache_verify
-from pipeline.cli.cmd_compare import compare
-from pipeline.cli.cmd_data import data_check
-from pipeline.cli.cmd_demo import demo
-from pipeline.cli.cmd_doctor import doctor
-from pipeline.cli.cmd_evaluate import evaluate
-from pipeline.cli.cmd_export import export
-from pipeline.cli.cmd_extract import extract
-from pipeline.cli.cmd_label import label
-from pipeline.cli.cmd_leaderboard import leaderboard
-from pipeline.cli.cmd_pack import pack
-from pipeline.cli.cmd_plot import plot
-from pipeline.cli.cmd_push import push
-from pipeline.cli.cmd_report import report
-from pipeline.cli.cmd_score import score
-from pipeline.cli.cmd_serve import serve
-from pipeline.cli.cmd_status import status
-from pipeline.cli.cmd_train import train
-from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, weights_rm
+from pipeline.cli import commands
 from pipeline.cli.command import PlainGroup
 
 TOP = (
-    *(demo, label, extract, status, train, evaluate, leaderboard),
-    *(report, compare, plot, serve, score, export, push, pack, doctor),
+    commands.demo,
+    commands.label,
+    commands.extract,
+    commands.status,
+    commands.train,
+    commands.evaluate,
+    commands.leaderboard,
+    commands.report,
+    commands.compare,
+    commands.plot,
+    commands.serve,
+    commands.score,
+    commands.export,
+    commands.push,
+    commands.pack,
+    commands.doctor,
 )
 GROUPS = {
-    "data": ("Published data sets: what a copy holds, what is missing, and where to request it.", (data_check,)),
+    "data": (
+        "Published data sets: what a copy holds, what is missing, and where to request it.",
+        (commands.data_check,),
+    ),
     "weights": (
         "Published weights: where they come from, their licence, hash, size and place.",
-        (weights_list, weights_fetch, weights_path, weights_rm),
+        (commands.weights_list, commands.weights_fetch, commands.weights_path, commands.weights_rm),
     ),
     "cache": (
         "Manage a cache: list its content, find damaged files, delete what is no longer needed.",
-        (cache_ls, cache_verify, cache_prune, cache_gc, cache_rm),
+        (commands.cache_ls, commands.cache_verify, commands.cache_prune, commands.cache_gc, commands.cache_rm),
     ),
 }
 REMOVED = {
@@ -113,8 +112,8 @@ for add in TOP:
     add(app)
 for word, instead in (NO_COMMANDS | REMOVED).items():
     _answer(word, f"Type: {instead}")
-for name, (about, commands) in GROUPS.items():
+for name, (about, members) in GROUPS.items():
     group = typer.Typer(cls=PlainGroup, help=about)
-    for add in commands:
+    for add in members:
         add(group)
     app.add_typer(group, name=name)

@@ -168,7 +168,7 @@ def run_demo(
     lap("score")
     page = out / "report.html"
     observer.note(f"{next(parts)} {page}")
-    write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
+    write_page(page, scorer, scored, unseen, metrics, leaks)
     lap("report")
     results = (pose, leaks, tuple(scored), tuple(truth), metrics)
     return DemoResult(page, out / "run", extraction, *results, seconds)
@@ -188,7 +188,6 @@ def write_page(
     scorer: Scorer,
     scored: Sequence[Score],
     unseen: Sequence[Record],
-    extraction: Summary,
     metrics: dict[str, dict[str, float]],
     leaks: LeakReport,
 ) -> None:
@@ -209,7 +208,6 @@ def write_page(
         unseen,
         title="Demo: synchronised dives",
         subtitle="Held-out rendered dives, scored from raw video.",
-        extraction=extraction,
         evaluation=evaluation,
         sections=PAGE_DIVES,
     )

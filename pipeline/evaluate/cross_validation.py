@@ -4,7 +4,8 @@
 key. Correlations are fractions; None (null) is undefined.
 
 Every entry has both forms of a correlation over folds: `over_folds` is per fold (under leave-one-user-out: per
-user), then averaged; `together` ranks all held-out predictions of a task together.
+user), then averaged; `together` ranks all held-out predictions of a task together. Intervals resample performances,
+under leave-one-user-out users.
 """
 
 from __future__ import annotations
@@ -33,10 +34,9 @@ from pipeline.evaluate.fold_summary import (
     performance,
     resampled,
     task_summary,
-    user_summary,
 )
 from pipeline.evaluate.separation import separation
-from pipeline.evaluate.spread import Job, Run, run_here
+from pipeline.evaluate.spread import Job, Run, parts_of, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
 from pipeline.systems import BestOnTest, NetworkSystem, Part, Predicted, System
@@ -88,6 +88,7 @@ def evaluate(
     predicted: dict[tuple[str, str], Predicted] = {}
     for job, each in zip(jobs, run(features, jobs, progress, stop), strict=True):
         predicted |= {(job.name, system.name): one for system, one in zip(job.systems, each, strict=True)}
+    users = sorted({part.fold for part in parts}) if protocol == "louo" else []
     held = {system.name: _by_part(system, parts, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
     return {
@@ -107,17 +108,12 @@ def evaluate(
         ],
         "tasks": tasks,
         "systems": {
-            system.name: _system(features, system, parts, tasks, held[system.name], truth, draws)
-            | {
-                "users": user_summary(parts, scores[system.name], truth[:, 0], draws=draws)
-                if protocol == "louo"
-                else None
-            }
+            system.name: _system(features, system, parts, tasks, held[system.name], truth, draws, users)
             for system in systems
         },
         "differences": {
             name: {
-                task: difference(features, parts, task, scores[against], other, truth[:, 0], draws=draws)
+                task: difference(features, parts, task, scores[against], other, truth[:, 0], draws=draws, users=users)
                 for task in tasks
             }
             for name, other in scores.items()
@@ -154,16 +150,11 @@ def _families(systems: Sequence[System]) -> list[list[System]]:
     """The systems, those together that share trainings."""
     families: list[list[System]] = []
     for system in systems:
-        near = [family for family in families if any(_parts(system) & _parts(other) for other in family)]
+        mine = set(map(id, parts_of(system)))
+        near = [family for family in families if any(mine & set(map(id, parts_of(other))) for other in family)]
         families = [family for family in families if family not in near]
         families.append([*(one for family in near for one in family), system])
     return families
-
-
-def _parts(system: System) -> set[int]:
-    """What a system consists of, by identity."""
-    parts = [*getattr(system, "candidates", ())] or [system]
-    return {id(getattr(part, "network", part)) for part in parts}
 
 
 def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:
@@ -238,16 +229,19 @@ def _system(
     held: Sequence[Predicted],
     truth: Floats,
     draws: int,
+    users: Sequence[str],
 ) -> Results:
-    """The results of one system, from its predictions for every part."""
+    """The results of one system, from its predictions for every part; `users` as in `resampled`."""
 
     def summaries(name: str, column: int, drawn: Mapping[str, Resampled]) -> Results:
         values, true = as_many_runs([getattr(one, name) for one in held]), truth[:, column]
-        return {task: task_summary(features, parts, task, values, true, drawn.get(task)) for task in tasks}
+        return {task: task_summary(features, parts, task, values, true, drawn.get(task), users) for task in tasks}
 
     values = as_many_runs([one.score for one in held])
     drawn = {
-        task: resampled(features, parts, task, values, truth[:, 0], draws=draws, seed=number)
+        task: resampled(
+            features, parts, task, values, truth[:, 0], draws=draws, seed=0 if users else number, users=users
+        )
         for number, task in enumerate(tasks)
     }
     by_task = summaries("score", 0, drawn)

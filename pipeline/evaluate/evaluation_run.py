@@ -12,14 +12,12 @@ from data.errors import UsageError
 from models.metrics import DRAWS
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results, distinct, evaluate, fold_jobs, make_parts
-from pipeline.evaluate.expected_time import ExpectedTime, expected_time
-from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.cross_validation import Results, evaluate
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.grid_search import CHOSEN
-from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
+from pipeline.evaluate.leaderboard import OURS, PUBLISHED, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve
-from pipeline.evaluate.paper_tables import TABLES as PAPER
-from pipeline.evaluate.paper_tables import paper_rows
+from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.protocols import (
     TableRows,
     audit_lines,
@@ -31,7 +29,7 @@ from pipeline.evaluate.protocols import (
 from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import pick_run
 from pipeline.features import FeatureSet
-from pipeline.recipes import PAPER as PAPER_RECIPE
+from pipeline.recipes import PAPER
 from pipeline.session import Session
 from pipeline.systems import COMBINED, System
 
@@ -51,13 +49,10 @@ class Evaluation:
     config: BaseConfig
     systems: str = "aim"  # as asked for: "aim", "all", or the number of one of the paper's tables
     quick: bool = False  # there was no inner validation
-    expected: ExpectedTime | None = None  # the time that it would take, where nothing was run
     only: str = ""  # the rows that were asked for; empty: all
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
-        if self.expected is not None:
-            return [str(self.expected)]
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
         if (few := held_out_a_fold(results)) < FEW:
             lines.append(
@@ -84,10 +79,9 @@ class Evaluation:
             lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
         if self.systems in TABLES:
             if not results["paper"]:
-                theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
+                theirs = f"{TABLES[self.systems].kind}, {TABLES[self.systems].protocol}"
                 lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
-            names = table_names(self.systems, results["systems"])
-            if missing := [name for name in names if name not in results["systems"]]:
+            if missing := [name for name in TABLES[self.systems].systems if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
 
@@ -98,15 +92,14 @@ class Evaluation:
         recipe, kind = self.config.scorer[1], self.config.dataset.kind
         lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
         here = recipe.model_dump()
-        if differing := [f"{name} {_plain(here[name])} ({_plain(PAPER_RECIPE[name])})" for name in PAPER_RECIPE
-                         if here[name] != PAPER_RECIPE[name]]:  # fmt: skip
+        if differing := [f"{name} {_plain(here[name])} ({_plain(PAPER[name])})" for name in PAPER
+                         if here[name] != PAPER[name]]:  # fmt: skip
             lines.append(f"note: the training differs from the paper's (in brackets): {', '.join(differing)}")
         if getattr(self.config.stage("timesteps"), "scene", None) == "":
             lines.append("note: the features of the whole scene are left out; the paper's network reads them")
-        users = (self.results["systems"][OURS] or {}).get("users")
-        if users and users["count"] < FEW_USERS:
+        if 0 < (users := users_of(self.results)) < FEW_USERS:
             lines.append(
-                f"note: with {users['count']} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
+                f"note: with {users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
                 "row 'combined', and docs/systems.md"
             )
         if (recipe.recipe, kind) == ("tools", "jigsaws"):
@@ -115,8 +108,6 @@ class Evaluation:
 
     def tables(self) -> list[TableRows]:
         """The tables in the paper's form."""
-        if self.expected is not None:
-            return []
         name = f"{self.config.name}, {self.config.protocol}"
         tables = [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
         return [*tables, self.results["curve"]["table"]] if "curve" in self.results else tables
@@ -130,9 +121,9 @@ def _plain(value: Any) -> str:
 
 def table_protocol(table: str) -> tuple[str, str]:
     """The kind of data set and the protocol of a table of the paper. Raises UsageError for an unknown table."""
-    if table not in PAPER:
-        raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
-    return PAPER[table].kind, PAPER[table].protocol
+    if table not in TABLES:
+        raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(TABLES)}")
+    return TABLES[table].kind, TABLES[table].protocol
 
 
 def evaluate_features(
@@ -144,7 +135,6 @@ def evaluate_features(
     only: str = "",
     oracle: bool = False,
     quick: bool = False,
-    dry_run: bool = False,
     curve: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
@@ -163,7 +153,6 @@ def evaluate_features(
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
         quick: `QUICK_RUNS` networks at most and no inner validation: AIM by its last epoch alone, and equal weights in
             a combination.
-        dry_run: only tell the expected time.
         curve: also a learning curve, of the training part alone under `protocol: fixed`.
         more: additional systems.
 
@@ -179,10 +168,6 @@ def evaluate_features(
     report = leak_audit(folds, features, session)
     chosen = [*more, *protocol_systems(config, features, systems, oracle, quick)]
     chosen = chosen_systems(only, chosen) if only else chosen
-    if dry_run:
-        every, cut = distinct(features, folds)
-        expected = expected_time(every, fold_jobs(make_parts(every, cut), chosen), stop)
-        return Evaluation({}, folder, config, systems, quick, expected)
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
     with observer.progress("trainings") as progress:
         results = evaluate(

@@ -71,11 +71,13 @@ def resampled(
     *,
     draws: int,
     seed: int = 0,
+    users: Sequence[str] = (),
 ) -> Resampled:
     """The correlations of one task in bootstrap resamples.
 
-    All resample whole performances, but `folds_arithmetic` folds, those of one name together in all tasks. The average
-    over folds by Fisher's z is left out where folds have few performances.
+    All resample whole performances, but `folds_arithmetic` folds, those of one name together in all tasks. Where each
+    fold is a user, all resample users. The average over folds by Fisher's z is left out where folds have few
+    performances.
 
     Args:
         features: for the groups of the records.
@@ -83,31 +85,42 @@ def resampled(
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
         draws: how many resamples; 0: nothing is returned.
-        seed: another one for each task, whose performances are independent.
+        seed: another one for each task, whose performances are independent; the same one for users.
+        users: those of all tasks, by whom the folds are named; empty where folds are no users.
     """
     if not draws:
         return {}
     parts, predicted = labelled(parts, predicted, true, task)
     rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
-    rho, members = metrics.spearman_of_rows(values, true[rows]), clusters(features, rows)
+    rho, members = metrics.spearman_of_rows(values, true[rows]), _members(features, parts, users)
     fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
+    folds = members if users else [np.flatnonzero(fold_of == fold) for fold in range(len(parts))]
+    each = np.array([rho(fold) for fold in folds])
 
-    def of_performances(statistic: Callable[[Rows], float]) -> Floats:
+    def of_members(statistic: Callable[[Rows], float]) -> Floats:
         return metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws, seed=seed)
+
+    def of_folds(average: Callable[[Sequence[float]], metrics.Average]) -> Floats:
+        return metrics.bootstrap(lambda drawn: average(list(each[drawn])).value, len(each), draws=draws)
 
     def per_fold(drawn: Rows) -> float:
         return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
 
-    out = {"together": of_performances(rho)}
+    out = {"together": of_members(rho)}
     if len(parts) > 1:
-        out["centred"] = of_performances(_without_fold_means(values, true[rows], fold_of))
-        if len(members) >= FEW * len(parts):
-            out["folds_fisher"] = of_performances(per_fold)
-        each = np.array([rho(np.flatnonzero(fold_of == fold)) for fold in range(len(parts))])
-        out["folds_arithmetic"] = metrics.bootstrap(
-            lambda drawn: metrics.arithmetic_average(list(each[drawn])).value, len(each), draws=draws
-        )
+        out["centred"] = of_members(_without_fold_means(values, true[rows], fold_of))
+        if len(clusters(features, rows)) >= FEW * len(parts):
+            out["folds_fisher"] = of_folds(metrics.fisher_average) if users else of_members(per_fold)
+        out["folds_arithmetic"] = of_folds(metrics.arithmetic_average)
     return out
+
+
+def _members(features: FeatureSet, parts: Sequence[Part], users: Sequence[str]) -> list[Rows]:
+    """Positions among all test rows of the parts of what is resampled: of each user, or else of each performance."""
+    if not users:
+        return clusters(features, np.concatenate([part.test for part in parts]))
+    fold_of = np.repeat([part.fold for part in parts], [len(part.test) for part in parts])
+    return [np.flatnonzero(fold_of == user) for user in users]
 
 
 def _without_fold_means(values: Floats, true: Floats, fold_of: Rows) -> Callable[[Rows], float]:
@@ -131,6 +144,7 @@ def task_summary(
     predicted: Sequence[Floats],
     true: Floats,
     drawn: Resampled | None = None,
+    users: Sequence[str] = (),
 ) -> Metrics:
     """Metrics of one task.
 
@@ -152,7 +166,7 @@ def task_summary(
     names = {"interval": "together", "folds_interval": "folds_fisher", "mean_interval": "folds_arithmetic"}
     intervals = {name: _ends(drawn[form]) if drawn and form in drawn else None for name, form in names.items()}
     if intervals["interval"]:
-        intervals["interval"]["clusters"] = len(clusters(features, rows))
+        intervals["interval"]["clusters"] = sum(len(one) > 0 for one in _members(features, parts, users))
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
@@ -240,10 +254,11 @@ def difference(
     true: Floats,
     *,
     draws: int,
+    users: Sequence[str] = (),
 ) -> Metrics:
     """The lead of one system over another in ranking the same held-out performances of one task.
 
-    Args as for `task_summary`; `other` is like `ours`, and both are resampled alike.
+    Args as for `resampled`; `other` is like `ours`, and both are resampled alike.
 
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
@@ -257,7 +272,7 @@ def difference(
     def statistic(chosen: Rows) -> float:
         return lead(chosen) - against(chosen)
 
-    members = clusters(features, rows)
+    members = _members(features, mine, users)
     drawn = metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws)
     return {"value": or_none(statistic(np.arange(len(rows)))), **_ends(drawn)}
 
@@ -275,41 +290,9 @@ def _ends(values: Floats) -> Metrics:
     return {"level": 0.95, "low": or_none(low), "high": or_none(high)}
 
 
-def user_summary(parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int) -> Metrics:
-    """Correlations with new people averaged over the tasks, with 95 % bootstrap intervals that resample the people.
-
-    With a few trials a person, each person's own correlation is mostly noise, so read the intervals.
-
-    Args as for `task_summary`; `parts` are of all tasks, one fold for each person.
-
-    Returns:
-        `count` of people; `mean`, over people and then tasks, and `together`, of all people of a task ranked together
-        and then Fisher's average over tasks, each with `value`, `low` and `high`.
-    """
-    parts, predicted = labelled(parts, predicted, true)
-    people = sorted({part.fold for part in parts})
-    tasks = list(dict.fromkeys(part.task for part in parts))
-    pairs = {
-        (part.task, part.fold): (true[part.test], values.mean(0)) for part, values in zip(parts, predicted, strict=True)
-    }
-    rhos = np.array([[metrics.spearman(*pairs[t, p]) if (t, p) in pairs else math.nan for p in people] for t in tasks])
-
-    def mean(drawn: Sequence[int] | Rows) -> float:
-        return metrics.arithmetic_average([metrics.arithmetic_average(row[drawn]).value for row in rhos]).value
-
-    def together(drawn: Sequence[int] | Rows) -> float:
-        each = []
-        for task in tasks:
-            given = [pairs[task, people[i]] for i in drawn if (task, people[i]) in pairs]
-            each.append(metrics.spearman(*map(np.concatenate, zip(*given, strict=True))) if given else math.nan)
-        return metrics.fisher_average(each).value
-
-    out: Metrics = {"count": len(people)}
-    for form in (mean, together):
-        low, high = metrics.bootstrap_interval(form, len(people), draws=draws) if draws else (math.nan,) * 2
-        value = form(np.arange(len(people)))
-        out[form.__name__] = {"value": or_none(value), "low": or_none(low), "high": or_none(high)}
-    return out
+def users_of(results: Metrics) -> int:
+    """Users of an evaluation in which each is held out in turn; 0 under other protocols."""
+    return len({entry["fold"] for entry in results["predictions"]}) if results["protocol"]["name"] == "louo" else 0
 
 
 def held_out_a_fold(results: Metrics) -> float:

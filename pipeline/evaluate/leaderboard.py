@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from data.errors import UsageError, nearest
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig
+from pipeline.evaluate.paper_tables import TABLES
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.systems import (
@@ -41,30 +42,6 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 """Rows of table 5 as changes of the network."""
 
-WITHOUT_PARTS = "single-task, multi-task"
-"""One row for both where no performance has a score of its parts: the two networks are then the same."""
-
-TABLES: dict[str, tuple[str, ...]] = {
-    "2": ("ST-GCN", "TSN ranking", "JR-GCN", "whole scene (baseline)", "scene + agents", OURS),
-    "3": ("DCT+DFT+ApEn", "JR-GCN", OURS),
-    "4": (
-        "random",
-        "C3D-LSTM",
-        "I3D-SVR-L",
-        "I3D-SVR-P",
-        "I3D-SVR-RBF",
-        "JR-GCN",
-        "whole scene (baseline)",
-        "scene + agents",
-        "single-task",
-        "multi-task",
-    ),
-    "5": (OURS, *ABLATIONS),
-    "6": (OURS, "exchanged roles"),
-    "7": ("Pose+DCT", "ST-GCN", "C3D-LSTM", "C3D-SVR (on our clips)", "JR-GCN", OURS),
-}
-"""Systems of the paper's tables, by our names."""
-
 
 def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> dict[str, System]:
     """Every system that these features allow, by name, baselines first.
@@ -81,7 +58,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
-        tasks = {"single-task": False, "multi-task": True} if has_parts else {WITHOUT_PARTS: False}
+        tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same
         if has_scene:
             systems += [AimSystem(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
         for name, changes in ABLATIONS.items():
@@ -105,17 +82,8 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
     """Trivial baselines and possible systems of one of the paper's tables."""
     baselines = [system for system in systems.values() if system.baseline]
-    rows = [systems[name] for name in table_names(table, systems) if name in systems and not systems[name].baseline]
+    rows = [systems[name] for name in TABLES[table].systems if name in systems and not systems[name].baseline]
     return [*baselines, *rows]
-
-
-def table_names(table: str, systems: Collection[str]) -> tuple[str, ...]:
-    """Systems of one of the paper's tables, where `systems` are possible: they may have one row for two of its rows."""
-    pair = WITHOUT_PARTS.split(", ")
-    names = TABLES[table]
-    if WITHOUT_PARTS not in systems or pair[0] not in names:
-        return names
-    return (*(name for name in names if name not in pair), WITHOUT_PARTS)
 
 
 PUBLISHED = "methods"

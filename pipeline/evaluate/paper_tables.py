@@ -23,6 +23,7 @@ class PaperTable:
     tasks: tuple[str, ...]  # columns
     rows: dict[str, tuple[float | None, ...]]  # per cent by system; None where the paper has no number
     ours: str  # the row of the full model
+    systems: tuple[str, ...]  # those of our leaderboard that correspond to its rows
 
 
 # fmt: off
@@ -30,23 +31,29 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
     PaperTable("2", "jigsaws", "4fold", JIGSAWS, {
         "ST-GCN": (31, 39, 58), "TSN": (34, 23, 72), "JR-GCN": (36, 51, 75), "Baseline": (5, 9, 11),
         "Baseline+Kinetic": (17, 37, 73), "AIM": (63, 65, 82),
-    }, "AIM"),
+    }, "AIM", ("ST-GCN", "TSN ranking", "JR-GCN", "whole scene (baseline)", "scene + agents", "AIM (ours)")),
     PaperTable("3", "jigsaws", "louo", JIGSAWS, {
         "DTC+DFT+ApEn": (37, 25, 60), "JR-GCN": (35, 67, 19), "AIM": (45, 34, 61),
-    }, "AIM"),
+    }, "AIM", ("DCT+DFT+ApEn", "JR-GCN", "AIM (ours)")),
     PaperTable("4", "tasd2", "fixed", TASD2, {
         "RANDOM": (-3, 3), "C3D-LSTM": (-14, 1), "I3D-SVR-L": (77, 73), "I3D-SVR-P": (84, 83), "I3D-SVR-RBF": (71, 77),
         "JR-GCN": (89, 81), "Baseline": (84, 79), "Baseline+Pose": (88, 80), "AIM, single-task": (89, 85),
         "AIM, multi-task": (92, 85),
-    }, "AIM, multi-task"),
+    }, "AIM, multi-task", (
+        "random", "C3D-LSTM", "I3D-SVR-L", "I3D-SVR-P", "I3D-SVR-RBF", "JR-GCN", "whole scene (baseline)",
+        "scene + agents", "single-task", "multi-task",
+    )),
     PaperTable("5", "jigsaws", "4fold", JIGSAWS, {
         "Full model": (63, 65, 82), "w/o AIM": (7, 41, 64), "w/o attention fusion": (61, 55, 80),
         "exchanged roles": (55, 62, 80), "w/o transformation": (61, 62, 79), "w/o difference": (60, 61, 80),
         "Whole-scene (baseline)": (5, 9, 11),
-    }, "Full model"),
+    }, "Full model", (
+        "AIM (ours)", "w/o AIM", "w/o attention fusion", "exchanged roles", "w/o transformation", "w/o difference",
+        "whole scene (baseline)",
+    )),
     PaperTable("6", "tasd2", "fixed", TASD2, {
         "before exchanging": (91.50, 85.13), "after exchanging": (91.75, 85.10),
-    }, "before exchanging"),
+    }, "before exchanging", ("AIM (ours)", "exchanged roles")),
     PaperTable("7", "aqa7", "fixed", AQA7, {
         "Pose+DCT": (53.00, None, None, None, None, None),
         "ST-GCN": (32.86, 57.70, 16.81, 12.34, 66.00, 64.83),
@@ -54,7 +61,7 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
         "C3D-SVR": (79.02, 68.24, 52.09, 40.06, 59.37, 91.20),
         "JR-GCN": (76.30, 73.58, 60.06, 54.05, 90.13, 92.54),
         "AIM": (74.19, 72.96, 58.90, 49.60, 92.98, 90.43),
-    }, "AIM"),
+    }, "AIM", ("Pose+DCT", "ST-GCN", "C3D-LSTM", "C3D-SVR (on our clips)", "JR-GCN", "AIM (ours)")),
 )}
 # fmt: on
 

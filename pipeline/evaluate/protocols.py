@@ -14,7 +14,7 @@ from data.store import RemoteFile
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results
-from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.features import FeatureSet
@@ -126,6 +126,9 @@ SINGLE_RUNS = f"{OURS}, mean of single networks"
 AVERAGES = "Fisher average", "arithmetic average"
 """Columns of averages over tasks."""
 
+PER_USER = "mean over users"
+"""Column of each user's own correlation, averaged over users and then tasks."""
+
 CENTRED = "fold means removed"
 """Column of the correlation of all ranked together after each fold's mean is taken from predictions and labels."""
 
@@ -137,17 +140,15 @@ FORMS = {
 """The two forms of a correlation over folds, and the titles of their tables."""
 
 DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
-    "mean over users": "high",
-    "ranked together": "high",
     "rho": "high",
     "rho per user": "high",
     "MAE": "low",
 }
-"""Which end is good, by column. Other columns, such as ends of intervals and weights, have no good end."""
+"""Which end is good, by column. Other columns, such as intervals and weights, have no good end."""
 
 
 def direction(column: str) -> Literal["high", "low", "neither"]:
-    """Which end of a column is good. A column with a number of performances has correlations."""
+    """Which end of a column is good. A column with a number of performances or users has correlations."""
     return "high" if re.search(r" \(n \d+\)$", column) else DIRECTIONS.get(column, "neither")
 
 
@@ -158,14 +159,15 @@ def results_tables(results: Results) -> list[TableRows]:
     per fold.
     """
     titles = dict(FORMS)
-    if results["protocol"]["name"] == "louo":
+    if users := users_of(results):
         titles["folds"] = "Spearman's rho per user, averaged over users by Fisher's z"
+        titles = {form: f"{title}; intervals over {users} users" for form, title in titles.items()}
     if len(results["protocol"]["folds"]) == 1:
         titles = {"together": "Spearman's rho of the held-out predictions"}
     elif held_out_a_fold(results) < FEW:
         del titles["folds"]
     tables = [(title, *results_rows(results, form)) for form, title in titles.items()]
-    return [*tables, *_user_table(results), *_choice_table(results)]
+    return [*tables, *_choice_table(results)]
 
 
 INTERVAL = "95 % interval"
@@ -194,23 +196,6 @@ def average_of(results: Results, system: str, form: str, over: str = "fisher") -
     return value, None if value is None else interval_text(given.get("interval"))
 
 
-def _user_table(results: Results) -> list[TableRows]:
-    """Both forms of the correlation with intervals over users, where users are the folds."""
-    rows, users = [], 0
-    for name, system in results["systems"].items():
-        if given := system.get("users"):
-            users = given["count"]
-            ends = [given[form][end] for form in ("mean", "together") for end in ("value", "low", "high")]
-            rows.append((name, *ends))
-    if rows:
-        for name, given in results["paper"].items():
-            cells = [given[task] / 100 for task in results["tasks"] if given.get(task) is not None]
-            rows.append((name, _mean(cells), *[None] * 5))
-    columns = ("system", "mean over users", "low", "high", "ranked together", "low", "high")
-    title = f"Averages over tasks with 95 % bootstrap intervals over {users} users"
-    return [(title, columns, rows)] if rows else []
-
-
 def _choice_table(results: Results) -> list[TableRows]:
     """Inner figures and weights of the systems of a combination, averaged over the folds."""
     choices = results["systems"].get(COMBINED, {}).get("inner") or []
@@ -236,18 +221,27 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
     """Columns and rows of one table, for a form of `FORMS`: correlations and error of each system.
 
     Each task has its correlation and, where any system has one, the interval. Several tasks have averages. All ranked
-    together are shown with fold means removed as well. The paper's values are per fold, so they are beside no other
-    form of several folds.
+    together are shown with fold means removed as well. The first table under leave-one-user-out has the mean over
+    users. The paper's values are per fold, so beside another form of several folds only their mean over users is shown.
     """
     per_fold, several, one_fold = form == "folds", len(results["tasks"]) > 1, len(results["protocol"]["folds"]) == 1
-    centred, tasks = not per_fold and not one_fold, results["tasks"]
+    tasks, users = results["tasks"], users_of(results)
     key = "folds_interval" if per_fold else "interval"
     each = [task for system in results["systems"].values() for task in system["tasks"].values()]
     bounded = any(interval_text(task.get(key)) for task in each)
+    counts = dict.fromkeys(AVERAGES if several else (), held_out_of(results))
+    if users and (per_fold or held_out_a_fold(results) < FEW):
+        if per_fold:
+            counts.pop(AVERAGES[1], None)  # it is the mean over users
+        counts[PER_USER] = users
+    if not per_fold and not one_fold:
+        counts[CENTRED] = held_out_of(results)
 
     def row(name: str, given: Sequence[Bounded], averages: Sequence[Bounded], error: float | None) -> Row:
-        apart = [average_of(results, name, "centred")] if centred else []
-        pairs = [*given, *(averages if several else ()), *apart]
+        shown = dict(zip((*AVERAGES, PER_USER), averages, strict=True)) | {
+            CENTRED: average_of(results, name, "centred")
+        }
+        pairs = [*given, *(shown[column] for column in counts)]
         return (name, *(cell for pair in pairs for cell in pair[: 1 + bounded]), error)
 
     rows = list[Row]()
@@ -260,9 +254,9 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
             values = [task["together"]["spearman"] if task else None for task in by_task]
             forms = ("together", "together")
         given = [(value, interval_text(task.get(key))) for value, task in zip(values, by_task, strict=True)]
-        averages = [average_of(results, name, *one) for one in zip(forms, ("fisher", "arithmetic"), strict=True)]
+        wanted = ((forms[0], "fisher"), (forms[1], "arithmetic"), ("folds_arithmetic", "arithmetic"))
         error = float(np.mean([task["together"]["mae"] for task in by_task if task]))
-        rows.append(row(name, given, averages, error))
+        rows.append(row(name, given, [average_of(results, name, *one) for one in wanted], error))
     beside_paper = per_fold or one_fold
     if beside_paper and results["paper"] and OURS in results["systems"]:
         system = results["systems"][OURS]
@@ -271,14 +265,18 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
         cells = [task and task["runs"][one]["mean"] for task in of_runs]
         fisher = average_of(results, OURS, f"runs_{one}")
         mean = average_of(results, OURS, "runs_folds_arithmetic" if per_fold else "runs_together", "arithmetic")
-        rows.append(row(SINGLE_RUNS, [(cell, None) for cell in cells], (fisher, mean), None))
-    for name, printed in results["paper"].items() if beside_paper else ():
+        rows.append(row(SINGLE_RUNS, [(cell, None) for cell in cells], (fisher, mean, mean), None))
+    for name, printed in results["paper"].items() if beside_paper or PER_USER in counts else ():
         cells = [None if printed.get(task) is None else printed[task] / 100 for task in tasks]
         known = [cell for cell in cells if cell is not None]
-        averages = [(fisher_average(known).value if known else None, None), (_mean(known), None)]
+        mean = (_mean(known), None)
+        if beside_paper:
+            averages = [(fisher_average(known).value if known else None, None), mean, mean]
+        else:
+            cells, averages = [None] * len(tasks), [(None, None), (None, None), mean]
         rows.append(row(name, [(cell, None) for cell in cells], averages, None))
     heads = [f"{task or 'rho'} (n {held_out_of(results, task)})" for task in tasks]
-    heads += [f"{name} (n {held_out_of(results)})" for name in (*(AVERAGES if several else ()), *([CENTRED] * centred))]
+    heads += [f"{name} (n {count})" for name, count in counts.items()]
     return ("system", *(head for name in heads for head in (name, INTERVAL)[: 1 + bounded]), "MAE"), rows
 
 

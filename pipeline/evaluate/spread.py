@@ -21,9 +21,12 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
 from pipeline.systems import Predicted, System, Trainings
-from pipeline.systems.interface import Foreseen
+from pipeline.systems.interface import NetworkSystem
 from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
+
+INNER = 2
+"""Expected time of a job that chooses on inner folds, in times that its trainings on the whole part take."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +45,31 @@ class Job:
     test: Rows
     folder: Path | None = None
 
+    @property
+    def weight(self) -> float:
+        """Expected time, in rows that pass through a network; what has no network counts as one pass."""
+        parts = {id(part): part for system in self.systems for part in parts_of(system)}
+        passes = sum(part.passes for part in parts.values() if isinstance(part, NetworkSystem))
+        inside = any(id(system) not in parts for system in self.systems)
+        return float(len(self.train) * max(1, passes * (INNER if inside else 1)))
+
+
+def parts_of(system: System) -> list[System]:
+    """The systems whose trainings a system uses: its candidates, its network, or itself."""
+    return [getattr(part, "network", part) for part in [*getattr(system, "candidates", ())] or [system]]
+
 
 class JobError(AimError):
     """A job failed by a fault of the program, or lost its workers; names the system."""
 
 
 def run_job(
-    features: FeatureSet, job: Job, spent: Callable[[float], None] | None = None, stop: Stop | None = None
+    features: FeatureSet, job: Job, reported: Callable[[float], None] | None = None, stop: Stop | None = None
 ) -> list[Predicted]:
-    """The predictions of each system of a job. Raises as `Run`."""
-    return _predictions(features, job, Trainings(job.folder, spent, stop))
-
-
-def foreseen(features: FeatureSet, job: Job) -> Foreseen:
-    """What a job would train."""
-    trainings = Foreseen()
-    _predictions(features, job, trainings)
-    return trainings
-
-
-def _predictions(features: FeatureSet, job: Job, trainings: Trainings) -> list[Predicted]:
+    """The predictions of each system of a job; `reported` is called with the share that is done. Raises as `Run`."""
     train, test, name = features.take(job.train), features.take(job.test), ""
+    weight, tell = job.weight, reported or (lambda share: None)
+    trainings = Trainings(job.folder, lambda passed: tell(min(passed / weight, 1.0)), stop)
     try:
         predicted = []
         for system in job.systems:
@@ -95,9 +102,8 @@ def run_here(
     features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
 ) -> list[list[Predicted]]:
     """See `Run`: as many jobs at once as there are cores; where these are more, they share the stacks of the jobs."""
-    progress, costs = progress or Progress(), _costs(features, jobs)
-    progress.plan(costs)
-    order = sorted(costs, key=lambda number: -costs[number])  # the longest first, so that all cores end together
+    progress = progress or Progress()
+    order = _planned(jobs, progress)
 
     with one_thread(0):
         workers = min(cores(), len(jobs))
@@ -107,9 +113,9 @@ def run_here(
             CORES.set(share)
             return run_job(features, jobs[order[place]], report, stopping)
 
-        def reported(place: int, cost: float | None) -> None:
+        def reported(place: int, share: float | None) -> None:
             number = order[place]
-            progress.finish(number) if cost is None else progress.inside(number, cost, costs[number])
+            progress.finish(number) if share is None else progress.inside(number, share, 1.0)
 
         done = in_threads(run, len(jobs), reported, stop, workers=workers, threads=1)
     return [done[order.index(number)] for number in range(len(jobs))]
@@ -135,14 +141,13 @@ def run_on_workers(
         fix = "See whether the machines have enough memory; raise run.ray_cpus"
         raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
 
-    progress, costs = progress or Progress(), _costs(features, jobs)
-    progress.plan(costs)
+    progress = progress or Progress()
     task = Task(_start_worker, (features, threads), lost)
     finished: dict[int, list[Predicted]] = {}
-    order = [(number, jobs[number]) for number in sorted(costs, key=lambda number: -costs[number])]
+    order = [(number, jobs[number]) for number in _planned(jobs, progress)]
 
-    def reported(numbered: tuple[int, Job], cost: float) -> None:
-        progress.inside(numbered[0], cost, costs[numbered[0]])
+    def reported(numbered: tuple[int, Job], share: float) -> None:
+        progress.inside(numbered[0], share, 1.0)
 
     for number, predicted in run_jobs(pool, task, order, stop or (lambda: False), reported):
         if predicted is not None:
@@ -153,8 +158,11 @@ def run_on_workers(
     return [finished[number] for number in range(len(jobs))]
 
 
-def _costs(features: FeatureSet, jobs: Sequence[Job]) -> dict[int, float]:
-    return {number: foreseen(features, job).cost for number, job in enumerate(jobs)}
+def _planned(jobs: Sequence[Job], progress: Progress) -> list[int]:
+    """Plan the progress, and return the order of the jobs: the longest first, so that all cores end together."""
+    weights = {number: job.weight for number, job in enumerate(jobs)}
+    progress.plan(weights)
+    return sorted(weights, key=lambda number: -weights[number])
 
 
 def _start_worker(

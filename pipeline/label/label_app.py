@@ -9,7 +9,8 @@ from __future__ import annotations
 import tempfile
 from base64 import b64decode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.datasets.ratings import OF_ONE, OF_TWO, Answer, append_answer, possible, rater_file, read_answers
 from data.errors import AimError, UsageError, VideoError
 from data.store import write_bytes
+from data.store.scratch import working_folder
 from data.video import Record, embed_video, probe
 from data.video.media import frame_length, playable_type
 from pipeline.label.label_table import label_report
@@ -49,13 +51,18 @@ class GivenAnswer(BaseModel):
 
 def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
     """The application; `rubric` is Markdown that raters read, `token` admits whoever has it (default: random)."""
-    folder = tempfile.TemporaryDirectory(prefix="aim-label-")
     shown: dict[str, Record] = {}  # the videos of the questions that were asked, by content
+    ending = ExitStack()
+
+    @cache
+    def copies() -> Path:
+        """A folder for copies of videos, made with the first one and removed at the end."""
+        return ending.enter_context(working_folder(Path(tempfile.gettempdir()), "aim-label-"))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        folder.cleanup()
+        with ending:
+            yield
 
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.token = token or new_token()
@@ -111,7 +118,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         path = shown[content].files()["video"]
         if kind := playable_type(path):
             return FileResponse(path, media_type=kind)
-        copy = Path(folder.name) / f"{content}.mp4"
+        copy = copies() / f"{content}.mp4"
         if not copy.exists():
             if (embedded := embed_video(path, COPY_BYTES)) is None:
                 raise HTTPException(415, "browsers cannot play this video, and a copy would be too large")

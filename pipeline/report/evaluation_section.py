@@ -67,7 +67,7 @@ def evaluation_report(results: Results) -> page.EvaluationReport:
         tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
         notes=tuple(note.removeprefix("note: ") for note in results.get("notes", ()) if not note.startswith(NO_LEAK)),
-        curves=_curves(losses),
+        curve=_curve(losses),
         runs=_runs_table(results),
         leaks=leak_checks(results["audit"]),
     )
@@ -202,8 +202,7 @@ def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[page.BarChart, ...
             lead = by_task.get(task, {})
             if lead.get("value") is not None:
                 interval = None if lead["low"] is None else (lead["low"], lead["high"])
-                kind: page.Kind = "baseline" if results["systems"][name]["baseline"] else "ablation"
-                bars.append(page.Bar(name, lead["value"], interval, kind))
+                bars.append(page.Bar(name, lead["value"], interval, results["systems"][name]["baseline"]))
         if bars:
             title = f"Lead of {ours}" + (f", {task}" if task else "")
             unit = "difference of Spearman's rho, all held-out together"
@@ -211,11 +210,10 @@ def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[page.BarChart, ...
     return tuple(charts)
 
 
-def _curves(losses: Mapping[str, Sequence[float]] | None) -> tuple[page.CurveChart, ...]:
+def _curve(losses: Mapping[str, Sequence[float]] | None) -> page.TrainingCurve | None:
     if not losses:
-        return ()
-    values = (np.asarray(losses[name], float) for name in ("epochs", "mean", "low", "high"))
-    return (page.CurveChart("Training", "loss", (page.TrainingCurve("training loss", *values),), log=True),)
+        return None
+    return page.TrainingCurve(*(np.asarray(losses[name], float) for name in ("epochs", "mean", "low", "high")))
 
 
 def leak_checks(audit: Mapping[str, Any] | None) -> tuple[page.LeakCheck, ...] | None:

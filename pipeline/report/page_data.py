@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.results import Interval, Score
 
-Kind = Literal["ours", "baseline", "paper", "oracle", "ablation", "other"]
+Kind = Literal["ours", "baseline", "paper", "oracle", "other"]
 """What a row of a results table is; an oracle was chosen by the test labels."""
 
 Better = Literal["high", "low", "neither"]
@@ -155,23 +155,11 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class StageTime:
-    """Run time of one stage over the batch."""
-
-    stage: str
-    computed: int  # videos computed in this run
-    reused: int  # videos read from the cache
-    seconds: float  # sum over the computed videos
-    median: float | None = None  # of the computed videos
-
-
-@dataclass(frozen=True)
 class BatchReport:
     """All videos of one run."""
 
     rows: tuple[VideoReport, ...] = ()  # scored videos; those with a section of their own link to it
     failures: tuple[Failure, ...] = ()
-    times: tuple[StageTime, ...] = ()  # in the order of the stages
     training_scores: tuple[float, ...] = ()  # drawn behind the batch's distribution
 
 
@@ -210,12 +198,12 @@ class ResultsTable:
 
 @dataclass(frozen=True)
 class Bar:
-    """A value with its interval, such as one ablation's correlation."""
+    """A value with its interval: the lead over another system."""
 
     name: str
     value: float
     interval: Interval | None = None
-    kind: Kind = "ablation"
+    baseline: bool = False  # whether that is a trivial baseline, in grey
 
 
 @dataclass(frozen=True)
@@ -224,29 +212,18 @@ class BarChart:
 
     title: str
     bars: tuple[Bar, ...]
-    unit: str = "Spearman's rho"
-    note: str = ""
+    unit: str
+    note: str
 
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """A training curve over the epochs, (k,) each."""
+    """The training loss over the epochs, (k,) each."""
 
-    name: str  # "training loss", "validation loss"
     epoch: NDArray[np.number[Any]]
     value: Curve  # mean over the runs
-    low: Curve | None = None  # range over the runs
-    high: Curve | None = None
-
-
-@dataclass(frozen=True)
-class CurveChart:
-    """Training curves on one pair of axes."""
-
-    title: str
-    unit: str
-    curves: tuple[TrainingCurve, ...]
-    log: bool = False
+    low: Curve  # range over the runs
+    high: Curve
 
 
 @dataclass(frozen=True)
@@ -265,8 +242,8 @@ class EvaluationReport:
     summary: Mapping[str, str] = field(default_factory=dict)  # headline numbers by name, such as {"Spearman": ".81"}
     predictions: tuple[Prediction, ...] = ()  # held-out videos
     tables: tuple[ResultsTable, ...] = ()  # results beside baselines and the paper's row
-    bars: tuple[BarChart, ...] = ()  # ablations with intervals
-    curves: tuple[CurveChart, ...] = ()
+    bars: tuple[BarChart, ...] = ()  # leads over the other systems, a chart per task
+    curve: TrainingCurve | None = None
     notes: tuple[str, ...] = ()  # what a reader must know before the numbers
     runs: ResultsTable | None = None  # correlations of every run, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says

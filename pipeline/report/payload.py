@@ -18,7 +18,7 @@ from pipeline.results import Interval
 MAX_POINTS = 800
 """Most points of one curve: more than a screen has pixels."""
 
-TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS = "judges' score", "predicted score", "epoch"
+TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS, LOSS_AXIS = "judges' score", "predicted score", "epoch", "training loss"
 """Titles of axes, equal on the page and in the figures of `plot`."""
 
 LEAST_PAN = 0.1
@@ -81,16 +81,16 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
 
 
 def evaluation_payload(evaluation: page.EvaluationReport) -> dict[str, Any]:
-    """Predictions, bars, curves and the titles of their axes."""
+    """Predictions, bars, the training curve and the titles of their axes."""
     return {
-        "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS},
+        "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS, "loss": LOSS_AXIS},
         "range": prediction_range(evaluation.predictions),
         "predictions": [
             {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, **_ends(p.interval)}
             for p in evaluation.predictions
         ],
         "bars": [_bars(chart) for chart in evaluation.bars],
-        "curves": [_curves(chart) for chart in evaluation.curves],
+        "curve": _curve(evaluation.curve) if evaluation.curve else None,
     }
 
 
@@ -108,22 +108,16 @@ def _ends(interval: Interval | None) -> dict[str, float | None]:
 
 
 def _bars(chart: page.BarChart) -> dict[str, Any]:
-    bars = [{"name": b.name, "value": b.value, "kind": b.kind, **_ends(b.interval)} for b in chart.bars]
+    bars = [{"name": b.name, "value": b.value, "baseline": b.baseline, **_ends(b.interval)} for b in chart.bars]
     return {"unit": chart.unit, "bars": bars}
 
 
-def _curves(chart: page.CurveChart) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = []
-    for curve in chart.curves:
-        low = curve.value if curve.low is None else curve.low
-        high = curve.value if curve.high is None else curve.high
-        kept = _spread(len(curve.epoch), MAX_POINTS)
-        rows += [
-            {"name": curve.name, "x": float(curve.epoch[i]), "y": rounded(curve.value[i]), "low": rounded(low[i]),
-             "high": rounded(high[i])}
-            for i in kept
-        ]  # fmt: skip
-    return {"unit": chart.unit, "log": chart.log, "names": [curve.name for curve in chart.curves], "rows": rows}
+def _curve(curve: page.TrainingCurve) -> list[dict[str, Any]]:
+    parts = {"y": curve.value, "low": curve.low, "high": curve.high}
+    return [
+        {"x": float(curve.epoch[i])} | {name: rounded(values[i]) for name, values in parts.items()}
+        for i in _spread(len(curve.epoch), MAX_POINTS)
+    ]
 
 
 def _camera_traces(camera: page.CameraPath) -> Iterator[page.Traces]:

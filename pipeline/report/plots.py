@@ -3,8 +3,8 @@
     for path in plot_report(data, Path("figures")): ...
 
 Every figure is one column wide (3.3 in) and has text of 7 and 8 points, so it goes into a paper without scaling.
-Colours: the palette of Okabe and Ito, and for attention `cividis`; both are made for colour-blind readers. Markers and
-dashes differ too, for grey print. Text stays text in both formats. The same data gives the same bytes.
+Colours: the palette of Okabe and Ito, and for attention `cividis`; both are made for colour-blind readers. Markers
+differ too, for grey print. Text stays text in both formats. The same data gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from data.errors import UsageError, printable
 from data.store import write_bytes
 from pipeline.destinations import file_error
 from pipeline.observer import SILENT, Observer
-from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
-from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
+from pipeline.report.page_data import BarChart, Prediction, ReportData, TrainingCurve, VideoReport
+from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
 from pipeline.results import Interval
@@ -60,7 +60,7 @@ BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"
 COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """The palette of Okabe and Ito without its yellow, which is too faint for lines on white."""
 
-MARKERS, DASHES = "os^Dv<>", ("-", "--", "-.", ":")
+MARKERS = "os^Dv<>"
 
 STYLE: dict[str, Any] = {
     **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize"), 8),
@@ -115,8 +115,8 @@ def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield "predictions", prediction_figure(data.evaluation.predictions)
     for i, bars in enumerate(data.evaluation.bars):
         yield f"bars-{i + 1}", bar_figure(bars)
-    for i, curves in enumerate(data.evaluation.curves):
-        yield f"curves-{i + 1}", curve_figure(curves)
+    if data.evaluation.curve is not None:
+        yield "curves-1", curve_figure(data.evaluation.curve)
 
 
 def step_figure(video: VideoReport) -> Figure:
@@ -241,13 +241,13 @@ def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
 
 
 def bar_figure(chart: BarChart) -> Figure:
-    """Bars with intervals, such as ablations; the first bar on top, its value at the right edge."""
+    """Bars with intervals, such as leads; the first bar on top, its value at the right edge."""
     names = [_wrapped(bar.name, 24) for bar in chart.bars]
     figure = _new(0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
     places = np.arange(len(names))[::-1]
-    kinds = {"ours": BLUE, "paper": GREY, "baseline": GREY}
-    axes.barh(places, [b.value for b in chart.bars], 0.68, color=[kinds.get(b.kind, COLOURS[4]) for b in chart.bars])
+    colours = [GREY if bar.baseline else COLOURS[4] for bar in chart.bars]
+    axes.barh(places, [bar.value for bar in chart.bars], 0.68, color=colours)
     for place, bar in zip(places, chart.bars, strict=True):
         if bar.interval is not None:
             axes.hlines(place, *bar.interval, color="black", linewidth=0.9)
@@ -262,23 +262,19 @@ def bar_figure(chart: BarChart) -> Figure:
     return figure
 
 
-def curve_figure(chart: CurveChart) -> Figure:
-    """Training curves with their spread over the runs."""
+def curve_figure(curve: TrainingCurve) -> Figure:
+    """The training loss with its spread over the runs."""
     from matplotlib.ticker import LogFormatter, MaxNLocator
 
     figure = _new(2.1)
     axes = figure.subplots()
-    for curve, colour, dash in zip(chart.curves, cycle(COLOURS), cycle(DASHES), strict=False):
-        axes.plot(curve.epoch, curve.value, dash, color=colour, label=_label(curve.name))
-        if curve.low is not None and curve.high is not None:
-            axes.fill_between(curve.epoch, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
-    axes.set(xlabel=EPOCH_AXIS, ylabel=_label(chart.unit), yscale="log" if chart.log else "linear")
-    if chart.log:
-        for axis_format in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    axes.plot(curve.epoch, curve.value, color=BLUE)
+    axes.fill_between(curve.epoch, curve.low, curve.high, color=BLUE, alpha=0.18, linewidth=0)
+    axes.set(xlabel=EPOCH_AXIS, ylabel=LOSS_AXIS, yscale="log")
+    for axis_format in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0)
-    axes.legend(frameon=False)
     return figure
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,6 @@ from pipeline.report.page_data import (
     EvaluationReport,
     Failure,
     ReportData,
-    StageTime,
     TrainingSteps,
     VideoReport,
 )
@@ -36,7 +34,7 @@ from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
-from pipeline.run import Summary, dataset_records
+from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.bundle import no_run_fix
 from pipeline.score.run_config import input_settings
@@ -161,7 +159,6 @@ def scores_page(
     *,
     title: str,
     subtitle: str = "",
-    extraction: Summary | None = None,
     evaluation: EvaluationReport | None = None,
     sections: int = EMBEDDED_VIDEOS,
     names: Mapping[str, str] | None = None,
@@ -173,7 +170,6 @@ def scores_page(
     Args:
         scorer: made the scores; its cache holds the stages' outputs.
         records: the same videos as `rows`, with labels where known.
-        extraction: summary of this run's extraction, for the run times.
         evaluation: its section, where the videos were held out from training.
         sections: number of scored videos with a section of their own, the first ones.
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
@@ -183,7 +179,7 @@ def scores_page(
             shows in place of the score.
     """
     by_id = {record.id: record for record in records}
-    shown, stages = _shown_names(rows, names or {}), scorer.planner.stages
+    shown = _shown_names(rows, names or {})
     good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
     ranges = {} if scorer.calibration is None else scorer.calibration.facts.get("movement", {})
     videos = [
@@ -209,7 +205,6 @@ def scores_page(
     batch = BatchReport(
         rows=tuple(lines),
         failures=tuple(_failure(row, shown[row.id], scorer) for row in rows if row.error is not None),
-        times=stage_times(extraction, stages) if extraction else (),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
     config = scorer.config.dump()
@@ -311,17 +306,6 @@ def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -
         what = f"no such file, and no such id in the data set {printable(config.dataset.root)}"
         raise UsageError(what, where=name, fix=fix)
     return records[name]
-
-
-def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, ...]:
-    """Run times by stage over a batch; none where every output was in the cache."""
-    times = []
-    for stage in stages:
-        seconds = [result.done[stage] for result in extraction.results if stage in result.done]
-        reused = extraction.videos - len(seconds) - sum(stage in result.failed for result in extraction.results)
-        median = statistics.median(seconds) if seconds else None
-        times.append(StageTime(stage, len(seconds), reused, sum(seconds), median))
-    return tuple(times) if any(time.computed for time in times) else ()
 
 
 def _failure(row: Score, name: str, scorer: Scorer) -> Failure:

@@ -154,16 +154,11 @@ def score_scale(data: page.ReportData) -> Scale:
 
 
 def batch_of(data: page.ReportData) -> page.BatchReport | None:
-    """The batch, or one made of the videos where there are several and no batch is given.
-
-    None where it would only repeat the section of the only video.
-    """
+    """The batch; None where it would only repeat the section of the only video."""
     batch = data.batch
-    if batch is not None and not (batch.failures or batch.times) and not listed(batch, data.videos):
-        return None
-    if batch is not None or data.comparison or len(data.videos) < 2:
+    if batch is None or batch.failures or listed(batch, data.videos):
         return batch
-    return page.BatchReport(rows=data.videos)
+    return None
 
 
 def listed(batch: page.BatchReport, videos: Sequence[page.VideoReport]) -> bool:

@@ -302,11 +302,11 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], ove
     @app.get("/api/jobs")
     def jobs() -> dict[str, Any]:
         latest = queue.history.latest()
-        return {"jobs": [_shown(job) for job in latest], "progress": over_time(latest) is not None}
+        return {"jobs": [_shown(queue, job) for job in latest], "progress": over_time(latest) is not None}
 
     @app.get("/api/jobs/{job_id}")
     def job(job_id: str) -> dict[str, Any]:
-        return _shown(_job(queue, job_id))
+        return _shown(queue, _job(queue, job_id))
 
     async def upload(request: Request, content: AsyncIterator[bytes]) -> dict[str, Any]:
         nonlocal under_way
@@ -329,7 +329,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], ove
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
             under_way -= 1
-        return _shown(_submit(queue, received, bounds.waiting))
+        return _shown(queue, _submit(queue, received, bounds.waiting))
 
     @app.post("/api/videos", status_code=201)
     async def answered_upload(request: Request) -> dict[str, Any]:
@@ -352,7 +352,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], ove
         name, both = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
         job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=both)
         (queue.folder / job.id).mkdir()
-        return _shown(_submit(queue, job, bounds.waiting))
+        return _shown(queue, _submit(queue, job, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/again", status_code=201)
     def again(
@@ -374,13 +374,13 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], ove
         new = ScoringJob(secrets.token_hex(16), name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
         unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
         shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
-        return _shown(_submit(queue, new, bounds.waiting))
+        return _shown(queue, _submit(queue, new, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
         if not queue.cancel(_job(queue, job_id).id):
             raise HTTPException(409, "this job is not running")
-        return _shown(_job(queue, job_id))
+        return _shown(queue, _job(queue, job_id))
 
     @app.delete("/api/jobs/{job_id}", status_code=204)
     def delete(job_id: str) -> Response:
@@ -412,9 +412,10 @@ def _job(queue: Queue, job_id: str) -> ScoringJob:
     return job
 
 
-def _shown(job: ScoringJob) -> dict[str, Any]:
+def _shown(queue: Queue, job: ScoringJob) -> dict[str, Any]:
+    stage, share = queue.activity(job)
     shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair", "choice", "model")}
-    return shown | {"pair": bool(job.pair)}
+    return shown | {"pair": bool(job.pair), "stage": stage, "share": share}
 
 
 def _length(header: str | None) -> int | None:
@@ -436,5 +437,5 @@ def _aim_error(_: Request, error: Exception) -> JSONResponse:
 
 
 def _unwritable(_: Request, error: Exception) -> JSONResponse:
-    fix = "Try again. If that fails, free space on the server's disk or close other programs that use its history"
+    fix = "Free space on the server's disk, and try again"
     return JSONResponse({"detail": f"the history cannot be used ({error}). {fix}"}, 503)

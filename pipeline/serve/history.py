@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from data.errors import CacheError, UsageError
 from pipeline.results import Level
 
+log = logging.getLogger(__name__)
+
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
-_SCHEMA = """
-create table if not exists job (
-    id text primary key, name text not null, suffix text not null, size integer not null, content text not null,
-    state text not null, created real not null, started real, finished real,
-    stage text not null default '', share real, score real, flags integer not null default 0,
-    error text not null default ''
-)
-"""
-
-_LATER = {"low": "real", "high": "real", "level": "text not null default ''", "left_s": "real"}
-_LATER |= {"decimals": "integer not null default 2", "pair": "text not null default ''"}
-_LATER |= {"choice": "text not null default ''", "model": "text not null default ''"}
-"""Columns that histories of older versions lack."""
-
 INTERRUPTED = "the server stopped during this job; upload the video again"
+
+_PUT = "insert into job values (?, ?, ?, ?) on conflict (id) do update set state = excluded.state, body = excluded.body"
 
 
 @dataclass(frozen=True)
@@ -44,8 +38,7 @@ class ScoringJob:
     created: float = 0.0  # seconds since 1970, like the next two
     started: float | None = None
     finished: float | None = None
-    stage: str = ""  # current activity, as text; of a finished job its serious flags
-    share: float | None = None  # 0 to 1 of the running stage, None where unknown
+    stage: str = ""  # serious flags of a finished job, as text
     score: float | None = None
     flags: int = 0  # number of flags
     error: str = ""  # reason of a failure, one line
@@ -56,109 +49,126 @@ class ScoringJob:
     pair: str = ""  # of a comparison: both jobs as JSON
     choice: str = ""  # the part and the person that were chosen on the page, as JSON: start, end, region
     model: str = ""  # SHA-256 of the model that gave the score
-    left_s: float | None = None  # estimated seconds until the frames are read, None where unknown
 
-
-_COLUMNS = tuple(field.name for field in fields(ScoringJob))
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> ScoringJob:
+        """The job of these fields; those that only former versions had are left out."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 class History:
     """The jobs of one folder, locked for this process until closed. Safe to use from several threads.
 
-    Raises UsageError where another server uses the folder, since both would treat each other's jobs as abandoned;
-    CacheError where the file is no usable database.
+    The file has a row per job, and is read once: no other process can change it. Jobs that an earlier server left
+    running are failed. Raises UsageError where another server uses the folder, since both would treat each other's jobs
+    as abandoned; CacheError where the file is no usable database.
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
+        self._path, self._lock = path, threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._hold = _hold(path.with_suffix(".lock"))
+        self._unsaved: dict[str, tuple[Any, ...]] = {}
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute(_SCHEMA)
-            there = {row[1] for row in self._db.execute("pragma table_info(job)")}
-            for name, kind in _LATER.items():
-                if name not in there:
-                    self._db.execute(f"alter table job add column {name} {kind}")
+            self._db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
+            self._jobs = {job.id: job for job in _locked_and_read(self._db)}
         except sqlite3.DatabaseError as error:
-            self._hold.close()
-            fix = "Move this file away; the server makes a new one"
+            if "locked" in str(error):
+                fix = "Use that server's page, stop it, or name another folder with --folder"
+                raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
+            fix = "Move this file away, the server makes a new one; or name a folder that can be written with --folder"
             raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
+        for job in self._all():
+            self.update(
+                job.id, only_from=("running",), state="failed", error=INTERRUPTED, finished=time.time(), stage=""
+            )
 
     def add(self, job: ScoringJob) -> ScoringJob:
-        """Store a new job."""
+        """Store a new job. Raises sqlite3.OperationalError where it cannot be written, as on a full disk."""
         job = replace(job, created=job.created or time.time())
-        marks = ", ".join("?" * len(_COLUMNS))
-        values = [getattr(job, name) for name in _COLUMNS]
         with self._lock:
-            self._db.execute(f"insert into job ({', '.join(_COLUMNS)}) values ({marks})", values)  # noqa: S608 -- our names
+            self._db.execute(_PUT, _row(job))
+            self._jobs[job.id] = job
         return job
 
     def get(self, job_id: str) -> ScoringJob | None:
         """The job of this id, or None."""
-        return next(iter(self._select("where id = ?", (job_id,))), None)
+        return self._jobs.get(job_id)
 
     def latest(self, most: int = 200) -> list[ScoringJob]:
         """The newest jobs first."""
-        return self._select("order by created desc, rowid desc limit ?", (most,))
+        return self._all()[::-1][:most]
 
     def next_queued(self) -> ScoringJob | None:
         """The queued job that has waited longest, or None."""
-        return next(iter(self._select("where state = 'queued' order by created, rowid limit 1", ())), None)
+        return next((job for job in self._all() if job.state == "queued"), None)
 
     def waiting(self) -> int:
         """Number of queued or running jobs."""
-        return len(self._select("where state in ('queued', 'running')", ()))
+        return sum(job.state in ("queued", "running") for job in self._all())
 
     def update(self, job_id: str, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
-        """Set fields of a job, only while its state is in `only_from` where given; returns whether a job changed."""
-        if unknown := set(values) - set(_COLUMNS):
-            raise ValueError(f"no such fields: {sorted(unknown)}")
-        sets = ", ".join(f"{name} = ?" for name in values)
-        where = f" and state in ({', '.join('?' * len(only_from))})" if only_from else ""
+        """Set fields of a job, only while its state is in `only_from` where given; returns whether a job changed.
+
+        A change that cannot be written, as on a full disk, is written with a later one.
+        """
         with self._lock:
-            query = f"update job set {sets} where id = ?{where}"  # noqa: S608 -- our names
-            return self._db.execute(query, [*values.values(), job_id, *only_from]).rowcount > 0
+            job = self._jobs.get(job_id)
+            if job is None or (only_from and job.state not in only_from):
+                return False
+            job = replace(job, **values)
+            self._unsaved[job_id] = _row(job)
+            self._jobs[job_id] = job
+            self._save()
+        return True
 
     def remove(self, job_id: str) -> None:
-        """Delete a job."""
+        """Delete a job. Raises sqlite3.OperationalError where the file cannot be changed."""
         with self._lock:
             self._db.execute("delete from job where id = ?", (job_id,))
-
-    def settle(self) -> int:
-        """After a start: mark jobs that an earlier server left running as failed, and return their number."""
-        with self._lock:
-            query = "update job set state = 'failed', error = ?, finished = ? where state = 'running'"
-            return self._db.execute(query, (INTERRUPTED, time.time())).rowcount
+            self._unsaved.pop(job_id, None)
+            self._jobs.pop(job_id, None)
 
     def close(self) -> None:
         """Close the database and unlock the folder."""
+        with self._lock, closing(self._db):
+            self._save()
+
+    def _all(self) -> list[ScoringJob]:
         with self._lock:
-            self._db.close()
-            self._hold.close()
+            return list(self._jobs.values())
 
-    def _select(self, rest: str, values: tuple[Any, ...]) -> list[ScoringJob]:
-        with self._lock:
-            rows = self._db.execute(f"select {', '.join(_COLUMNS)} from job {rest}", values).fetchall()  # noqa: S608
-        return [ScoringJob(*row) for row in rows]
-
-
-def _hold(path: Path) -> sqlite3.Connection:
-    """An empty database, locked until closed. SQLite locks work on every system, and end with a killed process even
-    while its children run.
-    """
-    try:
-        lock = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
+    def _save(self) -> None:
+        if not self._unsaved:
+            return
         try:
-            lock.execute("begin exclusive")
-        except sqlite3.DatabaseError:
-            lock.close()
-            raise
-    except sqlite3.DatabaseError as error:
-        if "locked" in str(error):
-            fix = "Use that server's page, stop it, or name another folder with --folder"
-            raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
-        fix = "Remove this file, or name a folder that can be written with --folder"
-        raise CacheError(f"the folder cannot be locked ({error})", where=path, fix=fix) from error
-    return lock
+            self._db.executemany(_PUT, list(self._unsaved.values()))
+            self._unsaved.clear()
+        except sqlite3.Error as error:
+            log.warning("%s: the history cannot be written (%s). Free space on that disk", self._path, error)
+
+
+def _row(job: ScoringJob) -> tuple[str, float, str, str]:
+    rest = asdict(job)
+    return rest.pop("id"), rest.pop("created"), rest.pop("state"), json.dumps(rest)
+
+
+def _locked_and_read(db: sqlite3.Connection) -> list[ScoringJob]:
+    """The jobs, the oldest first. The file is locked until it is closed; the lock ends with a killed process."""
+    try:
+        db.execute("pragma locking_mode = exclusive")
+        db.execute("begin exclusive")
+        columns = [column for _, column, *_ in db.execute("pragma table_info(job)")]
+        former = []
+        if columns and "body" not in columns:  # of a version that had a column for each field
+            rows = db.execute("select * from job order by created, rowid")
+            former = [ScoringJob.of(dict(zip(columns, row, strict=True))) for row in rows]
+            db.execute("drop table job")
+        db.execute("create table if not exists job (id text primary key, created real, state text, body text)")
+        db.executemany(_PUT, [_row(job) for job in former])
+        rows = db.execute("select * from job order by created, rowid")
+        jobs = [ScoringJob.of({"id": key, "created": c, "state": s, **json.loads(body)}) for key, c, s, body in rows]
+        db.execute("commit")
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return jobs

@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from data.errors import AimError, Cancelled
-from pipeline.serve.history import History, JobState, ScoringJob
+from pipeline.serve.history import History, ScoringJob
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-RETRY_SECONDS = 5.0
-"""Time before the queue retries a database operation (locked database, full disk)."""
-
-_FAULT: dict[str, Any] = {"state": "failed", "error": "an error of the program; details are in the server's terminal"}
+FAULT = "an error of the program; details are in the server's terminal"
 
 WorkProgress = Callable[[str, float | None], None]
 """Called with the current activity and its share from 0 to 1, or None where unknown."""
-
-LEAST_S, LEAST_SHARE = 1.0, 0.02
-"""Seconds and share of an activity before the time that is left is estimated."""
-
 
 Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], dict[str, Any]]
 """Called with (job, video, where to write the report, progress, stop); returns what the job's fields become.
 
 Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`.
 """
+
+
+@dataclass
+class Running:
+    """The job that is at work: only the page that waits for it asks what it does."""
+
+    id: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    stage: str = ""
+    share: float | None = None
+
+    def progress(self, stage: str, share: float | None) -> None:
+        """See `WorkProgress`."""
+        if not self.stop.is_set():
+            self.stage, self.share = stage, share
+
+    def end(self) -> None:
+        """Ask the work to end."""
+        self.stop.set()
+        self.stage, self.share = "stopping", None
 
 
 class Queue:
@@ -48,12 +59,11 @@ class Queue:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._running: tuple[str, threading.Event] | None = None
+        self._running: Running | None = None
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
         """Clean up after an earlier server and start the thread."""
-        self.history.settle()
         self._sweep()
         self._thread.start()
 
@@ -62,7 +72,7 @@ class Queue:
         self._closing.set()
         with self._lock:
             if self._running is not None:
-                self._running[1].set()
+                self._running.end()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(20.0)
@@ -75,14 +85,20 @@ class Queue:
 
     def cancel(self, job_id: str) -> bool:
         """Cancel a queued or running job; returns False for any other."""
-        if self.history.update(job_id, only_from=("queued",), state="cancelled", finished=time.time(), stage=""):
+        if self.history.update(job_id, only_from=("queued",), state="cancelled", finished=time.time()):
             return True
         with self._lock:
-            if self._running is None or self._running[0] != job_id:
+            if self._running is None or self._running.id != job_id:
                 return False
-            self._running[1].set()
-        self.history.update(job_id, only_from=("running",), stage="stopping", share=None)
+            self._running.end()
         return True
+
+    def activity(self, job: ScoringJob) -> tuple[str, float | None]:
+        """What a job does, as text, and its share from 0 to 1; of a job that is not at work its own text."""
+        running = self._running
+        if job.state != "running" or running is None or running.id != job.id:
+            return job.stage, None
+        return running.stage, running.share
 
     def remove(self, job: ScoringJob) -> bool:
         """Delete a finished job and its files; returns False for an unfinished one."""
@@ -110,88 +126,39 @@ class Queue:
                 shutil.rmtree(place, ignore_errors=True)
 
     def _loop(self) -> None:
-        while not self._closing.is_set():
-            self._wake.clear()
-            try:
-                job = self._retried(self.history.next_queued)
-                if job is None:
-                    self._wake.wait(timeout=5)
-                else:
-                    self._run(job)
-            except Exception:  # without this thread no further job would run
-                log.exception("error in the job queue; it continues")
-                self._closing.wait(RETRY_SECONDS)
-
-    def _retried(self, act: Callable[[], T]) -> T | None:
-        """Retry while the database is locked or the disk is full; None where the server closes before."""
-        warned = False
         while True:
-            try:
-                return act()
-            except sqlite3.OperationalError as error:
-                if not warned:
-                    fix = "Free space on that disk, or close other programs that use its history"
-                    place = self.folder.parent
-                    log.warning("%s: the history cannot be used (%s); the queue retries. %s", place, error, fix)
-                warned = True
-                if self._closing.wait(RETRY_SECONDS):
-                    return None
+            self._wake.clear()
+            if self._closing.is_set():
+                return
+            job = self.history.next_queued()
+            if job is None:
+                self._wake.wait()
+            else:
+                self._run(job)
 
     def _run(self, job: ScoringJob) -> None:
-        stop = threading.Event()
+        running = Running(job.id)
         with self._lock:
-            self._running = (job.id, stop)
-        try:
-            if self._change(job, only_from=("queued",), state="running", started=time.time()):
-                self._settle(job, stop)
-        finally:
-            with self._lock:
-                self._running = None
+            self._running = running
+        if self.history.update(job.id, only_from=("queued",), state="running", started=time.time()):
+            self._end(job, running)
+        with self._lock:
+            self._running = None
 
-    def _change(self, job: ScoringJob, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
-        return bool(self._retried(lambda: self.history.update(job.id, only_from=only_from, **values)))
-
-    def _settle(self, job: ScoringJob, stop: threading.Event) -> None:
-        end = self._end(job, stop)
-        finished = None if end["state"] == "queued" else time.time()
-        rest = {"finished": finished, "stage": "", "share": None, "left_s": None}
-        try:
-            self._change(job, **({"error": ""} | rest | end))
-        except Exception:  # a result that does not fit a column
-            log.exception("job %s failed", job.id)
-            self._change(job, **(_FAULT | rest))
-
-    def _end(self, job: ScoringJob, stop: threading.Event) -> dict[str, Any]:
-        """Run the work; returns the fields of its end."""
-        mute, begun, last_share = 0.0, time.monotonic(), 0.0
-
-        def progress(stage: str, share: float | None) -> None:
-            nonlocal mute, begun, last_share
-            now = time.monotonic()
-            if share is None or share < last_share:  # the next activity
-                begun = now
-            last_share = share or 0.0
-            if stop.is_set() or now < mute:
-                return
-            try:
-                self.history.update(job.id, stage=stage, share=share, left_s=time_left(now - begun, share))
-            except sqlite3.OperationalError:  # costs shown progress only; waiting would stall the job at every frame
-                mute = time.monotonic() + RETRY_SECONDS
-
+    def _end(self, job: ScoringJob, running: Running) -> None:
+        """Run the work and store its end; no fault of it ends the thread, without which no further job would run."""
         try:
             video = self.folder / job.id / f"video{job.suffix}"
-            return {"state": "done", **self._work(job, video, self.report(job), progress, stop)}
+            values = self._work(job, video, self.report(job), running.progress, running.stop)
+            self.history.update(job.id, state="done", finished=time.time(), **values)
         except Cancelled:
-            return {"state": "queued" if self._closing.is_set() else "cancelled"}
+            if self._closing.is_set():
+                self.history.update(job.id, state="queued")
+            else:
+                self.history.update(job.id, state="cancelled", finished=time.time())
         except AimError as error:
-            return {"state": "failed", "error": f"{error.what}. {error.fix}" if error.fix else error.what}
+            reason = f"{error.what}. {error.fix}" if error.fix else error.what
+            self.history.update(job.id, state="failed", finished=time.time(), error=reason)
         except Exception:
             log.exception("job %s failed", job.id)
-            return _FAULT
-
-
-def time_left(elapsed_s: float, share: float | None) -> float | None:
-    """Estimated seconds until an activity ends, at its mean speed; None before there is enough to judge by."""
-    if share is None or share < LEAST_SHARE or elapsed_s < LEAST_S:
-        return None
-    return elapsed_s * (1 - share) / share
+            self.history.update(job.id, state="failed", finished=time.time(), error=FAULT)

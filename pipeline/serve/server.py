@@ -6,7 +6,6 @@ import hashlib
 import json
 import socket
 import threading
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -97,8 +96,12 @@ class UploadProgress(Progress):
 
     def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         """See `Progress`."""
-        share = done / total if total else None
-        self._page(activity(stages, share), share)
+        super().frames(video, done, total, stages)
+        words = ", ".join(ACTIVITIES.get(stage, stage) for stage in stages)
+        if total:
+            self._page(f"{words}: {100 * self.share:.0f} %, {self.time_left()}", self.share)
+        else:
+            self._page(words, None)
 
 
 def score_upload(
@@ -120,7 +123,7 @@ def score_upload(
     """
     from pipeline.report import report_comparison, report_scores
 
-    jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
+    jobs = [ScoringJob.of(one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
     if region := choice.pop("region", None):
         rest, chosen = replace(job, choice=json.dumps(choice)), scorer.following(region)
@@ -184,12 +187,6 @@ ACTIVITIES = {
     "timesteps": "cutting the video into steps",
 }
 """What the stages do, in words of who uploads."""
-
-
-def activity(stages: Sequence[str], share: float | None) -> str:
-    """Such as "finding the athlete, watching the whole scene: 31 %"."""
-    words = ", ".join(ACTIVITIES.get(stage, stage) for stage in stages)
-    return words if share is None else f"{words}: {100 * share:.0f} %"
 
 
 def _listen(port: int, backlog: int = 64) -> socket.socket:

@@ -27,9 +27,6 @@ from pipeline.recipes import TrainConfig
 from pipeline.train import Stop
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 
-ROW_COST = 10
-"""Cost of a training row for a system without networks."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -154,6 +151,11 @@ class NetworkSystem(System):
     config: TrainConfig
     watch: tuple[int, ...] = ()
 
+    @property
+    def passes(self) -> int:
+        """How often a training passes each row through a network: networks times epochs."""
+        return self.config.runs * self.config.epochs
+
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         """See `System.fit`."""
         return self.train(train, Surroundings(stop=trainings.stop))
@@ -178,7 +180,7 @@ class Trainings:
 
     Args:
         folder: where predictions of networks are kept for later calls, and checkpoints of unfinished trainings.
-        spent: called with the cost of what is finished (`cost_of`).
+        spent: called with the rows that have passed through networks, those of kept trainings included.
         stop: true ends a training after a checkpoint.
     """
 
@@ -186,7 +188,7 @@ class Trainings:
         self, folder: Path | None = None, spent: Callable[[float], None] | None = None, stop: Stop | None = None
     ) -> None:
         self.folder, self.stop = folder, stop
-        self._spent, self._finished = spent or (lambda cost: None), 0.0
+        self._spent, self._finished = spent or (lambda passed: None), 0.0
         self._kept: dict[str, Predicted] = {}
 
     def predict(self, system: System, train: FeatureSet, test: FeatureSet) -> Predicted:
@@ -201,62 +203,33 @@ class Trainings:
             return joined(list(rows.values()), each)
         test = without_scores(test)
         if identity is None:
-            return self.trained(system, train, test)
+            return self._trained(system, train, test)
         key = digest_of(identity, [*_content(train), *_content(test)])
         if key not in self._kept:
-            self._kept[key] = self.trained(system, train, test, key)
-            self._finished += cost_of(system, train)
-            self._spent(self._finished)
+            self._kept[key] = self._trained(system, train, test, key)
         return self._kept[key]
 
-    def trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
+    def _trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
         """The predictions of a training that this object has not made yet; `key` names what is kept of it."""
         try:
             if not isinstance(system, NetworkSystem):
                 return system.fit(train, self).predict(test)
             place = None if self.folder is None else self.folder / key[:16]
-            if (kept := _read(place, key)) is not None:
-                return kept
-            cost = cost_of(system, train)
+            before, passed = self._finished, float(system.passes * len(train))
 
             def progress(done: int, total: int) -> None:
-                self._spent(self._finished + cost * done / total)
+                self._spent(before + passed * done / total)
 
-            predicted = system.train(train, Surroundings(test, place, progress, self.stop)).predict(test)
-            if place is not None:
-                _write(place, key, predicted)
+            predicted = _read(place, key)
+            if predicted is None:
+                predicted = system.train(train, Surroundings(test, place, progress, self.stop)).predict(test)
+                if place is not None:
+                    _write(place, key, predicted)
+            self._finished = before + passed
+            self._spent(self._finished)
             return predicted
         except AimError as error:
             raise type(error)(f"{system.name}: {error.what}", where=error.where, fix=error.fix) from error
-
-
-class Foreseen(Trainings):
-    """Trains nothing, and notes what would be trained; all that is kept is predicted as 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[tuple[System, FeatureSet]] = []
-
-    @property
-    def cost(self) -> float:
-        """The sum over all trainings."""
-        return sum(cost_of(*one) for one in self.noted)
-
-    def trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
-        """See `Trainings.trained`."""
-        if not key:
-            return super().trained(system, train, test)
-        self.noted.append((system, train))
-        network = isinstance(system, NetworkSystem)
-        ones = np.ones((system.config.runs if isinstance(system, NetworkSystem) else 1, len(test)))
-        by_epoch = np.ones((len(system.watch), *ones.shape)) if isinstance(system, NetworkSystem) else None
-        return Predicted(ones, deviation=ones if network else None, by_epoch=by_epoch)
-
-
-def cost_of(system: System, train: FeatureSet) -> float:
-    """Expected time of a training, in units of one training row of one network and epoch."""
-    each = system.config.runs * system.config.epochs if isinstance(system, NetworkSystem) else ROW_COST
-    return float(each * len(train))
 
 
 def without_scores(features: FeatureSet) -> FeatureSet:

@@ -1,9 +1,9 @@
-"""An observer that calls functions with what a run reports."""
+"""An observer that keeps what a run reports, and calls functions with it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,26 +13,42 @@ Hook = Callable[..., object] | None
 
 
 class Watching(Observer):
-    """Keeps notes in `lines`, and calls the functions that are given; `stop` ends the work."""
+    """Keeps notes in `lines`, titles of flags with the number of videos in `flags`, progress in `bars`, and questions.
+
+    It gives `answer` to each question and calls the functions that are given; `stop` ends the work.
+    """
 
     def __init__(
         self,
         *,
         stop: threading.Event | None = None,
+        answer: bool = False,
         on_plan: Hook = None,
         on_frames: Hook = None,
         on_result: Hook = None,
     ) -> None:
         super().__init__(stop)
         self.lines: list[str] = []
+        self.flags: list[tuple[list[str], int]] = []
+        self.bars: list[Progress] = []
+        self.questions: list[str] = []
+        self._answer = answer
         self._hooks = {"planned": on_plan, "frames": on_frames, "result": on_result}
 
     def note(self, text: str) -> None:
         self.lines.append(text)
+
+    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+        self.flags.append(([flag.title for flags in flagged.values() for flag in flags], videos))
+
+    def confirm(self, question: str) -> bool:
+        self.questions.append(question)
+        return self._answer
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         progress: Any = Progress(what)
         for name, hook in self._hooks.items():
             if hook is not None:
                 setattr(progress, name, hook)
+        self.bars.append(progress)
         return nullcontext(progress)

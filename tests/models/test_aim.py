@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from models.aim import Aim, AimInputs, attend
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
-from models.losses import aim_loss, pairwise_logistic
+from models.losses import aim_loss, mean_squared_error, pairwise_logistic
 from models.stacked import member_state
 
 SMALL = AimConfig(width=16, regression_width=8)
@@ -212,26 +212,13 @@ def test_config_is_strict_inside_pydantic() -> None:
 
 
 def test_loss_is_equation_8() -> None:
-    out = build(multi_task=True)(inputs(3))
-    targets, weights = torch.rand(3, 3), torch.ones(3, 3)
-    parts = [
-        ((value - targets[:, i]) ** 2).mean() for i, value in enumerate((out.score, out.execution, out.synchronisation))
-    ]
-    expected = parts[0] + 0.4 * parts[1] + 0.6 * parts[2]
-    torch.testing.assert_close(aim_loss(out, targets, weights, 0.4), expected)
-
-
-def test_loss_ignores_padding_and_missing_labels() -> None:
+    """Each part over the samples that have its label, and the ranking loss of the final score."""
     out = build(multi_task=True)(inputs(3))
     targets, weights = torch.rand(3, 3), torch.ones(3, 3)
     weights[2], weights[0, 1] = 0, 0
-    wrong = torch.where(weights > 0, targets, torch.tensor(99.0))
-    for rank in (0.0, 0.5):
-        torch.testing.assert_close(aim_loss(out, targets, weights, 0.4, rank), aim_loss(out, wrong, weights, 0.4, rank))
-
-
-def test_ranking_loss_prefers_the_right_order() -> None:
-    target, weight = torch.tensor([1.0, 2.0, 3.0]), torch.ones(3)
-    right, wrong = pairwise_logistic(target, target, weight), pairwise_logistic(-target, target, weight)
-    assert right < wrong
-    assert pairwise_logistic(target, torch.ones(3), weight) == 0
+    columns = list(zip((out.score, out.execution, out.synchronisation), targets.T, weights.T, strict=True))
+    parts = [mean_squared_error(*column) for column in columns]  # type: ignore[arg-type]
+    expected = parts[0] + 0.4 * parts[1] + 0.6 * parts[2]
+    torch.testing.assert_close(aim_loss(out, targets, weights, 0.4), expected)
+    ranked = expected + 0.5 * pairwise_logistic(*columns[0])  # type: ignore[arg-type]
+    torch.testing.assert_close(aim_loss(out, targets, weights, 0.4, 0.5), ranked)

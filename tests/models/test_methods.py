@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -203,10 +205,8 @@ def test_musdl_without_judges_is_refused() -> None:
         build_method(MethodConfig("musdl"), FEATURES, 0, Layers(1))
 
 
-def test_the_page_is_what_the_benchmark_writes() -> None:
-    import json
+def test_the_figures_of_the_page_are_those_that_were_measured() -> None:
+    from benchmarks.method_comparison import DOCS, tables
 
-    from benchmarks.method_comparison import DOCS, page
-
-    stored = json.loads((DOCS / "methods.json").read_text(encoding="utf-8"))
-    assert page(stored) == (DOCS / "methods.md").read_text(encoding="utf-8")
+    page = (DOCS / "methods.md").read_text(encoding="utf-8")
+    assert all(table in page for table in tables(json.loads((DOCS / "methods.json").read_text(encoding="utf-8"))))

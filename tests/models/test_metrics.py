@@ -1,4 +1,4 @@
-"""Metrics against scipy and against the averages printed in the paper."""
+"""Metrics against scipy and by hand."""
 
 from __future__ import annotations
 
@@ -27,44 +27,6 @@ def test_rank_correlations_equal_scipy(values: list[tuple[int, int]]) -> None:
         return
     assert metrics.spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
     assert metrics.kendall(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
-
-
-PAPER_AVERAGES = [
-    ((0.63, 0.65, 0.82), 0.71),  # table 2, ours
-    ((0.36, 0.51, 0.75), 0.57),  # table 2, JR-GCN
-    ((0.31, 0.39, 0.58), 0.43),  # table 2, ST-GCN
-    ((0.34, 0.23, 0.72), 0.46),  # table 2, TSN
-    ((0.05, 0.09, 0.11), 0.08),  # table 2, baseline
-    ((0.17, 0.37, 0.73), 0.46),  # table 2, baseline + kinetic
-    ((0.37, 0.25, 0.60), 0.41),  # table 3, DTC + DFT + ApEn
-    ((0.45, 0.34, 0.61), 0.47),  # table 3, ours
-    ((0.92, 0.85), 0.89),  # table 4, ours, multi-task
-    ((0.89, 0.85), 0.87),  # table 4, ours, single-task
-    ((0.77, 0.73), 0.75),  # table 4, I3D-SVR linear
-    ((0.07, 0.41, 0.64), 0.40),  # table 5, without AIM
-    ((0.61, 0.55, 0.80), 0.67),  # table 5, without attention fusion
-    ((0.55, 0.62, 0.80), 0.67),  # table 5, exchanged
-    ((0.61, 0.62, 0.79), 0.68),  # table 5, without transformation
-    ((0.60, 0.61, 0.80), 0.68),  # table 5, without difference
-    ((0.7419, 0.7296, 0.5890, 0.4960, 0.9298, 0.9043), 0.7789),  # table 7, ours
-    ((0.7630, 0.7358, 0.6006, 0.5405, 0.9013, 0.9254), 0.7849),  # table 7, JR-GCN
-    ((0.3286, 0.5770, 0.1681, 0.1234, 0.6600, 0.6483), 0.4433),  # table 7, ST-GCN
-    ((0.6047, 0.5636, 0.4593, 0.5029, 0.7912, 0.6927), 0.6165),  # table 7, C3D-LSTM
-    ((0.7902, 0.6824, 0.5209, 0.4006, 0.5937, 0.9120), 0.6937),  # table 7, C3D-SVR
-]
-
-
-@pytest.mark.parametrize(("row", "printed"), PAPER_AVERAGES)
-def test_the_papers_averages_follow_from_its_rows(row: tuple[float, ...], printed: float) -> None:
-    """The rows are rounded themselves, to two places or four: one unit of the last place is allowed."""
-    unit = 1e-4 if len(row) == 6 else 1e-2
-    assert metrics.fisher_average(row).value == pytest.approx(printed, abs=unit)
-
-
-def test_known_fisher_averages() -> None:
-    assert metrics.fisher_average((0.63, 0.65, 0.82)).value == pytest.approx(0.712, abs=5e-4)
-    assert metrics.fisher_average((0.45, 0.34, 0.61)).value == pytest.approx(0.475, abs=5e-4)
-    assert metrics.fisher_average((0.9150, 0.8513)).value == pytest.approx(0.887, abs=5e-4)  # printed as 89
 
 
 def test_averages_count_undefined_and_clipped() -> None:

@@ -16,10 +16,9 @@ import pytest
 
 from pipeline.report import ReportData, write_report
 from tests.helpers import report_samples
-from tests.pipeline.report.test_report_browser import CHROMIUM, browser, wait_for  # noqa: F401 -- a fixture
+from tests.helpers.browsing import IN_BROWSER, wait_for
 
-pytest.importorskip("playwright.sync_api")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+pytestmark = IN_BROWSER
 
 VIEWS = ((1280, "light"), (390, "dark"))
 
@@ -67,7 +66,7 @@ def faults(tab: Any, axe: str) -> list[str]:
     ]
 
 
-def views(browser: Any, address: str) -> Iterator[Any]:  # noqa: F811
+def views(browser: Any, address: str) -> Iterator[Any]:
     """The page wide and light, then narrow and dark, without its policy, which would refuse axe."""
     for width, scheme in VIEWS:
         viewport = {"width": width, "height": 900}
@@ -79,7 +78,7 @@ def views(browser: Any, address: str) -> Iterator[Any]:  # noqa: F811
 
 
 @pytest.mark.parametrize("name", ["report", "comparison", "evaluation"])
-def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, str], name: str) -> None:  # noqa: F811
+def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, str], name: str) -> None:
     for tab in views(browser, pages[name]):
         tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         tab.evaluate("document.querySelector('[data-do=compare]')?.click()")
@@ -89,7 +88,7 @@ def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, st
         assert faults(tab, axe) == []
 
 
-def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path: Path) -> None:  # noqa: F811
+def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
     pytest.importorskip("fastapi")
     from tests.pipeline.serve.test_serve_browser import GO_ON, running, state, upload
@@ -109,7 +108,7 @@ def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path
         GO_ON.set()
 
 
-def test_a_planted_fault_is_found(browser: Any, axe: str, pages: dict[str, str]) -> None:  # noqa: F811
+def test_a_planted_fault_is_found(browser: Any, axe: str, pages: dict[str, str]) -> None:
     tab = next(views(browser, pages["evaluation"]))
     tab.evaluate("document.querySelector('main').append(document.createElement('button'))")
     assert [line.split(":")[0] for line in faults(tab, axe)] == ["critical"]

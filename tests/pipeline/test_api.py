@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,40 +12,20 @@ from data.errors import Cancelled, UsageError
 from pipeline.api import evaluate, extract, pack, report, score, status, train
 from pipeline.cache import open_cache
 from pipeline.config import load_config
-from pipeline.observer import Observer, Progress
+from pipeline.observer import Observer
 from synthetic.tiny_jigsaws import make_jigsaws
+from tests.helpers.watching import Watching
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Notes(Observer):
-    """Keeps what is reported."""
-
-    def __init__(self, stop: threading.Event | None = None) -> None:
-        super().__init__(stop)
-        self.texts: list[str] = []
-        self.shown: dict[str, Progress] = {}
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
-
-    def progress(self, what: str) -> AbstractContextManager[Progress]:
-        self.shown[what] = Progress(what)
-        return nullcontext(self.shown[what])
-
-    def ended(self) -> dict[str, int]:
-        """How many there were of each; all of them are done."""
-        assert all(one.done == one.total and one.share == 1 for one in self.shown.values() if one.total)
-        return {what: one.total for what, one in self.shown.items()}
-
-
-def test_importing_it_loads_no_heavy_library() -> None:
-    heavy = ("torch", "cv2", "numpy", "h5py", "pydantic", "yaml", "rich", "typer")
-    program = f"import sys, pipeline.api; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "[]"
+def ended(seen: Watching) -> dict[str, int]:
+    """How many there were of each; all of the last ones are done."""
+    bars = {bar.what: bar for bar in seen.bars}
+    assert all(bar.done == bar.total and bar.share == 1 for bar in bars.values() if bar.total)
+    return {what: bar.total for what, bar in bars.items()}
 
 
 def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -62,12 +39,12 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
         "train": {"runs": 2, "epochs": 2},
         "model.width": 8,
     }
-    notes = Notes()
+    notes = Watching()
     done = extract(config="jigsaws", overrides=settings, observer=notes)
     assert done.ok
     assert (done.summary.videos, len(done.summary.results), done.cache) == (8, 8, str(tmp_path / "cache"))
-    assert notes.ended() == {"videos": 8}
-    assert any("Suturing" in text or "frames" in text for text in notes.texts)
+    assert ended(notes) == {"videos": 8}
+    assert any("Suturing" in text or "frames" in text for text in notes.lines)
     config = load_config("jigsaws", settings)
     assert {row["state"] for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
@@ -78,8 +55,8 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
         report(tmp_path / "run", workers=0)
     assert report(str(tmp_path / "run"), config=config, workers=0) == tmp_path / "run" / "report.html"
     result = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
-    assert notes.ended()["epochs"] == 2
-    assert notes.ended()["trainings"] > 2
+    assert ended(notes)["epochs"] == 2
+    assert ended(notes)["trainings"] > 2
     assert "AIM (ours)" in result.results["systems"]
     written = sorted(path.name for path in result.folder.glob("*.*"))
     assert written == ["config.json", "report.html", "results.json"]
@@ -97,11 +74,11 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(
     monkeypatch.setattr("pipeline.run.worker_pool.usable_cores", lambda: 2)
     for name in "ab":
         make_video(Path(f"films/{name}.mp4"), size=(128, 96))
-    notes = Notes()
+    notes = Watching()
     done = extract("films", stages="camera_flow", observer=notes)
     assert (done.cache, done.ok) == ("cache/folder", True)
-    assert "note: no --config, so the preset folder: clips, pose, camera_flow, timesteps in cache/folder" in notes.texts
-    assert any(text.endswith("; on 2 processes with 1 thread each") for text in notes.texts)
+    assert "note: no --config, so the preset folder: clips, pose, camera_flow, timesteps in cache/folder" in notes.lines
+    assert any(text.endswith("; on 2 processes with 1 thread each") for text in notes.lines)
     rows = status("films", config="folder", stages="camera_flow").rows
     assert [row["state"] for row in rows] == ["fresh", "fresh"]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from data.datasets.tables import read_bytes, read_table
 from data.errors import AimError, DataError, UsageError, VideoError, printable
@@ -167,33 +168,39 @@ def test_every_error_is_printable() -> None:
         assert f"{error}{error.what}{error.fix}".isprintable()
 
 
-def test_what_the_terminal_shows_is_printable(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", [RED, "m [bold] [/x] \\[y] :on:"])
+def test_what_the_terminal_shows_is_printable_and_no_markup(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     shown = io.StringIO()
-    terminal = Console(file=shown, width=200, markup=False, emoji=False, highlight=False)
-    monkeypatch.setattr(console, "out", terminal)
-    monkeypatch.setattr(console, "err", terminal)
-    failed = Result(Record(RED, None), failed={RED: RED})
-    console.say(RED)
-    console.table(RED, (RED,), [(RED,)], to=terminal)
-    console.status_table([{"video": RED, "stage": "pose", "state": "failed", "reason": RED, "quality": {RED: RED}}])
+    for terminal in (console.out, console.err):
+        monkeypatch.setattr(terminal, "_file", shown)
+        monkeypatch.setattr(terminal, "_width", 200)
+    failed = Result(Record(name, None), failed={name: name})
+    console.say(name)
+    console.table(name, (name,), [(name,)])
+    console.status_table([{"video": name, "stage": "pose", "state": "failed", "reason": name, "quality": {name: name}}])
     console.failure_table([failed])
-    alarm(RED)
-    with console.ShownProgress(RED) as progress:
-        progress.finish(RED, RED)
+    alarm(name)
+    with console.ShownProgress(name) as progress:
+        progress.finish(name, name)
     text = shown.getvalue()
-    assert text.count(printable("\x1b[31m")) >= 10
+    assert text.count(printable(name)) == 11
     assert "".join(text.split("\n")).isprintable()
 
 
-def test_no_command_prints_an_escape_code(program: ProgramServer, tmp_path: Path) -> None:
+def test_no_command_prints_an_escape_code(program: ProgramServer, make_video: Any, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / f"in/{RED}.mp4").symlink_to("nowhere")
     (tmp_path / f"in/b{RED}.mp4").write_bytes(b"no video")
     (tmp_path / "in/scores.csv").write_text(f"video,score,{RED}\nb{RED}.mp4,{RED},1\n", "utf-8")
     (tmp_path / "a.yaml").write_text('name: "\\e[31m"\nstages: ["\\e[31m"]\n', "utf-8")
+    good = make_video(tmp_path / "good.mp4", size=(128, 96), frames=3)
+    for name in ("<script>alert(1)<_script>", "a'b\"c;$(touch x)", "line\nbreak", "[red]x", "not-utf8-\udcff"):
+        shutil.copy(good, tmp_path / f"in/{name}.mp4")
+    flow = ["--stages", "camera_flow"]
     for arguments in (
         ["status", "in", "--stages", RED],
-        ["extract", "in", "--stages", "camera_flow", "--workers", "0"],
+        ["extract", "in", *flow, "--workers", "0"],
+        ["status", "in", *flow],
         ["train", "--set", "dataset.root=in"],
         ["status", "in", "--config", "a.yaml"],
         ["--\x1b[31mred\x9b1m"],  # typer's own message
@@ -203,3 +210,7 @@ def test_no_command_prints_an_escape_code(program: ProgramServer, tmp_path: Path
         assert done.returncode in (1, 2), shown
         assert "Traceback" not in shown
         assert "".join(shown.split("\n")).isprintable(), (arguments, shown)
+        if arguments[2:] == flow:
+            assert shown.count("fresh") == 5
+    rows = json.loads(program.run(["extract", "in", *flow, "--json"], tmp_path).stdout)
+    assert (rows["videos"], rows["fresh"]) == (6, 5)

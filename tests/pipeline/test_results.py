@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report import ReportData, render_report
-from pipeline.report.page_data import TrainingSteps, VideoReport
+from pipeline.report.page_data import BatchReport, TrainingSteps, VideoReport
 from pipeline.results import Accuracy, Flag, Score, ScoreParts, StepScore
 from pipeline.score.score_tables import as_json, csv_text, score_rows
 
@@ -90,7 +90,7 @@ def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
     training = TrainingSteps(((3.0, 0.5),) * 10, (-1.0, -0.5))
     good = replace(row, id="dive.mp4", flags=(), percentile=60.0, score=40.25)
     videos = tuple(VideoReport(one.id, one, training=training) for one in (row, good))
-    page = render_report(ReportData("t", videos=videos))
+    page = render_report(ReportData("t", videos=videos, batch=BatchReport(videos)))
     section = page.split('id="video-0"')[1].split('id="video-1"')[0]
     shown = page_text(f"<body>{section}")
     assert shown.index("This score is not valid: unlike the training performances.") < shown.index("Score per step")

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from data.datasets.jigsaws import parse_kinematics
 from data.datasets.listing import list_records
-from data.leaks import audit
-from data.splits import TIED, forbidden, make_folds
+from data.splits import make_folds
 from data.video.decoder import probe
 from data.video.records import Record
 from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import make_aqa7, make_tasd2
+from synthetic.tiny_datasets import make_aqa7
 from synthetic.tiny_jigsaws import make_jigsaws, official_trials
 
 
@@ -48,12 +47,6 @@ def test_made_slaves_are_crossed_as_the_real_ones(jigsaws: Path) -> None:
     np.testing.assert_allclose(matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (len(rows), 1, 1)), atol=1e-4)
 
 
-@pytest.mark.parametrize("protocol", ["4fold", "louo", "loso"])
-def test_every_protocol_runs_on_made_jigsaws(jigsaws: Path, protocol: str) -> None:
-    records = list_records("jigsaws", jigsaws).records
-    audit(make_folds(protocol, records), records, forbid=forbidden(protocol)).require()
-
-
 def test_all_103_trials_can_be_made_without_videos(tmp_path: Path) -> None:
     assert [len(official_trials(task)) for task in ("Suturing", "Needle_Passing", "Knot_Tying")] == [39, 28, 36]
     make_jigsaws(tmp_path, trials=None, tasks=["Needle_Passing"], rows=30, videos=False)
@@ -74,17 +67,6 @@ def test_made_aqa7(tmp_path: Path) -> None:
     record = listing.records[0]
     assert record.path is not None
     assert len(probe(record.path)[1]) == 5
-
-
-def test_made_tasd2_keeps_copies_beside_their_originals(tmp_path: Path) -> None:
-    make_tasd2(tmp_path, count=8, frames=5)
-    listing = list_records("tasd2", tmp_path)
-    assert len(listing.records) == 16
-    assert listing.problems == ()
-    folds = make_folds("fixed", listing.records)
-    assert audit(folds, listing.records, forbid=TIED).ok
-    pairs = [record for record in listing.records if record.groups["original"] == "3m/000"]
-    assert [record.id for record in pairs] == ["3m/000.mp4", "3m/000_mirrored.mp4"]
 
 
 def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:

@@ -61,5 +61,5 @@
   const scatter = document.getElementById("scatter");
   if (scatter) Report.results.scatter(scatter, evaluation);
   Report.all("[data-bars]").forEach((node) => Report.results.bars(node, evaluation.bars[Number(node.dataset.bars)]));
-  Report.all("[data-curves]").forEach((node) => Report.results.curves(node, evaluation.curves[Number(node.dataset.curves)], evaluation.axes));
+  if (evaluation.curve) Report.results.curve(document.getElementById("curve"), evaluation.curve, evaluation.axes);
 })();

@@ -2,7 +2,6 @@
 // Charts of a batch and of an evaluation.
 Report.results = (() => {
   const axis = { marginLeft: 46, marginBottom: 34, marginTop: 24 };
-  const kindColor = { ours: "var(--s0)", paper: "var(--s6)", baseline: "var(--s6)", ablation: "var(--s1)", other: "var(--s4)" };
 
   const distribution = (node, data) => {
     const values = [...data.scores, ...data.training];
@@ -54,7 +53,7 @@ Report.results = (() => {
       x: { label: null, grid: true, nice: true, zero: true, ticks: 5 }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
       marks: [
         Plot.axisY({ label: null, tickSize: 0, lineWidth: marginLeft(width) / 11 - 0.5 }),
-        Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => kindColor[b.kind], fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
+        Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => (b.baseline ? "var(--s6)" : "var(--s1)"), fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
         Plot.ruleY(chart.bars.filter((b) => b.low !== null), { y: "name", x1: "low", x2: "high", stroke: "var(--ink)", strokeWidth: 1.5 }),
         Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3).replace("-", "\u2212"), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
         Plot.ruleX([0], { stroke: "var(--muted)" }),
@@ -62,15 +61,15 @@ Report.results = (() => {
     }));
   };
 
-  const curves = (node, chart, { epoch }) => {
-    const range = chart.names.map((_, k) => Report.color(k));
+  const curve = (node, rows, { epoch, loss }) => {
+    const color = Report.color(0);
     Report.whenSized(node, (width) => Plot.plot({
-      width, height: 230, ...axis, color: { domain: chart.names, range },
-      x: { label: epoch }, y: { label: null, grid: true, type: chart.log ? "log" : "linear", ticks: 5, ...(chart.log ? { tickFormat: "~g" } : {}) },
+      width, height: 230, ...axis,
+      x: { label: epoch }, y: { label: null, grid: true, type: "log", ticks: 5, tickFormat: "~g" },
       marks: [
-        Plot.areaY(chart.rows, { x: "x", y1: "low", y2: "high", fill: "name", fillOpacity: 0.15 }),
-        Plot.lineY(chart.rows, { x: "x", y: "y", stroke: "name", strokeWidth: 1.6 }),
-        Plot.tip(chart.rows, Plot.pointerX({ x: "x", y: "y", stroke: "name", fill: "var(--panel)", fontSize: 12, title: (d) => `${d.name}\n${d.y} at epoch ${d.x}` })),
+        Plot.areaY(rows, { x: "x", y1: "low", y2: "high", fill: color, fillOpacity: 0.15 }),
+        Plot.lineY(rows, { x: "x", y: "y", stroke: color, strokeWidth: 1.6 }),
+        Plot.tip(rows, Plot.pointerX({ x: "x", y: "y", stroke: color, fill: "var(--panel)", fontSize: 12, title: (d) => `${loss}\n${d.y} at epoch ${d.x}` })),
       ],
     }));
   };
@@ -91,5 +90,5 @@ Report.results = (() => {
     }));
   };
 
-  return { progress, distribution, scatter, bars, curves };
+  return { progress, distribution, scatter, bars, curve };
 })();

@@ -82,7 +82,7 @@
     part("score").textContent = isKnown(job.score) ? shown(job.score) : "";
     part("score").classList.toggle("invalid", !valid);
     part("interval").textContent = !isKnown(job.score) || !valid ? "" : isKnown(job.low) ? `80 %: ${shown(job.low)} to ${shown(job.high)}` : "no interval";
-    part("stage").textContent = job.state === "failed" ? job.error : open ? `${job.stage}${left(job)}` : took(job);
+    part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
     part("stage").classList.toggle("bad-text", job.state === "done" && !valid);
     const time = node.querySelector("time");
     time.textContent = job.created ? new Date(1000 * job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
@@ -103,10 +103,6 @@
     bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
   };
   const isKnown = (value) => value !== null && value !== undefined;
-  const left = (job) => {
-    if (!isKnown(job.left_s)) return "";
-    return job.left_s < 90 ? `, about ${Math.max(1, Math.ceil(job.left_s))} s left` : `, about ${Math.round(job.left_s / 60)} min left`;
-  };
   const took = (job) => (job.pair ? "side by side" : job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s` : "");
 
   const draw = () => {

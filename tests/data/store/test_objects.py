@@ -413,20 +413,6 @@ def test_addresses() -> None:
     assert local_path(Path("tmp/a%20b")) == Path("tmp/a%20b")
 
 
-def test_no_package_of_a_store_is_loaded_for_paths() -> None:
-    program = "\n".join(
-        (
-            "import pathlib, sys, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote",
-            "import pipeline.cache.remote_cache",
-            "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
-            "pipeline.cache.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
-            "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",
-        )
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "set()"
-
-
 def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="'http://' is not read"):
         find_videos([Path("http://host/a.mp4")])

@@ -35,19 +35,12 @@ from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.damage import damage
 from tests.helpers.program_server import Aqa, Done
+from tests.helpers.watching import Watching
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
 
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
-
-
-class Noting(Observer):
-    """Keeps the notes."""
-
-    def __init__(self, notes: list[str]) -> None:
-        super().__init__()
-        self.note = notes.append  # type: ignore[method-assign]
 
 
 def opened(config: BaseConfig) -> Cache:
@@ -215,10 +208,10 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
     planner = Planner(configured(cache.root), cache)
     delete(cache, unneeded(cache, [(records[:1], planner)]), yes=True)
     assert cache.sweep(remove=False) == 1
-    collect_garbage(opened(planner.config), None, 365, True, Noting(notes := []))
-    assert notes[0] == "temporary files swept: 1; entries of the index dropped: 2"
-    collect_garbage(opened(planner.config), None, 365, True, Noting(notes := []))
-    assert notes == ["temporary files swept: 0; entries of the index dropped: 0"]
+    collect_garbage(opened(planner.config), None, 365, True, (seen := Watching()))
+    assert seen.lines[0] == "temporary files swept: 1; entries of the index dropped: 2"
+    collect_garbage(opened(planner.config), None, 365, True, (seen := Watching()))
+    assert seen.lines == ["temporary files swept: 0; entries of the index dropped: 0"]
 
 
 def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Record, ...]]) -> None:

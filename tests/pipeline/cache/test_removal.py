@@ -12,25 +12,12 @@ from data.video.records import PREVIEW_MARK, find_videos
 from pipeline import api
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig, validate
-from pipeline.observer import Observer
 from pipeline.run.batch import run_extract, status_rows
 from pipeline.run.plan import Planner
 from tests.helpers.cached_outputs import output_of
+from tests.helpers.watching import Watching
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
-
-
-class Asked(Observer):
-    """Answers every question, and keeps it."""
-
-    def __init__(self, answer: bool) -> None:
-        super().__init__()
-        self.answer = answer
-        self.questions: list[str] = []
-
-    def confirm(self, question: str) -> bool:
-        self.questions.append(question)
-        return self.answer
 
 
 @pytest.fixture
@@ -55,11 +42,11 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_a_cache_goes_whole_once_somebody_agrees(config: BaseConfig, tmp_path: Path) -> None:
     before = content(tmp_path)
-    refused = api.cache_rm(config=config, observer=(no := Asked(False)))
+    refused = api.cache_rm(config=config, observer=(no := Watching(answer=False)))
     assert content(tmp_path) == before
     assert refused.summary.endswith("would be deleted; add --yes")
     assert no.questions[0].startswith(f"Delete the cache {tmp_path / 'cache'} (9 files, ")
-    assert api.cache_rm(config=config, observer=Asked(True)).summary.endswith("deleted")
+    assert api.cache_rm(config=config, observer=Watching(answer=True)).summary.endswith("deleted")
     assert not (tmp_path / "cache").exists()
     assert sorted(content(tmp_path)) == ["in/a.mp4", "in/bad.mp4", "in/sub/b.mp4"]
     with pytest.raises(UsageError, match="no cache here"):
@@ -71,7 +58,7 @@ def test_files_of_others_in_a_cache_stay(config: BaseConfig, tmp_path: Path) -> 
     others = ("notes.txt", "contrast/mine.h5", "preview/holiday.mp4", ".runs/mine.jsonl", "contrast/mine.failed.json")
     for name in others:
         (cache / name).write_text("mine")
-    asked = Asked(False)
+    asked = Watching(answer=False)
     done = api.cache_rm(config=config, yes=True, observer=asked)
     assert done.summary.endswith(f"deleted; 5 files of others left in {cache}")
     assert sorted(content(cache)) == sorted(others)
@@ -127,7 +114,8 @@ def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch:
         path.write_bytes(bytes(1000))
     assert "would be deleted; add --yes" in api.weights_rm(all=True).summary
     assert i3d.exists()
-    assert api.weights_rm(["i3d-kinetics400"], observer=Asked(True)).summary.startswith("1 file, 0.0 MB deleted")
+    removed = api.weights_rm(["i3d-kinetics400"], observer=Watching(answer=True))
+    assert removed.summary.startswith("1 file, 0.0 MB deleted")
     assert (i3d.exists(), movenet.exists(), compiled.exists()) == (False, True, True)
     assert api.weights_rm(all=True, yes=True).summary.startswith("2 files, 0.0 MB deleted")
     assert sorted(content(tmp_path)) == ["given.tflite"]

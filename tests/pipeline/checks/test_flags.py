@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from pipeline.checks.flags import CHECKS, COMPARED, LENGTH_FLOOR_S, Compared, Facts, find_flags, quality_ranges
-from pipeline.checks.novelty import STILL, STILL_CHANGE, Novelty, floors
-from pipeline.features import FeatureSet
-from tests.helpers.made_features import made_features
 
 POORER = "poorer features than in training"
 
@@ -63,7 +59,8 @@ def test_figures_are_held_against_those_of_training() -> None:
     for figures, flagged in (
         ({"mean_score": 0.46}, False),
         ({"mean_score": 0.4}, True),
-        ({"found_rate_all": 0.6}, True),
+        ({"found_rate_all": 0.72}, False),
+        ({"found_rate_all": 0.68}, True),
     ):
         facts = replace(pose(**{"mean_score": 0.5, **figures}), training=ranges)
         flags, checked = find_flags(facts)
@@ -101,21 +98,6 @@ def test_a_difference_is_flagged_above_its_floor_alone(place: tuple[str, str], m
         assert [flag.title for flag in find_flags(facts, ["quality against training"])[0]] == flagged
 
 
-def test_a_wide_training_range_still_gives_the_limit() -> None:
-    training = {"camera_flow": {"shake": [0.0, 0.2]}}
-    for shake, count in ((0.29, 0), (0.31, 1)):
-        facts = Facts(quality={"camera_flow": {"shake": shake}}, training=training)
-        assert len(find_flags(facts, ["quality against training"])[0]) == count
-
-
-def test_the_tripod_of_the_issue_is_not_flagged() -> None:
-    quality = {"camera_flow": {"shake": 0.0009, "moving": False, "unusable_share": 0.0, "inliers_mean": 0.99}}
-    training = {"camera_flow": {"shake": [0.0, 0.0003], "moving": [0.0, 0.0], "inliers_mean": [1.0, 1.0]}}
-    flags, checked = find_flags(Facts(quality=quality, training=training, camera_agent=True))
-    assert [flag.title for flag in flags] == []
-    assert {"camera", "quality against training"} <= set(checked)
-
-
 @pytest.mark.parametrize(
     ("moving", "camera_agent", "level"),
     [([0.0, 0.0], True, None), ([0.0, 1.0], True, None), ([1.0, 1.0], False, "warn"), (None, True, "warn"),
@@ -147,34 +129,3 @@ def test_figures_that_differ_have_the_digits_that_show_it() -> None:
     assert flag.detail == "A person was not detected for 0.04 s in a row, of 0.06 s."
     (flag,), _ = find_flags(Facts(distance=(1.04, "scene")), ["distance to the training performances"])
     assert "1.04 times the limit" in flag.detail
-
-
-def still_set(scale: float, seed: int, count: int = 40) -> FeatureSet:
-    """Performances whose secondary agent is a camera with noise of `scale` in its channels."""
-    features = made_features(count, channels=4, seed=1)
-    names = ("motion.pan_x.mean", "motion.pan_x.absdiff", "cell.00.u.mean", "cell.00.u.absdiff")
-    noise = np.random.default_rng(seed).normal(0, scale, features.secondary.shape).astype(np.float32)
-    return replace(features, secondary=noise, names={"primary": features.names["primary"], "secondary": names})
-
-
-def novelty_of(features: FeatureSet) -> Novelty:
-    rows = np.arange(len(features))
-    folds = [(rows[rows % 4 != fold], rows[rows % 4 == fold]) for fold in range(4)]
-    return Novelty.measure(features, folds, rows)
-
-
-def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
-    training = still_set(0.0001, 2)
-    novelty = novelty_of(training)
-    calm, moving = still_set(0.0009, 3), still_set(0.5, 3)
-    assert max(ratio for ratio, _ in novelty.ratios(calm)) <= 1
-    assert min(ratio for ratio, _ in novelty.ratios(moving)) > 1
-    assert {block for _, block in novelty.ratios(moving)} == {"the secondary agents"}
-    unnamed = replace(calm, names={})
-    assert max(ratio for ratio, _ in novelty.ratios(unnamed)) > 1
-
-
-def test_only_the_channels_of_a_camera_have_a_floor() -> None:
-    least = floors(still_set(0.1, 0))
-    assert least["the secondary agents"].tolist() == [STILL, STILL_CHANGE] * 4
-    assert not least["the primary agent"].any()

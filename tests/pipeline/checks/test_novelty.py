@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.checks.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
+from pipeline.features import FeatureSet
 from tests.helpers.made_features import made_features
 
 
@@ -66,6 +67,24 @@ def test_the_camera_of_a_tripod_has_a_floor() -> None:
     far = {"the primary agent": np.array([[1e-3]])}
     assert distances(quiet, far).whole[0] > 5
     assert distances(quiet, far, {"the primary agent": np.array([STILL])}).whole[0] < 0.2
+
+
+def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
+    """Performances whose secondary agent is a camera with noise of a scale in its channels."""
+    made, names = made_features(40, channels=4), ("motion.pan_x.mean", "motion.zoom.mean", "cell.00.u.mean", "cell.1.v")
+    made = replace(made, names={"primary": made.names["primary"], "secondary": names})
+
+    def still(scale: float, seed: int) -> FeatureSet:
+        noise = np.random.default_rng(seed).normal(0, scale, made.secondary.shape).astype(np.float32)
+        return replace(made, secondary=noise)
+
+    folds = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]
+    novelty = Novelty.measure(still(0.0001, 2), folds, np.arange(40))
+    calm, moving = still(0.0009, 3), novelty.ratios(still(0.5, 3))
+    assert max(ratio for ratio, _ in novelty.ratios(calm)) <= 1
+    assert min(ratio for ratio, _ in moving) > 1
+    assert {block for _, block in moving} == {"the secondary agents"}
+    assert max(ratio for ratio, _ in novelty.ratios(replace(calm, names={}))) > 1
 
 
 def test_a_strange_performance_is_beyond_the_limit_and_names_its_block() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import subprocess
 import sys
@@ -59,22 +58,6 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
             assert parameter.help == words[parameter.name]
     described = set(parameters) - {"name"}
     assert described <= set(words), f"{name} does not describe {described - set(words)}"
-
-
-def test_a_command_is_named_like_its_call() -> None:
-    commands = set()
-    for path in sorted((ROOT / "pipeline/cli").glob("cmd_*.py")):
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.decorator_list:
-                name, made = node.name, ast.unparse(node.decorator_list[0])
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                name, made = ast.unparse(node.targets[0]), ast.unparse(node.value)
-            else:
-                continue
-            assert made.startswith(f"command(api.{name}, "), path.name
-            assert path.stem == f"cmd_{name.partition('_')[0]}"
-            commands.add(name)
-    assert commands == set(COMMANDS)
 
 
 def test_the_version_is_printed() -> None:

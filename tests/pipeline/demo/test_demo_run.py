@@ -15,15 +15,7 @@ from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config, metri
 from pipeline.demo.quality import compare_with_baselines, label_of
 from pipeline.observer import Observer
 from pipeline.results import Score
-
-
-class Notes(Observer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
+from tests.helpers.watching import Watching
 
 
 def test_the_short_demo_names_the_full_one() -> None:
@@ -50,12 +42,12 @@ def test_what_it_takes_and_the_first_part_come_before_any_work(
 
     monkeypatch.setattr(demo_run, "render", stopped)
     monkeypatch.setattr(demo_run, "fetch_weights", lambda say: None)
-    notes = Notes()
+    notes = Watching()
     with pytest.raises(Cancelled):
         api.demo(tmp_path / "demo", full=full, observer=notes)
     size = FULL if full else QUICK
     first = f"1/5 rendering {size.dives} synchronised dives into {tmp_path / 'demo/dives'}"
-    assert notes.texts == [announcement(size, tmp_path / "demo"), first]
+    assert notes.lines == [announcement(size, tmp_path / "demo"), first]
 
 
 def test_every_correlation_of_the_demo_has_its_interval() -> None:

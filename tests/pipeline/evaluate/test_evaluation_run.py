@@ -17,6 +17,7 @@ AUDIT = {"ok": True, "leaks": [], "forbid": ["trial"], "content_checked": True}
 def results(systems: tuple[str, ...] = ("AIM (ours)", "USDL"), rows: int = 60, folds: int = 3) -> dict[str, Any]:
     predictions = [{"task": "", "fold": str(i % folds), "performance": f"id:{i}"} for i in range(rows)]
     return {
+        "protocol": {"name": "kfold"},
         "audit": AUDIT,
         "left_out": [],
         "videos": rows,
@@ -58,8 +59,8 @@ def test_few_performances_a_fold_and_several_views_are_said() -> None:
 
 def test_with_few_users_aim_alone_is_not_for_new_people() -> None:
     def said(users: int) -> bool:
-        made = results()
-        made["systems"] = {**made["systems"], "AIM (ours)": {"users": {"count": users}}}
+        made = results(folds=users)
+        made["protocol"] = {**made["protocol"], "name": "louo"}
         return "AIM alone is not for new people" in notes(made, "aim")
 
     assert said(8)

@@ -15,8 +15,8 @@ from data.errors import UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import read_results
-from pipeline.evaluate.leaderboard import OURS, TABLES, WITHOUT_PARTS, all_systems, table_names
-from pipeline.evaluate.paper_tables import TABLES as PAPER
+from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
+from pipeline.evaluate.paper_tables import TABLES
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.recipes import fast
@@ -69,18 +69,16 @@ def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--config", "configs/tasd2.yaml", "--pack", str(root / "tasd2.h5")]
 
 
-def test_single_and_multi_task_are_one_row_without_part_scores() -> None:
+def test_without_part_scores_there_is_no_row_of_the_multi_task_network() -> None:
     features = made_features(12, channels=6, scene=4)
 
-    def named(**parts: float) -> dict[str, object]:
+    def named(**parts: float) -> set[str]:
         records = tuple(replace(record, labels=Labels(score=1.0, **parts)) for record in features.records)
-        return dict(all_systems(replace(features, records=records), AimConfig(width=4), fast()))
+        possible = all_systems(replace(features, records=records), AimConfig(width=4), fast())
+        return {system.name for system in table_systems("4", possible)}
 
-    with_parts, without = named(execution=2.0), named()
-    assert set(with_parts) - set(without) == {"single-task", "multi-task"}
-    assert set(without) - set(with_parts) == {WITHOUT_PARTS}
-    assert set(TABLES["4"]) - set(table_names("4", without)) == {"single-task", "multi-task"}
-    assert table_names("4", with_parts) == TABLES["4"]
+    assert named(execution=2.0) - named() == {"multi-task"}
+    assert set(TABLES["4"].systems) - named() == {"multi-task"}
 
 
 def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
@@ -138,9 +136,9 @@ def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table
     assert results["protocol"]["name"] == ("louo" if table == "3" else "4fold")
     names = set(results["systems"])
     scene = {"whole scene (baseline)", "scene + agents", "TSN ranking", "w/o attention fusion"}
-    assert set(TABLES[table]) - scene <= names
+    assert set(TABLES[table].systems) - scene <= names
     assert "fewer than 5" in " ".join(printed.split())  # so the paper's rows are not beside ours
-    assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
+    assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in TABLES[table].rows}
 
 
 def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws: list[str]) -> None:
@@ -153,7 +151,7 @@ def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws: list[str]) -> N
 def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
     command("leaderboard", *tasd2, "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
-    rows = {row for table in TABLES.values() for row in table}
+    rows = {row for table in TABLES.values() for row in table.systems}
     assert rows <= set(results["systems"])
     assert results["tasks"] == ["SyncDiving-10m", "SyncDiving-3m"]
     assert results["audit"]["ok"]
@@ -166,8 +164,8 @@ def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["4", "6"])
 def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: str) -> None:
     command("leaderboard", "--table", table, *tasd2, "--out", str(tmp_path), "--set", "train.mirror_copies=true")
-    assert set(TABLES[table]) <= set(read_results(tmp_path / "results.json")["systems"])
-    assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
+    assert set(TABLES[table].systems) <= set(read_results(tmp_path / "results.json")["systems"])
+    assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in TABLES[table].rows}
 
 
 def results_paper(folder: Path) -> dict[str, dict[str, float | None]]:

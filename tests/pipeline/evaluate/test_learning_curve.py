@@ -15,10 +15,10 @@ from pipeline import api
 from pipeline.config import load_config
 from pipeline.evaluate.learning_curve import FOLDS, LearningCurve, curve_system, learning_curve
 from pipeline.features import FeatureSet
-from pipeline.observer import Observer
 from pipeline.pack import write_pack
 from pipeline.systems import SimpleSystem
 from tests.helpers.made_features import made_features
+from tests.helpers.watching import Watching
 
 SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
@@ -103,14 +103,10 @@ def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
     features = made_features(12, trial=4)
     records = tuple(replace(record, task="") for record in features.records)
     write_pack(tmp_path / "pack.h5", replace(features, records=records))
-    notes: list[str] = []
-
-    class Notes(Observer):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
     quick = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]
-    api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=Notes())
+    api.train(
+        pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=(seen := Watching())
+    )
     written = json.loads((tmp_path / "run/curve.json").read_text())
-    assert notes[-1] == written["sentence"]
-    assert sum(line.startswith("trained on") for line in notes) == len(written["sizes"]) == 4
+    assert seen.lines[-1] == written["sentence"]
+    assert sum(line.startswith("trained on") for line in seen.lines) == len(written["sizes"]) == 4

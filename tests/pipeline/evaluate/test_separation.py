@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from data.splits import Fold, kfold
-from models.metrics import percentile_interval
+from data.store.arrays import Rows
+from models.metrics import percentile_interval, spearman
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.evaluate.fold_summary import BOUNDED, average_summary, resampled, task_summary
+from pipeline.evaluate.fold_summary import BOUNDED, average_summary, difference, resampled, task_summary
 from pipeline.evaluate.separation import holm, separation_line
 from pipeline.systems.interface import Part
 from tests.helpers.folds import knowing
@@ -33,7 +34,9 @@ def test_a_better_row_is_separated_and_an_equal_one_is_a_tie() -> None:
         knowing("noise", features, lambda scores: scores + much),
         knowing("constant", features, lambda scores: 0 * scores),
     ]
-    results = evaluate(features, kfold(features.records, k=3), systems, against="ours", draws=10)
+    folds = kfold(features.records, k=3)
+    results, again = (evaluate(features, folds, systems, against="ours", draws=10) for _ in range(2))
+    assert {**again, "created": ""} == {**results, "created": ""}, "resamples and permutations are the same again"
     rows = results["separation"]["rows"]
     assert set(rows) == {"equal", "noise"}, "a constant prediction has no correlation"
     assert rows["noise"]["holm"] == pytest.approx(2 / 5000 * 2, rel=1)
@@ -115,3 +118,19 @@ def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
     ]
     predicted = [(true[part.test] + noise[part.test])[None] for part in few]
     assert "folds_fisher" not in resampled(features, few, "a", predicted, true, draws=10), "four a fold"
+
+
+def test_where_folds_are_users_a_lead_resamples_users() -> None:
+    """Two users give three samples: either one twice, or both."""
+    features = made_features(20, channels=2, scene=2)
+    rng = np.random.default_rng(0)
+    true, ours, other = rng.normal(size=(3, 20))
+    users = [Part("made", "a", np.arange(10, 20), np.arange(10)), Part("made", "b", np.arange(10), np.arange(10, 20))]
+    given = [[values[None, part.test] for part in users] for values in (ours, other)]
+    lead = difference(features, users, "made", *given, true, draws=100, users=("a", "b"))
+
+    def on(rows: Rows) -> float:
+        return spearman(ours[rows], true[rows]) - spearman(other[rows], true[rows])
+
+    samples = [on(part.test) for part in users] + [on(np.arange(20))]
+    assert (lead["low"], lead["high"]) == (pytest.approx(min(samples)), pytest.approx(max(samples)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +39,6 @@ from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Stop
 from run_pipeline import app
-from tests.conftest import ROOT
 from tests.helpers.made_features import made_features
 
 pytestmark = pytest.mark.usefixtures("few_draws")
@@ -106,16 +103,14 @@ class Killer(System):
 
     folder: Path
     times: int
-    here: int
     name: str = "killer"
     pool: bool = True
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         tries = len(list(self.folder.iterdir()))
-        if os.getpid() != self.here:  # what a job costs is foreseen in the test's own process
-            (self.folder / str(tries)).touch()
-            if tries < self.times:
-                os.kill(os.getpid(), signal.SIGKILL)
+        (self.folder / str(tries)).touch()
+        if tries < self.times:
+            os.kill(os.getpid(), signal.SIGKILL)
         return SimpleSystem("", lambda train, test, run: np.full(len(test), tries + 1.0)).fit(train, trainings)
 
 
@@ -124,13 +119,10 @@ class Sleeper(System):
     """Says that it runs, then ends only when it is asked to stop."""
 
     place: Path
-    here: int
     name: str = "sleeper"
     pool: bool = True
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
-        if os.getpid() == self.here:
-            return SimpleSystem("", predicted).fit(train, trainings)
         self.place.touch()
         assert trainings.stop is not None
         while not trainings.stop():
@@ -147,30 +139,68 @@ def predicted(train: FeatureSet, test: FeatureSet, run: int) -> Any:
     return np.arange(len(test), dtype=float)
 
 
-def test_the_same_bits_as_here_whatever_the_number_of_workers(cluster: None) -> None:
-    made = features()
-    folds = make_folds("kfold", made.records, k=2)
-    aim = watching(AimSystem("AIM (ours)", MODEL, RECIPE))
-    pooled = AimSystem("pooled", MODEL, RECIPE, pool=True)
-    systems: list[System] = [aim, ChosenEpoch(aim), Combined((aim, pooled), name="choice"), pooled]
-    systems += [*regression_systems(made), *trivial_baselines(made)]
-    here = evaluate(made, folds, systems, draws=20)
-    for workers in (1, 2):
-        there = evaluate(made, folds, systems, draws=20, run=on_ray(workers))
-        assert without_time(there) == without_time(here)
-    assert {"AIM (ours), epoch by inner validation", "choice", "pooled"} < set(here["systems"])
-
-
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
     systems = list(all_systems(judged, MODEL, fast(runs=2, epochs=2)).values())
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, MethodSystem)]
+    systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
     here = evaluate(judged, folds, systems, draws=0)
     assert without_time(evaluate(judged, folds, systems, draws=0, run=on_ray())) == without_time(here)
     assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here["systems"]
     )
+
+
+@dataclass(frozen=True)
+class Counting(System):
+    """A system without identity, which notes how often it is fitted."""
+
+    fitted: list[int]
+    name: str = "counting"
+    pool: bool = True
+
+    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+        self.fitted.append(len(train))
+        return SimpleSystem("", predicted).fit(train, trainings)
+
+
+def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
+    made, fitted = features(), list[int]()
+    evaluate(made, make_folds("kfold", made.records, k=3), [Counting(fitted)], draws=0)
+    assert sum(fitted) == 2 * len(made), "each of three folds trains on two thirds"
+    assert len(fitted) == 3
+
+
+class Shares(Progress):
+    """Notes the items that finish, and the share of the work after every change."""
+
+    def __init__(self) -> None:
+        super().__init__("trainings")
+        self.finished: list[Any] = []
+        self.shares: list[float] = []
+
+    def finish(self, item: Any, failure: str = "") -> None:
+        self.finished.append(item)
+        super().finish(item, failure)
+
+    def changed(self) -> None:
+        self.shares.append(self.share)
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_the_longest_job_starts_first_and_tells_how_far_it_is(request: pytest.FixtureRequest, engine: str) -> None:
+    if engine == "ray":
+        request.getfixturevalue("cluster")
+    made, seen = features(), Shares()
+    network = watching(AimSystem("AIM (ours)", MODEL, fast(runs=2, epochs=120)))
+    jobs = [job_of(system, made) for system in (SimpleSystem("counts", predicted), ChosenEpoch(network))]
+    with one_thread(1):
+        (on_ray(1) if engine == "ray" else run_here)(made, jobs, seen)
+    assert seen.finished == [1, 0]
+    assert seen.shares == sorted(seen.shares)
+    assert (seen.shares[0], seen.shares[-1]) == (0.0, 1.0)
+    assert any(0.1 < share < 0.9 for share in seen.shares), "a job tells how far it is"
 
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
@@ -187,7 +217,7 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
 def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> None:
     made = features()
     counts = job_of(SimpleSystem("counts", predicted), made)
-    results = on_ray()(made, [counts, job_of(Killer(tmp_path, 1, os.getpid()), made), counts])
+    results = on_ray()(made, [counts, job_of(Killer(tmp_path, 1), made), counts])
     assert results[1][0].score[0, 0] == 2.0
     assert same(results[0], results[2])
     assert len(list(tmp_path.iterdir())) == 2
@@ -196,7 +226,7 @@ def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> No
 def test_a_job_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
     made = features()
     with pytest.raises(JobError, match=r"^killer: lost 2 workers"):
-        on_ray()(made, [job_of(Killer(tmp_path, 9, os.getpid()), made)])
+        on_ray()(made, [job_of(Killer(tmp_path, 9), made)])
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
@@ -216,7 +246,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
 
 def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
     made = features()
-    jobs = [job_of(Sleeper(tmp_path / str(i), os.getpid()), made) for i in range(3)]
+    jobs = [job_of(Sleeper(tmp_path / str(i)), made) for i in range(3)]
     with pytest.raises(Cancelled):
         on_ray()(made, jobs, stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
@@ -232,12 +262,7 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 
-def test_local_runs_do_not_import_ray() -> None:
-    script = (
-        "import sys\nfrom pipeline.evaluate.spread import pick_run\nfrom pipeline.session import Session\n"
-        "import pipeline.evaluate.protocols\npick_run(Session().pool)\nassert 'ray' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown engine 'rai'"):
         pick_run(Session(engine="rai").pool)
 

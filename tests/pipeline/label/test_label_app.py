@@ -46,19 +46,28 @@ def test_without_the_token_nothing_is_shown(folder: Path) -> None:
     assert page.get("/?token=t", follow_redirects=False).status_code == 303
 
 
-def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(folder: Path) -> None:
-    page = client(folder)
-    given = page.get("/api/question", params={"rater": "anna"}).json()
-    seen = []
-    while given["question"]:
-        content = given["question"][0]["content"]
-        seen.append(content)
-        copy = page.get(f"/videos/{content}")
-        assert (copy.status_code, copy.headers["content-type"]) == (200, "video/mp4")
-        assert page.get(f"/videos/{content}", headers={"range": "bytes=0-3"}).status_code == 206, "browsers seek by it"
-        given = answer(page, given).json()
-    assert len(set(seen)) == len(seen) == 3
-    assert page.get(f"/videos/{'0' * 64}").status_code == 404
+def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    with client(folder) as page:
+        given = page.get("/api/question", params={"rater": "anna"}).json()
+        assert list(scratch.iterdir()) == [], "a server that is killed before a copy leaves no folder"
+        seen = []
+        while given["question"]:
+            content = given["question"][0]["content"]
+            seen.append(content)
+            copy = page.get(f"/videos/{content}")
+            assert (copy.status_code, copy.headers["content-type"]) == (200, "video/mp4")
+            part = page.get(f"/videos/{content}", headers={"range": "bytes=0-3"})
+            assert part.status_code == 206, "browsers seek by it"
+            given = answer(page, given).json()
+        assert len(set(seen)) == len(seen) == 3
+        assert page.get(f"/videos/{'0' * 64}").status_code == 404
+        assert len(list(scratch.glob("aim-label-*/*.mp4"))) == 3
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize(

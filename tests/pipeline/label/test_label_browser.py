@@ -13,13 +13,12 @@ from data.datasets.ratings import all_answers
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
 from tests.helpers import report_samples
+from tests.helpers.browsing import IN_BROWSER, wait_for
 from tests.helpers.served import served
-from tests.pipeline.report.test_report_browser import CHROMIUM, browser, wait_for  # noqa: F401 -- a fixture
 
-pytest.importorskip("playwright.sync_api")
 pytest.importorskip("uvicorn")
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+pytestmark = IN_BROWSER
 
 RUBRIC = "# Entry\n\n- vertical: *3 points*\n- a splash costs one\n\n|fault|\n|-|\n|feet|\n\nTake your\ntime."
 RUBRIC_SHOWN = ["Entry", "vertical: 3 points", "a splash costs one", "feet", "Take your time."]
@@ -48,7 +47,7 @@ def videos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Any) -> Iterator[Callable[..., Any]]:  # noqa: F811
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens a page in a context of its own, as on a further machine; a complaint of the browser fails the test."""
     complaints: list[str] = []
     contexts = []
@@ -172,7 +171,7 @@ def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable
     assert asked[0] != asked[1], "every rater has an order of his own"
 
 
-def test_a_replaced_video_is_told_and_its_answer_is_not_kept(browser: Any, videos: Path) -> None:  # noqa: F811
+def test_a_replaced_video_is_told_and_its_answer_is_not_kept(browser: Any, videos: Path) -> None:
     with running(videos) as link:
         tab = browser.new_page()
         tab.goto(link)

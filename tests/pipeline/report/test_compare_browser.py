@@ -14,10 +14,9 @@ from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
 from pipeline.results import Accuracy, Flag
 from tests.helpers import report_samples
-from tests.pipeline.report.test_report_browser import CHROMIUM, browser, opened, wait_for  # noqa: F401 -- a fixture
+from tests.helpers.browsing import IN_BROWSER, opened, wait_for
 
-pytest.importorskip("playwright.sync_api")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+pytestmark = IN_BROWSER
 
 LENGTH = report_samples.FRAMES / report_samples.RATE
 LATE = [LENGTH * (k / 10) ** 1.5 for k in range(11)]
@@ -57,7 +56,7 @@ def pages(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.fixture
-def pair(browser: Any, pages: dict[str, str], width: int) -> Iterator[Any]:  # noqa: F811
+def pair(browser: Any, pages: dict[str, str], width: int) -> Iterator[Any]:
     """The page of two videos."""
     for tab in opened(browser, pages["pair"], viewport={"width": width, "height": 900}):
         loaded(tab)
@@ -183,7 +182,7 @@ def test_a_screen_reader_gets_names_and_the_place(pair: Any) -> None:
 
 
 @WIDTHS
-def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dict[str, str], width: int) -> None:  # noqa: F811
+def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dict[str, str], width: int) -> None:
     for tab in opened(browser, pages["report"], viewport={"width": width, "height": 900}):
         assert not tab.is_visible("#compare")
         button = tab.get_by_role("button", name="Compare with… (final/dive_01.mp4)")
@@ -205,7 +204,7 @@ def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dic
         assert "Compare with" in tab.evaluate("document.activeElement.textContent")
 
 
-def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, str]) -> None:  # noqa: F811
+def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, str]) -> None:
     for tab in opened(browser, pages["unlike"]):
         alert = tab.get_by_role("alert")
         assert alert.inner_text().startswith("A has 10 steps and B has 8: steps cannot be compared")
@@ -217,7 +216,7 @@ def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, s
         assert alert.inner_text() == ""
 
 
-def test_a_difference_is_read_beside_the_models_error(browser: Any, data: ReportData, tmp_path: Path) -> None:  # noqa: F811
+def test_a_difference_is_read_beside_the_models_error(browser: Any, data: ReportData, tmp_path: Path) -> None:
     """A difference below the usual error is no progress, and a score that is not valid has no difference."""
     a, b = (replace(video, result=replace(video.result, flags=())) for video in data.videos[:2])
     gap = abs((a.result.score or 0.0) - (b.result.score or 0.0))

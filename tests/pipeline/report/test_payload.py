@@ -50,10 +50,14 @@ def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:
 @settings(max_examples=20, deadline=None)
 def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=count)
+    if count > 2:
+        values[count // 2] = np.nan  # the smallest gap
     traces = d.Traces("t", "m", np.arange(count) / 30, {"s": values})
     (series,) = payload.video_payload(video(kinematics=(traces,)))["charts"][0]["series"]
     assert len(series["t"]) == len(series["v"]) <= payload.MAX_POINTS
-    assert (max(series["v"]), min(series["v"])) == (payload.rounded(values.max()), payload.rounded(values.min()))
+    there = [value for value in series["v"] if value is not None]
+    assert (max(there), min(there)) == (payload.rounded(np.nanmax(values)), payload.rounded(np.nanmin(values)))
+    assert (None in series["v"]) == (count > 2)
     assert (series["v"][0], series["v"][-1]) == (payload.rounded(values[0]), payload.rounded(values[-1]))
     assert series["t"] == sorted(series["t"])
     if count <= payload.MAX_POINTS:
@@ -103,15 +107,16 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
 
 def test_curves_and_bars_of_an_evaluation() -> None:
     epoch = np.arange(1, 2001)
-    curve = d.TrainingCurve("loss", epoch, 1 / epoch, None, 2 / epoch)
-    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2)))
-    made = payload.evaluation_payload(d.EvaluationReport(bars=(bars,), curves=(d.CurveChart("c", "mse", (curve,)),)))
-    assert made["bars"][0]["bars"][1] == {"name": "y", "value": 0.2, "kind": "ablation", "low": None, "high": None}
-    rows = made["curves"][0]["rows"]
+    curve = d.TrainingCurve(epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)
+    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "note")
+    made = payload.evaluation_payload(d.EvaluationReport(bars=(bars,), curve=curve))
+    assert made["bars"][0]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
+    rows = made["curve"]
     assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)
     assert len(rows) <= payload.MAX_POINTS
     for row in rows:
-        assert row["y"] == row["low"] == payload.rounded(1 / row["x"])
+        assert row["y"] == payload.rounded(1 / row["x"])
+        assert row["low"] == payload.rounded(0.5 / row["x"])
         assert row["high"] == payload.rounded(2 / row["x"])
 
 

@@ -98,11 +98,11 @@ def test_equal_data_gives_equal_files_without_dates(sample: ReportData, tmp_path
 
 
 def test_text_stays_text_in_both_formats(tmp_path: Path) -> None:
-    bars = d.EvaluationReport(bars=(d.BarChart("Ablations", (d.Bar("full", 0.8, (0.7, 0.9), "ours"),)),))
+    bars = d.EvaluationReport(bars=(d.BarChart("Leads", (d.Bar("full", 0.8, (0.7, 0.9)),), "rho", "note"),))
     pdf, svg = plot_report(ReportData("t", evaluation=bars), tmp_path)
     assert b"/FontFile2" in pdf.read_bytes()
     assert b"/Type3" not in pdf.read_bytes()
-    assert re.search(r"<text[^>]*>Ablations</text>", svg.read_text())
+    assert re.search(r"<text[^>]*>Leads</text>", svg.read_text())
 
 
 def test_a_bar_of_a_step_says_its_own_height(sample: ReportData) -> None:
@@ -184,13 +184,13 @@ def test_the_page_and_the_figures_have_the_same_titles(sample: ReportData) -> No
     assert scatter.get_xlim() == sent["range"]
     bars = bar_figure(sample.evaluation.bars[0])
     assert bars.get_supxlabel() == sent["bars"][0]["unit"]
-    (curves,) = curve_figure(sample.evaluation.curves[0]).axes
-    assert (curves.get_xlabel(), curves.get_ylabel()) == (sent["axes"]["epoch"], sent["curves"][0]["unit"])
+    assert sample.evaluation.curve is not None
+    (curve,) = curve_figure(sample.evaluation.curve).axes
+    assert (curve.get_xlabel(), curve.get_ylabel()) == (sent["axes"]["epoch"], sent["axes"]["loss"])
 
 
 def test_a_logarithmic_axis_has_plain_numbers() -> None:
-    curve = d.TrainingCurve("training", np.arange(1, 21), np.geomspace(50, 9, 20))
-    figure = curve_figure(d.CurveChart("Training", "loss", (curve,), log=True))
+    figure = curve_figure(d.TrainingCurve(np.arange(1, 21), *3 * (np.geomspace(50, 9, 20),)))
     figure.draw_without_rendering()
     shown = [text.get_text() for text in figure.axes[0].get_yticklabels(which="both") if text.get_text()]
     assert "10" in shown

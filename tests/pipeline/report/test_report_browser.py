@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -25,22 +23,9 @@ from pipeline.report.page_data import (
 )
 from pipeline.results import Score
 from tests.helpers import report_samples
+from tests.helpers.browsing import IN_BROWSER, now, opened, wait_for
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-FLAGS += ("--disable-sync", "--no-first-run")
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One headless Chromium for all tests."""
-    with playwright.sync_playwright() as p:
-        started = p.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield started
-        started.close()
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -55,35 +40,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(browser: Any, report: Path) -> Iterator[Any]:
     """The page opened; a complaint of the browser or a request to the network fails the test."""
     yield from opened(browser, report.as_uri())
-
-
-def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """The page at `address` in a context of its own."""
-    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-    tab = context.new_page()
-    complaints: list[str] = []
-    # The hint about getImageData is about this test's own reading of the canvas.
-    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" or "willRead" not in m.text else None)
-    tab.on("pageerror", lambda e: complaints.append(str(e)))
-    tab.on("request", lambda r: complaints.append(r.url) if r.url.startswith("http") else None)
-    tab.goto(address)
-    wait_for(tab, "document.querySelector('video')?.readyState >= 2")
-    yield tab
-    context.close()
-    assert complaints == []
-
-
-def wait_for(page: Any, script: str, seconds: float = 60) -> None:
-    """Until `script` is true. The page's policy forbids the evaluation that Playwright's own waiting needs."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(script):
-        assert time.monotonic() < end, f"still not so: {script}"
-        page.wait_for_timeout(30)
-
-
-def now(page: Any, index: int = 0) -> float:
-    """Where the video of a section is, in seconds."""
-    return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))
 
 
 def painted(page: Any, canvas: str = ".stage canvas") -> int:
@@ -122,6 +78,9 @@ def test_a_click_on_a_chart_and_on_a_key_frame_moves_the_video(page: Any) -> Non
 
 
 def test_keys_move_step_by_step_play_and_switch_the_overlay(page: Any) -> None:
+    poster = """async () => { const i = new Image();
+        i.src = document.querySelector('#video-0 video').poster; await i.decode(); return [i.width, i.height]; }"""
+    assert page.evaluate(poster) == [320, 240]
     page.focus("#video-0 .step >> nth=0")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -132,21 +91,18 @@ def test_keys_move_step_by_step_play_and_switch_the_overlay(page: Any) -> None:
     assert now(page) == pytest.approx(0.612, abs=0.01)
     page.keyboard.press(".")
     assert now(page) == pytest.approx(0.652, abs=0.01)
+    for key, step in (("0", 9), ("3", 2)):
+        page.keyboard.press(key)
+        assert now(page) == pytest.approx(step * 0.204, abs=0.01)
+    assert painted(page) == 0
     page.keyboard.press("o")
     assert page.get_attribute("#video-0 [data-do=skeleton]", "aria-pressed") == "true"
+    assert painted(page) > 300
+    page.keyboard.press("o")
+    assert painted(page) == 0
     before = now(page)
     page.keyboard.press(" ")
     wait_for(page, f"document.querySelector('#video-0 video').currentTime > {before} + .1")
-
-
-def test_key_0_is_step_10_and_the_first_frame_is_shown(page: Any) -> None:
-    size = """async () => { const i = new Image();
-        i.src = document.querySelector('#video-0 video').poster; await i.decode(); return [i.width, i.height]; }"""
-    assert page.evaluate(size) == [320, 240]
-    page.keyboard.press("0")
-    assert now(page) == pytest.approx(9 * 0.204, abs=0.01)
-    page.keyboard.press("3")
-    assert now(page) == pytest.approx(2 * 0.204, abs=0.01)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -180,14 +136,6 @@ def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) ->
     assert tab.locator("#scores tbody tr").count() == 1
     assert tab.locator("#distribution").count() == 0
     tab.close()
-
-
-def test_the_overlay_is_drawn_when_switched_on(page: Any) -> None:
-    assert painted(page) == 0
-    page.click("#video-0 [data-do=skeleton]")
-    assert painted(page) > 300
-    page.click("#video-0 [data-do=skeleton]")
-    assert painted(page) == 0
 
 
 def test_the_table_sorts_and_filters(page: Any) -> None:

@@ -425,15 +425,6 @@ def test_every_command_tells_the_same_notes(
 ) -> None:
     """Of inputs that are left out, and of outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
-
-    class Notes(Observer):
-        def __init__(self, command: str) -> None:
-            super().__init__()
-            self.command = command
-
-        def note(self, text: str) -> None:
-            notes.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
-
     shutil.copytree(trained[1], tmp_path / "in")
     monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
@@ -450,7 +441,8 @@ def test_every_command_tells_the_same_notes(
         scorer.score_records(find_videos([tmp_path / "in"]).records)
         damage(scorer.cache.root, "timesteps", "a.mp4")
         scorer.cache.close()
-        call(Notes(command))
+        call(seen := Watching())
+        notes[command] = [line.replace(str(tmp_path / command), "") for line in seen.lines]
     assert notes["score"] == notes["report"] == notes["plot"]
     texts = ("leads nowhere", "not a regular file", "extracted again")
     assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 3

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +10,11 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline.api import evaluate, extract, report, score, status, train
-from pipeline.observer import Observer, Progress
 from pipeline.score import load_scorer
 from synthetic.tiny_jigsaws import make_jigsaws
+from tests.helpers.watching import Watching
 
 LACKS = "no kinematics file; this model reads video and kinematics: name it with --kinematics FILE"
-
-
-class Notes(Observer):
-    """Keeps what is reported."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.flags: list[tuple[list[str], int]] = []
-        self.bars: list[Progress] = []
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
-
-    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        self.flags.append(([flag.title for flags in flagged.values() for flag in flags], videos))
-
-    def progress(self, what: str) -> AbstractContextManager[Progress]:
-        self.bars.append(Progress(what))
-        return nullcontext(self.bars[-1])
 
 
 def trained(folder: Path, **timesteps: Any) -> Path:
@@ -85,20 +63,20 @@ def by_name(rows: Any) -> dict[str, float | None]:
 
 
 def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp_path: Path) -> None:
-    notes = Notes()
+    notes = Watching()
     rows = score(model=surgery, config="jigsaws", overrides={"dataset.root": new}, observer=notes)
     first, second, third = sorted({Path(row.id).stem.rpartition("_")[0] for row in rows})
     assert [Path(row.id).stem for row in rows] == [
         f"{first}_capture1", f"{first}_capture2", f"{second}_capture1", f"{second}_capture2", f"{third}_capture1",
     ]  # fmt: skip
-    assert notes.texts == [f"note: {second}: no kinematics file"]
+    assert notes.lines == [f"note: {second}: no kinematics file"]
     assert [row.error is None for row in rows] == [True, True, False, False, True]
     assert all(str(row.error).startswith(LACKS) for row in rows[2:4])
     expected = by_name(rows)
     for folder in (new, new / "Suturing"):
-        notes = Notes()
+        notes = Watching()
         assert by_name(score(folder, model=surgery, observer=notes)) == expected
-        assert notes.texts[0] == f"recognised {folder}: JIGSAWS (Suturing), 3 trials, 5 videos, 2 kinematics files"
+        assert notes.lines[0] == f"recognised {folder}: JIGSAWS (Suturing), 3 trials, 5 videos, 2 kinematics files"
     video, kinematics = rows[0].path, new / f"Suturing/kinematics/AllGestures/{first}.txt"
     assert video is not None
     assert by_name(score(video, model=surgery)) == {video.name: expected[video.name]}, "the layout names its kinematics"
@@ -119,7 +97,7 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
     assert [(row.id, row.score) for row in alone] == [(kinematics.name, rows[0].score)]
     assert rows[0].score is not None
     assert (tmp_path / "scores.csv").read_text().splitlines()[1].startswith(f"{kinematics.name},")
-    notes = Notes()
+    notes = Watching()
     page = report(tools, only, out=tmp_path / "page.html", workers=0, observer=notes)
     assert [(bar.what, bar.total, bar.done) for bar in notes.bars] == [("videos", 2, 2)]
     assert rows[0].id in page.read_text("utf-8")
@@ -141,7 +119,7 @@ def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Pat
     rows = status(config="jigsaws", overrides=settings).rows
     reasons = {row["stage"]: (row["state"], row["reason"]) for row in rows if gone.stem in row["video"]}
     assert reasons["kinematics"] == ("failed", "no kinematics file")
-    notes = Notes()
+    notes = Watching()
     evaluate(
         config="jigsaws",
         overrides={**settings, "run.workers": 0, "protocol": "loso"},
@@ -149,7 +127,7 @@ def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Pat
         observer=notes,
     )
     lacking = f"{gone.stem}_capture1.avi: kinematics failed: no kinematics file"
-    assert any(text.endswith(lacking) for text in notes.texts)
+    assert any(text.endswith(lacking) for text in notes.lines)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -187,18 +165,18 @@ def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path
     short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "run.workers": 0}
     settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
-    notes = Notes()
+    notes = Watching()
     done = extract(config="jigsaws", overrides=settings, observer=notes)
     assert done.ok
     assert {name: list(titles) for name, titles in done.flags.items()} == {
         f"Suturing/kinematics/AllGestures/{short.name}": ["too short"]
     }
     assert notes.flags == [(["too short"], 4)]
-    assert "--preview draws a contact sheet" in notes.texts[-1]
-    notes = Notes()
+    assert "--preview draws a contact sheet" in notes.lines[-1]
+    notes = Watching()
     train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, observer=notes)
     assert notes.flags == [(["too short"], 4)]
-    assert any("4 independent performances of Suturing, fewer than 20" in text for text in notes.texts)
+    assert any("4 independent performances of Suturing, fewer than 20" in text for text in notes.lines)
     for call in (extract, train):
         with pytest.raises(DataError, match="1 of 4 videos are flagged"):
             call(config="jigsaws", overrides=settings, strict=True)  # type: ignore[operator]

@@ -42,6 +42,7 @@ class FakeScorer:
         """One row, after half of the frames."""
         self.records += records
         with observer.progress("videos") as progress:
+            progress.plan({records[0].id: 102})
             progress.frames(records[0].id, 51, 102, ("clips", "pose"))
             progress.frames(records[0].id, 0, 0, ("timesteps",))
         if self.stop:
@@ -134,7 +135,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "decimals": 2, "model": "sha",
     }  # fmt: skip
     assert progress[1:3] == [
-        ("watching the whole scene, finding the athlete: 50 %", 0.5),
+        ("watching the whole scene, finding the athlete: 50 %, about 0 s left", 0.5),
         ("cutting the video into steps", None),
     ]
     ((parts, named),) = pages

