@@ -108,7 +108,7 @@ class Cache:
         if is_remote(root) and local is None:
             raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
         self.root = root
-        self.local = local or root  # the index and the logs of runs, which are no outputs
+        self.local = local or root  # of the index, which is no output
         self.index = Index(self.local, owned=self.local != root)
 
     @property
@@ -271,13 +271,6 @@ class Cache:
     def _failure_content(self, path: Path) -> bytes:
         return read_regular(path, MAX_FAILURE_BYTES)
 
-    def publish_log(self, path: Path) -> None:
-        """Let others see the log of a run that has ended."""
-
-    def with_logs(self) -> Path:
-        """The folder of run logs, including those of other machines."""
-        return self.local
-
     def exists(self) -> bool:
         """Whether there is a folder."""
         return self.root.is_dir()
@@ -371,7 +364,7 @@ class Cache:
         return store.read_header(path)
 
     def delete(self, path: Path) -> None:
-        """Remove a file that `entries` gave, or a log, and the folders that it leaves empty."""
+        """Remove a file that `entries` gave, and the folders that it leaves empty."""
         path.unlink()
         remove_empty_parents(path, self.root)
 

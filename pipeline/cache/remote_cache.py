@@ -1,7 +1,7 @@
 """A cache on an object store: the same names, keys and rules; every output is one object, written by one PUT.
 
 The index stays on this machine, in the user's cache folder under `stores/`. Without it every output is read and checked
-once more. Logs of runs are written there too, and copied beside the outputs when a run has ended.
+once more.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,11 @@ from data.store import (
     is_remote,
     local_path,
     refuse_unknown,
-    write_bytes,
 )
 from data.store import hdf5 as store
 from data.video.records import CACHE_MARKER
 from data.weights import cache_dir
 from pipeline.cache.local_cache import MAX_FAILURE_BYTES, Cache, Entry, Siblings, following
-from pipeline.cache.run_history import FOLDER as LOGS
 
 FEW = 40
 """For up to this many checks each video's names are asked for; for more the whole cache is listed, 1000 a request."""
@@ -104,21 +101,6 @@ class RemoteCache(Cache):
     def _touch(self, path: Path) -> None:
         """Nothing: a store does not note when an object was last read."""
 
-    def publish_log(self, path: Path) -> None:
-        """Copy the log of a finished run beside the outputs; a log never stops a run."""
-        with suppress(OSError):
-            self.folder.write(f"{LOGS}/{path.name}", path.read_bytes())
-
-    def with_logs(self) -> Path:
-        """The folder of run logs on this machine, after fetching those of other machines."""
-        for name, file in self.folder.files(LOGS).items():
-            copy = self.local / LOGS / Path(name).name
-            if copy.suffix != ".jsonl":
-                continue
-            if not copy.exists() or copy.stat().st_size != file.size:
-                write_bytes(copy, self.folder.read(name))
-        return self.local
-
     def exists(self) -> bool:
         """Whether there is such a bucket; an address in it with nothing below is an empty cache."""
         self.folder.require_bucket()
@@ -150,12 +132,8 @@ class RemoteCache(Cache):
         return dict(self.load(path).header)
 
     def delete(self, path: Path) -> None:
-        """Remove an object that `entries` gave, or a log here and there."""
-        if is_remote(path):
-            self._remove(path)
-        else:
-            self.folder.remove(f"{LOGS}/{path.name}")
-            path.unlink(missing_ok=True)
+        """Remove an object that `entries` gave."""
+        self._remove(path)
 
     def sweep(self, *, remove: bool = True) -> int:
         """Nothing to do: a store has no half-written objects."""

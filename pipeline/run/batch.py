@@ -1,4 +1,4 @@
-"""`extract` and `status`: plan every record once, run what is not fresh on a pool, read, report and log."""
+"""`extract` and `status`: plan every record once, run what is not fresh on a pool, read and report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
 from pipeline.run.engine import places
 from pipeline.run.plan import Plan, Planner
-from pipeline.run.run_log import RunLog
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
 from pipeline.run.worker_pool import Pool, Task, WorkerLost, run_jobs
 
@@ -141,7 +140,7 @@ def run_extract(
     reading: Reading[Any] | None = None,
     announce: bool = False,
 ) -> Summary:
-    """Extract what is not fresh, and log it beside the outputs (see `pipeline.run.run_log`).
+    """Extract what is not fresh.
 
     The planner's cache takes the outputs, its pool runs the plans. Temporaries of killed processes are swept first.
     After the observer's stop event, stages that are done stay done.
@@ -171,21 +170,17 @@ def run_extract(
             workers, where = places(planner.pool, len(plans))
             observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
         progress.planned(plans, summary.fresh, frames)
-        with RunLog(planner, stop) as log:
-            log.begin(plans, summary.fresh)
-            for result in run_plans(plans, config, cache, stop, progress.frames, planner.pool) if plans else ():
-                record = result.record
-                ran.append(result)
-                keys = summary.keys[record.id]
-                summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
-                log.result(result)
-                remember(planner, result)
-                if reading is not None and not result.failed:
-                    reading(record, keys)
-                progress.result(result)
-            summary.results += ran
-            summary.cancelled = stop.is_set()
-        cache.publish_log(log.path)
+        for result in run_plans(plans, config, cache, stop, progress.frames, planner.pool) if plans else ():
+            record = result.record
+            ran.append(result)
+            keys = summary.keys[record.id]
+            summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
+            remember(planner, result)
+            if reading is not None and not result.failed:
+                reading(record, keys)
+            progress.result(result)
+        summary.results += ran
+        summary.cancelled = stop.is_set()
         if from_store:
             sweep_scratch(config.storage.reach())  # of workers that were lost
         cache.index.flush()

@@ -25,7 +25,6 @@ from data.weights.weight_files import safetensors_metadata
 from pipeline import console
 from pipeline.cache import Cache, Computation
 from pipeline.cache.local_cache import FAILURE, OUTPUT
-from pipeline.cache.run_history import is_run_log
 from pipeline.cli.terminal import alarm
 from pipeline.config import load_config
 from pipeline.evaluate import read_results
@@ -112,7 +111,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "output": lambda path: cached(path).read("pose", "a.mp4", KEY),
     "failure": falsy(lambda path: cached(path).failure("pose", "a.mp4", KEY)),
     "housekeeping": falsy(lambda path: cached(path).is_ours(cached(path).path("pose", "a.mp4", KEY, FAILURE))),
-    "log of a run": falsy(is_run_log),
     "pack": read_pack,
     "header": hdf5.read_header,
     "results": read_results,

@@ -21,7 +21,6 @@ from pipeline.cache.housekeeping import (
     delete,
     existing,
     list_cache,
-    old_logs,
     shown,
     verify_cache,
 )  # fmt: skip
@@ -84,8 +83,6 @@ def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     assert [row["video"] for row in outputs] == ["a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0]["quality"]
     assert shown(outputs[0])[2] == outputs[0]["key"][:12]
-    runs = list_cache(opened(config), runs=True).rows
-    assert [(row["done"], row["failed"], row["state"]) for row in runs] == [(2, 1, "failed")]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
         list_cache(opened(config), "brightnes")
     with pytest.raises(UsageError, match="no cache here"):
@@ -202,10 +199,6 @@ def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: tuple[Cache
     recent = time.time() - 5 * 86400
     os.utime(output_of(cache.root, "contrast", "a.mp4"), (recent, old))
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("brightness", "a.mp4")], "the other was read"
-    assert old_logs(cache, 1) == []
-    for log in (cache.root / ".runs").iterdir():
-        os.utime(log, (old, old))
-    assert len(old_logs(cache, 1)) == 1
 
 
 def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> None:
@@ -215,9 +208,9 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
     planner = Planner(configured(cache.root), cache)
     delete(cache, unneeded(cache, [(records[:1], planner)]), yes=True)
     assert cache.sweep(remove=False) == 1
-    collect_garbage(opened(planner.config), None, 365, True, Noting(notes := []))
+    collect_garbage(opened(planner.config), None, True, Noting(notes := []))
     assert notes[0] == "temporary files swept: 1; entries of the index dropped: 2"
-    collect_garbage(opened(planner.config), None, 365, True, Noting(notes := []))
+    collect_garbage(opened(planner.config), None, True, Noting(notes := []))
     assert notes == ["temporary files swept: 0; entries of the index dropped: 0"]
 
 
@@ -233,7 +226,7 @@ def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Reco
 
 def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
     """Files of other programs in and beside the stage folders; returns content and time of every file, folders too."""
-    names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
+    names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json")
     for name in names:
         (cache.root / name).parent.mkdir(exist_ok=True)
         (cache.root / name).write_text("not ours")
@@ -257,16 +250,14 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tup
     foreign = {path for path, (content, _) in before.items() if content == b"not ours"}
     config, old = configured(cache.root), time.time() - 10 * 86400
     output = output_of(cache.root, "contrast", "a.mp4")
-    for path in (cache.root / ".runs").iterdir():
-        os.utime(path, (old, old))
     os.utime(output, (old, old))
     before = everything(cache.root)
     os.utime(output, (old, old))  # that was a reading
-    listed = collect_garbage(opened(config), 0.0, 1, False, SILENT)
+    listed = collect_garbage(opened(config), 0.0, False, SILENT)
     prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"
     os.utime(output, (old, old))
-    done = collect_garbage(opened(config), 0.0, 1, True, SILENT)
+    done = collect_garbage(opened(config), 0.0, True, SILENT)
     assert {f.path for f in done.files} == {f.path for f in listed.files}
     assert output in {f.path for f in done.files}
     assert not output.exists()
@@ -284,7 +275,7 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     (cache.root / CACHE_INDEX).unlink()
     before = everything(cache.root)
     for call in (
-        lambda: collect_garbage(opened(configured(cache.root)), 0.0, 1, True, SILENT),
+        lambda: collect_garbage(opened(configured(cache.root)), 0.0, True, SILENT),
         lambda: prune(
             [Planner(configured(cache.root), Cache(cache.root))], [cache.root.parent / "in/a.mp4"], True, SILENT
         ),
@@ -295,7 +286,7 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     assert everything(cache.root) == before, "no index appears in a folder that may be somebody's"
     run_extract(records, Planner(configured(cache.root), Cache(cache.root)))
     assert (cache.root / CACHE_MARKER).is_file(), "`extract` adopts a cache of an earlier version"
-    collect_garbage(opened(configured(cache.root)), 0.0, 1, True, SILENT)
+    collect_garbage(opened(configured(cache.root)), 0.0, True, SILENT)
 
 
 @pytest.mark.parametrize("name", ["", " "])
@@ -317,7 +308,7 @@ def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Recor
     (cache.root / "linked-stage").symlink_to(outside)
     assert verify_cache(opened(configured(cache.root)), SILENT).summary.startswith("4 outputs")
     delete(cache, unneeded(cache, [((), Planner(configured(cache.root), cache))]), yes=True)
-    collect_garbage(opened(configured(cache.root)), None, 365, True, SILENT)
+    collect_garbage(opened(configured(cache.root)), None, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
 
 

@@ -35,7 +35,7 @@ class Asked(Observer):
 
 @pytest.fixture
 def config(make_video: Any, tmp_path: Path) -> BaseConfig:
-    """Of a filled cache: two good videos, one that failed, a preview."""
+    """Of a filled cache: two good videos, one that failed, a preview, and the log of a run by version 0.1.0."""
     for name in ("a", "sub/b"):
         make_video(tmp_path / f"in/{name}.mp4")
     (tmp_path / "in/bad.mp4").write_text("no video")
@@ -46,6 +46,8 @@ def config(make_video: Any, tmp_path: Path) -> BaseConfig:
     (tmp_path / "cache/preview/sub").mkdir(parents=True)
     for name in (PREVIEW_MARK, "a.mp4.jpg", "sub/b.mp4.mp4"):
         (tmp_path / "cache/preview" / name).write_text("drawn")
+    (tmp_path / "cache/.runs").mkdir()
+    (tmp_path / "cache/.runs/20260901T101112Z-0a1b2c.jsonl").write_text("{}")
     return filled
 
 
