@@ -36,7 +36,6 @@ class Storage:
     endpoint_url: str = ""  # address of an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's
     anonymous: bool = False  # ask without credentials, for public buckets
     scratch: Path | None = None  # folder of the local copies; None: the system's temporary folder
-    scratch_gb: float = 0.0  # largest copies of one video, in 1e9 bytes; 0: no limit. A worker holds one video's
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,7 @@ def fetched(
 ) -> Iterator[dict[str, tuple[Path, str]]]:
     """Local copies of objects (at least one) by kind, each with its content's fingerprint, until the block ends.
 
-    Raises StorageError: an object is not available, is larger than the scratch folder may become, or the disk is full;
-    Cancelled: `stop` was set meanwhile.
+    Raises StorageError: an object is not available, or the disk is full; Cancelled: `stop` was set meanwhile.
     """
     base = _base(next(iter(files.values())).storage)
     with ExitStack() as stack:
@@ -40,8 +39,7 @@ def fetched(
         for kind, file in sorted(files.items()):
             place = folder / safe_name(kind) / safe_name(file.name)
             place.parent.mkdir()
-            taken = sum(path.stat().st_size for path, _ in copies.values())
-            copies[kind] = place, _fetch(file, place, taken, stop)
+            copies[kind] = place, _fetch(file, place, stop)
         yield copies
 
 
@@ -88,13 +86,9 @@ def _base(storage: Storage) -> Path:
     return storage.scratch or Path(tempfile.gettempdir())
 
 
-def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | None) -> str:
+def _fetch(file: RemoteFile, place: Path, stop: threading.Event | None) -> str:
     """Copy an object to `place`; returns the fingerprint of the copy, as of a local file."""
     size, blocks = file.opened()
-    limit = file.storage.scratch_gb * 1e9
-    if limit and size + taken > limit:
-        what = f"{(size + taken) / 1e9:.3g} GB are more than a local copy may take ({file.storage.scratch_gb:g} GB)"
-        raise StorageError(what, where=file.url, fix="Raise storage.scratch_gb, or set it to 0 for no limit")
     digest = Fingerprint(size)
     try:
         with place.open("wb") as stream:

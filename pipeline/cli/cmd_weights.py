@@ -27,7 +27,6 @@ def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
             ("SHA-256", entry["member_sha256"]),
             ("size", f"{entry['size'] / 1e6:.1f} MB"),
             ("place", entry["place"] or f"not here; type: {PROGRAM} weights fetch {entry['name']}"),
-            ("override", package.variable),
         ]
         table(entry["name"], ("", ""), rows)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -226,8 +225,8 @@ def run_plans(
 ) -> Iterator[Result]:
     """Results in the order in which records finish; after `stop` is set, stages that are done stay done.
 
-    A record whose workers die, which takes longer than `run.timeout_s` or needs more than `run.memory_gb`, fails by
-    name. `pool` None runs the plans in this process.
+    A record whose workers die, or which takes longer than `run.timeout_s`, fails by name. `pool` None runs the plans in
+    this process.
     """
 
     def report(plan: Plan, done: int, total: int, stages: tuple[str, ...]) -> None:
@@ -286,23 +285,9 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
 
 
 def extract_videos(listing: Listing, planner: Planner, observer: Observer) -> Summary:
-    """Run what is not fresh, and note what it costs and how joints were mapped. Raises as `run_extract`."""
+    """Run what is not fresh, and note what it costs. Raises as `run_extract`."""
     summary = run_extract(listing.records, planner, observer, announce=True)
-    _note_joint_maps(planner, summary, observer)
     return replace(summary, problems=listing.problems)
-
-
-def _note_joint_maps(planner: Planner, summary: Summary, observer: Observer) -> None:
-    """Note how joints of an imported keypoint file were mapped, one line for every map that occurs."""
-    if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
-        return
-    maps = set()
-    for video_id, keys in summary.outputs.items():
-        if "pose" in keys:
-            with suppress(*UNREADABLE):
-                maps.add(str(planner.cache.quality("pose", video_id, keys["pose"]).get("joint_map", "")))
-    for line in sorted(maps - {""}):
-        observer.note(f"keypoints of {line}")
 
 
 def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:

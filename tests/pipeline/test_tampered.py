@@ -28,7 +28,6 @@ from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import FAILURE
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.features import ARRAYS, FeatureSet, stack
-from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
 from pipeline.run.inputs import take_shard
@@ -270,7 +269,7 @@ def test_tampered_results(features: FeatureSet, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
 def test_odd_shards_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not of the form i/n"):
-        take_shard((), text, Observer())
+        take_shard((), text)
 
 
 def test_many_keys_are_refused_at_once(tmp_path: Path) -> None:

@@ -119,7 +119,6 @@ def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
     given_file = tmp_path / "given.tflite"
-    monkeypatch.setenv("AIM_WEIGHTS_MOVENET_MULTIPOSE", str(given_file))
     i3d, movenet = (
         tmp_path / f"aim/weights/{name}" for name in ("i3d-kinetics400.safetensors", "movenet-multipose.tflite")
     )

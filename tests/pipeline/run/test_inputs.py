@@ -1,4 +1,4 @@
-"""Shards of the videos, also by Slurm."""
+"""Shards of the videos, which the script for Slurm names."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from typing import Any
 
 import pytest
 
-from data.video.records import find_videos
-from pipeline.observer import Observer
-from pipeline.run.inputs import slurm_shard, take_shard
+from data.video.records import Record, find_videos
+from pipeline.run.inputs import take_shard
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize(
-    ("task", "count", "first", "step", "expected"),
-    [(0, 10, 0, 1, (1, 10)), (10, 10, 1, 1, (10, 10)), (18, 10, 0, 2, (10, 10)), (7, 3, 5, 1, (3, 3))],
-)
-def test_slurm_arrays(task: int, count: int, first: int, step: int, expected: tuple[int, int]) -> None:
-    names = {"ID": task, "COUNT": count, "MIN": first, "STEP": step}
-    assert slurm_shard({f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in names.items()}) == expected
+def test_shards_divide_the_videos(make_video: Any, tmp_path: Path) -> None:
+    for number in range(3):
+        make_video(tmp_path / f"in/{number}.mp4")
+    records = find_videos([tmp_path / "in"]).records
+    assert [[r.id for r in take_shard(records, f"{part}/2")] for part in (1, 2)] == [["0.mp4", "2.mp4"], ["1.mp4"]]
+    assert take_shard(records, "") == records
 
 
-def test_no_slurm_no_shard(make_video: Any, tmp_path: Path) -> None:
-    assert slurm_shard({}) is None
-    assert slurm_shard({"SLURM_ARRAY_TASK_ID": "x", "SLURM_ARRAY_TASK_COUNT": "2"}) is None
-    records = find_videos([make_video(tmp_path / f"in/{number}.mp4").parent for number in range(3)][:1]).records
-    parts = [take_shard(records, f"{part}/2", Observer()) for part in (1, 2)]
-    assert sorted(r.id for part in parts for r in part) == [r.id for r in records]
+def test_an_array_of_slurm_is_no_shard_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ID", "COUNT", "MIN"):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", "1" if name == "MIN" else "2")
+    records = (Record("a", None), Record("b", None))
+    assert take_shard(records, "") == records
 
 
 @pytest.mark.slow
@@ -44,7 +41,7 @@ def test_the_slurm_script_divides_the_videos(make_video: Any, tmp_path: Path) ->
     (tmp_path / "run_pipeline.py").symlink_to(ROOT / "run_pipeline.py")
     counts = []
     for task in ("1", "2"):
-        array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MIN": "1"}
+        array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2"}
         folder = str(Path(sys.executable).parent)
         environment = {**os.environ, **array, "SLURM_CPUS_PER_TASK": "1", "PATH": f"{folder}:{os.environ['PATH']}"}
         command = ["bash", str(ROOT / "docs/slurm.sh"), *arguments]
