@@ -250,7 +250,7 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
     yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
     if not yes:
         return delete(cache, findings, yes=False)
-    cache.sweep()
+    cache.sweep(seconds=0)
     deleted = delete(cache, findings, yes=True)
     if isinstance(cache, RemoteCache):
         cache.folder.remove(CACHE_MARKER)

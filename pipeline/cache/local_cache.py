@@ -35,7 +35,7 @@ from data.store import (
     write_text,
 )
 from data.store import hdf5 as store
-from data.store.files import remove_empty_parents, safe_name, sweep
+from data.store.files import ABANDONED_SECONDS, remove_empty_parents, safe_name, sweep
 from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from pipeline.cache.computation import Computation
@@ -368,9 +368,9 @@ class Cache:
         path.unlink()
         remove_empty_parents(path, self.root)
 
-    def sweep(self, *, remove: bool = True) -> int:
-        """Remove, or only count, temporaries that no living process writes; returns how many."""
-        return sweep(self.root, remove=remove) if self.root.exists() else 0
+    def sweep(self, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
+        """Remove, or only count, temporaries that are older than so many seconds; returns how many."""
+        return sweep(self.root, remove=remove, seconds=seconds)
 
     def close(self) -> None:
         """Write the index to disk."""

@@ -22,6 +22,7 @@ from data.store import (
     refuse_unknown,
 )
 from data.store import hdf5 as store
+from data.store.files import ABANDONED_SECONDS
 from data.video.records import CACHE_MARKER
 from data.weights import cache_dir
 from pipeline.cache.local_cache import MAX_FAILURE_BYTES, Cache, Entry, Siblings, following
@@ -135,7 +136,7 @@ class RemoteCache(Cache):
         """Remove an object that `entries` gave."""
         self._remove(path)
 
-    def sweep(self, *, remove: bool = True) -> int:
+    def sweep(self, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
         """Nothing to do: a store has no half-written objects."""
         return 0
 

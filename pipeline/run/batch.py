@@ -141,7 +141,7 @@ def run_extract(
 ) -> Summary:
     """Extract what is not fresh.
 
-    The planner's cache takes the outputs, its pool runs the plans. Temporaries of killed processes are swept first.
+    The planner's cache takes the outputs, its pool runs the plans. Temporaries older than a day are swept first.
     After the observer's stop event, stages that are done stay done.
 
     Args:
@@ -155,9 +155,8 @@ def run_extract(
     with observer.progress("videos") as progress:
         cache.mark()
         cache.sweep()
-        from_store = any(record.remote for record in records)
-        if from_store:
-            sweep_scratch(config.storage.reach())
+        if any(record.remote for record in records):
+            sweep_scratch(config.storage.reach(), config.run.timeout_s)
         plans, summary = plan_all(records, planner, stop)
         if reading is not None:
             plans += _damaged(records, plans, planner, summary, reading)
@@ -180,8 +179,6 @@ def run_extract(
             progress.result(result)
         summary.results += ran
         summary.cancelled = stop.is_set()
-        if from_store:
-            sweep_scratch(config.storage.reach())  # of workers that were lost
         cache.index.flush()
     if not summary.cancelled:
         _refuse_lost(ran)

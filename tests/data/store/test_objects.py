@@ -24,9 +24,8 @@ import run_pipeline
 from data.errors import DataError, StorageError, UsageError
 from data.store import hdf5 as store
 from data.store.addresses import address, is_remote, local_path
-from data.store.files import lock
 from data.store.remote import RemoteFile, RemoteFolder, Storage
-from data.store.scratch import PREFIX, fetched, sweep_scratch
+from data.store.scratch import PREFIX, fetched
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
@@ -261,22 +260,12 @@ def test_local_copies_are_removed(filled: Bucket) -> None:
     assert scratch_left(filled) == []
 
 
-def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    scratch = filled.home / "scratch"
-    dead, living, other = (
-        scratch / f"{PREFIX}{socket.gethostname()[:40]}-{pid}-x" for pid in (gone.pid, os.getpid(), "y")
-    )
-    other = scratch / "mine"
-    for folder in (dead, living, other):
-        folder.mkdir(parents=True)
-        (folder / "a.mp4").touch()
-    handle = os.open(living, os.O_RDONLY)
-    assert lock(handle)
-    assert sweep_scratch(filled.storage) == 1
-    os.close(handle)
-    assert sorted(scratch.iterdir()) == sorted([living, other])
+def test_a_run_sweeps_old_copies(filled: Bucket) -> None:
+    old = filled.home / "scratch" / f"{PREFIX}old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    extract(filled.videos()[:1], filled.config())
+    assert scratch_left(filled) == []
 
 
 @pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
@@ -330,7 +319,7 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     assert unused[0].size == len(output)
     delete(cache, unused, yes=True)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
-    assert (cache.sweep(), cache.tidy_index(True)) == (0, 0)
+    assert cache.tidy_index(True) == 0
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
     assert extract(records, config).fresh == 2

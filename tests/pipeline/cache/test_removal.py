@@ -61,6 +61,7 @@ def test_a_cache_goes_whole_once_somebody_agrees(config: BaseConfig, tmp_path: P
     assert content(tmp_path) == before
     assert refused.summary.endswith("would be deleted; add --yes")
     assert no.questions[0].startswith(f"Delete the cache {tmp_path / 'cache'} (9 files, ")
+    (tmp_path / "cache/contrast/.writing-here-1-0a").write_text("of a killed process")
     assert api.cache_rm(config=config, observer=Asked(True)).summary.endswith("deleted")
     assert not (tmp_path / "cache").exists()
     assert sorted(content(tmp_path)) == ["in/a.mp4", "in/bad.mp4", "in/sub/b.mp4"]
