@@ -150,7 +150,7 @@ def cache_gc(
     session: Session | None = None,
     **words: Unpack[CacheWords],
 ) -> CacheFiles:
-    """Delete temporary files older than a day, tidy the index, and keep the cache below a size.
+    """Delete temporary files older than a day, and keep the cache below a size.
 
     Args:
         max_gb: delete the outputs that were unread for the longest time beyond this.

@@ -199,22 +199,18 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
                 continue  # it was removed meanwhile
             except (CacheError, OSError) as error:
                 damaged.append(replace(file, why=_reason(error)))
-                if marked and has_key(file.path):
-                    cache.discard(file.path)
+                if isinstance(error, CacheError) and marked and has_key(file.path):
+                    cache.discard(file.path, error)
             progress.steps(done, len(outputs))
     return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
 
 
 def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Observer) -> CacheFiles:
-    """Sweep temporaries, tidy the index, delete outputs beyond the size; or report what would be done."""
+    """Sweep temporaries and delete outputs beyond the size; or report what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
     marked_cache(cache, yes)
-    would = "" if yes else "would be "
-    observer.note(
-        f"temporary files {would}swept: {cache.sweep(remove=yes)}; "
-        f"entries of the index {would}dropped: {cache.tidy_index(yes)}"
-    )
+    observer.note(f"temporary files {'' if yes else 'would be '}swept: {cache.sweep(remove=yes)}")
     findings = beyond(cache, int(max_gb * 1e9)) if max_gb is not None else []
     return delete(cache, findings, yes)
 

@@ -5,7 +5,6 @@ A key does not depend on any path, so a cache moves with its data to another fol
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -23,7 +22,6 @@ from typing import Any, Literal, NamedTuple
 
 from data.errors import AimError, CacheError, UsageError, VideoError, printable
 from data.store import (
-    ContractError,
     OutputSpec,
     RemoteFile,
     StageOutput,
@@ -41,7 +39,6 @@ from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frame
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
 from pipeline.environment import installed_version
-from pipeline.stages import stage_class
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -133,11 +130,11 @@ class Cache:
         """
         if isinstance(place, FrameFolder):
             kind, where = f"frames {place.first}-{place.last}", place.folder.absolute()
-            content = self.index.recall(kind, where, stamp(place), lambda: fingerprint_frames(place), _is_hash)
+            content = self.index.recall(kind, where, stamp(place), lambda: fingerprint_frames(place))
             return hashlib.sha256(f"{content} at {float(place.rate)!r}".encode()).hexdigest()
         if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
-        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
+            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place))
+        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place))
 
     def siblings(self, checks: int = 1) -> Siblings:
         """A function that names the files of a video; for many `checks` it lists each folder once."""
@@ -192,14 +189,14 @@ class Cache:
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
         """The whole output of the computation `key`, every array checked.
 
-        Raises FileNotFoundError before it is computed, and CacheError where it is damaged or has other arrays than the
-        stage's. A damaged output is deleted, so that the next plan computes it again.
+        Raises FileNotFoundError before it is computed, and CacheError where it is damaged. A damaged output is deleted,
+        so that the next plan computes it again.
         """
         path = self.path(stage, video_id, key)
         try:
-            stored = self.load(path, stage)
-        except CacheError:
-            self.discard(path, stage)
+            stored = self.load(path)
+        except CacheError as error:
+            self.discard(path, error)
             raise
         self._touch(path)
         return stored
@@ -209,8 +206,8 @@ class Cache:
         path = self.path(stage, video_id, key)
         try:
             fact = self._fact(path) or self.remember(path, self.load_header(path))
-        except CacheError:
-            self.discard(path, stage)
+        except CacheError as error:
+            self.discard(path, error)
             raise
         return dict(fact.get("quality", {}))
 
@@ -296,12 +293,6 @@ class Cache:
         """The bytes of an output that is no local file."""
         return None
 
-    def _bytes(self, path: Path) -> bytes:
-        """The bytes of an output; raises OSError."""
-        if path.stat().st_size > store.MAX_ARRAY_BYTES:
-            raise OSError(errno.EFBIG, "too large", str(path))
-        return read_regular(path, store.MAX_ARRAY_BYTES)
-
     def stage_names(self) -> list[str]:
         """Stages that have a folder in it."""
         try:
@@ -315,36 +306,26 @@ class Cache:
         for path, status in files_below(self.root / stage):
             yield Entry(path, status.st_size, status.st_mtime, max(status.st_atime, status.st_mtime))
 
-    def load(self, path: Path, stage: str | None = None, content: bytes | None = None) -> store.Stored:
-        """The output at a place that `entries` gave, of the stage and key of its name, with the arrays of `stage`.
+    def load(self, path: Path) -> store.Stored:
+        """The output at a place that `entries` gave, of the stage and key of its name.
 
         Raises FileNotFoundError where there is none, CacheError where it is damaged.
         """
-        stored = store.read(path, self._content(path) if content is None else content)
+        stored = store.read(path, self._content(path))
         name, folder = NAME.fullmatch(path.name), path.relative_to(self.root).parts[0]
         if stored.header.get("stage") != folder:
             what = f"an output of stage '{stored.header.get('stage')}' in the folder of '{folder}'"
             raise CacheError(what, where=address(path))
         if name and name["key"] and not str(stored.header.get("key")).startswith(name["key"]):
             raise CacheError("not the output that its name says", where=address(path))
-        if stage is not None:
-            kind = stage_class(stage)
-            try:
-                OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
-            except ContractError as error:
-                raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
-    def discard(self, path: Path, stage: str | None = None) -> None:
-        """Delete an output that is damaged. It is read once more, and stays where the system or its memory failed."""
-        try:
-            self.load(path, stage, self._bytes(path))
-        except CacheError as error:
-            if not isinstance(error.__cause__, MemoryError):
-                with suppress(OSError):
-                    self._remove(path)
-        except (OSError, MemoryError):
-            return
+    def discard(self, path: Path, error: CacheError) -> None:
+        """Delete an output that is damaged; it stays where the system refused to read it, or memory was short."""
+        cause = error.__cause__
+        if not isinstance(cause, MemoryError) and getattr(cause, "errno", None) is None:
+            with suppress(OSError):
+                self._remove(path)
 
     def header(self, path: Path) -> Mapping[str, Any]:
         """The part of an output's header that reasons and `status` need, from the index or the file; raises as `load`.
@@ -353,7 +334,7 @@ class Cache:
         """
         fact = self._fact(path)
         common = None if fact is None else self.index.shared(str(fact.get("common")))
-        if fact is None or not isinstance(common, dict):
+        if fact is None or common is None:
             header = self.load_header(path)
             self.remember(path, header)
             return header
@@ -376,11 +357,6 @@ class Cache:
         """Write the index to disk."""
         self.index.close()
 
-    def tidy_index(self, yes: bool) -> int:
-        """Drop, or only count, what the index holds of files that are gone; returns how many."""
-        names = {self._name(entry.path) for stage in self.stage_names() for entry in self.entries(stage)}
-        return self.index.forget_missing(names, yes)
-
     def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a part of a header in the index, and return it; what many outputs have in common is kept once.
 
@@ -395,8 +371,7 @@ class Cache:
 
     def _fact(self, path: Path) -> dict[str, Any] | None:
         """What the index holds of an output."""
-        fact = self.index.get(OUTPUT_HEADER, self._name(path), "")
-        return fact if _is_header(fact) else None
+        return self.index.get(OUTPUT_HEADER, self._name(path), "")
 
     def _name(self, path: Path) -> str:
         """The name of a file in this cache."""
@@ -435,8 +410,8 @@ class Cache:
             self._move(path, stem.with_name(f"{stem.name}.{keyed}"))
         except FileNotFoundError:
             return ""
-        except CacheError:
-            self.discard(path)
+        except CacheError as error:
+            self.discard(path, error)
             return ""
         except OSError as error:
             raise UsageError(
@@ -507,16 +482,6 @@ def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None 
 def stamps(record: Record) -> dict[str, str | None]:
     """The stamp of every local input by kind."""
     return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
-
-
-def _is_hash(fact: Any) -> bool:
-    return isinstance(fact, str) and len(fact) == 64
-
-
-def _is_header(fact: Any) -> bool:
-    """Whether a fact of the index is a header; an index may be damaged."""
-    parts = ("inputs", "upstream", "quality")
-    return isinstance(fact, dict) and all(isinstance(fact.get(name, {}), dict) for name in parts)
 
 
 def unreadable(error: BaseException) -> str:

@@ -113,9 +113,6 @@ class RemoteCache(Cache):
         return self._marked
 
     def _content(self, path: Path) -> bytes | None:
-        return self._bytes(path)
-
-    def _bytes(self, path: Path) -> bytes:
         return self.folder.read(self._name(path))
 
     def stage_names(self) -> list[str]:

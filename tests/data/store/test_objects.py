@@ -319,7 +319,6 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     assert unused[0].size == len(output)
     delete(cache, unused, yes=True)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
-    assert cache.tidy_index(True) == 0
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
     assert extract(records, config).fresh == 2
