@@ -23,7 +23,6 @@ from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, has_key, stem_of
-from pipeline.cache.remote_cache import RemoteCache
 from pipeline.observer import Observer
 
 YOUNG_SECONDS = 3600
@@ -248,12 +247,12 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
         return delete(cache, findings, yes=False)
     cache.sweep(seconds=0)
     deleted = delete(cache, findings, yes=True)
-    if isinstance(cache, RemoteCache):
-        cache.folder.remove(CACHE_MARKER)
-        shutil.rmtree(cache.local, ignore_errors=True)
+    cache.folder.remove(CACHE_MARKER)
+    if cache.on_store:
+        shutil.rmtree(cache.index.path.parent, ignore_errors=True)
         return deleted
-    for name in (CACHE_INDEX, f"{CACHE_INDEX}-wal", f"{CACHE_INDEX}-shm", CACHE_MARKER):
-        (cache.root / name).unlink(missing_ok=True)
+    for name in (CACHE_INDEX, f"{CACHE_INDEX}-wal", f"{CACHE_INDEX}-shm"):
+        cache.folder.remove(name)
     with suppress(OSError):
         cache.root.rmdir()
     others = sum(1 for _ in files_below(cache.root))
@@ -269,7 +268,7 @@ def _written(cache: Cache) -> Iterator[Finding]:
             videos.add(file.video)
             yield replace(file, why="failure" if file.path.name.endswith(FAILURE) else "output")
     previews = cache.root / PREVIEWS
-    if not isinstance(cache, RemoteCache) and (previews / PREVIEW_MARK).is_file():
+    if not cache.on_store and (previews / PREVIEW_MARK).is_file():
         for path, status in files_below(previews):
             video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
             if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):

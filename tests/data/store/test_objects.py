@@ -30,8 +30,7 @@ from data.video.records import Record, find_videos, fingerprint_file, fingerprin
 from models.aim_config import AimConfig
 from pipeline import stages
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
-from pipeline.cache.local_cache import Cache
-from pipeline.cache.remote_cache import open_cache
+from pipeline.cache.local_cache import Cache, open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.protocols import fingerprints
 from pipeline.feature_source import gather
@@ -394,9 +393,9 @@ def test_no_package_of_a_store_is_loaded_for_paths() -> None:
     program = "\n".join(
         (
             "import pathlib, sys, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote",
-            "import pipeline.cache.remote_cache",
+            "import pipeline.cache.local_cache",
             "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
-            "pipeline.cache.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
+            "pipeline.cache.local_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
             "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",
         )
     )

@@ -10,7 +10,7 @@ import pytest
 
 from data.store import hdf5 as store
 from data.video.records import find_videos
-from pipeline.cache.remote_cache import open_cache
+from pipeline.cache.local_cache import open_cache
 from pipeline.run.batch import Summary, run_extract
 from pipeline.run.plan import Planner
 from pipeline.session import Session
