@@ -15,25 +15,27 @@ from typer.testing import CliRunner
 from data.errors import CacheError, UsageError
 from data.store import hdf5 as store
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
-from pipeline.cache import CacheFiles, open_cache
+from pipeline.cache import CacheFiles
 from pipeline.cache.housekeeping import (
     beyond,
     collect_garbage,
     delete,
     existing,
     list_cache,
+    remove_cache,
     shown,
     verify_cache,
 )  # fmt: skip
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
-from pipeline.config import BaseConfig, validate
+from pipeline.config import validate
 from pipeline.observer import Observer
 from pipeline.run.batch import run_extract, status_rows
 from pipeline.run.plan import Planner
 from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.damage import damage
+from tests.helpers.extracting import configured, opened
 from tests.helpers.program_server import Aqa, Done
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
@@ -48,14 +50,6 @@ class Noting(Observer):
     def __init__(self, notes: list[str]) -> None:
         super().__init__()
         self.note = notes.append  # type: ignore[method-assign]
-
-
-def opened(config: BaseConfig) -> Cache:
-    return open_cache(config.cache, config.storage.reach())
-
-
-def configured(root: Path, **values: object) -> BaseConfig:
-    return validate({"stages": ["contrast"], "cache": str(root), "run": {"workers": 0}, **values})
 
 
 @pytest.fixture
@@ -220,8 +214,8 @@ def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Reco
 
 def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
     """Files of other programs in and beside the stage folders; returns content and time of every file, folders too."""
-    names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json")
-    for name in names:
+    names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
+    for name in (*names, "preview/holiday.mp4"):
         (cache.root / name).parent.mkdir(exist_ok=True)
         (cache.root / name).write_text("not ours")
     (cache.root / "models/.writing-my-novel").write_text("not ours")
@@ -260,6 +254,9 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tup
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
     assert (cache.root / "models/.writing-my-novel").exists()
+    left = remove_cache(opened(config), True, SILENT).summary
+    assert left.endswith(f"deleted; 7 files of others left in {cache.root}")
+    assert all(path.read_text() == "not ours" for path in foreign)
 
 
 def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Record, ...]]) -> None:

@@ -69,20 +69,6 @@ def test_a_cache_goes_whole_once_somebody_agrees(config: BaseConfig, tmp_path: P
         api.cache_rm(config=config, yes=True)
 
 
-def test_files_of_others_in_a_cache_stay(config: BaseConfig, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    others = ("notes.txt", "contrast/mine.h5", "preview/holiday.mp4", ".runs/mine.jsonl", "contrast/mine.failed.json")
-    for name in others:
-        (cache / name).write_text("mine")
-    asked = Asked(False)
-    done = api.cache_rm(config=config, yes=True, observer=asked)
-    assert done.summary.endswith(f"deleted; 5 files of others left in {cache}")
-    assert sorted(content(cache)) == sorted(others)
-    assert not asked.questions
-    with pytest.raises(UsageError, match="not marked as a cache"):
-        api.cache_rm(config=config, yes=True)
-
-
 def test_prune_keeps_what_further_configurations_use(config: BaseConfig, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("stages: [contrast]\nbrightness: {stride: 2}\n")

@@ -80,17 +80,6 @@ def test_outputs_are_not_read_to_see_that_they_are_fresh(
     assert len(read) == 2
 
 
-def test_reasons_survive_the_short_index(filled: tuple[BaseConfig, Any]) -> None:
-    config, records = filled
-    changed = validate({**config.dump(), "brightness": {"stride": 3}})
-    for _ in range(2):
-        assert [row["reason"] for row in rows(changed, records)] == [
-            "brightness.stride 1 -> 3",
-            "upstream brightness changed",
-        ]
-        (config.cache / ".index.sqlite").unlink()
-
-
 def test_the_reason_is_that_of_the_newest_sibling(filled: tuple[BaseConfig, Any]) -> None:
     config, records = filled
     for number, stride in enumerate((3, 2)):

@@ -11,11 +11,12 @@ import pytest
 from data.video.records import find_videos
 from pipeline import stages
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig, validate
-from pipeline.run.batch import Summary, plan_all, run_extract
+from pipeline.config import validate
+from pipeline.run.batch import plan_all
 from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
 from pipeline.run.plan import Planner
 from pipeline.run.runner import Result
+from tests.helpers.extracting import configured, extract
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
 
@@ -29,21 +30,9 @@ def videos(make_video: Any, tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def configured(root: Path, **values: object) -> BaseConfig:
-    return validate({"stages": ["contrast"], "cache": str(root), "run": {"workers": 0}, **values})
-
-
-def extract(videos: Path, config: BaseConfig, **options: Any) -> Summary:
-    cache = Cache(config.cache)
-    planner = Planner(config, cache, **options)
-    summary = run_extract(find_videos([videos]).records, planner)
-    cache.close()
-    return summary
-
-
 def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
-    extract(videos, config)
+    extract(find_videos([videos]).records, config)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
     changed = configured(tmp_path / "cache", brightness={"stride": 5})
     cache = Cache(changed.cache)
@@ -63,7 +52,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
 def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     (videos / "bad.mp4").write_text("no video")
     config = configured(tmp_path / "cache")
-    extract(videos, config)
+    extract(find_videos([videos]).records, config)
     cache = Cache(config.cache)
     records = find_videos([videos]).records
     planner = Planner(config, cache, force=True)

@@ -204,11 +204,6 @@ def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) ->
     assert "killed by SIGKILL" in next(iter(alone.summary.failed[0].failed.values())), "one video fails by name"
 
 
-def test_a_limit_that_all_videos_exceed_is_no_lost_worker(videos: Path, tmp_path: Path) -> None:
-    done = api.extract(videos, config=configured(tmp_path / "cache", 2, timeout_s=0.01))
-    assert len(done.summary.failed) == 3
-
-
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache", 2, timeout_s=0.01)
     summary = extract(videos, config)
