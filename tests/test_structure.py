@@ -1,4 +1,4 @@
-"""The order of the tree: imports go one way, pipeline/ has rows, and a name means one thing."""
+"""The order of the tree: imports go one way, pipeline/ has rows, and files are opened in data/."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ USES_SYNTHETIC = ("pipeline/demo/",)
 
 OPENERS = {"av", "h5py"}
 """Libraries that open videos and HDF5 files: only `data` may import them."""
+
+FILES = {"glob", "mmap", "os", "pickle", "safetensors", "shutil", "sqlite3", "subprocess", "tarfile", "tempfile"}
+FILES |= {"urllib", "yaml", "zipfile"}
+"""Libraries that open files: `extractors` and `models` get what files hold from `data`."""
+
+MAY_IMPORT = {
+    "extractors/clips/stage.py": {"os"},  # an environment variable
+    "extractors/state_dicts.py": {"pickle", "safetensors"},  # makes tensors of bytes that `data` has read
+}
 
 ROWS: tuple[tuple[str, ...], ...] = (
     (
@@ -56,18 +65,6 @@ ROWS: tuple[tuple[str, ...], ...] = (
 
 MOST_FLOORS = 10
 """Most parts of pipeline/ (a package, or a module beside them) in a chain in which each imports the next."""
-
-KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
-"""(importing, imported) parts of pipeline/ that point upwards today. Only ever made shorter."""
-
-CONVENTIONAL = {"__init__.py", "__main__.py", "config.py", "stage.py", "conftest.py"}
-"""File names that may stand more than once."""
-
-KNOWN_FILE_NAMES: frozenset[str] = frozenset()
-"""Further file names that stand more than once today. Only ever made shorter."""
-
-KNOWN_CLASS_NAMES: frozenset[str] = frozenset()
-"""Class names that stand more than once today. Only ever made shorter."""
 
 
 @cache
@@ -133,6 +130,10 @@ def violations(root: Path) -> list[str]:
             wrong = (names & set(OURS)) - allowed - more | names & {"relative import"}
             if layer != "data":
                 wrong |= names & OPENERS
+            if layer in ("extractors", "models"):
+                wrong |= names & FILES - MAY_IMPORT.get(place, set())
+            if layer == "models":
+                wrong |= names & {"io", "json", "pathlib"}
             lines += [f"{place} imports {name}" for name in sorted(wrong)]
     return lines
 
@@ -168,33 +169,8 @@ def floors(graph: Mapping[str, set[str]]) -> int:
     return max(of(part) for part in graph)
 
 
-def repeated(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Names that occur in several places."""
-    return {name: where for name, where in places.items() if len(where) > 1}
-
-
 def test_imports_go_one_way() -> None:
     assert violations(ROOT) == []
-
-
-@pytest.mark.parametrize(
-    ("place", "line"),
-    [
-        ("data/bad.py", "import pipeline.cache.local_cache"),
-        ("models/bad.py", "from data.errors import AimError"),
-        ("extractors/bad.py", "def f():\n    from pipeline import config"),
-        ("extractors/bad.py", "import h5py"),
-        ("synthetic/bad.py", "from models import metrics"),
-        ("pipeline/bad.py", "import av"),
-        ("pipeline/bad.py", "from . import config"),
-        ("pipeline/score/bad.py", "from synthetic import dives"),
-        ("pipeline/score/bad.py", "from tests import helpers"),
-    ],
-)
-def test_a_planted_wrong_import_is_found(tmp_path: Path, place: str, line: str) -> None:
-    (tmp_path / place).parent.mkdir(parents=True)
-    (tmp_path / place).write_text(f"{line}\n")
-    assert len(violations(tmp_path)) == 1
 
 
 def test_every_part_of_pipeline_has_a_row() -> None:
@@ -203,14 +179,7 @@ def test_every_part_of_pipeline_has_a_row() -> None:
 
 
 def test_rows_of_pipeline_import_downwards() -> None:
-    assert upward(ROOT) == KNOWN_VIOLATIONS
-
-
-def test_a_planted_upward_import_is_found(tmp_path: Path) -> None:
-    for name, line in (("cache/index.py", "from pipeline.score import scorer"), ("score/scorer.py", "")):
-        (tmp_path / "pipeline" / name).parent.mkdir(parents=True)
-        (tmp_path / "pipeline" / name).write_text(f"{line}\n")
-    assert upward(tmp_path) == {("cache", "score")}
+    assert upward(ROOT) == set()
 
 
 def test_pipeline_has_at_most_ten_floors() -> None:
@@ -218,17 +187,9 @@ def test_pipeline_has_at_most_ten_floors() -> None:
     assert floors(part_arrows(ROOT)) <= MOST_FLOORS
 
 
-def test_floors_count_the_longest_chain() -> None:
-    assert floors({"a": {"b", "d"}, "b": {"c"}, "c": set(), "d": set()}) == 3
-
-
 def test_no_circles() -> None:
     assert circles(part_arrows(ROOT)) == []
     assert circles(arrows(ROOT, *OURS)) == []
-
-
-def test_a_planted_circle_is_found() -> None:
-    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [("b", "c")]
 
 
 def packages() -> list[str]:
@@ -245,33 +206,6 @@ def test_exported_names_are_there(package: str) -> None:
     assert set(module.__all__) == for_types, "the imports and `__all__` differ"
     for name in module.__all__:
         assert getattr(module, name) is not None
-
-
-def test_file_names_are_unique() -> None:
-    places = defaultdict(list)
-    for path in sources(ROOT, *OURS):
-        if path.name not in CONVENTIONAL:
-            places[path.name].append(path.relative_to(ROOT).as_posix())
-    places_of_repeated = repeated(places)
-    assert {name: where for name, where in places_of_repeated.items() if name not in KNOWN_FILE_NAMES} == {}
-    assert set(places_of_repeated) >= KNOWN_FILE_NAMES, "a name is unique now: shorten KNOWN_FILE_NAMES"
-
-
-def test_class_names_are_unique() -> None:
-    places = defaultdict(list)
-    for path in sources(ROOT, "data", "models", "extractors", "pipeline", "synthetic", "run_pipeline"):
-        for node in tree_of(path).body:
-            if isinstance(node, ast.ClassDef):
-                places[node.name].append(path.relative_to(ROOT).as_posix())
-    places_of_repeated = repeated(places)
-    assert {name: where for name, where in places_of_repeated.items() if name not in KNOWN_CLASS_NAMES} == {}
-    assert set(places_of_repeated) >= KNOWN_CLASS_NAMES, "a name is unique now: shorten KNOWN_CLASS_NAMES"
-
-
-def test_models_open_nothing() -> None:
-    for path in sources(ROOT, "models"):
-        names = {name.split(".")[0] for name, _ in imported(path)}
-        assert not names & {"pathlib", "os", "io", "json", "yaml"}, f"{path} touches files"
 
 
 def test_openvino_is_imported_without_its_telemetry() -> None:

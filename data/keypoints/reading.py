@@ -31,16 +31,13 @@ class FramePeople:
 
     keypoints: NDArray[np.float32]  # (P, 17, 3) COCO-17: x, y in pixels and score 0..1; NaN, NaN, 0 without a joint
     scores: NDArray[np.float32]  # (P,) 0..1
-    ids: tuple[str, ...]  # (P,) the file's own names of the people; empty strings where it has none
 
 
 @dataclass(frozen=True)
 class ImportedKeypoints:
     """What a file holds."""
 
-    layout: str  # name of the layout, such as "OpenPose BODY_25"
     frames: tuple[FramePeople, ...]  # the people of every frame of the video
-    joint_map: Mapping[str, str]  # the file's joint by COCO-17 joint
     summary: str  # one line: the layout, which joint became which, and which of COCO-17 the file does not have
 
 
@@ -90,13 +87,9 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     if any(person.points.shape[1] > 3 for person in people):
         raise refuse(path, "has three coordinates a joint", "Use dataset.kind=skeletons: docs/datasets/skeletons.md")
     with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
-    with_id = all(len({p.id for p in group}) == len(group) for group in entries.frames.values())
-    of_video = tuple(
-        _frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames)
-    )
+    of_video = tuple(_frame(entries.frames.get(index, []), columns, scale, with_score) for index in range(frames))
     _check_picture(entries, of_video, size)
-    layout = entries.layout or "nobody in any frame"
-    return ImportedKeypoints(layout, of_video, joint_map, _summary(layout, joint_map))
+    return ImportedKeypoints(of_video, _summary(entries.layout or "nobody in any frame", joint_map))
 
 
 def read_motion(path: Path, agents: int, angles: Path | None = None) -> RecordedMotion:
@@ -240,12 +233,10 @@ def _joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
     return joint_map, [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
 
 
-def _frame(
-    group: list[Person], columns: list[int], scale: NDArray[np.float64], with_score: bool, with_id: bool
-) -> FramePeople:
+def _frame(group: list[Person], columns: list[int], scale: NDArray[np.float64], with_score: bool) -> FramePeople:
     group = [person for person in group if len(person.points)]
     if not group:
-        return FramePeople(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32), ())
+        return FramePeople(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32))
     points = _joints(np.stack([person.points for person in group]), columns)
     points[..., :2] *= scale
     points[~(np.abs(points[..., :2]) < MAX_COORDINATE).all(axis=-1)] = np.nan, np.nan, 0
@@ -253,11 +244,7 @@ def _frame(
     means = points[..., 2].sum(axis=1) / np.maximum(counts, 1)
     scores = [p.score if with_score and p.score is not None else mean for p, mean in zip(group, means, strict=True)]
     rows = np.flatnonzero(counts)
-    return FramePeople(
-        points[rows].astype(np.float32),
-        np.asarray(scores, dtype=np.float32)[rows],
-        tuple(group[row].id if with_id else "" for row in rows),
-    )
+    return FramePeople(points[rows].astype(np.float32), np.asarray(scores, dtype=np.float32)[rows])
 
 
 def _check_picture(entries: Entries, frames: tuple[FramePeople, ...], size: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ left, y along the spine and z forward, and the turning of the spine is a speed (
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,7 @@ _FAR = 6.0  # body-fixed coordinates are held within this many torso lengths: no
 class SharedFrame:
     """The frame that all agents of a performance are placed in."""
 
-    origin: Floats  # (frame, 2) px
+    origin: Floats  # (2,) px, for the whole performance
     unit: float  # px per unit, the mean of the agents' torso lengths
     torso: float = 1.0  # px, the torso length of the one agent whose channels are made
 
@@ -61,31 +61,25 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
         joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
         poses.append(clean_pose(time, joints, cuts, settings, filled))
     del output, arrays, keypoints, joints  # of an hour they take a fourth as much as the channels
-    frame = _shared_frame(poses, settings.centre)
+    frame = _shared_frame(poses)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 
 
-def _shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
-    """Origin and unit for all agents, by `PoseSettings.centre`."""
+def _shared_frame(poses: Sequence[CleanPose]) -> SharedFrame:
+    """Origin and unit for all agents: the median of their centres, and the mean of their torso lengths."""
     scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
     centres = [body_centre(pose) for pose in poses]
-    frames, axes = len(poses[0].points), poses[0].points.shape[-1]
     valid_centres = np.concatenate([middle[valid] for middle, valid in centres])
-    overall = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(axes)
-    origin = np.broadcast_to(overall, (frames, axes))
-    together = np.flatnonzero(np.logical_and.reduce([valid for _, valid in centres]))
-    if centre == "frame" and together.size:  # frames that do not show all of them: on straight lines in between
-        mean, every = np.mean([middle for middle, _ in centres], axis=0)[together], np.arange(frames)
-        origin = np.stack([np.interp(every, together, mean[:, axis]) for axis in range(axes)], axis=1)
+    origin = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(poses[0].points.shape[-1])
     return SharedFrame(origin, float(np.mean(scales)) if scales else 1.0)
 
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
-    torso = body_scale(pose) or frame.unit
+    placed = replace(frame, torso=body_scale(pose) or frame.unit)
 
     def columns(rows: slice) -> Columns:
-        some = pose.rows(rows), SharedFrame(frame.origin[rows], frame.unit, torso)
-        return dict(column for form in forms for column in _FORMS[form](*some).items())
+        some = pose.rows(rows)
+        return dict(column for form in forms for column in _FORMS[form](some, placed).items())
 
     def rows_of(rows: slice) -> tuple[Floats, Floats]:
         values, weight = zip(*columns(rows).values(), strict=True)
@@ -118,7 +112,7 @@ def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
 
 
 def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:
-    return _points("camera", _upright(pose.points - frame.origin[:, None]) / frame.unit, pose.weight)
+    return _points("camera", _upright(pose.points - frame.origin) / frame.unit, pose.weight)
 
 
 def _velocity(pose: CleanPose, frame: SharedFrame) -> Columns:

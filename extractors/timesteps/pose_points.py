@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class PoseSettings(StageConfig):
     REMOVED: ClassVar[Mapping[str, str]] = {
         "max_gap_s": "the pose stage interpolates: pose.cleaning.max_gap_s",
         "smoothing_s": "the pose stage smooths: pose.cleaning.smoothing_s",
+        "centre": "the shared frame has one origin for the whole performance",
         "keep_sides": "the pose stage keeps left and right apart: pose.cleaning.fix_sides",
     }
 
@@ -53,11 +54,10 @@ class PoseSettings(StageConfig):
     min_score: float = setting(
         0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.", ge=0, lt=1
     )
-    centre: Literal["performance", "frame"] = setting(
-        "performance",
-        "Origin of the shared frame: performance (one for the whole video) or frame (the agents' common "
-        "centre in each frame, which removes the camera's pan).",
-    )
+
+    def result_settings(self) -> dict[str, Any]:
+        """The settings, with the default of a removed one, so that outputs of former versions stay fresh."""
+        return {**super().result_settings(), "centre": "performance"}
 
 
 @dataclass(frozen=True)

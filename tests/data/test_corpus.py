@@ -10,7 +10,6 @@ import select
 import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,6 @@ import h5py
 import numpy as np
 import pytest
 
-from data.datasets.jigsaws import parse_kinematics, parse_meta
-from data.datasets.listing import list_records
-from data.datasets.matlab import read_matrix
 from data.errors import AimError, CacheError, DataError, UsageError
 from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
@@ -30,6 +26,7 @@ from pipeline.pack import read_pack
 from pipeline.score.bundle import SETTINGS, WEIGHTS, load
 from pipeline.score.run_config import CONFIG_FILE, run_config
 from tests.helpers.hostile_videos import Case, build
+from tests.helpers.pickled_calls import Calls
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_FILE = 15
@@ -240,22 +237,13 @@ def test_no_cut_and_no_flipped_byte_of_a_cache_file_is_believed(tmp_path: Path) 
         np.testing.assert_array_equal(read.output.arrays["a"].values, right.output.arrays["a"].values)
 
 
-class _Payload:
-    """A pickle that leaves a mark where it is loaded."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return os.system, (f"touch {self.mark}",)
-
-
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".ckpt"])
 def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, suffix: str) -> None:
     path, mark = tmp_path / f"weights{suffix}", tmp_path / "mark"
+    code = Calls(os.mkdir, str(mark))
     contents = [
-        pickle.dumps(_Payload(mark)), pickle.dumps({"state_dict": _Payload(mark)}), b"", b"\x80", os.urandom(500),
+        pickle.dumps(code), pickle.dumps({"state_dict": code}), b"", b"\x80", os.urandom(500),
         (1 << 62).to_bytes(8, "little") + b"{}", b"\x08\0\0\0\0\0\0\0{\"a\":{}}",
     ]  # fmt: skip
     for content in contents:
@@ -268,7 +256,7 @@ def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, suffix: str) 
 def test_a_hostile_model_folder_is_damaged(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     for number, content in enumerate(
-        [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 20000, pickle.dumps(_Payload(mark))]
+        [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 20000, pickle.dumps(Calls(os.mkdir, str(mark)))]
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -315,65 +303,3 @@ def test_a_hostile_configuration_is_one_message(tmp_path: Path, monkeypatch: pyt
         load_config(path)
     assert "\n" not in caught.value.what
     assert not (tmp_path / "mark").exists()
-
-
-HOSTILE_CELLS = [
-    "../../etc/passwd", "/etc/passwd", "a.mp4\0", "a.mp4/../../b", "", "C:\\x", "\ud800", "a" * 100_000,
-    "=cmd|'/c calc'!A1", "file:///etc/passwd", "a.mp4\n\n", '"', "\x1b[31m",
-]  # fmt: skip
-HOSTILE_NUMBERS = ["nan", "inf", "1e999", "-1e999", "9" * 5000, "0x10", "1_000", "", "\u0661", "1,5,5", "None", "\0"]
-
-
-def test_hostile_label_files_give_records_or_one_error(tmp_path: Path, make_video: Any) -> None:
-    make_video(tmp_path / "root/a.mp4", frames=2)
-    labels = tmp_path / "root/labels.csv"
-    tables = [f"video,score\n{cell},1\n" for cell in HOSTILE_CELLS]
-    tables += [f"video,score\na.mp4,{cell}\n" for cell in HOSTILE_NUMBERS]
-    tables += [
-        "video,video,score\na.mp4,a.mp4,1\n",
-        "score\n1\n",
-        "video;score\na.mp4;1;2;3\n",
-        "video,score\na.mp4,1\n" * 2,
-    ]
-    tables += ["video,score\na.mp4,1\na.mp4,2\n", ",".join(["video", *map(str, range(20000))]) + "\n", "\n" * 1000]
-    contents = [table.encode("utf-8", "surrogatepass") for table in tables]
-    contents += [
-        tables[0].encode("utf-16"),
-        b"\xff" * 100,
-        b"",
-        b"\0" * 100,
-        b"video,score\na.mp4,\xe9\n",
-        os.urandom(999),
-    ]
-    listed = 0
-    for content in contents:
-        labels.write_bytes(content)
-        try:
-            listing = list_records("folder", tmp_path / "root")
-        except AimError:
-            continue
-        listed += 1
-        for record in listing.records:
-            assert record.path is not None
-            assert record.path.resolve().parent == (tmp_path / "root").resolve()
-            assert record.labels is None or record.labels.score is None or np.isfinite(record.labels.score)
-    assert 0 < listed < len(contents)
-
-
-def test_hostile_official_files_are_one_error(tmp_path: Path) -> None:
-    row = " ".join(["0.5"] * 76)
-    bad = [
-        b"\0" * 100, b"\xff\xfe" * 50, os.urandom(500), f"{row}\n{row} 1\n".encode(),
-        row.replace("0.5", "nan", 1).encode(), row.replace("0.5", "1e999", 1).encode(),
-        row.replace("0.5", "x", 1).encode(), b"1\n" * 1000, ("9" * 100_000).encode(),
-    ]  # fmt: skip
-    path = tmp_path / "Suturing_B001.txt"
-    for content in bad:
-        path.write_bytes(content)
-        for parse in (parse_kinematics, parse_meta):
-            with suppress(DataError):
-                parse(path)
-        with pytest.raises(DataError):
-            parse_kinematics(path)
-        with pytest.raises(ValueError, match=r"."):
-            read_matrix(content, "x")

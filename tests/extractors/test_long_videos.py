@@ -109,7 +109,7 @@ def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPat
 
 
 def test_blocks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"), centre="frame")
+    settings = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
     made: list[dict[str, Array]] = []
     for rows in (10**6, 16):
         smaller(monkeypatch, rows)

@@ -19,7 +19,8 @@ from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline.stages import STAGES, stage_class
-from tests.extractors.clips.test_clips import TINY, FakeSource, noise
+from tests.extractors.clips.test_clips import TINY, noise
+from tests.helpers.drawn_people import MemoryClip
 
 
 def unmarked(kind: type[StageConfig], place: str) -> Iterator[str]:
@@ -35,7 +36,7 @@ def unmarked(kind: type[StageConfig], place: str) -> Iterator[str]:
 def clips_of(**settings: Any) -> list[NDArray[np.generic]]:
     """The arrays of the stage for a small video."""
     pytest.importorskip("pytorchvideo")
-    output = Clips(ClipsConfig(**{**TINY, **settings})).extract(FakeSource(noise(9)))
+    output = Clips(ClipsConfig(**{**TINY, **settings})).extract(MemoryClip(noise(9)))
     return [output.arrays[name].values for name in ("logits", "features")]
 
 

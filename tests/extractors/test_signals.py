@@ -21,18 +21,6 @@ from extractors.signals import (
 )
 
 
-@given(slope=st.floats(-100, 100), sigma=st.floats(0.001, 0.5), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
-def test_a_straight_line_is_its_own_local_fit(slope: float, sigma: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    time = np.cumsum(rng.uniform(0.02, 0.06, 30))
-    weight = rng.uniform(0.1, 1, (30, 1))
-    fitted, rate, sloped = local_line(time, (slope * time)[:, None], weight, sigma)
-    assert sloped[1:-1].all()
-    np.testing.assert_allclose(fitted[sloped], (slope * time)[sloped[:, 0]], atol=1e-6)
-    np.testing.assert_allclose(rate[sloped], slope, atol=1e-4)
-
-
 @given(st.integers(0, 9999), st.integers(1, 12), st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_any_signal_gives_a_finite_fit_that_ignores_missing_values(seed: int, rows: int, sigma: float) -> None:
@@ -92,7 +80,7 @@ def test_the_period_of_rows() -> None:
     assert row_period(np.zeros(1)) == row_period(np.zeros(3)) == LONE_PERIOD_S
 
 
-@given(st.integers(0, 9999), st.integers(2, 25), st.floats(0.05, 0.4))
+@given(st.integers(0, 9999), st.integers(2, 25), st.floats(0.001, 0.4))
 @settings(max_examples=40, deadline=None)
 def test_the_local_line_is_numpys_weighted_fit(seed: int, rows: int, sigma: float) -> None:
     rng = np.random.default_rng(seed)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 
 import pytest
 
 from data.errors import DataError
 from extractors.state_dicts import read_tensors
-
-
-class _Code:
-    def __reduce__(self) -> tuple[object, ...]:
-        return (subprocess.call, (["touch", "/nowhere"],))
+from tests.helpers.pickled_calls import Calls
 
 
 def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
@@ -22,7 +18,7 @@ def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     torch.save({"epoch": 3, "state_dict": {"module.layer.weight": torch.ones(2)}}, path)
     assert list(read_tensors(path)) == ["layer.weight"]
-    torch.save({"layer": _Code()}, path)
+    torch.save({"layer": Calls(os.mkdir, "/nowhere/made")}, path)
     with pytest.raises(DataError, match="cannot read tensors"):
         read_tensors(path)
     torch.save({"epoch": 3}, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import StageOutput
+from data.store.arrays import Floats, StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.detections import Detections, Image
@@ -87,15 +87,23 @@ class ColourReader:
 
 
 class MemoryClip:
-    """Frames in memory as a stage's source."""
+    """Frames in memory as a stage's source; with more times than images, a stream that ends early.
 
-    def __init__(self, images: Sequence[Image], rate: float = 25.0) -> None:
-        self.images, self.times = images, np.arange(len(images)) / rate
+    Attributes:
+        asked: numbers of the frames that were given, in order.
+    """
+
+    def __init__(self, images: Sequence[Image], rate: float = 25.0, times: Sequence[float] | Floats = ()) -> None:
+        self.images, self.times = images, np.array(times) if len(times) else np.arange(len(images)) / rate
+        self.asked: list[int] = []
         self.record = Record("clip", Path("clip"))
         self.info = VideoInfo(images[0].shape[1], images[0].shape[0])
         self.upstream: dict[str, StageOutput] = {}
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         """As `extractors.base.Source` says."""
-        for i in range(len(self.images)) if indices is None else indices:
+        for i in range(len(self.times)) if indices is None else indices:
+            if i >= len(self.images):
+                return
+            self.asked.append(i)
             yield Frame(i, float(self.times[i]), self.images[i])

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Array, StageOutput
+from data.store.arrays import StageOutput
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
 from pipeline.movement import movement
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.results import Flag, Score, StepScore
+from tests.helpers import made_outputs
+from tests.helpers.made_outputs import STANDING
 
 SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0
@@ -36,30 +38,6 @@ BETTER = d.BetterVideos(
     best_score=91.5,
 )
 
-_POSE = np.array(
-    [
-        [0, -62],
-        [3, -65],
-        [-3, -65],
-        [7, -62],
-        [-7, -62],
-        [14, -45],
-        [-14, -45],
-        [20, -28],
-        [-20, -28],
-        [22, -12],
-        [-22, -12],
-        [9, 0],
-        [-9, 0],
-        [10, 26],
-        [-10, 26],
-        [10, 52],
-        [-10, 52],
-    ],
-    float,
-)
-"""COCO-17 joints of a standing person, in pixels from the hips."""
-
 
 def keypoints(lag: float = 2.0) -> NDArray[np.float64]:
     """(FRAMES, 2, 17, 3): two divers falling and turning, the second `lag` frames late."""
@@ -70,7 +48,7 @@ def keypoints(lag: float = 2.0) -> NDArray[np.float64]:
             angle = 2 * np.pi * 1.5 * p**1.5
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
             centre = np.array([110 + 90 * agent, 60 + 130 * p**2])
-            points[i, agent, :, :2] = 0.6 * _POSE @ turn.T + centre
+            points[i, agent, :, :2] = 0.6 * STANDING @ turn.T + centre
             points[i, agent, :, 2] = 0.9 - 0.5 * p
     points[20:23, 1] = np.nan
     return points
@@ -78,15 +56,7 @@ def keypoints(lag: float = 2.0) -> NDArray[np.float64]:
 
 def pose_output(points: NDArray[np.float64], size: tuple[int, int] = SIZE) -> StageOutput:
     """A `pose` output with these keypoints."""
-    time = np.arange(len(points)) / RATE
-    return StageOutput(
-        {
-            "time": Array(time, ("frame",), "s"),
-            "keypoints": Array(points, ("frame", "agent", "joint", "xyc"), "px"),
-            "size": Array(np.array(size), ("side",), "px"),
-        },
-        {"found_rate": 0.97},
-    )
+    return made_outputs.pose_output(points, size=size)
 
 
 def dive_video(path: Path) -> Path:

@@ -27,11 +27,6 @@ def synthetic_clip(frames: int) -> NDArray[np.uint8]:
     return np.where(square, 255 - 40 * c, ground).astype(np.uint8)
 
 
-def as_input(clip: NDArray[np.uint8]) -> Tensor:
-    """(1, 3, frames, 224, 224) in [-1, 1]."""
-    return torch.from_numpy(clip.astype(np.float32) / 127.5 - 1).permute(3, 0, 1, 2)[None].contiguous()
-
-
 def to_tf(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state dict in the published layout: the inverse of `i3d.from_tf`, written out independently."""
     branches = {
@@ -153,23 +148,3 @@ def test_another_shape_is_refused(network: i3d.I3D) -> None:
     state = network.state_dict() | {"Mixed_3b.b0.conv3d.weight": torch.zeros(1, 1, 1, 1, 1)}
     with pytest.raises(ValueError, match="has shape"):
         i3d.load(state)
-
-
-@pytest.mark.weights
-def test_published_weights_give_the_published_numbers() -> None:
-    from data.weights import weight_files as weights
-    from extractors.state_dicts import read_tensors
-
-    tensors = read_tensors(weights.fetch("i3d-kinetics400"))
-    used = [key for key in tensors if not key.startswith("batch_stats") or "BatchNorm" in key]
-    assert sum(tensors[key].numel() for key in used) == 12_704_544
-    from_tf = i3d.load(tensors)
-    from_torch = i3d.load(from_tf.state_dict())
-    reference = np.load(REFERENCE)
-    for frames in (16, 20):
-        clip = as_input(synthetic_clip(frames))
-        logits, features = run(from_tf, clip)
-        assert np.abs(logits.numpy() - reference[f"logits_{frames}"]).max() < 1e-3
-        assert np.abs(features.numpy() - reference[f"features_{frames}"]).max() < 1e-3
-        assert torch.equal(logits, run(from_torch, clip)[0])
-        assert (logits - run(i3d.load(tensors).fold(), clip)[0]).abs().max() < 1e-4

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.movement import Trained, better_ranges, differences, movement, read_ranges, steps_of
-from tests.helpers.report_samples import _POSE, FRAMES, pose_output
+from tests.helpers.made_outputs import STANDING
+from tests.helpers.report_samples import FRAMES, pose_output
 
 
 def standing(turn: float = 0.0, agents: int = 1) -> np.ndarray:
@@ -17,7 +18,7 @@ def standing(turn: float = 0.0, agents: int = 1) -> np.ndarray:
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = np.full((FRAMES, agents, 17, 3), 0.9)
     for agent in range(agents):
-        points[:, agent, :, :2] = _POSE @ rotation.T + 200 + 90 * agent
+        points[:, agent, :, :2] = STANDING @ rotation.T + 200 + 90 * agent
     return points
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import scipy.io
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from data.datasets.aqa7 import list_aqa7, read_list
 from data.errors import DataError, UsageError
@@ -126,29 +122,3 @@ def test_a_list_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
     assert path.stat().st_size < 1 << 20
     with pytest.raises(DataError, match="too large"):
         read_list(path, "list")
-
-
-def _valid(compress: bool) -> bytes:
-    stream: Any = io.BytesIO()
-    scipy.io.savemat(stream, {"consolidated_train_list": np.array(TRAIN, dtype=float)}, do_compression=compress)
-    return bytes(stream.getvalue())
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.booleans(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4), st.integers(0, 400))
-def test_damaged_lists_give_only_the_declared_error(
-    tmp_path: Path, compress: bool, changes: list[tuple[int, int]], length: int
-) -> None:
-    content = bytearray(_valid(compress))
-    for place, value in changes:
-        content[place % len(content)] = value
-    path = tmp_path / "list.mat"
-    path.write_bytes(content[: max(length, 100)] if length % 2 else content)
-    try:
-        rows = read_list(path, "consolidated_train_list")
-    except DataError as error:
-        said = str(error)
-    else:
-        said = f"{path} has {rows.shape[1]} columns"
-    assert str(path) in said
-    assert "columns" not in said or "3 columns" in said

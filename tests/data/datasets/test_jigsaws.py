@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +25,6 @@ def write(path: Path, content: str | bytes) -> Path:
 def meta_line(trial: str, items: tuple[int, ...] = (3, 3, 3, 3, 3, 3), end: str = "\r\n") -> str:
     scores = "\t".join(str(item) for item in items)
     return f"{trial}\t\tE\t{sum(items)}\t\t{scores}{end}"
-
-
-def refusal(read: Callable[..., object], *args: object) -> str | None:
-    """The declared error that reading ends with, None when it does not; any other error is raised."""
-    try:
-        read(*args)
-    except DataError as error:
-        return str(error)
-    return None
 
 
 @pytest.fixture
@@ -81,15 +71,6 @@ def test_damaged_kinematics_name_file_and_line(tmp_path: Path, content: str | by
     assert words in str(caught.value)
     assert caught.value.where == f"{path}{line}"
     assert len(str(caught.value).splitlines()) == 1
-
-
-@SAME_FOLDER
-@given(st.binary(max_size=400))
-def test_any_bytes_give_rows_or_the_declared_error(tmp_path: Path, content: bytes) -> None:
-    path = write(tmp_path / "any.txt", content)
-    for parse in (parse_kinematics, parse_meta):
-        message = refusal(parse, path)
-        assert message is None or str(path) in message
 
 
 @SAME_FOLDER

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,13 @@ def test_mtl_aqa_counts_frames_from_one_and_ends_before_its_end(tmp_path: Path) 
     names = [[path.name for path in record.frames.files()] for record in listing.records if record.frames]
     assert names == [["000001.jpg", "000002.jpg", "000003.jpg"], ["000004.jpg", "000005.jpg"]]
     assert not listing.problems
+    without = list_records("mtl-aqa", tmp_path, score="execution", frame_rate=30.0).records[0]
+    assert without.labels == Labels(score=81.6 / 3.2, difficulty=3.2)
+    assert without.frames
+    for name in names[1]:
+        (tmp_path / "whole_videos_frames/01" / name).unlink()
+    assert list_records("mtl-aqa", tmp_path).problems == ("01/002: listed for test, but has no frames",)
+    assert (listing.records[0].frames, without.frames.rate) == (replace(without.frames, rate=25.0), 30.0)
 
 
 @pytest.mark.parametrize(

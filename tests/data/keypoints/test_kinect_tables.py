@@ -120,6 +120,13 @@ def test_positions_and_angles_of_different_length_are_refused(ui_prmd: tuple[Pat
         read_motion(positions, 1, short)
 
 
+def test_positions_need_angles_and_become_metres(ui_prmd: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match="no file of angles"):
+        read_motion(ui_prmd[0], 1)
+    hips = read_motion(ui_prmd[0], 1, ui_prmd[1]).keypoints[0, 0, HIP : HIP + 2, :3]  # after a turn by 90 degrees
+    np.testing.assert_allclose(hips, [[0, -0.03, -0.10], [0, -0.03, 0.10]], atol=1e-6)
+
+
 @pytest.mark.parametrize("cell", ["nan", "inf", "1e308"])
 def test_numbers_that_are_none_cost_their_frame_only(ui_prmd: tuple[Path, Path], tmp_path: Path, cell: str) -> None:
     positions, angles = ui_prmd

@@ -10,7 +10,6 @@ import pickletools
 import time
 import tracemalloc
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from numpy.testing import assert_array_equal
 
 from data.errors import DataError
 from data.store.restricted_pickle import INSTRUCTIONS, load_plain
+from tests.helpers.pickled_calls import Calls
 
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 NUMBERED = st.integers(-(2**31) + 1, 2**31 - 1)
@@ -56,19 +56,6 @@ def test_the_length_of_a_buffer_reserves_no_memory() -> None:
     with pytest.raises(DataError, match="no usable pickle"):
         load_plain(content)
     assert load_plain(pickle.dumps(bytearray(b"ab"), 5)) == b"ab"
-
-
-class Calls:
-    """Pickles to a call of any function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = function, arguments
-
-    def __repr__(self) -> str:  # without an address: processes that run tests side by side must name them alike
-        return f"call of {self.call[0].__name__}"
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self.call
 
 
 @pytest.mark.parametrize(

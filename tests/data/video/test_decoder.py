@@ -59,24 +59,6 @@ def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
     np.testing.assert_allclose([frame.time for frame in decode(path)], times)
 
 
-def test_rotation_in_the_metadata_is_applied(tmp_path: Path) -> None:
-    left_bright = np.zeros((32, 64, 3), np.uint8)
-    left_bright[:, :32] = 200
-    path = tmp_path / "a.mp4"
-    write_video(path, [left_bright] * 3, 25, options=LOSSLESS)
-    content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 44  # the track header's display matrix
-    clockwise = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
-    content[matrix : matrix + 36] = struct.pack(">9i", *clockwise)
-    path.write_bytes(content)
-    info, _ = probe(path)
-    assert (info.width, info.height) == (32, 64)
-    image = next(decode(path)).image
-    assert image.shape == (64, 32, 3)
-    assert image[:32].mean() > 180  # turned clockwise, the left half is on top
-    assert image[32:].mean() < 20
-
-
 def test_pictures_cannot_be_written_into(make_video, tmp_path: Path) -> None:
     image = next(decode(make_video(tmp_path / "a.mp4"))).image
     with pytest.raises(ValueError, match="read-only"):
@@ -103,18 +85,6 @@ def test_what_is_no_video_is_named(tmp_path: Path, content: bytes, what: str) ->
     with pytest.raises(VideoError, match=what) as caught:
         probe(path)
     assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_a_truncated_video_is_named(tmp_path: Path, share: float) -> None:
-    rng = np.random.default_rng(0)
-    whole = tmp_path / "whole.mp4"
-    write_video(whole, (rng.integers(0, 255, (64, 64, 3), dtype=np.uint8) for _ in range(20)), 25)
-    content = whole.read_bytes()
-    cut = tmp_path / "cut.mp4"
-    cut.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(VideoError):
-        probe(cut)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])

@@ -31,6 +31,7 @@ from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
 from data.weights.registry import MOVENET, REGISTRY, Weights
 from extractors.state_dicts import read_tensors
+from tests.helpers.pickled_calls import Calls
 
 TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
 NAME = "tiny-net"
@@ -184,16 +185,11 @@ def test_unknown_names_and_paths() -> None:
         weights.fetch("nothing")
 
 
-class _Evil:
-    def __reduce__(self) -> tuple[object, ...]:
-        return (subprocess.call, (["touch", "/nowhere"],))
-
-
 @pytest.mark.parametrize(
     "content",
     [
-        pickle.dumps(_Evil()),
-        pickle.dumps({"a": _Evil()}),
+        pickle.dumps(Calls(os.mkdir, "/nowhere/made")),
+        pickle.dumps({"a": Calls(os.mkdir, "/nowhere/made")}),
         pickle.dumps({"a": [np.zeros(2)]}),
         pickle.dumps({"a": np.array([object()], dtype=object)}),
         pickle.dumps(np.zeros(3)),

@@ -65,11 +65,3 @@ def test_a_steady_pan_has_no_shake() -> None:
     got = quality(given, np.ones(PAIRS, bool), np.ones(CELLS, bool), 1)
     assert got["shake"] == 0
     assert got["pan_range"] == pytest.approx(0.3 * 0.04 * (PAIRS - 1), abs=1e-4)
-
-
-def test_a_video_without_a_usable_pair_is_all_zero() -> None:
-    given = arrays()
-    given["inliers"] = np.zeros(PAIRS)
-    got = quality(given, np.ones(PAIRS, bool), np.ones(CELLS, bool), 1)
-    assert (got["inliers_mean"], got["static_share"], got["moving"], got["shake"]) == (0, 0, False, 0)
-    assert got["unusable_share"] == 1

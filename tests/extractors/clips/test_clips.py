@@ -6,7 +6,7 @@ import dataclasses
 import doctest
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from data.errors import DataError, UsageError, VideoError
-from data.store.arrays import StageOutput
-from data.video.decoder import Frame, VideoInfo, decode, probe
-from data.video.records import Record
+from data.video.decoder import decode, probe
 from data.weights import weight_files as weights
 from data.weights.quiet_openvino import openvino
 from data.weights.registry import I3D
@@ -29,29 +27,10 @@ from extractors.clips.layouts import plan_clips
 from extractors.clips.runtimes import Network
 from extractors.clips.stage import Clips, ClipsConfig
 from extractors.openvino_cpu import compile_for_cpu
+from tests.helpers.drawn_people import MemoryClip
 
 TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
 """The quickest network of the table, with seeded weights."""
-
-
-class FakeSource:
-    """A video of made-up frames that counts how often each is asked for and how many are still held."""
-
-    def __init__(self, pictures: NDArray[np.uint8], *, cut_at: int | None = None) -> None:
-        self.pictures, self.cut_at = pictures, cut_at
-        self.asked: list[int] = []
-        self.record = Record("fake.mp4", Path("fake.mp4"))
-        self.info = VideoInfo(pictures.shape[2], pictures.shape[1])
-        self.times = np.arange(len(pictures)) / 25.0
-        self.upstream: dict[str, StageOutput] = {}
-
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        """See `extractors.base.Source`."""
-        for index in range(len(self.pictures)) if indices is None else indices:
-            if index == self.cut_at:
-                return
-            self.asked.append(index)
-            yield Frame(index, float(self.times[index]), self.pictures[index])
 
 
 def numbered(count: int, size: tuple[int, int] = (8, 10)) -> NDArray[np.uint8]:
@@ -90,7 +69,7 @@ def means(monkeypatch: pytest.MonkeyPatch) -> Means:
 @pytest.mark.parametrize("count", [1, 10, 30, 102])
 def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, count: int) -> None:
     config = ClipsConfig(layout=layout, steps=5, frames_per_clip=8, device="cpu")
-    source = FakeSource(numbered(count))
+    source = MemoryClip(numbered(count))
     output = Clips(config).extract(source)
     plan = plan_clips(count, layout=layout, steps=5, frames=8)
     expected = [plan.clips[first:end].mean() for first, end in plan.spans]
@@ -104,45 +83,21 @@ def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, cou
 
 def test_padding_is_reported(means: Means) -> None:
     config = ClipsConfig(steps=2, frames_per_clip=16, device="cpu")
-    assert Clips(config).extract(FakeSource(numbered(1))).quality["repeated_frames"] == 1.0
-    assert Clips(config).extract(FakeSource(numbered(40))).quality["repeated_frames"] == 0.0
-    assert Clips(config).extract(FakeSource(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
-
-
-def test_only_the_frames_of_the_current_clip_are_held() -> None:
-    source = FakeSource(numbered(300))
-    plan = plan_clips(300, layout="dense", steps=10, frames=16)
-    alive = 0
-    most = 0
-
-    class Counted(np.ndarray):
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    def cut(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        nonlocal alive, most
-        alive += 1
-        most = max(most, alive)
-        return image.copy().view(Counted)
-
-    for clip in clips.gather(source, plan, cut):
-        assert clip.shape == (16, 8, 10, 3)
-    assert most <= 18
+    assert Clips(config).extract(MemoryClip(numbered(1))).quality["repeated_frames"] == 1.0
+    assert Clips(config).extract(MemoryClip(numbered(40))).quality["repeated_frames"] == 0.0
+    assert Clips(config).extract(MemoryClip(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
 
 
 def test_a_source_that_ends_early_is_an_error(means: Means) -> None:
     with pytest.raises(VideoError, match="ended before its last clip"):
-        Clips(ClipsConfig(device="cpu")).extract(FakeSource(numbered(40), cut_at=30))
+        Clips(ClipsConfig(device="cpu")).extract(MemoryClip(numbered(30), times=np.arange(40) / 25))
 
 
 @pytest.mark.parametrize("count", [1, 10, 40])
 def test_decoded_videos(means: Means, make_video: Callable[..., Path], tmp_path: Path, count: int) -> None:
     path = make_video(tmp_path / "made.mp4", frames=count)
-    source = FakeSource(numbered(count))
-    info, times = probe(path)
-    source.info, source.times = info, times
-    source.frames = lambda indices=None: decode(path, indices)  # type: ignore[method-assign]
+    times = probe(path)[1]
+    source = MemoryClip([frame.image for frame in decode(path)], times=times)
     output = Clips(ClipsConfig(steps=3, frames_per_clip=16, device="cpu")).extract(source)
     grey = 16 + 2 * plan_clips(count, layout="windows", steps=3, frames=16).step_frames().mean(1)
     assert np.allclose(output.arrays["logits"].values[:, 0], grey, atol=2)
@@ -150,7 +105,7 @@ def test_decoded_videos(means: Means, make_video: Callable[..., Path], tmp_path:
 
 
 def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = Clips(ClipsConfig(device="cuda", batch=4)).extract(FakeSource(numbered(102)))
+    output = Clips(ClipsConfig(device="cuda", batch=4)).extract(MemoryClip(numbered(102)))
     assert means.batches == [4, 4, 2]
     assert np.allclose(output.arrays["logits"].values[0, 0], 7.5)
 
@@ -235,8 +190,8 @@ def test_runtimes_agree_and_networks_are_shared(own_cache: Path) -> None:
     results = {}
     for runtime in ("torch", "openvino"):
         stage = Clips(ClipsConfig(**TINY, runtime=runtime))
-        results[runtime] = stage.extract(FakeSource(noise(20))).arrays
-        again = Clips(ClipsConfig(**TINY, runtime=runtime)).extract(FakeSource(noise(20))).arrays
+        results[runtime] = stage.extract(MemoryClip(noise(20))).arrays
+        again = Clips(ClipsConfig(**TINY, runtime=runtime)).extract(MemoryClip(noise(20))).arrays
         assert np.array_equal(again["logits"].values, results[runtime]["logits"].values)
     assert len(clip_runtimes._RUNNING) == 2
     for name in ("logits", "features"):
@@ -248,11 +203,11 @@ def test_runtimes_agree_and_networks_are_shared(own_cache: Path) -> None:
 
 def test_a_kept_graph_gives_the_same_numbers_without_torch(own_cache: Path) -> None:
     stage = Clips(ClipsConfig(**TINY, runtime="openvino"))
-    first = stage.extract(FakeSource(noise(8))).arrays["logits"].values
+    first = stage.extract(MemoryClip(noise(8))).arrays["logits"].values
     code = (
         "import sys; from tests.extractors.clips.test_clips import *\n"
         "before = 'torch' in sys.modules\n"
-        "arrays = Clips(ClipsConfig(**TINY, runtime='openvino')).extract(FakeSource(noise(8))).arrays\n"
+        "arrays = Clips(ClipsConfig(**TINY, runtime='openvino')).extract(MemoryClip(noise(8))).arrays\n"
         "print(before, 'torch' in sys.modules, arrays['logits'].values.tobytes().hex())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -290,28 +245,6 @@ def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
         backbones.build("slow_r50", str(path), 0)
     with pytest.raises(DataError, match="no class layer"):
         backbones.build("i3d_inception", str(path), 0)
-
-
-def test_i3d_loads_from_a_path_in_either_layout(tmp_path: Path) -> None:
-    import torch
-    from safetensors.torch import save_file
-
-    from models.i3d import I3D
-    from tests.models.test_i3d import to_tf
-
-    state = I3D(classes=5).state_dict()
-    plain = {key: value for key, value in state.items() if "num_batches" not in key}
-    torch.save(state, tmp_path / "rgb_imagenet.pt")
-    save_file({key: value.contiguous() for key, value in to_tf(plain).items()}, tmp_path / "published.safetensors")
-    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 8, 32, 32, 3), np.uint8))
-    with torch.inference_mode():
-        one, other = (
-            backbones.build("i3d_inception", str(tmp_path / name), 0)(clip)
-            for name in ("rgb_imagenet.pt", "published.safetensors")
-        )
-    assert one[0].shape == (1, 5)
-    assert torch.equal(one[0], other[0])
-    assert torch.equal(one[1], other[1])
 
 
 @pytest.mark.slow
@@ -362,7 +295,7 @@ def test_the_default_stage_gives_the_published_numbers() -> None:
     reference = np.load(REFERENCE)
     for runtime in ("openvino", "torch"):
         config = ClipsConfig(steps=1, device="cpu", runtime=runtime)
-        arrays = Clips(config).extract(FakeSource(framed)).arrays
+        arrays = Clips(config).extract(MemoryClip(framed)).arrays
         assert np.abs(arrays["logits"].values - reference["logits_16"]).max() < 1e-4
         assert np.abs(arrays["features"].values - reference["features_16"]).max() < 1e-4
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from pydantic import ValidationError
 
 from data.errors import DataError, VideoError
 from data.store.arrays import StageOutput
-from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics, KinematicsConfig
 from pipeline.config import load_config
@@ -24,26 +21,17 @@ from pipeline.config import load_config
 Floats = NDArray[np.float64]
 
 
-@dataclass
-class FakeSource:
-    """A source whose video has the given frame times, or none that opens."""
+class Unopened:
+    """A source without pictures, whose video has the given frame times, or cannot be opened."""
 
-    record: Record
-    frame_times: Floats | None = None
-    upstream: Mapping[str, StageOutput] = ()  # type: ignore[assignment]
-
-    @property
-    def info(self) -> VideoInfo:
-        raise AssertionError("kinematics need no picture")
+    def __init__(self, record: Record, times: Floats | None = None) -> None:
+        self.record, self._times = record, times
 
     @property
     def times(self) -> Floats:
-        if self.frame_times is None:
+        if self._times is None:
             raise VideoError("cannot be opened")
-        return self.frame_times
-
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        raise AssertionError("kinematics need no picture")
+        return self._times
 
 
 def block(position: Floats, gripper: Floats | float = 0.5) -> Floats:
@@ -75,7 +63,7 @@ def run(
     path = tmp_path / "k.txt"
     np.savetxt(path, rows, fmt="%.12g")
     record = Record("v.avi", Path("v.avi") if video else None, sidecars={"kinematics": path})
-    return Kinematics(KinematicsConfig(**config)).extract(FakeSource(record, times))  # type: ignore[arg-type]
+    return Kinematics(KinematicsConfig(**config)).extract(Unopened(record, times))  # type: ignore[arg-type]
 
 
 def test_shapes_names_units(tmp_path: Path) -> None:
@@ -205,7 +193,7 @@ def test_offset_and_rate_place_the_rows_on_the_videos_clock(tmp_path: Path) -> N
 def test_no_file_damaged_file_impossible_numbers(tmp_path: Path) -> None:
     stage = Kinematics(KinematicsConfig())
     with pytest.raises(DataError, match="no kinematics file"):
-        stage.extract(FakeSource(Record("v.avi", None)))
+        stage.extract(Unopened(Record("v.avi", None)))
     rows = robot(4)
     rows[1, 12] = 1e300
     with pytest.raises(DataError, match="too large"):
@@ -213,7 +201,7 @@ def test_no_file_damaged_file_impossible_numbers(tmp_path: Path) -> None:
     (tmp_path / "k.txt").write_text(" ".join(["0"] * 76) + "\n1 2 3\n")
     record = Record("v.avi", None, sidecars={"kinematics": tmp_path / "k.txt"})
     with pytest.raises(DataError, match=r"k\.txt:2"):
-        stage.extract(FakeSource(record))
+        stage.extract(Unopened(record))
 
 
 def test_settings_are_strict() -> None:

@@ -8,21 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.keypoints import MIRRORED
-from extractors.pose.detections import Detections, turned_back, turns_of
+from extractors.pose.detections import Detections, turns_of
 from extractors.pose.stage import detected
 from tests.helpers.drawn_people import ColourReader, people, person, picture
-
-
-@pytest.mark.parametrize("turns", range(4))
-def test_a_turned_frame_maps_pixels_back_to_where_they_were(turns: int) -> None:
-    image = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    drawn = np.rot90(image, -turns)
-    assert drawn.shape == ((5, 7, 3) if turns % 2 == 0 else (7, 5, 3))
-    for row, column in np.ndindex(*drawn.shape[:2]):
-        pose = np.full((1, 17, 3), 0.5, np.float32)
-        pose[..., :2] = column + 0.5, row + 0.5
-        x, y = turned_back(Detections(pose, np.ones(1)), turns, 7, 5).keypoints[0, 0, :2]
-        assert (image[int(y), int(x)] == drawn[row, column]).all()
 
 
 @pytest.mark.parametrize("turns", range(4))

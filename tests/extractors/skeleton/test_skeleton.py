@@ -15,13 +15,12 @@ from data.datasets import list_records
 from data.errors import DataError
 from data.keypoints import read_keypoints, read_motion
 from data.keypoints.skeletons import COCO17
-from data.store import StageOutput
 from data.store import hdf5 as store
-from extractors.skeleton import SkeletonJoints
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from pipeline import api
-from tests.helpers.cached_outputs import output_of as stored_output
+from tests.helpers.cached_outputs import output_of
+from tests.helpers.made_outputs import skeleton_of
 
 FORMS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
 STANDING = np.array(
@@ -51,22 +50,10 @@ def write(path: Path, points: NDArray[np.float64], **columns: object) -> Path:
     return path
 
 
-def output_of(points: NDArray[np.float64]) -> StageOutput:
-    """The stage's output for one person of (frame, 17, axes) coordinates, unsmoothed."""
-    keypoints = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)[:, None]
-    values = {
-        "time": np.arange(len(points)) / 30,
-        "keypoints": keypoints.astype(np.float32),
-        "filled": np.zeros((len(points), 1), bool),
-        "centre": np.zeros((len(points), points.shape[-1]), np.float32),
-    }
-    return StageOutput.of(SkeletonJoints.arrays, values)
-
-
 def test_a_flat_body_has_the_channels_of_a_picture() -> None:
     points = moving() * [1, 1, 0]
     (flat,), (picture,) = (
-        pose_channels(output_of(p), [0], FORMS) for p in (points, points[..., :2] * np.array([-1.0, -1.0]))
+        pose_channels(skeleton_of(p), [0], FORMS) for p in (points, points[..., :2] * np.array([-1.0, -1.0]))
     )
     for name in picture.names:
         ours = "torso.turn_speed" if name == "torso.turn" else name
@@ -81,13 +68,13 @@ def test_a_flat_body_has_the_channels_of_a_picture() -> None:
 def test_the_body_frame_turns_with_the_body() -> None:
     points, (c, s) = moving(), (np.cos(0.8), np.sin(0.8))
     turned = points @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T
-    (one,), (other,) = (pose_channels(output_of(p), [0], FORMS) for p in (points, turned + 3))
+    (one,), (other,) = (pose_channels(skeleton_of(p), [0], FORMS) for p in (points, turned + 3))
     for name in one.names:
         if name.startswith(("body.", "angle.", "torso.turn")):
             np.testing.assert_allclose(one.column(name)[0], other.column(name)[0], atol=1e-4, err_msg=name)
     forward = points[20] + np.array([0, 0, 0.3]) * (np.arange(17) == 9)[:, None]
-    (bent,) = pose_channels(output_of(forward[None]), [0], FORMS)
-    (straight,) = pose_channels(output_of(points[20:21]), [0], FORMS)
+    (bent,) = pose_channels(skeleton_of(forward[None]), [0], FORMS)
+    (straight,) = pose_channels(skeleton_of(points[20:21]), [0], FORMS)
     assert bent.column("body.left_wrist.z")[0][0] > straight.column("body.left_wrist.z")[0][0] + 0.3
 
 
@@ -147,13 +134,13 @@ def test_units_axes_and_gaps(tmp_path: Path) -> None:
         "skeleton.up": "z", "skeleton.smoothing_s": 0, "run.workers": 0,
     }  # fmt: skip
     assert api.extract(config="skeletons", overrides=settings).ok
-    arrays = store.read(stored_output(tmp_path / "cache", "skeleton", "a.csv")).output.arrays
+    arrays = store.read(output_of(tmp_path / "cache", "skeleton", "a.csv")).output.arrays
     kept = np.r_[0:10, 13:30]
     np.testing.assert_allclose(arrays["keypoints"].values[kept, 0, :, :3], points[kept], atol=1e-5)
     np.testing.assert_allclose(arrays["time"].values, np.arange(30) / 60)
     assert arrays["filled"].values[:, 0].nonzero()[0].tolist() == [10, 11, 12]
     assert np.isfinite(arrays["keypoints"].values).all()
-    steps = store.read(stored_output(tmp_path / "cache", "timesteps", "a.csv")).output.arrays
+    steps = store.read(output_of(tmp_path / "cache", "timesteps", "a.csv")).output.arrays
     assert "body.left_wrist.z.mean" in steps["primary"].names
     assert steps["secondary"].names[:2] == ("centre_x.mean", "centre_x.std")
     listing = list_records("skeletons", tmp_path / "set")

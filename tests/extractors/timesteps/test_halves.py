@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.halves import half_of
@@ -12,7 +11,8 @@ from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
-from tests.extractors.timesteps.test_pose_channels import EVERY, STANDING, TIME, output, still
+from tests.extractors.timesteps.test_pose_channels import EVERY, STANDING, TIME, still
+from tests.helpers.made_outputs import pose_of
 
 CUTS = [("left", "right"), ("upper", "lower")]
 
@@ -42,7 +42,7 @@ def test_both_halves_have_the_same_channels_in_the_same_order(first, second, for
 
 
 def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body():
-    whole = pose_channels(output([still(STANDING)], TIME), [0], PoseSettings(forms=EVERY))[0]
+    whole = pose_channels(pose_of([still(STANDING)], TIME), [0], PoseSettings(forms=EVERY))[0]
     for half, name, source in (
         ("left", "side.angle.knee", "angle.left_knee"),
         ("right", "side.body.wrist.x", "body.right_wrist.x"),
@@ -92,21 +92,6 @@ def test_sides_have_no_mirror_image_and_levels_have():
     source, factor = mirror_plan(names)
     column = names.index("body.left_end.x.mean")
     assert (names[source[column]], factor[column]) == ("body.right_end.x.mean", -1)
-
-
-@pytest.mark.parametrize(
-    ("primary", "secondary", "message"),
-    [
-        ("pose:0:middle", ("pose:0:right",), "names no role"),
-        ("pose:left", ("pose:0:right",), "names no role"),
-        ("pose:0:left", ("pose:0:left",), "given twice"),
-        ("pose:0", ("pose:0:left", "pose:0:upper"), "of one kind"),
-        ("pose:0", ("pose:0:left", "pose:1"), "of one kind"),
-    ],
-)
-def test_wrong_halves_are_refused(primary, secondary, message):
-    with pytest.raises(ValidationError, match=message):
-        TimestepsConfig(primary=primary, secondary=secondary)
 
 
 def test_halves_of_several_people_can_be_secondary_and_need_the_pose_stage_alone():

@@ -101,6 +101,8 @@ def test_a_gripper_that_closes_five_times() -> None:
     got = activity(TIME, opened, np.ones(600))
     assert closings == 5
     assert np.expm1(got["log_closings_min"]) == pytest.approx(closings / (TIME[-1] / 60))
+    assert got["reversals_s"] == pytest.approx(9 / TIME[-1])  # between five closings and five openings
+    assert got["log_travel_rad"] - got["log_gripper_rad_s"] == pytest.approx(np.log(TIME[-1]))
     hidden = activity(TIME, opened, np.where(TIME < 6, 1.0, 0.0))
     assert np.expm1(hidden["log_closings_min"]) == pytest.approx(3 / (TIME[-1] / 60))
     assert set(activity(TIME, opened, np.zeros(600)).values()) == {0.0}

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.errors import UsageError
 from data.store.arrays import Array, StageOutput
 from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
+from pipeline.config import load_config
+from tests.helpers.made_outputs import pose_of
 
 _LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
 STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).reshape(-1, 2)])
@@ -21,19 +24,6 @@ STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).resha
 def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return scale * STANDING @ turn.T + shift
-
-
-def output(people: list[np.ndarray], time: np.ndarray, score: float = 0.8, cuts: tuple[float, ...] = ()) -> StageOutput:
-    """Pose stage output from (frame, 17, 2) arrays, NaN where unseen."""
-    xy = np.stack(people, axis=1)
-    scores = np.where(np.isfinite(xy).all(axis=-1), score, 0)[..., None]
-    return StageOutput(
-        {
-            "time": Array(time, ("frame",), "s"),
-            "keypoints": Array(np.concatenate([xy, scores], -1), ("frame", "agent", "joint", "xyc"), "mixed"),
-            "cuts": Array(np.array(cuts), ("cut",), "s"),
-        }
-    )
 
 
 def still(pose: np.ndarray, frames: int = 20) -> np.ndarray:
@@ -59,8 +49,8 @@ def test_body_frame_ignores_place_size_and_rotation(angle, scale, x, y, seed):
     second = scale * first @ turn.T + [x, y]
     for form in ("body", "angle"):
         config = PoseSettings(forms=(form,))
-        a = pose_channels(output([first], TIME), [0], config)[0]
-        b = pose_channels(output([second], TIME), [0], config)[0]
+        a = pose_channels(pose_of([first], TIME), [0], config)[0]
+        b = pose_channels(pose_of([second], TIME), [0], config)[0]
         same = [i for i, name in enumerate(a.names) if not name.startswith(("torso.x", "torso.y"))]
         np.testing.assert_allclose(a.values[:, same], b.values[:, same], atol=1e-6)
 
@@ -69,8 +59,8 @@ def test_body_frame_ignores_place_size_and_rotation(angle, scale, x, y, seed):
 @settings(max_examples=30, deadline=None)
 def test_shared_frame_ignores_place_and_zoom_of_the_picture_but_keeps_the_relation(scale, x, y):
     low, high = still(moved(shift=(100, 230))), still(moved(shift=(200, 200)))
-    one = pose_channels(output([low, high], TIME), [0, 1], PoseSettings(forms=EVERY))
-    two = pose_channels(output([scale * low + [x, y], scale * high + [x, y]], TIME), [0, 1], PoseSettings(forms=EVERY))
+    one = pose_channels(pose_of([low, high], TIME), [0, 1], PoseSettings(forms=EVERY))
+    two = pose_channels(pose_of([scale * low + [x, y], scale * high + [x, y]], TIME), [0, 1], PoseSettings(forms=EVERY))
     for before, after in zip(one, two, strict=True):
         np.testing.assert_allclose(before.values, after.values, atol=1e-6)
     for channel, size in (("camera.head.y", 30 / 50), ("place.y", 30 / 50), ("place.x", 100 / 50)):
@@ -81,7 +71,7 @@ def test_shared_frame_ignores_place_and_zoom_of_the_picture_but_keeps_the_relati
 
 def test_unequal_people_keep_their_sizes_in_the_shared_frame():
     small, tall = still(moved(scale=0.5)), still(moved(scale=1.5, shift=(200, 0)))
-    a, b = pose_channels(output([small, tall], TIME), [0, 1], PoseSettings(forms=("camera", "body")))
+    a, b = pose_channels(pose_of([small, tall], TIME), [0, 1], PoseSettings(forms=("camera", "body")))
     extent = [c.column("camera.head.y")[0][0] - c.column("camera.left_ankle.y")[0][0] for c in (a, b)]
     assert extent[1] == pytest.approx(3 * extent[0])
     np.testing.assert_allclose(a.column("body.head.y")[0], b.column("body.head.y")[0], atol=1e-6)
@@ -89,7 +79,7 @@ def test_unequal_people_keep_their_sizes_in_the_shared_frame():
 
 def test_signs_and_units():
     fall = STANDING + np.arange(20)[:, None, None] / 25 * [0.0, 100.0]
-    one = pose_channels(output([fall], TIME), [0], PoseSettings(forms=EVERY))[0]
+    one = pose_channels(pose_of([fall], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert one.column("velocity.head.y")[0] == pytest.approx(-2, abs=1e-6)  # 100 px/s down, a torso of 50 px
     assert one.column("place.vy")[0] == pytest.approx(-2, abs=1e-6)
     assert np.ptp(one.column("place.y")[0]) == pytest.approx(2 * 19 / 25, abs=1e-6)
@@ -98,18 +88,15 @@ def test_signs_and_units():
     assert one.column("body.head.y")[0] == pytest.approx((90.8 - 45) / 50, abs=0.02)
     assert one.column("body.left_hip.x")[0] == pytest.approx(10 / 50)
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
-    turn = pose_channels(output([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
+    turn = pose_channels(pose_of([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
 
 
-def test_the_moving_origin_removes_a_pan():
-    pan = np.cumsum(np.random.default_rng(0).normal(0, 20, (20, 2)), axis=0)[:, None]
-    a, b = still(moved()), still(moved(shift=(120, 10)))
-    config = PoseSettings(forms=("camera",), centre="frame")
-    calm = pose_channels(output([a, b], TIME), [0, 1], config)
-    shaken = pose_channels(output([a + pan, b + pan], TIME), [0, 1], config)
-    for before, after in zip(calm, shaken, strict=True):
-        np.testing.assert_allclose(before.values, after.values, atol=1e-6)
+def test_outputs_of_versions_with_a_choice_of_the_origin_stay_fresh():
+    settings = {"forms": ["place", "body", "angle"], "min_score": 0.1, "centre": "performance"}
+    assert load_config("folder").stage("timesteps").result_settings()["pose"] == settings
+    with pytest.raises(UsageError, match=r"'timesteps.pose.centre' was removed: the shared frame has one origin"):
+        load_config("folder", ["timesteps.pose.centre=frame"])
 
 
 def test_interpolated_frames_keep_their_shape_and_count_for_less():
@@ -156,7 +143,7 @@ def test_keypoints_with_low_scores_have_no_weight():
 
 
 def test_an_agent_that_was_not_tracked_has_its_channels_without_weight():
-    here, absent = pose_channels(output([still(STANDING)], TIME), [0, 3], PoseSettings(forms=EVERY))
+    here, absent = pose_channels(pose_of([still(STANDING)], TIME), [0, 3], PoseSettings(forms=EVERY))
     assert here.names == absent.names
     assert here.observed.all()
     assert not absent.weight.any()
@@ -168,7 +155,7 @@ def test_an_agent_that_was_not_tracked_has_its_channels_without_weight():
 def test_very_short_videos(frames):
     time = np.arange(frames) / 25
     people = [np.zeros((0, 17, 2)) if not frames else still(moved(shift=(x, 0)), frames) for x in (0, 100)]
-    for one in pose_channels(output(people, time), [0, 1], PoseSettings(forms=EVERY)):
+    for one in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
         assert np.isfinite(one.values).all()
         assert one.values.shape == (frames, len(one.names))
         if frames == 1:
@@ -185,13 +172,10 @@ def test_any_keypoints_give_finite_channels(seed):
     for person in people:
         person[rng.random((frames, 17)) < 0.4] = np.nan
         person[rng.random(frames) < 0.3] = 0
-    for centre in ("performance", "frame"):
-        made = pose_channels(
-            output(people, np.cumsum(rng.uniform(0.01, 0.2, frames))), [0, 1], PoseSettings(forms=EVERY, centre=centre)
-        )
-        for one in made:
-            assert np.isfinite(one.values).all()
-            assert ((one.weight >= 0) & (one.weight <= 1)).all()
+    time = np.cumsum(rng.uniform(0.01, 0.2, frames))
+    for one in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
+        assert np.isfinite(one.values).all()
+        assert ((one.weight >= 0) & (one.weight <= 1)).all()
 
 
 def flow_output(pairs: int, cells: int = 3) -> StageOutput:

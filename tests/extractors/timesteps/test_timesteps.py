@@ -8,18 +8,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from data.errors import DataError
 from data.store.arrays import Array, StageOutput
 from data.video import Record
 from extractors.timesteps.channels import make_channels
-from extractors.timesteps.motion_descriptors import lag_by_correlation, spectral_centroid
-from extractors.timesteps.roles import parse_role, parse_scene
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from extractors.timesteps.trial_descriptors import trial_descriptors
+from tests.helpers.made_outputs import pose_of
 
 RNG = np.random.default_rng(3)
 BASE = RNG.normal(0, 40, (17, 2))
@@ -32,11 +29,7 @@ def pose(time: np.ndarray, people: int = 2, late: float = 0.0) -> StageOutput:
     for person in range(people):
         sway = 30 * np.sin(2 * np.pi * 0.8 * (time - late * person))[:, None, None] * np.linspace(0, 1, 17)[:, None]
         rows.append(BASE + [150 * person, 0] + sway * [1.0, 0.4])
-    xy = np.stack(rows, axis=1)
-    keypoints = np.concatenate([xy, np.full((*xy.shape[:3], 1), 0.7)], axis=3).astype(np.float32)
-    return StageOutput(
-        {"time": Array(time, ("frame",), "s"), "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px")}
-    )
+    return pose_of(rows, time, 0.7)
 
 
 def clips(steps: int, duration: float) -> StageOutput:
@@ -116,13 +109,6 @@ def test_annotated_boundaries_cut_time_and_the_scene():
     for boundaries, what in (((), "no annotated boundaries"), ((0.1, 0.2, 0.3, 0.4), "5 annotated parts")):
         with pytest.raises(DataError, match=what):
             run(upstream, boundaries, steps=4, bounds="annotated")
-
-
-def test_the_key_has_the_boundaries_where_they_are_used():
-    one, other = (Record("a", None, boundaries=(edge,)) for edge in (0.2, 0.3))
-    equal, annotated = (TimestepsConfig(bounds=kind) for kind in ("equal", "annotated"))
-    assert Timesteps.reads_of(equal, one) == Timesteps.reads_of(equal, other) == {}
-    assert Timesteps.reads_of(annotated, one) != Timesteps.reads_of(annotated, other)
 
 
 def test_exchange_swaps_the_agents_and_nothing_else():
@@ -208,19 +194,6 @@ def test_a_missing_person_is_masked_not_fatal():
     assert out.arrays["primary"].names == full.arrays["primary"].names
 
 
-@given(rate=st.floats(20, 60), shift=st.floats(-1e3, 1e3))
-@settings(max_examples=15, deadline=None)
-def test_frame_rate_and_clock_hardly_matter(rate, shift):
-    settings_ = {"scene": "", "steps": 5}
-    one = run({"pose": pose(np.arange(0, 4, 1 / 50))}, **settings_).arrays["primary"].values
-    time = np.arange(0, 4 - 1e-9, 1 / rate)
-    moved = pose(time)
-    moved.arrays["time"].values[:] += shift
-    two = run({"pose": moved}, **settings_).arrays["primary"].values
-    assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.995
-    assert np.abs(one - two).max() < 0.1 * np.abs(one).max()
-
-
 @pytest.mark.parametrize(
     "bad",
     [
@@ -253,27 +226,6 @@ def test_bad_upstream_is_named():
         run({"odd": odd}, primary="odd/x", secondary=("odd/time",), scene="")
 
 
-def test_role_grammar():
-    assert parse_role("pose").agent == 0
-    assert parse_role(" pose:12 ").agent == 12
-    assert parse_role("kinematics:slave").array == "slave"
-    assert parse_role("my_stage/x2").stage == "my_stage"
-    assert parse_scene("clips") == ("clips", "logits")
-    for bad in ("", "pose:", "pose:-1", "pose:0001", "pose:²", "kinematics", "kinematics:left", "a/b/c", "../x", "a:b"):
-        with pytest.raises(ValueError, match="names no role"):
-            parse_role(bad)
-
-
-@given(st.text(max_size=20))
-@settings(max_examples=300)
-def test_any_text_is_a_role_or_a_value_error(text):
-    try:
-        role = parse_role(text)
-    except ValueError:
-        return
-    assert parse_role(role.text) == role
-
-
 def test_trial_descriptors_of_two_people_find_the_planted_lag_and_height():
     time = np.arange(100) / 25
     names = run({"pose": pose(time), "clips": clips(10, 4)}).arrays["trial"].names
@@ -290,28 +242,6 @@ def test_trial_descriptors_of_two_people_find_the_planted_lag_and_height():
     assert together[index["log_duration_s"]] == pytest.approx(np.log(4), abs=1e-5)
 
 
-def test_trial_descriptors_of_tools():
-    out = run({"kinematics": tools()}, primary="kinematics:master", secondary=("kinematics:slave",), scene="")
-    got = dict(zip(out.arrays["trial"].names, out.arrays["trial"].values, strict=True))
-    assert got["primary.left.log_path_m"] - got["secondary.left.log_path_m"] == pytest.approx(np.log(2), abs=1e-4)
-    assert got["primary.left.log_closings_min"] == pytest.approx(np.log1p(3 / (299 / 30 / 60)), abs=1e-4)
-    assert got["pair.left.speed_correlation"] == pytest.approx(1, abs=1e-5)
-    assert {"primary.hands.speed_correlation", "primary.left.log_gripper_rad_s", "primary.right.idle_share"} <= set(got)
-    # a sine of .02 m at .5, .2 and .1 Hz: mean speed from a fine grid
-    fine = np.linspace(0, 10, 100_001)
-    rate = [0.02 * 2 * np.pi * f * np.cos(2 * np.pi * f * fine) for f in (0.5, 0.2, 0.1)]
-    truth = np.log(np.linalg.norm(rate, axis=0).mean())
-    assert got["primary.left.log_speed_m_s"] == pytest.approx(truth, abs=0.05)
-    bend = [-0.02 * (2 * np.pi * f) ** 2 * np.sin(2 * np.pi * f * fine) for f in (0.5, 0.2, 0.1)]
-    truth = np.log(np.linalg.norm(bend, axis=0).mean())
-    assert got["primary.left.log_acceleration_m_s2"] == pytest.approx(truth, abs=0.1)
-    assert got["primary.left.log_volume"] == pytest.approx(3 * np.log(0.02 / np.sqrt(2)), abs=0.05)
-    assert got["primary.left.slow_share"] == pytest.approx((np.linalg.norm(rate, axis=0) < 0.005).mean(), abs=0.02)
-    travel = got["primary.left.log_travel_rad"] - got["primary.left.log_gripper_rad_s"]
-    assert travel == pytest.approx(np.log(299 / 30), abs=1e-4)
-    assert got["primary.left.reversals_s"] == pytest.approx(4 / (299 / 30), abs=1e-4)
-
-
 def test_trial_descriptors_are_finite_for_anything():
     for rows in (0, 1, 2, 5):
         time = np.arange(rows) / 25
@@ -322,14 +252,3 @@ def test_trial_descriptors_are_finite_for_anything():
         names, descriptors = trial_descriptors(empty, [empty, empty], 0.04)
         assert np.isfinite(descriptors).all()
         assert len(names) == len(descriptors) > 10
-
-
-def test_signal_helpers():
-    time = np.arange(0, 10, 0.02)
-    tone = np.sin(2 * np.pi * 3 * time)
-    assert spectral_centroid(time, tone) == pytest.approx(3, abs=0.05)
-    assert spectral_centroid(time, np.ones_like(time)) == 0
-    noise = np.cumsum(np.random.default_rng(0).normal(size=len(time)))
-    lag, agreement = lag_by_correlation(time, noise[:, None], np.roll(noise, 7)[:, None], 0.5)
-    assert lag == pytest.approx(0.14, abs=0.01)
-    assert agreement > 0.9

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data.store.arrays import StageOutput
-from data.video.decoder import Frame, VideoInfo, decode, probe
-from data.video.records import Record
+from data.video.decoder import decode, probe
 from extractors.camera_flow.stage import CameraFlow
 from extractors.pose.stage import Pose
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from tests.helpers.drawn_people import MemoryClip
 
 CLIP = Path(__file__).resolve().parents[4] / "shared" / "clips" / "two_people_pose2sim.mp4"
 FRAMES = 16
 
 
-class FirstFrames:
-    """The first frames of a video as a stage's source."""
-
-    def __init__(self, path: Path, frames: int, upstream: Mapping[str, StageOutput] | None = None) -> None:
-        self.record, self.upstream, self._path = Record(path.name, path), upstream or {}, path
-        self.info: VideoInfo
-        self.info, times = probe(path)
-        self.times = times[:frames]
-
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        return decode(self._path, range(len(self.times)) if indices is None else indices)
-
-
 @pytest.mark.weights
 @pytest.mark.skipif(not CLIP.exists(), reason="needs ../shared/clips")
 def test_two_people_and_the_camera_of_a_real_clip():
-    source = FirstFrames(CLIP, FRAMES)
-    upstream = {
+    source = MemoryClip([frame.image for frame in decode(CLIP, range(FRAMES))], times=probe(CLIP)[1][:FRAMES])
+    source.upstream = {
         "pose": Pose(Pose.Config()).extract(source),
         "camera_flow": CameraFlow(CameraFlow.Config()).extract(source),
     }
-    people = Timesteps(TimestepsConfig(scene="")).extract(FirstFrames(CLIP, FRAMES, upstream))
+    people = Timesteps(TimestepsConfig(scene="")).extract(source)
     assert people.quality["observed_primary"] > 0.9
     assert people.quality["observed_secondary"] > 0.9
     assert people.arrays["primary_mask"].values.all()
@@ -53,7 +38,7 @@ def test_two_people_and_the_camera_of_a_real_clip():
     assert (right[:, column] > left[:, column]).all()  # people are numbered from left to right
 
     config = TimestepsConfig(scene="", secondary=("camera_flow",))
-    athlete = Timesteps(config).extract(FirstFrames(CLIP, FRAMES, upstream))
+    athlete = Timesteps(config).extract(source)
     assert athlete.arrays["secondary_mask"].values.all()
     motion = dict(zip(athlete.arrays["secondary"].names, athlete.arrays["secondary"].values[:, 0].T, strict=True))
     assert np.abs(motion["motion.pan_x.mean"]).max() < 0.02  # the camera is still

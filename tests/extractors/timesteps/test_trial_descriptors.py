@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from data.store import StageOutput
-from extractors.skeleton import SkeletonJoints
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.trial_descriptors import pair_descriptors, trial_descriptors
 from tests.extractors.skeleton.test_skeleton import moving
+from tests.helpers.made_outputs import skeleton_of
 
 TORSO = [5, 6, 11, 12]
 SIDES = {"left": [5, 7, 9, 11, 13, 15], "right": [6, 8, 10, 12, 14, 16]}
@@ -21,16 +21,7 @@ LEVELS = {"upper": [5, 6, 7, 8, 9, 10], "lower": [11, 12, 13, 14, 15, 16]}
 
 
 def people(*points: NDArray[np.float64]) -> dict[str, StageOutput]:
-    """The stage `skeleton` of some people (frame, 17, axes)."""
-    joints = np.stack(points, axis=1)
-    joints = np.concatenate([joints, np.ones((*joints.shape[:3], 1))], axis=-1)
-    values = {
-        "time": np.arange(len(joints)) / 30,
-        "keypoints": joints.astype(np.float32),
-        "filled": np.zeros(joints.shape[:2], bool),
-        "centre": np.zeros((len(joints), joints.shape[-1] - 1), np.float32),
-    }
-    return {"skeleton": StageOutput.of(SkeletonJoints.arrays, values)}
+    return {"skeleton": skeleton_of(*points)}
 
 
 def described(upstream: dict[str, StageOutput], first: str, second: str, *forms: str) -> dict[str, float]:

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.demo.quality import compare
+from tests.helpers.made_outputs import STANDING
 
-STANDING = np.array(
-    [[0, -62], [3, -65], [-3, -65], [7, -62], [-7, -62], [14, -45], [-14, -45], [20, -28], [-20, -28], [22, -12],
-     [-22, -12], [9, 0], [-9, 0], [10, 26], [-10, 26], [10, 52], [-10, 52]], float,
-)  # fmt: skip
 TORSO = 45.0
 
 

@@ -8,26 +8,15 @@ import pytest
 from data.store import StageOutput
 from data.store.arrays import Array
 from pipeline.report import video_section as charts
+from tests.helpers.made_outputs import STANDING, pose_of
 
-STANDING = np.array(
-    [[0, -62], [3, -65], [-3, -65], [7, -62], [-7, -62], [14, -45], [-14, -45], [20, -28], [-20, -28], [22, -12],
-     [-22, -12], [9, 0], [-9, 0], [10, 26], [-10, 26], [10, 52], [-10, 52]], float,
-)  # fmt: skip
 TORSO = 45.0
 TIME = np.arange(60) / 25
 
 
 def pose(*people: np.ndarray) -> StageOutput:
     """Of (frame, 17, 2) people in pixels, all joints certain."""
-    points = np.stack(people, axis=1)
-    points = np.concatenate([points, np.ones((*points.shape[:3], 1))], axis=-1)
-    return StageOutput(
-        {
-            "time": Array(TIME, ("frame",), "s"),
-            "keypoints": Array(points, ("frame", "agent", "joint", "xyc"), "px"),
-            "size": Array(np.array([640.0, 360.0]), ("side",), "px"),
-        }
-    )
+    return pose_of(people, score=1.0)
 
 
 def falling(scale: float = 1.0, place: float = 0.0) -> np.ndarray:

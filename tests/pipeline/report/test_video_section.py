@@ -19,6 +19,7 @@ from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
+from tests.helpers.made_outputs import STANDING
 from tests.helpers.report_samples import pose_output
 
 
@@ -37,7 +38,7 @@ def two_bodies() -> np.ndarray:
     """(30, 2, 17, 3): two equal standing bodies of torso length 45, the second 100 px to the right."""
     points = np.zeros((30, 2, 17, 3))
     points[..., 2] = 0.9
-    points[:, :, :, :2] = report_samples._POSE + 200
+    points[:, :, :, :2] = STANDING + 200
     points[:, 1, :, 0] += 100
     return points
 
