@@ -28,7 +28,6 @@ from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import FAILURE
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.features import ARRAYS, FeatureSet, stack
-from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
 from pipeline.run.inputs import take_shard
@@ -194,7 +193,6 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         except FileNotFoundError:
             pass
         finally:
-            cache.tidy_index(True)
             cache.index.costs()
             cache.close()
 
@@ -218,26 +216,8 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         assert full["arrays"]
         repacked(whole, path, lambda old, _, values=values: (old.clear(), old.update(values)))  # type: ignore[misc]
         outcome(use_cache, f"retyped {number}")
-    for name, array in arrays.items():
-        others = [None, Array(array.values.reshape(-1), ("x",), array.unit), replace(array, unit="px")]
-        others += [replace(array, values=array.values[:1])] if array.values.ndim > 1 else []
-        for number, other in enumerate(others):
-            changed = {n: a for n, a in arrays.items() if n != name} | ({} if other is None else {name: other})
-            repacked(whole, path, lambda _, a, changed=changed: (a.clear(), a.update(changed)))  # type: ignore[misc]
-            assert not outcome(use_cache, f"{name}, {number}")
-            assert cache.check(computation, "a.mp4").state == "missing", "it was deleted"
     path.write_bytes(content)
-    for number, text in enumerate(["", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000]):
-        import sqlite3
-
-        outcome(use_cache, "fill the index")
-        with sqlite3.connect(cache.index.path) as database:
-            database.execute("UPDATE facts SET value = ?", (text,))
-            database.execute("UPDATE shared SET value = ?", (text,))
-            database.execute("UPDATE rates SET work = ?, seconds = ?", (text, text))
-            database.execute("INSERT OR REPLACE INTO facts VALUES ('x', ?, ?, ?)", (number, text, text))
-        database.close()
-        assert outcome(use_cache, f"index {number}"), f"index {number}"
+    assert outcome(use_cache, "fill the index")
     for number, damaged in enumerate(damaged_bytes(cache.index.path.read_bytes())):
         cache.index.path.write_bytes(damaged)
         assert outcome(use_cache, f"index bytes {number}")
@@ -270,7 +250,7 @@ def test_tampered_results(features: FeatureSet, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
 def test_odd_shards_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not of the form i/n"):
-        take_shard((), text, Observer())
+        take_shard((), text)
 
 
 def test_many_keys_are_refused_at_once(tmp_path: Path) -> None:
