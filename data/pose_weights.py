@@ -21,7 +21,6 @@ from data.errors import DataError, UsageError, nearest
 from data.store import absence
 from data.store.scratch import working_folder
 from data.weights import digest
-from data.weights.download import one_at_a_time
 from data.weights.published import library_version
 from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
@@ -101,11 +100,9 @@ class PoseNetwork:
         target = self._target
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            lock = target.with_name(f".{target.name}.lock")
-            with one_at_a_time(lock), working_folder(target.parent, ".pose-") as scratch:
-                if not target.is_file():
-                    progress(f"downloading {self.weights}")
-                    os.replace(_download(self.weights, scratch), target)
+            with working_folder(target.parent, ".pose-") as scratch:
+                progress(f"downloading {self.weights}")
+                os.replace(_download(self.weights, scratch), target)
         except Exception as error:
             cause = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]
             what = f"the weights cannot be downloaded ({cause[0][:120]})"

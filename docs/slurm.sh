@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Extraction on a Slurm cluster without Ray: every task of the array computes its share of the videos
-# (SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT). Inputs, cache and checkout are on a file system that all nodes mount.
+# Extraction on a Slurm cluster without Ray: task i of an array of n tasks computes shard i/n of the videos, so number the
+# tasks from 1. Inputs, cache and checkout are on a file system that all nodes mount.
 #
 #     sbatch docs/slurm.sh videos/ configs/folder.yaml cache/
 #
@@ -18,6 +18,7 @@ inputs=${1:?folder of videos} config=${2:?configuration} cache=${3:?folder of th
 
 # The first signal, sent two minutes before the time limit, lets the current write finish.
 aqa extract "$inputs" --config "$config" --cache "$cache" \
-    --workers "${SLURM_CPUS_PER_TASK:-4}" --set run.memory_gb=3 --json > "extract-${SLURM_ARRAY_TASK_ID:-0}.json" &
+    --shard "${SLURM_ARRAY_TASK_ID:-1}/${SLURM_ARRAY_TASK_COUNT:-1}" --workers "${SLURM_CPUS_PER_TASK:-4}" \
+    --json > "extract-${SLURM_ARRAY_TASK_ID:-1}.json" &
 trap 'kill -INT $! 2>/dev/null; wait $!' INT
 wait $!

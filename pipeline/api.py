@@ -131,7 +131,7 @@ def extract(
     Args:
         force: run again even where fresh.
         retry_failed: run again what failed before.
-        shard: this machine's part of the videos: i/n; default: the Slurm array task's.
+        shard: this machine's part of the videos: i/n; default: all.
         dry_run: tell what would run, why and at what cost.
         preview: draw what was found: CACHE/preview/<video>.jpg and .mp4.
         strict: exit code 2 where a video is flagged, such as one with a cut or without people.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
@@ -49,6 +49,10 @@ class DatasetConfig(Section):
 class RunConfig(Section):
     """How the work is done; nothing here can change a result."""
 
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        "memory_gb": "limit the memory of the whole command, by ulimit, a cgroup or Slurm",
+    }
+
     workers: int | None = Field(
         None,
         ge=0,
@@ -57,7 +61,6 @@ class RunConfig(Section):
     )
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
-    memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker, as timeout_s; 0: no limit")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
@@ -65,14 +68,17 @@ class RunConfig(Section):
 class StorageConfig(Section):
     """How object stores are reached; nothing here can change a result. Credentials come from the environment."""
 
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        "scratch_gb": "the copies of one video are as large as its files, in storage.scratch",
+    }
+
     endpoint_url: str = Field("", description="an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
     anonymous: bool = Field(False, description="ask without credentials, for public buckets")
     scratch: Path | None = Field(None, description="folder of local copies; default: the system's temporary folder")
-    scratch_gb: float = Field(0.0, ge=0, description="largest local copy of one video's files; 0: no limit")
 
     def reach(self) -> Storage:
         """These settings for the data layer."""
-        return Storage(self.endpoint_url, self.anonymous, self.scratch, self.scratch_gb)
+        return Storage(self.endpoint_url, self.anonymous, self.scratch)
 
 
 class FramesConfig(Section):

@@ -125,16 +125,15 @@ class Session:
         other._opened = self._opened
         return other
 
-    def list_inputs(self, inputs: Sequence[Path] = (), shard: str | None = None) -> Listing:
-        """The videos of the inputs, or of the data set where there are none, or their `shard`; None takes all.
+    def list_inputs(self, inputs: Sequence[Path] = (), shard: str = "") -> Listing:
+        """The videos of the inputs, or of the data set where there are none, or their `shard`; an empty one takes all.
 
         Raises UsageError for an unknown input or shard, DataError where the data set's own files cannot be used.
         """
         from pipeline.run import list_inputs, take_shard
 
         listing = list_inputs(inputs, self.config, self.observer)
-        if shard is not None:
-            listing = replace(listing, records=take_shard(listing.records, shard, self.observer))
+        listing = replace(listing, records=take_shard(listing.records, shard))
         if self._source is None:
             stages, cache = ", ".join(self.config.stages), self.config.cache
             self.observer.note(f"note: no --config, so the preset folder: {stages} in {cache}")

@@ -100,19 +100,16 @@ def weights_rm(
     return remove_weights(names, all, yes, observer)
 
 
-def cache_ls(
-    *, stage: str = "", runs: bool = False, session: Session | None = None, **words: Unpack[CacheWords]
-) -> CacheListing:
-    """What a cache holds: per stage and setting, every output of one stage, or the runs that filled it.
+def cache_ls(*, stage: str = "", session: Session | None = None, **words: Unpack[CacheWords]) -> CacheListing:
+    """What a cache holds: per stage and setting, or every output of one stage.
 
     Args:
         stage: list the outputs of this stage.
-        runs: list the runs: who, when, what, how it ended.
     """
     from pipeline.cache import list_cache
 
     with opened(session, words) as session:
-        return list_cache(session.cache, stage, runs)
+        return list_cache(session.cache, stage)
 
 
 def cache_verify(*, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
@@ -149,26 +146,24 @@ def cache_prune(
 def cache_gc(
     *,
     max_gb: float | None = None,
-    log_days: float = 365,
     yes: bool = False,
     session: Session | None = None,
     **words: Unpack[CacheWords],
 ) -> CacheFiles:
-    """Delete files that dead processes left, tidy the index, and keep the cache below a size.
+    """Delete temporary files older than a day, and keep the cache below a size.
 
     Args:
         max_gb: delete the outputs that were unread for the longest time beyond this.
-        log_days: delete logs of runs older than this.
-        yes: really delete outputs and logs.
+        yes: really delete outputs.
     """
     from pipeline.cache import collect_garbage
 
     with opened(session, words) as session:
-        return collect_garbage(session.cache, max_gb, log_days, yes, session.observer)
+        return collect_garbage(session.cache, max_gb, yes, session.observer)
 
 
 def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
-    """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
+    """Delete a whole cache, after a question: outputs, previews and index; only files that this program wrote.
 
     Args:
         yes: do not ask; where nobody can be asked, nothing is deleted without it.

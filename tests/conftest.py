@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from data.video.writer import LOSSLESS, write_video
 
 if TYPE_CHECKING:
+    from tests.helpers.extracting import Place
     from tests.helpers.object_store import Bucket
     from tests.helpers.program_server import Aqa, ProgramServer
 
@@ -84,6 +85,25 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buck
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     return Bucket(server, f"bucket-{os.urandom(6).hex()}", tmp_path)
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty folder, and an empty bucket, for videos and a cache."""
+    from data.store import LocalFolder, RemoteFolder
+    from tests.helpers.extracting import Place
+
+    if request.param == "disk":
+        return Place(LocalFolder(tmp_path), tmp_path)
+    pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return Place(RemoteFolder(f"s3://{bucket.name}", bucket.storage), tmp_path, bucket.storage)
+
+
+@pytest.fixture
+def video(make_video: Callable[..., Path], tmp_path: Path) -> Callable[..., bytes]:
+    """The content of a video of `make_video` with so many frames."""
+    return lambda frames=12: make_video(tmp_path / f"made/{frames}.mp4", frames=frames).read_bytes()
 
 
 @pytest.fixture

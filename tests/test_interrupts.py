@@ -118,9 +118,9 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """All files but the index of a cache, whose loss costs nothing but time, and its log of runs."""
+    """All files but the index of a cache, whose loss costs nothing but time."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".index", ".writing")))
-    return {path: path.read_bytes() for path in files if path.parent.name != ".runs"}
+    return {path: path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("name", CASES)

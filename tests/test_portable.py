@@ -107,11 +107,8 @@ def test_a_run_from_videos_to_scores(
 
 
 MEMORY = """
-import os
-from pipeline.run.worker_pool import LocalPool, RunConfig, resident_bytes
+from pipeline.run.worker_pool import LocalPool, RunConfig
 
-assert resident_bytes(os.getpid()) > 10e6
-assert resident_bytes(2**22 + 1) == 0
 assert LocalPool(RunConfig()).share(100)[0] >= 1
 """
 

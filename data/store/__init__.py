@@ -14,6 +14,7 @@ from data.store.files import (
     write_bytes,
     write_text,
 )
+from data.store.local_folder import LocalFolder, Siblings, following
 from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub
 from data.store.scratch import fetched, sweep_scratch
 
@@ -21,9 +22,11 @@ __all__ = [
     "Array",
     "ArraySpec",
     "ContractError",
+    "LocalFolder",
     "OutputSpec",
     "RemoteFile",
     "RemoteFolder",
+    "Siblings",
     "StageOutput",
     "Storage",
     "absence",
@@ -31,6 +34,7 @@ __all__ = [
     "atomic_path",
     "fetched",
     "files_below",
+    "following",
     "is_remote",
     "is_shared",
     "local_path",

@@ -1,4 +1,4 @@
-"""Bounded reads, atomic writes, names that fit the file system, and sweeping the temporaries of killed processes."""
+"""Bounded reads, atomic writes, names that fit the file system, and sweeping old temporaries."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from data.store.addresses import address, is_remote
 TEMPORARY = ".writing-"  # prefix of every temporary name; such files are never read
 _SHORTENED_NAME = re.compile(r"~[0-9a-f]{16}$")
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
-ABANDONED_SECONDS = 24 * 3600  # age from which a temporary is swept where the file system has no locks
-FOREIGN_SECONDS = 3600  # the same for an unlocked one of another host: network file systems may hide its lock
+ABANDONED_SECONDS = 24 * 3600.0  # age from which a temporary is swept, whoever made it: nobody writes for so long
 MAX_NAME_BYTES = 200  # longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)
 MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 
@@ -77,7 +76,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
     if is_remote(target):
         raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary, handle = _new_temporary(target.parent)
+    temporary = target.parent / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
+    temporary.touch(exist_ok=False)
     try:
         default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
         yield temporary
@@ -88,8 +88,6 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-        if handle is not None:
-            os.close(handle)
     with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
         handle = os.open(target.parent, os.O_RDONLY)
         try:
@@ -98,43 +96,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def _new_temporary(folder: Path) -> tuple[Path, int | None]:
-    """An empty file that this process holds locked, and the handle that holds the lock; None without locks.
-
-    Where there are no such locks, as on Windows, an open file could not be renamed.
-    """
-    while True:
-        path = folder / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        locked = lock(handle)
-        if locked and path.exists():  # else a sweep came between the making and the lock
-            return path, handle
-        os.close(handle)
-        if locked is None:
-            return path, None
-
-
-def lock(handle: int) -> bool | None:
-    """Lock an open file or folder until it is closed, however the process ends: whether it worked.
-
-    None: this file system or system has no such locks; the age of a temporary then says whether it is abandoned.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
-
-
-def write_bytes(target: Path, content: bytes) -> int:
-    """Write a whole file atomically; returns its inode number, which differs from that of a later file."""
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a whole file atomically."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
-        return temporary.stat().st_ino
 
 
 def write_text(target: Path, text: str) -> None:
@@ -142,19 +107,25 @@ def write_text(target: Path, text: str) -> None:
     write_bytes(target, text.encode("utf-8", "backslashreplace"))
 
 
-def sweep(folder: Path, *, remove: bool = True) -> int:
-    """Remove, or only count, temporaries below `folder` that no living process writes; returns how many."""
+def sweep(folder: Path, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
+    """Remove, or only count, temporaries below `folder` that are older than so many seconds; returns how many."""
     count = 0
     for inner, _, names in os.walk(folder):
         for name in names:
-            path = Path(inner, name) if _TEMPORARY_NAME.fullmatch(name) else None
-            if path is None or path.is_symlink():
+            path = Path(inner, name)
+            if not _TEMPORARY_NAME.fullmatch(name) or path.is_symlink():
                 continue
-            with suppress(OSError), abandoned(path, TEMPORARY) as is_nobodys:
-                if is_nobodys and remove:
-                    path.unlink()
-                count += is_nobodys
+            with suppress(OSError):
+                if is_older(path, seconds):
+                    if remove:
+                        path.unlink()
+                    count += 1
     return count
+
+
+def is_older(path: Path, seconds: float) -> bool:
+    """Whether a file or folder was last changed longer ago. Raises OSError where it is gone."""
+    return time.time() - path.lstat().st_mtime > seconds
 
 
 def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -193,25 +164,6 @@ def safe_name(part: str) -> str:
     visible = encoded.removeprefix(b".") if part.startswith(TEMPORARY) else encoded
     kept = visible[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
     return f"{kept}~{hashlib.sha256(encoded).hexdigest()[:16]}"
-
-
-@contextmanager
-def abandoned(path: Path, prefix: str) -> Iterator[bool]:
-    """Whether nobody uses this file or folder, `<prefix><host>-<process>-<anything>`, any more; locked meanwhile.
-
-    The lock says who is alive. Names of hosts and numbers of processes do not: containers share them, and systems use
-    them again. Raises OSError: it is gone, or not this user's.
-    """
-    writable = os.O_RDONLY if path.is_dir() else os.O_RDWR  # network file systems lock only what may be written
-    handle = os.open(path, writable | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    try:
-        locked = lock(handle)
-        age = time.time() - os.fstat(handle).st_mtime
-        here = path.name.startswith(f"{prefix}{socket.gethostname()[:40]}-")
-        needed = ABANDONED_SECONDS if locked is None else 0.0 if here else FOREIGN_SECONDS
-        yield locked is not False and (needed == 0.0 or age > needed)
-    finally:
-        os.close(handle)
 
 
 def sha256_file(path: Path, start: int = 0) -> str:

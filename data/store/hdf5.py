@@ -113,9 +113,9 @@ def encode(
         return full, bytes(file.id.get_file_image())
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """The header of a cache file, checked against its hash; the arrays are not read. Raises as `read`."""
-    with _opened(path) as file:
+def read_header(path: Path, content: bytes | None = None) -> dict[str, Any]:
+    """The header of a cache file, checked against its hash; the arrays are not read. Arguments and errors as `read`."""
+    with _opened(path, content) as file:
         return _header(file)
 
 

@@ -8,7 +8,6 @@ HF_TOKEN and so on); they are never written anywhere.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +20,13 @@ from typing import Any, TypeVar
 
 from data.errors import StorageError, UsageError
 from data.store.addresses import SHARING, address, not_installed
+from data.store.local_folder import Siblings, following
 
 T = TypeVar("T")
 
 AGAIN = "Run the same command again"
 BLOCK = 8 << 20  # bytes of one read request
+FEW = 40  # for more checks than these the whole folder is listed, 1000 names a request
 PUT_LIMIT = (5 << 30) - 1  # the largest object of one PUT on S3; larger ones are sent in parts, visible together
 
 
@@ -36,7 +37,6 @@ class Storage:
     endpoint_url: str = ""  # address of an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's
     anonymous: bool = False  # ask without credentials, for public buckets
     scratch: Path | None = None  # folder of the local copies; None: the system's temporary folder
-    scratch_gb: float = 0.0  # largest copies of one video, in 1e9 bytes; 0: no limit. A worker holds one video's
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class RemoteFile:
     def name(self) -> str:
         """The part after the last slash."""
         return self.url.rpartition("/")[2]
+
+    @property
+    def used(self) -> float:
+        """When it was written: a store does not note when an object was last read."""
+        return self.written
 
     def opened(self) -> tuple[int, Iterator[bytes]]:
         """Size, and content in blocks, all of one version of the object. Raises StorageError: gone or replaced."""
@@ -71,7 +76,7 @@ class RemoteFile:
 
 
 class RemoteFolder:
-    """Objects below an address, such as those of a cache; they are read and written whole.
+    """Objects below an address, such as those of a cache, by their names below it; they are read and written whole.
 
     Every method raises StorageError where the store does not answer or refuses.
     """
@@ -79,6 +84,11 @@ class RemoteFolder:
     def __init__(self, root: str | Path, storage: Storage) -> None:
         self.url = address(root)
         self.storage = storage
+
+    def exists(self) -> bool:
+        """Whether there is such a bucket, else UsageError; an address in it with nothing below is an empty folder."""
+        self.require_bucket()
+        return True
 
     def require_bucket(self) -> None:
         """Refuse a folder in a missing bucket. Raises UsageError: no such bucket."""
@@ -88,7 +98,7 @@ class RemoteFolder:
             raise UsageError("no such bucket", where=self.url, fix=fix)
 
     def files(self, below: str = "", prefix: str = "") -> dict[str, RemoteFile]:
-        """Every object below the folder `below`, by its name in this one: one request per thousand.
+        """Every object below the folder `below` in order, by its name in this one: one request per thousand.
 
         With `prefix` only those whose names in this folder begin so. An object at this very address has the name "".
         Raises UsageError: no such bucket.
@@ -108,14 +118,34 @@ class RemoteFolder:
             name[len(root) + 1 :]: RemoteFile(
                 f"{scheme}://{name}", int(about.get("size") or 0), stamp_of(about), self.storage, _written(about)
             )
-            for name, about in listed.items()
+            for name, about in sorted(listed.items())
             if about.get("type") == "file"
         }
 
-    def stamp(self, name: str) -> str | None:
-        """The stamp of one object, None where there is none."""
-        about = self._ask(name, lambda system, url: system.info(url))
-        return stamp_of(about) if about and about.get("type") == "file" else None
+    def siblings(self, checks: int) -> Siblings:
+        """A function that names the objects that begin with a name; for many `checks` everything is listed once.
+
+        Raises UsageError: no such bucket.
+        """
+        if checks <= FEW:
+            self.require_bucket()
+            return lambda name: [one[len(name) + 1 :] for one in self.files(prefix=f"{name}.")]
+        names = sorted(self.files())
+        return lambda name: following(names, f"{name}.")
+
+    def has(self, name: str) -> bool:
+        """Whether there is such an object."""
+        return self._info(name) is not None
+
+    def written(self, name: str) -> float:
+        """When an object was written, in seconds since 1970. Raises FileNotFoundError."""
+        if (about := self._info(name)) is None:
+            raise FileNotFoundError(f"{self.url}/{name}")
+        return _written(about)
+
+    def _info(self, name: str) -> dict[str, Any] | None:
+        about: dict[str, Any] | None = self._ask(name, lambda system, url: system.info(url))
+        return about if about and about.get("type") == "file" else None
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The content of an object. Raises FileNotFoundError: none; StorageError: it is larger than `limit` bytes."""
@@ -149,15 +179,16 @@ class RemoteFolder:
                 with asking(place):
                     block = stream.read(BLOCK)
 
-    def write(self, name: str, content: bytes) -> str:
-        """Write an object in one PUT: readers see the old object, the new object, or none.
-
-        Returns the stamp that the object has where the store's tag is the MD5 of the content, as it usually is.
-        """
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object in one PUT: readers see the old object, the new object, or none."""
         options = {"chunksize": PUT_LIMIT // 2 + 1} if self.url.startswith("s3:") else {}
         if self._ask(name, lambda system, url: [system.pipe_file(url, content, **options)]) is None:
             raise StorageError("no such bucket", where=self.url, fix="Make it, or check its name")
-        return f"{len(content)} {hashlib.md5(content, usedforsecurity=False).hexdigest()}"
+
+    def move(self, name: str, target: str) -> None:
+        """Copy an object and remove the old one: a store cannot rename."""
+        self.write(target, self.read(name))
+        self.remove(name)
 
     def remove(self, name: str) -> None:
         """Remove an object; a missing one is no error."""

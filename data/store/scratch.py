@@ -1,11 +1,10 @@
-"""Local copies of objects while they are decoded: bounded in size, removed afterwards, swept after a kill."""
+"""Local copies of objects while they are decoded: removed afterwards, and swept a day after a kill."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from data.errors import Cancelled, StorageError
-from data.store.files import abandoned, lock, safe_name
+from data.store.files import ABANDONED_SECONDS, is_older, safe_name
 from data.store.fingerprint import Fingerprint
 from data.store.remote import RemoteFile, Storage
 
@@ -26,8 +25,7 @@ def fetched(
 ) -> Iterator[dict[str, tuple[Path, str]]]:
     """Local copies of objects (at least one) by kind, each with its content's fingerprint, until the block ends.
 
-    Raises StorageError: an object is not available, is larger than the scratch folder may become, or the disk is full;
-    Cancelled: `stop` was set meanwhile.
+    Raises StorageError: an object is not available, or the disk is full; Cancelled: `stop` was set meanwhile.
     """
     base = _base(next(iter(files.values())).storage)
     with ExitStack() as stack:
@@ -40,61 +38,43 @@ def fetched(
         for kind, file in sorted(files.items()):
             place = folder / safe_name(kind) / safe_name(file.name)
             place.parent.mkdir()
-            taken = sum(path.stat().st_size for path, _ in copies.values())
-            copies[kind] = place, _fetch(file, place, taken, stop)
+            copies[kind] = place, _fetch(file, place, stop)
         yield copies
 
 
-def sweep_scratch(storage: Storage) -> int:
-    """Remove the folders of killed processes of this user from the scratch folder; returns how many."""
-    return _sweep(_base(storage), PREFIX)
+def sweep_scratch(storage: Storage, seconds: float) -> None:
+    """Remove copies that are older than a day and than `seconds`, the longest time for one video."""
+    _sweep(_base(storage), PREFIX, max(ABANDONED_SECONDS, seconds))
 
 
 @contextmanager
 def working_folder(base: Path, prefix: str, *, sweep: bool = True) -> Iterator[Path]:
-    """A new folder in `base`, locked until the block ends and then removed; `sweep` those of killed processes first."""
+    """A new folder in `base` that is removed when the block ends; `sweep` those that are older than a day first."""
     if sweep:
-        _sweep(base, prefix)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
-        handle = os.open(folder, os.O_RDONLY) if hasattr(os, "O_DIRECTORY") else -1  # -1: no locks here
-        if handle < 0 or (lock(handle) is not False and folder.exists()):
-            break
-        os.close(handle)  # a sweep came between the making and the lock
+        _sweep(base, prefix, ABANDONED_SECONDS)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if handle >= 0:
-            os.close(handle)
 
 
-def _sweep(base: Path, prefix: str) -> int:
-    removed = 0
+def _sweep(base: Path, prefix: str, seconds: float) -> None:
     with suppress(OSError):
         for entry in os.scandir(base):
-            if not entry.name.startswith(prefix) or not entry.is_dir(follow_symlinks=False):
-                continue
-            if hasattr(os, "getuid") and entry.stat(follow_symlinks=False).st_uid != os.getuid():
-                continue
-            with suppress(OSError), abandoned(Path(entry.path), prefix) as is_nobodys:
-                if is_nobodys:
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                    removed += 1
-    return removed
+            if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    if is_older(Path(entry.path), seconds):
+                        shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _base(storage: Storage) -> Path:
     return storage.scratch or Path(tempfile.gettempdir())
 
 
-def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | None) -> str:
+def _fetch(file: RemoteFile, place: Path, stop: threading.Event | None) -> str:
     """Copy an object to `place`; returns the fingerprint of the copy, as of a local file."""
     size, blocks = file.opened()
-    limit = file.storage.scratch_gb * 1e9
-    if limit and size + taken > limit:
-        what = f"{(size + taken) / 1e9:.3g} GB are more than a local copy may take ({file.storage.scratch_gb:g} GB)"
-        raise StorageError(what, where=file.url, fix="Raise storage.scratch_gb, or set it to 0 for no limit")
     digest = Fingerprint(size)
     try:
         with place.open("wb") as stream:

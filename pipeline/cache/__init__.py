@@ -17,13 +17,12 @@ from pipeline.cache.local_cache import (
     UNREADABLE,
     Cache,
     Check,
-    Siblings,
     fingerprints,
+    open_cache,
     software,
     stamps,
     unreadable,
 )
-from pipeline.cache.remote_cache import open_cache
 
 __all__ = [
     "PREVIEWS",
@@ -33,7 +32,6 @@ __all__ = [
     "CacheListing",
     "Check",
     "Computation",
-    "Siblings",
     "collect_garbage",
     "delete",
     "fingerprints",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +23,13 @@ from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, has_key, stem_of
-from pipeline.cache.remote_cache import RemoteCache
-from pipeline.cache.run_history import FOLDER as RUNS
-from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
 from pipeline.observer import Observer
 
 YOUNG_SECONDS = 3600
 """Outputs that were used since then may belong to a run in progress."""
+
+OLD_LOGS, OLD_LOG = ".runs", re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\.jsonl")
+"""Folder and names of the logs of runs that earlier versions wrote."""
 
 
 @dataclass(frozen=True)
@@ -96,26 +97,17 @@ def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator
                 yield Finding(path, stage, printable(video), "", size, used)
 
 
-def list_cache(cache: Cache, stage: str = "", runs: bool = False) -> CacheListing:
-    """Per stage and setting, every output of one stage, or the runs.
+def list_cache(cache: Cache, stage: str = "") -> CacheListing:
+    """Per stage and setting, or every output of one stage.
 
     Raises UsageError for an unknown stage, or without a cache.
     """
-    existing(cache)
-    if runs:
-        return CacheListing(f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())])
-    names = cache.stage_names()
+    names = existing(cache).stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
     rows = list(_list_outputs(cache, stage)) if stage else [row for name in names for row in _count_files(cache, name)]
     title = f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB"
     return CacheListing(title, rows)
-
-
-def _run_row(run: RunRecord) -> dict[str, Any]:
-    row = {"run": run.run, "who": run.start.get("who"), "host": run.start.get("host"), "state": run.state}
-    row |= {"done": run.done, "failed": run.failed, "seconds": run.seconds, "code": run.start.get("code")}
-    return row | {"command": " ".join(str(part) for part in run.start.get("command", []))}
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -206,23 +198,19 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
                 continue  # it was removed meanwhile
             except (CacheError, OSError) as error:
                 damaged.append(replace(file, why=_reason(error)))
-                if marked and has_key(file.path):
-                    cache.discard(file.path)
+                if isinstance(error, CacheError) and marked and has_key(file.path):
+                    cache.discard(file.path, error)
             progress.steps(done, len(outputs))
     return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
 
 
-def collect_garbage(cache: Cache, max_gb: float | None, log_days: float, yes: bool, observer: Observer) -> CacheFiles:
-    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or report what would be done."""
+def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Observer) -> CacheFiles:
+    """Sweep temporaries and delete outputs beyond the size; or report what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
     marked_cache(cache, yes)
-    would = "" if yes else "would be "
-    observer.note(
-        f"temporary files {would}swept: {cache.sweep(remove=yes)}; "
-        f"entries of the index {would}dropped: {cache.tidy_index(yes)}"
-    )
-    findings = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
+    observer.note(f"temporary files {'' if yes else 'would be '}swept: {cache.sweep(remove=yes)}")
+    findings = beyond(cache, int(max_gb * 1e9)) if max_gb is not None else []
     return delete(cache, findings, yes)
 
 
@@ -239,16 +227,6 @@ def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
     return findings
 
 
-def old_logs(cache: Cache, days: float) -> list[Finding]:
-    """Logs of runs that ended more than `days` ago."""
-    limit = time.time() - days * 86400
-    return [
-        Finding(path, "", "", f"log older than {days:g} days", status.st_size)
-        for path, status in files_below(cache.with_logs() / RUNS)
-        if path.suffix == ".jsonl" and status.st_mtime < limit and is_run_log(path)
-    ]
-
-
 def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
     """Delete findings and folders that become empty where the user said yes, report them either way."""
     if yes:
@@ -263,18 +241,18 @@ def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
 def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
     """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted."""
     marked_cache(cache, yes=False)
-    findings = [*_written(cache), *(replace(log, why="log of a run") for log in old_logs(cache, 0))]
+    findings = list(_written(cache))
     yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
     if not yes:
         return delete(cache, findings, yes=False)
-    cache.sweep()
+    cache.sweep(seconds=0)
     deleted = delete(cache, findings, yes=True)
-    if isinstance(cache, RemoteCache):
-        cache.folder.remove(CACHE_MARKER)
-        shutil.rmtree(cache.local, ignore_errors=True)
+    cache.folder.remove(CACHE_MARKER)
+    if cache.on_store:
+        shutil.rmtree(cache.index.path.parent, ignore_errors=True)
         return deleted
-    for name in (CACHE_INDEX, f"{CACHE_INDEX}-wal", f"{CACHE_INDEX}-shm", CACHE_MARKER):
-        (cache.root / name).unlink(missing_ok=True)
+    for name in (CACHE_INDEX, f"{CACHE_INDEX}-wal", f"{CACHE_INDEX}-shm"):
+        cache.folder.remove(name)
     with suppress(OSError):
         cache.root.rmdir()
     others = sum(1 for _ in files_below(cache.root))
@@ -283,18 +261,21 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
 
 
 def _written(cache: Cache) -> Iterator[Finding]:
-    """Outputs, failures and previews whose content or mark says that they are of this program."""
+    """Outputs, failures and previews whose content or mark says that they are of this program, and old logs of runs."""
     videos = set()
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
         if cache.is_ours(file.path):
             videos.add(file.video)
             yield replace(file, why="failure" if file.path.name.endswith(FAILURE) else "output")
     previews = cache.root / PREVIEWS
-    if not isinstance(cache, RemoteCache) and (previews / PREVIEW_MARK).is_file():
+    if not cache.on_store and (previews / PREVIEW_MARK).is_file():
         for path, status in files_below(previews):
             video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
             if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):
                 yield Finding(path, "preview", video, "preview", status.st_size)
+    for path, size, _, _ in cache.entries(OLD_LOGS):
+        if OLD_LOG.fullmatch(path.name):
+            yield Finding(path, "", "", "log of a run by an earlier version", size)
 
 
 def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: Observer) -> CacheFiles:

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -31,9 +31,7 @@ CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, se
 """
 
 OBJECT_INPUT, OUTPUT_HEADER = "object input", "output"
-"""Kinds of the facts about inputs on a store, and about outputs, whose names are those in the cache.
-
-All others are about local inputs, or were written by version 0.1.0."""
+"""Kinds of the facts about inputs on a store, and about outputs, whose names are those in the cache."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -79,21 +77,13 @@ class Index:
         if len(self._pending) >= 512:
             self.flush()
 
-    def recall(
-        self,
-        kind: str,
-        path: Path | str,
-        version: str | None,
-        compute: Callable[[], T],
-        accept: Callable[[Any], bool] = lambda _: True,
-    ) -> T:
+    def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
         """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
 
-        A fact that `accept` refuses, of a damaged index, is computed again.
         Take the stamp before the content is read: a change meanwhile then makes the fact void.
         """
         fact = self.get(kind, path, version)
-        if fact is None or not accept(fact):
+        if fact is None:
             fact = compute()
             self.put(kind, path, fact, version)
         return cast(T, fact)
@@ -127,32 +117,8 @@ class Index:
     def costs(self) -> dict[str, float]:
         """Measured seconds per unit of work by stage, as far as stages have run on this cache."""
         with self._lock:
-            rows = self._run("SELECT stage, seconds, work FROM rates")
-        numbers = (int, float)
-        return {
-            str(stage): seconds / work
-            for stage, seconds, work in rows
-            if isinstance(work, numbers) and isinstance(seconds, numbers) and work > 0
-        }
-
-    def forget_missing(self, outputs: Collection[str], yes: bool = True) -> int:
-        """Drop, or only count, the facts about inputs that are gone and of all but these outputs; returns how many."""
-        self.flush()
-        kept = {os.fsencode(name) for name in outputs}
-
-        def is_gone(kind: str, name: Any) -> bool:
-            if kind == OBJECT_INPUT:  # the file system does not show whether it is there
-                return False
-            return name not in kept if kind == OUTPUT_HEADER else not _is_there(name)
-
-        with self._lock:
-            gone = [row for row in self._run("SELECT kind, path FROM facts") if is_gone(*row)]
-            if gone and yes:
-                self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone)
-                with suppress(sqlite3.Error):
-                    if self._connection is not None:
-                        self._connection.execute("VACUUM")
-        return len(gone)
+            rows = self._run("SELECT stage, seconds, work FROM rates WHERE work > 0")
+        return {stage: seconds / work for stage, seconds, work in rows}
 
     def flush(self) -> None:
         """Write the facts that wait in memory."""
@@ -216,13 +182,6 @@ def _parsed(text: Any) -> Any | None:
         return parse_json(text)
     except (TypeError, ValueError):
         return None
-
-
-def _is_there(name: Any) -> bool:
-    try:
-        return isinstance(name, (bytes, str)) and os.path.lexists(name)
-    except ValueError:  # a NUL in the name
-        return False
 
 
 def stamp(path: Path | str | FrameFolder) -> str | None:

@@ -1,19 +1,19 @@
 """Where an output is stored. Its name holds its key, so an output never changes, and it is fresh where it is there.
 
-A key does not depend on any path, so a cache moves with its data to another folder or machine.
+A key does not depend on any path, so a cache moves with its data to another folder, machine or store. The index of a
+cache on a store is on this machine, in the user's cache folder under `stores/`. Without it every output is read and
+checked once more.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import re
 import time
 import traceback
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache as memoised
@@ -23,25 +23,27 @@ from typing import Any, Literal, NamedTuple
 
 from data.errors import AimError, CacheError, UsageError, VideoError, printable
 from data.store import (
-    ContractError,
+    LocalFolder,
     OutputSpec,
     RemoteFile,
+    RemoteFolder,
+    Siblings,
     StageOutput,
+    Storage,
     address,
-    files_below,
     is_remote,
+    local_path,
     parse_json,
-    read_regular,
-    write_text,
+    refuse_unknown,
 )
 from data.store import hdf5 as store
-from data.store.files import remove_empty_parents, safe_name, sweep
+from data.store.files import ABANDONED_SECONDS, remove_empty_parents, safe_name, sweep
 from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
+from data.weights import cache_dir
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
 from pipeline.environment import installed_version
-from pipeline.stages import stage_class
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -68,14 +70,8 @@ OUTPUT, FAILURE = "h5", "failed.json"
 NAME = re.compile(rf"(?P<video>.+?)(\.(?P<key>[0-9a-f]{{{KEY_DIGITS}}}))?\.(?P<ending>h5|failed\.json)", re.DOTALL)
 """A file name in the folder of a stage. Version 0.1.0 wrote names without a key."""
 
-LISTED_FOLDERS = 64
-"""Folders whose names are in memory at once."""
-
 USED_SECONDS = 3600
 """The time of the last reading is at most this old in the file system."""
-
-Siblings = Callable[[Path], Sequence[str]]
-"""Gives what follows `<name>.` in the names of the files of one video and stage, from `Cache.stem`."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +95,31 @@ class Cache:
     """A folder of stage outputs, `CACHE/STAGE/<video id>.<12 digits of the key>.h5`; failures end in `.failed.json`.
 
     The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
+    On a store each output is one object, and methods raise `StorageError` (which is an OSError) where the store does
+    not answer or refuses.
+
+    Args:
+        root: a folder, or an address of a store.
+        storage: how the store is reached.
     """
 
-    plan_threads = 1
-    """Number of threads that plan in parallel."""
-
-    def __init__(self, root: Path, local: Path | None = None) -> None:
-        if is_remote(root) and local is None:
-            raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
-        self.root = root
-        self.local = local or root  # the index and the logs of runs, which are no outputs
-        self.index = Index(self.local, owned=self.local != root)
+    def __init__(self, root: Path, storage: Storage | None = None) -> None:
+        self.root, self.on_store = root, is_remote(root)
+        self.folder: LocalFolder | RemoteFolder = LocalFolder(root)
+        place = root  # of the index, which is no output
+        if self.on_store:
+            if storage is None:
+                raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
+            self.folder = RemoteFolder(root, storage)
+            name = hashlib.sha256(f"{storage.endpoint_url} {self.folder.url}".encode()).hexdigest()[:16]
+            place = cache_dir() / "stores" / name
+        self.index = Index(place, owned=self.on_store)
+        self._marked = False
 
     @property
     def place(self) -> str:
         """Where the outputs are, as a user writes it."""
-        return str(self.root)
+        return self.folder.url
 
     def stem(self, stage: str, video_id: str) -> Path:
         """The path of a video's outputs without key and ending. Folders in the id are kept, `..` is dropped."""
@@ -133,31 +138,15 @@ class Cache:
         """
         if isinstance(place, FrameFolder):
             kind, where = f"frames {place.first}-{place.last}", place.folder.absolute()
-            content = self.index.recall(kind, where, stamp(place), lambda: fingerprint_frames(place), _is_hash)
+            content = self.index.recall(kind, where, stamp(place), lambda: fingerprint_frames(place))
             return hashlib.sha256(f"{content} at {float(place.rate)!r}".encode()).hexdigest()
         if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
-        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
+            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place))
+        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place))
 
     def siblings(self, checks: int = 1) -> Siblings:
-        """A function that names the files of a video; for many `checks` it lists each folder once."""
-        listed: dict[Path, list[str]] = {}
-
-        def endings(stem: Path) -> list[str]:
-            names = listed.get(stem.parent)
-            if names is None:
-                if len(listed) >= LISTED_FOLDERS:
-                    listed.clear()
-                names = listed[stem.parent] = self._names_in(stem.parent)
-            return following(names, f"{stem.name}.")
-
-        return endings
-
-    def _names_in(self, folder: Path) -> list[str]:
-        try:
-            return sorted(os.listdir(folder))
-        except OSError:  # no such folder
-            return []
+        """A function that names the files of a video and stage by their name below the cache, for so many checks."""
+        return self.folder.siblings(checks)
 
     def check(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Check:
         """Whether the output of this computation is there; no output is read. `siblings`: of many checks.
@@ -165,10 +154,11 @@ class Cache:
         Raises UsageError where outputs of version 0.1.0 cannot be renamed.
         """
         stage, digits = computation.stage, computation.key[:KEY_DIGITS]
+        endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
+        if f"{digits}.{OUTPUT}" in endings:
+            return Check("fresh", "")
         stem = self.stem(stage, video_id)
-        endings = (siblings or self.siblings())(stem)
-        if f"{digits}.{OUTPUT}" not in endings:
-            endings = self._take_over(stage, stem, endings)
+        endings = self._take_over(stage, stem, endings)
         if f"{digits}.{OUTPUT}" in endings:
             return Check("fresh", "")
         if f"{digits}.{FAILURE}" in endings:
@@ -187,19 +177,19 @@ class Cache:
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
         """Whether there is the output of the computation `key`."""
-        return self.path(stage, video_id, key).exists()
+        return self.folder.has(self._name(self.path(stage, video_id, key)))
 
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
         """The whole output of the computation `key`, every array checked.
 
-        Raises FileNotFoundError before it is computed, and CacheError where it is damaged or has other arrays than the
-        stage's. A damaged output is deleted, so that the next plan computes it again.
+        Raises FileNotFoundError before it is computed, and CacheError where it is damaged. A damaged output is deleted,
+        so that the next plan computes it again.
         """
         path = self.path(stage, video_id, key)
         try:
-            stored = self.load(path, stage)
-        except CacheError:
-            self.discard(path, stage)
+            stored = self.load(path)
+        except CacheError as error:
+            self.discard(path, error)
             raise
         self._touch(path)
         return stored
@@ -209,8 +199,8 @@ class Cache:
         path = self.path(stage, video_id, key)
         try:
             fact = self._fact(path) or self.remember(path, self.load_header(path))
-        except CacheError:
-            self.discard(path, stage)
+        except CacheError as error:
+            self.discard(path, error)
             raise
         return dict(fact.get("quality", {}))
 
@@ -224,17 +214,10 @@ class Cache:
         self.mark()
         path = self.path(computation.stage, record.id, computation.key)
         header = _described(computation) | {"video": printable(record.id), "software": software()}
-        self.remember(path, self._store(path, header, output, promise))
-        self._remove(self.path(computation.stage, record.id, computation.key, FAILURE))
-
-    def _remove(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
-
-    def _store(
-        self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
-    ) -> dict[str, Any]:
-        """Write an output; returns its header as stored."""
-        return store.write(path, header, output, promise)
+        stored, content = store.encode(header, output, promise)
+        self.folder.write(self._name(path), content)
+        self.remember(path, stored)
+        self.folder.remove(self._name(self.path(computation.stage, record.id, computation.key, FAILURE)))
 
     def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
         """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
@@ -249,11 +232,9 @@ class Cache:
             "software": software(),
         }
         text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
-        self._write_text(self.path(computation.stage, record.id, computation.key, FAILURE), text)
+        path = self.path(computation.stage, record.id, computation.key, FAILURE)
+        self.folder.write(self._name(path), text.encode("utf-8", "backslashreplace"))
         return entry
-
-    def _write_text(self, path: Path, text: str) -> None:
-        write_text(path, text)
 
     def failure(self, stage: str, video_id: str, key: str) -> dict[str, Any] | None:
         """The failure kept for the computation `key`, or None."""
@@ -263,34 +244,25 @@ class Cache:
     def load_failure(self, path: Path) -> dict[str, Any] | None:
         """The failure at a place that `entries` gave, None where the file is none."""
         try:
-            entry = parse_json(self._failure_content(path))
+            entry = parse_json(self.folder.read(self._name(path), MAX_FAILURE_BYTES))
         except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_content(self, path: Path) -> bytes:
-        return read_regular(path, MAX_FAILURE_BYTES)
-
-    def publish_log(self, path: Path) -> None:
-        """Let others see the log of a run that has ended."""
-
-    def with_logs(self) -> Path:
-        """The folder of run logs, including those of other machines."""
-        return self.local
-
     def exists(self) -> bool:
-        """Whether there is a folder."""
-        return self.root.is_dir()
+        """Whether there is a folder, or such a bucket; an address in it with nothing below is an empty cache."""
+        return self.folder.exists()
 
     def marked(self) -> bool:
-        """Whether `extract` has marked this folder as a cache."""
-        return (self.root / CACHE_MARKER).is_file()
+        """Whether `extract` has marked this folder as a cache; it is not asked for again once it has."""
+        self._marked = self._marked or self.folder.has(CACHE_MARKER)
+        return self._marked
 
     def mark(self) -> None:
         """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will fail."""
         with suppress(OSError):
             if not self.marked():
-                self._write_text(self.root / CACHE_MARKER, MARKER_TEXT)
+                self.folder.write(CACHE_MARKER, MARKER_TEXT.encode())
 
     def is_ours(self, path: Path) -> bool:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
@@ -300,58 +272,39 @@ class Cache:
         return self._fact(path) is not None or store.is_output(path, self._content(path))
 
     def _content(self, path: Path) -> bytes | None:
-        """The bytes of an output that is no local file."""
-        return None
-
-    def _bytes(self, path: Path) -> bytes:
-        """The bytes of an output; raises OSError."""
-        if path.stat().st_size > store.MAX_ARRAY_BYTES:
-            raise OSError(errno.EFBIG, "too large", str(path))
-        return read_regular(path, store.MAX_ARRAY_BYTES)
+        """The bytes of an output that is no local file; those h5py opens itself."""
+        return self.folder.read(self._name(path)) if isinstance(self.folder, RemoteFolder) else None
 
     def stage_names(self) -> list[str]:
-        """Stages that have a folder in it."""
-        try:
-            names = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
-        except FileNotFoundError:
-            return []
+        """Stages that have a file in it."""
+        names = {name.partition("/")[0] for name in self.folder.files() if "/" in name}
         return sorted(name for name in names if not name.startswith("."))
 
     def entries(self, stage: str) -> Iterator[Entry]:
         """Every file of a stage, in order."""
-        for path, status in files_below(self.root / stage):
-            yield Entry(path, status.st_size, status.st_mtime, max(status.st_atime, status.st_mtime))
+        for name, file in self.folder.files(stage).items():
+            yield Entry(self.root / name, file.size, file.written, file.used)
 
-    def load(self, path: Path, stage: str | None = None, content: bytes | None = None) -> store.Stored:
-        """The output at a place that `entries` gave, of the stage and key of its name, with the arrays of `stage`.
+    def load(self, path: Path) -> store.Stored:
+        """The output at a place that `entries` gave, of the stage and key of its name.
 
         Raises FileNotFoundError where there is none, CacheError where it is damaged.
         """
-        stored = store.read(path, self._content(path) if content is None else content)
+        stored = store.read(path, self._content(path))
         name, folder = NAME.fullmatch(path.name), path.relative_to(self.root).parts[0]
         if stored.header.get("stage") != folder:
             what = f"an output of stage '{stored.header.get('stage')}' in the folder of '{folder}'"
             raise CacheError(what, where=address(path))
         if name and name["key"] and not str(stored.header.get("key")).startswith(name["key"]):
             raise CacheError("not the output that its name says", where=address(path))
-        if stage is not None:
-            kind = stage_class(stage)
-            try:
-                OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
-            except ContractError as error:
-                raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
-    def discard(self, path: Path, stage: str | None = None) -> None:
-        """Delete an output that is damaged. It is read once more, and stays where the system or its memory failed."""
-        try:
-            self.load(path, stage, self._bytes(path))
-        except CacheError as error:
-            if not isinstance(error.__cause__, MemoryError):
-                with suppress(OSError):
-                    self._remove(path)
-        except (OSError, MemoryError):
-            return
+    def discard(self, path: Path, error: CacheError) -> None:
+        """Delete an output that is damaged; it stays where the system refused to read it, or memory was short."""
+        cause = error.__cause__
+        if not isinstance(cause, MemoryError) and getattr(cause, "errno", None) is None:
+            with suppress(OSError):
+                self.folder.remove(self._name(path))
 
     def header(self, path: Path) -> Mapping[str, Any]:
         """The part of an output's header that reasons and `status` need, from the index or the file; raises as `load`.
@@ -360,7 +313,7 @@ class Cache:
         """
         fact = self._fact(path)
         common = None if fact is None else self.index.shared(str(fact.get("common")))
-        if fact is None or not isinstance(common, dict):
+        if fact is None or common is None:
             header = self.load_header(path)
             self.remember(path, header)
             return header
@@ -368,25 +321,21 @@ class Cache:
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """The header of an output; raises as `load`."""
-        return store.read_header(path)
+        return store.read_header(path, self._content(path))
 
     def delete(self, path: Path) -> None:
-        """Remove a file that `entries` gave, or a log, and the folders that it leaves empty."""
-        path.unlink()
-        remove_empty_parents(path, self.root)
+        """Remove a file that `entries` gave, and the folders that it leaves empty."""
+        self.folder.remove(self._name(path))
+        if not self.on_store:
+            remove_empty_parents(path, self.root)
 
-    def sweep(self, *, remove: bool = True) -> int:
-        """Remove, or only count, temporaries that no living process writes; returns how many."""
-        return sweep(self.root, remove=remove) if self.root.exists() else 0
+    def sweep(self, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
+        """Remove, or only count, temporaries older than so many seconds; returns how many. A store has none."""
+        return 0 if self.on_store else sweep(self.root, remove=remove, seconds=seconds)
 
     def close(self) -> None:
         """Write the index to disk."""
         self.index.close()
-
-    def tidy_index(self, yes: bool) -> int:
-        """Drop, or only count, what the index holds of files that are gone; returns how many."""
-        names = {self._name(entry.path) for stage in self.stage_names() for entry in self.entries(stage)}
-        return self.index.forget_missing(names, yes)
 
     def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a part of a header in the index, and return it; what many outputs have in common is kept once.
@@ -402,18 +351,23 @@ class Cache:
 
     def _fact(self, path: Path) -> dict[str, Any] | None:
         """What the index holds of an output."""
-        fact = self.index.get(OUTPUT_HEADER, self._name(path), "")
-        return fact if _is_header(fact) else None
+        return self.index.get(OUTPUT_HEADER, self._name(path), "")
 
     def _name(self, path: Path) -> str:
         """The name of a file in this cache."""
-        return path.relative_to(self.root).as_posix()
+        return self._escaped(path.relative_to(self.root).as_posix())
+
+    def _escaped(self, name: str) -> str:
+        """For a store, a name in which bytes that are no text are escaped."""
+        return name.encode("utf-8", "backslashreplace").decode() if self.on_store else name
 
     def _written(self, path: Path) -> float:
-        return path.stat().st_mtime
+        return self.folder.written(self._name(path))
 
     def _touch(self, path: Path) -> None:
         """Note in the file system that an output is in use; `cache gc` deletes the longest unread first."""
+        if self.on_store:  # which notes no such time
+            return
         with suppress(OSError):
             status = path.stat()
             if time.time() - max(status.st_atime, status.st_mtime) > USED_SECONDS:
@@ -426,7 +380,7 @@ class Cache:
             if _of(stem, ending, keyed=False):
                 renamed = self._rename(stage, stem, ending)
                 if not renamed:  # it was damaged, or another process has renamed it meanwhile
-                    return [ending for ending in self.siblings()(stem) if _of(stem, ending, keyed=True)]
+                    return [ending for ending in self.siblings()(self._name(stem)) if _of(stem, ending, keyed=True)]
                 keyed.append(renamed)
         return keyed
 
@@ -439,11 +393,11 @@ class Cache:
             if header.get("stage") != stage or len(key) <= KEY_DIGITS:
                 return ""
             keyed = f"{key[:KEY_DIGITS]}.{ending}"
-            self._move(path, stem.with_name(f"{stem.name}.{keyed}"))
+            self.folder.move(self._name(path), self._name(stem.with_name(f"{stem.name}.{keyed}")))
         except FileNotFoundError:
             return ""
-        except CacheError:
-            self.discard(path)
+        except CacheError as error:
+            self.discard(path, error)
             return ""
         except OSError as error:
             raise UsageError(
@@ -453,8 +407,12 @@ class Cache:
             ) from None
         return keyed
 
-    def _move(self, path: Path, target: Path) -> None:
-        path.replace(target)
+
+def open_cache(root: str | Path, storage: Storage) -> Cache:
+    """The cache at a path or an address of a store. Raises UsageError for an address of a kind that is not read."""
+    root = Path(root)
+    refuse_unknown(root)
+    return Cache(local_path(root), storage)
 
 
 def has_key(path: Path) -> bool:
@@ -473,14 +431,6 @@ def stem_of(path: Path) -> Path:
     """`Cache.stem` of a file in the folder of a stage."""
     name = NAME.fullmatch(path.name)
     return path.with_name(name["video"]) if name else path
-
-
-def following(names: Sequence[str], prefix: str) -> list[str]:
-    """What follows `prefix` in those of the sorted names that begin with it."""
-    first = last = bisect_left(names, prefix)
-    while last < len(names) and names[last].startswith(prefix):
-        last += 1
-    return [name[len(prefix) :] for name in names[first:last]]
 
 
 def _of(stem: Path, ending: str, *, keyed: bool) -> bool:
@@ -514,16 +464,6 @@ def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None 
 def stamps(record: Record) -> dict[str, str | None]:
     """The stamp of every local input by kind."""
     return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
-
-
-def _is_hash(fact: Any) -> bool:
-    return isinstance(fact, str) and len(fact) == 64
-
-
-def _is_header(fact: Any) -> bool:
-    """Whether a fact of the index is a header; an index may be damaged."""
-    parts = ("inputs", "upstream", "quality")
-    return isinstance(fact, dict) and all(isinstance(fact.get(name, {}), dict) for name in parts)
 
 
 def unreadable(error: BaseException) -> str:

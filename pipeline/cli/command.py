@@ -81,7 +81,6 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "port": (int, typer.Option(min=0, max=65535)),
     "keep": (list[str] | None, typer.Option(metavar="PRESET|FILE")),
     "max_gb": (float | None, typer.Option(min=0)),
-    "log_days": (float, typer.Option(min=0)),
 }
 """Type and option by the argument's name. Without an entry: a flag where it is False by default, else one text."""
 

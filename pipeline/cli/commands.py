@@ -299,7 +299,6 @@ def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
             ("SHA-256", entry["member_sha256"]),
             ("size", f"{entry['size'] / 1e6:.1f} MB"),
             ("place", entry["place"] or f"not here; type: {PROGRAM} weights fetch {entry['name']}"),
-            ("override", package.variable),
         ]
         table(entry["name"], ("", ""), rows)
 
@@ -311,7 +310,7 @@ weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)
 
 @command(api.cache_ls, "cache ls -c folder --stage pose")
 def cache_ls(listing: api.CacheListing, as_json: bool) -> None:
-    """Print one row per stage, output or run."""
+    """Print one row per stage or output."""
     if as_json:
         print_json(listing.rows)
         return

@@ -1,10 +1,9 @@
-"""`extract` and `status`: plan every record once, run what is not fresh on a pool, read, report and log."""
+"""`extract` and `status`: plan every record once, run what is not fresh on a pool, read and report."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -19,7 +18,6 @@ from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
 from pipeline.run.engine import places
 from pipeline.run.plan import Plan, Planner
-from pipeline.run.run_log import RunLog
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
 from pipeline.run.worker_pool import Pool, Task, WorkerLost, run_jobs
 
@@ -141,9 +139,9 @@ def run_extract(
     reading: Reading[Any] | None = None,
     announce: bool = False,
 ) -> Summary:
-    """Extract what is not fresh, and log it beside the outputs (see `pipeline.run.run_log`).
+    """Extract what is not fresh.
 
-    The planner's cache takes the outputs, its pool runs the plans. Temporaries of killed processes are swept first.
+    The planner's cache takes the outputs, its pool runs the plans. Temporaries older than a day are swept first.
     After the observer's stop event, stages that are done stay done.
 
     Args:
@@ -157,9 +155,8 @@ def run_extract(
     with observer.progress("videos") as progress:
         cache.mark()
         cache.sweep()
-        from_store = any(record.remote for record in records)
-        if from_store:
-            sweep_scratch(config.storage.reach())
+        if any(record.remote for record in records):
+            sweep_scratch(config.storage.reach(), config.run.timeout_s)
         plans, summary = plan_all(records, planner, stop)
         if reading is not None:
             plans += _damaged(records, plans, planner, summary, reading)
@@ -171,23 +168,17 @@ def run_extract(
             workers, where = places(planner.pool, len(plans))
             observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
         progress.planned(plans, summary.fresh, frames)
-        with RunLog(planner, stop) as log:
-            log.begin(plans, summary.fresh)
-            for result in run_plans(plans, config, cache, stop, progress.frames, planner.pool) if plans else ():
-                record = result.record
-                ran.append(result)
-                keys = summary.keys[record.id]
-                summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
-                log.result(result)
-                remember(planner, result)
-                if reading is not None and not result.failed:
-                    reading(record, keys)
-                progress.result(result)
-            summary.results += ran
-            summary.cancelled = stop.is_set()
-        cache.publish_log(log.path)
-        if from_store:
-            sweep_scratch(config.storage.reach())  # of workers that were lost
+        for result in run_plans(plans, config, cache, stop, progress.frames, planner.pool) if plans else ():
+            record = result.record
+            ran.append(result)
+            keys = summary.keys[record.id]
+            summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
+            remember(planner, result)
+            if reading is not None and not result.failed:
+                reading(record, keys)
+            progress.result(result)
+        summary.results += ran
+        summary.cancelled = stop.is_set()
         cache.index.flush()
     if not summary.cancelled:
         _refuse_lost(ran)
@@ -231,8 +222,8 @@ def run_plans(
 ) -> Iterator[Result]:
     """Results in the order in which records finish; after `stop` is set, stages that are done stay done.
 
-    A record whose workers die, which takes longer than `run.timeout_s` or needs more than `run.memory_gb`, fails by
-    name. `pool` None runs the plans in this process.
+    A record whose workers die, or which takes longer than `run.timeout_s`, fails by name. `pool` None runs the plans in
+    this process.
     """
 
     def report(plan: Plan, done: int, total: int, stages: tuple[str, ...]) -> None:
@@ -291,23 +282,9 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
 
 
 def extract_videos(listing: Listing, planner: Planner, observer: Observer) -> Summary:
-    """Run what is not fresh, and note what it costs and how joints were mapped. Raises as `run_extract`."""
+    """Run what is not fresh, and note what it costs. Raises as `run_extract`."""
     summary = run_extract(listing.records, planner, observer, announce=True)
-    _note_joint_maps(planner, summary, observer)
     return replace(summary, problems=listing.problems)
-
-
-def _note_joint_maps(planner: Planner, summary: Summary, observer: Observer) -> None:
-    """Note how joints of an imported keypoint file were mapped, one line for every map that occurs."""
-    if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
-        return
-    maps = set()
-    for video_id, keys in summary.outputs.items():
-        if "pose" in keys:
-            with suppress(*UNREADABLE):
-                maps.add(str(planner.cache.quality("pose", video_id, keys["pose"]).get("joint_map", "")))
-    for line in sorted(maps - {""}):
-        observer.note(f"keypoints of {line}")
 
 
 def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,33 +56,17 @@ SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
 """`str.isdigit` also admits superscripts, which are no numbers."""
 
 
-def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
-    """The records of shard `i/n`, every n-th from the i-th, of this task of a Slurm job array, or all.
+def take_shard(records: Sequence[Record], text: str) -> tuple[Record, ...]:
+    """The records of shard `i/n`, every n-th from the i-th; an empty text takes all.
 
     Raises UsageError for a text of another form, or unless i is in 1..n.
     """
-    if match := SHARD.fullmatch(text):
-        part, parts = int(match[1]), int(match[2])
-    elif text:
-        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
-    elif slurm := slurm_shard():
-        part, parts = slurm
-        observer.note(f"note: shard {part}/{parts} by SLURM_ARRAY_TASK_ID; `--shard 1/1` takes all")
-    else:
+    if not text:
         return tuple(records)
+    match = SHARD.fullmatch(text)
+    if match is None:
+        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
+    part, parts = int(match[1]), int(match[2])
     if not 1 <= part <= parts:
         raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
     return tuple(records[part - 1 :: parts])
-
-
-def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
-    """(part, parts) of a Slurm job array's task, 1-based, or None outside of an array.
-
-    The array may begin anywhere and have a step: `--array=0-9`, `--array=1-10` and `--array=0-18:2` all give ten parts.
-    """
-    try:
-        task, count = (int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in ("ID", "COUNT"))
-        first, step = (int(environment.get(f"SLURM_ARRAY_TASK_{n}", d)) for n, d in (("MIN", "0"), ("STEP", "1")))
-    except (KeyError, ValueError):
-        return None
-    return (task - first) // max(1, step) + 1, count

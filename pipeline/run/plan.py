@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
+from data.store import Siblings
 from data.video import Record
-from pipeline.cache import UNREADABLE, Cache, Check, Computation, Siblings, fingerprints
+from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
 from pipeline.run.engine import pick_pool
 from pipeline.stages import needed_inputs, stage_class, with_inputs
 
 REMOTE_THREADS = 8
-"""Number of records that are planned in parallel where inputs are on a store and may have to be read."""
+"""Number of records that are planned in parallel where the cache or inputs are on a store."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +168,10 @@ class Planner:
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The steps of many records, in their order; records on a store are planned in parallel."""
         plan = partial(self.plan, siblings=self.cache.siblings(len(records) * len(self.stages)))
-        threads = REMOTE_THREADS if any(record.remote for record in records) else self.cache.plan_threads
-        if threads == 1:
+        if not self.cache.on_store and not any(record.remote for record in records):
             yield from map(plan, records)
             return
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(REMOTE_THREADS) as pool:
             yield from pool.map(plan, records)
 
     def measure(self, records: Sequence[Record]) -> list[MeasuredPlan]:

@@ -26,7 +26,6 @@ from pipeline.run.worker_pool import (
     Report,
     Worker,
     WorkerLost,
-    resident_bytes,
 )
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -131,7 +130,7 @@ class RayActor(Worker):
 
     def give(self, job: Any) -> None:
         """See `Worker`."""
-        self.started, self.state, self.used_bytes = None, None, 0
+        self.started, self.state = None, None
         self.result = self.actor.run.remote(job)
 
     def take(self, report: Report) -> tuple[Any, ...]:
@@ -149,7 +148,7 @@ class RayActor(Worker):
         self.state = self.state or self.actor.state.remote()
         if ray.wait([self.state], timeout=0)[0]:
             with suppress(ray.exceptions.RayError):  # `run` fails with the same error a moment later
-                progress, self.used_bytes = ray.get(self.state)
+                progress = ray.get(self.state)
                 self.started = self.started or time.monotonic()
                 if progress:
                     report(*progress)
@@ -208,9 +207,9 @@ class RayWorker:
         """Ask the job to stop."""
         self._stop.set()
 
-    def state(self) -> tuple[tuple[Any, ...], int]:
-        """The latest progress (empty before the first), and resident bytes."""
-        return self._progress, resident_bytes(os.getpid())
+    def state(self) -> tuple[Any, ...]:
+        """The latest progress, empty before the first."""
+        return self._progress
 
     def _report(self, *progress: Any) -> None:
         self._progress = progress

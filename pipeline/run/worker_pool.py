@@ -55,14 +55,13 @@ class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often 
 
 
 class LimitExceeded(WorkerLost):
-    """A job takes longer or needs more memory than the settings allow, so its worker is killed."""
+    """A job takes longer than the settings allow, so its worker is killed."""
 
 
 class Worker(ABC):
     """One worker, as the parent sees it."""
 
     started: float | None = None  # `time.monotonic()` at the start of the job; None while the worker itself starts
-    used_bytes: int = 0  # resident memory at the last `take`
 
     @abstractmethod
     def give(self, job: Any) -> None:
@@ -112,7 +111,7 @@ class Task(Generic[J, R]):
     start: Callable[..., Callable[[J, Report], R]]
     arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
     lost: Callable[[J, WorkerLost], R]  # the result of a job that lost its workers, from the job and the last reason
-    limits: RunConfig | None = None  # `timeout_s` and `memory_gb` of one job; None: unlimited
+    limits: RunConfig | None = None  # `timeout_s` of one job; None: unlimited
 
 
 def run_jobs(
@@ -173,11 +172,11 @@ class _Slot(Generic[J, R]):
         assert job is not None
         try:
             if not (result := self.worker.take(partial(on_report, job) if on_report else lambda *_: None)):
-                self._check_limits()
+                self._check_time()
             return result
         except LimitExceeded as error:
             reason: WorkerLost = error
-            self.lost_workers = MOST_LOST  # another worker would need as much
+            self.lost_workers = MOST_LOST  # another worker would take as long
         except WorkerLost as error:
             reason = error
             self.lost_workers += 1
@@ -191,14 +190,12 @@ class _Slot(Generic[J, R]):
             self.give(job, self.lost_workers)
         return ()
 
-    def _check_limits(self) -> None:
+    def _check_time(self) -> None:
         limits, started = self.task.limits, self.worker.started
         if limits is None:
             return
         if started is not None and time.monotonic() - started > limits.timeout_s:
             raise LimitExceeded(f"took longer than {limits.timeout_s:g} s (run.timeout_s)")
-        if limits.memory_gb and self.worker.used_bytes > limits.memory_gb * 1e9:
-            raise LimitExceeded(f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)")
 
 
 @dataclass(frozen=True)
@@ -276,7 +273,6 @@ class LocalWorker(Worker):
                     f"a worker process cannot start: it {cause}", fix="Its error is printed above; see `doctor`"
                 ) from None
             raise WorkerLost(f"the worker process {cause}") from None
-        self.used_bytes = resident_bytes(self.process.pid or 0)
         return ()
 
     def halt(self) -> None:
@@ -319,14 +315,6 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Even
         os._exit(1)  # every write is atomic
     stop.set()
     jobs.put(None)
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident bytes of a process, 0 where the system does not say."""
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except (psutil.Error, OSError):
-        return 0
 
 
 def usable_cores() -> int:

@@ -81,6 +81,11 @@ def test_a_removed_key_says_what_replaces_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(stage_class("pose").Config, "REMOVED", {"gone": "nothing replaces it"})
     with pytest.raises(UsageError, match=r"'pose\.gone' was removed: nothing replaces it"):
         load_config("folder", ["pose.gone=2"])
+    for key, instead in (("run.memory_gb", "ulimit"), ("storage.scratch_gb", "storage.scratch")):
+        with pytest.raises(UsageError, match=rf"'{key}' was removed: .*{instead}"):
+            load_config("folder", [f"{key}=2"])
+        section, name = key.split(".")
+        assert without_removed({section: {name: 0.0}}) == {section: {}}
 
 
 def test_a_saved_configuration_is_read_without_what_was_removed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,8 @@ from data.splits import jigsaws_4fold
 from data.store import hdf5, read_regular, sha256_file
 from data.video import Record, probe
 from data.video.records import fingerprint_file
-from data.weights.compiled_models import compiled_folder, load_compiled
 from data.weights.weight_files import safetensors_metadata
 from pipeline import console
-from pipeline.cache import Cache, Computation
-from pipeline.cache.local_cache import FAILURE, OUTPUT
-from pipeline.cache.run_history import is_run_log
 from pipeline.cli.terminal import alarm
 from pipeline.config import load_config
 from pipeline.evaluate import read_results
@@ -37,7 +33,6 @@ from pipeline.score.bundle_hashes import check_hashes
 from pipeline.score.run_config import run_config
 from tests.helpers.program_server import ProgramServer
 
-KEY = Computation("pose", 1, {}, {}, {}, {}).key
 RED = "\x1b[31mred\x9b1m\u202e"
 
 
@@ -64,16 +59,6 @@ def nested(path: Path) -> None:
     path.write_text("[" * 100_000)
 
 
-def cached(path: Path) -> Cache:
-    """A cache whose output of one video is this file."""
-    cache = Cache(path.parent / "cache")
-    for place in (cache.path("pose", "a.mp4", KEY, ending) for ending in (OUTPUT, FAILURE)):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(path)
-    return cache
-
-
 def in_folder(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
     """A reader of a file that has this name in its folder."""
 
@@ -82,13 +67,6 @@ def in_folder(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
         return read(path.parent)
 
     return read_it
-
-
-def compiled(path: Path) -> None:
-    place = compiled_folder({"a": 1}) / "graph.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(path)
-    assert load_compiled({"a": 1}) is None
 
 
 def falsy(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
@@ -110,10 +88,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "keypoints, CSV": keypoints(".csv"),
     "keypoints, H5": keypoints(".h5"),
     "video": probe,
-    "output": lambda path: cached(path).read("pose", "a.mp4", KEY),
-    "failure": falsy(lambda path: cached(path).failure("pose", "a.mp4", KEY)),
-    "housekeeping": falsy(lambda path: cached(path).is_ours(cached(path).path("pose", "a.mp4", KEY, FAILURE))),
-    "log of a run": falsy(is_run_log),
     "pack": read_pack,
     "header": hdf5.read_header,
     "results": read_results,
@@ -121,7 +95,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_hashes),
     "configuration of a run": in_folder("config.json", run_config),
-    "compiled network": compiled,
     "weights": safetensors_metadata,
 }
 
@@ -136,7 +109,7 @@ def test_regular_files_up_to_a_limit(
     make(tmp_path / "file")
     with suppress(AimError):
         READERS[reader](tmp_path / "file")
-        assert READERS[reader].__name__ in ("read_it", "compiled"), "a reader that must refuse the file"
+        assert READERS[reader].__name__ == "read_it", "a reader that must refuse the file"
 
 
 @pytest.mark.parametrize("read", [fingerprint_file, sha256_file, lambda path: read_regular(path, 9)])

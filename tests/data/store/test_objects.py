@@ -24,23 +24,18 @@ import run_pipeline
 from data.errors import DataError, StorageError, UsageError
 from data.store import hdf5 as store
 from data.store.addresses import address, is_remote, local_path
-from data.store.files import lock
 from data.store.remote import RemoteFile, RemoteFolder, Storage
-from data.store.scratch import PREFIX, fetched, sweep_scratch
+from data.store.scratch import PREFIX, fetched
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.cache.housekeeping import beyond, delete, list_cache, old_logs, verify_cache
-from pipeline.cache.local_cache import Cache
-from pipeline.cache.remote_cache import open_cache
-from pipeline.config import BaseConfig
+from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
+from pipeline.cache.local_cache import Cache, open_cache
 from pipeline.evaluate.protocols import fingerprints
 from pipeline.feature_source import gather
 from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
-from pipeline.run.batch import Summary, run_extract, status_rows
-from pipeline.run.costs import estimate
 from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
@@ -51,6 +46,7 @@ from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.session import Session
 from pipeline.train.trainer import train
+from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
@@ -58,58 +54,17 @@ pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
-
-
-def extract(records: tuple[Record, ...], config: BaseConfig, **options: Any) -> Summary:
-    cache = open_cache(config.cache, config.storage.reach())
-    summary = run_extract(records, Planner(config, cache, **options))
-    cache.close()
-    return summary
-
-
-def opened(config: BaseConfig) -> Cache:
-    return open_cache(config.cache, config.storage.reach())
-
-
-def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
-    rows = status_rows(records, Planner(config, open_cache(config.cache, config.storage.reach())))
-    return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
-
-
 def scratch_left(bucket: Bucket) -> list[Path]:
     return list((bucket.home / "scratch").glob("*"))
 
 
 @pytest.fixture
-def filled(bucket: Bucket, toys: None, make_video: Callable[..., Path]) -> Bucket:
+def filled(bucket: Bucket, toy_stages: None, make_video: Callable[..., Path]) -> Bucket:
     """A bucket with two videos, also at `home/in`, and a text."""
     for name, frames in (("a.mp4", 10), ("sub/a.mp4", 20)):
         bucket.put(f"in/{name}", make_video(bucket.home / "in" / name, frames=frames).read_bytes())
     bucket.put("in/notes.txt", b"no video")
     return bucket
-
-
-def test_a_store_gives_the_same_outputs_as_the_disk(filled: Bucket) -> None:
-    records = filled.videos()
-    assert [record.id for record in records] == ["a.mp4", "sub/a.mp4"]
-    assert extract(records, filled.config()).exit_code == 0
-    local = filled.config(cache=str(filled.home / "cache"))
-    assert extract(find_videos([filled.home / "in"]).records, local).exit_code == 0
-    names = [path.relative_to(local.cache).as_posix() for path in sorted(local.cache.rglob("*.h5"))]
-    assert [key for key in filled.keys("cache/") if "/." not in key] == [f"cache/{name}" for name in names]
-    for name in names:
-        far, near = store.read(Path(name), filled.get(f"cache/{name}")), store.read(local.cache / name)
-        assert far.header == near.header
-        for key, array in near.output.arrays.items():
-            np.testing.assert_array_equal(array.values, far.output.arrays[key].values)
-    assert set(states(records, filled.config()).values()) == {("fresh", "")}
-    again = extract(records, filled.config())
-    assert (again.fresh, again.results, scratch_left(filled)) == (2, [], [])
 
 
 def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
@@ -142,20 +97,6 @@ def test_without_the_index_the_store_itself_says_what_is_fresh(filled: Bucket) -
     assert extract(many, filled.config()).fresh == 40
 
 
-def test_a_changed_object_is_recognised(filled: Bucket, make_video: Callable[..., Path]) -> None:
-    extract(filled.videos(), filled.config())
-    other = make_video(filled.home / "other.mp4", frames=15).read_bytes()
-    filled.put("in/a.mp4", other)
-    assert states(filled.videos(), filled.config())["a.mp4/brightness"] == ("stale", "video file changed")
-    done = extract(filled.videos(), filled.config())
-    assert (done.fresh, [r.record.id for r in done.results]) == (1, ["a.mp4"])
-    key = done.keys["a.mp4"]["brightness"]
-    stored = store.read(Path("a"), filled.get(f"cache/brightness/a.mp4.{key[:12]}.h5"))
-    assert stored.output.arrays["brightness"].values.shape == (15,)
-    filled.put("in/a.mp4", (filled.home / "in/a.mp4").read_bytes())
-    assert extract(filled.videos(), filled.config()).fresh == 2, "going back costs nothing"
-
-
 def test_the_same_content_under_a_new_tag_is_fresh(filled: Bucket) -> None:
     extract(filled.videos(), filled.config())
     content = filled.get("in/a.mp4")
@@ -180,20 +121,6 @@ def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
     assert extract(filled.videos(), config).exit_code == 0
 
 
-def test_damaged_outputs_are_recomputed_once_they_are_read(filled: Bucket) -> None:
-    extract(filled.videos(), filled.config())
-    contrast, name = (_only(filled, f"cache/{stage}/a.mp4.") for stage in ("contrast", "brightness"))
-    whole = filled.get(name)
-    for damaged in (whole[:-100], whole[:2000], b"", b"\0" * 500):
-        filled.put(name, damaged)
-        assert extract(filled.videos(), filled.config()).fresh == 2, "nothing reads it"
-        filled.client.delete_object(Bucket=filled.name, Key=contrast)
-        (result,) = extract(filled.videos(), filled.config()).results
-        assert (set(result.done), result.failed) == ({"brightness", "contrast"}, {})
-        assert store.read(Path("a"), filled.get(name)).output.arrays.keys() == {"brightness", "time"}
-    assert scratch_left(filled) == []
-
-
 def _only(bucket: Bucket, prefix: str) -> str:
     (name,) = [key for key in bucket.keys(prefix) if key.endswith(".h5")]
     return name
@@ -214,25 +141,6 @@ def test_a_cache_of_version_0_1_on_a_store_is_taken_over(filled: Bucket, copies:
     assert {key: filled.get(key) for key in filled.keys("cache/") if "/." not in key} == now
 
 
-def test_one_bad_object_costs_one_video(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    filled.put("in/bad.mp4", b"no video at all")
-    filled.put("in/gone.mp4", filled.get("in/a.mp4"))
-    records = filled.videos()
-    filled.client.delete_object(Bucket=filled.name, Key="in/gone.mp4")
-    summary = extract(records, filled.config())
-    failed = {result.record.id: result.failed for result in summary.failed}
-    assert set(failed) == {"bad.mp4", "gone.mp4"}
-    assert "not a readable video" in failed["bad.mp4"]["brightness"]
-    assert f"s3://{filled.name}/in/gone.mp4: the object is gone" in failed["gone.mp4"]["brightness"]
-    (name,) = [key for key in filled.keys("cache/") if key.endswith(".failed.json")]
-    kept = json.loads(filled.get(name))
-    assert name.startswith("cache/brightness/bad.mp4.")
-    assert kept["where"] == f"s3://{filled.name}/in/bad.mp4", "not the place of the local copy"
-    assert states(records[:3], filled.config())["bad.mp4/brightness"][0] == "failed"
-    filled.put("in/bad.mp4", filled.get("in/a.mp4"))
-    assert extract(filled.videos(), filled.config()).exit_code == 0
-
-
 def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     extract(filled.videos(), filled.config())
     monkeypatch.setattr(RemoteFile, "opened", lambda self: pytest.fail("the video was read"))
@@ -240,25 +148,11 @@ def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: py
     assert [result.done.keys() for result in done.results] == [{"contrast"}] * 2
 
 
-def test_an_estimate_counts_frames_of_a_few_copies(filled: Bucket) -> None:
+def test_local_copies_are_removed(filled: Bucket) -> None:
     config = filled.config()
-    planner = Planner(config, open_cache(config.cache, config.storage.reach()))
-    plans = list(planner.plan_all(filled.videos()))
-    assert estimate(plans, planner, 1).frames == 30
-    assert scratch_left(filled) == []
-
-
-def test_local_copies_are_bounded_and_removed(filled: Bucket) -> None:
-    record = filled.videos()[0]
-    size = record.remote["video"].size
-    small = filled.config(storage={"scratch_gb": (size - 1) / 1e9})
-    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], small.storage.reach()).records
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.storage.reach()).records
     assert [record.id for record in records] == ["a.mp4"]
-    failed = extract(records, small).failed[0].failed["brightness"]
-    assert "storage.scratch_gb" in failed
-    enough = filled.config(storage={"scratch_gb": size / 1e9})
-    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], enough.storage.reach()).records
-    assert extract(records, enough).exit_code == 0
+    assert extract(records, config).exit_code == 0
     with fetched(records[0].remote) as copies:
         path, content = copies["video"]
         assert len(scratch_left(filled)) == 1
@@ -267,22 +161,12 @@ def test_local_copies_are_bounded_and_removed(filled: Bucket) -> None:
     assert scratch_left(filled) == []
 
 
-def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    scratch = filled.home / "scratch"
-    dead, living, other = (
-        scratch / f"{PREFIX}{socket.gethostname()[:40]}-{pid}-x" for pid in (gone.pid, os.getpid(), "y")
-    )
-    other = scratch / "mine"
-    for folder in (dead, living, other):
-        folder.mkdir(parents=True)
-        (folder / "a.mp4").touch()
-    handle = os.open(living, os.O_RDONLY)
-    assert lock(handle)
-    assert sweep_scratch(filled.storage) == 1
-    os.close(handle)
-    assert sorted(scratch.iterdir()) == sorted([living, other])
+def test_a_run_sweeps_old_copies(filled: Bucket) -> None:
+    old = filled.home / "scratch" / f"{PREFIX}old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    extract(filled.videos()[:1], filled.config())
+    assert scratch_left(filled) == []
 
 
 @pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
@@ -292,20 +176,6 @@ def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.Mon
     listing = find_videos([Path("s3://bucket/in")])
     assert [record.id for record in listing.records] == ["b.mp4"]
     assert len(listing.problems) == 1
-
-
-def test_outputs_are_read_back(filled: Bucket) -> None:
-    config = filled.config(stages=["contrast"])
-    keys = extract(filled.videos(), config).keys
-    cache = open_cache(config.cache, config.storage.reach())
-
-    def read(stage: str, video: str) -> store.Stored:
-        return cache.read(stage, video, keys[video][stage])
-
-    assert read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
-    assert read("brightness", "a.mp4").output.quality["brightest"] == pytest.approx(34, abs=1)
-    assert read("contrast", "a.mp4").header["video"] == "a.mp4"
-    assert cache.quality("brightness", "a.mp4", keys["a.mp4"]["brightness"])["brightest"] == pytest.approx(34, abs=1)
 
 
 def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
@@ -336,14 +206,8 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     assert unused[0].size == len(output)
     delete(cache, unused, yes=True)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
-    assert (cache.sweep(), cache.tidy_index(True)) == (0, 0)
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
-    runs = list_cache(opened(config), runs=True).rows
-    assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
-    logs = old_logs(open_cache(config.cache, filled.storage), -1)
-    delete(open_cache(config.cache, filled.storage), logs, yes=True)
-    assert filled.keys("cache/.runs") == []
     assert extract(records, config).fresh == 2
 
 
@@ -428,7 +292,7 @@ def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "s3:").exists()
 
 
-def test_what_is_wrong_is_said_in_one_line(bucket: Bucket, toys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_said_in_one_line(bucket: Bucket, toy_stages: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no such bucket") as missing:
         find_videos([Path("s3://not-there/in")], bucket.storage)
     assert missing.value.where == "s3://not-there/in"

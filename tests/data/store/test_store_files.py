@@ -1,96 +1,109 @@
-"""Temporaries: the lock of the process that writes says who is alive, not the host's name or the process's number."""
+"""Temporaries and scratch folders are swept once they are older than a day, whoever made them; younger ones stay."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from data.store import files
-from data.store.files import TEMPORARY, atomic_path, sweep
+from data.store.files import ABANDONED_SECONDS, TEMPORARY, atomic_path, sweep, write_bytes
 from data.store.remote import Storage
 from data.store.scratch import PREFIX, sweep_scratch, working_folder
 
-HERE = socket.gethostname()[:40]
-
 WRITER = """
-import os, sys, time
+import os, sys
 from pathlib import Path
 from data.store.files import atomic_path
-os.getpid = lambda: 999_999_999  # the number of this process in its own container means nothing in another
 with atomic_path(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
-    print("writing", flush=True)
-    time.sleep(60)
+    os.kill(os.getpid(), 9)
 """
 
 
-def test_a_file_that_is_written_elsewhere_under_our_host_name_stays(tmp_path: Path) -> None:
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path / "a.h5")], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).resolve().parents[3],
-    )  # fmt: skip
-    try:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "writing\n"
-        assert sweep(tmp_path) == 0
-        assert len(list(tmp_path.glob(f"{TEMPORARY}*"))) == 1
-    finally:
-        writer.kill()
-        writer.wait()
-    assert sweep(tmp_path, remove=False) == 1, "the system lets go of the lock of a killed process"
+def age(path: Path, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a.h5", b"before")
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run([sys.executable, "-c", WRITER, str(tmp_path / "a.h5")], cwd=root, check=False)
+    (left,) = tmp_path.glob(f"{TEMPORARY}*")
+    assert (tmp_path / "a.h5").read_bytes() == b"before"
+    age(left, ABANDONED_SECONDS - 60)
+    assert sweep(tmp_path) == 0, "somebody may still write it"
+    age(left, ABANDONED_SECONDS + 60)
+    assert sweep(tmp_path, remove=False) == 1
     assert sweep(tmp_path) == 1
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
 
 
-def test_an_unlocked_file_of_this_host_goes_whoever_has_its_number_now(tmp_path: Path) -> None:
-    (tmp_path / f"{TEMPORARY}{HERE}-{os.getpid()}-aa").touch()
-    assert sweep(tmp_path) == 1
+def test_everything_goes_where_no_age_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / f"{TEMPORARY}elsewhere-1-aa").touch()
+    age(tmp_path / f"{TEMPORARY}elsewhere-1-aa", 1)
+    assert sweep(tmp_path, seconds=0) == 1
 
 
-def test_files_of_other_hosts_wait_an_hour(tmp_path: Path) -> None:
-    path = tmp_path / f"{TEMPORARY}elsewhere-1-aa"
-    path.touch()
-    assert sweep(tmp_path) == 0, "a network file system may keep the locks of another machine to itself"
-    old = time.time() - files.FOREIGN_SECONDS - 60
-    os.utime(path, (old, old))
-    assert sweep(tmp_path) == 1
+def write_often(target: Path) -> None:
+    for _ in range(50):
+        write_bytes(target, b"equal" * 10_000)
 
 
-def test_without_locks_age_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "lock", lambda handle: None)
-    path = tmp_path / f"{TEMPORARY}{HERE}-999999999-aa"
-    path.touch()
-    assert sweep(tmp_path) == 0
-    os.utime(path, (0, 0))
-    assert sweep(tmp_path) == 1
-    with atomic_path(tmp_path / "a") as temporary:
-        temporary.write_text("written without locks too")
-    assert (tmp_path / "a").exists()
+def test_processes_that_write_one_file_at_once_leave_it_whole(tmp_path: Path) -> None:
+    with get_context("spawn").Pool(2) as pool:
+        pool.map(write_often, [tmp_path / "a.h5"] * 2)
+    assert (tmp_path / "a.h5").read_bytes() == b"equal" * 10_000
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_only_temporaries_of_this_program_are_swept(tmp_path: Path) -> None:
-    for name in (".writing-desk", f"{TEMPORARY}{HERE}-x-aa", f"{TEMPORARY}{HERE}-1-notes.txt"):
+    for name in (".writing-desk", f"{TEMPORARY}here-x-aa", f"{TEMPORARY}here-1-notes.txt"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (0, 0))
-    (tmp_path / f"{TEMPORARY}{HERE}-1-ab").symlink_to(tmp_path / ".writing-desk")
+    (tmp_path / f"{TEMPORARY}here-1-ab").symlink_to(tmp_path / ".writing-desk")
+    os.utime(tmp_path / f"{TEMPORARY}here-1-ab", (0, 0), follow_symlinks=False)
     assert sweep(tmp_path) == 0
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_scratch_folders_are_locked_too(tmp_path: Path) -> None:
-    storage = Storage(scratch=tmp_path)
-    dead = tmp_path / f"{PREFIX}{HERE}-{os.getpid()}-dead"
+def in_a_working_folder(storage: Storage, seconds: float) -> None:
+    with working_folder(storage.scratch or Path(), PREFIX):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sweeping", "longest", "limit"),
+    [
+        (in_a_working_folder, 0.0, ABANDONED_SECONDS),
+        (sweep_scratch, 3600.0, ABANDONED_SECONDS),
+        (sweep_scratch, 3 * ABANDONED_SECONDS, 3 * ABANDONED_SECONDS),
+    ],
+)
+def test_scratch_folders_go_after_a_day_and_the_longest_time_for_a_video(
+    sweeping: Callable[[Storage, float], None], longest: float, limit: float, tmp_path: Path
+) -> None:
+    old, young, other = tmp_path / f"{PREFIX}old", tmp_path / f"{PREFIX}young", tmp_path / "mine"
+    for folder, seconds in ((old, limit + 60), (young, limit - 60), (other, 10 * limit)):
+        (folder / "video").mkdir(parents=True)
+        age(folder, seconds)
+    sweeping(Storage(scratch=tmp_path), longest)
+    assert sorted(tmp_path.iterdir()) == [young, other]
+
+
+def test_a_working_folder_goes_with_its_block(tmp_path: Path) -> None:
     with working_folder(tmp_path, PREFIX) as folder:
-        dead.mkdir()
-        assert sweep_scratch(storage) == 1
-        assert list(tmp_path.iterdir()) == [folder]
-    dead.mkdir()
-    with working_folder(tmp_path, PREFIX) as folder:
-        assert list(tmp_path.iterdir()) == [folder]
+        (folder / "a.mp4").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a") as temporary:
+        temporary.write_text(str(1 / 0))
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from data.errors import UsageError
 from data.video.records import find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.cache.remote_cache import open_cache
+from pipeline.cache.local_cache import open_cache
 from pipeline.config import BaseConfig, load_config, validate
 from pipeline.run import Summary, run_extract
 from pipeline.run.plan import Planner

@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
@@ -14,26 +15,27 @@ from typer.testing import CliRunner
 from data.errors import CacheError, UsageError
 from data.store import hdf5 as store
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
-from pipeline.cache import CacheFiles, open_cache
+from pipeline.cache import CacheFiles
 from pipeline.cache.housekeeping import (
     beyond,
     collect_garbage,
     delete,
     existing,
     list_cache,
-    old_logs,
+    remove_cache,
     shown,
     verify_cache,
 )  # fmt: skip
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
-from pipeline.config import BaseConfig, validate
+from pipeline.config import validate
 from pipeline.observer import Observer
 from pipeline.run.batch import run_extract, status_rows
 from pipeline.run.plan import Planner
 from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.damage import damage
+from tests.helpers.extracting import configured, opened
 from tests.helpers.program_server import Aqa, Done
 from tests.helpers.watching import Watching
 
@@ -41,14 +43,6 @@ pytestmark = pytest.mark.usefixtures("toy_stages")
 
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
-
-
-def opened(config: BaseConfig) -> Cache:
-    return open_cache(config.cache, config.storage.reach())
-
-
-def configured(root: Path, **values: object) -> BaseConfig:
-    return validate({"stages": ["contrast"], "cache": str(root), "run": {"workers": 0}, **values})
 
 
 @pytest.fixture
@@ -77,8 +71,6 @@ def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     assert [row["video"] for row in outputs] == ["a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0]["quality"]
     assert shown(outputs[0])[2] == outputs[0]["key"][:12]
-    runs = list_cache(opened(config), runs=True).rows
-    assert [(row["done"], row["failed"], row["state"]) for row in runs] == [(2, 1, "failed")]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
         list_cache(opened(config), "brightnes")
     with pytest.raises(UsageError, match="no cache here"):
@@ -132,20 +124,11 @@ def test_an_output_that_the_system_cannot_read_now_is_no_damage(
     cache, records = filled
     (step, _) = Planner(configured(cache.root), cache).plan(records[0]).steps
     path = output_of(cache.root, "brightness", "a.mp4")
-    whole = store.read
-
-    def failing(path: Path, content: bytes | None = None) -> Any:
-        if content is None:
-            raise CacheError("damaged cache file (Too many open files)")
-        return whole(path, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "read", failing)
-        with pytest.raises(CacheError):
-            cache.read("brightness", "a.mp4", step.computation.key)
-        patch.setattr("pipeline.cache.local_cache.read_regular", lambda *_: (_ for _ in ()).throw(OSError(24, "many")))
-        with pytest.raises(CacheError):
-            cache.read("brightness", "a.mp4", step.computation.key)
+    for error in (OSError(24, "Too many open files"), MemoryError()):
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "open_regular", Mock(side_effect=error))
+            with pytest.raises(CacheError):
+                cache.read("brightness", "a.mp4", step.computation.key)
     assert path.exists()
     assert cache.read("brightness", "a.mp4", step.computation.key).output.arrays
 
@@ -195,23 +178,21 @@ def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: tuple[Cache
     recent = time.time() - 5 * 86400
     os.utime(output_of(cache.root, "contrast", "a.mp4"), (recent, old))
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("brightness", "a.mp4")], "the other was read"
-    assert old_logs(cache, 1) == []
-    for log in (cache.root / ".runs").iterdir():
-        os.utime(log, (old, old))
-    assert len(old_logs(cache, 1)) == 1
 
 
-def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+def test_gc_sweeps_and_rows_of_deleted_files_do_no_harm(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, records = filled
     (cache.root / "brightness" / ".writing-elsewhere-1-00").touch()
     os.utime(cache.root / "brightness" / ".writing-elsewhere-1-00", (0, 0))
     planner = Planner(configured(cache.root), cache)
     delete(cache, unneeded(cache, [(records[:1], planner)]), yes=True)
     assert cache.sweep(remove=False) == 1
-    collect_garbage(opened(planner.config), None, 365, True, (seen := Watching()))
-    assert seen.lines[0] == "temporary files swept: 1; entries of the index dropped: 2"
-    collect_garbage(opened(planner.config), None, 365, True, (seen := Watching()))
-    assert seen.lines == ["temporary files swept: 0; entries of the index dropped: 0"]
+    collect_garbage(opened(planner.config), None, True, (seen := Watching()))
+    assert seen.lines[0] == "temporary files swept: 1"
+    collect_garbage(opened(planner.config), None, True, (seen := Watching()))
+    assert seen.lines == ["temporary files swept: 0"]
+    (state,) = {row["state"] for row in status_rows(records[1:2], planner)}
+    assert state == "missing", "the index still has the rows of deleted files"
 
 
 def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Record, ...]]) -> None:
@@ -227,7 +208,7 @@ def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Reco
 def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
     """Files of other programs in and beside the stage folders; returns content and time of every file, folders too."""
     names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
-    for name in names:
+    for name in (*names, "preview/holiday.mp4"):
         (cache.root / name).parent.mkdir(exist_ok=True)
         (cache.root / name).write_text("not ours")
     (cache.root / "models/.writing-my-novel").write_text("not ours")
@@ -250,16 +231,14 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tup
     foreign = {path for path, (content, _) in before.items() if content == b"not ours"}
     config, old = configured(cache.root), time.time() - 10 * 86400
     output = output_of(cache.root, "contrast", "a.mp4")
-    for path in (cache.root / ".runs").iterdir():
-        os.utime(path, (old, old))
     os.utime(output, (old, old))
     before = everything(cache.root)
     os.utime(output, (old, old))  # that was a reading
-    listed = collect_garbage(opened(config), 0.0, 1, False, SILENT)
+    listed = collect_garbage(opened(config), 0.0, False, SILENT)
     prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"
     os.utime(output, (old, old))
-    done = collect_garbage(opened(config), 0.0, 1, True, SILENT)
+    done = collect_garbage(opened(config), 0.0, True, SILENT)
     assert {f.path for f in done.files} == {f.path for f in listed.files}
     assert output in {f.path for f in done.files}
     assert not output.exists()
@@ -268,6 +247,9 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tup
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
     assert (cache.root / "models/.writing-my-novel").exists()
+    left = remove_cache(opened(config), True, SILENT).summary
+    assert left.endswith(f"deleted; 7 files of others left in {cache.root}")
+    assert all(path.read_text() == "not ours" for path in foreign)
 
 
 def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Record, ...]]) -> None:
@@ -277,7 +259,7 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     (cache.root / CACHE_INDEX).unlink()
     before = everything(cache.root)
     for call in (
-        lambda: collect_garbage(opened(configured(cache.root)), 0.0, 1, True, SILENT),
+        lambda: collect_garbage(opened(configured(cache.root)), 0.0, True, SILENT),
         lambda: prune(
             [Planner(configured(cache.root), Cache(cache.root))], [cache.root.parent / "in/a.mp4"], True, SILENT
         ),
@@ -288,7 +270,7 @@ def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Recor
     assert everything(cache.root) == before, "no index appears in a folder that may be somebody's"
     run_extract(records, Planner(configured(cache.root), Cache(cache.root)))
     assert (cache.root / CACHE_MARKER).is_file(), "`extract` adopts a cache of an earlier version"
-    collect_garbage(opened(configured(cache.root)), 0.0, 1, True, SILENT)
+    collect_garbage(opened(configured(cache.root)), 0.0, True, SILENT)
 
 
 @pytest.mark.parametrize("name", ["", " "])
@@ -310,7 +292,7 @@ def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Recor
     (cache.root / "linked-stage").symlink_to(outside)
     assert verify_cache(opened(configured(cache.root)), SILENT).summary.startswith("4 outputs")
     delete(cache, unneeded(cache, [((), Planner(configured(cache.root), cache))]), yes=True)
-    collect_garbage(opened(configured(cache.root)), None, 365, True, SILENT)
+    collect_garbage(opened(configured(cache.root)), None, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
 
 

@@ -14,10 +14,11 @@ import pytest
 
 from benchmarks import scale
 from data.errors import UsageError
+from data.store import LocalFolder, following
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from pipeline.cache.computation import Computation
-from pipeline.cache.local_cache import Cache, following
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.run.batch import run_extract, status_rows
 from pipeline.run.plan import Planner
@@ -65,7 +66,7 @@ def test_outputs_are_not_read_to_see_that_they_are_fresh(
     read: list[Path] = []
     header = store.read_header
     monkeypatch.setattr(store, "read", lambda path, content: pytest.fail("a whole output was read"))
-    monkeypatch.setattr(store, "read_header", lambda path: read.append(path) or header(path))
+    monkeypatch.setattr(store, "read_header", lambda path, content: read.append(path) or header(path))
     config, records = filled
     first = rows(*filled)
     (config.cache / ".index.sqlite").unlink()
@@ -77,17 +78,6 @@ def test_outputs_are_not_read_to_see_that_they_are_fresh(
     assert len(read) == 2
     assert rows(*filled) == first
     assert len(read) == 2
-
-
-def test_reasons_survive_the_short_index(filled: tuple[BaseConfig, Any]) -> None:
-    config, records = filled
-    changed = validate({**config.dump(), "brightness": {"stride": 3}})
-    for _ in range(2):
-        assert [row["reason"] for row in rows(changed, records)] == [
-            "brightness.stride 1 -> 3",
-            "upstream brightness changed",
-        ]
-        (config.cache / ".index.sqlite").unlink()
 
 
 def test_the_reason_is_that_of_the_newest_sibling(filled: tuple[BaseConfig, Any]) -> None:
@@ -146,7 +136,7 @@ def test_a_cache_of_version_0_1_that_cannot_be_written_says_so(
     def refused(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Cache, "_move", refused)
+    monkeypatch.setattr(LocalFolder, "move", refused)
     with pytest.raises(UsageError, match=r"must be renamed once, which is not possible \(Permission denied\)"):
         rows(config, records)
 

@@ -1,4 +1,4 @@
-"""Child processes: the same results as in this process, and a crash, a hang or too much memory fails one video only."""
+"""Child processes: the same results as in this process, and a crash or a hang fails one video only."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
+import psutil
 import pytest
 
 from data.errors import UsageError
@@ -28,7 +29,7 @@ from pipeline.config import BaseConfig, RunConfig, validate
 from pipeline.observer import Observer, Progress
 from pipeline.run.batch import Summary, run_extract
 from pipeline.run.plan import Planner
-from pipeline.run.worker_pool import LocalPool, Task, resident_bytes, run_jobs
+from pipeline.run.worker_pool import LocalPool, Task, run_jobs
 from tests.helpers.watching import Watching
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,7 +136,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
         time.sleep(0.1)
     parent.kill()
     parent.wait()
-    while time.monotonic() < until and resident_bytes(int((tmp_path / "pid").read_text())):
+    while time.monotonic() < until and psutil.pid_exists(int((tmp_path / "pid").read_text())):
         time.sleep(0.1)
     assert time.monotonic() < until, "the worker outlived its parent"
 
@@ -203,24 +204,12 @@ def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) ->
     assert "killed by SIGKILL" in next(iter(alone.summary.failed[0].failed.values())), "one video fails by name"
 
 
-def test_a_limit_that_all_videos_exceed_is_no_lost_worker(videos: Path, tmp_path: Path) -> None:
-    done = api.extract(videos, config=configured(tmp_path / "cache", 2, timeout_s=0.01))
-    assert len(done.summary.failed) == 3
-
-
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache", 2, timeout_s=0.01)
     summary = extract(videos, config)
     assert len(summary.failed) == 3
     assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
     assert extract(videos, configured(tmp_path / "cache", 0)).exit_code == 0, "a limit is not the video's fault"
-
-
-def test_a_video_that_needs_too_much_memory_fails_by_name(videos: Path, tmp_path: Path) -> None:
-    summary = extract(videos, configured(tmp_path / "cache", 1, memory_gb=0.001))
-    assert len(summary.failed) == 3
-    assert "run.memory_gb" in next(iter(summary.failed[0].failed.values()))
-    assert extract(videos, configured(tmp_path / "cache", 1)).exit_code == 0, "a limit is not the video's fault"
 
 
 def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -16,35 +16,20 @@ from data.errors import UsageError
 from data.store import hdf5 as store
 from data.store.arrays import StageOutput
 from data.video.decoder import probe
-from data.video.records import Record, find_videos
+from data.video.records import find_videos
 from extractors.base import Source
 from pipeline import stages
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig, validate
 from pipeline.run import decode_pass
-from pipeline.run.batch import Summary, run_extract, status_rows
+from pipeline.run.batch import run_extract
+from pipeline.run.costs import estimate
 from pipeline.run.plan import Planner
-from tests.helpers.cached_outputs import failure_of, output_of, outputs_of
+from tests.helpers.cached_outputs import output_of, outputs_of
+from tests.helpers.extracting import Place, configured, extract, opened, states
 from tests.helpers.toy_stages import Brightness
 from tests.helpers.watching import Watching
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
-
-
-def configured(root: Path, **values: object) -> BaseConfig:
-    return validate({"stages": ["contrast"], "cache": str(root), "run": {"workers": 0}, **values})
-
-
-def extract(records: tuple[Record, ...], config: BaseConfig, **options: object) -> Summary:
-    cache = Cache(config.cache)
-    summary = run_extract(records, Planner(config, cache, **options))  # type: ignore[arg-type]
-    cache.close()
-    return summary
-
-
-def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
-    rows = status_rows(records, Planner(config, Cache(config.cache)))
-    return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
 
 
 def test_damage_of_the_stream_is_a_quality_value(make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,34 +48,98 @@ def test_damage_of_the_stream_is_a_quality_value(make_video, tmp_path: Path, mon
     assert "damaged_packets" not in quality["a"]
 
 
-def test_a_dummy_extractor_runs_through(make_video, tmp_path: Path) -> None:
-    make_video(tmp_path / "in/a.mp4", frames=10)
-    make_video(tmp_path / "in/sub/a.mp4", frames=20)
-    records = find_videos([tmp_path / "in"]).records
-    config = configured(tmp_path / "cache")
+def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes]) -> None:
+    place.put("a.mp4", video(10))
+    place.put("sub/a.mp4", video(20))
+    place.put("notes.txt", b"no video")
+    records, config = place.records(), place.config()
+    planner = Planner(config, opened(config))
+    assert estimate(list(planner.plan_all(records)), planner).frames == 30
     summary = extract(records, config)
-    assert (summary.exit_code, len(summary.results)) == (0, 2)
-    stored = store.read(output_of(tmp_path / "cache", "brightness", "sub/a.mp4"))
+    assert (summary.exit_code, [result.record.id for result in summary.results]) == (0, ["a.mp4", "sub/a.mp4"])
+    cache, keys = opened(config), summary.keys["sub/a.mp4"]
+    stored = cache.read("brightness", "sub/a.mp4", keys["brightness"])
+    assert stored.header["video"] == "sub/a.mp4"
     assert stored.output.arrays["brightness"].values.shape == (20,)
-    assert stored.header["quality"]["brightest"] == pytest.approx(54, abs=1)
+    assert cache.quality("brightness", "sub/a.mp4", keys["brightness"])["brightest"] == pytest.approx(54, abs=1)
     np.testing.assert_allclose(stored.output.arrays["time"].values, np.arange(20) / 25, atol=1e-3)
+    contrast = cache.read("contrast", "sub/a.mp4", keys["contrast"]).output.arrays["contrast"]
+    assert contrast.values == pytest.approx(38, abs=1)
     assert set(states(records, config).values()) == {("fresh", "")}
     again = extract(records, config)
-    assert (again.fresh, again.results) == (2, [])
+    assert (again.fresh, again.results, place.copies()) == (2, [], [])
 
 
-def test_a_changed_setting_recomputes_that_stage_and_what_needs_it(make_video, tmp_path: Path) -> None:
-    make_video(tmp_path / "a.mp4")
-    records = find_videos([tmp_path / "a.mp4"]).records
-    extract(records, configured(tmp_path / "cache"))
-    changed = configured(tmp_path / "cache", brightness={"stride": 2})
+def test_a_changed_setting_recomputes_that_stage_and_what_needs_it(place: Place, video: Callable[..., bytes]) -> None:
+    place.put("a.mp4", video())
+    records = place.records()
+    extract(records, place.config())
+    changed = place.config(brightness={"stride": 2})
     assert states(records, changed) == {
         "a.mp4/brightness": ("stale", "brightness.stride 1 -> 2"),
         "a.mp4/contrast": ("stale", "upstream brightness changed"),
     }
     assert set(extract(records, changed).results[0].done) == {"brightness", "contrast"}
-    device = configured(tmp_path / "cache", brightness={"stride": 2, "device": "cuda"})
+    device = place.config(brightness={"stride": 2, "device": "cuda"})
     assert extract(records, device).fresh == 1
+
+
+def test_changed_content_is_recomputed_and_going_back_costs_nothing(place: Place, video: Callable[..., bytes]) -> None:
+    place.put("a.mp4", video(10))
+    place.put("b.mp4", video(12))
+    config = place.config()
+    extract(place.records(), config)
+    place.put("a.mp4", video(15))
+    assert states(place.records(), config)["a.mp4/brightness"] == ("stale", "video file changed")
+    done = extract(place.records(), config)
+    assert (done.fresh, [result.record.id for result in done.results]) == (1, ["a.mp4"])
+    stored = opened(config).read("brightness", "a.mp4", done.keys["a.mp4"]["brightness"])
+    assert stored.output.arrays["brightness"].values.shape == (15,)
+    place.put("a.mp4", video(10))
+    assert extract(place.records(), config).fresh == 2
+
+
+def test_damaged_outputs_are_recomputed_once_they_are_read(place: Place, video: Callable[..., bytes]) -> None:
+    place.put("a.mp4", video())
+    config = place.config()
+    key = extract(place.records(), config).keys["a.mp4"]["brightness"]
+    contrast, name = place.output("contrast", "a.mp4"), place.output("brightness", "a.mp4")
+    whole = place.folder.read(name, 1 << 20)
+    expected = opened(config).read("brightness", "a.mp4", key).output.arrays["brightness"].values
+    for damaged in (whole[:-100], whole[:2000], b"", b"\0" * 500):
+        place.folder.write(name, damaged)
+        assert extract(place.records(), config).fresh == 1, "nothing reads it"
+        place.folder.remove(contrast)
+        (result,) = extract(place.records(), config).results
+        assert (set(result.done), result.failed) == ({"brightness", "contrast"}, {})
+        stored = opened(config).read("brightness", "a.mp4", key)
+        np.testing.assert_array_equal(stored.output.arrays["brightness"].values, expected)
+    assert place.copies() == []
+
+
+def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]) -> None:
+    place.put("good.mp4", video())
+    place.put("gone.mp4", video())
+    place.put("text.mp4", b"no video at all")
+    place.put("empty.mp4", b"")
+    records, config = place.records(), place.config()
+    place.folder.remove("in/gone.mp4")
+    summary = extract(records, config)
+    assert summary.exit_code == 1
+    failed = {result.record.id: result.failed["brightness"] for result in summary.failed}
+    assert sorted(failed) == ["empty.mp4", "gone.mp4", "text.mp4"]
+    assert f"{place.folder.url}/in/gone.mp4" in failed["gone.mp4"]
+    entry = json.loads(place.folder.read(place.output("brightness", "text.mp4"), 1 << 20))
+    assert "not a readable video" in entry["what"]
+    assert entry["where"] == f"{place.folder.url}/in/text.mp4", "not the place of a local copy"
+    assert "Traceback" in entry["traceback"]
+    records = place.records()
+    assert states(records, config)["good.mp4/contrast"] == ("fresh", "")
+    assert states(records, config)["text.mp4/brightness"][0] == "failed"
+    again = extract(records, config)
+    assert (again.exit_code, again.fresh, [r.done for r in again.failed]) == (1, 1, [{}, {}])
+    place.put("text.mp4", video())
+    assert len(extract(place.records(), config).failed) == 1, "a mended input runs again without being asked to"
 
 
 def test_a_cache_moves_with_its_data(make_video, tmp_path: Path) -> None:
@@ -100,37 +149,6 @@ def test_a_cache_moves_with_its_data(make_video, tmp_path: Path) -> None:
     os.utime(tmp_path / "two/in/a.mp4", (0, 0))
     moved = find_videos([tmp_path / "two/in"]).records
     assert extract(moved, configured(tmp_path / "two/cache")).fresh == 1
-
-
-def test_changed_content_is_seen_even_under_the_old_date(make_video, tmp_path: Path) -> None:
-    path = make_video(tmp_path / "a.mp4", frames=12)
-    records = find_videos([path]).records
-    config = configured(tmp_path / "cache")
-    extract(records, config)
-    before = path.stat()
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert states(records, config)["a.mp4/brightness"] == ("stale", "video file changed")
-
-
-def test_a_damaged_output_is_found_and_recomputed(make_video, tmp_path: Path) -> None:
-    records = find_videos([make_video(tmp_path / "a.mp4")]).records
-    config = configured(tmp_path / "cache")
-    extract(records, config)
-    path = output_of(tmp_path / "cache", "brightness", "a.mp4")
-    whole = store.read(path).output.arrays["brightness"].values
-    with h5py.File(path) as file:
-        place = file["brightness"].id.get_chunk_info(0).byte_offset
-    content = bytearray(path.read_bytes())
-    content[place + 8] ^= 0xFF
-    path.write_bytes(content)
-    assert extract(records, config).fresh == 1, "nothing reads it"
-    output_of(tmp_path / "cache", "contrast", "a.mp4").unlink()
-    (result,) = extract(records, config).results
-    assert (set(result.done), result.failed) == ({"brightness", "contrast"}, {})
-    np.testing.assert_array_equal(store.read(path).output.arrays["brightness"].values, whole)
 
 
 def test_outputs_of_two_settings_and_two_contents_are_side_by_side(make_video, tmp_path: Path) -> None:
@@ -167,25 +185,6 @@ def test_the_index_is_only_an_accelerator(make_video, tmp_path: Path) -> None:
         assert extract(records, config).fresh == 1
     index.unlink()
     assert extract(records, config).fresh == 1
-
-
-def test_one_bad_video_costs_one_video(make_video, tmp_path: Path) -> None:
-    make_video(tmp_path / "in/good.mp4")
-    (tmp_path / "in/text.mp4").write_text("no video at all")
-    (tmp_path / "in/empty.mp4").touch()
-    records = find_videos([tmp_path / "in"]).records
-    config = configured(tmp_path / "cache")
-    summary = extract(records, config)
-    assert summary.exit_code == 1
-    assert [r.record.id for r in summary.failed] == ["empty.mp4", "text.mp4"]
-    entry = json.loads(failure_of(tmp_path / "cache", "brightness", "text.mp4").read_text())
-    assert "not a readable video" in entry["what"]
-    assert "Traceback" in entry["traceback"]
-    assert states(records, config)["good.mp4/contrast"] == ("fresh", "")
-    again = extract(records, config)
-    assert (again.exit_code, again.fresh, [r.done for r in again.failed]) == (1, 1, [{}, {}])
-    make_video(tmp_path / "in/text.mp4")
-    assert len(extract(records, config).failed) == 1, "a mended input runs again without being asked to"
 
 
 def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

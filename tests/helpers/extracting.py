@@ -1,0 +1,69 @@
+"""Extraction of the toy stages, with videos and cache in a folder or in a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data.store import LocalFolder, RemoteFolder, Storage
+from data.video import Record, find_videos
+from pipeline.cache import Cache, open_cache
+from pipeline.config import BaseConfig, validate
+from pipeline.run import Planner, Summary, run_extract, status_rows
+
+
+def configured(cache: Path | str, **values: object) -> BaseConfig:
+    """A configuration of the toy stages that works in this process."""
+    return validate({"stages": ["contrast"], "cache": str(cache), "run": {"workers": 0}, **values})
+
+
+def opened(config: BaseConfig) -> Cache:
+    """The cache of a configuration."""
+    return open_cache(config.cache, config.storage.reach())
+
+
+def extract(records: Sequence[Record], config: BaseConfig, **options: Any) -> Summary:
+    """`extract` with a cache that is opened and closed; `options` are those of `Planner`."""
+    cache = opened(config)
+    summary = run_extract(records, Planner(config, cache, **options))
+    cache.close()
+    return summary
+
+
+def states(records: Sequence[Record], config: BaseConfig) -> dict[str, tuple[str, str]]:
+    """State and reason by `VIDEO/STAGE`, as `status` shows them."""
+    rows = status_rows(records, Planner(config, opened(config)))
+    return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, or a bucket, with videos below `in` and a cache."""
+
+    folder: LocalFolder | RemoteFolder
+    home: Path  # a folder of this machine for everything else
+    storage: Storage = field(default_factory=Storage)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Put a file among the videos."""
+        self.folder.write(f"in/{name}", content)
+
+    def records(self) -> tuple[Record, ...]:
+        """The records of the videos."""
+        return find_videos([Path(f"{self.folder.url}/in")], self.storage).records
+
+    def config(self, **values: object) -> BaseConfig:
+        """A configuration whose cache is here."""
+        storage = {"endpoint_url": self.storage.endpoint_url, "scratch": str(self.home / "scratch")}
+        return configured(f"{self.folder.url}/cache", storage=storage, **values)
+
+    def output(self, stage: str, video: str) -> str:
+        """The name of the only output of a stage for a video."""
+        (name,) = (name for name in self.folder.files(f"cache/{stage}") if name.startswith(f"cache/{stage}/{video}."))
+        return name
+
+    def copies(self) -> list[Path]:
+        """Local copies of videos that were left."""
+        return list((self.home / "scratch").glob("*"))

@@ -1,0 +1,104 @@
+"""Dry runs give reasons and costs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.video.records import find_videos
+from pipeline import stages
+from pipeline.cache.local_cache import Cache
+from pipeline.config import validate
+from pipeline.run.batch import plan_all
+from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
+from pipeline.run.plan import Planner
+from pipeline.run.runner import Result
+from tests.helpers.extracting import configured, extract
+
+pytestmark = pytest.mark.usefixtures("toy_stages")
+
+REAL_STAGES = dict(stages.STAGES)
+
+
+@pytest.fixture
+def videos(make_video: Any, tmp_path: Path) -> Path:
+    for number in range(3):
+        make_video(tmp_path / f"in/{number}.mp4", frames=10)
+    return tmp_path / "in"
+
+
+def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Path) -> None:
+    config = configured(tmp_path / "cache")
+    extract(find_videos([videos]).records, config)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
+    changed = configured(tmp_path / "cache", brightness={"stride": 5})
+    cache = Cache(changed.cache)
+    planner = Planner(changed, cache)
+    plans, _ = plan_all(find_videos([videos]).records, planner)
+    planned = json.loads(json.dumps(dry_run(plans, planner, 2)))
+    expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
+    assert planned["plan"][0] == {"video": "0.mp4", "todo": expected}
+    assert (planned["estimate"]["videos"], planned["estimate"]["frames"]) == (3, 30)
+    assert planned["estimate"]["stages"]["brightness"]["measured"]
+    titles = [title for title, _, _ in dry_run_tables(planned)]
+    assert titles[0] == "what would run"
+    assert "30 frames with 2 workers" in titles[1]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")} == before
+
+
+def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
+    (videos / "bad.mp4").write_text("no video")
+    config = configured(tmp_path / "cache")
+    extract(find_videos([videos]).records, config)
+    cache = Cache(config.cache)
+    records = find_videos([videos]).records
+    planner = Planner(config, cache, force=True)
+    plans, _ = plan_all(records, planner)
+    assert dry_run(plans, planner, 1)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
+    planner = Planner(config, cache, retry_failed=True)
+    plans, _ = plan_all(records, planner)
+    (row,) = dry_run(plans, planner, 1)["plan"]
+    assert row["video"] == "bad.mp4"
+    assert "tried again by --retry-failed" in row["todo"]["brightness"]
+
+
+def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
+    config = configured(tmp_path / "cache")
+    cache = Cache(config.cache)
+    cache.mark()
+    records = find_videos([videos]).records
+    planner = Planner(config, cache)
+    plans, _ = plan_all(records, planner)
+    before = estimate(plans, planner)
+    assert not before.stages["brightness"]["measured"]
+    assert "(not yet measured here) for 3 videos" in in_a_line(before)
+    for _ in range(20):
+        remember(planner, Result(records[0], done={"brightness": 2.0, "contrast": 1.0}, frames=10))
+        cache.index.flush()
+    estimated = estimate(plans, planner, workers=3)
+    assert estimated.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
+    assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
+    assert in_a_line(estimated) == "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames"
+    (config.cache / ".index.sqlite").unlink()
+    assert not estimate(plans, Planner(config, Cache(config.cache))).stages["brightness"]["measured"]
+
+
+def test_sampling_settings_change_what_a_run_is_said_to_cost(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "STAGES", REAL_STAGES)
+    monkeypatch.setattr("pipeline.config.STAGES", REAL_STAGES)
+
+    def work(**settings: Any) -> dict[str, int]:
+        stages = ["clips", "pose", "camera_flow"]
+        config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
+        planner = Planner(config, Cache(config.cache))
+        plans, _ = plan_all(find_videos([videos]).records, planner)
+        return {name: about["work"] for name, about in estimate(plans, planner).stages.items()}
+
+    assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
+    sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})
+    assert sparse == {"clips": 3 * 3 * 8, "pose": 12, "camera_flow": 9}

@@ -1,0 +1,51 @@
+"""Shards of the videos, which the script for Slurm names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.video.records import Record, find_videos
+from pipeline.run.inputs import take_shard
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_shards_divide_the_videos(make_video: Any, tmp_path: Path) -> None:
+    for number in range(3):
+        make_video(tmp_path / f"in/{number}.mp4")
+    records = find_videos([tmp_path / "in"]).records
+    assert [[r.id for r in take_shard(records, f"{part}/2")] for part in (1, 2)] == [["0.mp4", "2.mp4"], ["1.mp4"]]
+    assert take_shard(records, "") == records
+
+
+def test_an_array_of_slurm_is_no_shard_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ID", "COUNT", "MIN"):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", "1" if name == "MIN" else "2")
+    records = (Record("a", None), Record("b", None))
+    assert take_shard(records, "") == records
+
+
+@pytest.mark.slow
+def test_the_slurm_script_divides_the_videos(make_video: Any, tmp_path: Path) -> None:
+    for number in range(3):
+        make_video(tmp_path / f"in/{number}.mp4", size=(128, 96), frames=3)
+    (tmp_path / "config.yaml").write_text("stages: [camera_flow]\n")
+    arguments = [str(tmp_path / "in"), str(tmp_path / "config.yaml"), str(tmp_path / "cache")]
+    (tmp_path / "run_pipeline.py").symlink_to(ROOT / "run_pipeline.py")
+    counts = []
+    for task in ("1", "2"):
+        array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2"}
+        folder = str(Path(sys.executable).parent)
+        environment = {**os.environ, **array, "SLURM_CPUS_PER_TASK": "1", "PATH": f"{folder}:{os.environ['PATH']}"}
+        command = ["bash", str(ROOT / "docs/slurm.sh"), *arguments]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
+        logged = json.loads((tmp_path / f"extract-{task}.json").read_text())
+        counts.append([row["video"] for row in logged["results"] if row["done"]])
+    assert counts == [["0.mp4", "2.mp4"], ["1.mp4"]]
