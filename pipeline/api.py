@@ -308,7 +308,6 @@ def report(
     *,
     out: Place | None = None,
     sections: int = 12,
-    origin: bool = False,
     session: Session | None = None,
     **words: Unpack[WorkerWords],
 ) -> Path:
@@ -320,7 +319,6 @@ def report(
         out: the page; default: RUN/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
-        origin: name the account, the machine and full paths, which a page made for sharing leaves out.
     """
     from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
@@ -331,7 +329,7 @@ def report(
     places = many_paths(inputs)
     with opened(session, words) as session, writing(page):
         user = _beside_model(session, words, places)
-        data = run_report_data(folder, places, page, sections, session.observer, origin=origin, user=user)
+        data = run_report_data(folder, places, page, sections, session.observer, user=user)
         session.observer.raise_if_stopped()
         write_report(page, data)
     return page
@@ -502,8 +500,6 @@ def score(
     model: Place,
     kinematics: Place | None = None,
     out: Place | None = None,
-    other_settings: bool = False,
-    origin: bool = False,
     session: Session | None = None,
     **words: Unpack[WorkerWords],
 ) -> list[Score]:
@@ -517,8 +513,6 @@ def score(
         config: names the data set where no videos are given, and your own cache, paths, devices and limits, which a run
             folder does not set.
         out: CSV with one line per video; not written where the work was stopped before all were scored.
-        other_settings: score features unlike those of training; every score is flagged.
-        origin: CSV and JSON name the full paths of this machine.
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
@@ -532,11 +526,11 @@ def score(
     places, trial = many_paths(inputs), one_path(kinematics)
     with opened(session, words) as session:
         _beside_model(session, words, places)
-        rows = score_videos(places, local_run(model), session, kinematics=trial, other_settings=other_settings)
+        rows = score_videos(places, local_run(model), session, kinematics=trial)
         stopped = session.observer.stop_event().is_set() and any(row.error is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):
-            write_csv(Path(out), rows, origin=origin)
+            write_csv(Path(out), rows)
     return rows
 
 
@@ -560,7 +554,7 @@ def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, 
     return place
 
 
-def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
+def export(run: Place, *, out: Place = "model.onnx") -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
@@ -571,7 +565,7 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(local_run(run), Path(out), observer)
+        return export_onnx(local_run(run), Path(out))
 
 
 def pack(
@@ -596,7 +590,7 @@ def pack(
         per_video: one file a video, which needs the memory of one video.
     """
     from pipeline.data_card import card_place, write_data_card
-    from pipeline.feature_source import cached_features
+    from pipeline.feature_source import gather
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
@@ -607,7 +601,7 @@ def pack(
         session = _on_data_set(session, root)
         records, made = session.list_inputs().records, [stage]
         if (form, stage, per_video) == ("h5", "timesteps", False):
-            features = cached_features(records, session)
+            features = gather(records, session.planner("timesteps"), session.observer)
             with writing(path):
                 write_pack(path, features)
             made = [name for name in session.config.stages if name in features.settings]

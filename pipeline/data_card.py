@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -40,23 +41,29 @@ def write_data_card(place: Path, config: BaseConfig, records: Sequence[Record], 
         "size_categories": [next((text for end, text in SIZES if len(records) < end), "n>100K")],
     }
     lines = ["---", *yaml.safe_dump(facts, sort_keys=False).splitlines(), "---", f"# Features: {name}", ""]
-    lines += [f"- {row}" for row in (*_data(config, records), *_stages(config, stages))]
+    lines += [f"- {row}" for row in (*data_lines(config, records, "performances"), *_stages(config, stages))]
     lines += ["", "## Limits", "", *[f"- {row}" for row in LIMITS], ""]
     write_text(place, "\n".join(lines))
 
 
-def _data(config: BaseConfig, records: Sequence[Record]) -> list[str]:
-    rows = [f"{len(records)} performances of a data set of kind `{config.dataset.kind}`"]
+def data_lines(config: BaseConfig, records: Sequence[Record], what: str) -> Iterator[str]:
+    """Lines of a card on the performances that it calls `what`: their number, their tasks, their labels."""
+    yield f"{len(records)} {what} of a data set of kind `{config.dataset.kind}`"
     tasks = Counter(record.task for record in records)
     if set(tasks) != {""}:
-        rows.append("tasks: " + ", ".join(f"{printable(task or 'none')} {n}" for task, n in sorted(tasks.items())))
+        yield "tasks: " + ", ".join(f"{card_text(task or 'none')} {n}" for task, n in sorted(tasks.items()))
     for name in LABELS:
         values = [getattr(record.labels or Labels(), name) for record in records]
         given = np.array([value for value in values if value is not None])
         if len(given):
-            spread = f"{given.min():.3f} to {given.max():.3f}, mean {given.mean():.3f}"
-            rows.append(f"{name}: {len(given)} labels, {spread}")
-    return rows
+            spread = f"mean {given.mean():.3f}, standard deviation {given.std():.3f}"
+            yield f"{name}: {len(given)} labels, {given.min():.3f} to {given.max():.3f}, {spread}"
+
+
+def card_text(value: Any) -> str:
+    """A value escaped for a line of Markdown."""
+    shown = printable(str(value))
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!" else letter for letter in shown)
 
 
 def _stages(config: BaseConfig, stages: Sequence[str]) -> list[str]:

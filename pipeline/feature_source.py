@@ -59,23 +59,32 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     return stack(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
 
 
-def cached_features(records: Sequence[Record], session: Session) -> FeatureSet:
-    """Features of performances from the cache; those without are reported. Raises DataError where none has any."""
-    return gather(records, session.planner("timesteps"), session.observer)
+def labelled_features(session: Session, pack: Path | None, *, extract: bool = False) -> FeatureSet:
+    """Features of all labelled performances: of a packed file, or the fresh ones of the cache.
 
-
-def training_features(session: Session, pack: Path | None) -> FeatureSet:
-    """Features that a scorer is trained on: labelled and, under `protocol: fixed`, not of the test part.
-
-    Raises UsageError without a data set and a pack, DataError where no performance has a score or usable features.
+    With `extract` what is missing is extracted first, and failed videos are reported. Raises UsageError without a data
+    set and a pack, DataError where no performance has a score or usable features, Cancelled after a stop.
     """
     config, observer = session.config, session.observer
     if pack is not None:
-        features = read_labelled(pack, config.dataset.tasks)
-    else:
-        features = cached_features(labelled_records(session), session)
-    refuse_empty(features, config)
-    if config.protocol == "fixed":
+        return refuse_empty(read_labelled(pack, config.dataset.tasks), config)
+    records, planner = labelled_records(session), session.planner("timesteps")
+    if extract:
+        summary = run_extract(records, planner, observer)
+        if summary.failed:
+            observer.failures(summary.failed)
+        if summary.cancelled:
+            raise Cancelled
+    return refuse_empty(gather(records, planner, observer), config)
+
+
+def training_features(session: Session, pack: Path | None) -> FeatureSet:
+    """Features that a scorer is trained on: fresh ones and, under `protocol: fixed`, not of the test part.
+
+    Raises as `labelled_features`.
+    """
+    features, observer = labelled_features(session, pack), session.observer
+    if session.config.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     _warn_of_few(features.records, observer)
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -84,24 +93,11 @@ def training_features(session: Session, pack: Path | None) -> FeatureSet:
 
 
 def all_features(session: Session, pack: Path | None) -> FeatureSet:
-    """The features of all labelled performances: packed, or cached after what is missing was extracted.
-
-    Failed videos are reported and left out. Raises as `training_features`, and Cancelled after a stop.
-    """
-    config, observer = session.config, session.observer
-    if pack is not None:
-        features = read_labelled(pack, config.dataset.tasks)
-    else:
-        records = labelled_records(session)
-        summary = run_extract(records, session.planner("timesteps"), observer)
-        if summary.failed:
-            observer.failures(summary.failed)
-        if summary.cancelled:
-            raise Cancelled
-        features = cached_features(records, session)
+    """Features that systems are evaluated on; what is missing is extracted. Raises as `labelled_features`."""
+    features = labelled_features(session, pack, extract=True)
     for task in sorted({record.task for record in features.records}):
-        _warn_of_few([record for record in features.records if record.task == task], observer)
-    return refuse_empty(features, config)
+        _warn_of_few([record for record in features.records if record.task == task], session.observer)
+    return features
 
 
 def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:

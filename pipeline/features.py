@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store import Array, StageOutput
+from data.store import StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
 
-AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
-"""Arrays of the `timesteps` stage that a feature set gathers, with the number of axes of each for one performance."""
-
-ARRAYS = tuple(AXES)
+ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
+"""Arrays of the `timesteps` stage that a feature set gathers."""
 
 
 @dataclass(frozen=True)
@@ -94,27 +92,15 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     return replace(features.take(firsts), scene=mean), became
 
 
-def _fault(output: StageOutput, first: Mapping[str, Array]) -> str | None:
-    """Why an output is none of `timesteps`, such as one of another program, or does not fit the first output."""
-    for name in ARRAYS:
-        if name not in output.arrays:
-            return f"'{name}' is missing"
-        values = output.arrays[name].values
-        if values.ndim != AXES[name] or (values.dtype.kind == "b") != name.endswith("_mask"):
-            return f"'{name}' has shape {values.shape} of {values.dtype}, which is not that of the stage"
-        if values.dtype.kind == "f" and np.isinf(values).any():
-            return f"'{name}' has infinite values"
-        if values.shape != first[name].values.shape:
-            return f"'{name}' has shape {values.shape}, others {first[name].values.shape}"
-    return None
-
-
 def stack(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
     """One feature set from the `timesteps` outputs of records. Raises DataError where one does not fit the others."""
     first = outputs[0].arrays
     for record, output in zip(records, outputs, strict=True):
-        if fault := _fault(output, first):
-            raise DataError(fault, where=record.id, fix="Run `extract --force --stages timesteps`")
+        for name in ARRAYS:
+            shape, others = output.arrays[name].values.shape, first[name].values.shape
+            if shape != others:
+                fix = "Keep performances of one kind in a data set, such as joints in 2-D or in 3-D"
+                raise DataError(f"'{name}' has shape {shape}, others {others}", where=record.id, fix=fix)
     stacked: dict[str, Any] = {name: np.stack([o.arrays[name].values for o in outputs]) for name in ARRAYS}
     names = {name: first[name].names for name in ("primary", "secondary", "trial")}
     return FeatureSet(records=tuple(records), settings=settings, names=names, **stacked)

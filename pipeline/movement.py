@@ -2,7 +2,7 @@
 
 Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A figure's key is
 `<person>.<name>`, or `pair.<name>` for two people. The run keeps `better_ranges` of its training part
-(`calibration.json`, key `movement`); they are of the better third by the judges' score, per group and time step.
+(`model.json`, `movement` of `calibration`); they are of the better third by the judges' score, per group and time step.
 """
 
 from __future__ import annotations

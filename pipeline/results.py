@@ -116,7 +116,7 @@ class Score:
         part_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         error: why there is no score.
         keys: key of every stage's output that the score was made of, by which they are read again.
-        model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); equal files give equal scores.
+        model: SHA-256 of the model's files (`pipeline.score.run_folder.model_sha256`); equal files give equal scores.
     """
 
     id: str

@@ -94,7 +94,6 @@ class Facts:
     lengths: tuple[float, float] | None = None  # shortest and longest training performance in seconds
     usual_length: float = 0.0  # median of a data set's videos in seconds, before training
     distance: tuple[float, str] | None = None  # to the training performances, in limits, and the most distant block
-    differing: Sequence[str] = ()  # settings and versions of the features that differ from training, one line each
     software: Sequence[str] = ()  # packages whose versions differ from those of training, one line each
     uncalibrated: str | None = None  # why there are no intervals
     levels_missing: Sequence[int] = ()  # percentages of intervals that need more training performances
@@ -247,9 +246,6 @@ def _distance(_: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
 
 
 def _settings(facts: Facts, _: bool) -> Iterator[Flag]:
-    if facts.differing:
-        text = f"The features were made with other settings: {_first(facts.differing)}."
-        yield Flag("bad", "settings differ from training", text)
     if facts.software:
         text = f"Package versions differ from training: {_first(facts.software)}."
         yield Flag("info", "other software versions", text)

@@ -205,7 +205,7 @@ serve = command(api.serve, "serve --model runs/tasd2")(show_nothing)
 
 
 @command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
-def score(rows: list[api.Score], model: Path, origin: bool, as_json: bool) -> None:
+def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
     """Print one row per video."""
     from data.store import address, is_shared
     from pipeline.score.score_tables import as_json as rows_as_json
@@ -213,8 +213,8 @@ def score(rows: list[api.Score], model: Path, origin: bool, as_json: bool) -> No
     from pipeline.score.shareable import without_folders
 
     if as_json:
-        name = address(model) if origin or is_shared(model) else without_folders(str(model))
-        print_json({"model": name, "videos": rows_as_json(rows, origin=origin)})
+        name = address(model) if is_shared(model) else without_folders(str(model))
+        print_json({"model": name, "videos": rows_as_json(rows)})
     else:
         table(f"scores by {address(model)}", *score_rows(rows))
         for row in rows:

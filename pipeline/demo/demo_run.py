@@ -29,10 +29,8 @@ from pipeline.report.text import number
 from pipeline.results import Score
 from pipeline.run import Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
-from pipeline.score import Scorer, finish_run, trained_movement
-from pipeline.score.bundle import save
+from pipeline.score import Scorer, load_scorer, train_scorer
 from pipeline.session import Session
-from pipeline.train import train
 from pipeline.yaml_values import PRESETS
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels
@@ -160,10 +158,10 @@ def run_demo(
         unseen = [record for record in records if record.split == "test"]
         leaks = leak_audit(learn, unseen, session.cache)
         observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
-        train_on(learn, session, out / "run")
+        train_scorer(gather(learn, session.planner("timesteps"), observer), session, out / "run")
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = Scorer(out / "run", user=config)
+    scorer = load_scorer(out / "run", workers=None, user=config)
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)
@@ -183,20 +181,6 @@ def announcement(size: Size, out: Path) -> str:
         f"the demo renders {size.dives} dives and goes from raw video to scores in {len(PARTS)} parts: about"
         f" {size.minutes} minutes on two cores, {size.megabytes} MB in {out}{other if size is QUICK else ''}"
     )
-
-
-def train_on(records: Sequence[Record], session: Session, run: Path) -> None:
-    """Train on these performances and keep the run with its configuration."""
-    config, observer, planner = session.config, session.observer, session.planner()
-    features = gather(records, planner, observer)
-    (model, recipe), stop = config.scorer, observer.stop_event().is_set
-    with observer.progress("epochs") as progress:
-        trained = train(features, recipe, model, progress=progress.steps, stop=stop)
-    save(trained, run)
-    with observer.progress("epochs of the calibration") as progress:
-        plans = planner.measure(records)
-        moved = trained_movement(planner.cache, plans)
-        finish_run(trained, features, config, run, plans=plans, moved=moved, progress=progress.steps, stop=stop)
 
 
 def write_page(

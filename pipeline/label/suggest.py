@@ -38,7 +38,7 @@ def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer:
         raise UsageError("this model was not calibrated, so its uncertainty is unknown", where=scorer.folder, fix=fix)
     raters, _ = all_answers(session.folder)
     judged = {content for answers in raters.values() for question in answers for content in question}
-    trained = set(scorer.contents or ())
+    trained = set(scorer.bundle.contents or ())
     records = [r for content, r in session.by_content().items() if content not in judged and content not in trained]
     if not records:
         raise UsageError("every video is labelled", where=session.folder, fix="Add videos to the folder")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import platform
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import TemplateError
 
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
@@ -33,18 +30,18 @@ from pipeline.report.page_data import (
     TrainingSteps,
     VideoReport,
 )
-from pipeline.report.page_writer import render_report, write_report
+from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.bundle import FAULTS, no_run_fix
+from pipeline.score.bundle import no_run_fix
 from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
 
-RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
+RESULTS, MODEL = "results.json", "model.json"
 VIDEOS = "Name two video files"
 DATA_SET = "its data set with --config PRESET --set dataset.root=FOLDER"
 
@@ -61,17 +58,15 @@ def run_report_data(
     page: Path,
     sections: int,
     observer: Observer,
-    *,
-    origin: bool = False,
     user: BaseConfig | None = None,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
-    For `sections` and `origin` see `scores_page`; `user` names the cache, the data set, paths and devices.
+    For `sections` see `scores_page`; `user` names the cache, the data set, paths and devices.
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
-    evaluation = _evaluation(run / RESULTS) if (run / RESULTS).exists() else None
+    evaluation = evaluation_report(read_results(run / RESULTS)) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
@@ -94,9 +89,8 @@ def run_report_data(
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
             held_out = _held_out_scores(scorer)
     return scores_page(
-        page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, origin=origin,
-        held_out=held_out,
-    )  # fmt: skip
+        page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, held_out=held_out
+    )
 
 
 def write_comparison(
@@ -168,7 +162,6 @@ def scores_page(
     evaluation: EvaluationReport | None = None,
     sections: int = EMBEDDED_VIDEOS,
     names: Mapping[str, str] | None = None,
-    origin: bool = False,
     home: str = "",
     held_out: Mapping[str, float] | None = None,
 ) -> ReportData:
@@ -181,7 +174,6 @@ def scores_page(
         sections: number of scored videos with a section of their own, the first ones.
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
             page escapes all text.
-        origin: name the account, the machine and full paths, which a page made for sharing leaves out.
         home: address of the page that leads here, or "".
         held_out: of training videos by id, the prediction by networks that were trained without them, which the page
             shows in place of the score.
@@ -190,11 +182,9 @@ def scores_page(
     shown = _shown_names(rows, names or {})
     good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
     ranges = {} if scorer.calibration is None else scorer.calibration.facts.get("movement", {})
-    clean: Callable[[Score], Score] = (lambda row: row) if origin else shareable
-    clean_text = str if origin else without_folders
     videos = [
         video_report(
-            clean(row),
+            shareable(row),
             by_id[row.id],
             scorer.outputs(row, by_id[row.id]),
             page=path,
@@ -202,12 +192,11 @@ def scores_page(
             training=steps,
             better=ranges,
             roles=scorer.roles,
-            origin=origin,
         )
         for row in good[:sections]
     ]
-    lines = [*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
-    beside = _best_of_training(path, scorer, videos, ranges, steps, origin)
+    lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
+    beside = _best_of_training(path, scorer, videos, ranges, steps)
     name_of = {line.result.id: line.name for line in (*videos, *beside)}
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
     if held_out:
@@ -215,21 +204,21 @@ def scores_page(
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
         rows=tuple(lines),
-        failures=tuple(_failure(row, shown[row.id], scorer, clean_text) for row in rows if row.error is not None),
+        failures=tuple(_failure(row, shown[row.id], scorer) for row in rows if row.error is not None),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
     config = scorer.config.dump()
     return ReportData(
         title=title,
         subtitle=subtitle,
-        made=f"{datetime.now():%Y-%m-%d %H:%M}" + (f" by {_user()} on {platform.node()}" if origin else ""),
+        made=f"{datetime.now():%Y-%m-%d %H:%M}",
         run={
-            "command": " ".join(map(clean_text, sys.argv)),
-            "model": str(scorer.folder) if origin else scorer.folder.resolve().name,
+            "command": " ".join(map(without_folders, sys.argv)),
+            "model": scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(config if origin else without_folders_in(config), indent=1, sort_keys=True),
+        config=json.dumps(without_folders_in(config), indent=1, sort_keys=True),
         home=home,
         videos=(*lines[:sections], *beside),
         batch=batch,
@@ -243,7 +232,6 @@ def _best_of_training(
     videos: Sequence[VideoReport],
     ranges: Mapping[str, Any],
     steps: TrainingSteps | None,
-    origin: bool,
 ) -> list[VideoReport]:
     """Sections of the best training videos of these videos' groups that are not among them, from the user's data set.
 
@@ -257,14 +245,13 @@ def _best_of_training(
     rows = scorer.score_records(list(records.values()))
     made = [
         video_report(
-            row if origin else shareable(row),
+            shareable(row),
             records[row.id],
             scorer.outputs(row, records[row.id]),
             page=page,
             name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
             training=steps,
             roles=scorer.roles,
-            origin=origin,
         )
         for row in rows
         if row.error is None
@@ -285,16 +272,6 @@ def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:
         return line
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
     return replace(line, held_out=prediction, result=result)
-
-
-def _evaluation(place: Path) -> EvaluationReport:
-    """The section of an evaluation. Raises DataError where the results cannot be shown."""
-    try:
-        evaluation = evaluation_report(read_results(place))
-        render_report(ReportData("", evaluation=evaluation))
-    except (TemplateError, *FAULTS) as error:
-        raise DataError(f"damaged results ({type(error).__name__}: {error})", where=place, fix=AGAIN) from error
-    return evaluation
 
 
 def _records(run: Path, inputs: Sequence[Path], observer: Observer, user: BaseConfig | None) -> Sequence[Record]:
@@ -331,12 +308,13 @@ def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -
     return records[name]
 
 
-def _failure(row: Score, name: str, scorer: Scorer, clean: Callable[[str], str]) -> Failure:
+def _failure(row: Score, name: str, scorer: Scorer) -> Failure:
     for stage, key in row.keys.items():
         entry = scorer.cache.failure(stage, row.id, key)
         if entry and entry.get("what") == row.error:  # not one of an earlier try
-            return Failure(name, stage, clean(str(entry.get("what"))), clean(str(entry.get("traceback", ""))))
-    return Failure(name, "", clean(row.error or ""))
+            what, traceback = str(entry.get("what")), str(entry.get("traceback", ""))
+            return Failure(name, stage, without_folders(what), without_folders(traceback))
+    return Failure(name, "", without_folders(row.error or ""))
 
 
 def _training_steps(scorer: Scorer) -> TrainingSteps | None:
@@ -346,7 +324,7 @@ def _training_steps(scorer: Scorer) -> TrainingSteps | None:
     steps, attention = scorer.calibration.steps, scorer.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
-    ranges = () if attention is None else tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
+    ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
     return TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
 
 
@@ -355,10 +333,3 @@ def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, s
     wanted = {row.id: names.get(row.id, row.id) for row in rows}
     counts = Counter(wanted.values())
     return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in wanted.items()}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

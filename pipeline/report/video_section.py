@@ -89,7 +89,6 @@ def video_report(
     training: TrainingSteps | None = None,
     better: Mapping[str, Any] | None = None,
     roles: Sequence[Role] = (),
-    origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
     """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
@@ -101,10 +100,9 @@ def video_report(
         training: steps of the training videos to compare with.
         roles: of the agents (`timesteps.roles`), by which quality measures name the people.
         better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
-        origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
-    media, duration = _media(record.video, page, limit_bytes, origin)
+    media, duration = _media(record.video, page, limit_bytes)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
     moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())
@@ -134,9 +132,7 @@ def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
     return next(iter(better.values())) if not task and len(better) == 1 else better.get(task)
 
 
-def _media(
-    video: Path | FrameFolder | None, page: Path, limit_bytes: int, origin: bool
-) -> tuple[Media | None, float | None]:
+def _media(video: Path | FrameFolder | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
     """The video for the page and its duration in seconds; None for both where it cannot be read."""
     if video is None:
         return None, None
@@ -150,7 +146,7 @@ def _media(
     link, note = _link(path, page), "" if embedded is None else embedded.note
     if embedded is None and path != video:  # no page can show a folder
         return None, duration
-    if embedded is None and not origin and Path.home().name in Path(link).parts:
+    if embedded is None and Path.home().name in Path(link).parts:
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."

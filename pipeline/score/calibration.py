@@ -1,29 +1,15 @@
 """Calibrates a trained run: intervals and a distance threshold from held-out predictions inside the training part.
 
     calibration = calibrate(features, run)
-    save_calibration(calibration, folder)                    # after `pipeline.score.bundle.save`
-    calibration = load_calibration(folder, run)
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
 The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
 other folds, predict it; all folds train as one stack. `pipeline.checks.intervals` states the guarantee of the
-intervals, `pipeline.checks.novelty` defines the distances.
-
-    RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
-                                  groups, software, quality {stage: {measure: [least, greatest]}},
-                                  movement (`pipeline.movement.better_ranges`), absent in older folders
-    RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
-                                  `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
-                                  `attention` (n, T), absent in older folders,
-                                  `part_truth`, `part_predicted` (n, 2), absent in older folders,
-                                  `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block,
-                                  `combination.<fold>.<place>.<field>` of the regressions
+intervals, `pipeline.checks.novelty` defines the distances. `pipeline.score.run_folder` keeps it with its run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,14 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from data.errors import DataError, UsageError
+from data.errors import DataError
 from data.splits import TIED, bundle_numbers, kfold
-from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
@@ -53,7 +35,7 @@ from pipeline.features import FeatureSet
 from pipeline.movement import read_ranges
 from pipeline.observer import Steps
 from pipeline.results import Accuracy
-from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features, double_network
+from pipeline.score.bundle import Bundle, blank_features, double_network
 from pipeline.systems import Part
 from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
@@ -63,8 +45,6 @@ from pipeline.train.fit import one_thread
 PARTS = ("execution", "synchronisation")
 """Further scores of a performance: columns 1 and 2 of the labels."""
 
-FORMAT = 1
-ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
 FOLDS, RUNS = 5, 2
 """Folds of the training part and networks per fold, which train as long as the ten networks of the run itself."""
 
@@ -132,10 +112,9 @@ class Calibration(HeldOut):
         novelty: distances and their threshold.
         facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures),
             movement (figures of the better third), and, where two raters gave the labels, their agreement as `raters`.
-        attention: (n, T) the run's attention to the interaction in the training performances; None in folders of older
-            versions.
+        attention: (n, T) the run's attention to the interaction in the training performances.
         part_truth, part_predicted: (n, 2) like `truth` and `predicted`, of `PARTS`; NaN where there is no label or no
-            such head, None in folders of older versions.
+            such head.
     """
 
     networks: FoldNetworks
@@ -143,9 +122,9 @@ class Calibration(HeldOut):
     duration: Floats
     novelty: Novelty
     facts: Mapping[str, Any]
-    attention: Floats | None = None
-    part_truth: Floats | None = None
-    part_predicted: Floats | None = None
+    attention: Floats
+    part_truth: Floats
+    part_predicted: Floats
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -157,8 +136,6 @@ class Calibration(HeldOut):
     def part_accuracies(self) -> dict[str, Accuracy]:
         """The same of execution and synchronisation, by name, where labels and predictions of two folds are known."""
         accuracies: dict[str, Accuracy] = {}
-        if self.part_truth is None or self.part_predicted is None:
-            return accuracies
         for column, name in enumerate(PARTS):
             truth, predicted = self.part_truth[:, column], self.part_predicted[:, column]
             known = np.isfinite(truth) & np.isfinite(predicted)
@@ -219,6 +196,7 @@ def calibrate(
         "kinds": list(kinds),
         "software": software(),
         "quality": {},
+        "movement": {},
     }
     share = 1.0
     if systems:
@@ -288,53 +266,38 @@ def _folds(
     return part, group, [fold.indices(part.ids) for fold in made]
 
 
-def save_calibration(calibration: Calibration, folder: Path) -> None:
-    """Write a calibration into the folder of its model. The facts are written last: a folder with them is complete."""
+def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
+    """The arrays of a calibration by name.
+
+    `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...), `truth`, `predicted`, `fold`, `group`,
+    `duration` (n,), `steps`, `attention` (n, T), `part_truth`, `part_predicted` (n, 2), `known.<i>` (n, columns),
+    `held_out` and `held_out.<i>` (n,) distances by block, `combination.<fold>.<place>.<field>` of the regressions.
+    """
     networks, novelty = calibration.networks, calibration.novelty
-    tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
     stored = [normaliser.arrays() for normaliser in networks.normalisers]
     arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
     arrays["held_out"] = novelty.held_out.whole
-    arrays |= {n: values for n in _NEWER if (values := getattr(calibration, n)) is not None}
     for number, one in enumerate(networks.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
     for name, values in novelty.known.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
         arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out.blocks[name]
-    content = to_bytes(tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
-    write_bytes(folder / ARRAYS_FILE, content)
-    facts = {
-        "format": FORMAT,
-        "model_sha256": sha256_file(folder / WEIGHTS),
-        "arrays_sha256": hashlib.sha256(content).hexdigest(),
-        "groups": calibration.groups,
-        "combinations": [one.description() for one in networks.combinations],
-        **calibration.facts,
-    }
-    write_text(folder / FACTS_FILE, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
+    return tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()}
 
 
-def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
-    """The calibration of the model in `folder`. Raises DataError where it is damaged.
+def calibration_facts(calibration: Calibration) -> dict[str, Any]:
+    """The rest of a calibration, as JSON types: `Calibration.facts`, the number of groups, its regressions."""
+    combinations = [one.description() for one in calibration.networks.combinations]
+    return {"groups": calibration.groups, "combinations": combinations, **calibration.facts}
 
-    Raises UsageError where it is missing or of another training; the scores then have no intervals.
-    """
-    place = folder / FACTS_FILE
-    fix = "Train again with `train`, or score without intervals"
-    try:
-        facts = read_json(place)
-        if facts["format"] != FORMAT or facts["model_sha256"] != sha256_file(folder / WEIGHTS):
-            raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
-        if facts["arrays_sha256"] != sha256_file(folder / ARRAYS_FILE):
-            raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
-        calibration = _read(load_file(folder / ARRAYS_FILE), facts, run)
-        _check(calibration, run)
-        return calibration
-    except FileNotFoundError as error:
-        raise UsageError("this model was not calibrated", where=folder, fix=fix) from error
-    except (OSError, SafetensorError, *FAULTS) as error:
-        raise DataError("this calibration is damaged", where=place, fix=fix) from error
+
+def read_calibration(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
+    """The calibration of `run` from what the two functions above gave. Raises one of `FAULTS` where it is damaged."""
+    calibration = _read(tensors, facts, run)
+    _check(calibration, run)
+    return calibration
 
 
 def _check(calibration: Calibration, run: TrainedRun) -> None:
@@ -342,10 +305,10 @@ def _check(calibration: Calibration, run: TrainedRun) -> None:
     facts, number = calibration.facts, len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")
-    if calibration.attention is not None and calibration.attention.shape != calibration.steps.shape:
+    if calibration.attention.shape != calibration.steps.shape:
         raise ValueError("attention and steps of different shapes")
     for name in ("part_truth", "part_predicted"):
-        if (values := getattr(calibration, name)) is not None and values.shape != (number, len(PARTS)):
+        if getattr(calibration, name).shape != (number, len(PARTS)):
             raise ValueError(f"{name} of another shape")
     for entry in facts["quality"].values():
         for low, high in entry.values():
@@ -356,9 +319,7 @@ def _check(calibration: Calibration, run: TrainedRun) -> None:
     calibration.novelty.ratios(blank)
 
 
-_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
-_NEWER = ("attention", "part_truth", "part_predicted")
-"""Arrays that folders of older versions lack."""
+_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "part_truth", "part_predicted")
 
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
@@ -371,13 +332,10 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
     combinations = [
         FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
-        for number, one in enumerate(facts.get("combinations", []))
+        for number, one in enumerate(facts["combinations"])
     ]
     networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     kept = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
     kept += ["raters"] if "raters" in facts else []
-    newer: dict[str, Any] = {name: values.get(name) for name in _NEWER}
-    known = {name: facts[name] for name in kept}
-    if "movement" in facts:
-        known["movement"] = read_ranges(facts["movement"])
-    return Calibration(networks=networks, **arrays, **newer, novelty=novelty, facts=known)
+    known = {name: facts[name] for name in kept} | {"movement": read_ranges(facts["movement"])}
+    return Calibration(networks=networks, **arrays, novelty=novelty, facts=known)

@@ -41,9 +41,9 @@ from models.aim import Aim, AimInputs
 from models.layers import Layers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
-from pipeline.observer import Observer
-from pipeline.score.bundle import Bundle, blank_features, load
+from pipeline.score.bundle import Bundle, blank_features
 from pipeline.score.export_regressions import ExportedCombination
+from pipeline.score.run_folder import load
 from pipeline.train import Normaliser
 
 TOLERANCE = 1e-5
@@ -78,14 +78,13 @@ class Exported:
         return f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
 
 
-def export_onnx(run: Path, out: Path, observer: Observer | None = None) -> Exported:
+def export_onnx(run: Path, out: Path) -> Exported:
     """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
 
     Raises DataError where there is no trained run or the scores differ from torch's, UsageError where the packages
     that write ONNX are not installed.
     """
     bundle = load(run)
-    (observer or Observer()).notes(bundle.notes)
     probe, net = _probe(bundle, max(1, _steps(bundle))), _Ensemble(bundle)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)

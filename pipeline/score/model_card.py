@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,11 +11,12 @@ import yaml
 from data.errors import printable
 from pipeline.checks.intervals import LEVELS, needed, reach
 from pipeline.config import BaseConfig
+from pipeline.data_card import card_text, data_lines
 from pipeline.features import FeatureSet
 from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
 from pipeline.systems.combination import FittedCombination
-from pipeline.train import SCORES, TrainedRun
+from pipeline.train import TrainedRun
 
 FILE = "card.md"
 
@@ -53,7 +53,7 @@ def model_card(
         ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
         ("Limits", LIMITS),
     ]
-    lines = ["---", *_metadata(config, calibration).splitlines(), "---", f"# Model card: {_text(config.name)}", ""]
+    lines = ["---", *_metadata(config, calibration).splitlines(), "---", f"# Model card: {card_text(config.name)}", ""]
     for title, rows in parts:
         lines += [f"## {title}", "", *[f"- {row}" for row in rows], ""]
     return "\n".join(lines)
@@ -86,26 +86,17 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
     chosen = set(run.train_ids)
     records = [record for record in features.records if record.id in chosen]
     lengths = features.duration[[i for i, name in enumerate(features.ids) if name in chosen]]
-    yield f"{len(records)} labelled performances of a data set of kind `{config.dataset.kind}`"
-    tasks = Counter(record.task for record in records)
-    if set(tasks) != {""}:
-        yield "tasks: " + ", ".join(f"{_text(task or 'none')} {count}" for task, count in sorted(tasks.items()))
+    yield from data_lines(config, records, "labelled performances")
     for kind in sorted({kind for record in records for kind in record.groups}):
         values = {record.groups[kind] for record in records if kind in record.groups}
-        yield f"groups of kind {_text(kind)}: {len(values)}"
+        yield f"groups of kind {card_text(kind)}: {len(values)}"
     yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
-    for column, name in enumerate(SCORES):
-        labels = run.train_labels[:, column]
-        labels = labels[np.isfinite(labels)]
-        if len(labels):
-            spread = f"mean {labels.mean():.3f}, standard deviation {labels.std():.3f}"
-            yield f"{name}: {len(labels)} labels, {labels.min():.3f} to {labels.max():.3f}, {spread}"
     for stage, facts in sorted(run.settings.items()):
         facts = facts if isinstance(facts, Mapping) else {}  # of a pack from elsewhere
         identity, version = facts.get("identity"), facts.get("version", "unknown")
         named = sorted(identity.items()) if isinstance(identity, Mapping) else ()
-        identified = "".join(f", {_text(key)} {_text(value)}" for key, value in named)
-        yield f"features of stage {_text(stage)}, version {version}{identified}"
+        identified = "".join(f", {card_text(key)} {card_text(value)}" for key, value in named)
+        yield f"features of stage {card_text(stage)}, version {version}{identified}"
 
 
 def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterable[str]:
@@ -120,7 +111,7 @@ def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterabl
         yield "the score is the mean over the networks"
         return
     pairs = zip(combination.names, combination.weights, strict=True)
-    yield f"the score is a weighted mean: {', '.join(f'{_text(name)} {weight:.2f}' for name, weight in pairs)}"
+    yield f"the score is a weighted mean: {', '.join(f'{card_text(name)} {weight:.2f}' for name, weight in pairs)}"
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 
@@ -141,7 +132,8 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
     yield str(accuracy)
     for name, figures in calibration.facts.get("combination", {}).get("figures", {}).items():
         value, error = (figures[key] for key in ("together", "together_error"))
-        yield f"{_text(name)}: " + ("undefined" if value is None else f"Spearman's rho {value:.3f} ± {error or 0:.3f}")
+        rho = "undefined" if value is None else f"Spearman's rho {value:.3f} ± {error or 0:.3f}"
+        yield f"{card_text(name)}: {rho}"
     for level in LEVELS:
         width = reach(calibration.residuals, calibration.group, level)
         if np.isfinite(width):
@@ -149,9 +141,3 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
         else:
             yield f"no {100 * level:.0f} % intervals: {needed(level)} independent performances are needed"
     yield "flagged: distances to the training performances above those of 99 % of held-out performances"
-
-
-def _text(value: Any) -> str:
-    """A value escaped for a line of Markdown."""
-    shown = printable(str(value))
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!" else letter for letter in shown)

@@ -23,22 +23,22 @@ CSV_DECIMALS, JSON_DECIMALS = 6, 9
 NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")
 
 
-def write_csv(path: Path, rows: Sequence[Score], *, origin: bool = False) -> None:
+def write_csv(path: Path, rows: Sequence[Score]) -> None:
     """One line per video: `NUMBERS`, the parts of the score, whether it is valid, the flags, the error, the model.
 
-    Cells cannot start a spreadsheet formula. Only with `origin` do flags and errors name folders of this machine.
+    Cells cannot start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
-    write_text(path, csv_text(rows, origin=origin))
+    write_text(path, csv_text(rows))
 
 
-def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
+def csv_text(rows: Sequence[Score]) -> str:
     """The content of `write_csv`."""
     steps = max((len(row.steps) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
     writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model"])
-    for row in rows if origin else map(shareable, rows):
+    for row in map(shareable, rows):
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation]
@@ -76,13 +76,13 @@ def _shown(row: Score) -> str | None:
     return f"{row.score:.{row.decimals}f}" + ("" if row.valid else " not valid")
 
 
-def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, Any]]:
+def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     """The rows as JSON types; numbers in the unit of the labels, None where a score has no such part.
 
-    Only with `origin` do paths, flags and errors name folders of this machine.
+    Paths, flags and errors name no folders of this machine.
     """
     shown = []
-    for row in rows if origin else map(shareable, rows):
+    for row in map(shareable, rows):
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
         content = {**asdict(row), **safe, "flags": flags, "constant": None}

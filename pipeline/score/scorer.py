@@ -30,11 +30,11 @@ from pipeline.features import stack
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
-from pipeline.score import bundle
-from pipeline.score.bundle_hashes import read_contents
-from pipeline.score.calibration import PARTS, Calibration, load_calibration
+from pipeline.score.bundle import Predictions, plain, setting_lines
+from pipeline.score.calibration import PARTS
 from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
+from pipeline.score.run_folder import RunFolder, load, model_sha256
 from pipeline.score.score_inputs import find_performances
 from pipeline.session import Session
 
@@ -49,68 +49,33 @@ UNANNOTATED = (
 
 
 class Scorer:
-    """A trained run with the configuration that made its features.
+    """A trained run with the configuration that made its features, as `load_scorer` reads it.
 
-    Args:
-        folder: written by `train`.
-        cache: cache of the videos' features; default: that of `user`.
-        workers: processes that extract; 0 is this process; default: those of `user`.
-        other_settings: score even where the features differ from those of training; a flag of every score then
-            lists the differences.
-        user: the user's own cache, paths, devices and limits, which a run folder never sets
-            (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
-
-    Raises DataError where the folder holds no trained run or a damaged one, UsageError, which lists the differences,
-    where the features differ from those of training.
+    Raises UsageError, which lists the differences, where this version makes other features than those of training.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        cache: str | Path | None = None,
-        workers: int | None = None,
-        *,
-        other_settings: bool = False,
-        user: BaseConfig | None = None,
-    ) -> None:
-        self.folder = folder = Path(folder)
-        self.bundle = bundle.load(folder)
-        self.model_sha256 = bundle.model_sha256(folder)
-        values, notes = run_config(folder, user)
-        self.notes = (*self.bundle.notes, *notes)
-        if cache is not None:
-            values["cache"] = str(cache)
-        if workers is not None:
-            values["run"]["workers"] = workers
-        self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
-        self.session = Session(self.config)
+    def __init__(self, folder: Path, loaded: RunFolder, config: BaseConfig) -> None:
+        self.folder, self.bundle, self.config = folder, loaded, config
+        self.calibration = loaded.calibration
+        self.model_sha256 = model_sha256(folder)
+        self.session = Session(config)
         self.cache = self.session.cache
         self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
         settings = self.planner.settings_of("timesteps")
-        differing = bundle.setting_lines(bundle.plain(self.bundle.run.settings), bundle.plain(settings))
+        differing = setting_lines(plain(loaded.run.settings), plain(settings))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
-        self.differing = tuple(line for line in differing if not line.startswith(who))
-        if self.differing and not other_settings:
+        if differing := [line for line in differing if not line.startswith(who)]:
             raise UsageError(
-                "this model was trained on features of other settings: " + "; ".join(self.differing),
+                "this model was trained on features of other settings: " + "; ".join(differing),
                 where=folder,
-                fix=f"Train a model with these settings; `{PROGRAM} score --other-settings` gives flagged scores",
+                fix=f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`",
             )
-        if self.config.combined and self.bundle.combination is None:
-            raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
-        self.calibration: Calibration | None = None
-        self.uncalibrated: str | None = None
-        try:
-            self.calibration = load_calibration(folder, self.bundle.run)
-        except UsageError as error:  # none was made; a damaged one is an error
-            self.uncalibrated = error.what
-        self.contents = read_contents(folder)
 
     def following(self, region: Sequence[float]) -> Scorer:
         """The same scorer for a video in which the athlete's middle is in this region (x1 y1 x2 y2, 0 to 1)."""
         values = self.config.dump()
         values["pose"] = {**values["pose"], "region": list(region)}
-        return Scorer(self.folder, user=validate(values))
+        return Scorer(self.folder, self.bundle, validate(values))
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or a trial by the files that the model reads.
@@ -186,9 +151,9 @@ class Scorer:
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = self.planner.measures(record, keys)
         trained_on = None
-        if self.contents is not None:
+        if self.bundle.contents is not None:
             hashes = fingerprints(record, self.cache)
-            trained_on = any(hashes.get(kind) in self.contents for kind in self.planner.reads)
+            trained_on = any(hashes.get(kind) in self.bundle.contents for kind in self.planner.reads)
         return keys, output, quality, trained_on
 
     def _scored(
@@ -210,8 +175,7 @@ class Scorer:
                 quality=quality,
                 duration=float(features.duration[0]),
                 distance=None if calibration is None else calibration.novelty.ratios(features)[0],
-                differing=self.differing,
-                uncalibrated=self.uncalibrated,
+                uncalibrated="this model was not calibrated" if calibration is None else None,
                 levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
                 camera_agent="camera_flow" in roles,
                 trained_on=trained_on,
@@ -263,17 +227,31 @@ def load_scorer(
     cache: str | Path | None = None,
     workers: int | None = 0,
     *,
-    other_settings: bool = False,
     user: BaseConfig | None = None,
-    observer: Observer | None = None,
+    observer: Observer = SILENT,
 ) -> Scorer:
-    """Load a scorer; by default it extracts in this process. The observer gets the notes on the run folder.
+    """Load a trained run to score with.
 
-    Raises as `Scorer`, and UsageError where the run's configuration has settings that this version does not have.
+    Args:
+        folder: written by `train`.
+        cache: cache of the videos' features; default: that of `user`.
+        workers: processes that extract; 0 is this process, None those of `user`.
+        user: the user's own cache, paths, devices and limits, which a run folder never sets
+            (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
+        observer: gets notes on the run folder.
+
+    Raises DataError where the folder holds no trained run or a damaged one, UsageError as `Scorer`, or where the run's
+    configuration has settings that this version does not have.
     """
-    scorer = Scorer(folder, cache, workers, other_settings=other_settings, user=user)
-    if observer is not None:
-        observer.notes(scorer.notes)
+    folder = Path(folder)
+    loaded = load(folder)
+    values, notes = run_config(folder, user)
+    if cache is not None:
+        values["cache"] = str(cache)
+    if workers is not None:
+        values["run"]["workers"] = workers
+    scorer = Scorer(folder, loaded, validate(values, where=folder / CONFIG_FILE))
+    observer.notes(notes)
     return scorer
 
 
@@ -285,7 +263,7 @@ def percentile(training: np.ndarray, score: float) -> float | None:
     return float(100 * ((labelled < score).sum() + 0.5 * (labelled == score).sum()) / len(labelled))
 
 
-def _require_finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> None:
+def _require_finite(made: Predictions, intervals: Mapping[float, Floats | None]) -> None:
     """Raise DataError where a number of a score is not finite."""
     heads = [made.score, made.other_share, made.members, made.step_scores, made.attention]
     heads += [made.execution, made.synchronisation, *intervals.values()]
@@ -309,14 +287,12 @@ def score_videos(
     session: Session,
     *,
     kinematics: Path | None = None,
-    other_settings: bool = False,
 ) -> list[Score]:
     """Score performances (see `find_performances`) with the run in folder `model`; failed ones have `error` set.
 
     Args:
         session: the user's cache, paths, devices and limits, and the data set that is scored without inputs.
         kinematics: see `find_performances`.
-        other_settings: see `Scorer`.
 
     Raises UsageError for an input that is missing or not read by the model, or for features unlike those of training;
     DataError where there is no trained run, or a damaged one.
@@ -324,7 +300,7 @@ def score_videos(
     user, observer = session.beside_model, session.observer
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
-    scorer = load_scorer(model, workers=None, other_settings=other_settings, user=user, observer=observer)
+    scorer = load_scorer(model, workers=None, user=user, observer=observer)
     with scorer.session:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +22,12 @@ from pipeline.destinations import writing
 from pipeline.features import FeatureSet
 from pipeline.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.observer import Steps
-from pipeline.run import MeasuredPlan
-from pipeline.score.bundle import model_sha256, plain, save, setting_lines
-from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
-from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
+from pipeline.run import MeasuredPlan, Plan
+from pipeline.score.bundle import plain, setting_lines
+from pipeline.score.calibration import FOLDS, Calibration, calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
-from pipeline.score.run_config import save_config
+from pipeline.score.run_folder import model_sha256, save
 from pipeline.session import Session
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
@@ -85,8 +84,6 @@ def train_scorer(
         run = train_networks(
             features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop
         )
-    with writing(folder):
-        save(run, folder)
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
             run, features, config, folder, plans=plans, moved=moved,
@@ -107,7 +104,7 @@ def finish_run(
     progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> tuple[Calibration | None, str | None]:
-    """Calibrate a run that `pipeline.score.bundle.save` wrote to `folder`, and write its model card.
+    """Calibrate a run, and write all of it into `folder`: `pipeline.score.run_folder`.
 
     With `model.system: combined` it adds the regressions of all training performances to the run, weighted by the
     calibration; without folds all weights are equal.
@@ -125,13 +122,8 @@ def finish_run(
     Raises UsageError for an unknown protocol, and Cancelled after `stop`; the same call resumes from
     `folder/checkpoints/calibration`.
     """
-    cover(folder, MODEL_FILES)  # the hashes never describe a file that is about to change
-    save_config(config, folder)
     learnt = set(run.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
-    (folder / TRAINING).unlink(missing_ok=True)  # of an earlier run
-    if plans:
-        write_contents(folder, [plan for plan, _ in plans])
     kinds = forbidden(config.protocol)
     systems = regressions_for(features, kinds) if config.combined else ()
     calibration, combination, why_not = None, None, "calibration was skipped"
@@ -156,16 +148,20 @@ def finish_run(
         weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
         with one_thread(0):
             combination = FittedCombination.fit(features, rows, systems, weights)
-        save(run, folder, combination)
-    if calibration is not None:
-        save_calibration(calibration, folder)
-        shutil.rmtree(unfinished, ignore_errors=True)
-    cover(folder)
+    contents = content_hashes([plan for plan, _ in plans]) if plans else None
+    save(run, folder, config=config, combination=combination, calibration=calibration, contents=contents)
+    shutil.rmtree(unfinished, ignore_errors=True)
     card = model_card(
         run, features, config, calibration, why_not, combination=combination, model_sha256=model_sha256(folder)
     )
     write_text(folder / CARD, card)
     return calibration, None if calibration is not None else why_not
+
+
+def content_hashes(plans: Iterable[Plan]) -> set[str]:
+    """SHA-256 of the input files of performances."""
+    hashes = {content for plan in plans for step in plan.steps for content in step.computation.inputs.values()}
+    return {content for content in hashes if len(content) == 64}  # others are unreadable files
 
 
 def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Trained]:

@@ -1,6 +1,6 @@
 """Leaves the account, the machine and folders out of what is made for sharing: pages, CSV and JSON.
 
-The flag `--origin` of `score` and `report` keeps them. Run folders and the cache keep them always, as provenance.
+Run folders keep them, as provenance.
 """
 
 from __future__ import annotations

@@ -103,8 +103,9 @@ def push_run(run: Path, place: str, *, replace: bool = False, public: bool = Fal
 
 def _contents(run: Path) -> dict[str, bytes]:
     """Files by name; the hashes are last, so that a broken upload holds no run."""
-    if not check_hashes(run):
+    if not (run / HASHES).exists():
         raise DataError("no trained run with hashes here", where=run, fix="Give a folder that 'train' wrote")
+    check_hashes(run)
     contents = {name: read_regular(run / name, most) for name, most in MOST_BYTES.items() if (run / name).is_file()}
     contents.setdefault(CARD, b"")
     if "config.json" in contents:
@@ -181,7 +182,7 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
     """
     try:
         table = b"".join(blocks(HASHES, MAX_BYTES))
-        hashes = read_table(table)
+        hashes = read_table(table, place)
     except FileNotFoundError:
         raise DataError(
             f"no trained run at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
@@ -190,7 +191,8 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
         raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=place, fix=AGAIN) from error
     target = _models() / hashlib.sha256(table).hexdigest()[:KEY_LETTERS]
     with suppress(DataError):
-        if target.exists() and check_hashes(target):
+        if target.exists():
+            check_hashes(target)
             return target
     shutil.rmtree(target, ignore_errors=True)  # damaged
     with _temporary_folder() as temporary:

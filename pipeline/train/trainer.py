@@ -29,7 +29,7 @@ from pipeline.train.stack import NO_ROWS, Member, Stop, loss_epochs, sizes_of
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A trained run, with everything that scoring needs; `pipeline.score.bundle.save` writes it.
+    """A trained run, with everything that scoring needs; `pipeline.score.run_folder.save` writes it.
 
     Attributes:
         model: the network.

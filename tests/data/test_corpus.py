@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import select
 import subprocess
 import sys
@@ -17,16 +16,11 @@ import h5py
 import numpy as np
 import pytest
 
-from data.errors import AimError, CacheError, DataError, UsageError
+from data.errors import CacheError, DataError
 from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
-from extractors.state_dicts import read_tensors
-from pipeline.config import load_config
 from pipeline.pack import read_pack
-from pipeline.score.bundle import SETTINGS, WEIGHTS, load
-from pipeline.score.run_config import CONFIG_FILE, run_config
 from tests.helpers.hostile_videos import Case, build
-from tests.helpers.pickled_calls import Calls
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_FILE = 15
@@ -235,71 +229,3 @@ def test_no_cut_and_no_flipped_byte_of_a_cache_file_is_believed(tmp_path: Path) 
             continue
         assert read.header == right.header
         np.testing.assert_array_equal(read.output.arrays["a"].values, right.output.arrays["a"].values)
-
-
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".ckpt"])
-def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, suffix: str) -> None:
-    path, mark = tmp_path / f"weights{suffix}", tmp_path / "mark"
-    code = Calls(os.mkdir, str(mark))
-    contents = [
-        pickle.dumps(code), pickle.dumps({"state_dict": code}), b"", b"\x80", os.urandom(500),
-        (1 << 62).to_bytes(8, "little") + b"{}", b"\x08\0\0\0\0\0\0\0{\"a\":{}}",
-    ]  # fmt: skip
-    for content in contents:
-        path.write_bytes(content)
-        with pytest.raises(DataError):
-            read_tensors(path)
-    assert not mark.exists()
-
-
-def test_a_hostile_model_folder_is_damaged(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    for number, content in enumerate(
-        [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 20000, pickle.dumps(Calls(os.mkdir, str(mark)))]
-    ):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        for name in (SETTINGS, WEIGHTS, CONFIG_FILE):
-            (folder / name).write_bytes(content)
-        with pytest.raises(AimError):
-            load(folder)
-        with pytest.raises(AimError):
-            run_config(folder)
-    assert not mark.exists()
-
-
-HOSTILE_YAML = {
-    "bomb": "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{n}: &b{n} [*a,*a,*a,*a,*a]\n" for n in range(20)),
-    "python": "name: !!python/object/apply:os.system ['touch mark']\n",
-    "deep": "[" * 50000,
-    "deep mapping": "".join(f"{' ' * n}a:\n" for n in range(1000)),
-    "twice": "name: a\nname: b\n",
-    "huge number": "pose:\n  stride: " + "9" * 5000 + "\n",
-    "not a number": "run:\n  timeout_s: .nan\n",
-    "infinite": "split:\n  folds: .inf\n",
-    "latin": b"name: caf\xe9\n",
-    "utf-16": "name: a\n".encode("utf-16"),
-    "nul": b"name: a\0b\n",
-    "list": "- a\n- b\n",
-    "scalar": "42",
-    "binary": bytes(range(256)),
-    "tag": "!!set {a, b}\n",
-    "key": "? [a, b]\n: c\n",
-    "large": "#" * (2 << 20),
-    "merge": "<<: {name: x}\nnmae: y\n",
-    "numbers as keys": "1: 2\n",
-    "date": "name: 2020-13-45\nstages: 1\n",
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE_YAML)
-def test_a_hostile_configuration_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    content = HOSTILE_YAML[name]
-    path = tmp_path / "config.yaml"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(UsageError) as caught:
-        load_config(path)
-    assert "\n" not in caught.value.what
-    assert not (tmp_path / "mark").exists()

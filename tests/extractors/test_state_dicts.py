@@ -21,6 +21,9 @@ def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
     torch.save({"layer": Calls(os.mkdir, "/nowhere/made")}, path)
     with pytest.raises(DataError, match="cannot read tensors"):
         read_tensors(path)
+    (tmp_path / "net.safetensors").write_bytes(b'\x08\0\0\0\0\0\0\0{"a":{}}')
+    with pytest.raises(DataError, match="cannot read tensors"):
+        read_tensors(tmp_path / "net.safetensors")
     torch.save({"epoch": 3}, path)
     with pytest.raises(DataError, match="not a state dict"):
         read_tensors(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -68,29 +67,6 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert open_cache(config.cache, config.storage.reach()).exists()
 
 
-def test_a_data_set_is_named_as_a_folder(tmp_path: Path) -> None:
-    root = make_jigsaws(tmp_path / "set", trials=8, tasks=["Suturing"], rows=45, videos=False)
-    settings = [
-        "stages=[kinematics,timesteps]",
-        'timesteps.scene=""',
-        "run.workers=0",
-        "train.runs=1",
-        "train.epochs=2",
-    ]
-    options: dict[str, Any] = {"config": "jigsaws", "cache": tmp_path / "cache"}
-    evaluated = evaluate(
-        root, overrides=[*settings, "model.width=8"], out=tmp_path / "evaluation", quick=True, **options
-    )
-    assert "AIM (ours)" in evaluated.results["systems"]
-    trained = train(str(root), overrides=settings, out=tmp_path / "run", folds=0, **options)
-    assert len(trained.run.train_ids) == 8
-    packed = pack(root, overrides=settings, out=tmp_path / "set.h5", **options)
-    assert len(packed) == 8
-    for other in ({"overrides": [f"dataset.root={root}"]}, {"pack": tmp_path / "set.h5"}):
-        with pytest.raises(UsageError, match="are both given"):
-            train(root, out=tmp_path / "run", **{"overrides": settings, **options, **other})
-
-
 def test_without_a_configuration_the_preset_of_plain_folders_holds(
     make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,3 +101,6 @@ def test_what_a_user_can_mend_is_an_error_of_ours(tmp_path: Path) -> None:
         status(overrides={"pose": {"strid": 2}})
     with pytest.raises(UsageError, match="cannot be written"):
         score(model=tmp_path, out=tmp_path)
+    for other in ({"overrides": {"dataset.root": tmp_path}}, {"pack": tmp_path / "set.h5"}):
+        with pytest.raises(UsageError, match="are both given"):
+            train(tmp_path, out=tmp_path / "run", **other)  # type: ignore[arg-type]

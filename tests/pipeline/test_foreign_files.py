@@ -28,8 +28,8 @@ from pipeline.config import load_config
 from pipeline.evaluate import read_results
 from pipeline.pack import read_pack
 from pipeline.run.runner import Result
-from pipeline.score import bundle
-from pipeline.score.bundle_hashes import check_hashes, read_contents
+from pipeline.score import run_folder
+from pipeline.score.bundle_hashes import check_hashes
 from pipeline.score.run_config import run_config
 from tests.helpers.program_server import ProgramServer
 
@@ -91,10 +91,9 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "pack": read_pack,
     "header": hdf5.read_header,
     "results": read_results,
-    "model": in_folder("model.json", bundle.load),
+    "model": in_folder("model.json", run_folder.load),
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_hashes),
-    "training videos of a run": in_folder("training.json", falsy(read_contents)),
     "configuration of a run": in_folder("config.json", run_config),
     "weights": safetensors_metadata,
 }

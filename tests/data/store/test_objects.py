@@ -40,8 +40,8 @@ from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
-from pipeline.score.bundle import save
 from pipeline.score.run_config import save_config
+from pipeline.score.run_folder import save
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.session import Session

@@ -21,8 +21,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.store.restricted_pickle import load_plain
@@ -200,14 +198,6 @@ def test_unknown_names_and_paths() -> None:
 def test_a_pickle_can_only_hold_arrays(content: bytes) -> None:
     with pytest.raises(DataError):
         weights_fetch.flatten(load_plain(content))
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 400))
-def test_truncated_pickles_are_one_kind_of_error(length: int) -> None:
-    whole = pickle.dumps(TREE, protocol=4)
-    with pytest.raises(DataError):
-        load_plain(whole[: length % len(whole)])
 
 
 def test_a_member_inside_a_member(tmp_path: Path) -> None:

@@ -19,42 +19,10 @@ from pipeline.config import validate
 from pipeline.run.plan import Planner
 
 
-def key(stage: str, settings: dict[str, Any], folder: Path) -> str:
-    """The key of a stage's output for one video under these settings."""
-    config = validate({"stages": [stage], "cache": str(folder / "cache"), stage: settings})
-    video = folder / "a.mp4"
-    video.write_bytes(b"video")
-    (step,) = Planner(config, Cache(config.cache)).plan(Record("a.mp4", video)).steps
-    return step.computation.key
-
-
 def place(path: Path, content: bytes) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return str(path)
-
-
-@pytest.mark.parametrize(("stage", "name"), [("clips", "weights.pt"), ("pose", "weights.tflite")])
-def test_moved_weights_keep_the_key_and_other_weights_change_it(stage: str, name: str, tmp_path: Path) -> None:
-    here, there, other = (
-        place(tmp_path / folder / name, content)
-        for folder, content in (("here", b"numbers"), ("there", b"numbers"), ("other", b"another"))
-    )
-    first_key = key(stage, {"weights": here}, tmp_path)
-    assert key(stage, {"weights": there}, tmp_path) == first_key
-    assert key(stage, {"weights": other}, tmp_path) != first_key
-
-
-def test_a_setting_that_changes_the_result_changes_the_key(tmp_path: Path) -> None:
-    assert key("pose", {"agents": 1}, tmp_path) != key("pose", {"agents": 2}, tmp_path)
-    assert key("pose", {"threads": 1}, tmp_path) == key("pose", {"threads": 2}, tmp_path)
-
-
-@pytest.mark.parametrize("stage", ["camera_flow", "kinematics"])
-def test_a_moved_cache_and_video_keep_the_key(stage: str, tmp_path: Path) -> None:
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-    assert key(stage, {}, tmp_path / "one") == key(stage, {}, tmp_path / "two")
 
 
 def test_outputs_of_videos_that_were_decoded_unmirrored_are_stale_and_no_others(tmp_path: Path, make_video) -> None:

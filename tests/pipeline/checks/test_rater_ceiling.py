@@ -60,8 +60,8 @@ def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
     assert done.calibration is not None
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said
-    from pipeline.score.bundle import load
-    from pipeline.score.calibration import load_calibration
+    from pipeline.score.run_folder import load
 
-    kept = load_calibration(tmp_path / "run", load(tmp_path / "run").run)
+    kept = load(tmp_path / "run").calibration
+    assert kept is not None
     assert str(kept.accuracy) == said

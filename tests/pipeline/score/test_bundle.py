@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
-from pipeline.score.bundle import Bundle, load, save
+from pipeline.score.bundle import Bundle
+from pipeline.score.run_folder import load, save
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
 
@@ -37,14 +37,11 @@ def test_shapes_and_sums(run: TrainedRun, features: FeatureSet) -> None:
     assert out.step_scores.shape == (24, 10)
     assert out.attention.shape == (24, 10, 2)
     assert out.execution is not None
-    assert out.execution_steps is not None
     assert out.synchronisation is not None
-    assert out.synchronisation_steps is not None
     assert np.allclose(out.attention.sum(-1), 1)
     assert np.allclose(out.members.mean(0), out.score)
-    low = run.normaliser.score_range[:, 0]
-    assert np.allclose(out.step_scores.sum(1) + low[0], out.score)
-    assert np.allclose(out.execution_steps.sum(1) + low[1], out.execution)
+    low = run.normaliser.score_range[0, 0]
+    assert np.allclose(out.step_scores.sum(1) + low, out.score)
 
 
 def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: Path) -> None:
@@ -54,7 +51,7 @@ def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: 
     save(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True)), tmp_path)
     out = load(tmp_path).predict(unlabelled)
     assert np.isfinite(out.score).all()
-    assert (out.execution, out.execution_steps, out.synchronisation, out.synchronisation_steps) == (None,) * 4
+    assert (out.execution, out.synchronisation) == (None, None)
 
 
 def test_saved_and_loaded_score_the_same_bytes(run: TrainedRun, features: FeatureSet, tmp_path: Path) -> None:
@@ -100,28 +97,6 @@ def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: Feature
         Bundle(run).predict(features.take([]))
 
 
-def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no trained model here"):
-        load(tmp_path)
-    save(run, tmp_path)
-    weights, description = tmp_path / "model.safetensors", tmp_path / "model.json"
-    whole, text = weights.read_bytes(), description.read_text()
-    for wrong in (whole[:100], b"", whole[:-8]):
-        weights.write_bytes(wrong)
-        with pytest.raises(DataError, match="damaged"):
-            load(tmp_path)
-    weights.write_bytes(whole)
-    for broken in ("{", "[]", "{}", json.dumps({**json.loads(text), "model": {"width": "x"}})):
-        description.write_text(broken)
-        with pytest.raises(DataError):
-            load(tmp_path)
-    description.write_text(text)
-    assert load(tmp_path).runs == 3
-    weights.unlink()
-    with pytest.raises(DataError, match="this file of the model is missing"):
-        load(tmp_path)
-
-
 def test_a_training_that_dies_while_saving_leaves_no_mixture(
     run: TrainedRun, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +107,7 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.score.bundle.write_text", die)
+    monkeypatch.setattr("pipeline.score.run_folder.write_text", die)
     with pytest.raises(KeyboardInterrupt):
         save(other, tmp_path)
     with pytest.raises(DataError, match="no trained model here"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import DataError, UsageError
+from data.errors import DataError
 from models.aim_config import AimConfig
 from pipeline.checks.intervals import (
     LEVELS,
@@ -18,9 +18,9 @@ from pipeline.checks.novelty import BLOCKS
 from pipeline.config import validate
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
-from pipeline.score.bundle import save
-from pipeline.score.calibration import Calibration, calibrate, load_calibration, save_calibration
+from pipeline.score.calibration import Calibration, calibrate
 from pipeline.score.model_card import model_card
+from pipeline.score.run_folder import load, save
 from pipeline.train.normalise import label_table
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
@@ -88,19 +88,16 @@ def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet,
 def test_saved_and_loaded_is_the_same(
     calibration: Calibration, features: FeatureSet, run: TrainedRun, tmp_path: Path
 ) -> None:
-    save(run, tmp_path)
-    with pytest.raises(UsageError, match="not calibrated"):
-        load_calibration(tmp_path, run)
-    save_calibration(calibration, tmp_path)
-    loaded, new = load_calibration(tmp_path, run), features.take([100, 101])
+    save(run, tmp_path, calibration=calibration)
+    loaded, new = load(tmp_path).calibration, features.take([100, 101])
+    assert loaded is not None
     for level, ends in calibration.intervals(new).items():
         assert ends is not None
         assert ends.tobytes() == loaded.intervals(new)[level].tobytes()  # type: ignore[union-attr]
     assert loaded.novelty.ratios(new) == calibration.novelty.ratios(new)
     assert loaded.facts == calibration.facts
-    save(train(features, RECIPE.model_copy(update={"epochs": 31}), MODEL, rows=range(40)), tmp_path)
-    with pytest.raises(UsageError, match="another training"):
-        load_calibration(tmp_path, run)
+    save(run, tmp_path)
+    assert load(tmp_path).calibration is None
 
 
 def test_distances_find_what_is_unlike(calibration: Calibration, features: FeatureSet) -> None:

@@ -18,8 +18,8 @@ from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score import export
-from pipeline.score.bundle import load, save
 from pipeline.score.export import TOLERANCE, export_onnx
+from pipeline.score.run_folder import load, save
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
-from pipeline.score import trained_movement
+from pipeline.config import validate
+from pipeline.score import train_scorer, trained_movement
+from pipeline.score.run_folder import load
+from pipeline.session import Session
+from pipeline.train.stack import Stack
+from tests.helpers.made_features import made_features
 from tests.helpers.report_samples import keypoints, pose_output
 
 STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step", "edge"), "s")}, {})
@@ -41,3 +48,24 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache() -> None:
     assert {len(values) for values in kept.figures.values()} == {2}
     assert kept.figures["0.knee"][0] == pytest.approx(180, abs=3)
     assert {"1.trunk", "pair.distance", "pair.delay"} <= set(kept.figures)
+
+
+def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = made_features(12, channels=3, scene=4)
+    session = Session(validate({"train": {"runs": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}}))
+
+    def dies(*_: object, **__: object) -> None:
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.score.scorer_training.calibrate", dies)
+        with pytest.raises(Cancelled):
+            train_scorer(features, session, tmp_path, cached=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
+    monkeypatch.setattr(Stack, "epoch", None)  # the networks of the run are not trained again
+    done = train_scorer(features, session, tmp_path, cached=False, folds=0)
+    assert load(tmp_path).run.train_ids == done.run.train_ids
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"checkpoints", "model.json", "model.safetensors", "config.json", "sha256.json", "card.md"}

@@ -25,9 +25,9 @@ from pipeline.config import validate
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score import finish_run
-from pipeline.score.bundle import load, model_sha256, save
 from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.model_card import FILE as CARD
+from pipeline.score.run_folder import load, model_sha256
 from pipeline.score.shared_run import README, local_run, push_run
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
@@ -46,7 +46,6 @@ def features() -> FeatureSet:
 def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared") / "run"
     run = train(features, fast(runs=2, epochs=4), AimConfig(width=8, regression_width=4, multi_task=True))
-    save(run, folder)
     config = validate({"name": "dives", "cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}})
     finish_run(run, features, config, folder, folds=3)
     return folder
@@ -170,6 +169,17 @@ def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
         local_run(packed)
 
 
+def test_a_run_of_an_older_version_says_so_before_it_is_downloaded(trained_run: Path, tmp_path: Path) -> None:
+    old = Path(shutil.copytree(trained_run, tmp_path / "old"))
+    table = json.loads((old / HASHES).read_text())
+    table["files"]["calibration.json"] = "0" * 64
+    (old / HASHES).write_text(json.dumps(table))
+    packed = shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path, "old")
+    for place in (packed, old):
+        with pytest.raises(DataError, match=r"trained by an older version\. Train it again: .* train ROOT"):
+            load(local_run(place))
+
+
 def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path, tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "a"), "zip", trained_run.parent, trained_run.name))
     content, errors = packed.read_bytes(), list[DataError]()
@@ -244,7 +254,7 @@ def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:
     card = hub.ModelCard.load(trained_run / CARD)
     assert card.data.library_name == "aqa"
     assert {result.metric_type for result in card.data.eval_results} <= {"spearmanr", "mae"}
-    facts = json.loads((trained_run / "calibration.json").read_text())
+    facts = json.loads((trained_run / "model.json").read_text())["calibration"]
     assert f"{facts['folds']} folds" in card.data.eval_results[0].metric_name
     assert {result.dataset_name for result in card.data.eval_results} == {"dives"}
     assert card.text.lstrip().startswith("# Model card: dives")
