@@ -1,4 +1,4 @@
-"""What `label` and the learning curve say, against synthetic raters and performances whose truth is known.
+"""Compares what `label` and the learning curve say with synthetic raters and performances whose truth is known.
 
     python -m benchmarks.label [--worlds 20] [--out FILE]
 
@@ -120,7 +120,7 @@ def agreement(worlds: Sequence[int]) -> dict[str, float]:
 
 
 def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
-    """Of every world: the forecast for `MORE` further performances, and what came true."""
+    """The forecast of every world for `MORE` further performances, and what came true."""
     config, system, rows = load_config("folder"), trial_regressions()[0], []
     for world in worlds:
         features = made_features(LABELLED + MORE + OTHERS, trial=12, seed=world, noise=0.5)

@@ -115,7 +115,7 @@ def write_sway(path: Path) -> None:
 
 
 def result_of_a_child(arguments: list[str]) -> Any:
-    """What this program prints as JSON in a process of its own."""
+    """The JSON that this program prints in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.memory", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode:

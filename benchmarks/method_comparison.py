@@ -1,4 +1,4 @@
-"""What the published methods find in planted data and what not, and what choosing the epoch on the test set is worth.
+"""Finds what the published methods learn from planted data, and the gain of choosing the epoch on the test set.
 
     python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out docs/methods.json]
 
@@ -52,7 +52,7 @@ CUES: dict[Cue, str] = {
     "noise": "as level, but half of the scores are noisy, which the scene marks",
     "nothing": "nothing",
 }
-"""What shows the score."""
+"""The channels that show the score."""
 
 JUDGES = 5
 

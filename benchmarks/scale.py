@@ -113,7 +113,7 @@ def status(folder: Path) -> None:
 
 
 def rehash(folder: Path) -> None:
-    """What a lost index costs for the inputs: every video is hashed again."""
+    """The cost of a lost index for the inputs: every video is hashed again."""
     for record in find_videos([folder / "in"]).records:
         if record.path is not None:
             fingerprint_file(record.path)

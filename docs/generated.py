@@ -1,4 +1,4 @@
-"""What the documentation takes from the code at build time, so that it cannot differ: commands, settings and arrays.
+"""Makes parts of the pages from the code at build time, so that they cannot differ: commands, settings and arrays.
 
 A hook of MkDocs (`hooks` in mkdocs.yml): the line `[commands]` of a page becomes a section per command, `[settings]` a
 section per part of the configuration, `[stages]` a section per stage with its arrays, `[arrays NAME]` the table of one

@@ -116,7 +116,7 @@ class Extractor(ABC, Generic[C]):
     """Quality values that `status` shows by default; `--quality` shows all."""
 
     arrays: ClassVar[Mapping[str, ArraySpec]] = {}
-    """What the stage stores: the store refuses other arrays, and the documentation shows this table."""
+    """The arrays of the stage: the store refuses others, and the documentation shows this table."""
 
     clock: ClassVar[str] = "frame"
     """The dim along time: frame, pair, row or step; empty for a stage without one."""
@@ -141,12 +141,12 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def identity(cls, config: C) -> Mapping[str, str]:
-        """What else the result depends on, such as {"weights": sha256}; part of the cache key."""
+        """Further things that the result depends on, such as {"weights": sha256}; part of the cache key."""
         return {}
 
     @classmethod
     def reads_of(cls, config: C, record: Record) -> Mapping[str, Path | str]:
-        """What the result depends on for one record beside `reads`, by kind; part of the cache key.
+        """Inputs of one record that the result depends on beside `reads`, by kind; part of the cache key.
 
         A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
         content is hashed. A text is a value itself, such as annotated boundaries.
@@ -181,7 +181,7 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def promise(cls, config: C, frames: int) -> OutputSpec:
-        """What the output for a video of `frames` frames must be like; 0 frames: their number is unknown."""
+        """The arrays of a video of `frames` frames, which the output must match; 0 frames: their number is unknown."""
         return OutputSpec(cls.name, cls.arrays, cls.clock, cls.ticks(config, frames))
 
     @abstractmethod

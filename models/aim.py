@@ -54,7 +54,7 @@ class AimInputs:
 
 @dataclass(frozen=True)
 class AimOutput:
-    """What the network predicts, in the scaled units of its training."""
+    """The predictions of the network, in the scaled units of its training."""
 
     score: Tensor  # (..., B) final score S
     step_scores: Tensor  # (..., B, T) share of each step; they sum to S less the trial branch's part

@@ -1,7 +1,7 @@
 """Inception I3D (RGB): tensors in, class logits and pooled features out.
 
 Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017: the Inception-v1 network inflated to 3-D, as
-published with its Kinetics-400 weights. What a port gets wrong easily, and this one keeps: TensorFlow's "SAME" padding
+published with its Kinetics-400 weights. Details that a port easily gets wrong: TensorFlow's "SAME" padding
 (the odd zero goes to the end, in pooling too), batch normalisation with eps 1e-3, a 2-frame average before the class
 layer, logits averaged over time.
 

@@ -302,7 +302,7 @@ class Core(Method):
         return self.encode(steps, drop).mean(-2, keepdim=True), steps.new_zeros(len(steps))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
-        """What the tree reads of pairs (..., P, d), where the exemplar has `score` (...)."""
+        """The input of the tree for pairs (..., P, d), where the exemplar has `score` (...)."""
         return torch.cat([asked.flatten(-2), exemplar.flatten(-2), score.unsqueeze(-1) / TOP], dim=-1)
 
     def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:

@@ -1,3 +1,3 @@
-"""What runs, where its output lives, whether it is fresh; training, scoring, reports."""
+"""Decides which stages run, where outputs are and whether they are fresh; trains, scores and reports."""
 
 __version__ = "0.2.0"

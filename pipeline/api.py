@@ -137,7 +137,7 @@ def extract(
         strict: exit code 2 where a video is flagged, such as one with a cut or without people.
 
     Returns:
-        What happened to each video; those that failed are listed there.
+        The outcome of each video; those that failed are listed there.
     """
     from pipeline.run import ExtractRun, extract_videos, plan_costs
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words: where the wrong key or value comes from, and which key is meant."""
+"""Errors of a configuration in words: where the wrong key or value comes from, and which key is meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal shows: progress, tables of results and failures."""
+"""Output of a terminal: progress, tables of results and failures."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ShownProgress(Progress):
 
 
 class _Counts(ProgressColumn):
-    """What is done, failed and left, and the time left."""
+    """The numbers of done, failed and left, and the time left."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()

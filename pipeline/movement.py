@@ -62,7 +62,7 @@ FIGURES: Mapping[str, MovementFigure] = {
     "speed": MovementFigure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
     "spread": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
 }
-"""Of one person."""
+"""Figures of one person."""
 
 PAIR_FIGURES: Mapping[str, MovementFigure] = {
     **{
@@ -72,7 +72,7 @@ PAIR_FIGURES: Mapping[str, MovementFigure] = {
     "distance": MovementFigure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
     "delay": MovementFigure("delay between the two", "s", "shorter", "longer", 0.06, 2),
 }
-"""Of two people: differences of their angles, the distance of their trunks, and the delay over the whole video."""
+"""Two people: differences of their angles, the distance of their trunks, and the delay over the whole video."""
 
 
 MOST_PEOPLE = 6
@@ -244,7 +244,7 @@ class Difference:
 
     @property
     def figure(self) -> MovementFigure:
-        """What differs."""
+        """The differences."""
         person, _, name = self.key.partition(".")
         return PAIR_FIGURES[name] if person == "pair" else FIGURES[name]
 

@@ -1,4 +1,4 @@
-"""What a call reports while it works. From Python nothing is shown unless an observer is given; the terminal gives one.
+"""Reports of a call while it works. From Python nothing is shown unless an observer is given; the terminal gives one.
 
 class Notes(Observer):
     def note(self, text: str) -> None:
@@ -165,4 +165,4 @@ class Observer:
 
 
 SILENT = Observer()
-"""Of calls without an observer; nobody sets its stop event."""
+"""The observer of calls that have none; nobody sets its stop event."""

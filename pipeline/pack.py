@@ -114,7 +114,7 @@ def _record_in(entry: dict[str, Any]) -> Record:
 
 
 def _array_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
-    """What is wrong with the arrays: training would compute with them without complaint."""
+    """The fault of the arrays, with which training would compute without complaint."""
     lengths: dict[str, int] = {}
     for name in ARRAYS:
         if name not in arrays:
@@ -132,7 +132,7 @@ def _array_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
 
 
 def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str]:
-    """What is wrong with the performances: a label must not belong to the features of another one."""
+    """The fault of the performances: a label must not belong to the features of another one."""
     if len(records) != performances:
         yield f"it lists {len(records)} performances and has the features of {performances}"
     for record in records:

@@ -35,7 +35,7 @@ Group = list[tuple[Record, StageOutput]]
 
 @dataclass(frozen=True)
 class Packed:
-    """What `pack` wrote."""
+    """The files that `pack` wrote."""
 
     path: Path  # the file, or the folder of one file a video
     records: Sequence[Record] = field(repr=False)  # the performances

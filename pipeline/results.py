@@ -1,4 +1,4 @@
-"""What scoring gives and other packages show: the score of a video, its steps, its intervals and its flags."""
+"""Results of scoring, which other packages show: the score of a video, its steps, its intervals and its flags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_JUDGEMENT = (
     "Step scores are the network's division of its score among the time steps. They were not trained on labels of "
     "steps and are no judgement of that moment."
 )
-"""What step scores cannot say; beside every step score that a person reads."""
+"""The limits of step scores; beside every step score that a person reads."""
 
 
 def significant(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What calls have in common: a configuration, its cache, the workers, and the observer."""
+"""Sessions: a configuration, its cache, the workers and the observer, which all calls share."""
 
 from __future__ import annotations
 

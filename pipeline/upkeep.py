@@ -1,4 +1,4 @@
-"""What looks after the set-up, as calls: copies of data sets, weights, caches, packages.
+"""Calls that look after the set-up: copies of data sets, weights, caches, packages.
 
 `pipeline.api` has these calls too, and describes their common arguments.
 """
@@ -101,7 +101,7 @@ def weights_rm(
 
 
 def cache_ls(*, stage: str = "", session: Session | None = None, **words: Unpack[CacheWords]) -> CacheListing:
-    """What a cache holds: per stage and setting, or every output of one stage.
+    """The content of a cache: per stage and setting, or every output of one stage.
 
     Args:
         stage: list the outputs of this stage.

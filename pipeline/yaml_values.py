@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 17
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 
 UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What PyYAML raises: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
+"""Errors of PyYAML: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
 
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 """Texts `section.key=value`, pairs of a dotted key and its value, or a mapping of keys or sections to values."""

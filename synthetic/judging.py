@@ -39,7 +39,7 @@ JUDGE_NOISE = 0.25  # standard deviation of one judge's award before it is round
 
 @dataclass(frozen=True)
 class Shape:
-    """What is dived."""
+    """The dive."""
 
     group: str  # one of `GROUPS`: direction of take-off and of rotation
     halves: int  # half somersaults, odd, so that every dive enters head first
@@ -81,7 +81,7 @@ def difficulty(shape: Shape) -> float:
 
 @dataclass(frozen=True)
 class ExecutionErrors:
-    """What one diver does wrong; zeros are a flawless dive."""
+    """The faults of one diver; zeros are a flawless dive."""
 
     knees: float = 0.0  # bend of the knees where they should be straight, degrees
     apart: float = 0.0  # angle of each leg (and arm at entry) from where they should touch, degrees
@@ -93,7 +93,7 @@ class ExecutionErrors:
 
 @dataclass(frozen=True)
 class SynchronisationErrors:
-    """What the two do differently."""
+    """The differences between the two divers."""
 
     lag: float = 0.0  # seconds by which the second diver is later (negative: earlier) in everything
     tempo: float = 0.0  # seconds by which the second diver's somersault is later within his flight

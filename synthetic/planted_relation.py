@@ -23,7 +23,7 @@ GAINS = (1.7, 3.3)  # bounds of the follower's magnification of each channel
 
 @dataclass(frozen=True)
 class Relation:
-    """What is the same in all performances of one data set."""
+    """The part that all performances of one data set share."""
 
     gain: Floats  # (channel,) how much the follower magnifies the leader
     direction: Floats  # (channel,) unit vector in which a bad follower is off

@@ -1,4 +1,4 @@
-"""What README.md and docs/ name is there: commands parse with their settings, links lead somewhere.
+"""README.md and docs/: commands parse with their settings, links lead somewhere.
 
 Nothing that a page shows is run here. The site itself is built by `.ci/run`, with warnings as errors.
 """
@@ -28,7 +28,7 @@ SITE = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
 EXAMPLES = re.compile(r"brightness|datasets/marks\.py")
-"""What the pages of docs/extend add: these files, settings and commands are there only when a page is followed."""
+"""Names that the pages of docs/extend add: these files, settings and commands exist only after a page was followed."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PRINTED = re.compile(r"^[│┃┏┡└├].*\n", re.MULTILINE)
@@ -60,7 +60,7 @@ def commands(path: Path) -> list[list[str]]:
 
 
 def parse(command: Any, name: str, words: list[str], parent: Any = None) -> dict[str, Any]:
-    """What the parser makes of `words`; nothing runs. Raises the parser's usage error."""
+    """The parsed command of `words`; nothing runs. Raises the parser's usage error."""
     if hasattr(command, "commands") and words:
         context = command.make_context(name, [], parent=parent, resilient_parsing=True)
         assert words[0] in command.commands, f"no command '{words[0]}'"
@@ -107,7 +107,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """Of the headings of a page, as MkDocs makes them."""
+    """Anchors of the headings of a page, as MkDocs makes them."""
     headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 

@@ -24,7 +24,7 @@ ALLOWED = {
     "pipeline": {"pipeline", "extractors", "data", "models"},
 }
 USES_SYNTHETIC = ("pipeline/demo/",)
-"""What may also import rendered and planted data."""
+"""Modules that may also import rendered and planted data."""
 
 OPENERS = {"av", "h5py"}
 """Libraries that open videos and HDF5 files: only `data` may import them."""

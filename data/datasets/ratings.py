@@ -6,7 +6,7 @@
 
 `content` is the fingerprint of the file (`data.video.records.fingerprint_file`). It tells videos apart, and the name is
 for people: a renamed video keeps its answers, a replaced one has none. `when` is the last cell, so a line that was cut
-off is recognised and does not count. Of several answers of a rater to one question the last one counts.
+off is recognised and does not count. The last of several answers of a rater to one question counts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _RATER = re.compile(r"\w[\w .-]{0,38}\w|\w")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a rater said of one video, or of one against another."""
+    """A rater's answer about one video, or about one against another."""
 
     contents: tuple[str, ...]  # fingerprint of the video, and of the one that it is compared with
     answer: str  # one of `OF_ONE` or `OF_TWO`
@@ -54,7 +54,7 @@ class Answer:
 
     @property
     def question(self) -> frozenset[str]:
-        """What was asked: two videos are one question, whichever is on the left."""
+        """The question: two videos are one question, whichever is on the left."""
         return frozenset(self.contents)
 
 

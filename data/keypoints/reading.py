@@ -35,7 +35,7 @@ class FramePeople:
 
 @dataclass(frozen=True)
 class ImportedKeypoints:
-    """What a file holds."""
+    """The content of a keypoint file."""
 
     frames: tuple[FramePeople, ...]  # the people of every frame of the video
     summary: str  # one line: the layout, which joint became which, and which of COCO-17 the file does not have

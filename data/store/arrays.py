@@ -52,7 +52,7 @@ class Array:
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What a stage declares of one array. Raises ContractError: the unit is not one of `UNITS`."""
+    """The declaration of one array of a stage. Raises ContractError: the unit is not one of `UNITS`."""
 
     dims: tuple[str, ...]  # one name per axis; axes of one name have one length in all arrays of the stage
     unit: str  # one of `UNITS`
@@ -105,7 +105,7 @@ class StageOutput:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What a stage promises of its output for one video."""
+    """The arrays that a stage promises for one video."""
 
     stage: str
     arrays: Mapping[str, ArraySpec]

@@ -52,7 +52,7 @@ MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; the longest that are w
 UNREADABLE = (
     OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError, MemoryError,
 )  # fmt: skip
-"""What h5py, JSON and numpy raise for damaged files, and for files of other programs."""
+"""Errors that h5py, JSON and numpy raise for damaged files, and for files of other programs."""
 
 MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "software")  # fields of the header
 

@@ -89,7 +89,7 @@ class LocalFolder:
 
 
 def following(names: Sequence[str], prefix: str) -> list[str]:
-    """What follows `prefix` in those of the sorted names that begin with it."""
+    """The rest of each of the sorted names that begin with `prefix`."""
     first = last = bisect_left(names, prefix)
     while last < len(names) and names[last].startswith(prefix):
         last += 1

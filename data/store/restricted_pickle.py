@@ -34,7 +34,7 @@ INSTRUCTIONS = (
     "STACK_GLOBAL", "REDUCE", "BUILD", "BYTEARRAY8",
 )
 # fmt: on
-"""What a pickle may do, by the names of `pickletools`."""
+"""The operations that a pickle may use, by the names of `pickletools`."""
 
 COST_PER_BYTE, FREE_COST = 32, 1 << 20
 """Most bytes of memory per byte of the pickle, and beside them."""

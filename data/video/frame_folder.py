@@ -101,7 +101,7 @@ def numbered_pictures(names: Iterable[str]) -> tuple[list[tuple[int, str]], list
 
 
 def repeated_number(numbered: list[tuple[int, str]]) -> str:
-    """What is wrong with pictures in order whose numbers are not distinct; empty where nothing is."""
+    """The fault of pictures in order whose numbers are not distinct; empty where there is none."""
     pairs = pairwise(numbered)
     twice = next(((a[1], b[1]) for a, b in pairs if a[0] == b[0]), None)
     return f"'{printable(twice[0])}' and '{printable(twice[1])}' have the same number" if twice else ""

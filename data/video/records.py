@@ -37,7 +37,7 @@ LABELS = ("score", "execution", "synchronisation", "difficulty")  # labels that 
 
 @dataclass(frozen=True)
 class Labels:
-    """What judges gave one performance. Every field is optional; `score` is what AIM regresses."""
+    """The judges' scores of one performance. Every field is optional; `score` is what AIM regresses."""
 
     score: float | None = None  # final score, in the data set's own scale
     execution: float | None = None
@@ -57,7 +57,7 @@ class Record:
     task: str = ""  # group that is trained and reported together, such as "Suturing" or "diving"
     labels: Labels | None = None  # the judges' scores, or None for an unseen video
     groups: Mapping[str, str] = field(default_factory=dict)
-    """What must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B", "supertrial": "1"}."""
+    """Groups kept on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B", "supertrial": "1"}."""
     split: str | None = None  # the data set's own fixed split ("train" or "test"), or None
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
     """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies

@@ -72,7 +72,7 @@ def backbone(name: str) -> Backbone:
 
 
 def network_identity(name: str, given: str, seed: int) -> dict[str, str]:
-    """What a network's outputs depend on: a SHA-256 of its weights, or their seed, and the library with its version.
+    """The identity of a network: a SHA-256 of its weights, or their seed, and the library with its version.
 
     Raises DataError: no such file; UsageError: the library is not installed.
     """

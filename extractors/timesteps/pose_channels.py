@@ -181,4 +181,4 @@ def _upright(xy: Floats) -> Floats:
 
 
 _FORMS = {"place": _place, "camera": _camera, "body": _body, "velocity": _velocity, "angle": _angle}
-"""What `PoseSettings.forms` may name."""
+"""The forms that `PoseSettings.forms` may name."""

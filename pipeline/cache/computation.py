@@ -53,7 +53,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 ABSENT = object()
-"""Takes the place of a setting that is not there."""
+"""Stands for a setting that is not there."""
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

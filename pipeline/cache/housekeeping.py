@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CacheListing:
-    """What a cache holds: a title, and rows with equal keys."""
+    """A table of a cache's content: a title, and rows with equal keys."""
 
     title: str
     rows: list[dict[str, Any]]

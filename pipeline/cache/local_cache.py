@@ -51,7 +51,7 @@ SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy"
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
 UNREADABLE = (FileNotFoundError, CacheError)
-"""What `Cache.read` raises for an output that is missing or damaged: compute it."""
+"""Errors of `Cache.read` for an output that is missing or damaged, and is to be computed."""
 
 PREVIEWS = "preview"
 """Folder of the previews in a cache."""
@@ -350,7 +350,7 @@ class Cache:
         return fact
 
     def _fact(self, path: Path) -> dict[str, Any] | None:
-        """What the index holds of an output."""
+        """An output's entry in the index."""
         return self.index.get(OUTPUT_HEADER, self._name(path), "")
 
     def _name(self, path: Path) -> str:

@@ -32,7 +32,7 @@ def report_flags(
 ) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of the video; the observer gets them, and how to look at the videos.
 
-    Of the `videos` those that were extracted are `measured`. `sheets` is the cache in which previews were drawn.
+    Those of the `videos` that were extracted are `measured`. `sheets` is the cache in which previews were drawn.
     Raises DataError where `strict` and a video is flagged.
     """
     flagged = flag_videos(measured)

@@ -1,4 +1,4 @@
-"""What every command shares: its options and its help come from the `pipeline.api` function of the same name.
+"""Parts that all commands share: options and help come from the `pipeline.api` function of the same name.
 
 `OPTIONS` says how an argument is typed on the command line; its help text is that of the docstring there.
 """

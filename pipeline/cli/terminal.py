@@ -1,4 +1,4 @@
-"""What a command shows: notes and bars on standard error, tables or one JSON document on standard output."""
+"""Output of a command: notes and bars on standard error, tables or one JSON document on standard output."""
 
 from __future__ import annotations
 

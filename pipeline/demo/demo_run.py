@@ -175,7 +175,7 @@ def run_demo(
 
 
 def announcement(size: Size, out: Path) -> str:
-    """What a demo will take, and how to get the other one."""
+    """The time and space that a demo will take, and how to get the other one."""
     other = f"; `demo --full` renders {FULL.dives} dives: {FULL.minutes} minutes, {FULL.megabytes} MB"
     return (
         f"the demo renders {size.dives} dives and goes from raw video to scores in {len(PARTS)} parts: about"
@@ -239,7 +239,7 @@ def fetch_weights(say: Callable[[str], None]) -> None:
 
 
 def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Report], OSError | None]:
-    """What renders dives inside a worker, and returns the error of a disk."""
+    """The work of a rendering worker, which returns the error of a disk."""
 
     def run(dive: Dive, report: Report) -> OSError | None:
         try:

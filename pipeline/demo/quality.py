@@ -38,7 +38,7 @@ FAR_TORSOS = 10.0
 def pose_agreement(
     records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
 ) -> dict[str, float]:
-    """What `compare` gives over all dives, on frames that the pose stage read: means of shares by frames, and sums."""
+    """Results of `compare` over all dives, on frames that the pose stage read: means of shares by frames, and sums."""
     videos = []
     for record in records:
         arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays

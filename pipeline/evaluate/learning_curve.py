@@ -99,7 +99,7 @@ class LearningCurve:
         return tuple(float(level + slope * size**-power) for size in (self.labelled, self.labelled + more))  # type: ignore[return-value]
 
     def sentence(self) -> str:
-        """What half as many labels again would likely bring."""
+        """The gain that half as many labels again would likely bring."""
         more = max(1, self.labelled // 2)
         now, low, high = self.forecast(more)
         shown, least, most = (significant(value) for value in (now, low, high))

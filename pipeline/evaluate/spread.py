@@ -168,7 +168,7 @@ def _planned(jobs: Sequence[Job], progress: Progress) -> list[int]:
 def _start_worker(
     features: FeatureSet, threads: int, stop: threading.Event
 ) -> Callable[[tuple[int, Job], Report], tuple[int, list[Predicted] | None]]:
-    """What trains inside a worker: takes a numbered job, returns None in place of its predictions after a stop."""
+    """The work of a training worker: takes a numbered job, returns None in place of its predictions after a stop."""
 
     def run(numbered: tuple[int, Job], report: Report) -> tuple[int, list[Predicted] | None]:
         number, job = numbered

@@ -106,7 +106,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
 
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
-        """What the raters agree on, without their names."""
+        """The agreement of the raters, without their names."""
         report = label_report(session)
         return {"lines": report.lines[1:], "disputed": report.disputed}
 
@@ -148,7 +148,7 @@ def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
 
 
 def _describe(content: str, record: Record) -> dict[str, Any] | None:
-    """What the page needs to show a video, None where it cannot be read; its name would tell too much."""
+    """The facts that the page needs to show a video, None where it cannot be read; its name would tell too much."""
     try:
         info, times = probe(record.files()["video"])
     except VideoError:

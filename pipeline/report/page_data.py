@@ -1,4 +1,4 @@
-"""What a report page shows, as plain values, without files, models or HTML.
+"""The content of a report page as plain values, without files, models or HTML.
 
 All times are seconds from the first frame. The page leaves out parts that are empty or None.
 Text may be hostile (file names, labels): the page escapes it, so callers pass it unchanged.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.results import Interval, Score
 
 Kind = Literal["ours", "baseline", "paper", "oracle", "other"]
-"""What a row of a results table is; an oracle was chosen by the test labels."""
+"""The kind of a row of a results table; an oracle was chosen by the test labels."""
 
 Better = Literal["high", "low", "neither"]
 """Which values of a column are good."""
@@ -106,7 +106,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class BetterVideos:
-    """What differs from the better training videos of the same group."""
+    """Differences from the better training videos of the same group."""
 
     observations: tuple[Observation, ...]  # the largest ones
     found: int  # all differences

@@ -1,4 +1,4 @@
-"""What the templates write: colours of steps, positions on axes, best values of tables, the sentence above a video."""
+"""Values for the templates: colours of steps, positions on axes, best values of tables, the sentence above a video."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _comparable(row: page.ResultsRow, column: int) -> float | None:
 
 
 def sort_key(value: float | str | None) -> float | str:
-    """What a table sorts a cell by: the number, that at the start of a text, else the text; "" where undefined."""
+    """The sort value of a cell: the number, that at the start of a text, else the text; "" where undefined."""
     if isinstance(value, str):
         start = re.match(r"[-+]?\d+(\.\d+)?", value)
         return float(start[0]) if start else value
@@ -225,7 +225,7 @@ def sort_key(value: float | str | None) -> float | str:
 
 
 def bold_note(table: page.ResultsTable) -> str:
-    """What bold means in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
+    """The meaning of bold in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
     if not best_of(table):
         return ""
     ends: dict[str, list[str]] = {"high": [], "low": []}

@@ -62,7 +62,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class ExtractRun:
-    """What `extract` did, or would do."""
+    """The work that `extract` did, or would do."""
 
     cache: str  # where the outputs are
     summary: Summary
@@ -253,7 +253,7 @@ def extract_and_read(
     read: Callable[[Record, Mapping[str, str]], T],
     observer: Observer = SILENT,
 ) -> tuple[dict[str, T], dict[str, str]]:
-    """What `read` makes of each record's outputs, and why there are none, both by the record's id.
+    """The results of `read` for each record's outputs, and the reasons where there are none, both by the record's id.
 
     `read` is called with a record and the key of every stage's output, and raises what `Cache.read` raises. The
     observer gets the reason why an output cannot be read and its record is extracted again.
@@ -288,6 +288,6 @@ def extract_videos(listing: Listing, planner: Planner, observer: Observer) -> Su
 
 
 def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:
-    """What `extract` would run, why, and at what cost; nothing is run."""
+    """The stages that `extract` would run, with reasons and costs; nothing is run."""
     plans, summary = plan_all(listing.records, planner)
     return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, places(planner.pool, len(plans))[0]))

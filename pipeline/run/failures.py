@@ -19,7 +19,7 @@ ALLOCATION = (
     "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
     "failed to allocate", "failed to map", "bad_alloc", "bad alloc", "start new thread", "too many open files",
 )  # fmt: skip
-"""What the libraries say, in lower case, when the machine has no room; they raise it as any kind of error."""
+"""Messages of libraries, in lower case, when the machine has no room; they raise them as any kind of error."""
 
 NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """The last is what FFmpeg reports when it cannot start its threads."""

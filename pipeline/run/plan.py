@@ -161,7 +161,7 @@ class Planner:
         return Plan(record, tuple(steps), self._todo([step for step in steps if step.stage not in unclear]))
 
     def lacking(self, record: Record, *stages: str) -> list[str]:
-        """What a performance lacks for these stages (default: all), such as "no kinematics file"."""
+        """The input that a performance lacks for these stages (default: all), such as "no kinematics file"."""
         needed = {kind for name in stages or self.stages for kind in needed_inputs(name)}
         return [f"no {kind} file" for kind in sorted(needed - {*record.files(), *record.remote})]
 

@@ -186,7 +186,7 @@ class RayActor(Worker):
 
 
 class RayWorker:
-    """What runs inside one actor. `run` holds one thread; `halt` and `state` answer beside it."""
+    """The work of one actor. `run` holds one thread; `halt` and `state` answer beside it."""
 
     def __init__(self, folder: str, start: Callable[..., Any], *arguments: Any) -> None:
         os.chdir(folder)  # relative paths mean the same on every machine

@@ -144,7 +144,7 @@ class PlanRunner:
         return self._extractors[stage]
 
     def promise(self, stage: str, frames: int) -> OutputSpec:
-        """What the stage's output for a video of so many frames must be like."""
+        """The arrays that the stage's output must have for a video of so many frames."""
         return stage_class(stage).promise(self._configs[stage], frames)
 
 
@@ -264,7 +264,7 @@ class _Job:
 
 
 def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> Callable[[Plan, Report], Result]:
-    """What runs plans inside a worker, from a dumped configuration and the cache's place."""
+    """The work of a worker that runs plans, made from a dumped configuration and the cache's place."""
     config = validate(values)
     cache = open_cache(root, config.storage.reach())
     runner = PlanRunner(config, cache, stop)

@@ -105,7 +105,7 @@ class Pool(ABC):
 
 @dataclass(frozen=True)
 class Task(Generic[J, R]):
-    """What workers do with jobs. Jobs and results are picklable, `start` by its name."""
+    """The work of workers for each job. Jobs and results are picklable, `start` by its name."""
 
     # Called once in every worker with `arguments` and an event that asks to stop; returns the function that runs a job.
     start: Callable[..., Callable[[J, Report], R]]

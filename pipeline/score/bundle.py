@@ -121,7 +121,7 @@ class Bundle:
 
 
 def no_run_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
-    """What to name in place of a folder that holds no run: the run inside of it, such as `demo/run`, if any."""
+    """The folder to name in place of one that holds no run: the run inside of it, such as `demo/run`, if any."""
     with suppress(OSError):
         if runs := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
             return f"Did you mean {printable(runs[0])}?"
@@ -136,7 +136,7 @@ def double_network(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor
 
 
 FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
-"""What JSON, numpy and torch raise for parts that do not fit together."""
+"""Errors of JSON, numpy and torch for parts that do not fit together."""
 
 
 def blank_features(run: TrainedRun, steps: int = 3) -> FeatureSet:

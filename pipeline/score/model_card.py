@@ -60,7 +60,7 @@ def model_card(
 
 
 def _metadata(config: BaseConfig, calibration: Calibration | None) -> str:
-    """What the Hugging Face Hub reads at the top of a card, as YAML; the licence is the owner's to add."""
+    """The head of a card, which the Hugging Face Hub reads, as YAML; the licence is the owner's to add."""
     facts: dict[str, Any] = {
         "library_name": "aqa",
         "pipeline_tag": "video-classification",

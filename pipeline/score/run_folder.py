@@ -47,7 +47,7 @@ MAX_SIZE = 1 << 24
 
 
 class RunFolder(Bundle):
-    """What a run folder holds.
+    """The content of a run folder.
 
     Attributes:
         calibration: gives scores their intervals; None where there is none.

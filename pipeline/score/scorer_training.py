@@ -42,7 +42,7 @@ MOST_SHOWN = 2
 
 @dataclass(frozen=True)
 class TrainedScorer:
-    """What `train` made."""
+    """The result of `train`."""
 
     folder: Path  # the run: `load_scorer`, `score`, `report` and `export` take it
     run: TrainedRun  # the networks and what they were trained on

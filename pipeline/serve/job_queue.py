@@ -94,7 +94,7 @@ class Queue:
         return True
 
     def activity(self, job: ScoringJob) -> tuple[str, float | None]:
-        """What a job does, as text, and its share from 0 to 1; of a job that is not at work its own text."""
+        """A job's activity, as text, and its share from 0 to 1; the job's own text where it is not at work."""
         running = self._running
         if job.state != "running" or running is None or running.id != job.id:
             return job.stage, None

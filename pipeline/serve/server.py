@@ -186,7 +186,7 @@ ACTIVITIES = {
     "skeleton": "reading the joints",
     "timesteps": "cutting the video into steps",
 }
-"""What the stages do, in words of who uploads."""
+"""The work of each stage, in the words of the people who upload."""
 
 
 def _listen(port: int, backlog: int = 64) -> socket.socket:

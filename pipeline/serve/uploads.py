@@ -61,7 +61,7 @@ class UploadError(HTTPException):
 
 @dataclass(frozen=True)
 class Parts:
-    """What a request says of its body."""
+    """The headers of a request that describe its body."""
 
     video: str | None  # percent-encoded names of the files, None where the body has no such part
     kinematics: str | None = None

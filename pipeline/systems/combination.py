@@ -36,7 +36,7 @@ BEST_SINGLE = "best single system by inner validation"
 """Names of the rows."""
 
 NETWORK = "AIM"
-"""What the network's weight is named in a `FittedCombination`."""
+"""The name of the network's weight in a `FittedCombination`."""
 
 SHRINKAGE = 5.0
 """Performances that speak for equal weights."""

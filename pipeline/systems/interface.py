@@ -82,7 +82,7 @@ BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoc
 
 
 class Model(Protocol):
-    """What a system has learnt."""
+    """A trained system."""
 
     def predict(self, features: FeatureSet, /) -> Predicted:
         """Scores of performances, in their order."""
@@ -120,7 +120,7 @@ class System:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a training of networks tells and keeps meanwhile; it changes no result.
+    """The reports and files of a training of networks; they change no result.
 
     Attributes:
         watched: performances to score after every watched epoch, which the model predicts afterwards.
@@ -192,7 +192,7 @@ class Trainings:
         self._kept: dict[str, Predicted] = {}
 
     def predict(self, system: System, train: FeatureSet, test: FeatureSet) -> Predicted:
-        """What the system predicts for `test` after training on `train`; scores of `test` are not handed on.
+        """The system's predictions for `test` after training on `train`; scores of `test` are not handed on.
 
         Raises the AimError of a system that fails, with its name in front.
         """
@@ -304,7 +304,7 @@ def _write(place: Path, key: str, predicted: Predicted) -> None:
 
 
 def _read(place: Path | None, key: str) -> Predicted | None:
-    """What `_write` wrote; None where there is nothing, or of another training."""
+    """The predictions that `_write` wrote; None where there are none, or those of another training."""
     kept = None if place is None else read_checkpoint(place.with_suffix(".safetensors"), key)
     if kept is None:
         return None

@@ -1,4 +1,4 @@
-"""What networks are trained on: every trial once, and copies with exchanged agents or mirrored.
+"""The rows that networks are trained on: every trial once, and copies with exchanged agents or mirrored.
 
 It is made of features after the split, from the training rows of a fold only: no network learns from a copy of a
 held-out performance, and none predicts one. The same holds for inner validation and calibration. Copies that a data

@@ -41,7 +41,7 @@ class Reader:
         )
 
     def read(self, path: Path) -> dict[str, Any]:
-        """What came of one file."""
+        """The outcome of one file."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{path}\n")
@@ -88,7 +88,7 @@ def test_every_video_is_read_whole_or_named(corpus: list[Case]) -> None:
 
 
 def _complaint(case: Case, report: dict[str, Any]) -> str:
-    """What is wrong with an outcome, empty where nothing is."""
+    """The fault of an outcome, empty where there is none."""
     outcome = report["outcome"]
     if outcome not in ("ok", "VideoError"):
         return f"{outcome} {report.get('what', '')}"

@@ -42,7 +42,7 @@ def candidates(frames: int, count: int = 1) -> Candidates:
 
 
 def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
-    """What the `pose` stage makes of the detections."""
+    """The output of the `pose` stage for the detections."""
     config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
     paths = [people_of(people, 0, frames, times, 0.03)]
     chosen = choose_agents(paths, shots, times, (720, 405), config)
@@ -50,7 +50,7 @@ def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
 
 
 def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
-    """What the `timesteps` stage makes of it."""
+    """The output of the `timesteps` stage for it."""
 
     class Read(UserDict[str, StageOutput]):
         def __getitem__(self, name: str) -> StageOutput:

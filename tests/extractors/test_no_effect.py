@@ -41,7 +41,7 @@ def clips_of(**settings: Any) -> list[NDArray[np.generic]]:
 
 
 def people_of(**settings: Any) -> list[NDArray[np.generic]]:
-    """What MoveNet sees in noise, whatever its score."""
+    """MoveNet's detections in noise, whatever their score."""
     try:
         locate("movenet-multipose")
     except DataError as error:
@@ -51,13 +51,13 @@ def people_of(**settings: Any) -> list[NDArray[np.generic]]:
 
 
 def of_clips(**settings: Any) -> Mapping[str, str]:
-    """What the key of `clips` has beside the settings."""
+    """The parts of the key of `clips` beside the settings."""
     pytest.importorskip("pytorchvideo")
     return Clips.identity(ClipsConfig(**{**TINY, **settings}))
 
 
 def of_files(backend: str, folder: Path, **files: str) -> Mapping[str, str]:
-    """What the key of `pose` has beside the settings, with files of these contents."""
+    """The parts of the key of `pose` beside the settings, with files of these contents."""
     pytest.importorskip(backend)
     given = {name: text for name, text in files.items() if name == "detector_kind"}
     for name in files.keys() - given.keys():

@@ -1,4 +1,4 @@
-"""What tests in a real browser share; the fixture `browser` is in tests/pipeline/conftest.py."""
+"""Helpers of tests in a real browser; the fixture `browser` is in tests/pipeline/conftest.py."""
 
 from __future__ import annotations
 

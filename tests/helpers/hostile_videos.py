@@ -139,7 +139,7 @@ def _flipped(folder: Path, bases: dict[str, Path], rng: random.Random) -> Iterat
 
 
 def _odd(folder: Path) -> Iterator[Case]:
-    """What is unusual and right: all must decode."""
+    """Files that are unusual and right: all must decode."""
     made = [
         encode(folder / "one-frame.mp4", "libx264", frames=1),
         encode(folder / "two-frames.mkv", "libx264", frames=2),

@@ -31,7 +31,7 @@ IMPORTED = (
     *("pipeline.report", "pipeline.preview", "pipeline.label", "pipeline.score", "pipeline.evaluate", "pipeline.pack"),
     *("torch.onnx", "onnxscript", "data.weights.quiet_openvino", "pipeline.score.export"),
 )
-"""What commands would import one by one."""
+"""Modules that commands would import one by one."""
 
 OWN = {"COLUMNS": "500", "OMP_NUM_THREADS": "1"}
 """Variables of the environment of every command."""
@@ -144,7 +144,7 @@ def _run(
     out: int,
     err: int,
 ) -> None:
-    """What the forked process does; ends it."""
+    """The work of the forked process; ends it."""
     from pipeline.cli import main
 
     os.setsid()

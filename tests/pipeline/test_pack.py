@@ -1,4 +1,4 @@
-"""What the commands take from a packed file."""
+"""Commands that read a packed file."""
 
 from __future__ import annotations
 

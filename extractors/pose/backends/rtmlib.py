@@ -50,7 +50,7 @@ class RTMLib:
 
 
 class _Compiled(BaseTool):
-    """Takes the place of the base class of rtmlib's tools, which would open the file by itself."""
+    """Replaces the base class of rtmlib's tools, which would open the file by itself."""
 
     def __init__(self, forward: Forward, size: Any, mean: Any = None, std: Any = None, *_: Any, **__: Any) -> None:
         self.model_input_size, self.mean, self.std = size, mean, std

@@ -84,7 +84,7 @@ EDITS = st.lists(
     min_size=1,
     max_size=3,
 )
-"""What is done to a file: (place as a share of its length, number of bytes that go, bytes that come)."""
+"""Changes of a file: (place as a share of its length, number of bytes that go, bytes that come)."""
 
 
 @pytest.fixture(scope="module")

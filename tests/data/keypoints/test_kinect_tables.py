@@ -154,7 +154,7 @@ def test_places_in_the_room_follow_each_parent_by_hand() -> None:
         return place(frame, parent) + axes_at(frame, joint) @ places[frame, joint]
 
     def axes_at(frame: int, joint: int) -> np.ndarray:
-        """What a joint's offset is turned by: the rotations from the beginning of its chain to its parent."""
+        """The rotation of a joint's offset: those from the beginning of its chain to its parent."""
         parent = PARENTS[joint]
         if joint in (6, 10, 14, 18) or parent == 0:
             return turn(degrees[frame, parent])

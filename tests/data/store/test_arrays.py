@@ -1,4 +1,4 @@
-"""What a stage declares of its arrays is what the store accepts, and every difference is named."""
+"""The store accepts the arrays that a stage declares, and names every difference."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def filled(toy_stages: None, make_video: Any, tmp_path: Path) -> tuple[BaseConfi
 
 
 def rows(config: BaseConfig, records: Any) -> list[dict[str, Any]]:
-    """What `status` tells."""
+    """The states that `status` tells."""
     cache = Cache(config.cache)
     rows = list(status_rows(records, Planner(config, cache)))
     cache.close()

@@ -21,7 +21,7 @@ from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]
 TERMINAL_ONLY = {"as_json", "quality", "help"}
-"""What only decides how results are shown."""
+"""Options that only decide how results are shown."""
 
 
 def leaves(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

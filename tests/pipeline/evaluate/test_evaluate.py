@@ -353,7 +353,7 @@ def test_watched_epochs_end_with_the_last() -> None:
 
 
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
-    """What is watched at the last epoch is the result; watching changes nothing and survives an interruption."""
+    """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
     part = make_parts(features, kfold(features.records, k=3))[0]
     ours = AimSystem("AIM", MODEL, fast(runs=4, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
     held = predict_part(ours, features, part)

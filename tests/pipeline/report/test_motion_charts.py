@@ -15,7 +15,7 @@ TIME = np.arange(60) / 25
 
 
 def pose(*people: np.ndarray) -> StageOutput:
-    """Of (frame, 17, 2) people in pixels, all joints certain."""
+    """Pose outputs of (frame, 17, 2) people in pixels, all joints certain."""
     return pose_of(people, score=1.0)
 
 

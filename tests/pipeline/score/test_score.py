@@ -423,7 +423,7 @@ def test_one_flipped_bit_is_refused_by_the_name_of_its_file(run_copy: Path, name
 def test_every_command_tells_the_same_notes(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of inputs that are left out, and of outputs that are extracted again."""
+    """Notes about inputs that are left out, and about outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
     shutil.copytree(trained[1], tmp_path / "in")
     monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage

@@ -1,4 +1,4 @@
-"""What `score` takes: videos with their kinematics, one trial's files, and data sets in the layout of JIGSAWS."""
+"""Inputs of `score`: videos with their kinematics, one trial's files, and data sets in the layout of JIGSAWS."""
 
 from __future__ import annotations
 

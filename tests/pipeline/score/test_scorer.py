@@ -1,4 +1,4 @@
-"""What a scorer refuses before anything is extracted."""
+"""Inputs that a scorer refuses before anything is extracted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run keeps of its training videos."""
+"""Facts that a run keeps about its training videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made for sharing names no folder of this machine."""
+"""Files for sharing name no folder of this machine."""
 
 from __future__ import annotations
 
