@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("toy_stages")
 
 @pytest.fixture
 def config(make_video: Any, tmp_path: Path) -> BaseConfig:
-    """The files of a filled cache: two good videos, one that failed, a preview, and the log of a run by version 0.1.0."""
+    """A filled cache: two good videos, one that failed, a preview, and the log of a run by version 0.1.0."""
     for name in ("a", "sub/b"):
         make_video(tmp_path / f"in/{name}.mp4")
     (tmp_path / "in/bad.mp4").write_text("no video")
