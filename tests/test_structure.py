@@ -228,9 +228,9 @@ LIGHT = {
     "weights": ("import data.weights.weight_files", "torch safetensors h5py av"),
     "paths without a store": (
         """
-import pathlib, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote, pipeline.cache.remote_cache
+import pathlib, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote, pipeline.cache.local_cache
 data.video.records.find_videos([pathlib.Path("run_pipeline.py")], data.store.remote.Storage())
-pipeline.cache.remote_cache.open_cache(pathlib.Path("cache"), data.store.remote.Storage())
+pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.Storage())
 """,
         "fsspec s3fs botocore",
     ),
