@@ -161,7 +161,7 @@ def run_demo(
         train_scorer(gather(learn, session.planner("timesteps"), observer), session, out / "run")
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = load_scorer(out / "run", workers=None, user=config)
+    scorer = load_scorer(out / "run", user=config)
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)

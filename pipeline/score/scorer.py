@@ -225,7 +225,7 @@ class Scorer:
 def load_scorer(
     folder: str | Path,
     cache: str | Path | None = None,
-    workers: int | None = 0,
+    workers: int | None = None,
     *,
     user: BaseConfig | None = None,
     observer: Observer = SILENT,
@@ -235,7 +235,7 @@ def load_scorer(
     Args:
         folder: written by `train`.
         cache: cache of the videos' features; default: that of `user`.
-        workers: processes that extract; 0 is this process, None those of `user`.
+        workers: processes that extract, 0 is this process; default: those of `user`, and 0 without a user.
         user: the user's own cache, paths, devices and limits, which a run folder never sets
             (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
         observer: gets notes on the run folder.
@@ -248,6 +248,8 @@ def load_scorer(
     values, notes = run_config(folder, user)
     if cache is not None:
         values["cache"] = str(cache)
+    if workers is None and user is None:
+        workers = 0  # a script without a guard for worker processes can score
     if workers is not None:
         values["run"]["workers"] = workers
     scorer = Scorer(folder, loaded, validate(values, where=folder / CONFIG_FILE))
@@ -300,7 +302,7 @@ def score_videos(
     user, observer = session.beside_model, session.observer
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
-    scorer = load_scorer(model, workers=None, user=user, observer=observer)
+    scorer = load_scorer(model, user=user, observer=observer)
     with scorer.session:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")

@@ -28,7 +28,10 @@ def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
     assert row.error is not None
     assert "no annotated boundaries" in row.error
     assert "timesteps.bounds=equal" in row.error
-    scorer = load_scorer(tmp_path / "run", workers=0, user=load_config("finediving", sets))
+    assert load_scorer(tmp_path / "run").config.run.workers == 0, "a script needs no guard for worker processes"
+    user = load_config("finediving", {**sets, "run.workers": 3})
+    assert load_scorer(tmp_path / "run", user=user).config.run.workers == 3, "report, compare and label pass a user"
+    scorer = load_scorer(tmp_path / "run", workers=0, user=user)
     own_rows = scorer.score_records(dataset_records(scorer.config).records)
     assert len(own_rows) == 8
     assert all(one.score is not None for one in own_rows)
