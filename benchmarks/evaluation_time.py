@@ -7,8 +7,8 @@ The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. 
 moved by the score; the views share most of the scene's noise. The set is packed once a seed and evaluated by the
 command line, each command twice: the second time it finds all trainings in the folder of the first.
 
-    4fold   evaluate --config jigsaws                                     target 180 s on two quiet cores
-    louo    evaluate --config jigsaws --set protocol=louo                 target 480 s
+    4fold   evaluate --config jigsaws                                     target 240 s on two quiet cores
+    louo    evaluate --config jigsaws --set protocol=louo                 target 600 s
     quick   evaluate --config jigsaws --quick                             target  60 s
     board   leaderboard --config jigsaws, on the 39 trials of Suturing    target 600 s
     boards  leaderboard --config jigsaws, on 14 trials of each task       target 600 s
@@ -45,8 +45,8 @@ from pipeline.train import label_table
 from synthetic.tiny_jigsaws import make_jigsaws
 
 COMMANDS = {
-    "4fold": (180, "jigsaws", ("evaluate",)),
-    "louo": (480, "jigsaws", ("evaluate", "--set", "protocol=louo")),
+    "4fold": (240, "jigsaws", ("evaluate",)),
+    "louo": (600, "jigsaws", ("evaluate", "--set", "protocol=louo")),
     "quick": (60, "jigsaws", ("evaluate", "--quick")),
     "board": (600, "suturing", ("leaderboard",)),
     "boards": (600, "short", ("leaderboard",)),
