@@ -3,8 +3,8 @@
     python -m benchmarks.scale [--videos 10000] [--sizes 1000,10000] [--million] [--out FILE]
 
 Made-up entries: every video is a small file of its own content, every output a file of one byte whose header the index
-knows, as it does after it was written. What is timed is what `extract` does before it says "nothing to do" and what
-`status` does, over four stages, in a process of its own that starts with cold memory (the disk may be warm).
+knows, as it does after it was written. It times what `extract` does before it says "nothing to do" and what `status`
+does, over four stages, in a process of its own that starts with cold memory (the disk may be warm).
 `--million` adds 250 000 videos x 4 stages. The cost of a lost index is measured on real cache files and given per file.
 """
 

@@ -23,7 +23,7 @@ WIDE = None if "COLUMNS" in os.environ else 160
 
 err = Console(stderr=True, markup=False, emoji=False, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 out = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else WIDE)
-"""Text is shown as it is: names of videos and folders may hold `[red]` or `:on:`. What has a style is a `Text`."""
+"""Text is shown as it is: names of videos and folders may hold `[red]` or `:on:`. A styled text is a `Text`."""
 
 LINE_SECONDS = 30.0
 """A line of progress is written so often where standard error is no terminal, such as a log."""

@@ -145,8 +145,8 @@ def run_extract(
     After the observer's stop event, stages that are done stay done.
 
     Args:
-        reading: reads each record's outputs, before the run where they are fresh and else after it. What is found
-            damaged before the run is computed like what is missing.
+        reading: reads each record's outputs, before the run where they are fresh and else after it.
+            Outputs that are found damaged before the run are computed like missing ones.
         announce: note what will run, and what it is expected to cost.
 
     Raises UsageError where all of several records lost their workers, or to `announce` what OpenCV cannot do here.
