@@ -37,6 +37,13 @@ class LocalFolder:
         """Whether there is a folder."""
         return self.root.is_dir()
 
+    def folders(self) -> list[str]:
+        """Names of the folders directly in this one, in order; none where there is no such folder."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+
     def files(self, below: str = "") -> dict[str, LocalFile]:
         """Every file below the folder `below` in order, by its name in this one; links are left out."""
         return {

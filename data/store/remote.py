@@ -122,6 +122,10 @@ class RemoteFolder:
             if about.get("type") == "file"
         }
 
+    def folders(self) -> list[str]:
+        """Names of the folders directly in this one that have objects, in order."""
+        return sorted({name.partition("/")[0] for name in self.files() if "/" in name})
+
     def siblings(self, checks: int) -> Siblings:
         """A function that names the objects that begin with a name; for many `checks` everything is listed once.
 

@@ -276,9 +276,8 @@ class Cache:
         return self.folder.read(self._name(path)) if isinstance(self.folder, RemoteFolder) else None
 
     def stage_names(self) -> list[str]:
-        """Stages that have a file in it."""
-        names = {name.partition("/")[0] for name in self.folder.files() if "/" in name}
-        return sorted(name for name in names if not name.startswith("."))
+        """Stages that have a folder in it."""
+        return [name for name in self.folder.folders() if not name.startswith(".")]
 
     def entries(self, stage: str) -> Iterator[Entry]:
         """Every file of a stage, in order."""
