@@ -223,10 +223,11 @@ def test_ctrl_c_closes_a_page(words: str, times: int, folder: Path) -> None:
         urlopen(line[line.index("http") :].split()[0], timeout=60).close()
     for _ in range(times):
         os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.03)  # two signals at once are one; the server takes .1 s to close
     printed = process.communicate(timeout=60)[1]
-    assert process.returncode in (0, 130)[:times], printed
+    assert process.returncode == 0, printed
     assert "Traceback" not in printed
-    if process.returncode == 0 and "label" in words:
+    if "label" in words:
         assert (folder / "films/labels.csv").exists()
 
 

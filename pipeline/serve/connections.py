@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,10 +113,19 @@ def log_rarely() -> Iterator[None]:
             logger.removeFilter(repeats)
 
 
+class Server(uvicorn.Server):
+    """Lets the application end after a second Ctrl-C too: it would be cancelled with a traceback otherwise."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+
+
 def make_server(app: FastAPI) -> uvicorn.Server:
     """The server of an application, with bounded connections."""
     config = uvicorn.Config(
         app, http=BoundedConnection, ws="none", backlog=BACKLOG, log_level="warning", access_log=False,
         timeout_graceful_shutdown=5,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return Server(config)
