@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
-from data.errors import UsageError
+from data.errors import UsageError, nearest
 from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
@@ -25,6 +25,9 @@ Place = str | Path
 Places = Place | Iterable[Place]
 Configuration: TypeAlias = "Place | BaseConfig | None"
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
+
+
+ENGINES = ("local", "ray")
 
 
 class Session:
@@ -106,9 +109,12 @@ class Session:
     @property
     def pool(self) -> Pool | None:
         """Where jobs run; None: in this process. Raises UsageError for an unknown engine, or without Ray."""
-        from pipeline.run import pick_pool
+        from pipeline.run import RayPool, local_pool
 
-        return pick_pool(self._engine, self.config.run, self._address)
+        if self._engine not in ENGINES:
+            raise UsageError(f"unknown engine '{self._engine}'", fix=nearest(self._engine, ENGINES))
+        run = self.config.run
+        return local_pool(run) if self._engine == "local" else RayPool(run, self._address)
 
     def sets(self, key: str) -> bool:
         """Whether the overrides name this key."""

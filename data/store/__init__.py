@@ -14,7 +14,7 @@ from data.store.files import (
     write_bytes,
     write_text,
 )
-from data.store.local_folder import LocalFolder, Siblings, following
+from data.store.local_folder import LocalFile, LocalFolder, Siblings, following
 from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub
 from data.store.scratch import fetched, sweep_scratch
 
@@ -22,6 +22,7 @@ __all__ = [
     "Array",
     "ArraySpec",
     "ContractError",
+    "LocalFile",
     "LocalFolder",
     "OutputSpec",
     "RemoteFile",

@@ -41,7 +41,8 @@ class Finding:
     video: str  # the id, inferred from the file's place and safe to print
     why: str
     size: int  # bytes
-    used: float = 0.0  # when it was last read or written, in seconds since 1970
+    written: float = 0.0  # seconds since 1970, like `used`
+    used: float = 0.0  # when it was last read or written
 
     def row(self) -> dict[str, Any]:
         """As JSON types."""
@@ -90,11 +91,11 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
 def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator[Finding]:
     """The files of some stages whose names have these endings, without a reason; temporaries are left out."""
     for stage in stages:
-        for path, size, _, used in cache.entries(stage):
+        for path, file in cache.entries(stage):
             name = NAME.fullmatch(path.name)
             if name and name["ending"] in endings and not path.name.startswith(TEMPORARY):
                 video = stem_of(path).relative_to(cache.root / stage).as_posix()
-                yield Finding(path, stage, printable(video), "", size, used)
+                yield Finding(path, stage, printable(video), "", file.size, file.written, file.used)
 
 
 def list_cache(cache: Cache, stage: str = "") -> CacheListing:
@@ -125,35 +126,33 @@ def _count_files(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
 
     `settings` holds those that differ within the stage, with the version and what else the results depend on.
     """
-    groups: dict[str, list[tuple[Path, int, float]]] = {}
+    groups: dict[str, list[Finding]] = {}
     settings: dict[str, dict[str, Any]] = {}
-    for path, size, written, _ in cache.entries(stage):
-        if not NAME.fullmatch(path.name) or path.name.startswith(TEMPORARY):
-            continue
-        failed = path.name.endswith(FAILURE)
+    for file in stored_files(cache, [stage], OUTPUT, FAILURE):
+        failed = file.path.name.endswith(FAILURE)
         try:
-            header = (cache.load_failure(path) or {}) if failed else cache.header(path)
+            header = (cache.load_failure(file.path) or {}) if failed else cache.header(file.path)
         except UNREADABLE:
             header = {}
         version = {"version": header.get("stage_version")}
         of_file = flattened({**version, **header.get("settings", {}), **header.get("identity", {})})
         name = json.dumps(of_file, sort_keys=True)
         settings[name] = of_file
-        groups.setdefault(name, []).append((path, size, written))
+        groups.setdefault(name, []).append(file)
     for name, files in sorted(groups.items()):
         differing = {
             key: settings[name].get(key)
             for key in sorted({key for one in settings.values() for key in one})
             if any(one.get(key) != settings[name].get(key) for one in settings.values())
         }
-        times = [written for _, _, written in files]
-        failures = sum(path.name.endswith(FAILURE) for path, _, _ in files)
+        times = [file.written for file in files]
+        failures = sum(file.path.name.endswith(FAILURE) for file in files)
         yield {
             "stage": stage,
             "settings": differing,
             "outputs": len(files) - failures,
             "failures": failures,
-            "bytes": sum(size for _, size, _ in files),
+            "bytes": sum(file.size for file in files),
             "oldest": _day(min(times)),
             "newest": _day(max(times)),
         }
@@ -273,9 +272,9 @@ def _written(cache: Cache) -> Iterator[Finding]:
             video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
             if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):
                 yield Finding(path, "preview", video, "preview", status.st_size)
-    for path, size, _, _ in cache.entries(OLD_LOGS):
+    for path, log in cache.entries(OLD_LOGS):
         if OLD_LOG.fullmatch(path.name):
-            yield Finding(path, "", "", "log of a run by an earlier version", size)
+            yield Finding(path, "", "", "log of a run by an earlier version", log.size)
 
 
 def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: Observer) -> CacheFiles:

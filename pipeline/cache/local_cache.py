@@ -19,10 +19,11 @@ from dataclasses import asdict, dataclass
 from functools import cache as memoised
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from data.errors import AimError, CacheError, UsageError, VideoError, printable
 from data.store import (
+    LocalFile,
     LocalFolder,
     OutputSpec,
     RemoteFile,
@@ -80,15 +81,6 @@ class Check:
 
     state: State
     reason: str
-
-
-class Entry(NamedTuple):
-    """One file of a cache."""
-
-    path: Path
-    size: int  # bytes
-    written: float  # seconds since 1970, like `used`
-    used: float  # when it was last read or written
 
 
 class Cache:
@@ -279,10 +271,10 @@ class Cache:
         """Stages that have a folder in it."""
         return [name for name in self.folder.folders() if not name.startswith(".")]
 
-    def entries(self, stage: str) -> Iterator[Entry]:
+    def entries(self, stage: str) -> Iterator[tuple[Path, LocalFile | RemoteFile]]:
         """Every file of a stage, in order."""
         for name, file in self.folder.files(stage).items():
-            yield Entry(self.root / name, file.size, file.written, file.used)
+            yield self.root / name, file
 
     def load(self, path: Path) -> store.Stored:
         """The output at a place that `entries` gave, of the stage and key of its name.

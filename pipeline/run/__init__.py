@@ -12,13 +12,12 @@ from pipeline.run.batch import (
     run_extract,
     status_rows,
 )
-from pipeline.run.engine import pick_pool
 from pipeline.run.inputs import dataset_records, list_inputs, take_shard
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.ray_pool import RayPool, worker_threads
 from pipeline.run.runner import Result
-from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, WorkerLost, run_jobs
+from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, WorkerLost, local_pool, run_jobs
 
 __all__ = [
     "MOST_LOST",
@@ -39,7 +38,7 @@ __all__ = [
     "extract_and_read",
     "extract_videos",
     "list_inputs",
-    "pick_pool",
+    "local_pool",
     "plan_all",
     "plan_costs",
     "prune",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from data.errors import UsageError
 from data.store import is_remote, sweep_scratch
@@ -16,15 +16,19 @@ from pipeline.config import BaseConfig
 from pipeline.environment import check_opencv
 from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
-from pipeline.run.engine import places
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
-from pipeline.run.worker_pool import Pool, Task, WorkerLost, run_jobs
+from pipeline.run.worker_pool import Pool, Task, WorkerLost, places, run_jobs
 
 T = TypeVar("T")
 
+STOPPED = "not extracted: the run was stopped"
+
 FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
 """Called with (record id, frames done, frames to do, stages at work); no frames to do: these stages begin."""
+
+Read = Callable[[Record, Mapping[str, str]], str]
+"""Reads a record's outputs by the key of each stage; returns why one cannot be read, empty where all were read."""
 
 
 @dataclass
@@ -89,27 +93,6 @@ class Status:
         return all(row["state"] != "failed" for row in self.rows)
 
 
-class Reading(Generic[T]):
-    """Reads the outputs of records: `values` and, for outputs that cannot be read, `errors`, both by the record's id.
-
-    `read` is called with a record and the key of every stage's output, and raises what `Cache.read` raises. `note` gets
-    a message where a record is extracted again.
-    """
-
-    def __init__(self, read: Callable[[Record, Mapping[str, str]], T], note: Callable[[str], None]) -> None:
-        self._read, self.note = read, note
-        self.values: dict[str, T] = {}
-        self.errors: dict[str, str] = {}
-
-    def __call__(self, record: Record, keys: Mapping[str, str]) -> bool:
-        """Read one record: whether that was possible."""
-        try:
-            self.values[record.id] = self._read(record, keys)
-        except UNREADABLE as error:
-            self.errors[record.id] = unreadable(error)
-        return record.id in self.values
-
-
 def plan_all(
     records: Sequence[Record], planner: Planner, stop: threading.Event | None = None
 ) -> tuple[list[Plan], Summary]:
@@ -136,7 +119,7 @@ def run_extract(
     planner: Planner,
     observer: Observer = SILENT,
     *,
-    reading: Reading[Any] | None = None,
+    read: Read | None = None,
     announce: bool = False,
 ) -> Summary:
     """Extract what is not fresh.
@@ -145,8 +128,8 @@ def run_extract(
     After the observer's stop event, stages that are done stay done.
 
     Args:
-        reading: reads each record's outputs, before the run where they are fresh and else after it.
-            Outputs that are found damaged before the run are computed like missing ones.
+        read: reads each record's outputs, before the run where they are fresh and else after it. Outputs that are
+            found damaged before the run are computed like missing ones, and the observer is told.
         announce: note what will run, and what it is expected to cost.
 
     Raises UsageError where all of several records lost their workers, or to `announce` what OpenCV cannot do here.
@@ -158,8 +141,10 @@ def run_extract(
         if any(record.remote for record in records):
             sweep_scratch(config.storage.reach(), config.run.timeout_s)
         plans, summary = plan_all(records, planner, stop)
-        if reading is not None:
-            plans += _damaged(records, plans, planner, summary, reading)
+        if read is not None:
+            for plan, why in _damaged(records, plans, planner, summary, read):
+                observer.note(f"{plan.record.name} is extracted again: {why}")
+                plans.append(plan)
         cache.index.flush()  # so that child processes need not hash the inputs again
         # Videos are counted for somebody who sees it: on a store that costs a copy.
         frames = [0] * len(plans) if observer is SILENT else expected_frames([plan.record for plan in plans])
@@ -174,8 +159,8 @@ def run_extract(
             keys = summary.keys[record.id]
             summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
             remember(planner, result)
-            if reading is not None and not result.failed:
-                reading(record, keys)
+            if read is not None and not result.failed:
+                read(record, keys)
             progress.result(result)
         summary.results += ran
         summary.cancelled = stop.is_set()
@@ -198,18 +183,17 @@ def _refuse_lost(ran: Sequence[Result]) -> None:
 
 
 def _damaged(
-    records: Sequence[Record], plans: Sequence[Plan], planner: Planner, summary: Summary, reading: Reading[Any]
-) -> Iterator[Plan]:
-    """Read the records that have nothing to do; yields new plans of those whose outputs are damaged."""
+    records: Sequence[Record], plans: Sequence[Plan], planner: Planner, summary: Summary, read: Read
+) -> Iterator[tuple[Plan, str]]:
+    """Read the records that have nothing to do; yields new plans and the reasons of those with damaged outputs."""
     others = {plan.record.id for plan in plans} | {result.record.id for result in summary.results}
     for record in records:
-        if record.id in others or record.id not in summary.keys or reading(record, summary.keys[record.id]):
+        if record.id in others or record.id not in summary.keys or not (why := read(record, summary.keys[record.id])):
             continue
         plan = planner.plan(record)  # `Cache.read` has deleted the damaged output
         if plan.todo:
-            reading.note(f"{record.name} is extracted again: {reading.errors[record.id]}")
             summary.fresh -= 1
-            yield plan
+            yield plan, why
 
 
 def run_plans(
@@ -258,14 +242,22 @@ def extract_and_read(
     `read` is called with a record and the key of every stage's output, and raises what `Cache.read` raises. The
     observer gets the reason why an output cannot be read and its record is extracted again.
     """
-    reading = Reading(read, observer.note)
-    summary = run_extract(records, planner, observer, reading=reading)
-    errors = {record.id: "not extracted: the run was stopped" for record in records if record.id not in reading.values}
-    errors |= {record_id: reason for record_id, reason in reading.errors.items() if record_id in errors}
+    values, unread = dict[str, T](), dict[str, str]()
+
+    def keep(record: Record, keys: Mapping[str, str]) -> str:
+        try:
+            values[record.id] = read(record, keys)
+        except UNREADABLE as error:
+            unread[record.id] = unreadable(error)
+            return unread[record.id]
+        return ""
+
+    summary = run_extract(records, planner, observer, read=keep)
+    errors = {record.id: unread.get(record.id, STOPPED) for record in records if record.id not in values}
     for result in summary.failed:
-        reasons = [why for why in result.failed.values() if not why.startswith("needs ")]
-        errors[result.record.id] = (reasons or ["not extracted: the run was stopped"])[0]
-    return reading.values, errors
+        causes = (why for why in result.failed.values() if not why.startswith("needs "))
+        errors[result.record.id] = next(causes, STOPPED)
+    return values, errors
 
 
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:

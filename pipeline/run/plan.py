@@ -15,7 +15,7 @@ from data.store import Siblings
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
-from pipeline.run.engine import pick_pool
+from pipeline.run.worker_pool import local_pool
 from pipeline.stages import needed_inputs, stage_class, with_inputs
 
 REMOTE_THREADS = 8
@@ -112,7 +112,7 @@ class Planner:
     ) -> None:
         self.config = config
         self.cache = cache
-        self.pool = pick_pool("local", config.run)
+        self.pool = local_pool(config.run)
         self.configs = config.stage_configs()
         self.asked = tuple(stages) or config.stages
         self.stages = with_inputs(self.asked, self.configs)

@@ -39,11 +39,20 @@ def worker_threads(run: RunConfig) -> int:
 
 @dataclass(frozen=True)
 class RayPool(Pool):
-    """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs."""
+    """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
+
+    `address` None joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError where Ray is not installed.
+    """
 
     run: RunConfig
     address: str | None = None
     exit_seconds: ClassVar[float] = 60.0
+
+    def __post_init__(self) -> None:
+        try:
+            import ray  # noqa: F401
+        except ImportError:
+            raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
 
     @contextmanager
     def opened(

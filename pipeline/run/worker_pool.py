@@ -236,6 +236,16 @@ class LocalPool(Pool):
         wait([worker.pipe for worker in workers], timeout=POLL_SECONDS)
 
 
+def local_pool(run: RunConfig) -> Pool | None:
+    """Where jobs run on this machine; None for `run.workers` 0: in this process."""
+    return None if run.workers == 0 else LocalPool(run)
+
+
+def places(pool: Pool | None, jobs: int) -> tuple[int, str]:
+    """The number of workers for so many jobs, and in words where they run."""
+    return (1, "this process") if pool is None else pool.places(jobs)
+
+
 class LocalWorker(Worker):
     """One process of this machine."""
 

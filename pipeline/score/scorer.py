@@ -26,7 +26,7 @@ from extractors.timesteps.stage import TimestepsConfig
 from pipeline.cache import fingerprints, software
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.config import BaseConfig, validate
-from pipeline.features import stack
+from pipeline.features import FeatureSet, stack
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
@@ -94,15 +94,10 @@ class Scorer:
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
-        scored, errors = self._scores(whole, observer)
+        scored, errors = extract_and_read(whole, self.planner, self._scored, observer)
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         named = (self._named(row, record) for row, record in zip(rows, records, strict=True))
         return [replace(row, model=self.model_sha256) for row in named]
-
-    def _scores(self, records: Sequence[Record], observer: Observer) -> tuple[dict[str, Score], dict[str, str]]:
-        """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
-        inputs, errors = extract_and_read(records, self.planner, self._inputs, observer)
-        return {r.id: self._scored(r, *inputs[r.id]) for r in records if r.id in inputs}, errors
 
     def _named(self, row: Score, record: Record) -> Score:
         """The score with people's names in its flags; the poses are read only where a flag is about an agent."""
@@ -144,53 +139,20 @@ class Scorer:
             outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
         return outputs
 
-    def _inputs(
-        self, record: Record, keys: Mapping[str, str]
-    ) -> tuple[Mapping[str, str], StageOutput, dict[str, dict[str, Any]], bool | None]:
-        """The planned keys, the time steps, the quality measures by stage, and whether a file was trained on."""
+    def _scored(self, record: Record, keys: Mapping[str, str]) -> Score:
+        """The score of one performance by the keys of its outputs, or the error of one without a finite score.
+
+        Performances are scored one by one: products of a batch may round differently. Raises as `Cache.read`.
+        """
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = self.planner.measures(record, keys)
-        trained_on = None
-        if self.bundle.contents is not None:
-            hashes = fingerprints(record, self.cache)
-            trained_on = any(hashes.get(kind) in self.bundle.contents for kind in self.planner.reads)
-        return keys, output, quality, trained_on
-
-    def _scored(
-        self,
-        record: Record,
-        keys: Mapping[str, str],
-        output: StageOutput,
-        quality: dict[str, dict[str, Any]],
-        trained_on: bool | None,
-    ) -> Score:
-        """The score of one performance, or the error of one without a finite score."""
         calibration, run = self.calibration, self.bundle.run
         try:
             features = stack([record], [output], self.planner.settings_of("timesteps"))
             made = self.bundle.predict(replace(features, settings=run.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
-            roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})
-            facts = Facts(
-                quality=quality,
-                duration=float(features.duration[0]),
-                distance=None if calibration is None else calibration.novelty.ratios(features)[0],
-                uncalibrated="this model was not calibrated" if calibration is None else None,
-                levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
-                camera_agent="camera_flow" in roles,
-                trained_on=trained_on,
-            )
             _require_finite(made, intervals)
-            if calibration is not None:
-                facts = replace(
-                    facts,
-                    training=calibration.facts["quality"],
-                    lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
-                    software=_other_software(calibration.facts["software"]),
-                    independent=calibration.groups,
-                    accuracy=calibration.accuracy,
-                )
-            flags, checked = find_flags(facts)
+            flags, checked = find_flags(self._facts(record, features, quality, intervals))
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, error=str(error))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
@@ -219,6 +181,38 @@ class Scorer:
             accuracy=None if calibration is None else calibration.accuracy,
             part_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
+        )
+
+    def _facts(
+        self,
+        record: Record,
+        features: FeatureSet,
+        quality: dict[str, dict[str, Any]],
+        intervals: Mapping[float, Floats | None],
+    ) -> Facts:
+        """The facts about one performance that its flags follow from."""
+        calibration, trained_on = self.calibration, None
+        if self.bundle.contents is not None:
+            hashes = fingerprints(record, self.cache)
+            trained_on = any(hashes.get(kind) in self.bundle.contents for kind in self.planner.reads)
+        roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})
+        facts = Facts(
+            quality=quality,
+            duration=float(features.duration[0]),
+            camera_agent="camera_flow" in roles,
+            trained_on=trained_on,
+        )
+        if calibration is None:
+            return replace(facts, uncalibrated="this model was not calibrated")
+        return replace(
+            facts,
+            distance=calibration.novelty.ratios(features)[0],
+            levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
+            training=calibration.facts["quality"],
+            lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
+            software=_other_software(calibration.facts["software"]),
+            independent=calibration.groups,
+            accuracy=calibration.accuracy,
         )
 
 

@@ -201,7 +201,7 @@ def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Reco
     path, old = output_of(cache.root, "brightness", "a.mp4"), time.time() - 10 * 86400
     os.utime(path, (old, old))
     cache.read("brightness", "a.mp4", step.computation.key)
-    (entry,) = [entry for entry in cache.entries("brightness") if entry.path == path]
+    entry = dict(cache.entries("brightness"))[path]
     assert (entry.used > old + 86400, entry.written) == (True, pytest.approx(old))
 
 

@@ -426,7 +426,7 @@ def test_every_command_tells_the_same_notes(
     """Notes about inputs that are left out, and about outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
     shutil.copytree(trained[1], tmp_path / "in")
-    monkeypatch.setattr("pipeline.run.engine.LocalPool", lambda _: None)  # worker processes have no toy stage
+    monkeypatch.setattr("pipeline.run.worker_pool.LocalPool", lambda _: None)  # worker processes have no toy stage
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
