@@ -4,7 +4,7 @@ from pipeline.score.bundle import Bundle
 from pipeline.score.calibration import Calibration
 from pipeline.score.export import export_onnx
 from pipeline.score.scorer import Scorer, load_scorer, score_videos
-from pipeline.score.scorer_training import TrainedScorer, finish_run, train_scorer, trained_movement
+from pipeline.score.scorer_training import TrainedScorer, train_scorer
 from pipeline.score.shared_run import local_run, push_run
 
 __all__ = [
@@ -13,11 +13,9 @@ __all__ = [
     "Scorer",
     "TrainedScorer",
     "export_onnx",
-    "finish_run",
     "load_scorer",
     "local_run",
     "push_run",
     "score_videos",
     "train_scorer",
-    "trained_movement",
 ]

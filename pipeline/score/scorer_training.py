@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
+from data.video import Record
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
@@ -21,7 +23,6 @@ from pipeline.config import BaseConfig
 from pipeline.destinations import writing
 from pipeline.features import FeatureSet
 from pipeline.movement import PEOPLE, Trained, better_ranges, movement, steps_of
-from pipeline.observer import Steps
 from pipeline.run import MeasuredPlan, Plan
 from pipeline.score.bundle import plain, setting_lines
 from pipeline.score.calibration import FOLDS, Calibration, calibrate
@@ -32,7 +33,8 @@ from pipeline.session import Session
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
-from pipeline.train import Stop, TrainedRun
+from pipeline.systems.regressors import RegressionSystem
+from pipeline.train import TrainedRun
 from pipeline.train import train as train_networks
 from pipeline.train.fit import one_thread
 
@@ -59,103 +61,78 @@ def train_scorer(
     cached: bool = True,
     strict: bool = False,
 ) -> TrainedScorer:
-    """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
+    """Train, calibrate and describe a scorer, and write all of it into `folder` (`pipeline.score.run_folder`).
+
+    With `model.system: combined` the run gets the regressions of all training performances, weighted by the
+    calibration; without folds all weights are equal. A run that was killed resumes from `folder/checkpoints`.
 
     Args:
-        folds: of the calibration; 0 leaves it out.
-        cached: whether the session's cache holds the stages' outputs of these features.
+        folds: of the calibration; 0 leaves it out: scores then have no intervals, and a flag says so.
+        cached: whether the session's cache holds the stages' outputs of these features. Then hashes, quality measures
+            and movement of the training performances are stored for comparison.
         strict: refuse to train where a video is flagged.
 
     Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
     """
-    config, observer, plans, moved = session.config, session.observer, list[MeasuredPlan](), list[Trained]()
+    config, observer, plans = session.config, session.observer, list[MeasuredPlan]()
     if cached:
         plans = session.planner("timesteps").measure(features.records)
-        moved = trained_movement(session.cache, plans)
         measured = [(plan.record.name, quality) for plan, quality in plans]
         report_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    (model, recipe), stop = config.scorer, observer.stop_event().is_set
+    (model, recipe), stop, kinds = config.scorer, observer.stop_event().is_set, forbidden(config.protocol)
     with observer.progress("epochs") as progress:
         run = train_networks(
             features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop
         )
-    with writing(folder), observer.progress("epochs of the calibration") as progress:
-        calibration, why_not = finish_run(
-            run, features, config, folder, plans=plans, moved=moved,
-            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
-        )  # fmt: skip
-    return TrainedScorer(folder, run, calibration, why_not)
-
-
-def finish_run(
-    run: TrainedRun,
-    features: FeatureSet,
-    config: BaseConfig,
-    folder: Path,
-    *,
-    plans: Sequence[MeasuredPlan] = (),
-    moved: Sequence[Trained] = (),
-    folds: int = FOLDS,
-    progress: Steps | None = None,
-    stop: Stop | None = None,
-) -> tuple[Calibration | None, str | None]:
-    """Calibrate a run, and write all of it into `folder`: `pipeline.score.run_folder`.
-
-    With `model.system: combined` it adds the regressions of all training performances to the run, weighted by the
-    calibration; without folds all weights are equal.
-
-    Args:
-        run, features: the run and its training performances.
-        config: names the protocol, whose groups stay together in the folds, and whether the score is a combination.
-        plans: of performances; hashes and quality measures of those of the training part are stored for comparison.
-        moved: of `trained_movement`; the ranges of the better ones of the training part are stored.
-        folds: of the calibration; 0 skips it: scores then have no intervals, and a flag says so.
-
-    Returns:
-        The calibration, or None and the reason.
-
-    Raises UsageError for an unknown protocol, and Cancelled after `stop`; the same call resumes from
-    `folder/checkpoints/calibration`.
-    """
     learnt = set(run.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
-    kinds = forbidden(config.protocol)
     systems = regressions_for(features, kinds) if config.combined else ()
-    calibration, combination, why_not = None, None, "calibration was skipped"
+    calibration, why_not = None, "calibration was skipped"
     unfinished = folder / "checkpoints" / "calibration"
-    if folds:
-        try:
-            calibration = calibrate(
-                features, run, folds=folds, kinds=kinds, checkpoints=unfinished,
-                progress=progress, stop=stop, systems=systems,
-            )  # fmt: skip
-            quality = quality_ranges([quality for _, quality in plans])
-            ranges = better_ranges([video for video in moved if video.id in learnt])
-            facts = {**calibration.facts, "quality": quality, "movement": ranges}
-            if agreed := rater_agreement([one for one in features.records if one.id in learnt], config.dataset.kind):
-                facts["raters"] = agreed
-            calibration = replace(calibration, facts=facts)
-        except DataError as error:
-            why_not = error.what
-    if systems:
-        place = {name: row for row, name in enumerate(features.ids)}
-        rows = np.array([place[name] for name in run.train_ids], dtype=np.intp)
-        weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
-        with one_thread(0):
-            combination = FittedCombination.fit(features, rows, systems, weights)
-    contents = content_hashes([plan for plan, _ in plans]) if plans else None
-    save(run, folder, config=config, combination=combination, calibration=calibration, contents=contents)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    card = model_card(
-        run, features, config, calibration, why_not, combination=combination, model_sha256=model_sha256(folder)
-    )
-    write_text(folder / CARD, card)
-    return calibration, None if calibration is not None else why_not
+    with writing(folder), observer.progress("epochs of the calibration") as progress:
+        if folds != 0:
+            try:
+                calibration = calibrate(
+                    features, run, folds=folds or FOLDS, kinds=kinds, checkpoints=unfinished,
+                    progress=progress.steps, stop=stop, systems=systems,
+                )  # fmt: skip
+                records = [record for record in features.records if record.id in learnt]
+                calibration = replace(calibration, facts={**calibration.facts, **_facts(session, records, plans)})
+            except DataError as error:
+                why_not = error.what
+        combination = _combination(features, run, systems, calibration) if systems else None
+        contents = content_hashes([plan for plan, _ in plans]) if plans else None
+        save(run, folder, config=config, combination=combination, calibration=calibration, contents=contents)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        card = model_card(
+            run, features, config, calibration, why_not, combination=combination, model_sha256=model_sha256(folder)
+        )
+        write_text(folder / CARD, card)
+    return TrainedScorer(folder, run, calibration, None if calibration is not None else why_not)
+
+
+def _facts(session: Session, records: Sequence[Record], plans: Sequence[MeasuredPlan]) -> dict[str, Any]:
+    """Ranges of the measures of training performances, and where two raters gave the labels, their agreement."""
+    movements = better_ranges(trained_movement(session.cache, plans)) if plans else {}
+    agreed = rater_agreement(records, session.config.dataset.kind)
+    ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
+    return ranges | ({"raters": agreed} if agreed else {})
+
+
+def _combination(
+    features: FeatureSet, run: TrainedRun, systems: Sequence[RegressionSystem], calibration: Calibration | None
+) -> FittedCombination:
+    """The regressions of all training performances with the weights of the calibration, equal ones without it."""
+    place = {name: row for row, name in enumerate(features.ids)}
+    rows = np.array([place[name] for name in run.train_ids], dtype=np.intp)
+    weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
+    with one_thread(0):
+        return FittedCombination.fit(features, rows, systems, weights)
 
 
 def content_hashes(plans: Iterable[Plan]) -> set[str]:

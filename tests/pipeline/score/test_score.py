@@ -27,7 +27,6 @@ from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api, stages
-from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.feature_source import gather
 from pipeline.features import FeatureSet
@@ -37,8 +36,7 @@ from pipeline.report import render_report, report_scores
 from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Accuracy, Flag, Score
 from pipeline.run.batch import run_extract
-from pipeline.run.plan import Planner
-from pipeline.score import finish_run
+from pipeline.score import train_scorer
 from pipeline.score.bundle import Predictions
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import calibrate
@@ -46,6 +44,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import load_scorer, percentile
+from pipeline.session import Session
 from pipeline.train.trainer import train
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
@@ -81,22 +80,20 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     config = toy_config(root / "cache")
     unlabelled = find_videos([root / "train"]).records
     labelled = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in unlabelled]
-    cache = Cache(config.cache)
-    planner = Planner(config, cache)
-    assert run_extract(labelled, planner).exit_code == 0
-    features = gather(labelled, planner, Observer())
-    run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
-    plans = planner.measure(labelled)
-    calibration, why_not = finish_run(run, features, config, root / "run", plans=plans, folds=4)
-    cache.close()
-    assert (calibration is not None, why_not) == (True, None)
+    with Session(config) as session:
+        planner = session.planner()
+        assert run_extract(labelled, planner).exit_code == 0
+        done = train_scorer(gather(labelled, planner, Observer()), session, root / "run", folds=4)
+    assert (done.calibration is not None, done.not_calibrated) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
     return root / "run", root / "new"
 
 
-def toy_config(cache: Path) -> BaseConfig:
-    return validate({"stages": ["timesteps"], "cache": str(cache), "run": {"workers": 0}})
+def toy_config(cache: Path, **model: Any) -> BaseConfig:
+    train = {"recipe": "fast", "runs": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
+    settings = {"stages": ["timesteps"], "cache": str(cache), "run": {"workers": 0}, "train": train}
+    return validate({**settings, "model": {"width": 8, "regression_width": 8, **model}})
 
 
 @pytest.fixture
@@ -133,18 +130,16 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
 def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
     """One more column, one more line on the page."""
     root, run = trained[0].parent, tmp_path / "run"
-    config = validate({**toy_config(root / "cache").dump(), "model": {"system": "combined", "width": 8}})
+    config = toy_config(root / "cache", system="combined")
     greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
     unlabelled = find_videos([root / "train"]).records
     records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in unlabelled]
-    planner = Planner(config, Cache(config.cache))
-    features = gather(records, planner, Observer())
-    plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
-    finish_run(plain, features, config, run, plans=planner.measure(records), folds=3)
+    with Session(config) as session:
+        train_scorer(gather(records, session.planner(), Observer()), session, run, folds=3)
     scorer = load_scorer(run)
     films = find_videos([trained[1]]).records
     rows = scorer.score_records(films)
-    low = float(plain.train_labels[:, 0].min())
+    low = greys.min() / 2
     for row in rows:
         assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
         assert row.interval80 is not None

@@ -13,8 +13,9 @@ from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
 from pipeline.config import validate
-from pipeline.score import train_scorer, trained_movement
+from pipeline.score import train_scorer
 from pipeline.score.run_folder import load
+from pipeline.score.scorer_training import trained_movement
 from pipeline.session import Session
 from pipeline.train.stack import Stack
 from tests.helpers.made_features import made_features

@@ -20,16 +20,14 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.weights import cache_dir
-from models.aim_config import AimConfig
 from pipeline.config import validate
 from pipeline.features import FeatureSet
-from pipeline.recipes import fast
-from pipeline.score import finish_run
+from pipeline.score import train_scorer
 from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load, model_sha256
 from pipeline.score.shared_run import README, local_run, push_run
-from pipeline.train.trainer import train
+from pipeline.session import Session
 from tests.helpers.made_features import made_features
 from tests.helpers.model_hub import ModelHub
 from tests.helpers.object_store import Bucket
@@ -45,9 +43,10 @@ def features() -> FeatureSet:
 @pytest.fixture(scope="module")
 def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared") / "run"
-    run = train(features, fast(runs=2, epochs=4), AimConfig(width=8, regression_width=4, multi_task=True))
-    config = validate({"name": "dives", "cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}})
-    finish_run(run, features, config, folder, folds=3)
+    places = {"cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}}
+    model = {"width": 8, "regression_width": 4, "multi_task": True}
+    config = validate({"name": "dives", "train": {"recipe": "fast", "runs": 2, "epochs": 4}, "model": model, **places})
+    train_scorer(features, Session(config), folder, folds=3, cached=False)
     return folder
 
 
