@@ -1,4 +1,4 @@
-"""Extraction of the toy stages, with videos and cache in a folder or in a bucket."""
+"""Extraction of the toy stages, with videos and cache in a folder or in a bucket, and of the camera flow."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.store import LocalFolder, RemoteFolder, Storage
-from data.video import Record, find_videos
+import numpy as np
+
+from data.store import LocalFolder, RemoteFolder, Storage, hdf5
+from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache, open_cache
 from pipeline.config import BaseConfig, validate
 from pipeline.run import Planner, Summary, run_extract, status_rows
+from pipeline.session import Session
+from tests.helpers.watching import Watching
 
 
 def configured(cache: Path | str, **values: object) -> BaseConfig:
@@ -36,6 +40,40 @@ def states(records: Sequence[Record], config: BaseConfig) -> dict[str, tuple[str
     """State and reason by `VIDEO/STAGE`, as `status` shows them."""
     rows = status_rows(records, Planner(config, opened(config)))
     return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
+
+
+def moving_films(folder: Path, names: Sequence[str]) -> Path:
+    """Short films of one picture, which moves by another step in each; returns their folder."""
+    picture = np.random.default_rng(3).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    for number, name in enumerate(names, start=1):
+        write_video(folder / f"{name}.mp4", (np.roll(picture, number * i, axis=1) for i in range(12)), 25)
+    return folder
+
+
+def flow_config(cache: Path, workers: int = 0, **run: float) -> BaseConfig:
+    """A configuration of the camera flow, which needs no network and runs in any process."""
+    return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
+
+
+def extract_flow(videos: Path, config: BaseConfig, engine: str = "local", **hooks: Any) -> Summary:
+    """`extract` of a folder on an engine; `hooks` are those of `Watching`."""
+    with Session(config, engine=engine) as session:
+        return run_extract(find_videos([videos]).records, session.planner(), Watching(**hooks))
+
+
+def outputs(cache: Path) -> list[Path]:
+    """The names of all outputs below a cache."""
+    return sorted(path.relative_to(cache) for path in cache.rglob("*.h5") if not path.name.startswith("."))
+
+
+def assert_equal_outputs(cache: Path, other: Path) -> None:
+    """Two caches hold the same outputs: names, headers and arrays."""
+    assert outputs(cache) == outputs(other) != []
+    for name in outputs(cache):
+        ours, theirs = hdf5.read(cache / name), hdf5.read(other / name)
+        assert ours.header == theirs.header
+        for key, array in ours.output.arrays.items():
+            np.testing.assert_array_equal(array.values, theirs.output.arrays[key].values)
 
 
 @dataclass(frozen=True)

@@ -12,59 +12,37 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
-import numpy as np
 import psutil
 import pytest
 
 from data.errors import UsageError
-from data.store import hdf5 as store
 from data.video.records import find_videos
-from data.video.writer import write_video
 from pipeline import api
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig, RunConfig, validate
+from pipeline.config import RunConfig
 from pipeline.observer import Observer, Progress
-from pipeline.run.batch import Summary, run_extract
+from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.run.worker_pool import LocalPool, Task, run_jobs
-from tests.helpers.watching import Watching
+from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
 def videos(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
-    for name in "abc":
-        write_video(tmp_path / f"in/{name}.mp4", (np.roll(picture, 2 * i, axis=1) for i in range(12)), 25)
-    return tmp_path / "in"
-
-
-def configured(cache: Path, workers: int, **run: float) -> BaseConfig:
-    return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
-
-
-def extract(videos: Path, config: BaseConfig, **hooks: Any) -> Summary:
-    cache = Cache(config.cache)
-    planner = Planner(config, cache)
-    return run_extract(find_videos([videos]).records, planner, Watching(**hooks))
+    return moving_films(tmp_path / "in", "abc")
 
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
-    assert extract(videos, configured(tmp_path / "one", 0)).exit_code == 0
+    assert extract_flow(videos, flow_config(tmp_path / "one")).exit_code == 0
     reports: set[tuple[str, ...]] = set()
     on_frames = lambda video, done, total, stages: reports.add(stages)  # noqa: E731
-    assert extract(videos, configured(tmp_path / "two", 2), on_frames=on_frames).exit_code == 0
+    assert extract_flow(videos, flow_config(tmp_path / "two", 2), on_frames=on_frames).exit_code == 0
     assert ("camera_flow",) in reports
-    for path in (tmp_path / "one/camera_flow").glob("*.h5"):
-        ours, theirs = store.read(path).output, store.read(tmp_path / "two/camera_flow" / path.name).output
-        assert ours.arrays.keys() == theirs.arrays.keys()
-        for name, array in ours.arrays.items():
-            np.testing.assert_array_equal(array.values, theirs.arrays[name].values)
+    assert_equal_outputs(tmp_path / "one", tmp_path / "two")
 
 
 SCRIPT = """
@@ -156,18 +134,18 @@ class Killer:
 
 
 def test_one_lost_worker_costs_no_video(videos: Path, tmp_path: Path) -> None:
-    summary = extract(videos, configured(tmp_path / "cache", 1), on_frames=Killer(signal.SIGKILL, 1))
+    summary = extract_flow(videos, flow_config(tmp_path / "cache", 1), on_frames=Killer(signal.SIGKILL, 1))
     assert (len(summary.results), summary.failed) == (3, [])
 
 
 @pytest.mark.parametrize(("number", "kept"), [(signal.SIGSEGV, True), (signal.SIGKILL, False)])
 def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number: signal.Signals, kept: bool) -> None:
-    config, killer = configured(tmp_path / "cache", 1), Killer(number, 2)
-    summary = extract(videos, config, on_frames=killer)
+    config, killer = flow_config(tmp_path / "cache", 1), Killer(number, 2)
+    summary = extract_flow(videos, config, on_frames=killer)
     assert [result.record.id for result in summary.failed] == [killer.video]
     assert number.name in next(iter(summary.failed[0].failed.values()))
     assert len(summary.results) == 3
-    again = extract(videos, config)
+    again = extract_flow(videos, config)
     assert len(again.failed) == kept, "a crash is the video's, a kill from outside is the moment's"
     retried = Planner(config, Cache(config.cache), retry_failed=True)
     records = find_videos([videos]).records
@@ -192,7 +170,7 @@ class KillsAll(Observer):
 
 
 def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) -> None:
-    config = configured(tmp_path / "cache", 1)
+    config = flow_config(tmp_path / "cache", 1)
     with pytest.raises(UsageError, match=r"every worker was lost.*killed by SIGKILL"):
         api.extract(videos, config=config, observer=KillsAll())
     some = api.extract(videos, config=config, observer=KillsAll(only="b.mp4"))
@@ -205,18 +183,18 @@ def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) ->
 
 
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
-    config = configured(tmp_path / "cache", 2, timeout_s=0.01)
-    summary = extract(videos, config)
+    config = flow_config(tmp_path / "cache", 2, timeout_s=0.01)
+    summary = extract_flow(videos, config)
     assert len(summary.failed) == 3
     assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
-    assert extract(videos, configured(tmp_path / "cache", 0)).exit_code == 0, "a limit is not the video's fault"
+    assert extract_flow(videos, flow_config(tmp_path / "cache", 0)).exit_code == 0, "a limit is not the video's fault"
 
 
 def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:
     stop = threading.Event()
-    config = configured(tmp_path / "cache", 1)
-    summary = extract(videos, config, stop=stop, on_result=lambda result: stop.set())
+    config = flow_config(tmp_path / "cache", 1)
+    summary = extract_flow(videos, config, stop=stop, on_result=lambda result: stop.set())
     assert summary.cancelled
     assert len(summary.results) == 1
     assert not multiprocessing.active_children()
-    assert extract(videos, config).fresh == 1
+    assert extract_flow(videos, config).fresh == 1

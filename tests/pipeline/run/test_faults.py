@@ -14,16 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
-from data.video import find_videos, write_video
-from pipeline.cache import Cache
-from pipeline.config import validate
-from pipeline.run import Planner, Summary, run_extract
-from tests.helpers.watching import Watching
+from pipeline.run import Summary
+from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films, outputs
 
 ROOT = Path(__file__).resolve().parents[3]
 STAGE = "camera_flow"
@@ -34,11 +30,7 @@ ADDRESS_SPACE = 1 << 30
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults") / "in"
-    picture = np.random.default_rng(3).integers(0, 255, (96, 128, 3), dtype=np.uint8)
-    for number in range(6):
-        pictures = (np.roll(picture, (number + 1) * i, axis=1) for i in range(12))
-        write_video(folder / f"{number % 3}/{number:02}.mp4", pictures, 25)
-    return folder
+    return moving_films(folder, [f"{number % 3}/{number:02}" for number in range(6)])
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +40,15 @@ def quiet(videos: Path) -> Path:
     return videos.parent / "quiet"
 
 
-def planner(cache: Path) -> Planner:
-    return Planner(validate({"stages": [STAGE], "cache": str(cache), "run": {"workers": 0}}), Cache(cache))
-
-
 def extract(videos: Path, cache: Path, **hooks: Any) -> Summary:
     """`extract` in this process."""
-    planned = planner(cache)
-    try:
-        return run_extract(find_videos([videos]).records, planned, Watching(**hooks))
-    finally:
-        planned.cache.close()
+    return extract_flow(videos, flow_config(cache), **hooks)
 
 
 def command(videos: Path, cache: Path) -> list[str]:
     """`extract` as a person types it."""
     program = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(videos), "--cache", str(cache)]
     return [*program, "--stages", STAGE, "--workers", "0"]
-
-
-def outputs(cache: Path) -> list[Path]:
-    return sorted(path.relative_to(cache) for path in cache.rglob("*.h5") if not path.name.startswith("."))
 
 
 def check_whole(cache: Path) -> None:
@@ -80,17 +60,7 @@ def check_whole(cache: Path) -> None:
 def check_equal(cache: Path, videos: Path, quiet: Path) -> None:
     """After one more run every output equals the quiet run's."""
     assert not extract(videos, cache).failed
-    compare(cache, quiet)
-
-
-def compare(cache: Path, quiet: Path) -> None:
-    """Two caches hold the same outputs."""
-    assert outputs(cache) == outputs(quiet)
-    for name in outputs(quiet):
-        ours, theirs = store.read(quiet / name), store.read(cache / name)
-        assert ours.header == theirs.header
-        for key, array in ours.output.arrays.items():
-            np.testing.assert_array_equal(array.values, theirs.output.arrays[key].values)
+    assert_equal_outputs(cache, quiet)
 
 
 @contextmanager

@@ -7,20 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from data.errors import UsageError
-from data.store import hdf5 as store
-from data.video.records import find_videos
-from data.video.writer import write_video
-from pipeline.config import BaseConfig, validate
-from pipeline.run.batch import Summary, run_extract
-from pipeline.session import Session
-from tests.helpers.watching import Watching
+from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
 ray = pytest.importorskip("ray")
 
@@ -36,21 +29,12 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("in")
-    picture = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
-    for number in range(VIDEOS):
-        write_video(folder / f"{number}.mp4", (np.roll(picture, 2 * i, axis=1) for i in range(12)), 25)
+    folder = moving_films(tmp_path_factory.mktemp("in"), [str(number) for number in range(VIDEOS)])
     (folder / "empty.mp4").touch()
     return folder
 
 
-def configured(cache: Path, workers: int = 2, **run: float) -> BaseConfig:
-    return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
-
-
-def extract(videos: Path, config: BaseConfig, engine: str = "ray", **hooks: Any) -> Summary:
-    planner = Session(config, engine=engine).planner()
-    return run_extract(find_videos([videos]).records, planner, Watching(**hooks))
+extract = partial(extract_flow, engine="ray")
 
 
 def workers_of_ray() -> list[int]:
@@ -71,18 +55,12 @@ def _title(process: Path) -> bytes:
 
 
 def test_the_same_arrays_as_in_this_process(cluster: None, videos: Path, tmp_path: Path) -> None:
-    local = extract(videos, configured(tmp_path / "local", 0), "local")
-    spread = extract(videos, configured(tmp_path / "ray"))
+    local = extract_flow(videos, flow_config(tmp_path / "local"))
+    spread = extract(videos, flow_config(tmp_path / "ray", 2))
     assert {r.record.id: r.failed for r in local.results} == {r.record.id: r.failed for r in spread.results}
     assert [r.record.id for r in spread.failed] == ["empty.mp4"]
-    paths = sorted((tmp_path / "local/camera_flow").glob("*.h5"))
-    assert len(paths) == VIDEOS
-    for path in paths:
-        ours, theirs = store.read(path), store.read(tmp_path / "ray/camera_flow" / path.name)
-        assert ours.header == theirs.header
-        for name, array in ours.output.arrays.items():
-            np.testing.assert_array_equal(array.values, theirs.output.arrays[name].values)
-    assert extract(videos, configured(tmp_path / "ray")).fresh == VIDEOS
+    assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
+    assert extract(videos, flow_config(tmp_path / "ray", 2)).fresh == VIDEOS
 
 
 def test_a_killed_worker_costs_its_video_once(cluster: None, videos: Path, tmp_path: Path) -> None:
@@ -93,7 +71,7 @@ def test_a_killed_worker_costs_its_video_once(cluster: None, videos: Path, tmp_p
             killed.extend(workers_of_ray()[:1])
             os.kill(killed[0], signal.SIGKILL)
 
-    summary = extract(videos, configured(tmp_path / "cache"), on_result=kill_one)
+    summary = extract(videos, flow_config(tmp_path / "cache", 2), on_result=kill_one)
     assert killed
     assert [r.record.id for r in summary.failed] == ["empty.mp4"]
     assert len(list((tmp_path / "cache/camera_flow").glob("*.h5"))) == VIDEOS
@@ -101,13 +79,13 @@ def test_a_killed_worker_costs_its_video_once(cluster: None, videos: Path, tmp_p
 
 def test_a_video_that_takes_too_long_fails_by_name(cluster: None, videos: Path, tmp_path: Path) -> None:
     one = videos / "0.mp4"
-    summary = extract(one, configured(tmp_path / "cache", 1, timeout_s=0.001))
+    summary = extract(one, flow_config(tmp_path / "cache", 1, timeout_s=0.001))
     assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
 
 
 def test_stop_ends_the_actors(cluster: None, videos: Path, tmp_path: Path) -> None:
     stop = threading.Event()
-    summary = extract(videos, configured(tmp_path / "cache", 1), stop=stop, on_result=lambda _: stop.set())
+    summary = extract(videos, flow_config(tmp_path / "cache", 1), stop=stop, on_result=lambda _: stop.set())
     assert summary.cancelled
     assert len(summary.results) == 1
     until = time.monotonic() + 60
@@ -118,9 +96,9 @@ def test_stop_ends_the_actors(cluster: None, videos: Path, tmp_path: Path) -> No
 
 def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too few for one worker"):
-        extract(videos, configured(tmp_path / "cache", ray_cpus=64))
+        extract(videos, flow_config(tmp_path / "cache", 2, ray_cpus=64))
     with pytest.raises(UsageError, match="0 GPUs"):
-        extract(videos, configured(tmp_path / "cache", ray_gpus=1))
+        extract(videos, flow_config(tmp_path / "cache", 2, ray_gpus=1))
 
 
 def test_a_machine_that_cannot_start_a_worker_costs_no_video(
@@ -128,6 +106,6 @@ def test_a_machine_that_cannot_start_a_worker_costs_no_video(
 ) -> None:
     monkeypatch.setattr("pipeline.run.ray_pool.os.getcwd", lambda: str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
-        extract(videos, configured(tmp_path / "cache"))
+        extract(videos, flow_config(tmp_path / "cache", 2))
     assert "\x1b" not in str(caught.value)
     assert not list((tmp_path / "cache").rglob("*.failed.json"))
