@@ -1,4 +1,4 @@
-"""`cache ls|verify|prune|gc`: nothing that is needed goes, nothing outside is touched, damage is found."""
+"""`cache ls|verify|prune|gc|rm`: nothing that is needed goes, nothing outside is touched, damage is found."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from unittest.mock import Mock
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import CacheError, UsageError
+from data.errors import CacheError, DataError, UsageError
 from data.store import hdf5 as store
-from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
+from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
+from pipeline import api
 from pipeline.cache import CacheFiles
 from pipeline.cache.housekeeping import (
     beyond,
@@ -30,45 +31,38 @@ from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
 from pipeline.config import validate
 from pipeline.observer import Observer
-from pipeline.run.batch import run_extract, status_rows
+from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
 from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
-from tests.helpers.damage import damage
-from tests.helpers.extracting import configured, opened
+from tests.helpers.extracting import configured, extract, opened
 from tests.helpers.program_server import Aqa, Done
 from tests.helpers.watching import Watching
+from tests.pipeline.cache.conftest import Filled
 
-pytestmark = pytest.mark.usefixtures("toy_stages")
-
-ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
+OLD = time.time() - 10 * 86400
 
 
-@pytest.fixture
-def filled(make_video: Any, tmp_path: Path) -> tuple[Cache, tuple[Record, ...]]:
-    """A cache of two good videos in folders and one that failed."""
-    for name in ("a", "sub/b"):
-        make_video(tmp_path / f"in/{name}.mp4")
-    (tmp_path / "in/bad.mp4").write_text("no video")
-    records = find_videos([tmp_path / "in"]).records
-    config = configured(tmp_path / "cache")
-    cache = Cache(config.cache)
-    run_extract(records, Planner(config, cache))
-    return cache, records
+def age(path: Path, read: float = OLD, written: float = OLD) -> Path:
+    """Set when a file was last read and written; returns it."""
+    os.utime(path, (read, written))
+    return path
 
 
-def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, _ = filled
-    config = configured(cache.root)
+def test_ls_counts_and_lists_what_each_setting_holds(filled: Filled) -> None:
+    cache, records, config = filled
+    extract(records[:1], configured(cache.root, brightness={"stride": 2}))
     listing = list_cache(opened(config))
     assert str(cache.root) in listing.title
-    assert [(row["stage"], row["outputs"], row["failures"]) for row in listing.rows] == [
-        ("brightness", 2, 1),
-        ("contrast", 2, 0),
+    assert [(row["stage"], row["settings"], row["outputs"], row["failures"]) for row in listing.rows] == [
+        ("brightness", {"stride": 1}, 2, 1),
+        ("brightness", {"stride": 2}, 1, 0),
+        ("contrast", {}, 3, 0),
     ]
+    assert shown(listing.rows[0])[1] == "stride 1"
     outputs = list_cache(opened(config), "brightness").rows
-    assert [row["video"] for row in outputs] == ["a.mp4", "sub/b.mp4"]
+    assert [row["video"] for row in outputs] == ["a.mp4", "a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0]["quality"]
     assert shown(outputs[0])[2] == outputs[0]["key"][:12]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
@@ -77,9 +71,8 @@ def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
         existing(Cache(cache.root / "none"))
 
 
-def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, _ = filled
-    config = configured(cache.root)
+def test_verify_finds_every_flipped_byte(filled: Filled) -> None:
+    cache, _, config = filled
     assert verify_cache(opened(config), SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
     path = output_of(cache.root, "brightness", "sub/b.mp4")
     content = bytearray(path.read_bytes())
@@ -103,52 +96,21 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
     assert [path.exists() for path in (renamed, stranger, path, other)] == [False, True, False, True]
 
 
-def test_damage_is_computed_again_once_it_was_read(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, records = filled
-    config = configured(cache.root)
-    planner, good = Planner(config, cache), records[:1]
-    damage(cache.root, "brightness", "a.mp4")
-    output_of(cache.root, "contrast", "a.mp4").unlink()
-    summary = run_extract(good, planner)
-    assert [(set(r.done), r.failed) for r in summary.results] == [({"brightness", "contrast"}, {})]
-    assert verify_cache(opened(config), SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
-    damage(cache.root, "contrast", "a.mp4")
-    assert run_extract(good, planner).fresh == 1, "`extract` does not read what nothing needs"
-    assert len(verify_cache(opened(config), SILENT).files) == 1
-    assert set(run_extract(good, planner).results[0].done) == {"contrast"}, "after `cache verify` it knows"
-
-
 def test_an_output_that_the_system_cannot_read_now_is_no_damage(
-    filled: tuple[Cache, tuple[Record, ...]], monkeypatch: pytest.MonkeyPatch
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache, records = filled
-    (step, _) = Planner(configured(cache.root), cache).plan(records[0]).steps
-    path = output_of(cache.root, "brightness", "a.mp4")
+    cache, records, config = filled
+    key = Planner(config, cache).plan(records[0]).keys()["brightness"]
     for error in (OSError(24, "Too many open files"), MemoryError()):
         with monkeypatch.context() as patch:
             patch.setattr(store, "open_regular", Mock(side_effect=error))
             with pytest.raises(CacheError):
-                cache.read("brightness", "a.mp4", step.computation.key)
-    assert path.exists()
-    assert cache.read("brightness", "a.mp4", step.computation.key).output.arrays
+                cache.read("brightness", "a.mp4", key)
+    assert cache.read("brightness", "a.mp4", key).output.arrays
 
 
-def test_ls_shows_what_each_setting_holds(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, records = filled
-    changed = configured(cache.root, brightness={"stride": 2})
-    run_extract(records[:1], Planner(changed, cache))
-    rows = list_cache(opened(changed)).rows
-    assert [(row["stage"], row["settings"], row["outputs"], row["failures"]) for row in rows] == [
-        ("brightness", {"stride": 1}, 2, 1),
-        ("brightness", {"stride": 2}, 1, 0),
-        ("contrast", {}, 3, 0),
-    ]
-    assert shown(rows[0])[1] == "stride 1"
-
-
-def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, records = filled
-    config = configured(cache.root)
+def test_prune_takes_other_videos_and_old_settings_only(filled: Filled) -> None:
+    cache, records, config = filled
     assert unneeded(cache, [(records, Planner(config, cache))]) == []
     fewer = [record for record in records if record.id != "sub/b.mp4"]
     removable = unneeded(cache, [(fewer, Planner(config, cache))])
@@ -157,120 +119,112 @@ def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tup
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
     assert output_of(cache.root, "brightness", "a.mp4").exists()
     assert failure_of(cache.root, "brightness", "bad.mp4").exists(), "what failed is kept, or it would run again"
+    (row,) = {row["state"] for row in status_rows(records[2:], Planner(config, cache))}
+    assert row == "missing", "rows of deleted files in the index do no harm"
     changed = Planner(configured(cache.root, brightness={"stride": 2}), cache)
     assert {f.why for f in unneeded(cache, [(fewer, changed)])} == {
         "brightness.stride 1 -> 2",
         "upstream brightness changed",
         "failed with other settings or input",
     }
-    assert unneeded(cache, [(fewer, changed), (fewer, Planner(config, cache))]) == [], "another configuration uses them"
 
 
-def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, _ = filled
+def test_prune_keeps_what_further_configurations_use(filled: Filled, tmp_path: Path) -> None:
+    cache, records, config = filled
+    other = tmp_path / "other.yaml"
+    other.write_text("stages: [contrast]\nbrightness: {stride: 2}\n")
+    extract(records[:1], configured(cache.root, brightness={"stride": 2}))
+    before = everything(cache.root).keys()
+    kept = api.cache_prune(tmp_path / "in", config=config, keep=[str(other)], yes=True)
+    assert (kept.files, everything(cache.root).keys()) == ((), before)
+    pruned = api.cache_prune(tmp_path / "in", config=config, yes=True)
+    assert [(file.stage, file.video, file.why) for file in pruned.files] == [
+        ("brightness", "a.mp4", "brightness.stride 2 -> 1"),
+        ("contrast", "a.mp4", "upstream brightness changed"),
+    ]
+
+
+def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: Filled) -> None:
+    cache, records, config = filled
     assert beyond(cache, 0) == []
-    old = time.time() - 10 * 86400
-    for age, (stage, video) in enumerate([("contrast", "a.mp4"), ("brightness", "a.mp4")]):
-        os.utime(output_of(cache.root, stage, video), (old + age, old + age))
+    for later, (stage, video) in enumerate([("contrast", "a.mp4"), ("brightness", "a.mp4")]):
+        age(output_of(cache.root, stage, video), OLD + later, OLD + later)
     sizes = sum(path.stat().st_size for path in cache.root.rglob("*.h5"))
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("contrast", "a.mp4")]
     assert [(f.stage, f.video) for f in beyond(cache, 0)] == [("contrast", "a.mp4"), ("brightness", "a.mp4")]
-    recent = time.time() - 5 * 86400
-    os.utime(output_of(cache.root, "contrast", "a.mp4"), (recent, old))
+    path = age(output_of(cache.root, "contrast", "a.mp4"))
+    cache.read("contrast", "a.mp4", Planner(config, cache).plan(records[0]).keys()["contrast"])
+    entry = dict(cache.entries("contrast"))[path]
+    assert (entry.used > OLD + 86400, entry.written) == (True, pytest.approx(OLD))
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("brightness", "a.mp4")], "the other was read"
 
 
-def test_gc_sweeps_and_rows_of_deleted_files_do_no_harm(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, records = filled
-    (cache.root / "brightness" / ".writing-elsewhere-1-00").touch()
-    os.utime(cache.root / "brightness" / ".writing-elsewhere-1-00", (0, 0))
-    planner = Planner(configured(cache.root), cache)
-    delete(cache, unneeded(cache, [(records[:1], planner)]), yes=True)
-    assert cache.sweep(remove=False) == 1
-    collect_garbage(opened(planner.config), None, True, (seen := Watching()))
-    assert seen.lines[0] == "temporary files swept: 1"
-    collect_garbage(opened(planner.config), None, True, (seen := Watching()))
-    assert seen.lines == ["temporary files swept: 0"]
-    (state,) = {row["state"] for row in status_rows(records[1:2], planner)}
-    assert state == "missing", "the index still has the rows of deleted files"
+def test_gc_sweeps(filled: Filled) -> None:
+    temporary = filled.cache.root / "brightness/.writing-elsewhere-1-00"
+    temporary.touch()
+    age(temporary)
+    for yes, said in ((False, "would be swept: 1"), (True, "swept: 1"), (True, "swept: 0")):
+        collect_garbage(opened(filled.config), None, yes, (seen := Watching()))
+        assert seen.lines == [f"temporary files {said}"]
 
 
-def test_reading_an_output_notes_that_it_is_used(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, records = filled
-    step = Planner(configured(cache.root), cache).plan(records[0]).steps[0]
-    path, old = output_of(cache.root, "brightness", "a.mp4"), time.time() - 10 * 86400
-    os.utime(path, (old, old))
-    cache.read("brightness", "a.mp4", step.computation.key)
-    entry = dict(cache.entries("brightness"))[path]
-    assert (entry.used > old + 86400, entry.written) == (True, pytest.approx(old))
-
-
-def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
-    """Files of other programs in and beside the stage folders; returns content and time of every file, folders too."""
+def project_with_a_cache(cache: Cache) -> set[Path]:
+    """Put files and folders of other programs in and beside the stage folders; returns the files."""
     names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
-    for name in (*names, "preview/holiday.mp4"):
-        (cache.root / name).parent.mkdir(exist_ok=True)
-        (cache.root / name).write_text("not ours")
-    (cache.root / "models/.writing-my-novel").write_text("not ours")
+    files = {cache.root / name for name in (*names, "preview/holiday.mp4", "models/.writing-my-novel")}
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("not ours")
+        age(path)
     (cache.root / "models/kept/empty").mkdir(parents=True)
-    old = time.time() - 10 * 86400
-    for path in cache.root.rglob("*"):
-        if path.is_file() and "not ours" in path.read_text("utf-8", "replace"):
-            os.utime(path, (old, old))
-    return everything(cache.root)
+    return files
 
 
 def everything(root: Path) -> dict[Path, tuple[bytes, int]]:
+    """Content and time of every file and folder."""
     return {p: (p.read_bytes() if p.is_file() else b"", p.stat().st_mtime_ns) for p in root.rglob("*")}
 
 
-def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, _ = filled
+def test_housekeeping_touches_only_what_says_it_is_ours(filled: Filled) -> None:
+    cache, _, config = filled
     cache.close()
-    before = project_with_a_cache(cache)
-    foreign = {path for path, (content, _) in before.items() if content == b"not ours"}
-    config, old = configured(cache.root), time.time() - 10 * 86400
+    foreign, video = project_with_a_cache(cache), [cache.root.parent / "in/a.mp4"]
     output = output_of(cache.root, "contrast", "a.mp4")
-    os.utime(output, (old, old))
+    age(output)
     before = everything(cache.root)
-    os.utime(output, (old, old))  # that was a reading
+    age(output)  # that was a reading
     listed = collect_garbage(opened(config), 0.0, False, SILENT)
-    prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], False, SILENT)
+    prune([Planner(config, opened(config))], video, False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"
-    os.utime(output, (old, old))
+    age(output)
     done = collect_garbage(opened(config), 0.0, True, SILENT)
     assert {f.path for f in done.files} == {f.path for f in listed.files}
     assert output in {f.path for f in done.files}
     assert not output.exists()
-    pruned = prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], True, SILENT)
+    pruned = prune([Planner(config, opened(config))], video, True, SILENT)
     assert {f.video for f in pruned.files} == {"sub/b.mp4", "bad.mp4"}
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
-    assert (cache.root / "models/.writing-my-novel").exists()
     left = remove_cache(opened(config), True, SILENT).summary
     assert left.endswith(f"deleted; 7 files of others left in {cache.root}")
     assert all(path.read_text() == "not ours" for path in foreign)
 
 
-def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Record, ...]]) -> None:
-    cache, records = filled
+def test_a_folder_without_the_marker_is_refused(filled: Filled) -> None:
+    cache, records, config = filled
     cache.close()
     (cache.root / CACHE_MARKER).unlink()
     (cache.root / CACHE_INDEX).unlink()
     before = everything(cache.root)
-    for call in (
-        lambda: collect_garbage(opened(configured(cache.root)), 0.0, True, SILENT),
-        lambda: prune(
-            [Planner(configured(cache.root), Cache(cache.root))], [cache.root.parent / "in/a.mp4"], True, SILENT
-        ),
-    ):
-        with pytest.raises(UsageError, match="not marked as a cache"):
-            call()
-    assert len(list(status_rows(records, Planner(configured(cache.root), Cache(cache.root))))) == 6
+    with pytest.raises(UsageError, match="not marked as a cache"):
+        collect_garbage(opened(config), 0.0, True, SILENT)
+    with pytest.raises(UsageError, match="not marked as a cache"):
+        prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], True, SILENT)
+    assert len(list(status_rows(records, Planner(config, opened(config))))) == 6
     assert everything(cache.root) == before, "no index appears in a folder that may be somebody's"
-    run_extract(records, Planner(configured(cache.root), Cache(cache.root)))
+    extract(records, config)
     assert (cache.root / CACHE_MARKER).is_file(), "`extract` adopts a cache of an earlier version"
-    collect_garbage(opened(configured(cache.root)), 0.0, True, SILENT)
+    collect_garbage(opened(config), 0.0, True, SILENT)
 
 
 @pytest.mark.parametrize("name", ["", " "])
@@ -282,18 +236,78 @@ def test_an_empty_name_is_not_the_working_directory(name: str) -> None:
         assert isinstance(result.exception, UsageError), result.output
 
 
-def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Record, ...]], tmp_path: Path) -> None:
-    cache, _ = filled
+def test_links_are_neither_followed_nor_removed(filled: Filled, tmp_path: Path) -> None:
+    cache, _, config = filled
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious.h5").write_text("not ours")
     (cache.root / "brightness/link").symlink_to(outside)
     (cache.root / "brightness/file.h5").symlink_to(outside / "precious.h5")
     (cache.root / "linked-stage").symlink_to(outside)
-    assert verify_cache(opened(configured(cache.root)), SILENT).summary.startswith("4 outputs")
-    delete(cache, unneeded(cache, [((), Planner(configured(cache.root), cache))]), yes=True)
-    collect_garbage(opened(configured(cache.root)), None, True, SILENT)
+    assert verify_cache(opened(config), SILENT).summary.startswith("4 outputs")
+    delete(cache, unneeded(cache, [((), Planner(config, cache))]), yes=True)
+    collect_garbage(opened(config), None, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
+
+
+def test_a_foreign_file_that_took_the_name_of_an_old_output_stays(filled: Filled, tmp_path: Path) -> None:
+    cache, _, config = filled
+    output = output_of(cache.root, "contrast", "a.mp4")
+    old = output.rename(output.with_name("gone.mp4.h5"))
+    assert len(api.cache_ls(config=config).rows) == 2
+    old.write_text("mine now")
+    api.cache_prune(tmp_path / "in", config=config, yes=True)
+    assert old.read_text() == "mine now"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cache_goes_whole_once_somebody_agrees(filled: Filled, tmp_path: Path) -> None:
+    """With previews, and the log of a run by version 0.1.0."""
+    cache, _, config = filled
+    previews = (PREVIEW_MARK, "a.mp4.jpg", "sub/b.mp4.mp4")
+    for name in (*(f"preview/{name}" for name in previews), ".runs/20260901T101112Z-0a1b2c.jsonl"):
+        (cache.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache.root / name).write_text("drawn")
+    before = content(tmp_path)
+    refused = api.cache_rm(config=config, observer=(no := Watching(answer=False)))
+    assert content(tmp_path) == before
+    assert refused.summary.endswith("would be deleted; add --yes")
+    assert no.questions[0].startswith(f"Delete the cache {cache.root} (9 files, ")
+    (cache.root / "contrast/.writing-here-1-0a").write_text("of a killed process")
+    assert api.cache_rm(config=config, observer=Watching(answer=True)).summary.endswith("deleted")
+    assert not cache.root.exists()
+    assert sorted(content(tmp_path)) == ["in/a.mp4", "in/bad.mp4", "in/sub/b.mp4"]
+    with pytest.raises(UsageError, match="no cache here"):
+        api.cache_rm(config=config, yes=True)
+
+
+def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
+    given_file = tmp_path / "given.tflite"
+    i3d, movenet = (
+        tmp_path / f"aim/weights/{name}" for name in ("i3d-kinetics400.safetensors", "movenet-multipose.tflite")
+    )
+    compiled = tmp_path / "aim/graphs/0/model.bin"
+    for path in (given_file, i3d, movenet, compiled):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+    assert "would be deleted; add --yes" in api.weights_rm(all=True).summary
+    assert i3d.exists()
+    removed = api.weights_rm(["i3d-kinetics400"], observer=Watching(answer=True))
+    assert removed.summary.startswith("1 file, 0.0 MB deleted")
+    assert (i3d.exists(), movenet.exists(), compiled.exists()) == (False, True, True)
+    assert api.weights_rm(all=True, yes=True).summary.startswith("2 files, 0.0 MB deleted")
+    assert sorted(content(tmp_path)) == ["given.tflite"]
+    assert api.weights_rm(all=True, yes=True).summary == "nothing to delete: no downloaded weights"
+    for wrong in ({}, {"names": ["i3d-kinetics400"], "all": True}):
+        with pytest.raises(UsageError, match="--all"):
+            api.weights_rm(**wrong, yes=True)
+    with pytest.raises(DataError, match="unknown weights 'i3d'"):
+        api.weights_rm(["i3d"], yes=True)
 
 
 def test_on_the_command_line(aqa: Aqa, make_video: Any, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,12 +18,15 @@ from benchmarks import scale
 from data.errors import UsageError
 from data.store import LocalFolder, following
 from data.store import hdf5 as store
-from data.video.records import find_videos
+from data.video import Record, find_videos
 from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig, validate
-from pipeline.run.batch import run_extract, status_rows
+from pipeline.config import BaseConfig
+from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
+from pipeline.session import Session
+from tests.helpers.extracting import configured, extract
+from tests.pipeline.cache.conftest import Filled
 
 
 def test_keys_are_canonical_json(tmp_path: Path) -> None:
@@ -41,104 +46,74 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
     assert (tmp_path / "cache/.index.sqlite").stat().st_size < 100_000 + 1000 * outputs
 
 
-@pytest.fixture
-def filled(toy_stages: None, make_video: Any, tmp_path: Path) -> tuple[BaseConfig, Any]:
-    """A cache of one video, just extracted."""
-    config = validate({"stages": ["contrast"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
-    records = find_videos([make_video(tmp_path / "a.mp4")]).records
-    cache = Cache(config.cache)
-    run_extract(records, Planner(config, cache))
-    cache.close()
-    return config, records
-
-
-def rows(config: BaseConfig, records: Any) -> list[dict[str, Any]]:
+def rows(config: BaseConfig, records: Sequence[Record]) -> list[dict[str, Any]]:
     """The states that `status` tells."""
-    cache = Cache(config.cache)
-    rows = list(status_rows(records, Planner(config, cache)))
-    cache.close()
-    return rows
+    with Session(config) as session:
+        return list(status_rows(records, session.planner()))
 
 
-def test_outputs_are_not_read_to_see_that_they_are_fresh(
-    filled: tuple[BaseConfig, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outputs_are_not_read_to_see_that_they_are_fresh(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, records, config = filled
     read: list[Path] = []
     header = store.read_header
     monkeypatch.setattr(store, "read", lambda path, content: pytest.fail("a whole output was read"))
     monkeypatch.setattr(store, "read_header", lambda path, content: read.append(path) or header(path))
-    config, records = filled
-    first = rows(*filled)
+    first = rows(config, records)
     (config.cache / ".index.sqlite").unlink()
-    cache = Cache(config.cache)
-    assert run_extract(records, Planner(config, cache)).fresh == 1
-    cache.close()
+    assert extract(records, config).fresh == 2
     assert read == []
-    assert rows(*filled) == first, "a lost index loses nothing"
-    assert len(read) == 2
-    assert rows(*filled) == first
-    assert len(read) == 2
+    assert rows(config, records) == first, "a lost index loses nothing"
+    assert len(read) == 4
+    assert rows(config, records) == first
+    assert len(read) == 4
 
 
-def test_the_reason_is_that_of_the_newest_sibling(filled: tuple[BaseConfig, Any]) -> None:
-    config, records = filled
-    for number, stride in enumerate((3, 2)):
-        changed = validate({**config.dump(), "brightness": {"stride": stride}})
-        cache = Cache(config.cache)
-        keys = run_extract(records, Planner(changed, cache)).keys["a.mp4"]
+def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
+    cache, (record, *_), config = filled
+    wanted = configured(cache.root, brightness={"stride": 7})
+    for number, stride in enumerate((3, 2, 3)):
+        keys = extract([record], configured(cache.root, brightness={"stride": stride})).keys["a.mp4"]
         os.utime(cache.path("brightness", "a.mp4", keys["brightness"]), (0, 2e9 + number))
-        cache.close()
-    wanted = validate({**config.dump(), "brightness": {"stride": 7}})
-    assert rows(wanted, records)[0]["reason"] == "brightness.stride 2 -> 7"
-    assert rows(config, records)[0]["state"] == "fresh"
+        assert rows(wanted, [record])[0]["reason"] == f"brightness.stride {stride} -> 7"
+    assert rows(config, [record])[0]["state"] == "fresh"
 
 
-def as_version_0_1(cache: Path) -> dict[Path, bytes]:
-    """Give the files of a cache the names that version 0.1.0 gave; returns their contents by their names of today."""
+@pytest.fixture
+def names(filled: Filled) -> dict[Path, bytes]:
+    """Gives the files of the cache the names that version 0.1.0 gave; their contents by their names of today."""
     now = {}
-    for path in sorted(cache.rglob("*.h5")) + sorted(cache.rglob("*.failed.json")):
+    for path in [*filled.cache.root.rglob("*.h5"), *filled.cache.root.rglob("*.failed.json")]:
         now[path] = path.read_bytes()
         path.rename(path.with_name(re.sub(r"\.[0-9a-f]{12}\.", ".", path.name)))
-    (cache / ".index.sqlite").unlink()
+    filled.cache.index.path.unlink()
     return now
 
 
 def test_a_cache_of_version_0_1_is_taken_over_and_nothing_is_computed_again(
-    filled: tuple[BaseConfig, Any], tmp_path: Path
+    names: dict[Path, bytes], filled: Filled
 ) -> None:
-    config, records = filled
-    (tmp_path / "bad.mp4").write_text("no video")
-    records += find_videos([tmp_path / "bad.mp4"]).records
-    run_extract(records, Planner(config, Cache(config.cache)))
-    before, now = rows(config, records), as_version_0_1(config.cache)
-    assert [path.exists() for path in now] == [False] * 3
-    assert rows(config, records) == before
-    assert {path: path.read_bytes() for path in now} == now
-    summary = run_extract(records, Planner(config, Cache(config.cache)))
-    assert (summary.fresh, [result.done for result in summary.results]) == (1, [{}])
+    _, records, config = filled
+    assert [path.exists() for path in names] == [False] * 5
+    states = [row["state"] for row in rows(config, records)]
+    assert states == ["fresh", "fresh", "failed", "failed", "fresh", "fresh"]
+    assert {path: path.read_bytes() for path in names} == names
+    summary = extract(records, config)
+    assert (summary.fresh, [result.done for result in summary.results]) == (2, [{}])
 
 
-def test_a_damaged_output_of_version_0_1_is_computed_again(filled: tuple[BaseConfig, Any]) -> None:
-    config, records = filled
-    now = as_version_0_1(config.cache)
+def test_a_damaged_output_of_version_0_1_is_computed_again(names: dict[Path, bytes], filled: Filled) -> None:
+    _, records, config = filled
     (config.cache / "contrast/a.mp4.h5").write_bytes(b"damaged")
-    summary = run_extract(records, Planner(config, Cache(config.cache)))
-    assert [set(result.done) for result in summary.results] == [{"contrast"}]
-    assert {path.name for path in config.cache.rglob("*.h5")} == {path.name for path in now}
+    assert [{*result.done} for result in extract(records[:1], config).results] == [{"contrast"}]
+    assert {*config.cache.rglob("a.mp4*")} == {path for path in names if path.name.startswith("a.mp4")}
 
 
 def test_a_cache_of_version_0_1_that_cannot_be_written_says_so(
-    filled: tuple[BaseConfig, Any], monkeypatch: pytest.MonkeyPatch
+    names: dict[Path, bytes], filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, records = filled
-    as_version_0_1(config.cache)
-
-    def refused(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(LocalFolder, "move", refused)
+    monkeypatch.setattr(LocalFolder, "move", Mock(side_effect=PermissionError(13, "Permission denied")))
     with pytest.raises(UsageError, match=r"must be renamed once, which is not possible \(Permission denied\)"):
-        rows(config, records)
+        rows(filled.config, filled.records)
 
 
 def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
