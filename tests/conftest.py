@@ -115,6 +115,7 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two stages alone, which need no network: `brightness`, and `contrast`, which reads it."""
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr("pipeline.stages.STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
+    from tests.helpers.toy_stages import use_stages
+
+    place = "tests.helpers.toy_stages:"
+    use_stages(monkeypatch, brightness=f"{place}Brightness", contrast=f"{place}Contrast")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+import pytest
 
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
@@ -57,3 +58,9 @@ class Contrast(Extractor[StageConfig]):
         """One number."""
         values = source.upstream["brightness"].arrays["brightness"].values
         return StageOutput.of(self.arrays, {"contrast": np.asarray(values.max() - values.min())})
+
+
+def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
+    """Let the table of stages have these alone: "module:class" by name."""
+    for table in ("pipeline.stages.STAGES", "pipeline.config.STAGES"):
+        patch.setattr(table, places)

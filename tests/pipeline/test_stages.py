@@ -11,7 +11,6 @@ import pytest
 from data.store import StageOutput
 from data.video.records import find_videos
 from extractors.base import Extractor, Source
-from pipeline import stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import config_class, validate
 from pipeline.run.batch import run_extract, status_rows
@@ -20,7 +19,7 @@ from pipeline.run.plan import Planner
 from pipeline.stages import STAGES, stage_class
 from tests.helpers.cached_outputs import failure_of
 from tests.helpers.scripts import load_script
-from tests.helpers.toy_stages import Brightness
+from tests.helpers.toy_stages import Brightness, use_stages
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
@@ -75,9 +74,7 @@ class Early(Brightness):
 def test_a_stage_that_breaks_its_contract_stores_nothing(
     make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = {"brightness": "tests.pipeline.test_stages:Early"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
+    use_stages(monkeypatch, brightness="tests.pipeline.test_stages:Early")
     make_video(tmp_path / "in/a.mp4", frames=10)
     config = validate({"stages": ["brightness"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
     (result,) = run(config, tmp_path / "in")[0].failed

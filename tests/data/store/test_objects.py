@@ -28,7 +28,6 @@ from data.store.remote import RemoteFile, RemoteFolder, Storage
 from data.store.scratch import PREFIX, fetched
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
-from pipeline import stages
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache
 from pipeline.evaluate.protocols import fingerprints
@@ -48,6 +47,7 @@ from pipeline.session import Session
 from pipeline.train.trainer import train
 from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket
+from tests.helpers.toy_stages import use_stages
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 
@@ -237,9 +237,7 @@ def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
 def test_training_packing_and_scoring_from_a_store(
     bucket: Bucket, make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = {"timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"}
-    monkeypatch.setattr(stages, "STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
+    use_stages(monkeypatch, timesteps="tests.helpers.toy_timesteps:ToyTimesteps")
     for number in range(6):
         video = make_video(bucket.home / f"in/{number}.mp4", frames=12 + 4 * number)
         bucket.put(f"in/{number}.mp4", video.read_bytes())

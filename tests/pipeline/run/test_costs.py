@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 
 from data.video.records import find_videos
-from pipeline import stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import validate
 from pipeline.run.batch import plan_all
 from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
 from pipeline.run.plan import Planner
 from pipeline.run.runner import Result
+from pipeline.stages import STAGES
 from tests.helpers.extracting import configured, extract
+from tests.helpers.toy_stages import use_stages
 
 pytestmark = pytest.mark.usefixtures("toy_stages")
 
-REAL_STAGES = dict(stages.STAGES)
+REAL_STAGES = dict(STAGES)
 
 
 @pytest.fixture
@@ -89,8 +90,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
 def test_sampling_settings_change_what_a_run_is_said_to_cost(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "STAGES", REAL_STAGES)
-    monkeypatch.setattr("pipeline.config.STAGES", REAL_STAGES)
+    use_stages(monkeypatch, **REAL_STAGES)
 
     def work(**settings: Any) -> dict[str, int]:
         stages = ["clips", "pose", "camera_flow"]

@@ -26,7 +26,7 @@ from data.errors import CacheError, DataError, UsageError, VideoError
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
-from pipeline import api, stages
+from pipeline import api
 from pipeline.config import BaseConfig, validate
 from pipeline.feature_source import gather
 from pipeline.features import FeatureSet
@@ -48,6 +48,7 @@ from pipeline.session import Session
 from pipeline.train.trainer import train
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
+from tests.helpers.toy_stages import use_stages
 from tests.helpers.toy_timesteps import ToyTimesteps
 from tests.helpers.watching import Watching
 
@@ -64,9 +65,7 @@ def film(path: Path, grey: int, frames: int = 30) -> Path:
 @pytest.fixture(scope="module")
 def toy_table() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        table = {"timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"}
-        patch.setattr(stages, "STAGES", table)
-        patch.setattr("pipeline.config.STAGES", table)
+        use_stages(patch, timesteps="tests.helpers.toy_timesteps:ToyTimesteps")
         yield
 
 
