@@ -85,7 +85,8 @@ def page_text(page: str) -> str:
 def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
     """A woman walks, and a model of synchronised dives scores her."""
     steps = tuple(StepScore(i, i + 1, 4.5) for i in range(10))
-    row = Score("walk.mp4", score=45.43, percentile=76.0, steps=steps, flags=(UNLIKE,), accuracy=accuracy(0.5))
+    ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
+    row = Score("walk.mp4", score=45.43, percentile=76.0, steps=steps, flags=(UNLIKE,), accuracy=accuracy(0.5), **ends)
     assert (row.valid, row.percentile) == (False, None)
     training = TrainingSteps(((3.0, 0.5),) * 10, (-1.0, -0.5))
     good = replace(row, id="dive.mp4", flags=(), percentile=60.0, score=40.25)
@@ -108,7 +109,10 @@ def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
     first, second = csv.DictReader(io.StringIO(csv_text([row, good])))
     assert (first["valid"], first["why"], first["percentile"]) == ("false", "unlike the training performances", "")
     assert (second["valid"], second["why"]) == ("true", "")
-    assert [cells[1] for cells in score_rows([row, good])[1]] == ["45.43 not valid", "40.25"]
+    assert [cells[1:4] for cells in score_rows([row, good])[1]] == [
+        ("45.43 not valid", None, None),
+        ("40.25", "40.00 to 50.00", "30.00 to 60.00"),
+    ]
     failed = Score("v", error="no frame")
     assert (failed.valid, failed.why) == (False, "no frame")
 
@@ -121,7 +125,7 @@ def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected:
     page = render_report(ReportData("t", videos=(VideoReport("v", row),)))
     assert f'<span class="big">{expected}</span>' in page
     assert f"<dd>{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}</dd>" in page
-    assert score_rows([row])[1][0][1] == expected
+    assert score_rows([row])[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
 
 
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:

@@ -1,7 +1,9 @@
-"""Memory stays bounded however long a video is: pictures alive at one time are counted, nothing is timed."""
+"""Memory stays bounded however long a video is: pictures alive at one time are counted, and large arrays go back."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -157,25 +159,43 @@ def test_clips_hold_cut_pictures_of_one_clip(length: int) -> None:
     assert cuts.most <= 16 + 2
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-def test_camera_flow_holds_few_frames(length: int) -> None:
-    alive = Alive()
-    CameraFlow(CameraFlowConfig(stride=4)).extract(Made(alive, length))
-    assert alive.most <= 4
+class Nobody:
+    """A network that detects nobody."""
+
+    max_views = 4
+
+    def detect(self, image: Picture) -> Detections:
+        """Nobody."""
+        return Detections.none()
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_pose_holds_few_frames(length: int) -> None:
-    class Nobody:
-        """A network that detects nobody."""
+def test_flow_and_pose_hold_few_frames(length: int) -> None:
+    pose = Pose(PoseConfig())
+    pose._backend = Nobody()
+    for stage, most in ((CameraFlow(CameraFlowConfig(stride=4)), 4), (pose, 3)):
+        alive = Alive()
+        stage.extract(Made(alive, length))
+        assert alive.most <= most
 
-        max_views = 4
 
-        def detect(self, image: Picture) -> Detections:
-            """Nobody."""
-            return Detections.none()
+LARGEST_MAPPED = """
+import ctypes, sys
+from pipeline.run.decode_pass import map_pictures
 
-    alive, stage = Alive(), Pose(PoseConfig())
-    stage._backend = Nobody()
-    stage.extract(Made(alive, length))
-    assert alive.most <= 3
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+if len(sys.argv) > 1:
+    map_pictures()
+libc.free(libc.malloc(8 << 20))  # from here on the library would take 8 MiB from its heap
+first, last = (int(libc.malloc(4 << 20)) for _ in range(2))
+heap = next(line.split()[0].split("-") for line in open("/proc/self/maps") if "[heap]" in line)
+print(any(int(heap[0], 16) <= place < int(heap[1], 16) for place in (first, last)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of the C library of Linux")
+@pytest.mark.parametrize(("arguments", "inside"), [([], "True"), (["mapped"], "False")])
+def test_a_picture_has_memory_of_its_own(arguments: list[str], inside: str) -> None:
+    command = [sys.executable, "-c", LARGEST_MAPPED, *arguments]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == inside

@@ -17,17 +17,16 @@ from tests.helpers.watching import Watching
 LACKS = "no kinematics file; this model reads video and kinematics: name it with --kinematics FILE"
 
 
+def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
+    """Settings that train on kinematics."""
+    settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "cache": cache}
+    return {**settings, "run.workers": 0, "train": {"runs": 1, "epochs": 1}, "model.width": 4, **more}
+
+
 def trained(folder: Path, **timesteps: Any) -> Path:
     root = make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30, size=(96, 64))
-    settings = {
-        "dataset": {"root": root, "tasks": ["Suturing"]},
-        "stages": ["timesteps"],
-        "timesteps": {"scene": "", **timesteps},
-        "cache": folder / "cache",
-        "run.workers": 0,
-        "train": {"runs": 2, "epochs": 2},
-        "model.width": 8,
-    }
+    more = {"dataset.tasks": ["Suturing"], "timesteps": {"scene": "", **timesteps}, "train": {"runs": 2, "epochs": 2}}
+    settings = settings_of(root, folder / "cache", **more)
     assert extract(config="jigsaws", overrides=settings).ok
     train(config="jigsaws", overrides=settings, out=folder / "run", folds=2)
     return folder / "run"
@@ -110,22 +109,15 @@ def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new:
 
 
 def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:
-    settings = {"dataset.root": surgery.parent / "JIGSAWS", "stages": ["timesteps"], "timesteps": {"scene": ""}}
-    settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
     root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy"))
     gone = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     gone.unlink()
-    settings["dataset.root"] = root
+    settings = settings_of(root, tmp_path / "cache", protocol="loso")
     rows = status(config="jigsaws", overrides=settings).rows
     reasons = {row["stage"]: (row["state"], row["reason"]) for row in rows if gone.stem in row["video"]}
     assert reasons["kinematics"] == ("failed", "no kinematics file")
     notes = Watching()
-    evaluate(
-        config="jigsaws",
-        overrides={**settings, "run.workers": 0, "protocol": "loso"},
-        out=tmp_path / "out",
-        observer=notes,
-    )
+    evaluate(config="jigsaws", overrides=settings, out=tmp_path / "out", observer=notes)
     lacking = f"{gone.stem}_capture1.avi: kinematics failed: no kinematics file"
     assert any(text.endswith(lacking) for text in notes.lines)
 
@@ -163,9 +155,7 @@ def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path
     root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
     short = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
-    settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "run.workers": 0}
-    settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
-    notes = Watching()
+    settings, notes = settings_of(root, tmp_path / "cache"), Watching()
     done = extract(config="jigsaws", overrides=settings, observer=notes)
     assert done.ok
     assert {name: list(titles) for name, titles in done.flags.items()} == {
