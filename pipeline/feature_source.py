@@ -36,14 +36,13 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
         return planner.cache.read("timesteps", record.id, keys["timesteps"]).output
 
     for plan in planner.plan_all(records):
-        record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
-        if step.check.state != "fresh":
-            left_out.append(f"{record.name}: {plan.cause()}")
+        if "timesteps" not in plan.fresh:
+            left_out.append(f"{plan.record.name}: {plan.cause()}")
             continue
         try:
-            outputs[record.id] = read(record, plan.keys())
+            outputs[plan.record.id] = read(plan.record, plan.keys())
         except UNREADABLE:
-            again.append(record)
+            again.append(plan.record)
     if again:
         more, failed = extract_and_read(again, planner, read)
         outputs |= more

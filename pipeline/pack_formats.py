@@ -42,9 +42,6 @@ class Packed:
     files: int  # files of features, without the data dictionary
     size: int  # their bytes
 
-    def __len__(self) -> int:
-        return len(self.records)
-
     @property
     def performances(self) -> int:
         """Number of performances."""
@@ -72,13 +69,11 @@ def stage_outputs(
 ) -> Iterator[tuple[Record, StageOutput]]:
     """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
     for plan in planner.plan_all(records):
-        step = next(step for step in plan.steps if step.stage == stage)
-        if step.check.state != "fresh":
-            cause = next(iter(plan.faults().values()), f"{stage} is {step.check.state} ({step.check.reason})")
-            observer.note(f"left out: {plan.record.name}: {cause}")
+        if stage not in plan.fresh:
+            observer.note(f"left out: {plan.record.name}: {plan.cause()}")
             continue
         try:
-            output = planner.cache.read(stage, plan.record.id, step.computation.key).output
+            output = planner.cache.read(stage, plan.record.id, plan.keys()[stage]).output
         except UNREADABLE as error:
             observer.note(f"left out: {plan.record.name}: {error}")
             continue

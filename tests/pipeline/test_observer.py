@@ -17,13 +17,19 @@ from pipeline.observer import Progress
 from pipeline.results import Flag
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the clock shows."""
+    shown = [0.0]
+    monkeypatch.setattr(observer.time, "monotonic", lambda: shown[0])
+    return shown
+
+
 def video(name: str) -> Any:
     return SimpleNamespace(id=name, name=name)
 
 
-def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
+def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: list[float]) -> None:
     progress = Progress("videos")
     progress.planned([SimpleNamespace(record=video(name)) for name in "ab"], 1, [300, 100])
     assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left; 0% of the work, time left not known yet"
@@ -41,9 +47,7 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkey
     )
 
 
-def test_resumed_steps_count_from_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
+def test_resumed_steps_count_from_where_they_began(now: list[float]) -> None:
     progress = Progress("epochs")
     progress.steps(200, 300)
     now[0] += 10
@@ -79,9 +83,7 @@ def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatc
     assert "1 of 2 done, 1 failed, 0 left" in shown
 
 
-def test_no_time_left_before_a_share_or_some_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
+def test_no_time_left_before_a_share_or_some_minutes(now: list[float]) -> None:
     progress = Progress("epochs")
     progress.steps(0, 1000)
     progress.steps(30, 1000)

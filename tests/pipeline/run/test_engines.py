@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -19,10 +18,8 @@ import pytest
 
 from data.errors import UsageError
 from data.video.records import find_videos
-from pipeline import api
 from pipeline.cache.local_cache import Cache
 from pipeline.config import RunConfig
-from pipeline.observer import Observer, Progress
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.run.worker_pool import LocalPool, Task, run_jobs
@@ -120,14 +117,14 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
 
 
 class Killer:
-    """A hook that kills the worker of the first video whenever it reports frames, so many times."""
+    """A hook that kills the worker whenever it reports frames of one video (default: of the first), so many times."""
 
-    def __init__(self, number: signal.Signals, kills: int) -> None:
-        self.number, self.left, self.video = number, kills, ""
+    def __init__(self, number: signal.Signals, kills: int = 1000, video: str = "") -> None:
+        self.number, self.left, self.video = number, kills, video
 
     def __call__(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         self.video = self.video or video
-        if self.left and video == self.video:
+        if self.left and self.video in ("any", video):
             self.left -= 1
             for child in multiprocessing.active_children():
                 os.kill(child.pid or 0, self.number)
@@ -152,34 +149,14 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     assert run_extract(records, retried).exit_code == 0
 
 
-class KillsAll(Observer):
-    """Kills every worker as soon as it reports; `only` kills those of one video."""
-
-    def __init__(self, only: str = "") -> None:
-        super().__init__()
-        self.only = only
-
-    def progress(self, what: str) -> AbstractContextManager[Progress]:
-        progress = Progress(what)
-        progress.inside = self._kill  # type: ignore[method-assign]
-        return nullcontext(progress)
-
-    def _kill(self, video: object, done: float, total: float) -> None:
-        for child in multiprocessing.active_children() if self.only in ("", video) else ():
-            os.kill(child.pid or 0, signal.SIGKILL)
-
-
 def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) -> None:
     config = flow_config(tmp_path / "cache", 1)
     with pytest.raises(UsageError, match=r"every worker was lost.*killed by SIGKILL"):
-        api.extract(videos, config=config, observer=KillsAll())
-    some = api.extract(videos, config=config, observer=KillsAll(only="b.mp4"))
-    assert [result.record.id for result in some.summary.failed] == ["b.mp4"]
-    assert not some.ok
-    (videos / "a.mp4").unlink()
-    (videos / "c.mp4").unlink()
-    alone = api.extract(videos, config=config, observer=KillsAll())
-    assert "killed by SIGKILL" in next(iter(alone.summary.failed[0].failed.values())), "one video fails by name"
+        extract_flow(videos, config, on_frames=Killer(signal.SIGKILL, video="any"))
+    some = extract_flow(videos, config, on_frames=Killer(signal.SIGKILL, video="b.mp4"))
+    assert [result.record.id for result in some.failed] == ["b.mp4"]
+    alone = extract_flow(videos / "b.mp4", config, on_frames=Killer(signal.SIGKILL))
+    assert "killed by SIGKILL" in next(iter(alone.failed[0].failed.values())), "one video fails by name"
 
 
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
