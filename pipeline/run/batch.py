@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 from data.errors import UsageError
 from data.store import is_remote, sweep_scratch
 from data.video import Listing, Record
-from pipeline.cache import UNREADABLE, Cache, unreadable
-from pipeline.config import BaseConfig
+from pipeline.cache import UNREADABLE, unreadable
 from pipeline.environment import check_opencv
 from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
-from pipeline.run.worker_pool import Pool, Task, WorkerLost, places, run_jobs
+from pipeline.run.worker_pool import Task, WorkerLost, places, run_jobs
 
 T = TypeVar("T")
 
@@ -153,7 +152,7 @@ def run_extract(
             workers, where = places(planner.pool, len(plans))
             observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
         progress.planned(plans, summary.fresh, frames)
-        for result in run_plans(plans, config, cache, stop, progress.frames, planner.pool) if plans else ():
+        for result in run_plans(plans, planner, stop, progress.frames) if plans else ():
             record = result.record
             ran.append(result)
             keys = summary.keys[record.id]
@@ -197,32 +196,25 @@ def _damaged(
 
 
 def run_plans(
-    plans: Sequence[Plan],
-    config: BaseConfig,
-    cache: Cache,
-    stop: threading.Event,
-    progress: FrameProgress | None = None,
-    pool: Pool | None = None,
+    plans: Sequence[Plan], planner: Planner, stop: threading.Event, progress: FrameProgress
 ) -> Iterator[Result]:
     """Results in the order in which records finish; after `stop` is set, stages that are done stay done.
 
-    A record whose workers die, or which takes longer than `run.timeout_s`, fails by name. `pool` None runs the plans in
-    this process.
+    A record whose workers die, or which takes longer than `run.timeout_s`, fails by name.
     """
+    config, cache = planner.config, planner.cache
 
     def report(plan: Plan, done: int, total: int, stages: tuple[str, ...]) -> None:
-        if progress is not None:
-            progress(plan.record.id, done, total, stages)
+        progress(plan.record.id, done, total, stages)
 
-    if pool is not None:
+    if planner.pool is not None:
         root = cache.root if is_remote(cache.root) else cache.root.absolute()
 
         def lost(plan: Plan, loss: WorkerLost) -> Result:
             return lost_result(plan, cache, loss)
 
-        yield from run_jobs(
-            pool, Task(start_worker, (config.dump(), root), lost, config.run), plans, stop.is_set, report
-        )
+        task = Task(start_worker, (config.dump(), root), lost, config.run)
+        yield from run_jobs(planner.pool, task, plans, stop.is_set, report)
         return
     runner = PlanRunner(config, cache, stop)
     for plan in plans:

@@ -15,6 +15,7 @@ from pipeline.data_card import card_text, data_lines
 from pipeline.features import FeatureSet
 from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
+from pipeline.score.run_folder import RunFolder
 from pipeline.systems.combination import FittedCombination
 from pipeline.train import TrainedRun
 
@@ -32,25 +33,19 @@ LIMITS = (
 
 
 def model_card(
-    run: TrainedRun,
-    features: FeatureSet,
-    config: BaseConfig,
-    calibration: Calibration | None,
-    why_not: str | None = None,
-    *,
-    combination: FittedCombination | None = None,
-    model_sha256: str = "",
+    content: RunFolder, features: FeatureSet, config: BaseConfig, why_not: str = "", model_sha256: str = ""
 ) -> str:
     """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
     `features` hold the training performances; `why_not` is the reason for a missing calibration, `model_sha256` the
     hash of the model's files, as in tables of scores.
     """
+    run, calibration = content.run, content.calibration
     hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
     parts = [
         ("Data", _data(run, features, config)),
-        ("Model and training", (*_training(run, combination), *([hashes] if model_sha256 else []))),
-        ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
+        ("Model and training", (*_training(run, content.combination), *([hashes] if model_sha256 else []))),
+        ("Results on held-out folds of the training part", _results(calibration, why_not)),
         ("Limits", LIMITS),
     ]
     lines = ["---", *_metadata(config, calibration).splitlines(), "---", f"# Model card: {card_text(config.name)}", ""]
@@ -115,7 +110,7 @@ def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterabl
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 
-def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | None) -> Iterable[str]:
+def _results(calibration: Calibration | None, why_not: str) -> Iterable[str]:
     if calibration is None:
         yield f"none: {why_not or 'the run was not calibrated'}"
         return

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,27 +57,20 @@ class RunFolder(Bundle):
     def __init__(
         self,
         run: TrainedRun,
-        combination: FittedCombination | None,
-        calibration: Calibration | None,
-        contents: frozenset[str] | None,
+        combination: FittedCombination | None = None,
+        calibration: Calibration | None = None,
+        contents: frozenset[str] | None = None,
     ) -> None:
         super().__init__(run, combination)
         self.calibration, self.contents = calibration, contents
 
 
-def save(
-    run: TrainedRun,
-    folder: Path,
-    *,
-    config: BaseConfig | None = None,
-    combination: FittedCombination | None = None,
-    calibration: Calibration | None = None,
-    contents: Iterable[str] | None = None,
-) -> None:
-    """Write a run with its configuration, calibration, and what is in `RunFolder`.
+def save(content: RunFolder, folder: Path, config: BaseConfig | None = None) -> None:
+    """Write the content of a run folder with its configuration.
 
     The description is written last: a folder with this file is complete.
     """
+    run, combination, calibration = content.run, content.combination, content.calibration
     folder.mkdir(parents=True, exist_ok=True)
     for name in (SETTINGS, *FORMER):  # of an earlier run, which must not describe other weights
         (folder / name).unlink(missing_ok=True)
@@ -103,7 +96,7 @@ def save(
         "loss_epochs": list(run.loss_epochs),
         "combination": None if combination is None else combination.description(),
         "calibration": None if calibration is None else calibration_facts(calibration),
-        "contents": None if contents is None else sorted(contents),
+        "contents": None if content.contents is None else sorted(content.contents),
     }
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)

@@ -28,7 +28,7 @@ from pipeline.score.bundle import plain, setting_lines
 from pipeline.score.calibration import FOLDS, Calibration, calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
-from pipeline.score.run_folder import model_sha256, save
+from pipeline.score.run_folder import RunFolder, model_sha256, save
 from pipeline.session import Session
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
@@ -107,12 +107,10 @@ def train_scorer(
                 why_not = error.what
         combination = _combination(features, run, systems, calibration) if systems else None
         contents = content_hashes([plan for plan, _ in plans]) if plans else None
-        save(run, folder, config=config, combination=combination, calibration=calibration, contents=contents)
+        made = RunFolder(run, combination, calibration, contents)
+        save(made, folder, config)
         shutil.rmtree(unfinished, ignore_errors=True)
-        card = model_card(
-            run, features, config, calibration, why_not, combination=combination, model_sha256=model_sha256(folder)
-        )
-        write_text(folder / CARD, card)
+        write_text(folder / CARD, model_card(made, features, config, why_not, model_sha256(folder)))
     return TrainedScorer(folder, run, calibration, None if calibration is not None else why_not)
 
 
@@ -135,10 +133,10 @@ def _combination(
         return FittedCombination.fit(features, rows, systems, weights)
 
 
-def content_hashes(plans: Iterable[Plan]) -> set[str]:
+def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
     hashes = {content for plan in plans for step in plan.steps for content in step.computation.inputs.values()}
-    return {content for content in hashes if len(content) == 64}  # others are unreadable files
+    return frozenset(content for content in hashes if len(content) == 64)  # others are unreadable files
 
 
 def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Trained]:

@@ -29,7 +29,7 @@ from pipeline.recipes import fast
 from pipeline.run.inputs import take_shard
 from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import calibrate
-from pipeline.score.run_folder import load, save
+from pipeline.score.run_folder import RunFolder, load, save
 from pipeline.systems.combination import FittedCombination, regressions_for
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
@@ -48,7 +48,7 @@ def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder, systems = tmp_path_factory.mktemp("model"), regressions_for(features, ())[:2]
     run = train(features, fast(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
     combination = FittedCombination.fit(features, np.arange(len(features)), systems)
-    save(run, folder, combination=combination, calibration=calibrate(features, run, folds=2, systems=systems))
+    save(RunFolder(run, combination, calibrate(features, run, folds=2, systems=systems)), folder)
     return folder
 
 

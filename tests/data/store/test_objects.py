@@ -40,7 +40,7 @@ from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
 from pipeline.score.run_config import save_config
-from pipeline.score.run_folder import save
+from pipeline.score.run_folder import RunFolder, save
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.session import Session
@@ -245,7 +245,7 @@ def test_training_packing_and_scoring_from_a_store(
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
-    save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
+    save(RunFolder(train(features, recipe, AimConfig(width=8, regression_width=8))), run)
     save_config(config, run)
     far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")

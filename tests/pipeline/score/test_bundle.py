@@ -15,7 +15,7 @@ from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score.bundle import Bundle
-from pipeline.score.run_folder import load, save
+from pipeline.score.run_folder import RunFolder, load, save
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
 
@@ -48,7 +48,7 @@ def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: 
     """A set in the layout of TASD-2 need not have the parts of the score; its scores are no damage."""
     records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
     unlabelled = replace(features, records=records)
-    save(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True)), tmp_path)
+    save(RunFolder(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True))), tmp_path)
     out = load(tmp_path).predict(unlabelled)
     assert np.isfinite(out.score).all()
     assert (out.execution, out.synchronisation) == (None, None)
@@ -56,7 +56,7 @@ def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: 
 
 def test_saved_and_loaded_score_the_same_bytes(run: TrainedRun, features: FeatureSet, tmp_path: Path) -> None:
     before = Bundle(run).predict(features)
-    save(run, tmp_path / "model")
+    save(RunFolder(run), tmp_path / "model")
     loaded = load(tmp_path / "model")
     after = loaded.predict(features)
     for name in ("score", "members", "step_scores", "attention", "execution"):
@@ -101,7 +101,7 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
     run: TrainedRun, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """New weights beside the facts of an earlier run would be scored without a word."""
-    save(run, tmp_path)
+    save(RunFolder(run), tmp_path)
     other = train(features, fast(runs=3, epochs=2, seed=7), AimConfig(width=8, regression_width=4, multi_task=True))
 
     def die(*_: object) -> None:
@@ -109,6 +109,6 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
 
     monkeypatch.setattr("pipeline.score.run_folder.write_text", die)
     with pytest.raises(KeyboardInterrupt):
-        save(other, tmp_path)
+        save(RunFolder(other), tmp_path)
     with pytest.raises(DataError, match="no trained model here"):
         load(tmp_path)

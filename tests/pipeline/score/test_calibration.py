@@ -20,7 +20,7 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score.calibration import Calibration, calibrate
 from pipeline.score.model_card import model_card
-from pipeline.score.run_folder import load, save
+from pipeline.score.run_folder import RunFolder, load, save
 from pipeline.train.normalise import label_table
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
@@ -88,7 +88,7 @@ def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet,
 def test_saved_and_loaded_is_the_same(
     calibration: Calibration, features: FeatureSet, run: TrainedRun, tmp_path: Path
 ) -> None:
-    save(run, tmp_path, calibration=calibration)
+    save(RunFolder(run, calibration=calibration), tmp_path)
     loaded, new = load(tmp_path).calibration, features.take([100, 101])
     assert loaded is not None
     for level, ends in calibration.intervals(new).items():
@@ -96,7 +96,7 @@ def test_saved_and_loaded_is_the_same(
         assert ends.tobytes() == loaded.intervals(new)[level].tobytes()  # type: ignore[union-attr]
     assert loaded.novelty.ratios(new) == calibration.novelty.ratios(new)
     assert loaded.facts == calibration.facts
-    save(run, tmp_path)
+    save(RunFolder(run), tmp_path)
     assert load(tmp_path).calibration is None
 
 
@@ -136,9 +136,10 @@ def test_all_tied_is_one_message(features: FeatureSet, run: TrainedRun) -> None:
 
 def test_the_card_says_what_was_measured(calibration: Calibration, features: FeatureSet, run: TrainedRun) -> None:
     config = validate({"name": "made`*_"})
-    card = model_card(run, features, config, calibration)
-    assert card == model_card(run, features, config, calibration)
+    content = RunFolder(run, calibration=calibration)
+    card = model_card(content, features, config)
+    assert card == model_card(content, features, config)
     for text in ("40 labelled performances", "5 folds", "Spearman's rho", "80 % intervals reach", "## Limits"):
         assert text in card
     assert "# Model card: made\\`\\*\\_" in card
-    assert "none: too few" in model_card(run, features, config, None, "too few")
+    assert "none: too few" in model_card(RunFolder(run), features, config, "too few")

@@ -19,7 +19,7 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.score import export
 from pipeline.score.export import TOLERANCE, export_onnx
-from pipeline.score.run_folder import load, save
+from pipeline.score.run_folder import RunFolder, load, save
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
 
@@ -42,7 +42,7 @@ def trained(folder: Path, name: str) -> FeatureSet:
     model, sizes, recipe = MODELS[name]
     features = made_features(12, channels=5, **{"scene": 6, **sizes})
     features = replace(features, scene=features.scene + 3000)
-    save(train(features, fast(runs=2, epochs=3, **recipe), model), folder)
+    save(RunFolder(train(features, fast(runs=2, epochs=3, **recipe), model)), folder)
     return features
 
 
@@ -91,7 +91,7 @@ def test_a_head_without_training_labels_is_no_output(tmp_path: Path) -> None:
     for unlabelled, other in (("synchronisation", "execution"), ("execution", "synchronisation")):
         records = [replace(r, labels=replace(r.labels or Labels(), **{unlabelled: None})) for r in whole.records]
         features = replace(whole, records=tuple(records))
-        save(train(features, fast(runs=2, epochs=2), MODELS["multi-task"][0]), tmp_path / unlabelled)
+        save(RunFolder(train(features, fast(runs=2, epochs=2), MODELS["multi-task"][0])), tmp_path / unlabelled)
         bundle = load(tmp_path / unlabelled)
         truth, net = bundle.predict(features), export._Ensemble(bundle)
         assert getattr(truth, unlabelled) is None

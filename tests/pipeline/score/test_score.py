@@ -41,7 +41,7 @@ from pipeline.score.bundle import Predictions
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import Calibration, calibrate
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_folder import load, model_sha256, save
+from pipeline.score.run_folder import RunFolder, load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.session import Session
@@ -311,7 +311,7 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     features = replace(made, records=records)
     run = train(features, fast(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True))
     calibration = calibrate(features, run, folds=3)
-    save(run, tmp_path, calibration=calibration)
+    save(RunFolder(run, calibration=calibration), tmp_path)
     loaded = load(tmp_path).calibration
     assert loaded is not None
     assert set(loaded.part_accuracies) == {"execution"}
