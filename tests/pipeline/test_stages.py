@@ -11,13 +11,12 @@ import pytest
 from data.store import StageOutput
 from data.video.records import find_videos
 from extractors.base import Extractor, Source
-from pipeline.cache.local_cache import Cache
-from pipeline.config import config_class, validate
-from pipeline.run.batch import run_extract, status_rows
+from pipeline.config import config_class
 from pipeline.run.costs import estimate
 from pipeline.run.plan import Planner
 from pipeline.stages import STAGES, stage_class
 from tests.helpers.cached_outputs import failure_of
+from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.scripts import load_script
 from tests.helpers.toy_stages import Brightness, use_stages
 
@@ -37,25 +36,16 @@ def generated() -> Any:
     return load_script(ROOT / "docs" / "generated.py")
 
 
-def run(config: Any, videos: Path) -> Any:
-    cache = Cache(config.cache)
-    planner = Planner(config, cache)
-    return run_extract(find_videos([videos]).records, planner), planner
-
-
 def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_path: Path, generated: Any) -> None:
     make_video(tmp_path / "in/a.mp4", frames=10)
     assert "brightness" in config_class().model_fields
-    config = validate({"stages": ["brightness"], "cache": str(tmp_path / "cache"), "run": {"workers": 0},
-                       "brightness": {"stride": 3}})  # fmt: skip
-    planner = Planner(config, Cache(config.cache))
-    plans = [planner.plan(record) for record in find_videos([tmp_path / "in"]).records]
+    config = configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": 3})
+    planner, records = Planner(config, opened(config)), find_videos([tmp_path / "in"]).records
+    plans = [planner.plan(record) for record in records]
     cost = estimate(plans, planner).stages["brightness"]
     assert cost == {"videos": 1, "work": 4, "unit": "frames", "seconds_per_unit": 0.0125, "measured": False}
-    assert run(config, tmp_path / "in")[0].exit_code == 0
-    records = find_videos([tmp_path / "in"]).records
-    (row,) = status_rows(records, Planner(config, Cache(config.cache)))
-    assert (row["stage"], row["state"]) == ("brightness", "fresh")
+    assert extract(records, config).exit_code == 0
+    assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}
     assert "| `brightness` | (frame) | 1 | mean of all pixels, 0 to 255 |" in generated.arrays("brightness")
     assert "## `brightness`\n\nMean grey level per frame. Its clock is `frame`." in generated.stages()
     assert generated.on_page_markdown("a\n[arrays brightness]\nb\n").startswith("a\n| array | dims |")
@@ -76,8 +66,8 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(
 ) -> None:
     use_stages(monkeypatch, brightness="tests.pipeline.test_stages:Early")
     make_video(tmp_path / "in/a.mp4", frames=10)
-    config = validate({"stages": ["brightness"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
-    (result,) = run(config, tmp_path / "in")[0].failed
+    config = configured(tmp_path / "cache", stages=["brightness"])
+    (result,) = extract(find_videos([tmp_path / "in"]).records, config).failed
     expected = "stage 'brightness': time has 9 frames, the video and the settings give 10"
     assert expected in result.failed["brightness"]
     entry = json.loads(failure_of(tmp_path / "cache", "brightness", "a.mp4").read_text())

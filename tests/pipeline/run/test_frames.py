@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from data.video import FrameFolder, Record, find_videos, write_video
-from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.observer import Observer
 from pipeline.preview import draw_previews
-from pipeline.run.batch import run_extract, status_rows
 from pipeline.run.costs import expected_frames
 from pipeline.run.plan import Planner
 from tests.helpers.drawn_people import person, picture
+from tests.helpers.extracting import extract, opened, states
 
 
 def dive(count: int = 20) -> list[np.ndarray]:
@@ -32,46 +31,35 @@ def folder_of(path: Path, images: list[np.ndarray]) -> Path:
     return path
 
 
-def run(root: Path, config: BaseConfig) -> tuple[tuple[Record, ...], Cache]:
-    """Extract a folder; every stage of every video must have ended well."""
-    records, cache = find_videos([root], frame_rate=config.frames.fps).records, Cache(config.cache)
-    summary = run_extract(records, Planner(config, cache))
-    assert not summary.failed
-    return records, cache
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> BaseConfig:
     values = {"cache": str(tmp_path / "cache"), "frames.fps": 25, "run.workers": 0, "stages": ["camera_flow"]}
     return load_config(None, values)
 
 
-def state(record: Record, config: BaseConfig) -> str:
-    (row,) = status_rows([record], Planner(config, Cache(config.cache)))
-    return f"{row['state']}: {row['reason']}"
-
-
 def test_the_key_is_content_order_and_rate(tmp_path: Path, settings: BaseConfig) -> None:
     folder = folder_of(tmp_path / "in/dive", dive(5))
-    (record,), cache = run(tmp_path / "in", settings)
-    assert state(record, settings) == "fresh: "
-    moved = Record("dive", folder, frames=FrameFolder(folder, 30))
-    assert state(moved, settings) == "stale: video file changed"
+    (record,) = find_videos([tmp_path / "in"], frame_rate=25).records
+    fresh = {"dive/camera_flow": ("fresh", "")}
+    stale = {"dive/camera_flow": ("stale", "video file changed")}
+    assert not extract([record], settings).failed
+    assert states([record], settings) == fresh
+    assert states([Record("dive", folder, frames=FrameFolder(folder, 30))], settings) == stale
     for number in range(5):  # other names, the same order
         os.rename(folder / f"img_{3 * number}.png", folder / f"{number:03d}.png")
-    assert state(record, settings) == "fresh: "
+    assert states([record], settings) == fresh
     os.rename(folder / "000.png", folder / "009.png")
-    assert state(record, settings) == "stale: video file changed"
-    part = FrameFolder(folder, 25, first=1, last=2)
-    assert cache.fingerprint(part) != cache.fingerprint(FrameFolder(folder, 25, first=1, last=3))
-    cache.close()
+    assert states([record], settings) == stale
+    parts = [FrameFolder(folder, 25, first=1, last=last) for last in (2, 3)]
+    assert len({opened(settings).fingerprint(part) for part in parts}) == 2
 
 
 def test_estimates_and_previews(tmp_path: Path, settings: BaseConfig) -> None:
     folder_of(tmp_path / "in/dive", dive(8))
     write_video(tmp_path / "in/other.mkv", dive(20), 25, codec="ffv1", pixel_format="bgr0", options={})
-    records, cache = run(tmp_path / "in", settings)
+    records = find_videos([tmp_path / "in"], frame_rate=25).records
+    assert not extract(records, settings).failed
     assert expected_frames(records) == [8, 20]
-    done = draw_previews(records, Planner(settings, cache), Observer())
+    done = draw_previews(records, Planner(settings, opened(settings)), Observer())
     assert not done["failed"]
     assert len(done["written"]) == 4
