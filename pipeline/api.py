@@ -139,7 +139,7 @@ def extract(
     Returns:
         The outcome of each video; those that failed are listed there.
     """
-    from pipeline.run import ExtractRun, extract_videos, plan_costs
+    from pipeline.run import ExtractRun, plan_costs, run_extract
 
     with opened(session, words) as session:
         observer, listing = session.observer, session.list_inputs(many_paths(inputs), shard)
@@ -154,7 +154,8 @@ def extract(
             refuse_remote(records, planner)
         if dry_run:
             return plan_costs(listing, planner)
-        summary = extract_videos(listing, planner, observer)
+        summary = run_extract(records, planner, observer, announce=True)
+        summary.problems = listing.problems
         drawn = {}
         if preview:
             from pipeline.preview import draw_previews

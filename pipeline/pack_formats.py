@@ -42,6 +42,9 @@ class Packed:
     files: int  # files of features, without the data dictionary
     size: int  # their bytes
 
+    def __len__(self) -> int:
+        return len(self.records)
+
     @property
     def performances(self) -> int:
         """Number of performances."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -263,12 +263,6 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
             except UNREADABLE as error:
                 state, reason = "stale", unreadable(error)
             yield {"video": plan.record.name, "stage": stage, "state": state, "reason": reason, "quality": quality}
-
-
-def extract_videos(listing: Listing, planner: Planner, observer: Observer) -> Summary:
-    """Run what is not fresh, and note what it costs. Raises as `run_extract`."""
-    summary = run_extract(listing.records, planner, observer, announce=True)
-    return replace(summary, problems=listing.problems)
 
 
 def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:

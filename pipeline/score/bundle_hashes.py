@@ -56,30 +56,26 @@ def check_hashes(folder: Path) -> None:
     Raises DataError, which names the file, where one is missing or not as it was written, or for an older version.
     """
     place = folder / HASHES
-    for name in (HASHES, *FILES):
-        try:
-            with open_regular(folder / name) as stream:
-                if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
-                    raise DataError(f"larger than {MAX_FILE_BYTES >> 30} GiB", where=folder / name, fix=FIX)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise DataError(f"cannot be read ({error.strerror})", where=folder / name, fix=FIX) from error
-    if not place.exists():
-        raise DataError("the hashes of this model are missing", where=place, fix=FIX)
-    for name, expected in sorted(_table(place).items()):
-        path = folder / name
-        if not path.is_file():
-            raise DataError("this file of the model is missing", where=path, fix=FIX)
-        if sha256_file(path) != expected:
-            raise DataError("this file is damaged: it differs from the one that 'train' wrote", where=path, fix=FIX)
-
-
-def _table(place: Path) -> dict[str, str]:
     try:
-        return read_table(read_regular(place, MAX_BYTES), place.parent)
+        hashes = read_table(read_regular(place, MAX_BYTES), folder)
+    except FileNotFoundError:
+        raise DataError("the hashes of this model are missing", where=place, fix=FIX) from None
     except (OSError, ValueError) as error:
         raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=place, fix=FIX) from error
+    for name, expected in sorted(hashes.items()):
+        path = folder / name
+        try:
+            with open_regular(path) as stream:
+                size = os.fstat(stream.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise DataError(f"larger than {MAX_FILE_BYTES >> 30} GiB", where=path, fix=FIX)
+            whole = sha256_file(path) == expected
+        except FileNotFoundError:
+            raise DataError("this file of the model is missing", where=path, fix=FIX) from None
+        except OSError as error:
+            raise DataError(f"cannot be read ({error.strerror})", where=path, fix=FIX) from error
+        if not whole:
+            raise DataError("this file is damaged: it differs from the one that 'train' wrote", where=path, fix=FIX)
 
 
 def read_table(text: bytes, place: str | Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where the outputs of a video are in a cache whose keys a test does not know."""
+"""Where the outputs of a video are in a cache whose keys a test does not know, and damage to them."""
 
 from __future__ import annotations
 
@@ -22,4 +22,13 @@ def output_of(cache: Path, stage: str, video_id: str) -> Path:
 def failure_of(cache: Path, stage: str, video_id: str) -> Path:
     """The only failure of a stage for a video."""
     (path,) = outputs_of(cache, stage, video_id, FAILURE)
+    return path
+
+
+def damage(cache: Path, stage: str, video_id: str) -> Path:
+    """Flip a byte in every 50 of the second half of an output; returns its path."""
+    path = output_of(cache, stage, video_id)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :: 50] = bytes(255 - byte for byte in content[len(content) // 2 :: 50])
+    path.write_bytes(content)
     return path

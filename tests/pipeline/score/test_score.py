@@ -46,7 +46,7 @@ from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.session import Session
 from pipeline.train.trainer import train
-from tests.helpers.damage import damage
+from tests.helpers.cached_outputs import damage
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_stages import use_stages
 from tests.helpers.toy_timesteps import ToyTimesteps
