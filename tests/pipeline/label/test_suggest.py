@@ -14,7 +14,7 @@ from pipeline.label.suggest import choose, suggest_videos
 from pipeline.observer import Observer
 from pipeline.score import load_scorer
 from tests.helpers.rated import rate_scores
-from tests.pipeline.score.test_score import film, toy_table, trained  # noqa: F401 -- fixtures
+from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures
 
 BLOCK = "the trial descriptors"
 

@@ -14,7 +14,7 @@ from pipeline import api
 from pipeline.config import load_config
 from pipeline.report.run_report import refuse_incomparable
 from pipeline.results import Score, StepScore
-from tests.pipeline.score.test_score import film, toy_table, trained  # noqa: F401 -- fixtures
+from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures
 
 
 @pytest.fixture(autouse=True)
