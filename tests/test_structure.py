@@ -49,7 +49,6 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "docstrings",
         "observer",
         "destinations",
-        "console",
         "features",
         "movement",
         "results",

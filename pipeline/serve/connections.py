@@ -117,6 +117,7 @@ class Server(uvicorn.Server):
     """Lets the application end after a second Ctrl-C too: it would be cancelled with a traceback otherwise."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close connections, then the application."""
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()

@@ -138,10 +138,10 @@ def plain(text: str) -> str:
 @contextmanager
 def prepared() -> Iterator[None]:
     """The working folder is one in which every command fails as on the page."""
-    from pipeline import console
+    from pipeline.cli import terminal
 
-    consoles = [Console(stderr=True, **PLAIN), Console(**PLAIN)]
-    shown = patch.multiple(console, err=consoles[0], out=consoles[1], LINE_SECONDS=1e6)
+    consoles = {name: Console(stderr=name == "stderr", **PLAIN) for name in ("stdout", "stderr")}
+    shown = patch.multiple(terminal, console=consoles.__getitem__, LINE_SECONDS=1e6)
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, COLUMNS=str(PLAIN["width"])), shown:
         prepare(Path(folder))
         before = os.getcwd()
