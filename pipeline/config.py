@@ -7,7 +7,7 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -210,16 +210,16 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
 
 
 def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """The network and the kinematics that belong to the recipe, where their sections do not say otherwise."""
+    """The values with those of their recipe, where its sections do not say otherwise."""
     from pipeline.recipes import RECIPES
 
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
-    chosen, filled = RECIPES[recipe], dict(values)
-    for section, defaults in (("model", asdict(chosen.model)), ("kinematics", chosen.kinematics)):
+    filled = dict(values)
+    for section, defaults in RECIPES[recipe].items():
         given = values.get(section, {})
-        if defaults and section in config_class().model_fields and isinstance(given, dict):
+        if section in config_class().model_fields and isinstance(given, dict):
             filled[section] = {**defaults, **given}
     return filled
