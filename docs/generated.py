@@ -146,7 +146,7 @@ def _train(kind: Any) -> str:
 
 
 def _model(kind: Any) -> str:
-    from pipeline.docstrings import entries
+    from pipeline.cli.command import entries
     from pipeline.recipes import RECIPES, model_for
 
     about = {name: _text(text) for name, text in entries(kind, "Attributes").items()}

@@ -46,7 +46,6 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "yaml_values",
         "config_errors",
         "config",
-        "docstrings",
         "observer",
         "destinations",
         "features",

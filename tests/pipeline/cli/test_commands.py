@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from pipeline import __version__, api, upkeep
 from pipeline.cli import app
-from pipeline.cli.command import parameters_of
-from pipeline.docstrings import description, entries
+from pipeline.cli.command import description, entries, parameters_of
 from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]
