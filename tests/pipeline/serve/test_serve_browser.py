@@ -16,7 +16,7 @@ from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
 from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import WorkProgress
+from pipeline.serve.job_queue import REPORT, Running
 from pipeline.serve.server import UploadProgress
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, wait_for
@@ -38,16 +38,17 @@ def two_sections(report: Path) -> tuple[VideoReport, ...]:
     return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))
 
 
-def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> dict[str, Any]:
+def work(job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
+    report, video = folder / REPORT, folder / job.file
     if job.pair:
         write_report(report, ReportData("Compared", videos=two_sections(report), comparison=True, home="/"))
         return {}
-    shown = UploadProgress(progress)
+    shown = UploadProgress(running)
     shown.plan({job.id: 100})
     shown.frames(job.id, 50, 100, ("pose",))
     while "slow" in job.name and not GO_ON.is_set():
-        if stop.wait(0.02):
+        if running.stop.wait(0.02):
             raise Cancelled
         shown.frames(job.id, 50, 100, ("pose",))
     if "broken" in job.name:
@@ -63,9 +64,11 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
 @contextmanager
 def running(folder: Path, **options: Any) -> Iterator[str]:
     """The link of a server in a thread."""
-    from pipeline.serve.app import Limits, create_app
+    from pipeline.serve.app import Limits, Service, create_app
 
-    app = create_app(folder, work, Limits(file_bytes=1_000_000, spare_bytes=0), {"Model": "x"}, **options)
+    app = create_app(
+        folder, Service(work, facts={"Model": "x"}, **options), Limits(file_bytes=1_000_000, spare_bytes=0)
+    )
     with served(app) as link:
         yield link
 
