@@ -22,17 +22,10 @@ from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report, training_folds_report
-from pipeline.report.page_data import (
-    BatchReport,
-    EvaluationReport,
-    Failure,
-    ReportData,
-    TrainingSteps,
-    VideoReport,
-)
+from pipeline.report.page_data import BatchReport, Failure, ReportData, TrainingSteps, VideoReport
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
-from pipeline.report.video_section import batch_row, video_report
+from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
@@ -88,9 +81,8 @@ def run_report_data(
             title = f"Training videos, held-out predictions ({run.name})"
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
             held_out = _held_out_scores(scorer)
-    return scores_page(
-        page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, held_out=held_out
-    )
+    head = ReportData(title, evaluation=evaluation)
+    return scores_page(page, scorer, rows, records, head, sections=sections, held_out=held_out)
 
 
 def write_comparison(
@@ -113,20 +105,34 @@ def write_comparison(
     with scorer.session:
         rows = scorer.score_records(records, observer)
     observer.raise_if_stopped()
-    report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
+    report_comparison(page, scorer, rows, records, ReportData(" and ".join(row.id for row in rows)))
     return page
 
 
 def report_comparison(
-    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
+    path: Path,
+    scorer: Scorer,
+    rows: Sequence[Score],
+    records: Sequence[Record],
+    head: ReportData,
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
     Raises DataError where a video has no score, or their steps cannot be compared.
     """
     refuse_incomparable(*rows)
-    data = scores_page(path, scorer, rows, records, **parts)
+    data = scores_page(path, scorer, rows, records, head, names=names)
     write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
+
+
+def report_scores(
+    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], head: ReportData, **more: Any
+) -> ReportData:
+    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
+    data = scores_page(path, scorer, rows, records, head, **more)
+    write_report(path, data)
+    return data
 
 
 def refuse_incomparable(a: Score, b: Score) -> None:
@@ -142,27 +148,15 @@ def refuse_incomparable(a: Score, b: Score) -> None:
         raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
 
 
-def report_scores(
-    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
-) -> ReportData:
-    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
-    data = scores_page(path, scorer, rows, records, **parts)
-    write_report(path, data)
-    return data
-
-
 def scores_page(
     path: Path,
     scorer: Scorer,
     rows: Sequence[Score],
     records: Sequence[Record],
+    head: ReportData,
     *,
-    title: str,
-    subtitle: str = "",
-    evaluation: EvaluationReport | None = None,
-    sections: int = EMBEDDED_VIDEOS,
     names: Mapping[str, str] | None = None,
-    home: str = "",
+    sections: int = EMBEDDED_VIDEOS,
     held_out: Mapping[str, float] | None = None,
 ) -> ReportData:
     """The page of a scored batch.
@@ -170,47 +164,39 @@ def scores_page(
     Args:
         scorer: made the scores; its cache holds the stages' outputs.
         records: the same videos as `rows`, with labels where known.
-        evaluation: its section, where the videos were held out from training.
-        sections: number of scored videos with a section of their own, the first ones.
+        head: title and subtitle, the section of an evaluation where the videos were held out from training, and the
+            address of the page that leads here.
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
             page escapes all text.
-        home: address of the page that leads here, or "".
+        sections: number of scored videos with a section of their own, the first ones.
         held_out: of training videos by id, the prediction by networks that were trained without them, which the page
             shows in place of the score.
     """
     by_id = {record.id: record for record in records}
     shown = _shown_names(rows, names or {})
-    good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
-    ranges = {} if scorer.calibration is None else scorer.calibration.facts.get("movement", {})
-    videos = [
-        video_report(
-            shareable(row),
-            by_id[row.id],
-            scorer.outputs(row, by_id[row.id]),
-            page=path,
-            name=shown[row.id],
-            training=steps,
-            better=ranges,
-            roles=scorer.roles,
-        )
-        for row in good[:sections]
-    ]
+    good, facts = [row for row in rows if row.error is None], _model_facts(scorer)
+
+    def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoReport:
+        return video_report(shareable(row), record, scorer.outputs(row, record), page=path, name=name, facts=facts)
+
+    videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
     lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
-    beside = _best_of_training(path, scorer, videos, ranges, steps)
+    beside = [
+        section(row, record, f"Best of training, judges {number(score)}: {row.id}", replace(facts, better={}))
+        for row, record, score in _best_of_training(scorer, videos)
+    ]
+    beside = [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in beside]
     name_of = {line.result.id: line.name for line in (*videos, *beside)}
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
-    if held_out:
-        lines = [_held_out(line, held_out.get(row.id)) for line, row in zip(lines, good, strict=True)]
+    lines = [_held_out(line, (held_out or {}).get(row.id)) for line, row in zip(lines, good, strict=True)]
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
         rows=tuple(lines),
         failures=tuple(_failure(row, shown[row.id], scorer) for row in rows if row.error is not None),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
-    config = scorer.config.dump()
-    return ReportData(
-        title=title,
-        subtitle=subtitle,
+    return replace(
+        head,
         made=f"{datetime.now():%Y-%m-%d %H:%M}",
         run={
             "command": " ".join(map(without_folders, sys.argv)),
@@ -218,24 +204,16 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(without_folders_in(config), indent=1, sort_keys=True),
-        home=home,
+        config=json.dumps(without_folders_in(scorer.config.dump()), indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
-        evaluation=evaluation,
     )
 
 
-def _best_of_training(
-    page: Path,
-    scorer: Scorer,
-    videos: Sequence[VideoReport],
-    ranges: Mapping[str, Any],
-    steps: TrainingSteps | None,
-) -> list[VideoReport]:
-    """Sections of the best training videos of these videos' groups that are not among them, from the user's data set.
+def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tuple[Score, Record, float]]:
+    """The best training videos of these videos' groups that are not among them, from the user's data set.
 
-    None where the user named no data set, or one without these videos.
+    Each has the judges' score. None where the user named no data set, or one without these videos.
     """
     wanted = {video.better.best: video.better.best_score for video in videos if video.better}
     wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
@@ -243,20 +221,7 @@ def _best_of_training(
         return []
     records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
     rows = scorer.score_records(list(records.values()))
-    made = [
-        video_report(
-            shareable(row),
-            records[row.id],
-            scorer.outputs(row, records[row.id]),
-            page=page,
-            name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
-            training=steps,
-            roles=scorer.roles,
-        )
-        for row in rows
-        if row.error is None
-    ]
-    return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
+    return [(row, records[row.id], wanted[row.id]) for row in rows if row.error is None]
 
 
 def _held_out_scores(scorer: Scorer) -> dict[str, float]:
@@ -317,15 +282,16 @@ def _failure(row: Score, name: str, scorer: Scorer) -> Failure:
     return Failure(name, "", without_folders(row.error or ""))
 
 
-def _training_steps(scorer: Scorer) -> TrainingSteps | None:
-    """The steps of the training performances; None for an uncalibrated run."""
+def _model_facts(scorer: Scorer) -> ModelFacts:
+    """What sections take from a model; an uncalibrated one has nothing to compare with."""
     if scorer.calibration is None:
-        return None
+        return ModelFacts(roles=scorer.roles)
     steps, attention = scorer.calibration.steps, scorer.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
     ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
-    return TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
+    training = TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
+    return ModelFacts(training, scorer.calibration.facts.get("movement", {}), scorer.roles)
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

@@ -114,7 +114,7 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
-    from pipeline.report import report_comparison, report_scores
+    from pipeline.report import ReportData, report_comparison, report_scores
 
     jobs = [ScoringJob.of(one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
@@ -137,12 +137,12 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     if row_error := next((row.error for row in rows if row.error is not None), None):
         raise VideoError(row_error)
     running.progress("writing the page")
-    parts = {"title": job.name, "subtitle": f"scored by {scorer.folder.name}", "home": "/"}
+    head = ReportData(job.name, f"scored by {scorer.folder.name}", home="/")
     names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}
     if job.pair:
-        report_comparison(folder / REPORT, scorer, rows, records, names=names, **parts)
+        report_comparison(folder / REPORT, scorer, rows, records, head, names=names)
         return {}
-    row = report_scores(folder / REPORT, scorer, rows, records, names=names, **parts).videos[0].result
+    row = report_scores(folder / REPORT, scorer, rows, records, head, names=names).videos[0].result
     serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
     low, high = row.interval80 or (None, None)
     return {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 from data.store import StageOutput
 from data.video import Record
@@ -19,11 +21,12 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "extend" / "page_section.m
 BEFORE = "    charts += [tool_difference(tools)] if tools else []\n"
 
 
-def test_the_page_shows_the_added_chart(tmp_path: Path) -> None:
+def test_the_page_shows_the_added_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     function, line = re.findall(r"```(?:python)?\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     source = inspect.getsource(video_section)
     assert BEFORE in source
     module = ModuleType("pipeline.report.video_section_with_chart")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(source.replace(BEFORE, BEFORE + line) + "\n" + function, str(PAGE), "exec"), module.__dict__)
     values = {"time": np.arange(50) / 25, "brightness": np.linspace(90, 140, 50)}
     outputs = {"brightness": StageOutput.of(Brightness.arrays, values)}

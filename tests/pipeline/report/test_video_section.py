@@ -16,7 +16,7 @@ from extractors.timesteps.roles import parse_role
 from pipeline.movement import Trained, better_ranges, movement, steps_of
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import VideoReport
-from pipeline.report.video_section import batch_row, video_report
+from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.made_outputs import STANDING
@@ -101,7 +101,7 @@ def better_than(clip: Path, page: Path, change: float, count: int = 30) -> Video
     result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": {"observed_primary": 1.0}})
     roles = tuple(map(parse_role, ("pose:0", "pose:1")))
     record = Record(id=clip.name, path=clip)
-    return video_report(result, record, outputs, page=page, better=better_ranges(videos), roles=roles)
+    return video_report(result, record, outputs, page=page, facts=ModelFacts(None, better_ranges(videos), roles))
 
 
 def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def run(scorer: Any, folder: Path, job: ScoringJob = JOB) -> tuple[Any, list[tup
 def shown(pages: list[tuple[Any, ...]], *parts: Any, **named: Any) -> ReportData:
     """The page of a scored upload, noted in `pages`."""
     pages.append((parts, named))
-    return ReportData(named["title"], videos=tuple(VideoReport(row.id, row) for row in parts[2]))
+    return replace(parts[4], videos=tuple(VideoReport(row.id, row) for row in parts[2]))
 
 
 def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +147,9 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("watching the whole scene, finding the athlete: 50 %, about 0 s left", 0.5),
         ("cutting the video into steps", None),
     ]
-    ((parts, named),) = pages
+    ((parts, _),) = pages
     assert parts[0] == tmp_path / JOB.id / "report.html"
-    assert (named["title"], named["home"]) == (JOB.name, "/")
+    assert (parts[4].title, parts[4].home) == (JOB.name, "/")
     (record,) = scorer.records
     assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
 
