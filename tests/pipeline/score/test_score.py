@@ -46,6 +46,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import load_scorer, percentile
+from pipeline.session import Session
 from pipeline.train.trainer import train
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
@@ -332,7 +333,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
     dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
     user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
-    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, Observer(), user=user)
+    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, Session(user))
     page = render_report(data)
     if not calibrated:
         assert "<title>Training videos: no test (run)</title>" in page
