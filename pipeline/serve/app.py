@@ -10,9 +10,7 @@ visit turns it into a cookie, and every request without the cookie is refused.
 
 from __future__ import annotations
 
-import csv
 import hmac
-import io
 import json
 import math
 import re
@@ -35,9 +33,9 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
+from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
-from pipeline.score.score_tables import cell
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import Queue, Work
@@ -276,15 +274,13 @@ def chosen(start: float | None, end: float | None, region: str | None) -> tuple[
 
 def scores_csv(jobs: Sequence[ScoringJob]) -> str:
     """One line per scored upload, the newest first; the time is UTC."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "uploaded", "score", "low80", "high80", "valid", "notes"])
+    rows: list[Sequence[object]] = [("video", "uploaded", "score", "low80", "high80", "valid", "notes")]
     for job in jobs:
         if job.score is not None:
             uploaded = datetime.fromtimestamp(job.created, timezone.utc).isoformat(timespec="seconds")
             valid = str(job.level != "bad").lower()
-            writer.writerow([cell(job.name), uploaded, job.score, job.low, job.high, valid, cell(job.stage)])
-    return text.getvalue()
+            rows.append((job.name, uploaded, job.score, job.low, job.high, valid, job.stage))
+    return csv_of(rows)
 
 
 def render_index(most_bytes: int, service: Service) -> tuple[str, str]:

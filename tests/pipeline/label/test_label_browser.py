@@ -27,7 +27,7 @@ RUBRIC_SHOWN = ["Entry", "vertical: 3 points", "a splash costs one", "feet", "Ta
 @contextmanager
 def running(folder: Path, **options: Any) -> Iterator[str]:
     """The link of a server in a thread."""
-    session, _ = find_session(folder, **{"pairs": False, "columns": ("score",), "only": (), **options})
+    session, _ = find_session(folder, **options)
     app = create_label_app(session, RUBRIC)
     with served(app) as link:
         yield link
