@@ -19,8 +19,7 @@ from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import REPORT, Running
 from pipeline.serve.server import UploadProgress
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, now, wait_for
-from tests.helpers.served import served
+from tests.helpers.browsing import IN_BROWSER, now, opened, served, wait_for
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("fastapi")
@@ -83,15 +82,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
     """The start page; a complaint of the browser fails the test."""
-    context = browser.new_context(viewport={"width": 1100, "height": 800})
-    tab = context.new_page()
-    complaints: list[str] = []
-    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    tab.on("pageerror", lambda e: complaints.append(str(e)))
-    tab.goto(address)
-    yield tab
-    context.close()
-    assert complaints == []
+    with opened(browser, address, viewport={"width": 1100, "height": 800}) as tab:
+        yield tab
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +173,7 @@ def test_refusals_are_shown(page: Any, clip: Path) -> None:
 def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
     """The page says what it needs, waits for the other file, and a second view of the trial needs no second drop."""
     with running(tmp_path, reads=("video", "kinematics")) as address:
-        tab = browser.new_page()
+        tab = browser.new_page()  # a refusal is an error of its console
         tab.goto(address)
         assert "reads the video and the kinematics" in tab.inner_text("#needs")
         text = {"name": "T_B001.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}
@@ -194,15 +186,11 @@ def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
         wait_for(tab, f"{state('T_B001_capture2.mp4 + T_B001.txt')}?.startsWith('done')")
         tab.set_input_files("#files", [{**text, "name": "T_D003.txt"}])
         wait_for(tab, "document.getElementById('messages').textContent.includes('kinematics are those of T_D003')")
-        tab.close()
 
 
 def test_it_fits_a_phone(browser: Any, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
-    tab = context.new_page()
-    tab.goto(address)
-    assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
-    context.close()
+    with opened(browser, address, viewport={"width": 390, "height": 844}, is_mobile=True) as tab:
+        assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
 
 
 def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: Path) -> None:
