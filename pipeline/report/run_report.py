@@ -62,7 +62,7 @@ def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, session)
     scorer, rows = _scored(run, records, session)
-    title, held_out = run.name, {}
+    title, held_out = run.name, False
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
         note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
@@ -70,7 +70,7 @@ def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int
         if scorer.calibration is not None:
             title = f"Training videos, held-out predictions ({run.name})"
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
-            held_out = _held_out_scores(scorer)
+            held_out = True
     head = ReportData(title, evaluation=evaluation)
     return scores_page(page, scorer, rows, records, head, sections=sections, held_out=held_out)
 
@@ -147,7 +147,7 @@ def scores_page(
     *,
     names: Mapping[str, str] | None = None,
     sections: int = EMBEDDED_VIDEOS,
-    held_out: Mapping[str, float] | None = None,
+    held_out: bool = False,
 ) -> ReportData:
     """The page of a scored batch.
 
@@ -159,8 +159,8 @@ def scores_page(
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
             page escapes all text.
         sections: number of scored videos with a section of their own, the first ones.
-        held_out: of training videos by id, the prediction by networks that were trained without them, which the page
-            shows in place of the score.
+        held_out: whether the page shows, in place of the score of a training video, the prediction by networks that
+            were trained without it.
     """
     by_id = {record.id: record for record in records}
     shown = _shown_names(rows, names or {})
@@ -175,10 +175,10 @@ def scores_page(
         section(row, record, f"Best of training, judges {number(score)}: {row.id}", replace(facts, better={}))
         for row, record, score in _best_of_training(scorer, videos)
     ]
-    beside = [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in beside]
+    beside = [_held_out(video, scorer) for video in beside]
     name_of = {line.result.id: line.name for line in (*videos, *beside)}
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
-    lines = [_held_out(line, (held_out or {}).get(row.id)) for line, row in zip(lines, good, strict=True)]
+    lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
         rows=tuple(lines),
@@ -214,17 +214,12 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tup
     return [(row, records[row.id], wanted[row.id]) for row in rows if row.error is None]
 
 
-def _held_out_scores(scorer: Scorer) -> dict[str, float]:
-    """The predictions of training videos by networks that were trained without them, by id."""
-    if scorer.calibration is None:
-        return {}
-    return dict(zip(scorer.bundle.run.train_ids, scorer.calibration.predicted.tolist(), strict=True))
-
-
-def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:
+def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
     """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
-    if prediction is None:
+    ids = scorer.bundle.run.train_ids
+    if scorer.calibration is None or line.result.id not in ids:
         return line
+    prediction = float(scorer.calibration.predicted[ids.index(line.result.id)])
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
     return replace(line, held_out=prediction, result=result)
 
