@@ -107,24 +107,20 @@ def find_labels(
     not answer or refuses.
     """
     files: dict[str | Path, bytes] = {}
-    several: list[str] = []
     if is_remote(root) and (given is None or not Path(given).is_file()):
-        inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
-        for name in [inner] if inner else candidates:
+        inner = candidates if given is None else [address(given).removeprefix(address(root)).strip("/")]
+        for name in inner:
             if ".." not in PurePosixPath(name).parts:
                 with suppress(FileNotFoundError):
                     files[f"{address(root)}/{name}"] = RemoteFolder(root, storage or Storage()).read(name, MAX_BYTES)
-    else:
-        paths = [root / name for name in candidates] if given is None else [root / given, Path(given)]
-        paths = [path for path in paths if path.is_file()]
-        several = [path.name for path in paths] if given is None else []
-        if len(several) < 2:
-            files = {path: read_bytes(path) for path in paths[:1]}
-    if is_remote(root) and given is None:
-        several = [PurePosixPath(place).name for place in files]
-    if len(several) > 1:
-        fix = f"Say which: dataset.labels={several[0]}"
-        raise UsageError(f"several label files: {', '.join(several)}", where=address(root), fix=fix)
+    elif given is None:
+        files = {root / name: read_bytes(root / name) for name in candidates if (root / name).is_file()}
+    elif path := next(filter(Path.is_file, (root / given, Path(given))), None):
+        files = {path: read_bytes(path)}
+    if len(files) > 1:
+        names = [PurePosixPath(place).name for place in files]
+        fix = f"Say which: dataset.labels={names[0]}"
+        raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
     if not files and given is not None:
         raise UsageError(absence(Path(given), "label file"), where=given, fix="Check dataset.labels")
     return next(iter(files.items()), None)

@@ -17,6 +17,7 @@ master left, master right, and the two slaves. Each block is the tooltip's posit
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 """Task, surgeon and trial number (the supertrial) in a trial's name."""
 
 EXPECTED = "Get the file again; expected 76 numbers a line"
-_ALLOWED = b"0123456789+-.eE \t\n"
+_CELL = re.compile(rb"[^ \t\r]+")
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -203,42 +204,31 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
     Raises DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
     number; names the file and the line. A file cut inside the last number of its last row looks whole and is read.
     """
-    content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
-    if not content:
+    lines = read_bytes(path).rstrip().split(b"\n")
+    if lines == [b""]:
         raise DataError("empty kinematics file", where=path, fix=EXPECTED)
-    lines = content.split(b"\n")
-    if content.translate(None, _ALLOWED):
-        raise _odd_cell(path, lines)
-    counts = [len(line.split()) for line in lines]
-    for index, count in enumerate(counts):
-        if count != COLUMNS:
-            cut = 0 < index == len(counts) - 1 and count < COLUMNS
-            what = f"{'the last row is truncated: ' if cut else ''}{count} columns instead of {COLUMNS}"
-            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-    try:
-        rows = np.array([float(cell) for cell in content.split()], dtype=np.float64).reshape(len(lines), COLUMNS)
-    except ValueError:
-        raise _odd_cell(path, lines) from None
-    if not np.isfinite(rows).all():
-        raise _odd_cell(path, lines)
-    return rows
-
-
-def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
-    """The error for the first cell that is no finite number (there is one)."""
+    rows = []
     for index, line in enumerate(lines):
-        for column, cell in enumerate(line.split()):
-            if not _finite(cell):
-                what = f"column {column + 1} is '{clip(cell.decode('utf-8', 'backslashreplace'))}', not a finite number"
-                return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-    return DataError("holds control characters", where=path, fix="Get the file again; expected plain numbers")
+        cells = _CELL.findall(line)
+        if len(cells) != COLUMNS:
+            cut = 0 < index == len(lines) - 1 and len(cells) < COLUMNS
+            what = f"{'the last row is truncated: ' if cut else ''}{len(cells)} columns instead of {COLUMNS}"
+            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
+        rows.append([_number(cell) for cell in cells])
+        if not all(map(math.isfinite, rows[-1])):
+            column = [math.isfinite(value) for value in rows[-1]].index(False)
+            shown = clip(cells[column].decode("utf-8", "backslashreplace"))
+            what = f"column {column + 1} is '{shown}', not a finite number"
+            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
+    return np.array(rows, dtype=np.float64)
 
 
-def _finite(cell: bytes) -> bool:
+def _number(cell: bytes) -> float:
+    """The number of a cell; NaN where it is none."""
     try:
-        return not cell.translate(None, _ALLOWED) and bool(np.isfinite(float(cell)))
+        return math.nan if b"_" in cell else float(cell)
     except ValueError:
-        return False
+        return math.nan
 
 
 def parse_meta(path: Path) -> tuple[Rating, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets.matlab import read_matrix
-from data.datasets.tables import at_line, clip, first_file, number, read_bytes, read_text
+from data.datasets.tables import at_line, clip, first_file, number, read_text
 from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 
@@ -130,11 +130,8 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
     first_file(path.parent, [""], [path.name], "Unpack the publisher's archive again")
-    try:
-        values = read_matrix(read_bytes(path), variable).ravel()
-    except ValueError as error:
-        raise DataError(clip(str(error), 200), where=path, fix=f"Expected the numeric matrix {variable}") from error
-    if not np.isfinite(values).all() or not len(values):
+    values = read_matrix(path, variable).ravel()
+    if not np.isfinite(values).all():
         raise DataError(f"{variable} has values that are no numbers", where=path, fix="Get the file again")
     return values
 

@@ -61,7 +61,7 @@ def test_kinematics_are_read_in_file_order(tmp_path: Path) -> None:
         (f"{ROW[:-9]} 1-2\n", ":1", "not a finite number"),
         (f"{ROW[:-9]} abc\n", ":1", "'abc'"),
         (b"\xff\xfe" + ROW.encode(), ":1", "not a finite number"),
-        (ROW.replace(" ", "\x0b", 1), "", "control characters"),
+        (ROW.replace(" ", "\x0b", 1), ":1", "75 columns"),
     ],
 )
 def test_damaged_kinematics_name_file_and_line(tmp_path: Path, content: str | bytes, line: str, words: str) -> None:
