@@ -72,16 +72,20 @@ def test_every_video_is_read_whole_or_named(corpus: list[Case]) -> None:
     assert len(corpus) >= 300
     assert len({case.path for case in corpus}) == len(corpus)
     before = sorted(p.name for p in corpus[0].path.parent.iterdir())
-    reader, wrong, outcomes = Reader(), [], Counter[tuple[str, str]]()
+    reader, wrong, outcomes, said = Reader(), [], Counter[tuple[str, str]](), dict[str, str]()
     for case in corpus:
         report = reader.read(case.path)
         outcomes[case.expected, report["outcome"]] += 1
+        said[case.path.name] = report.get("what", "")
         complaint = _complaint(case, report)
         if complaint:
             wrong.append(f"{case.path.name}: {complaint}")
     reader.close()
     assert not wrong, "\n".join(wrong)
     assert reader.deaths == 0
+    assert said["empty.mp4"] == "the file is empty"
+    assert said["text.mp4"].startswith("not a readable video")
+    assert said["sound.mp4"] == "no video stream in it, only audio"
     assert outcomes["any", "ok"] > 50, "the corpus is too destructive to show anything"
     assert outcomes["any", "VideoError"] > 150, "the corpus is too tame to show anything"
     assert sorted(p.name for p in corpus[0].path.parent.iterdir()) == before
@@ -94,6 +98,8 @@ def _complaint(case: Case, report: dict[str, Any]) -> str:
         return f"{outcome} {report.get('what', '')}"
     if report["peak"] > MOST_KILOBYTES:
         return f"took {report['peak']} KiB"
+    if outcome == "VideoError" and report["where"] != str(case.path):
+        return f"is called {report['where']}"
     if outcome == "VideoError":
         return f"should decode: {report['what']}" if case.expected == "good" else ""
     if case.expected == "bad":
