@@ -145,4 +145,3 @@ def test_the_line_on_coverage_counts_what_has_an_interval() -> None:
     low, high = binomial_range(10, 0.8)
     assert coverage_line(intervals, [0.5] * 11, 0.8) == f"8 of 10 (80 %), nominal 80 %: {low} to {high} by chance"
     assert coverage_line([None], [1.0], 0.8) == "no intervals"
-    assert (needed(0.8), needed(0.95)) == (4, 19)
