@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.matlab import read_matrix
-from data.datasets.score_lists import join_lists
+from data.datasets.score_lists import Listed, join_lists
 from data.datasets.tables import first_file
 from data.errors import DataError
-from data.video import VIDEO_SUFFIXES, Listing
+from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing
 from data.video.frame_folder import numbered_pictures
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
@@ -56,7 +56,7 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
         path = first_file(root, ["Split_4", ""], names, "Give the folder that holds Actions and Split_4")
         tables[side] = path, read_list(path, f"consolidated_{side}_list")
     divisor = 100.0 if max(rows[:, 2].max() for _, rows in tables.values()) > MAX_POINTS else 1.0
-    lists, problems = {}, []
+    listed, problems = [], []
     for side, (path, rows) in tables.items():
         scores: dict[str, float] = {}
         for action, index, score in rows.tolist():
@@ -66,10 +66,10 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
                 raise DataError(what, where=path, fix="Get the list again")
         if repeats := len(rows) - len(scores):
             problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
-        lists[side] = path, [(name, {"score": score / divisor}) for name, score in scores.items()]
-    expected = "Actions, one folder an action"
-    videos, rate = _videos(root), frame_rate or FRAME_RATE
-    listing = join_lists(root, lists, videos, "score", lambda name: name.partition("/")[0], expected, rate)
+        listed += [
+            Listed(name, side, name.partition("/")[0], Labels(score / divisor), path) for name, score in scores.items()
+        ]
+    listing = join_lists(root, listed, _videos(root, frame_rate or FRAME_RATE), "Actions, one folder an action")
     return Listing(listing.records, (*problems, *listing.problems))
 
 
@@ -87,14 +87,17 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     return rows
 
 
-def _videos(root: Path) -> dict[str, Path]:
+def _videos(root: Path, frame_rate: float) -> dict[str, Path | FrameFolder]:
     """Videos, else folders of frames, by sample: the first in Actions/ACTION, ACTION or ACTION-out."""
-    videos: dict[str, Path] = {}
+    videos: dict[str, Path | FrameFolder] = {}
     for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
             for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p)) if folder.is_dir() else ():
-                named = re.fullmatch(r"\d{1,6}", path.stem, re.ASCII)
-                video = path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-                if named and (video or (path.is_dir() and numbered_pictures(os.listdir(path))[0])):
-                    videos.setdefault(f"{action}/{int(path.stem):03d}", path)
+                if not re.fullmatch(r"\d{1,6}", path.stem, re.ASCII):
+                    continue
+                name = f"{action}/{int(path.stem):03d}"
+                if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+                    videos.setdefault(name, path)
+                elif path.is_dir() and numbered_pictures(os.listdir(path))[0]:
+                    videos.setdefault(name, FrameFolder(path, frame_rate))
     return videos

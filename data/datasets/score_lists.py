@@ -19,8 +19,16 @@ from data.datasets.tables import at_line, clip, first_file, number, read_text
 from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 
-Row = tuple[str, Mapping[str, float]]
-"""Name and numbers of a performance; "degree" is the difficulty that is announced before it."""
+
+@dataclass(frozen=True)
+class Listed:
+    """A performance as a list has it."""
+
+    name: str
+    side: str  # "train" or "test"
+    task: str
+    labels: Labels
+    file: Path  # the list
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,16 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
     score = checked_score(score or layout.score or names[0], names)
     fix = "Put the publisher's list beside the folder of the videos"
     paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
-    lists = {side: (path, list(_text_rows(path, layout))) for side, path in paths.items()}
-    return join_lists(root, lists, _videos(root, layout.videos), score, layout.task, layout.videos[0])
+    listed = [
+        Listed(name, side, layout.task(name), Labels(values[score]), path)
+        for side, path in paths.items()
+        for name, values in _text_rows(path, layout)
+    ]
+    return join_lists(root, listed, _videos(root, layout.videos), layout.videos[0])
 
 
-def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
+def _text_rows(path: Path, layout: ListLayout) -> Iterator[tuple[str, dict[str, float]]]:
+    """The name of each performance, and its numbers by column."""
     lines = read_text(path).split("\n")
     for line, text in enumerate(lines, start=1):
         cells = text.split()
@@ -120,12 +133,17 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
     place = root / folder
     final = _matrix(place / scores, "overall_scores")
     levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
-    lists = {}
+    listed = []
     for side in ("train", "test"):
         path = place / split / f"{side}ing_idx.mat"
-        lists[side] = path, [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
+        for index in map(int, _matrix(path, path.stem)):
+            if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
+                raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
+            value, level = float(final[index - 1]), None if levels is None else float(levels[index - 1])
+            labels = Labels(value / level if level and score == "execution" else value, difficulty=level)
+            listed.append(Listed(f"{index:03d}", side, task, labels, path))
     inside = f"{folder}/{videos}"
-    return join_lists(root, lists, _videos(root, [inside]), score, lambda _: task, inside)
+    return join_lists(root, listed, _videos(root, [inside]), inside)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
@@ -134,16 +152,6 @@ def _matrix(path: Path, variable: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise DataError(f"{variable} has values that are no numbers", where=path, fix="Get the file again")
     return values
-
-
-def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Path) -> Row:
-    if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
-        raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
-    values = {"final": float(final[index - 1])}
-    if levels is not None:
-        values["degree"] = float(levels[index - 1])
-        values["execution"] = values["final"] / values["degree"]
-    return f"{index:03d}", values
 
 
 def checked_score(score: str, names: list[str]) -> str:
@@ -164,35 +172,30 @@ def _videos(root: Path, folders: Iterable[str]) -> dict[str, Path]:
 
 
 def join_lists(
-    root: Path,
-    lists: Mapping[str, tuple[Path, Iterable[Row]]],  # by side: the file, and each performance's name and numbers
-    videos: Mapping[str, Path],  # by the same names
-    score: str,  # which number is the label
-    task: Callable[[str], str],  # the task of a name
-    expected: str,  # where the videos should be
-    frame_rate: float = 0.0,  # of videos that are folders of frames
+    root: Path, listed: Iterable[Listed], videos: Mapping[str, Path | FrameFolder], expected: str
 ) -> Listing:
-    """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video."""
-    unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
-    for side, (path, rows) in lists.items():
-        for name, values in rows:
-            if name in sides:
-                what = f"'{clip(name)}' is listed {'twice' if sides[name] == side else 'for training and for test'}"
-                raise DataError(what, where=path, fix="Get the lists again")
-            sides[name] = side
-            video = videos.get(_plain(name))
-            if video is None:
-                problems.append(f"{clip(name)}: listed for {side}, but has no video")
-                continue
-            unused.pop(_plain(name), None)
-            labels = Labels(score=values[score], difficulty=values.get("degree"))
-            record_id = video.relative_to(root).as_posix()
-            frames = FrameFolder(video, frame_rate) if video.is_dir() else None
-            records.append(Record(record_id, video, task=task(name), labels=labels, split=side, frames=frames))
+    """The listed performances that have one of the `videos`, which are by plain name; they should be in `expected`.
+
+    Raises DataError: one is listed twice, or none has a video.
+    """
+    paths = {name: video.folder if isinstance(video, FrameFolder) else video for name, video in videos.items()}
+    ids = {name: path.relative_to(root).as_posix() for name, path in paths.items()}
+    sides, problems, records = dict[str, str](), list[str](), dict[str, Record]()
+    for one in listed:
+        name = _plain(one.name)
+        if name in sides:
+            again = "twice" if sides[name] == one.side else "for training and for test"
+            raise DataError(f"'{clip(one.name)}' is listed {again}", where=one.file, fix="Get the lists again")
+        sides[name] = one.side
+        if (video := videos.get(name)) is None:
+            problems.append(f"{clip(one.name)}: listed for {one.side}, but has no video")
+            continue
+        frames = video if isinstance(video, FrameFolder) else None
+        records[name] = Record(ids[name], paths[name], task=one.task, labels=one.labels, split=one.side, frames=frames)
     if not records:
         raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
-    problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]
-    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+    problems += [f"{ids[name]}: a video that no list names" for name in videos if name not in records]
+    return Listing(tuple(sorted(records.values(), key=lambda record: record.id)), tuple(problems))
 
 
 def _plain(name: str) -> str:
