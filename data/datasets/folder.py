@@ -13,7 +13,6 @@ In a folder of keypoint files, one a performance, the column `video` names the k
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from data.errors import DataError, UsageError, nearest
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
+from data.video.records import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
@@ -70,17 +70,17 @@ def _spreadsheets(root: Path) -> list[str]:
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
     """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`; raises as it."""
-    table = find_labels(root, labels, CANDIDATES)
-    records = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0]):
-                records.append(Record(path.relative_to(root).as_posix(), None, {"keypoints": path}))
+    table, problems = find_labels(root, labels, CANDIDATES), list[str]()
+    paths = [folder / name for folder, _, names in walk(root, problems) for name in names]
+    records = [
+        Record(path.relative_to(root).as_posix(), None, {"keypoints": path})
+        for path in paths
+        if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0])
+    ]
     if not records:
         fix = f"Keypoint files end in {' '.join(SUFFIXES)}: docs/datasets/skeletons.md"
         raise UsageError("no keypoint file in this folder", where=root, fix=fix)
-    listing = Listing(tuple(sorted(records, key=lambda record: record.id)))
+    listing = Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
