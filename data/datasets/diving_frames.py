@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ AGAIN = "Get the annotations and lists again from their publisher"
 class AnnotatedDive:
     """One annotated dive."""
 
-    score: float  # final
+    score: float
     difficulty: float
     first: int | None  # its numbers in the folder of frames; None: the whole folder
     last: int | None
@@ -161,7 +161,7 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
             if sides.setdefault(key, side) != side:
                 raise DataError(f"'{name}' is listed for training and for test", where=listed, fix=AGAIN)
             place, pictures = folder(layout.folder(*key))
-            dive = _dive(annotations, key, name, layout, path)
+            dive = _dive(annotations, key, layout, score, path)
             have = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
             if not have:
                 problems.append(f"{name}: listed for {side}, but has no frames")
@@ -175,7 +175,7 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
             if judges and max(judges) > MAX_AWARD:
                 problems.append(f"{name}: a judge's score of {max(judges):g}, so its judges are left out")
                 judges = ()
-            labels = Labels(_chosen(dive, score, name, path), difficulty=dive.difficulty, judges=judges)
+            labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
             records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
     if not records:
@@ -208,23 +208,15 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 
-def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: DivingLayout, path: Path) -> AnnotatedDive:
-    if key not in annotations:
-        raise DataError(f"no annotation of '{clip(name)}'", where=path, fix=AGAIN)
+def _dive(annotations: dict[Any, Any], key: Any, layout: DivingLayout, score: str, path: Path) -> AnnotatedDive:
     try:
-        return layout.dive(annotations[key])
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        what = f"the annotation of '{clip(name)}' cannot be used ({clip(str(error))})"
+        dive = layout.dive(annotations[key])
+        if score == "execution" and dive.difficulty <= 0:
+            raise ValueError(f"its difficulty is {dive.difficulty:g}: use dataset.score=final")
+    except (LookupError, TypeError, ValueError) as error:
+        what = f"the annotation of '{clip(layout.id(*key))}' is missing or cannot be used ({clip(str(error))})"
         raise DataError(what, where=path, fix=AGAIN) from error
-
-
-def _chosen(dive: AnnotatedDive, score: str, name: str, path: Path) -> float:
-    if score != "execution":
-        return dive.score
-    if dive.difficulty <= 0:
-        what = f"'{clip(name)}' has the difficulty {dive.difficulty:g}"
-        raise DataError(what, where=path, fix="Use dataset.score=final")
-    return dive.score / dive.difficulty
+    return dive if score == "final" else replace(dive, score=dive.score / dive.difficulty)
 
 
 def _folder(root: Path, places: tuple[str, ...], name: str) -> tuple[Path, list[int]]:

@@ -322,7 +322,7 @@ def test_a_damaged_list_names_its_line(tmp_path: Path, line: str, what: str) -> 
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [
-        ("train_split_0", [(1, 1), (9, 77)], "no annotation of '09/077'"),
+        ("train_split_0", [(1, 1), (9, 77)], "annotation of '09/077' is missing"),
         ("train_split_0", [(1, "../..")], "no list of dives"),
         ("train_split_0", [(9, 4)], "listed for training and for test"),
         ("final_annotations_dict", {(1, 1): {"start_frame": 1}}, "cannot be used"),
