@@ -35,7 +35,6 @@ ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_divi
 FRAME_RATE = 25.0
 """Frames per second of folders of frames, which state none."""
 
-MAX_ROWS = 100_000
 MAX_POINTS = 150.0  # no score in points is larger (the largest is 104.88), none in hundredths is smaller
 
 
@@ -76,7 +75,7 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
 def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     """The (n, 3) rows [action, sample index, score] of an official .mat list. Raises DataError: impossible rows."""
     rows = read_matrix(path, variable)
-    if rows.shape[1] != 3 or len(rows) > MAX_ROWS:
+    if rows.shape[1] != 3:
         raise DataError(f"'{variable}' has the shape {rows.shape}", where=path, fix="Expected three columns")
     whole = np.modf(rows[:, :2])[0] == 0
     good = whole.all(axis=1) & ((rows >= [1, 1, 0]) & (rows <= [len(ACTIONS), 999_999, 999_999])).all(axis=1)
