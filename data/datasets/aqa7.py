@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.matlab import read_matrix
-from data.datasets.score_lists import Listed, join_lists
+from data.datasets.score_lists import join_lists
 from data.datasets.tables import first_file
 from data.errors import DataError
-from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing
+from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 from data.video.frame_folder import numbered_pictures
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
@@ -65,9 +65,9 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
                 raise DataError(what, where=path, fix="Get the list again")
         if repeats := len(rows) - len(scores):
             problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
-        listed += [
-            Listed(name, side, name.partition("/")[0], Labels(score / divisor), path) for name, score in scores.items()
-        ]
+        for name, score in scores.items():
+            labels = Labels(score / divisor)
+            listed.append((path, Record(name, None, task=name.partition("/")[0], labels=labels, split=side)))
     listing = join_lists(root, listed, _videos(root, frame_rate or FRAME_RATE), "Actions, one folder an action")
     return Listing(listing.records, (*problems, *listing.problems))
 
@@ -86,17 +86,17 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     return rows
 
 
-def _videos(root: Path, frame_rate: float) -> dict[str, Path | FrameFolder]:
+def _videos(root: Path, frame_rate: float) -> dict[str, Record]:
     """Videos, else folders of frames, by sample: the first in Actions/ACTION, ACTION or ACTION-out."""
-    videos: dict[str, Path | FrameFolder] = {}
+    videos: dict[str, Record] = {}
     for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
             for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p)) if folder.is_dir() else ():
                 if not re.fullmatch(r"\d{1,6}", path.stem, re.ASCII):
                     continue
-                name = f"{action}/{int(path.stem):03d}"
-                if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-                    videos.setdefault(name, path)
-                elif path.is_dir() and numbered_pictures(os.listdir(path))[0]:
-                    videos.setdefault(name, FrameFolder(path, frame_rate))
+                is_folder = path.is_dir() and bool(numbered_pictures(os.listdir(path))[0])
+                if is_folder or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
+                    frames = FrameFolder(path, frame_rate) if is_folder else None
+                    record = Record(path.relative_to(root).as_posix(), path, frames=frames)
+                    videos.setdefault(f"{action}/{int(path.stem):03d}", record)
     return videos

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.score_lists import checked_score
+from data.datasets.score_lists import checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
 from data.errors import DataError
 from data.store.restricted_pickle import load_plain
@@ -151,24 +151,21 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
     if not isinstance(annotations, dict):
         raise DataError("holds no dict of dives", where=path, fix=AGAIN)
     folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
-    sides: dict[Any, str] = {}
     panels = _panels(root, layout)
-    records, problems = [], []
+    listed, problems = [], []
     for side, names in layout.lists.items():
-        listed = find(names)
-        for key in _dives(listed, layout.keys):
+        list_file = find(names)
+        for key in _dives(list_file, layout.keys):
             name = layout.id(*key)
-            if sides.setdefault(key, side) != side:
-                raise DataError(f"'{name}' is listed for training and for test", where=listed, fix=AGAIN)
             place, pictures = folder(layout.folder(*key))
             dive = _dive(annotations, key, layout, score, path)
             have = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
             if not have:
-                problems.append(f"{name}: listed for {side}, but has no frames")
+                listed.append((list_file, Record(name, None, split=side)))
                 continue
+            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
             if have != dive.frames:
                 problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
-            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
             judges, difficulty = panels.get(key, ((), dive.difficulty))
             if difficulty != dive.difficulty:
                 problems.append(f"{name}: difficulty {dive.difficulty:g}, {difficulty:g} beside the judges' scores")
@@ -177,11 +174,10 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
                 judges = ()
             labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
-            records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
-    if not records:
-        fix = f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
-        raise DataError("none of the listed dives has frames", where=root, fix=fix)
-    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+            record = Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries)
+            listed.append((list_file, record))
+    listing = join_lists(root, listed, {}, layout.frames[0])
+    return replace(listing, problems=(*problems, *listing.problems))
 
 
 def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:

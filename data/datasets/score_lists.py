@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,7 @@ import numpy as np
 from data.datasets.matlab import read_matrix
 from data.datasets.tables import at_line, clip, first_file, number, read_text
 from data.errors import DataError, UsageError
-from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A performance as a list has it."""
-
-    name: str
-    side: str  # "train" or "test"
-    task: str
-    labels: Labels
-    file: Path  # the list
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 
 @dataclass(frozen=True)
@@ -77,7 +66,7 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
     fix = "Put the publisher's list beside the folder of the videos"
     paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
     listed = [
-        Listed(name, side, layout.task(name), Labels(values[score]), path)
+        (path, Record(name, None, task=layout.task(name), labels=Labels(values[score]), split=side))
         for side, path in paths.items()
         for name, values in _text_rows(path, layout)
     ]
@@ -141,7 +130,7 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
                 raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
             value, level = float(final[index - 1]), None if levels is None else float(levels[index - 1])
             labels = Labels(value / level if level and score == "execution" else value, difficulty=level)
-            listed.append(Listed(f"{index:03d}", side, task, labels, path))
+            listed.append((path, Record(f"{index:03d}", None, task=task, labels=labels, split=side)))
     inside = f"{folder}/{videos}"
     return join_lists(root, listed, _videos(root, [inside]), inside)
 
@@ -161,40 +150,44 @@ def checked_score(score: str, names: list[str]) -> str:
     return score
 
 
-def _videos(root: Path, folders: Iterable[str]) -> dict[str, Path]:
+def _videos(root: Path, folders: Iterable[str]) -> dict[str, Record]:
     """Videos by plain name."""
-    videos: dict[str, Path] = {}
+    videos: dict[str, Record] = {}
     for folder in (root / name for name in folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() and folder != root else sorted(folder.glob("*")):
             if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-                videos.setdefault(_plain(path.stem), path)
+                videos.setdefault(_plain(path.stem), Record(path.relative_to(root).as_posix(), path))
     return videos
 
 
 def join_lists(
-    root: Path, listed: Iterable[Listed], videos: Mapping[str, Path | FrameFolder], expected: str
+    root: Path, listed: Iterable[tuple[Path, Record]], videos: Mapping[str, Record], expected: str
 ) -> Listing:
-    """The listed performances that have one of the `videos`, which are by plain name; they should be in `expected`.
+    """The performances of official lists that have a video.
+
+    Args:
+        root: the folder of the set.
+        listed: each with its list. Without a path, its id is the name in the list, and it gets that of its video.
+        videos: by plain name, with id, path and frames.
+        expected: where the videos should be.
 
     Raises DataError: one is listed twice, or none has a video.
     """
-    paths = {name: video.folder if isinstance(video, FrameFolder) else video for name, video in videos.items()}
-    ids = {name: path.relative_to(root).as_posix() for name, path in paths.items()}
-    sides, problems, records = dict[str, str](), list[str](), dict[str, Record]()
-    for one in listed:
-        name = _plain(one.name)
+    sides, problems, records = dict[str, str | None](), list[str](), dict[str, Record]()
+    for file, record in listed:
+        name = _plain(record.id)
         if name in sides:
-            again = "twice" if sides[name] == one.side else "for training and for test"
-            raise DataError(f"'{clip(one.name)}' is listed {again}", where=one.file, fix="Get the lists again")
-        sides[name] = one.side
-        if (video := videos.get(name)) is None:
-            problems.append(f"{clip(one.name)}: listed for {one.side}, but has no video")
-            continue
-        frames = video if isinstance(video, FrameFolder) else None
-        records[name] = Record(ids[name], paths[name], task=one.task, labels=one.labels, split=one.side, frames=frames)
+            again = "twice" if sides[name] == record.split else "for training and for test"
+            raise DataError(f"'{clip(record.id)}' is listed {again}", where=file, fix="Get the lists again")
+        sides[name] = record.split
+        video = videos.get(name, record)
+        if video.path is None:
+            problems.append(f"{clip(record.id)}: listed for {record.split}, but has no video")
+        else:
+            records[name] = replace(record, id=video.id, path=video.path, frames=video.frames)
     if not records:
         raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
-    problems += [f"{ids[name]}: a video that no list names" for name in videos if name not in records]
+    problems += [f"{video.name}: a video that no list names" for name, video in videos.items() if name not in records]
     return Listing(tuple(sorted(records.values(), key=lambda record: record.id)), tuple(problems))
 
 

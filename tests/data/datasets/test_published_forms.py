@@ -66,7 +66,7 @@ def test_mtl_aqa_counts_frames_from_one_and_ends_before_its_end(tmp_path: Path) 
     assert without.frames
     for name in names[1]:
         (tmp_path / "whole_videos_frames/01" / name).unlink()
-    assert list_records("mtl-aqa", tmp_path).problems == ("01/002: listed for test, but has no frames",)
+    assert list_records("mtl-aqa", tmp_path).problems == ("01/002: listed for test, but has no video",)
     assert (listing.records[0].frames, without.frames.rate) == (replace(without.frames, rate=25.0), 30.0)
 
 
