@@ -25,17 +25,6 @@ def levels(path: Path, indices: list[int] | None = None) -> list[tuple[int, int]
     return [(frame.index, round(float(frame.image.mean()))) for frame in decode(path, indices)]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov"])
-def test_every_frame_once_in_order(make_video, tmp_path: Path, suffix: str) -> None:
-    path = make_video(tmp_path / f"a{suffix}", frames=12)
-    info, times = probe(path)
-    assert (info.width, info.height) == (64, 48)
-    np.testing.assert_allclose(times, np.arange(12) / 25, atol=2e-3)
-    got = levels(path)
-    assert [index for index, _ in got] == list(range(12))
-    assert all(abs(level - (16 + 2 * index)) <= 1 for index, level in got)
-
-
 def test_only_the_asked_for_frames(make_video, tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", frames=30)
     assert [(i, round(v / 2) * 2) for i, v in levels(path, [0, 7, 29])] == [(0, 16), (7, 30), (29, 74)]
@@ -109,6 +98,15 @@ def numbers(path: Path) -> list[int]:
     np.testing.assert_allclose([frame.time for frame in frames], times)
     assert all(frame.image.shape[:2] == (info.height, info.width) for frame in frames)
     return [number_of(frame.image) for frame in frames]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov"])
+def test_every_frame_once_in_order(tmp_path: Path, suffix: str) -> None:
+    path = encode(tmp_path / f"a{suffix}", "libx264", range(12))
+    assert numbers(path) == list(range(12))
+    info, times = probe(path)
+    assert (info.width, info.height) == (160, 96)
+    np.testing.assert_allclose(times, np.arange(12) / 25, atol=2e-3)
 
 
 @pytest.mark.parametrize(
