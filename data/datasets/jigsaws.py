@@ -39,7 +39,8 @@ TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 """Task, surgeon and trial number (the supertrial) in a trial's name."""
 
 EXPECTED = "Get the file again; expected 76 numbers a line"
-_CELL = re.compile(rb"[^ \t\r]+")
+_ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for spaces
+
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -173,19 +174,22 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
     Raises DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
     number; names the file and the line. A file cut inside the last number of its last row looks whole and is read.
     """
-    lines = read_bytes(path).rstrip().split(b"\n")
+    lines = read_bytes(path).translate(_ODD).rstrip().split(b"\n")
     if lines == [b""]:
         raise DataError("empty kinematics file", where=path, fix=EXPECTED)
     rows = []
     for index, line in enumerate(lines):
-        cells = _CELL.findall(line)
+        cells = line.split()
         if len(cells) != COLUMNS:
             cut = 0 < index == len(lines) - 1 and len(cells) < COLUMNS
             what = f"{'the last row is truncated: ' if cut else ''}{len(cells)} columns instead of {COLUMNS}"
             raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-        rows.append([_number(cell) for cell in cells])
-        if not all(map(math.isfinite, rows[-1])):
-            column = [math.isfinite(value) for value in rows[-1]].index(False)
+        try:
+            rows.append(list(map(float, cells)))
+        except ValueError:
+            rows.append(list(map(_number, cells)))
+        if not all(map(math.isfinite, rows[-1])) or b"_" in line:
+            column = [math.isfinite(_number(cell)) for cell in cells].index(False)
             shown = clip(cells[column].decode("utf-8", "backslashreplace"))
             what = f"column {column + 1} is '{shown}', not a finite number"
             raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
