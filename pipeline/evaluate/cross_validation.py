@@ -21,7 +21,7 @@ import numpy as np
 
 from data.errors import DataError
 from data.leaks import LeakReport
-from data.splits import Fold
+from data.splits import TIED, Fold, forbidden
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import DRAWS, spearman
@@ -39,9 +39,10 @@ from pipeline.evaluate.separation import separation
 from pipeline.evaluate.spread import Job, Run, parts_of, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import BestOnTest, NetworkSystem, Part, Predicted, System
+from pipeline.systems import BestOnTest, Cuts, NetworkSystem, Part, Predicted, System
+from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
-from pipeline.systems.selection import MIN_TRAIN, by_epoch_of, errors_and_deviations, latest_best
+from pipeline.systems.selection import by_epoch_of, errors_and_deviations, latest_best
 from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
@@ -59,6 +60,7 @@ def evaluate(
     draws: int = DRAWS,
     against: str = "",
     kept: Path | None = None,
+    seed: int = 0,
     run: Run = run_here,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -74,6 +76,7 @@ def evaluate(
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
         kept: folder where trainings are kept for later calls; None keeps none.
+        seed: of random inner folds, where those of the protocol cannot be the inner ones.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
 
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
@@ -84,7 +87,9 @@ def evaluate(
     parts = make_parts(features, folds)
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
-    jobs = fold_jobs(parts, systems, kept)
+    kinds = forbidden(protocol) if protocol else TIED
+    cuts = Cuts(kinds, seed, tuple(frozenset(fold.test) for fold in folds))
+    jobs = fold_jobs(parts, systems, kept, cuts)
     predicted: dict[tuple[str, str], Predicted] = {}
     for job, each in zip(jobs, run(features, jobs, progress, stop), strict=True):
         predicted |= {(job.name, system.name): one for system, one in zip(job.systems, each, strict=True)}
@@ -136,13 +141,15 @@ def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, l
     ]
 
 
-def fold_jobs(parts: Sequence[Part], systems: Sequence[System], kept: Path | None = None) -> list[Job]:
+def fold_jobs(
+    parts: Sequence[Part], systems: Sequence[System], kept: Path | None = None, cuts: Cuts | None = None
+) -> list[Job]:
     """Every system on every fold; systems that share trainings are in one job."""
-    jobs = []
+    jobs, cuts = list[Job](), cuts or Cuts()
     for fold in dict.fromkeys(part.fold for part in parts):
         mine = [part for part in parts if part.fold == fold]
         train, test = (np.concatenate([getattr(part, side) for part in mine]) for side in ("train", "test"))
-        jobs += [Job(fold, tuple(family), train, test, kept) for family in _families(systems)]
+        jobs += [Job(fold, tuple(family), train, test, kept, cuts) for family in _families(systems)]
     return jobs
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +20,7 @@ from data.store.arrays import Rows
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
-from pipeline.systems import Predicted, System, Trainings
+from pipeline.systems import Cuts, Predicted, System, Trainings
 from pipeline.systems.interface import NetworkSystem
 from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
@@ -37,6 +37,7 @@ class Job:
         name: names it where its workers are lost.
         systems: they learn from the rows `train` and predict the rows `test`.
         folder: where trainings are kept, or None.
+        cuts: how their training part is cut into inner folds.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Job:
     train: Rows
     test: Rows
     folder: Path | None = None
+    cuts: Cuts = field(default_factory=Cuts)
 
     @property
     def weight(self) -> float:
@@ -69,7 +71,11 @@ def run_job(
     """The predictions of each system of a job; `reported` is called with the share that is done. Raises as `Run`."""
     train, test, name = features.take(job.train), features.take(job.test), ""
     weight, tell = job.weight, reported or (lambda share: None)
-    trainings = Trainings(job.folder, lambda passed: tell(min(passed / weight, 1.0)), stop)
+
+    def spent(passed: float) -> None:
+        tell(min(passed / weight, 1.0))
+
+    trainings = Trainings(job.folder, spent, stop, performances=features, cuts=job.cuts)
     try:
         predicted = []
         for system in job.systems:

@@ -18,7 +18,8 @@ from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted, Surroundings, tasks_of
+from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted, Surroundings
 from pipeline.train import (
     Normaliser,
     check_sizes,

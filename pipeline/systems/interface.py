@@ -24,23 +24,9 @@ from models.methods import MethodConfig
 from pipeline.features import ARRAYS, FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
+from pipeline.systems.inner_folds import Cuts, tasks_of
 from pipeline.train import Stop
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
-
-
-@dataclass(frozen=True)
-class Part:
-    """One fold of one task, as rows of a feature set: all of them labelled.
-
-    Attributes:
-        task: whose fold this is, "" for all tasks together.
-        train, test: (k,) and (m,) rows.
-    """
-
-    task: str
-    fold: str
-    train: Rows
-    test: Rows
 
 
 @dataclass(frozen=True)
@@ -179,15 +165,25 @@ class Trainings:
     """Trains systems, each once on the same data: predictions are kept, by a hash of all that they depend on.
 
     Args:
+        performances: all of the evaluation. A training predicts all of them that it has not seen, so that folds of the
+            protocol share the inner trainings that they have in common.
+        cuts: how systems cut training parts into inner folds.
         folder: where predictions of networks are kept for later calls, and checkpoints of unfinished trainings.
         spent: called with the rows that have passed through networks, those of kept trainings included.
         stop: true ends a training after a checkpoint.
     """
 
     def __init__(
-        self, folder: Path | None = None, spent: Callable[[float], None] | None = None, stop: Stop | None = None
+        self,
+        folder: Path | None = None,
+        spent: Callable[[float], None] | None = None,
+        stop: Stop | None = None,
+        *,
+        performances: FeatureSet | None = None,
+        cuts: Cuts | None = None,
     ) -> None:
-        self.folder, self.stop = folder, stop
+        self.folder, self.stop, self.cuts = folder, stop, cuts or Cuts()
+        self._performances = None if performances is None else without_scores(performances)
         self._spent, self._finished = spent or (lambda passed: None), 0.0
         self._kept: dict[str, Predicted] = {}
 
@@ -204,10 +200,22 @@ class Trainings:
         test = without_scores(test)
         if identity is None:
             return self._trained(system, train, test)
-        key = digest_of(identity, [*_content(train), *_content(test)])
+        asked = self._unseen(train, test)
+        key = digest_of(identity, [*_content(train), *_content(asked)])
         if key not in self._kept:
-            self._kept[key] = self._trained(system, train, test, key)
-        return self._kept[key]
+            self._kept[key] = self._trained(system, train, asked, key)
+        return self._kept[key].take(_places(test, asked))
+
+    def _unseen(self, train: FeatureSet, test: FeatureSet) -> FeatureSet:
+        """All performances of the tasks of a training part that it lacks; `test` where that is none of them."""
+        if self._performances is None:
+            return test
+        tasks, seen, every = set(tasks_of(train)), set(train.ids), self._performances.records
+        others = self._performances.take([i for i, r in enumerate(every) if r.task in tasks and r.id not in seen])
+        if not set(test.ids) <= set(others.ids):
+            return test
+        same = others.take(_places(test, others))
+        return others if digest_of("", _content(same)) == digest_of("", _content(test)) else test
 
     def _trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
         """The predictions of a training that this object has not made yet; `key` names what is kept of it."""
@@ -242,12 +250,6 @@ def _without_scores(record: Record) -> Record:
     return replace(record, labels=None if difficulty is None else Labels(difficulty=difficulty))
 
 
-def tasks_of(features: FeatureSet) -> dict[str, Rows]:
-    """The rows of every task."""
-    tasks = np.array([record.task for record in features.records])
-    return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}
-
-
 def joined(rows: Sequence[Rows], parts: Sequence[Predicted]) -> Predicted:
     """The predictions of several groups of performances as one; `rows` are the places of each group."""
     order = np.argsort(np.concatenate(rows))
@@ -274,6 +276,12 @@ class SimpleSystem(System):
         return Function(
             lambda features: Predicted(np.stack([self.score(train, features, run) for run in range(self.runs)]))
         )
+
+
+def _places(some: FeatureSet, whole: FeatureSet) -> Rows:
+    """(m,) where the performances are among those of another feature set."""
+    places = {name: place for place, name in enumerate(whole.ids)}
+    return np.array([places[name] for name in some.ids], dtype=np.intp)
 
 
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:

@@ -13,7 +13,7 @@ from models.metrics import percentile_interval, spearman
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.fold_summary import BOUNDED, average_summary, difference, resampled, task_summary
 from pipeline.evaluate.separation import holm, separation_line
-from pipeline.systems.interface import Part
+from pipeline.systems import Part
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 
