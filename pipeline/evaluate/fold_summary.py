@@ -12,7 +12,7 @@ For one task, the correlation of a set of predictions has three forms, all of th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ Resampled = dict[str, Floats]
 """By form of the correlation, its value in each bootstrap resample (draws,); NaN where undefined."""
 
 AVERAGES = {"fisher": metrics.fisher_average, "arithmetic": metrics.arithmetic_average}
+MEANS = {"fisher": metrics.fisher_means, "arithmetic": metrics.arithmetic_means}
 
 BOUNDED = (
     ("folds_fisher", "fisher"),
@@ -92,49 +93,40 @@ def resampled(
         return {}
     parts, predicted = labelled(parts, predicted, true, task)
     rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
-    rho, members = metrics.spearman_of_rows(values, true[rows]), _members(features, parts, users)
+    group, count = _resampled_of(features, parts, users)
+    weights = metrics.resampled_weights(count, draws=draws, seed=seed)[:, group]
     fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
-    folds = members if users else [np.flatnonzero(fold_of == fold) for fold in range(len(parts))]
-    each = np.array([rho(fold) for fold in folds])
+    cells = [group == user for user in range(count)] if users else [fold_of == fold for fold in range(len(parts))]
+    each = np.array([metrics.spearman(values[mine], true[rows][mine]) for mine in cells])
+    of_folds = each[metrics.resamples(len(each), draws=draws)]
 
-    def of_members(statistic: Callable[[Rows], float]) -> Floats:
-        return metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws, seed=seed)
-
-    def of_folds(average: Callable[[Sequence[float]], metrics.Average]) -> Floats:
-        return metrics.bootstrap(lambda drawn: average(list(each[drawn])).value, len(each), draws=draws)
-
-    def per_fold(drawn: Rows) -> float:
-        return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
-
-    out = {"together": of_members(rho)}
+    out = {"together": metrics.spearman_of_samples(values, true[rows], weights)}
     if len(parts) > 1:
-        out["centred"] = of_members(_without_fold_means(values, true[rows], fold_of))
-        if len(clusters(features, rows)) >= FEW * len(parts):
-            out["folds_fisher"] = of_folds(metrics.fisher_average) if users else of_members(per_fold)
-        out["folds_arithmetic"] = of_folds(metrics.arithmetic_average)
+        ours, theirs = (_without_fold_means(one, fold_of, weights) for one in (values, true[rows]))
+        out["centred"] = metrics.spearman_of_samples(ours, theirs, weights)
+        if len(set(cluster_numbers(features, rows).tolist())) >= FEW * len(parts):
+            by_fold = [metrics.spearman_of_samples(values[mine], true[rows][mine], weights[:, mine]) for mine in cells]
+            out["folds_fisher"] = metrics.fisher_means(of_folds if users else np.stack(by_fold, axis=-1))
+        out["folds_arithmetic"] = metrics.arithmetic_means(of_folds)
     return out
 
 
-def _members(features: FeatureSet, parts: Sequence[Part], users: Sequence[str]) -> list[Rows]:
-    """Positions among all test rows of the parts of what is resampled: of each user, or else of each performance."""
-    if not users:
-        return clusters(features, np.concatenate([part.test for part in parts]))
-    fold_of = np.repeat([part.fold for part in parts], [len(part.test) for part in parts])
-    return [np.flatnonzero(fold_of == user) for user in users]
+def _resampled_of(features: FeatureSet, parts: Sequence[Part], users: Sequence[str]) -> tuple[Rows, int]:
+    """The number of each test row's user or else performance, which is resampled, and how many there are."""
+    if users:
+        folds = [part.fold for part in parts for _ in part.test]
+        return np.array([users.index(fold) for fold in folds]), len(users)
+    group = cluster_numbers(features, np.concatenate([part.test for part in parts]))
+    return group, len(set(group.tolist()))
 
 
-def _without_fold_means(values: Floats, true: Floats, fold_of: Rows) -> Callable[[Rows], float]:
-    """Spearman's rho of any rows of the two (m,) arrays after each fold's mean is taken from both."""
-    both = np.stack([values, true])
-    both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
-
-    def statistic(drawn: Rows) -> float:
-        folds, chosen = fold_of[drawn], both[:, drawn]
-        counts = np.maximum(np.bincount(folds), 1)
-        # Equal predictions stay equal: rounding errors of the means give no ranks.
-        return metrics.spearman(*(np.round(v - (np.bincount(folds, v) / counts)[folds], 9) for v in chosen))
-
-    return statistic
+def _without_fold_means(values: Floats, fold_of: Rows, weights: Floats) -> Floats:
+    """(draws, m) values (m,) less their fold's mean in each sample."""
+    scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    folds = (fold_of == np.arange(fold_of.max() + 1)[:, None]).astype(float)  # (folds, m)
+    means = (weights * scaled) @ folds.T / np.maximum(weights @ folds.T, 1)
+    # Equal predictions stay equal: rounding errors of the means give no ranks.
+    return np.asarray(np.round(scaled - means @ folds, 9))
 
 
 def task_summary(
@@ -166,7 +158,7 @@ def task_summary(
     names = {"interval": "together", "folds_interval": "folds_fisher", "mean_interval": "folds_arithmetic"}
     intervals = {name: _ends(drawn[form]) if drawn and form in drawn else None for name, form in names.items()}
     if intervals["interval"]:
-        intervals["interval"]["clusters"] = sum(len(one) > 0 for one in _members(features, parts, users))
+        intervals["interval"]["clusters"] = len(set(_resampled_of(features, parts, users)[0].tolist()))
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
@@ -193,8 +185,8 @@ def average_summary(tasks: Mapping[str, Metrics], drawn: Mapping[str, Resampled]
     out = {name: _both_averages(values) for name, values in forms.items()}
     for form, over in BOUNDED:
         if drawn and all(form in resamples for resamples in drawn.values()):
-            values = np.stack([resamples[form] for resamples in drawn.values()], axis=1).tolist()
-            out[form][over]["interval"] = _ends(np.array([AVERAGES[over](one).value for one in values]))
+            values = np.stack([resamples[form] for resamples in drawn.values()], axis=1)
+            out[form][over]["interval"] = _ends(MEANS[over](values))
     return out
 
 
@@ -267,22 +259,11 @@ def difference(
     _, b = labelled(parts, other, true, task)
     rows = np.concatenate([part.test for part in mine])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
-    lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
-
-    def statistic(chosen: Rows) -> float:
-        return lead(chosen) - against(chosen)
-
-    members = _members(features, mine, users)
-    drawn = metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws)
-    return {"value": or_none(statistic(np.arange(len(rows)))), **_ends(drawn)}
-
-
-def _of_members(statistic: Callable[[Rows], float], members: Sequence[Rows]) -> Callable[[Rows], float]:
-    """A statistic of rows as one of performances; `members` are the rows of each."""
-    single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
-    if single is not None:
-        return lambda drawn: statistic(single[drawn])
-    return lambda drawn: statistic(np.concatenate([members[i] for i in drawn]))
+    group, count = _resampled_of(features, mine, users)
+    weights = metrics.resampled_weights(count, draws=draws)[:, group]
+    lead, against = (metrics.spearman_of_samples(each, true[rows], weights) for each in (first, second))
+    value = metrics.spearman(first, true[rows]) - metrics.spearman(second, true[rows])
+    return {"value": or_none(value), **_ends(lead - against)}
 
 
 def _ends(values: Floats) -> Metrics:
@@ -308,9 +289,8 @@ def performance(record: Record) -> str:
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
 
 
-def clusters(features: FeatureSet, rows: Rows) -> list[Rows]:
-    """Positions in `rows` of each performance, with its views and copies."""
-    positions_of: dict[str, list[int]] = {}
-    for position, row in enumerate(rows):
-        positions_of.setdefault(performance(features.records[row]), []).append(position)
-    return [np.array(positions, dtype=np.intp) for positions in positions_of.values()]
+def cluster_numbers(features: FeatureSet, rows: Rows) -> Rows:
+    """(m,) number of the performance that each row shows, equal for its views and copies, in their order."""
+    names = [performance(features.records[row]) for row in rows]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], dtype=np.intp)

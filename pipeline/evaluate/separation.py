@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from pipeline.evaluate.fold_summary import clusters, labelled
+from pipeline.evaluate.fold_summary import cluster_numbers, labelled
 from pipeline.features import FeatureSet
 from pipeline.systems import Part
 
@@ -87,12 +87,8 @@ def _task_ranks(features: FeatureSet, parts: Sequence[Part], predicted: Sequence
         if not mine:
             continue
         rows = np.concatenate([part.test for part in mine])
-        members = clusters(features, rows)
-        number = np.empty(len(rows), dtype=np.intp)
-        for place, positions in enumerate(members):
-            number[positions] = place
         mean = np.concatenate([each.mean(0) for each in values])
-        tasks.append((np.asarray(rankdata(mean)), np.asarray(rankdata(true[rows])), number))
+        tasks.append((np.asarray(rankdata(mean)), np.asarray(rankdata(true[rows])), cluster_numbers(features, rows)))
     return tasks
 
 
