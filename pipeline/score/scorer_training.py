@@ -32,7 +32,7 @@ from pipeline.session import Session
 from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
-from pipeline.train import Stop, TrainedRun
+from pipeline.train import Stop, Surroundings, TrainedRun
 from pipeline.train import train as train_networks
 from pipeline.train.fit import one_thread
 
@@ -81,9 +81,7 @@ def train_scorer(
         observer.notes(_pack_notes(features, config))
     (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
-        run = train_networks(
-            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop
-        )
+        run = train_networks(features, recipe, model, around=Surroundings(folder / "checkpoints", progress.steps, stop))
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
             run, features, config, folder, plans=plans, moved=moved,
@@ -131,9 +129,13 @@ def finish_run(
     if folds:
         try:
             calibration = calibrate(
-                features, run, folds=folds, kinds=kinds, checkpoints=unfinished,
-                progress=progress, stop=stop, systems=systems,
-            )  # fmt: skip
+                features,
+                run,
+                folds=folds,
+                kinds=kinds,
+                systems=systems,
+                around=Surroundings(unfinished, progress, stop),
+            )
             quality = quality_ranges([quality for _, quality in plans])
             ranges = better_ranges([video for video in moved if video.id in learnt])
             facts = {**calibration.facts, "quality": quality, "movement": ranges}

@@ -22,10 +22,9 @@ from data.video import Labels, Record
 from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
 from pipeline.features import ARRAYS, FeatureSet
-from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.inner_folds import Cuts, tasks_of
-from pipeline.train import Stop
+from pipeline.train import Stop, Surroundings
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 
 
@@ -105,23 +104,6 @@ class System:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The reports and files of a training of networks; they change no result.
-
-    Attributes:
-        watched: performances to score after every watched epoch, which the model predicts afterwards.
-        place: folder of the checkpoints, or None.
-        progress: called with the steps done and to do.
-        stop: true ends the training after a checkpoint.
-    """
-
-    watched: FeatureSet | None = None
-    place: Path | None = None
-    progress: Steps | None = None
-    stop: Stop | None = None
-
-
-@dataclass(frozen=True)
 class NetworkSystem(System):
     """A system whose networks train by a recipe.
 
@@ -144,10 +126,13 @@ class NetworkSystem(System):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         """See `System.fit`."""
-        return self.train(train, Surroundings(stop=trainings.stop))
+        return self.train(train, None, Surroundings(stop=trainings.stop))
 
-    def train(self, train: FeatureSet, around: Surroundings) -> Model:
-        """Train the networks. Raises Cancelled after `around.stop`."""
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+        """Train the networks. Raises Cancelled after `around.stop`.
+
+        The model has the scores of `watched` after every epoch of `watch`, and predicts these afterwards.
+        """
         raise NotImplementedError
 
     def identity(self) -> Any:
@@ -230,7 +215,7 @@ class Trainings:
 
             predicted = _read(place, key)
             if predicted is None:
-                predicted = system.train(train, Surroundings(test, place, progress, self.stop)).predict(test)
+                predicted = system.train(train, test, Surroundings(place, progress, self.stop)).predict(test)
                 if place is not None:
                     _write(place, key, predicted)
             self._finished = before + passed
