@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,17 +64,73 @@ def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metr
     return {"count": len(true), "range": [low, high], **{name: or_none(value) for name, value in values.items()}}
 
 
-def resampled(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    task: str,
-    predicted: Sequence[Floats],
-    true: Floats,
-    *,
-    draws: int,
-    seed: int = 0,
-    users: Sequence[str] = (),
-) -> Resampled:
+@dataclass(frozen=True)
+class HeldOut:
+    """The labelled test rows of one task, m in all, of which its figures are made.
+
+    Attributes:
+        parts: its folds with labelled test rows, and these rows.
+        columns: of each, its number among the folds of all tasks, and which of its test rows are labelled.
+        true: (n,) labels of all rows of the feature set.
+        performance: (m,) number of the performance that each row shows, equal for its views and copies.
+        users: those of all tasks, by whom the folds are named; empty where folds are no users.
+    """
+
+    parts: tuple[Part, ...]
+    columns: tuple[tuple[int, Any], ...]
+    true: Floats
+    performance: Rows
+    users: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, features: FeatureSet, parts: Sequence[Part], task: str, true: Floats, users: Sequence[str] = ()
+    ) -> HeldOut:
+        """Those of a task among the folds of all tasks; `true` (n,) is NaN where a label is missing."""
+        marks = [np.isfinite(true[part.test]) for part in parts]
+        columns = tuple((i, mark) for i, mark in enumerate(marks) if parts[i].task == task and mark.any())
+        mine = tuple(replace(parts[i], test=parts[i].test[mark]) for i, mark in columns)
+        names = [performance(features.records[row]) for part in mine for row in part.test]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        return cls(mine, columns, true, np.array([numbers[name] for name in names], dtype=np.intp), tuple(users))
+
+    def each(self, predicted: Sequence[Floats]) -> list[Floats]:
+        """(runs, m of the fold) by fold, from predictions (runs, test rows) for the folds of all tasks."""
+        return [predicted[number][:, mark] for number, mark in self.columns]
+
+    def together(self, predicted: Sequence[Floats]) -> Floats:
+        """(m,) means over the runs of such predictions."""
+        return np.concatenate([values.mean(0) for values in self.each(predicted)])
+
+    @cached_property
+    def labels(self) -> Floats:
+        """(m,)."""
+        return np.asarray(self.true[np.concatenate([part.test for part in self.parts])])
+
+    @cached_property
+    def fold(self) -> Rows:
+        """(m,) number of each row's fold."""
+        return np.repeat(np.arange(len(self.parts)), [len(part.test) for part in self.parts])
+
+    @property
+    def performances(self) -> int:
+        """How many performances there are."""
+        return int(self.performance.max()) + 1
+
+    @cached_property
+    def group(self) -> Rows:
+        """(m,) what is resampled: the number of each row's user, or else of its performance."""
+        if not self.users:
+            return self.performance
+        return np.array([self.users.index(part.fold) for part in self.parts])[self.fold]
+
+    @property
+    def groups(self) -> int:
+        """How many there are of what is resampled; users without a row of this task count."""
+        return len(self.users) or self.performances
+
+
+def resampled(held: HeldOut, predicted: Sequence[Floats], *, draws: int, seed: int = 0) -> Resampled:
     """The correlations of one task in bootstrap resamples.
 
     All resample whole performances, but `folds_arithmetic` folds, those of one name together in all tasks. Where each
@@ -81,43 +138,28 @@ def resampled(
     performances.
 
     Args:
-        features: for the groups of the records.
-        parts: the folds of all tasks.
-        predicted: (runs, m) per part.
-        true: (n,) labels of all rows; NaN where missing, those test rows are left out.
+        predicted: (runs, m) for the folds of all tasks.
         draws: how many resamples; 0: nothing is returned.
         seed: another one for each task, whose performances are independent; the same one for users.
-        users: those of all tasks, by whom the folds are named; empty where folds are no users.
     """
     if not draws:
         return {}
-    parts, predicted = labelled(parts, predicted, true, task)
-    rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
-    group, count = _resampled_of(features, parts, users)
-    weights = metrics.resampled_weights(count, draws=draws, seed=seed)[:, group]
-    fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
-    cells = [group == user for user in range(count)] if users else [fold_of == fold for fold in range(len(parts))]
-    each = np.array([metrics.spearman(values[mine], true[rows][mine]) for mine in cells])
+    values, true, folds = held.together(predicted), held.labels, len(held.parts)
+    weights = metrics.resampled_weights(held.groups, draws=draws, seed=seed)[:, held.group]
+    cell_of, count = (held.group, held.groups) if held.users else (held.fold, folds)
+    cells = [cell_of == cell for cell in range(count)]
+    each = np.array([metrics.spearman(values[mine], true[mine]) for mine in cells])
     of_folds = each[metrics.resamples(len(each), draws=draws)]
 
-    out = {"together": metrics.spearman_of_samples(values, true[rows], weights)}
-    if len(parts) > 1:
-        ours, theirs = (_without_fold_means(one, fold_of, weights) for one in (values, true[rows]))
+    out = {"together": metrics.spearman_of_samples(values, true, weights)}
+    if folds > 1:
+        ours, theirs = (_without_fold_means(one, held.fold, weights) for one in (values, true))
         out["centred"] = metrics.spearman_of_samples(ours, theirs, weights)
-        if len(set(cluster_numbers(features, rows).tolist())) >= FEW * len(parts):
-            by_fold = [metrics.spearman_of_samples(values[mine], true[rows][mine], weights[:, mine]) for mine in cells]
-            out["folds_fisher"] = metrics.fisher_means(of_folds if users else np.stack(by_fold, axis=-1))
+        if held.performances >= FEW * folds:
+            by_fold = [metrics.spearman_of_samples(values[mine], true[mine], weights[:, mine]) for mine in cells]
+            out["folds_fisher"] = metrics.fisher_means(of_folds if held.users else np.stack(by_fold, axis=-1))
         out["folds_arithmetic"] = metrics.arithmetic_means(of_folds)
     return out
-
-
-def _resampled_of(features: FeatureSet, parts: Sequence[Part], users: Sequence[str]) -> tuple[Rows, int]:
-    """The number of each test row's user or else performance, which is resampled, and how many there are."""
-    if users:
-        folds = [part.fold for part in parts for _ in part.test]
-        return np.array([users.index(fold) for fold in folds]), len(users)
-    group = cluster_numbers(features, np.concatenate([part.test for part in parts]))
-    return group, len(set(group.tolist()))
 
 
 def _without_fold_means(values: Floats, fold_of: Rows, weights: Floats) -> Floats:
@@ -129,40 +171,33 @@ def _without_fold_means(values: Floats, fold_of: Rows, weights: Floats) -> Float
     return np.asarray(np.round(scaled - means @ folds, 9))
 
 
-def task_summary(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    task: str,
-    predicted: Sequence[Floats],
-    true: Floats,
-    drawn: Resampled | None = None,
-    users: Sequence[str] = (),
-) -> Metrics:
+def task_summary(held: HeldOut, predicted: Sequence[Floats], drawn: Resampled | None = None) -> Metrics:
     """Metrics of one task.
 
-    Args as for `resampled`, which gives `drawn`; None leaves the intervals out.
+    Args:
+        predicted: as for `resampled`, which gives `drawn`; None leaves the intervals out.
 
     Returns:
         Among the metrics, `interval` of all ranked together, `folds_interval` of the Fisher average over folds, and
         `mean_interval` of the arithmetic mean over folds.
     """
-    parts, predicted = labelled(parts, predicted, true, task)
-    ensemble = [values.mean(0) for values in predicted]
+    parts, true, by_fold = held.parts, held.true, held.each(predicted)
+    ensemble = [values.mean(0) for values in by_fold]
     folds = {}
     for part, values in zip(parts, ensemble, strict=True):
         low, high = (float(f(true[part.train])) for f in (np.nanmin, np.nanmax))
         folds[part.fold] = metrics_of(values, true[part.test], low, high)
-    rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
-    by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
+    by_run = [_correlations(held, [values[r] for values in by_fold]) for r in range(len(by_fold[0]))]
     names = {"interval": "together", "folds_interval": "folds_fisher", "mean_interval": "folds_arithmetic"}
     intervals = {name: _ends(drawn[form]) if drawn and form in drawn else None for name, form in names.items()}
     if intervals["interval"]:
-        intervals["interval"]["clusters"] = len(set(_resampled_of(features, parts, users)[0].tolist()))
+        intervals["interval"]["clusters"] = len(np.unique(held.group))
+    low, high = float(np.nanmin(learned)), float(np.nanmax(learned))
     return {
         "folds": folds,
-        "over_folds": _correlations(parts, ensemble, true),
-        "together": metrics_of(together, true[rows], float(np.nanmin(learned)), float(np.nanmax(learned))),
+        "over_folds": _correlations(held, ensemble),
+        "together": metrics_of(np.concatenate(ensemble), held.labels, low, high),
         "runs": {"count": len(by_run), **_spread(by_run)},
         **intervals,
     }
@@ -195,23 +230,12 @@ def or_none(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def labelled(
-    parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, task: str | None = None
-) -> tuple[list[Part], list[Floats]]:
-    """The labelled test rows of one task, or of all, and their predictions."""
-    kept = []
-    for part, values in zip(parts, predicted, strict=True):
-        has = np.isfinite(true[part.test])
-        if has.any() and task in (None, part.task):
-            kept.append((replace(part, test=part.test[has]), values[:, has]))
-    return [part for part, _ in kept], [values for _, values in kept]
-
-
-def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats) -> Metrics:
-    each = [metrics.spearman(v, true[part.test]) for part, v in zip(parts, values, strict=True)]
-    rows = np.concatenate([part.test for part in parts])
-    together = metrics.spearman(np.concatenate(values), true[rows])
-    apart = (np.concatenate([v - v.mean() for v in each]) for each in (values, [true[part.test] for part in parts]))
+def _correlations(held: HeldOut, values: Sequence[Floats]) -> Metrics:
+    """All forms of the correlation of predictions (m of the fold,) by fold."""
+    true = [held.true[part.test] for part in held.parts]
+    each = [metrics.spearman(*pair) for pair in zip(values, true, strict=True)]
+    together = metrics.spearman(np.concatenate(values), held.labels)
+    apart = (np.concatenate([v - v.mean() for v in by_fold]) for by_fold in (values, true))
     return {**_both_averages(each), "together": or_none(together), "centred": or_none(metrics.spearman(*apart))}
 
 
@@ -237,33 +261,19 @@ def _spread(by_run: Sequence[Metrics]) -> Metrics:
     return out
 
 
-def difference(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    task: str,
-    ours: Sequence[Floats],
-    other: Sequence[Floats],
-    true: Floats,
-    *,
-    draws: int,
-    users: Sequence[str] = (),
-) -> Metrics:
+def difference(held: HeldOut, ours: Sequence[Floats], other: Sequence[Floats], *, draws: int) -> Metrics:
     """The lead of one system over another in ranking the same held-out performances of one task.
 
-    Args as for `resampled`; `other` is like `ours`, and both are resampled alike.
+    Both predictions are as for `resampled`, and resampled alike.
 
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
     """
-    mine, a = labelled(parts, ours, true, task)
-    _, b = labelled(parts, other, true, task)
-    rows = np.concatenate([part.test for part in mine])
-    first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
-    group, count = _resampled_of(features, mine, users)
-    weights = metrics.resampled_weights(count, draws=draws)[:, group]
-    lead, against = (metrics.spearman_of_samples(each, true[rows], weights) for each in (first, second))
-    value = metrics.spearman(first, true[rows]) - metrics.spearman(second, true[rows])
-    return {"value": or_none(value), **_ends(lead - against)}
+    weights = metrics.resampled_weights(held.groups, draws=draws)[:, held.group]
+    both = [held.together(each) for each in (ours, other)]
+    lead, against = (metrics.spearman_of_samples(each, held.labels, weights) for each in both)
+    first, second = (metrics.spearman(each, held.labels) for each in both)
+    return {"value": or_none(first - second), **_ends(lead - against)}
 
 
 def _ends(values: Floats) -> Metrics:
@@ -287,10 +297,3 @@ def held_out_a_fold(results: Metrics) -> float:
 def performance(record: Record) -> str:
     """Name of the performance that a record shows, equal for its views and copies."""
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
-
-
-def cluster_numbers(features: FeatureSet, rows: Rows) -> Rows:
-    """(m,) number of the performance that each row shows, equal for its views and copies, in their order."""
-    names = [performance(features.records[row]) for row in rows]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return np.array([numbers[name] for name in names], dtype=np.intp)
