@@ -22,11 +22,12 @@ from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
 from pipeline.systems import Cuts, Predicted, System, Trainings
 from pipeline.systems.interface import NetworkSystem
+from pipeline.systems.selection import INNER_RUNS
 from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
 INNER = 2
-"""Expected time of a job that chooses on inner folds, in times that its trainings on the whole part take."""
+"""Training parts that an inner network passes: three inner folds have two thirds of one each."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,11 @@ class Job:
     def weight(self) -> float:
         """Expected time, in rows that pass through a network; what has no network counts as one pass."""
         parts = {id(part): part for system in self.systems for part in parts_of(system)}
-        passes = sum(part.passes for part in parts.values() if isinstance(part, NetworkSystem))
-        inside = any(id(system) not in parts for system in self.systems)
-        return float(len(self.train) * max(1, passes * (INNER if inside else 1)))
+        networks = [part for part in parts.values() if isinstance(part, NetworkSystem)]
+        passes = sum(network.passes for network in networks)
+        if any(id(system) not in parts for system in self.systems):
+            passes += INNER * sum(network.inner(INNER_RUNS).passes for network in networks)
+        return float(len(self.train) * max(1, passes))
 
 
 def parts_of(system: System) -> list[System]:
