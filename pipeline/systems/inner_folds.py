@@ -57,7 +57,8 @@ class Cuts:
         They are the protocol's other folds where these test every performance once, else random. Two folds of the
         protocol then need the same inner training, the one without both, and `Trainings` makes it once.
         """
-        held = [np.isin(train.ids, list(ids)) for ids in self.folds if len(self.folds) <= MOST_FOLDS]
+        folds = self.folds if len(self.folds) <= MOST_FOLDS else ()
+        held = [np.isin(train.ids, list(ids)) for ids in folds]
         others = [number for number, rows in enumerate(held) if rows.any()]
         if len(others) < 2 or not (np.sum(held, axis=0) == 1).all():
             return inner_folds(train, self.kinds, self.seed)
