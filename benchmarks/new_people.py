@@ -30,9 +30,9 @@ from models.metrics import spearman
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, model_for
 from pipeline.systems import AimSystem, Trainings
+from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import System
 from pipeline.systems.regressors import POOLED_RIDGE
-from pipeline.systems.selection import inner_folds
 from pipeline.train import label_table
 from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features

@@ -117,8 +117,8 @@ class Interaction(nn.Module):
             observed = observed * x.primary_mask.unsqueeze(-1)
             if self.config.difference == "absolute":
                 relation = relation.abs()
-        joined = torch.cat([x.primary, self._join(relation, observed)], dim=-1)  # (..., B, T, 2 Np), equation 2
-        hidden: Tensor = self.temporal(joined)  # (..., B, T, d), equation 3
+        related = self._join(relation, observed)  # (..., B, T, Np), beside the primary agent in equation 2
+        hidden: Tensor = self.temporal(x.primary, related)  # (..., B, T, d), equation 3
         return hidden
 
     def _join(self, each: Tensor, observed: Tensor) -> Tensor:

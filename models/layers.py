@@ -7,6 +7,8 @@ those of `torch.nn.Linear` and `torch.nn.LSTM`, so that a member can be taken ou
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -35,9 +37,9 @@ class Layers:
 
 
 class _PlainLSTM(nn.LSTM):
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """(B, T, in) to hidden states (B, T, out)."""
-        hidden: Tensor = super().forward(x)[0]
+    def forward(self, *parts: Tensor) -> Tensor:  # type: ignore[override]
+        """Inputs (B, T, n), side by side, to hidden states (B, T, out)."""
+        hidden: Tensor = super().forward(torch.cat(parts, dim=-1))[0]
         return hidden
 
 
@@ -52,7 +54,7 @@ class StackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply member m to x[m]. Last inputs that are left out are 0 in every row, and cost no multiplication."""
         rows = x.reshape(x.shape[0], -1, x.shape[-1])  # (M, R, in)
-        out = _product(rows, self.weight, self.bias)
+        out = _product(self.weight, self.bias, rows)
         return out.view(*x.shape[:-1], out.shape[-1])
 
 
@@ -66,11 +68,14 @@ class StackedLSTM(nn.Module):
         self.bias_ih_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
         self.bias_hh_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Hidden state of every step, from zero start states. Last inputs may be left out, as in `StackedLinear`."""
-        members, batch, steps, inputs = x.shape
-        flat = x.transpose(1, 2).reshape(members, steps * batch, inputs)  # time outermost
-        gates = _product(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # (M, T*B, 4d)
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Hidden state of every step, from zero start states; `parts` are the inputs side by side.
+
+        Last inputs may be left out, as in `StackedLinear`.
+        """
+        members, batch, steps, _ = parts[0].shape
+        flat = [part.transpose(1, 2).reshape(members, steps * batch, -1) for part in parts]  # time outermost
+        gates = _product(self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0, *flat)  # (M, T*B, 4d)
         recurrent, cell = self.weight_hh_l0.transpose(1, 2), None
         hidden: list[Tensor] = []
         for raw in gates.view(members, steps, batch, -1).unbind(1):
@@ -82,9 +87,36 @@ class StackedLSTM(nn.Module):
         return torch.stack(hidden, dim=2)  # (M, B, T, d)
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """(M, R, in) by (M, out, in) and (M, out) to (M, R, out); the weights of inputs that are left out are not read."""
-    return torch.baddbmm(bias.unsqueeze(1), x, weight[..., : x.shape[-1]].transpose(1, 2))
+class _Product(torch.autograd.Function):
+    """x W^T + b of every member, with the gradients of autograd to the bit and less work.
+
+    Autograd transposes the gradient of W by a copy, and multiplies for all inputs where some need no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bias: Tensor, *parts: Tensor) -> Tensor:
+        """(M, out, in), (M, out) and inputs (M, R, n) side by side to (M, R, out); the last inputs may be left out."""
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+        ctx.save_for_backward(weight, x)
+        ctx.widths = [part.shape[-1] for part in parts]
+        return torch.baddbmm(bias.unsqueeze(1), x, weight[..., : x.shape[-1]].transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of the weight, the bias and each part that needs one."""
+        (grad,), (weight, x) = grads, ctx.saved_tensors
+        of_weight = torch.bmm(grad.transpose(1, 2), x)  # (M, out, in)
+        if left_out := weight.shape[-1] - x.shape[-1]:
+            of_weight = nn.functional.pad(of_weight, (0, left_out))
+        columns = weight[..., : x.shape[-1]].split(ctx.widths, dim=-1)
+        needed = zip(columns, ctx.needs_input_grad[2:], strict=True)
+        of_parts = [torch.bmm(grad, some) if needs else None for some, needs in needed]
+        return of_weight, grad.sum(1), *of_parts
+
+
+def _product(weight: Tensor, bias: Tensor, *parts: Tensor) -> Tensor:
+    out: Tensor = _Product.apply(weight, bias, *parts)
+    return out
 
 
 class Mixing(nn.Module):

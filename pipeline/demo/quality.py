@@ -14,7 +14,7 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
-from models.metrics import bootstrap_interval, mae, spearman_of_rows
+from models.metrics import mae, percentile_interval, resampled_weights, spearman, spearman_of_samples
 from pipeline.cache import Cache, fingerprints
 from pipeline.results import Score
 from synthetic import read_truth
@@ -128,9 +128,8 @@ def compare_with_baselines(
 
 def _agreement(guess: Floats, actual: Floats) -> dict[str, float]:
     """Spearman's rho with both ends of its 95 % interval, and the mean absolute error."""
-    rho = spearman_of_rows(guess, actual)
-    low, high = bootstrap_interval(rho, len(actual))
-    return {"spearman": rho(np.arange(len(actual))), "low": low, "high": high, "mae": mae(guess, actual)}
+    low, high = percentile_interval(spearman_of_samples(guess, actual, resampled_weights(len(actual))))
+    return {"spearman": spearman(guess, actual), "low": low, "high": high, "mae": mae(guess, actual)}
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:

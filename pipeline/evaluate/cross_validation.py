@@ -21,12 +21,13 @@ import numpy as np
 
 from data.errors import DataError
 from data.leaks import LeakReport
-from data.splits import Fold
+from data.splits import TIED, Fold, forbidden
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import DRAWS, spearman
 from pipeline.checks.intervals import reach
 from pipeline.evaluate.fold_summary import (
+    HeldOut,
     Resampled,
     average_summary,
     difference,
@@ -39,9 +40,10 @@ from pipeline.evaluate.separation import separation
 from pipeline.evaluate.spread import Job, Run, parts_of, run_here
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import BestOnTest, NetworkSystem, Part, Predicted, System
+from pipeline.systems import BestOnTest, Cuts, NetworkSystem, Part, Predicted, System
+from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
-from pipeline.systems.selection import MIN_TRAIN, by_epoch_of, errors_and_deviations, latest_best
+from pipeline.systems.selection import by_epoch_of, errors_and_deviations, latest_best
 from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
@@ -59,6 +61,7 @@ def evaluate(
     draws: int = DRAWS,
     against: str = "",
     kept: Path | None = None,
+    seed: int = 0,
     run: Run = run_here,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -74,6 +77,7 @@ def evaluate(
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
         kept: folder where trainings are kept for later calls; None keeps none.
+        seed: of random inner folds, where those of the protocol cannot be the inner ones.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
 
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
@@ -84,13 +88,26 @@ def evaluate(
     parts = make_parts(features, folds)
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
-    jobs = fold_jobs(parts, systems, kept)
+    kinds = forbidden(protocol) if protocol else TIED
+    cuts = Cuts(kinds, seed, tuple(frozenset(fold.test) for fold in folds))
+    jobs = fold_jobs(parts, systems, kept, cuts)
     predicted: dict[tuple[str, str], Predicted] = {}
     for job, each in zip(jobs, run(features, jobs, progress, stop), strict=True):
         predicted |= {(job.name, system.name): one for system, one in zip(job.systems, each, strict=True)}
     users = sorted({part.fold for part in parts}) if protocol == "louo" else []
+    labelled = {
+        name: {task: HeldOut.of(features, parts, task, truth[:, column], users) for task in tasks}
+        for column, name in enumerate(SCORES)
+        if np.isfinite(truth[:, column]).any()
+    }
     held = {system.name: _by_part(system, parts, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
+    found = {system.name: _system(system, parts, labelled, held[system.name], draws) for system in systems}
+    for name, each in held.items():
+        if each[0].deviation is not None:
+            found[name]["uncertainty"] = {
+                task: _uncertainty(features, parts, each, truth[:, 0], task) for task in tasks
+            }
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -107,19 +124,15 @@ def evaluate(
             if len(test) and len(train) < MIN_TRAIN
         ],
         "tasks": tasks,
-        "systems": {
-            system.name: _system(features, system, parts, tasks, held[system.name], truth, draws, users)
-            for system in systems
-        },
+        "systems": found,
         "differences": {
             name: {
-                task: difference(features, parts, task, scores[against], other, truth[:, 0], draws=draws, users=users)
-                for task in tasks
+                task: difference(rows, scores[against], other, draws=draws) for task, rows in labelled["score"].items()
             }
             for name, other in scores.items()
             if against in scores and name != against and draws
         },
-        "separation": separation(features, parts, scores, against, truth[:, 0])
+        "separation": separation(list(labelled["score"].values()), scores, against)
         if against in scores and draws
         else None,
         "predictions": _predictions(features, parts, scores, truth[:, 0]),
@@ -136,13 +149,15 @@ def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, l
     ]
 
 
-def fold_jobs(parts: Sequence[Part], systems: Sequence[System], kept: Path | None = None) -> list[Job]:
+def fold_jobs(
+    parts: Sequence[Part], systems: Sequence[System], kept: Path | None = None, cuts: Cuts | None = None
+) -> list[Job]:
     """Every system on every fold; systems that share trainings are in one job."""
-    jobs = []
+    jobs, cuts = list[Job](), cuts or Cuts()
     for fold in dict.fromkeys(part.fold for part in parts):
         mine = [part for part in parts if part.fold == fold]
         train, test = (np.concatenate([getattr(part, side) for part in mine]) for side in ("train", "test"))
-        jobs += [Job(fold, tuple(family), train, test, kept) for family in _families(systems)]
+        jobs += [Job(fold, tuple(family), train, test, kept, cuts) for family in _families(systems)]
     return jobs
 
 
@@ -222,33 +237,27 @@ def _best_epoch(system: BestOnTest, predicted: Predicted, true: Floats) -> Predi
 
 
 def _system(
-    features: FeatureSet,
     system: System,
     parts: Sequence[Part],
-    tasks: Sequence[str],
+    labelled: Mapping[str, Mapping[str, HeldOut]],
     held: Sequence[Predicted],
-    truth: Floats,
     draws: int,
-    users: Sequence[str],
 ) -> Results:
-    """The results of one system, from its predictions for every part; `users` as in `resampled`."""
+    """The results of one system, from its predictions for every part; `labelled` are test rows by score and task."""
 
-    def summaries(name: str, column: int, drawn: Mapping[str, Resampled]) -> Results:
-        values, true = as_many_runs([getattr(one, name) for one in held]), truth[:, column]
-        return {task: task_summary(features, parts, task, values, true, drawn.get(task), users) for task in tasks}
+    def summaries(name: str, drawn: Mapping[str, Resampled]) -> Results:
+        values = as_many_runs([getattr(one, name) for one in held])
+        return {task: task_summary(rows, values, drawn.get(task)) for task, rows in labelled[name].items()}
 
     values = as_many_runs([one.score for one in held])
     drawn = {
-        task: resampled(
-            features, parts, task, values, truth[:, 0], draws=draws, seed=0 if users else number, users=users
-        )
-        for number, task in enumerate(tasks)
+        task: resampled(rows, values, draws=draws, seed=0 if rows.users else number)
+        for number, (task, rows) in enumerate(labelled["score"].items())
     }
-    by_task = summaries("score", 0, drawn)
+    by_task = summaries("score", drawn)
     out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task, drawn)}
-    for column, name in enumerate(SCORES[1:], start=1):
-        shown = getattr(held[0], name) is not None and np.isfinite(truth[:, column]).any()
-        out[name] = summaries(name, column, {}) if shown else None
+    for name in SCORES[1:]:
+        out[name] = summaries(name, {}) if name in labelled and getattr(held[0], name) is not None else None
     by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}
     out["losses"] = _losses(list(by_fold.values()))
     pairs = zip(parts, held, strict=True)
@@ -256,8 +265,6 @@ def _system(
     out["chosen"] = chosen or None
     out["inner"] = [{"fold": fold, **one.weighting} for fold, one in by_fold.items() if one.weighting] or None
     out["uncertainty"] = None
-    if held[0].deviation is not None:
-        out["uncertainty"] = {task: _uncertainty(features, parts, held, truth[:, 0], task) for task in tasks}
     out["settings"] = None
     trained = getattr(system, "network", system)
     if isinstance(trained, NetworkSystem):

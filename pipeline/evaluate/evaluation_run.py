@@ -172,7 +172,8 @@ def evaluate_features(
     with observer.progress("trainings") as progress:
         results = evaluate(
             features, folds, chosen, protocol=config.protocol, audit=report, against=against, draws=DRAWS,
-            kept=folder / "checkpoints", run=pick_run(session.pool), progress=progress, stop=stop,
+            kept=folder / "checkpoints", seed=config.split.seed, run=pick_run(session.pool), progress=progress,
+            stop=stop,
         )  # fmt: skip
     table = systems if systems in TABLES else ""
     if table or config.name != "demo":

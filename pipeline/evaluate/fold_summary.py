@@ -12,8 +12,9 @@ For one task, the correlation of a set of predictions has three forms, all of th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ Resampled = dict[str, Floats]
 """By form of the correlation, its value in each bootstrap resample (draws,); NaN where undefined."""
 
 AVERAGES = {"fisher": metrics.fisher_average, "arithmetic": metrics.arithmetic_average}
+MEANS = {"fisher": metrics.fisher_means, "arithmetic": metrics.arithmetic_means}
 
 BOUNDED = (
     ("folds_fisher", "fisher"),
@@ -62,17 +64,73 @@ def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metr
     return {"count": len(true), "range": [low, high], **{name: or_none(value) for name, value in values.items()}}
 
 
-def resampled(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    task: str,
-    predicted: Sequence[Floats],
-    true: Floats,
-    *,
-    draws: int,
-    seed: int = 0,
-    users: Sequence[str] = (),
-) -> Resampled:
+@dataclass(frozen=True)
+class HeldOut:
+    """The labelled test rows of one task, m in all, of which its figures are made.
+
+    Attributes:
+        parts: its folds with labelled test rows, and these rows.
+        columns: of each, its number among the folds of all tasks, and which of its test rows are labelled.
+        true: (n,) labels of all rows of the feature set.
+        performance: (m,) number of the performance that each row shows, equal for its views and copies.
+        users: those of all tasks, by whom the folds are named; empty where folds are no users.
+    """
+
+    parts: tuple[Part, ...]
+    columns: tuple[tuple[int, Any], ...]
+    true: Floats
+    performance: Rows
+    users: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, features: FeatureSet, parts: Sequence[Part], task: str, true: Floats, users: Sequence[str] = ()
+    ) -> HeldOut:
+        """Those of a task among the folds of all tasks; `true` (n,) is NaN where a label is missing."""
+        marks = [np.isfinite(true[part.test]) for part in parts]
+        columns = tuple((i, mark) for i, mark in enumerate(marks) if parts[i].task == task and mark.any())
+        mine = tuple(replace(parts[i], test=parts[i].test[mark]) for i, mark in columns)
+        names = [performance(features.records[row]) for part in mine for row in part.test]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        return cls(mine, columns, true, np.array([numbers[name] for name in names], dtype=np.intp), tuple(users))
+
+    def each(self, predicted: Sequence[Floats]) -> list[Floats]:
+        """(runs, m of the fold) by fold, from predictions (runs, test rows) for the folds of all tasks."""
+        return [predicted[number][:, mark] for number, mark in self.columns]
+
+    def together(self, predicted: Sequence[Floats]) -> Floats:
+        """(m,) means over the runs of such predictions."""
+        return np.concatenate([values.mean(0) for values in self.each(predicted)])
+
+    @cached_property
+    def labels(self) -> Floats:
+        """(m,)."""
+        return np.asarray(self.true[np.concatenate([part.test for part in self.parts])])
+
+    @cached_property
+    def fold(self) -> Rows:
+        """(m,) number of each row's fold."""
+        return np.repeat(np.arange(len(self.parts)), [len(part.test) for part in self.parts])
+
+    @property
+    def performances(self) -> int:
+        """How many performances there are."""
+        return int(self.performance.max()) + 1
+
+    @cached_property
+    def group(self) -> Rows:
+        """(m,) what is resampled: the number of each row's user, or else of its performance."""
+        if not self.users:
+            return self.performance
+        return np.array([self.users.index(part.fold) for part in self.parts])[self.fold]
+
+    @property
+    def groups(self) -> int:
+        """How many there are of what is resampled; users without a row of this task count."""
+        return len(self.users) or self.performances
+
+
+def resampled(held: HeldOut, predicted: Sequence[Floats], *, draws: int, seed: int = 0) -> Resampled:
     """The correlations of one task in bootstrap resamples.
 
     All resample whole performances, but `folds_arithmetic` folds, those of one name together in all tasks. Where each
@@ -80,97 +138,66 @@ def resampled(
     performances.
 
     Args:
-        features: for the groups of the records.
-        parts: the folds of all tasks.
-        predicted: (runs, m) per part.
-        true: (n,) labels of all rows; NaN where missing, those test rows are left out.
+        predicted: (runs, m) for the folds of all tasks.
         draws: how many resamples; 0: nothing is returned.
         seed: another one for each task, whose performances are independent; the same one for users.
-        users: those of all tasks, by whom the folds are named; empty where folds are no users.
     """
     if not draws:
         return {}
-    parts, predicted = labelled(parts, predicted, true, task)
-    rows, values = np.concatenate([part.test for part in parts]), np.concatenate([v.mean(0) for v in predicted])
-    rho, members = metrics.spearman_of_rows(values, true[rows]), _members(features, parts, users)
-    fold_of = np.repeat(np.arange(len(parts)), [len(part.test) for part in parts])
-    folds = members if users else [np.flatnonzero(fold_of == fold) for fold in range(len(parts))]
-    each = np.array([rho(fold) for fold in folds])
+    values, true, folds = held.together(predicted), held.labels, len(held.parts)
+    weights = metrics.resampled_weights(held.groups, draws=draws, seed=seed)[:, held.group]
+    cell_of, count = (held.group, held.groups) if held.users else (held.fold, folds)
+    cells = [cell_of == cell for cell in range(count)]
+    each = np.array([metrics.spearman(values[mine], true[mine]) for mine in cells])
+    of_folds = each[metrics.resamples(len(each), draws=draws)]
 
-    def of_members(statistic: Callable[[Rows], float]) -> Floats:
-        return metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws, seed=seed)
-
-    def of_folds(average: Callable[[Sequence[float]], metrics.Average]) -> Floats:
-        return metrics.bootstrap(lambda drawn: average(list(each[drawn])).value, len(each), draws=draws)
-
-    def per_fold(drawn: Rows) -> float:
-        return metrics.fisher_average([rho(drawn[fold_of[drawn] == fold]) for fold in range(len(parts))]).value
-
-    out = {"together": of_members(rho)}
-    if len(parts) > 1:
-        out["centred"] = of_members(_without_fold_means(values, true[rows], fold_of))
-        if len(clusters(features, rows)) >= FEW * len(parts):
-            out["folds_fisher"] = of_folds(metrics.fisher_average) if users else of_members(per_fold)
-        out["folds_arithmetic"] = of_folds(metrics.arithmetic_average)
+    out = {"together": metrics.spearman_of_samples(values, true, weights)}
+    if folds > 1:
+        ours, theirs = (_without_fold_means(one, held.fold, weights) for one in (values, true))
+        out["centred"] = metrics.spearman_of_samples(ours, theirs, weights)
+        if held.performances >= FEW * folds:
+            by_fold = [metrics.spearman_of_samples(values[mine], true[mine], weights[:, mine]) for mine in cells]
+            out["folds_fisher"] = metrics.fisher_means(of_folds if held.users else np.stack(by_fold, axis=-1))
+        out["folds_arithmetic"] = metrics.arithmetic_means(of_folds)
     return out
 
 
-def _members(features: FeatureSet, parts: Sequence[Part], users: Sequence[str]) -> list[Rows]:
-    """Positions among all test rows of the parts of what is resampled: of each user, or else of each performance."""
-    if not users:
-        return clusters(features, np.concatenate([part.test for part in parts]))
-    fold_of = np.repeat([part.fold for part in parts], [len(part.test) for part in parts])
-    return [np.flatnonzero(fold_of == user) for user in users]
+def _without_fold_means(values: Floats, fold_of: Rows, weights: Floats) -> Floats:
+    """(draws, m) values (m,) less their fold's mean in each sample."""
+    scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    folds = (fold_of == np.arange(fold_of.max() + 1)[:, None]).astype(float)  # (folds, m)
+    means = (weights * scaled) @ folds.T / np.maximum(weights @ folds.T, 1)
+    # Equal predictions stay equal: rounding errors of the means give no ranks.
+    return np.asarray(np.round(scaled - means @ folds, 9))
 
 
-def _without_fold_means(values: Floats, true: Floats, fold_of: Rows) -> Callable[[Rows], float]:
-    """Spearman's rho of any rows of the two (m,) arrays after each fold's mean is taken from both."""
-    both = np.stack([values, true])
-    both = both / np.maximum(np.abs(both).max(axis=1, keepdims=True), np.finfo(float).tiny)
-
-    def statistic(drawn: Rows) -> float:
-        folds, chosen = fold_of[drawn], both[:, drawn]
-        counts = np.maximum(np.bincount(folds), 1)
-        # Equal predictions stay equal: rounding errors of the means give no ranks.
-        return metrics.spearman(*(np.round(v - (np.bincount(folds, v) / counts)[folds], 9) for v in chosen))
-
-    return statistic
-
-
-def task_summary(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    task: str,
-    predicted: Sequence[Floats],
-    true: Floats,
-    drawn: Resampled | None = None,
-    users: Sequence[str] = (),
-) -> Metrics:
+def task_summary(held: HeldOut, predicted: Sequence[Floats], drawn: Resampled | None = None) -> Metrics:
     """Metrics of one task.
 
-    Args as for `resampled`, which gives `drawn`; None leaves the intervals out.
+    Args:
+        predicted: as for `resampled`, which gives `drawn`; None leaves the intervals out.
 
     Returns:
         Among the metrics, `interval` of all ranked together, `folds_interval` of the Fisher average over folds, and
         `mean_interval` of the arithmetic mean over folds.
     """
-    parts, predicted = labelled(parts, predicted, true, task)
-    ensemble = [values.mean(0) for values in predicted]
+    parts, true, by_fold = held.parts, held.true, held.each(predicted)
+    ensemble = [values.mean(0) for values in by_fold]
     folds = {}
     for part, values in zip(parts, ensemble, strict=True):
         low, high = (float(f(true[part.train])) for f in (np.nanmin, np.nanmax))
         folds[part.fold] = metrics_of(values, true[part.test], low, high)
-    rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
     learned = true[np.concatenate([part.train for part in parts])]
-    by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
+    by_run = [_correlations(held, [values[r] for values in by_fold]) for r in range(len(by_fold[0]))]
     names = {"interval": "together", "folds_interval": "folds_fisher", "mean_interval": "folds_arithmetic"}
     intervals = {name: _ends(drawn[form]) if drawn and form in drawn else None for name, form in names.items()}
     if intervals["interval"]:
-        intervals["interval"]["clusters"] = sum(len(one) > 0 for one in _members(features, parts, users))
+        intervals["interval"]["clusters"] = len(np.unique(held.group))
+    low, high = float(np.nanmin(learned)), float(np.nanmax(learned))
     return {
         "folds": folds,
-        "over_folds": _correlations(parts, ensemble, true),
-        "together": metrics_of(together, true[rows], float(np.nanmin(learned)), float(np.nanmax(learned))),
+        "over_folds": _correlations(held, ensemble),
+        "together": metrics_of(np.concatenate(ensemble), held.labels, low, high),
         "runs": {"count": len(by_run), **_spread(by_run)},
         **intervals,
     }
@@ -193,8 +220,8 @@ def average_summary(tasks: Mapping[str, Metrics], drawn: Mapping[str, Resampled]
     out = {name: _both_averages(values) for name, values in forms.items()}
     for form, over in BOUNDED:
         if drawn and all(form in resamples for resamples in drawn.values()):
-            values = np.stack([resamples[form] for resamples in drawn.values()], axis=1).tolist()
-            out[form][over]["interval"] = _ends(np.array([AVERAGES[over](one).value for one in values]))
+            values = np.stack([resamples[form] for resamples in drawn.values()], axis=1)
+            out[form][over]["interval"] = _ends(MEANS[over](values))
     return out
 
 
@@ -203,23 +230,12 @@ def or_none(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def labelled(
-    parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, task: str | None = None
-) -> tuple[list[Part], list[Floats]]:
-    """The labelled test rows of one task, or of all, and their predictions."""
-    kept = []
-    for part, values in zip(parts, predicted, strict=True):
-        has = np.isfinite(true[part.test])
-        if has.any() and task in (None, part.task):
-            kept.append((replace(part, test=part.test[has]), values[:, has]))
-    return [part for part, _ in kept], [values for _, values in kept]
-
-
-def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats) -> Metrics:
-    each = [metrics.spearman(v, true[part.test]) for part, v in zip(parts, values, strict=True)]
-    rows = np.concatenate([part.test for part in parts])
-    together = metrics.spearman(np.concatenate(values), true[rows])
-    apart = (np.concatenate([v - v.mean() for v in each]) for each in (values, [true[part.test] for part in parts]))
+def _correlations(held: HeldOut, values: Sequence[Floats]) -> Metrics:
+    """All forms of the correlation of predictions (m of the fold,) by fold."""
+    true = [held.true[part.test] for part in held.parts]
+    each = [metrics.spearman(*pair) for pair in zip(values, true, strict=True)]
+    together = metrics.spearman(np.concatenate(values), held.labels)
+    apart = (np.concatenate([v - v.mean() for v in by_fold]) for by_fold in (values, true))
     return {**_both_averages(each), "together": or_none(together), "centred": or_none(metrics.spearman(*apart))}
 
 
@@ -245,44 +261,19 @@ def _spread(by_run: Sequence[Metrics]) -> Metrics:
     return out
 
 
-def difference(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    task: str,
-    ours: Sequence[Floats],
-    other: Sequence[Floats],
-    true: Floats,
-    *,
-    draws: int,
-    users: Sequence[str] = (),
-) -> Metrics:
+def difference(held: HeldOut, ours: Sequence[Floats], other: Sequence[Floats], *, draws: int) -> Metrics:
     """The lead of one system over another in ranking the same held-out performances of one task.
 
-    Args as for `resampled`; `other` is like `ours`, and both are resampled alike.
+    Both predictions are as for `resampled`, and resampled alike.
 
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
     """
-    mine, a = labelled(parts, ours, true, task)
-    _, b = labelled(parts, other, true, task)
-    rows = np.concatenate([part.test for part in mine])
-    first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
-    lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
-
-    def statistic(chosen: Rows) -> float:
-        return lead(chosen) - against(chosen)
-
-    members = _members(features, mine, users)
-    drawn = metrics.bootstrap(_of_members(statistic, members), len(members), draws=draws)
-    return {"value": or_none(statistic(np.arange(len(rows)))), **_ends(drawn)}
-
-
-def _of_members(statistic: Callable[[Rows], float], members: Sequence[Rows]) -> Callable[[Rows], float]:
-    """A statistic of rows as one of performances; `members` are the rows of each."""
-    single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
-    if single is not None:
-        return lambda drawn: statistic(single[drawn])
-    return lambda drawn: statistic(np.concatenate([members[i] for i in drawn]))
+    weights = metrics.resampled_weights(held.groups, draws=draws)[:, held.group]
+    both = [held.together(each) for each in (ours, other)]
+    lead, against = (metrics.spearman_of_samples(each, held.labels, weights) for each in both)
+    first, second = (metrics.spearman(each, held.labels) for each in both)
+    return {"value": or_none(first - second), **_ends(lead - against)}
 
 
 def _ends(values: Floats) -> Metrics:
@@ -306,11 +297,3 @@ def held_out_a_fold(results: Metrics) -> float:
 def performance(record: Record) -> str:
     """Name of the performance that a record shows, equal for its views and copies."""
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
-
-
-def clusters(features: FeatureSet, rows: Rows) -> list[Rows]:
-    """Positions in `rows` of each performance, with its views and copies."""
-    positions_of: dict[str, list[int]] = {}
-    for position, row in enumerate(rows):
-        positions_of.setdefault(performance(features.records[row]), []).append(position)
-    return [np.array(positions, dtype=np.intp) for positions in positions_of.values()]

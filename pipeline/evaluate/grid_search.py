@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UsageError
-from data.splits import forbidden
 from pipeline.config import SCORER_SECTIONS, BaseConfig
 from pipeline.systems import AimSystem, Selected
 from pipeline.yaml_values import parse_values
@@ -64,17 +63,13 @@ def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]
 
 
 def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
-    """AIM as a system that selects its settings inside each training part, so that its results are unbiased.
-
-    The first of `tried` names the protocol, whose groups stay together inside.
-    """
+    """AIM as a system that selects its settings inside each training part, so that its results are unbiased."""
     systems = []
     for one in tried:
         model, recipe = one.config.scorer
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
         systems.append(AimSystem(name, model, recipe))
-    first = tried[0].config
-    return Selected(CHOSEN, tuple(systems), forbidden(first.protocol), seed=first.split.seed)
+    return Selected(CHOSEN, tuple(systems))
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:

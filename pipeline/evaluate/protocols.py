@@ -58,7 +58,6 @@ def leak_audit(folds: Sequence[Fold], features: FeatureSet, session: Session) ->
 def protocol_systems(config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool) -> list[System]:
     """The systems of an evaluation; the arguments are those of `pipeline.evaluate.evaluation_run.evaluate_features`."""
     model, recipe = config.scorer
-    kinds, seed = forbidden(config.protocol), config.split.seed
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe))
 
@@ -68,13 +67,13 @@ def protocol_systems(config: BaseConfig, features: FeatureSet, systems: str, ora
         One training serves all.
         """
         network = watching(network)
-        last = WithInside(network, kinds, seed) if has_deviation(network) else network
-        return [last, ChosenEpoch(network, kinds, seed), *([BestOnTest(network)] if oracle else [])]
+        last = WithInside(network) if has_deviation(network) else network
+        return [last, ChosenEpoch(network), *([BestOnTest(network)] if oracle else [])]
 
     network = AimSystem(OURS, model, recipe)
     ours: list[System] = [network] if quick else with_epochs(network)
     if config.combined or config.protocol == "louo":
-        ours = combined_rows(ours, features, kinds, seed, validate=not quick)
+        ours = combined_rows(ours, features, forbidden(config.protocol), validate=not quick)
     chosen = [*ours, *trivial_baselines(features)]
     if systems == "all":
         possible = all_systems(features, model, recipe)
@@ -88,12 +87,12 @@ def protocol_systems(config: BaseConfig, features: FeatureSet, systems: str, ora
 
 
 def combined_rows(
-    ours: Sequence[System], features: FeatureSet, kinds: tuple[str, ...], seed: int, *, validate: bool
+    ours: Sequence[System], features: FeatureSet, kinds: tuple[str, ...], *, validate: bool
 ) -> list[System]:
     """The combination of the first of `ours` with regressions, the rows of its candidates, and the best of them."""
     candidates = (ours[0], *regressions_for(features, kinds))
-    best = [Selected(BEST_SINGLE, candidates, kinds, seed)] if validate else []
-    return [Combined(candidates, kinds, seed, validate), *ours, *candidates[1:], *best]
+    best = [Selected(BEST_SINGLE, candidates)] if validate else []
+    return [Combined(candidates, validate), *ours, *candidates[1:], *best]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from pipeline.evaluate.fold_summary import clusters, labelled
-from pipeline.features import FeatureSet
-from pipeline.systems import Part
+from pipeline.evaluate.fold_summary import HeldOut
 
 RESAMPLES = 4999
 """Permutations of a test: the least p-value, .0002, is below .05 after correction for up to 250 rows."""
@@ -22,13 +20,7 @@ RESAMPLES = 4999
 LEVEL = 0.05
 
 
-def separation(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    scores: Mapping[str, Sequence[Floats]],
-    against: str,
-    true: Floats,
-) -> dict[str, Any]:
+def separation(held: Sequence[HeldOut], scores: Mapping[str, Sequence[Floats]], against: str) -> dict[str, Any]:
     """P-values of every other system against one, and the same corrected for the number of systems.
 
     The statistic is the difference of Spearman's rho of all held-out predictions ranked together, averaged over the
@@ -36,10 +28,10 @@ def separation(
     exchanged. Systems without a correlation, such as one constant prediction, are left out.
 
     Args:
-        scores: (runs, m) per part, by system.
-        true: (n,) labels of all rows; NaN where missing.
+        held: of every task.
+        scores: (runs, m) for the folds of all tasks, by system.
     """
-    ranks = {name: _task_ranks(features, parts, each, true) for name, each in scores.items()}
+    ranks = {name: [_ranks(task, each) for task in held] for name, each in scores.items()}
     values = {
         name: _p_value(ranks[against], other)
         for name, other in ranks.items()
@@ -75,25 +67,14 @@ def separation_line(results: Mapping[str, Any]) -> str:
 
 
 _Task = tuple[Floats, Floats, NDArray[np.intp]]
-"""Standardised ranks of the predictions and of the labels (m,), and the number of each row's performance (m,)."""
+"""Ranks of the predictions and of the labels (m,), and the number of each row's performance (m,)."""
 
 
-def _task_ranks(features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats) -> list[_Task]:
+def _ranks(held: HeldOut, predicted: Sequence[Floats]) -> _Task:
     from scipy.stats import rankdata
 
-    tasks = []
-    for task in dict.fromkeys(part.task for part in parts):
-        mine, values = labelled(parts, predicted, true, task)
-        if not mine:
-            continue
-        rows = np.concatenate([part.test for part in mine])
-        members = clusters(features, rows)
-        number = np.empty(len(rows), dtype=np.intp)
-        for place, positions in enumerate(members):
-            number[positions] = place
-        mean = np.concatenate([each.mean(0) for each in values])
-        tasks.append((np.asarray(rankdata(mean)), np.asarray(rankdata(true[rows])), number))
-    return tasks
+    ranks = (np.asarray(rankdata(values)) for values in (held.together(predicted), held.labels))
+    return *ranks, held.performance  # type: ignore[return-value]
 
 
 def _p_value(ours: Sequence[_Task], others: Sequence[_Task]) -> float:

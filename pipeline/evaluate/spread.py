@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -20,13 +20,14 @@ from data.store.arrays import Rows
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
-from pipeline.systems import Predicted, System, Trainings
+from pipeline.systems import Cuts, Predicted, System, Trainings
 from pipeline.systems.interface import NetworkSystem
+from pipeline.systems.selection import INNER_RUNS
 from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
 INNER = 2
-"""Expected time of a job that chooses on inner folds, in times that its trainings on the whole part take."""
+"""Training parts that an inner network passes: three inner folds have two thirds of one each."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Job:
         name: names it where its workers are lost.
         systems: they learn from the rows `train` and predict the rows `test`.
         folder: where trainings are kept, or None.
+        cuts: how their training part is cut into inner folds.
     """
 
     name: str
@@ -44,14 +46,17 @@ class Job:
     train: Rows
     test: Rows
     folder: Path | None = None
+    cuts: Cuts = field(default_factory=Cuts)
 
     @property
     def weight(self) -> float:
         """Expected time, in rows that pass through a network; what has no network counts as one pass."""
         parts = {id(part): part for system in self.systems for part in parts_of(system)}
-        passes = sum(part.passes for part in parts.values() if isinstance(part, NetworkSystem))
-        inside = any(id(system) not in parts for system in self.systems)
-        return float(len(self.train) * max(1, passes * (INNER if inside else 1)))
+        networks = [part for part in parts.values() if isinstance(part, NetworkSystem)]
+        passes = sum(network.passes for network in networks)
+        if any(id(system) not in parts for system in self.systems):
+            passes += INNER * sum(network.inner(INNER_RUNS).passes for network in networks)
+        return float(len(self.train) * max(1, passes))
 
 
 def parts_of(system: System) -> list[System]:
@@ -69,7 +74,11 @@ def run_job(
     """The predictions of each system of a job; `reported` is called with the share that is done. Raises as `Run`."""
     train, test, name = features.take(job.train), features.take(job.test), ""
     weight, tell = job.weight, reported or (lambda share: None)
-    trainings = Trainings(job.folder, lambda passed: tell(min(passed / weight, 1.0)), stop)
+
+    def spent(passed: float) -> None:
+        tell(min(passed / weight, 1.0))
+
+    trainings = Trainings(job.folder, spent, stop, performances=features, cuts=job.cuts)
     try:
         predicted = []
         for system in job.systems:

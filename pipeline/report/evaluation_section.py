@@ -10,7 +10,7 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
-from models.metrics import bootstrap_interval, spearman_of_rows
+from models.metrics import percentile_interval, resampled_weights, spearman, spearman_of_samples
 from pipeline.checks.intervals import HeldOut
 from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
@@ -97,11 +97,12 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
 
 def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
     """Spearman's rho of (n,) predictions with its 95 % bootstrap interval and n; `group` is equal for views of one."""
-    rho, members = spearman_of_rows(predicted, truth), [np.flatnonzero(group == one) for one in np.unique(group)]
-    low, high = bootstrap_interval(lambda drawn: rho(np.concatenate([members[i] for i in drawn])), len(members))
+    names, number = np.unique(group, return_inverse=True)
+    weights = resampled_weights(len(names))[:, number]
+    low, high = percentile_interval(spearman_of_samples(predicted, truth, weights))
     ends = interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
-    value = or_none(rho(np.arange(len(truth))))
-    return {f"Spearman's rho, 95 % interval, n {len(members)}": f"{_rho(value)} ({ends})"}
+    value = or_none(spearman(predicted, truth))
+    return {f"Spearman's rho, 95 % interval, n {len(names)}": f"{_rho(value)} ({ends})"}
 
 
 def _headline(results: Results, name: str) -> dict[str, str]:

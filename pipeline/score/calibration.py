@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,13 +32,12 @@ from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import ceiling_line
 from pipeline.features import FeatureSet
 from pipeline.movement import read_ranges
-from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import Bundle, blank_features, double_network
 from pipeline.systems import Part
 from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
+from pipeline.train import Normaliser, Surroundings, TrainedRun, fit_parts, label_table, stack_data
 from pipeline.train.fit import one_thread
 
 PARTS = ("execution", "synchronisation")
@@ -166,10 +164,8 @@ def calibrate(
     *,
     folds: int = FOLDS,
     kinds: Sequence[str] = TIED,
-    checkpoints: Path | None = None,
-    progress: Steps | None = None,
-    stop: Stop | None = None,
     systems: Sequence[RegressionSystem] = (),
+    around: Surroundings | None = None,
 ) -> Calibration:
     """Predict every training performance with networks of other folds.
 
@@ -181,14 +177,12 @@ def calibrate(
             other folds; `facts["combination"]` has the weights by all of them.
 
     Raises DataError where all training performances are tied together or one is not in `features`, Cancelled after
-    `stop`.
+    `around.stop`.
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(RUNS, run.config.runs), "seed": run.config.seed + 1})
     parts = [train for train, _ in cuts]
-    normalisers, fitted = fit_parts(
-        part, parts, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
-    )
+    normalisers, fitted = fit_parts(part, parts, run.model, config, around)
     networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
     facts: dict[str, Any] = {
         "folds": len(cuts),

@@ -34,7 +34,7 @@ from pipeline.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import TrainedRun
+from pipeline.train import Surroundings, TrainedRun
 from pipeline.train import train as train_networks
 from pipeline.train.fit import one_thread
 
@@ -86,9 +86,7 @@ def train_scorer(
         observer.notes(_pack_notes(features, config))
     (model, recipe), stop, kinds = config.scorer, observer.stop_event().is_set, forbidden(config.protocol)
     with observer.progress("epochs") as progress:
-        run = train_networks(
-            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop
-        )
+        run = train_networks(features, recipe, model, around=Surroundings(folder / "checkpoints", progress.steps, stop))
     learnt = set(run.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     systems = regressions_for(features, kinds) if config.combined else ()
@@ -97,10 +95,10 @@ def train_scorer(
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds != 0:
             try:
+                around = Surroundings(unfinished, progress.steps, stop)
                 calibration = calibrate(
-                    features, run, folds=folds or FOLDS, kinds=kinds, checkpoints=unfinished,
-                    progress=progress.steps, stop=stop, systems=systems,
-                )  # fmt: skip
+                    features, run, folds=folds or FOLDS, kinds=kinds, systems=systems, around=around
+                )
                 records = [record for record in features.records if record.id in learnt]
                 calibration = replace(calibration, facts={**calibration.facts, **_facts(session, records, plans)})
             except DataError as error:

@@ -3,7 +3,8 @@
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combined, FittedCombination
-from pipeline.systems.interface import NetworkSystem, Part, Predicted, SimpleSystem, System, Trainings
+from pipeline.systems.inner_folds import Cuts, Part
+from pipeline.systems.interface import NetworkSystem, Predicted, SimpleSystem, System, Trainings
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem, method_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, Selected, WithInside, watching
 
@@ -14,6 +15,7 @@ __all__ = [
     "BestOnTest",
     "ChosenEpoch",
     "Combined",
+    "Cuts",
     "FittedCombination",
     "MethodSystem",
     "NetworkSystem",

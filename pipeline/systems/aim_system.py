@@ -18,9 +18,11 @@ from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted, Surroundings, tasks_of
+from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted
 from pipeline.train import (
     Normaliser,
+    Surroundings,
     check_sizes,
     fit_members,
     label_table,
@@ -46,23 +48,20 @@ class AimSystem(NetworkSystem):
     model: NetworkConfig
     pool: bool = False
 
-    def train(self, train: FeatureSet, around: Surroundings) -> AimModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> AimModel:
         """See `NetworkSystem.train`; raises as `check_sizes`."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
         rows = {task: learning.rows(mine) for task, mine in tasks_of(train).items()}
         normalisers = {task: Normaliser.fit(learning.features, mine, config) for task, mine in rows.items()}
         features, asked = learning.features, np.zeros(0, dtype=np.intp)
-        if around.watched is not None and self.watch:
-            asked = len(features) + np.arange(len(around.watched))
-            features = features.followed_by(around.watched)
+        if watched is not None and self.watch:
+            asked = len(features) + np.arange(len(watched))
+            features = features.followed_by(watched)
         data = stack_data(features, list(normalisers.values()), _owners(features, normalisers))
         first = next(iter(normalisers.values()))
         members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
-        fitted = fit_members(
-            data, members, self.model, config,
-            watch=self.watch, checkpoints=around.place, progress=around.progress, stop=around.stop,
-        )  # fmt: skip
+        fitted = fit_members(data, members, self.model, config, around, watch=self.watch)
         by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None
         return AimModel(self, sizes_of(train), normalisers, fitted.state, fitted.losses, by_epoch)
 
@@ -113,11 +112,11 @@ class TimesDifficulty(NetworkSystem):
 
     model: NetworkConfig
 
-    def train(self, train: FeatureSet, around: Surroundings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
         """See `NetworkSystem.train`."""
         divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
         system = AimSystem(self.name, self.model, self.config)
-        model = system.train(divided, replace(around, watched=None))
+        model = system.train(divided, None, around)
 
         def times_difficulty(features: FeatureSet) -> Predicted:
             predicted = model.predict(features)

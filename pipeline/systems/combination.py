@@ -17,14 +17,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.splits import TIED, bundle_numbers
+from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import Part, Predicted, System, Trainings, as_many_runs
+from pipeline.systems.inner_folds import Part
+from pipeline.systems.interface import Predicted, System, Trainings, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import inner_folds, predict_inside, sortable
+from pipeline.systems.selection import predict_inside, sortable
 from pipeline.train import label_table
 
 Texts = NDArray[np.str_]
@@ -74,14 +75,10 @@ class Combined(System):
     every candidate predicts them; the weights follow from these predictions and hold for all tasks.
 
     Attributes:
-        kinds: groups that stay on one side of an inner fold.
-        seed: of the inner folds.
         validate: False leaves out the inner validation: equal weights.
     """
 
     candidates: tuple[System, ...]
-    kinds: tuple[str, ...] = TIED
-    seed: int = 0
     validate: bool = True
     name: str = COMBINED
     pool: bool = True
@@ -89,12 +86,12 @@ class Combined(System):
     def fit(self, train: FeatureSet, trainings: Trainings) -> WeightedMean:
         """See `System.fit`."""
         names = [candidate.name for candidate in self.candidates]
-        inner = inner_folds(train, self.kinds, self.seed) if self.validate else []
+        inner = trainings.cuts.inner(train) if self.validate else []
         if not inner:
             return WeightedMean(self, train, trainings, np.full(len(names), 1.0 / len(names)), {})
         inside = [predict_inside(candidate, train, inner, trainings) for candidate in self.candidates]
         predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
-        choice = InnerPredictions.gather(train, inner, predicted, self.kinds).choice(names)
+        choice = InnerPredictions.gather(train, inner, predicted, trainings.cuts.kinds).choice(names)
         return WeightedMean(self, train, trainings, np.array([choice["weights"][name] for name in names]), choice)
 
 

@@ -22,25 +22,10 @@ from data.video import Labels, Record
 from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
 from pipeline.features import ARRAYS, FeatureSet
-from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
-from pipeline.train import Stop
+from pipeline.systems.inner_folds import Cuts, tasks_of
+from pipeline.train import Stop, Surroundings
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
-
-
-@dataclass(frozen=True)
-class Part:
-    """One fold of one task, as rows of a feature set: all of them labelled.
-
-    Attributes:
-        task: whose fold this is, "" for all tasks together.
-        train, test: (k,) and (m,) rows.
-    """
-
-    task: str
-    fold: str
-    train: Rows
-    test: Rows
 
 
 @dataclass(frozen=True)
@@ -119,23 +104,6 @@ class System:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The reports and files of a training of networks; they change no result.
-
-    Attributes:
-        watched: performances to score after every watched epoch, which the model predicts afterwards.
-        place: folder of the checkpoints, or None.
-        progress: called with the steps done and to do.
-        stop: true ends the training after a checkpoint.
-    """
-
-    watched: FeatureSet | None = None
-    place: Path | None = None
-    progress: Steps | None = None
-    stop: Stop | None = None
-
-
-@dataclass(frozen=True)
 class NetworkSystem(System):
     """A system whose networks train by a recipe.
 
@@ -158,10 +126,13 @@ class NetworkSystem(System):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
         """See `System.fit`."""
-        return self.train(train, Surroundings(stop=trainings.stop))
+        return self.train(train, None, Surroundings(stop=trainings.stop))
 
-    def train(self, train: FeatureSet, around: Surroundings) -> Model:
-        """Train the networks. Raises Cancelled after `around.stop`."""
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+        """Train the networks. Raises Cancelled after `around.stop`.
+
+        The model has the scores of `watched` after every epoch of `watch`, and predicts these afterwards.
+        """
         raise NotImplementedError
 
     def identity(self) -> Any:
@@ -179,15 +150,25 @@ class Trainings:
     """Trains systems, each once on the same data: predictions are kept, by a hash of all that they depend on.
 
     Args:
+        performances: all of the evaluation. A training predicts all of them that it has not seen, so that folds of the
+            protocol share the inner trainings that they have in common.
+        cuts: how systems cut training parts into inner folds.
         folder: where predictions of networks are kept for later calls, and checkpoints of unfinished trainings.
         spent: called with the rows that have passed through networks, those of kept trainings included.
         stop: true ends a training after a checkpoint.
     """
 
     def __init__(
-        self, folder: Path | None = None, spent: Callable[[float], None] | None = None, stop: Stop | None = None
+        self,
+        folder: Path | None = None,
+        spent: Callable[[float], None] | None = None,
+        stop: Stop | None = None,
+        *,
+        performances: FeatureSet | None = None,
+        cuts: Cuts | None = None,
     ) -> None:
-        self.folder, self.stop = folder, stop
+        self.folder, self.stop, self.cuts = folder, stop, cuts or Cuts()
+        self._performances = None if performances is None else without_scores(performances)
         self._spent, self._finished = spent or (lambda passed: None), 0.0
         self._kept: dict[str, Predicted] = {}
 
@@ -204,10 +185,22 @@ class Trainings:
         test = without_scores(test)
         if identity is None:
             return self._trained(system, train, test)
-        key = digest_of(identity, [*_content(train), *_content(test)])
+        asked = self._unseen(train, test)
+        key = digest_of(identity, [*_content(train), *_content(asked)])
         if key not in self._kept:
-            self._kept[key] = self._trained(system, train, test, key)
-        return self._kept[key]
+            self._kept[key] = self._trained(system, train, asked, key)
+        return self._kept[key].take(_places(test, asked))
+
+    def _unseen(self, train: FeatureSet, test: FeatureSet) -> FeatureSet:
+        """All performances of the tasks of a training part that it lacks; `test` where that is none of them."""
+        if self._performances is None:
+            return test
+        tasks, seen, every = set(tasks_of(train)), set(train.ids), self._performances.records
+        others = self._performances.take([i for i, r in enumerate(every) if r.task in tasks and r.id not in seen])
+        if not set(test.ids) <= set(others.ids):
+            return test
+        same = others.take(_places(test, others))
+        return others if digest_of("", _content(same)) == digest_of("", _content(test)) else test
 
     def _trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
         """The predictions of a training that this object has not made yet; `key` names what is kept of it."""
@@ -222,7 +215,7 @@ class Trainings:
 
             predicted = _read(place, key)
             if predicted is None:
-                predicted = system.train(train, Surroundings(test, place, progress, self.stop)).predict(test)
+                predicted = system.train(train, test, Surroundings(place, progress, self.stop)).predict(test)
                 if place is not None:
                     _write(place, key, predicted)
             self._finished = before + passed
@@ -240,12 +233,6 @@ def without_scores(features: FeatureSet) -> FeatureSet:
 def _without_scores(record: Record) -> Record:
     difficulty = record.labels.difficulty if record.labels else None
     return replace(record, labels=None if difficulty is None else Labels(difficulty=difficulty))
-
-
-def tasks_of(features: FeatureSet) -> dict[str, Rows]:
-    """The rows of every task."""
-    tasks = np.array([record.task for record in features.records])
-    return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}
 
 
 def joined(rows: Sequence[Rows], parts: Sequence[Predicted]) -> Predicted:
@@ -274,6 +261,12 @@ class SimpleSystem(System):
         return Function(
             lambda features: Predicted(np.stack([self.score(train, features, run) for run in range(self.runs)]))
         )
+
+
+def _places(some: FeatureSet, whole: FeatureSet) -> Rows:
+    """(m,) where the performances are among those of another feature set."""
+    places = {name: place for place, name in enumerate(whole.ids)}
+    return np.array([places[name] for name in some.ids], dtype=np.intp)
 
 
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:

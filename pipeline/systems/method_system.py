@@ -29,8 +29,8 @@ from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import NetworkSystem, Predicted, Surroundings
-from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
+from pipeline.systems.interface import NetworkSystem, Predicted
+from pipeline.train import Normaliser, Stop, Surroundings, label_table, loss_epochs, stack_data, training_set
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack import Member, draw_batches
 
@@ -117,7 +117,7 @@ class MethodSystem(NetworkSystem):
 
     model: MethodConfig
 
-    def train(self, train: FeatureSet, around: Surroundings) -> MethodModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> MethodModel:
         """See `NetworkSystem.train`; a training that is stopped begins again."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
@@ -127,8 +127,8 @@ class MethodSystem(NetworkSystem):
         by_epoch: list[Predicted] = []
 
         def done(epoch: int) -> None:
-            if around.watched is not None and epoch in self.watch:
-                by_epoch.append(learner.predict(around.watched))
+            if watched is not None and epoch in self.watch:
+                by_epoch.append(learner.predict(watched))
             if around.progress is not None:
                 around.progress(epoch, self.config.epochs)
 

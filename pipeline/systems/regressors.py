@@ -21,8 +21,8 @@ from data.splits import TIED
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
+from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import Function, Model, Predicted, System, Trainings
-from pipeline.systems.selection import inner_folds
 from pipeline.train import label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]

@@ -12,15 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import Function, NetworkSystem, Part, Predicted, System, Trainings, tasks_of
+from pipeline.systems.inner_folds import Part, tasks_of
+from pipeline.systems.interface import Function, NetworkSystem, Predicted, System, Trainings
 from pipeline.train import label_table
-
-INNER_FOLDS = 3
-"""Number of inner folds of a training part."""
 
 INNER_RUNS = 2
 """Most networks per candidate and inner fold: selection needs fewer than the final result."""
@@ -30,28 +27,6 @@ WATCHED = 20
 
 CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (oracle)"
 """Name endings of the rows."""
-
-MIN_TRAIN = 2
-"""Fewest training performances of a task in a fold."""
-
-
-def inner_folds(
-    train: FeatureSet, kinds: Sequence[str] = TIED, seed: int = 0, *, folds: int = INNER_FOLDS
-) -> list[Part]:
-    """A training part split into folds over all its tasks; none where it cannot be split.
-
-    `kinds` are the groups that stay on one side of a fold. A fold has no performance of a task of which it leaves too
-    few to train on.
-    """
-    folds = min(folds, len(tied(train.records, kinds)))
-    parts = []
-    for fold in kfold(train.records, k=folds, seed=seed, kinds=kinds) if folds > 1 else ():
-        test = np.isin(train.ids, fold.test)
-        possible = [rows for rows in tasks_of(train).values() if (~test[rows]).sum() >= MIN_TRAIN and test[rows].any()]
-        if possible:
-            rows = np.sort(np.concatenate(possible))
-            parts.append(Part("", fold.name, rows[~test[rows]], rows[test[rows]]))
-    return parts
 
 
 def predict_inside(
@@ -91,23 +66,16 @@ class Selected(System):
     The training part, over all its tasks, is split into inner folds. The candidate is chosen that has the highest
     Spearman's rho, over all inner predictions of a task ranked together and averaged over the tasks by Fisher's z; the
     first where the training part cannot be split.
-
-    Attributes:
-        kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
-            leave-one-user-out).
-        seed: of the inner folds.
     """
 
     name: str
     candidates: tuple[System, ...]
-    kinds: tuple[str, ...] = TIED
-    seed: int = 0
     pool: bool = True
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`; `Predicted.chosen` names the candidate."""
         best = self.candidates[0]
-        if inner := inner_folds(train, self.kinds, self.seed):
+        if inner := trainings.cuts.inner(train):
             rows, values = np.concatenate([part.test for part in inner]), []
             for candidate in self.candidates:
                 predicted = [one.score.mean(0) for one in predict_inside(candidate, train, inner, trainings)]
@@ -132,12 +100,9 @@ class Further(System):
 
     Attributes:
         network: a part of the name of the row.
-        kinds, seed: as in `Selected`.
     """
 
     network: NetworkSystem
-    kinds: tuple[str, ...] = TIED
-    seed: int = 0
     pool: bool = True
     ending: ClassVar[str] = ""
 
@@ -158,7 +123,7 @@ class ChosenEpoch(Further):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`; `Predicted.chosen` names the epoch."""
-        inner, best = inner_folds(train, self.kinds, self.seed), len(self.network.watch) - 1
+        inner, best = trainings.cuts.inner(train), len(self.network.watch) - 1
         if inner:
             rows = np.concatenate([part.test for part in inner])
             inside = [by_epoch_of(one).mean(1) for one in predict_inside(self.network, train, inner, trainings)]
@@ -188,7 +153,7 @@ class WithInside(Further):
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
         """See `System.fit`."""
-        inner, true = inner_folds(train, self.kinds, self.seed), label_table(train.records)[:, 0]
+        inner, true = trainings.cuts.inner(train), label_table(train.records)[:, 0]
         ratios: dict[str, float] = {}
         for part, one in zip(inner, predict_inside(self.network, train, inner, trainings), strict=True):
             error, deviation = errors_and_deviations(one, true[part.test])

@@ -1,7 +1,7 @@
 """Training: normalises features, trains all networks of a run as one stack, and resumes from checkpoints."""
 
 from pipeline.train.augment import training_set
-from pipeline.train.fit import fit_members
+from pipeline.train.fit import Surroundings, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop, loss_epochs, sizes_of
 from pipeline.train.trainer import TrainedRun, check_sizes, fit_parts, run_members, stack_data, train
@@ -10,6 +10,7 @@ __all__ = [
     "SCORES",
     "Normaliser",
     "Stop",
+    "Surroundings",
     "TrainedRun",
     "check_sizes",
     "fit_members",

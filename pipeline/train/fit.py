@@ -37,6 +37,22 @@ CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """The files and reports of a training; they change no result.
+
+    Attributes:
+        checkpoints: their folder, or None. A call with the same inputs and settings resumes from them and ends with the
+            same bits as an uninterrupted one.
+        progress: called with the epochs done and to do.
+        stop: called after every epoch; true ends the training after a checkpoint.
+    """
+
+    checkpoints: Path | None = None
+    progress: Steps | None = None
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Trained parameters of all members and their training loss by epoch."""
 
@@ -50,31 +66,27 @@ def fit_members(
     members: Sequence[Member],
     model: NetworkConfig,
     config: TrainConfig,
+    around: Surroundings | None = None,
     *,
     watch: Sequence[int] = (),
-    checkpoints: Path | None = None,
-    progress: Steps | None = None,
-    stop: Stop | None = None,
 ) -> Fitted:
     """Train every member (at least one); members with the same number of batches per epoch train as one stack.
 
     Args:
         watch: epochs, counted from 1, after which every member scores its `test` rows.
-        checkpoints: folder of the checkpoints; a call with the same inputs and settings resumes from them and ends
-            with the same bits as an uninterrupted one.
-        progress, stop: called after every epoch; `stop` returning true ends training.
 
-    Raises Cancelled after `stop`, with the state in `checkpoints`, and ValueError where the sizes do not fit the model.
+    Raises Cancelled after `around.stop`, with the state in the checkpoints, and ValueError where the sizes do not fit
+    the model.
     """
-    parts = split_members(members, sizes_of(data.inputs), model, config)
-    inputs = [] if checkpoints is None else [*vars(data.inputs).values(), data.targets, data.weights]
+    around = around or Surroundings()
+    parts, place = split_members(members, sizes_of(data.inputs), model, config), around.checkpoints
+    inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
 
     def train(number: int, report: Report, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
         stack = Stack(data, [members[i] for i in parts[number]], model, config, digest, watch)
-        place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
-        stack.run(place, report, stopping)
+        stack.run(place and place / f"stack-{number:03d}.safetensors", report, stopping)
         state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
         return Fitted(state, np.array(stack.losses), stack.watched_scores())
 
@@ -83,8 +95,8 @@ def fit_members(
         _keep_memory()
         workers = min(cores(), len(parts))
     threads = max(1, torch.get_num_threads() // workers)
-    reported = _mean_of(progress or (lambda done, total: None), len(parts), config.epochs)
-    trained = in_threads(train, len(parts), reported, stop, workers=workers, threads=threads)
+    reported = _mean_of(around.progress or (lambda done, total: None), len(parts), config.epochs)
+    trained = in_threads(train, len(parts), reported, around.stop, workers=workers, threads=threads)
     return _in_order(trained, parts)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,11 @@ from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig
 from models.stacked import StackData
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig, model_for
 from pipeline.train.augment import training_set
-from pipeline.train.fit import Fitted, fit_members
+from pipeline.train.fit import Fitted, Surroundings, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import NO_ROWS, Member, Stop, loss_epochs, sizes_of
+from pipeline.train.stack import NO_ROWS, Member, loss_epochs, sizes_of
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,7 @@ def train(
     model: AimConfig | None = None,
     *,
     rows: Sequence[int] | Rows | None = None,
-    checkpoints: Path | None = None,
-    progress: Steps | None = None,
-    stop: Stop | None = None,
+    around: Surroundings | None = None,
 ) -> TrainedRun:
     """Train `config.runs` networks on the labelled performances of `features`.
 
@@ -74,12 +70,9 @@ def train(
         config: the recipe; `fast` where left out.
         model: the network; that of `fast` where left out.
         rows: the training part; all where left out. Unlabelled ones are skipped.
-        checkpoints: folder of the checkpoints, for resuming.
-        progress: called with (epochs done, epochs in all).
-        stop: called after every epoch; true writes a checkpoint and ends training.
 
     Raises DataError for fewer than two labelled performances, UsageError where the model or the augmentation does not
-    fit the features, Cancelled after `stop`.
+    fit the features, Cancelled after `around.stop`.
     """
     config, model = config or TrainConfig(), model or model_for("fast")
     given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
@@ -89,9 +82,7 @@ def train(
             f"training needs at least 2 labelled performances and has {len(chosen)}",
             fix="Give the labels of the data set, or check that they name these videos",
         )
-    normalisers, fitted = fit_parts(
-        features, [chosen], model, config, checkpoints=checkpoints, progress=progress, stop=stop
-    )
+    normalisers, fitted = fit_parts(features, [chosen], model, config, around)
     part = features.take(chosen)
     return TrainedRun(
         model=model,
@@ -113,10 +104,7 @@ def fit_parts(
     parts: Sequence[Rows],
     model: NetworkConfig,
     config: TrainConfig,
-    *,
-    checkpoints: Path | None = None,
-    progress: Steps | None = None,
-    stop: Stop | None = None,
+    around: Surroundings | None = None,
 ) -> tuple[tuple[Normaliser, ...], Fitted]:
     """The normaliser of each training part, and `config.runs` networks for each, parts outermost.
 
@@ -130,7 +118,7 @@ def fit_parts(
     members: list[Member] = []
     for number, rows in enumerate(learned):
         members += run_members(rows, number, normalisers[number], config)
-    fitted = fit_members(data, members, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    fitted = fit_members(data, members, model, config, around)
     return normalisers, fitted
 
 

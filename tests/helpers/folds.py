@@ -17,7 +17,7 @@ def predict_part(
     system: System, features: FeatureSet, part: Part, folder: Path | None = None, stop: Stop | None = None
 ) -> Predicted:
     """The predictions of a system for the test rows of a part, after training on its training rows."""
-    trainings = Trainings(folder, stop=stop)
+    trainings = Trainings(folder, stop=stop, performances=features)
     return trainings.predict(system, features.take(part.train), features.take(part.test))
 
 

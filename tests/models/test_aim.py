@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.aim import Aim, AimInputs, attend
 from models.aim_config import AimConfig, AimSizes
-from models.layers import Layers
+from models.layers import Layers, StackedLSTM
 from models.losses import aim_loss, mean_squared_error, pairwise_logistic
 from models.stacked import member_state
 
@@ -116,6 +116,33 @@ def test_a_stack_equals_its_members_one_by_one(changes: dict[str, Any]) -> None:
                 assert grads[name].grad is None
                 continue
             torch.testing.assert_close(grads[name].grad[member], parameter.grad, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("left_out", [0, 3])
+def test_gradients_of_stacked_layers_are_those_of_autograd(left_out: int) -> None:
+    """Also where the last inputs are left out, and where one of two inputs needs no gradient."""
+    draw = torch.Generator().manual_seed(0)
+    layer = StackedLSTM(2, 9 + left_out, 4)
+    weight, bias = layer.weight_ih_l0, layer.bias_ih_l0
+    layer.requires_grad_(False)
+    for values in layer.parameters():
+        values.copy_(torch.randn(values.shape, generator=draw) / 3)
+    fixed, moved = (torch.randn(2, 5, 1, n, generator=draw) for n in (6, 3))
+    pull = torch.randn(2, 5, 1, 4, generator=draw)
+
+    def plain(moved: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """One step from the zero state, by torch's own operations."""
+        gates = torch.cat([fixed, moved], -1).squeeze(2) @ weight[..., :9].transpose(1, 2)
+        i, _, g, o = (gates + (bias + layer.bias_hh_l0).unsqueeze(1)).chunk(4, dim=-1)
+        return (torch.sigmoid(o) * torch.tanh(torch.sigmoid(i) * torch.tanh(g))).unsqueeze(2)
+
+    for one in (moved, weight, bias):
+        one.requires_grad_(True)
+    ours = torch.autograd.grad((layer(fixed, moved) * pull).sum(), (moved, weight, bias))
+    theirs = torch.autograd.grad((plain(moved, weight, bias) * pull).sum(), (moved, weight, bias))
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+        assert other.abs().max() > 0
 
 
 def test_switches_change_the_output() -> None:

@@ -24,14 +24,15 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
+from pipeline.systems.inner_folds import MOST_FOLDS, Cuts, inner_folds
 from pipeline.systems.interface import SimpleSystem, Trainings
 from pipeline.systems.selection import (
     CHOSEN,
+    INNER_RUNS,
     ORACLE,
     BestOnTest,
     ChosenEpoch,
     Selected,
-    inner_folds,
     watched_epochs,
     watching,
 )
@@ -243,7 +244,7 @@ def test_selection_prefers_what_ranks_inside_the_training_part(features: Feature
         knowing("good", features),
         SimpleSystem("flat", training_mean),
     )
-    system = Selected("selected", candidates, kinds=("subject",))
+    system = Selected("selected", candidates)
     scores = label_table(features.records)[:, 0]
     for job in fold_jobs(make_parts(features, leave_one_out(features.records, "subject")), [system]):
         (predicted,) = run_job(features, job)
@@ -258,9 +259,10 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
         asked.append(tuple({r.groups["subject"] for r in part.records} for part in (train, test)))  # type: ignore[arg-type]
         return np.arange(len(test), dtype=float)
 
-    system = Selected("selected", (SimpleSystem("spy", spy),), kinds=("subject",))
+    system = Selected("selected", (SimpleSystem("spy", spy),))
     parts = [part for part in make_parts(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
-    system.fit(features.take(np.concatenate([part.train for part in parts])), Trainings())
+    trainings = Trainings(cuts=Cuts(("subject",)))
+    system.fit(features.take(np.concatenate([part.train for part in parts])), trainings)
     assert len(asked) == 3, "this person has one task"
     for train_people, test_people in asked:
         assert not train_people & test_people
@@ -279,6 +281,54 @@ def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
         assert not {0, 1} & {*part.train, *part.test}
     tied = tuple(replace(r, groups={"trial": "one"}) for r in features.records)
     assert inner_folds(replace(features, records=tied)) == []
+
+
+def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -> None:
+    """Where these test every performance once; first come those after the fold that is held out."""
+    folds = kfold(features.records, k=4, kinds=("trial",))
+    held = tuple(frozenset(fold.test) for fold in folds)
+
+    def inner(cuts: Cuts, rows: np.ndarray) -> list[set[str]]:
+        train = features.take(rows)
+        return [{train.ids[row] for row in part.test} for part in cuts.inner(train)]
+
+    for number, fold in enumerate(folds):
+        rows = fold.indices(features.ids)[0]
+        assert inner(Cuts(folds=held), rows) == [set(held[(number + step) % 4]) for step in (1, 2, 3)]
+        at_random = inner(Cuts(("trial",)), rows)
+        assert at_random != inner(Cuts(folds=held), rows)
+        assert inner(Cuts(("trial",), folds=held[:2]), rows) == at_random, "some are never tested"
+        assert inner(Cuts(("trial",), folds=held[number : number + 1]), rows) == at_random, "one split"
+        single = tuple(frozenset([one]) for one in features.ids)
+        assert len(single) > MOST_FOLDS
+        assert inner(Cuts(("trial",), folds=single), rows) == at_random, "too many"
+
+
+def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
+    """What trains without two folds of four serves both: six trainings inside, not twelve."""
+    features, network = features.take(np.arange(0, 32, 2)), watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=2)))
+    assert {record.task for record in features.records} == {"a"}
+    folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
+    shared = evaluate(features, folds, rows, draws=0, kept=tmp_path / "shared")
+    assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
+    cuts = Cuts(folds=tuple(frozenset(fold.test) for fold in folds))
+    for fold in folds:
+        train, test = (features.take(rows) for rows in fold.indices(features.ids))
+        alone = Trainings(cuts=cuts).predict(rows[1], train, test)
+        found = [row for row in shared["predictions"] if row["fold"] == fold.name]
+        assert np.allclose([row[rows[1].name]["mean"] for row in found], alone.score[0], atol=1e-4)
+        chosen = [one["system"] for one in shared["systems"][rows[1].name]["chosen"] if one["fold"] == fold.name]
+        assert chosen == [alone.chosen]
+
+
+def test_a_training_on_other_features_predicts_what_it_is_asked(features: FeatureSet) -> None:
+    """Of the evaluation's performances, only equal ones are predicted in place of those that are given."""
+    train, test = features.take(range(20)), features.take(range(20, 32))
+    system, moved = AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), replace(test, scene=test.scene + 1)
+    trainings = Trainings(performances=features)
+    for asked in (moved, test, test.take([3, 1])):
+        expected = Trainings().predict(system, train, asked).score
+        assert np.allclose(trainings.predict(system, train, asked).score, expected, atol=1e-4)
 
 
 def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
@@ -311,8 +361,9 @@ def test_systems_that_share_trainings_are_one_job(features: FeatureSet) -> None:
     jobs = [job for job in fold_jobs(parts, systems) if job.name == "1"]
     names = [[system.name for system in job.systems] for job in jobs]
     assert names == [["two", f"two, {CHOSEN}"], ["selected", "one", "training mean"], ["three"]]
-    rows = len(jobs[0].train)  # passes are networks times epochs, twice where inner folds are trained on too
-    assert [job.weight for job in jobs] == [rows * 2 * 2 * 2, rows * 1 * 2 * 2, rows * 3 * 4]
+    rows, inner = len(jobs[0].train), [2 * 2 * min(runs, INNER_RUNS) for runs in (2, 1)]
+    # Passes are networks times epochs; inner ones have two thirds of the rows in each of three folds.
+    assert [job.weight for job in jobs] == [rows * (2 * 2 + inner[0]), rows * (1 * 2 + inner[1]), rows * 3 * 4]
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.errors import DataError
+from data.splits import forbidden
 from models.metrics import fisher_average
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
@@ -28,7 +29,6 @@ from pipeline.evaluate.protocols import (
     audit_lines,
     interval_text,
     protocol_folds,
-    protocol_systems,
     results_rows,
     results_tables,
 )
@@ -40,7 +40,8 @@ from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.session import Session
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
-from pipeline.systems.selection import CHOSEN, ORACLE, ChosenEpoch, inner_folds
+from pipeline.systems.inner_folds import Cuts
+from pipeline.systems.selection import CHOSEN, ORACLE
 from synthetic.tiny_jigsaws import make_jigsaws
 
 pytestmark = pytest.mark.usefixtures("few_draws")
@@ -257,16 +258,25 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
     assert line.endswith("is not evaluated: 0 to train on, 1 to test")
 
 
-def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
-    features = made[1]
+def test_the_protocol_and_the_seed_cut_the_inner_folds(
+    made: tuple[BaseConfig, FeatureSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, cuts = made[1], list[Cuts]()
+
+    def jobs_of(parts: Any, systems: Any, kept: Path, given: Cuts) -> None:
+        cuts.append(given)
+        raise StopIteration  # before any training
+
+    monkeypatch.setattr("pipeline.evaluate.cross_validation.fold_jobs", jobs_of)
     config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
-    cuts = []
     for seed in (0, 5):
         given = validate({**config.dump(), "split": {"seed": seed}})
-        _, chosen, *_ = protocol_systems(given, features, "aim", False, False)
-        assert isinstance(chosen, ChosenEpoch)
-        cuts.append([part.test.tolist() for part in inner_folds(features, chosen.kinds, chosen.seed)])
-    assert cuts[0] != cuts[1]
+        with pytest.raises(StopIteration):
+            run_protocol(given, features)
+        held = tuple(frozenset(fold.test) for fold in protocol_folds(given, features))
+        assert cuts[-1] == Cuts(forbidden("kfold"), seed, held)
+    at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in cuts]
+    assert at_random[0] != at_random[1]
     split = config.model_copy(update={"protocol": "holdout"})
     folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]
     assert folds[0] != folds[1]

@@ -11,9 +11,9 @@ from data.splits import Fold, kfold
 from data.store.arrays import Rows
 from models.metrics import percentile_interval, spearman
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.evaluate.fold_summary import BOUNDED, average_summary, difference, resampled, task_summary
+from pipeline.evaluate.fold_summary import BOUNDED, HeldOut, average_summary, difference, resampled, task_summary
 from pipeline.evaluate.separation import holm, separation_line
-from pipeline.systems.interface import Part
+from pipeline.systems import Part
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 
@@ -68,7 +68,7 @@ def test_means_of_folds_do_not_lower_the_correlation_without_them() -> None:
     true = np.r_[np.arange(6.0), np.arange(6.0) + 10]
     parts = [Part("made", str(k), np.arange(12), np.arange(6) + 6 * k) for k in range(2)]
     predicted = [(true[part.test] - true[part.test].mean() - 20 * k)[None] for k, part in enumerate(parts)]
-    over = task_summary(features, parts, "made", predicted, true)["over_folds"]
+    over = task_summary(HeldOut.of(features, parts, "made", true), predicted)["over_folds"]
     assert over["together"] < 0
     assert over["centred"] == pytest.approx(1)
     assert over["arithmetic"]["value"] == pytest.approx(1)
@@ -83,11 +83,12 @@ def test_the_interval_without_fold_means_holds_the_value_and_constant_prediction
     parts = [Part("ab"[k // 2], str(k % 2), np.arange(48), rows) for k, rows in enumerate(folds)]
     noise = rng.normal(0, 0.3, 48)
     good = [(true[rows] + noise[rows])[None] for rows in folds]
-    low, high = percentile_interval(resampled(features, parts, "a", good, true, draws=100)["centred"])
-    value = task_summary(features, parts, "a", good, true)["over_folds"]["centred"]
+    held = HeldOut.of(features, parts, "a", true)
+    low, high = percentile_interval(resampled(held, good, draws=100)["centred"])
+    value = task_summary(held, good)["over_folds"]["centred"]
     assert 0.5 < low < value < high
     constant = [np.full((1, 12), 0.1 * (k + 1)) for k in range(4)]
-    drawn = resampled(features, parts, "a", constant, true, draws=100)["centred"]
+    drawn = resampled(held, constant, draws=100)["centred"]
     assert np.isnan(drawn).all(), "every prediction is its fold's mean"
 
 
@@ -100,8 +101,9 @@ def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
     parts = [Part("ab"[k // 2], str(k % 2), np.arange(80), rows) for k, rows in enumerate(folds)]
     noise = np.r_[rng.normal(0, 0.3, 40), rng.normal(0, 30, 40)]
     predicted = [(true[rows] + noise[rows])[None] for rows in folds]
-    drawn = {t: resampled(features, parts, t, predicted, true, draws=200, seed=i) for i, t in enumerate("ab")}
-    tasks = {t: task_summary(features, parts, t, predicted, true, drawn[t]) for t in "ab"}
+    held = {t: HeldOut.of(features, parts, t, true) for t in "ab"}
+    drawn = {t: resampled(held[t], predicted, draws=200, seed=i) for i, t in enumerate("ab")}
+    tasks = {t: task_summary(held[t], predicted, drawn[t]) for t in "ab"}
     averages, width = average_summary(tasks, drawn), {}
     for form, over in BOUNDED:
         average = averages[form][over]
@@ -117,7 +119,7 @@ def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
         for i, rows in enumerate(np.split(part.test, 5))
     ]
     predicted = [(true[part.test] + noise[part.test])[None] for part in few]
-    assert "folds_fisher" not in resampled(features, few, "a", predicted, true, draws=10), "four a fold"
+    assert "folds_fisher" not in resampled(HeldOut.of(features, few, "a", true), predicted, draws=10), "four a fold"
 
 
 def test_where_folds_are_users_a_lead_resamples_users() -> None:
@@ -127,7 +129,7 @@ def test_where_folds_are_users_a_lead_resamples_users() -> None:
     true, ours, other = rng.normal(size=(3, 20))
     users = [Part("made", "a", np.arange(10, 20), np.arange(10)), Part("made", "b", np.arange(10), np.arange(10, 20))]
     given = [[values[None, part.test] for part in users] for values in (ours, other)]
-    lead = difference(features, users, "made", *given, true, draws=100, users=("a", "b"))
+    lead = difference(HeldOut.of(features, users, "made", true, ("a", "b")), *given, draws=100)
 
     def on(rows: Rows) -> float:
         return spearman(ours[rows], true[rows]) - spearman(other[rows], true[rows])

@@ -28,10 +28,11 @@ from pipeline.observer import Progress
 from pipeline.pack import write_pack
 from pipeline.recipes import fast, model_for
 from pipeline.session import Session
+from pipeline.systems import Part
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.interface import Model, Part, Predicted, SimpleSystem, System, Trainings
+from pipeline.systems.interface import Model, Predicted, SimpleSystem, System, Trainings
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching

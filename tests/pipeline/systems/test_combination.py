@@ -15,6 +15,7 @@ from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts
 from pipeline.evaluate.spread import run_job
 from pipeline.features import FeatureSet
 from pipeline.systems.combination import BEST_SINGLE, COMBINED, Combined, InnerPredictions, regressions_for
+from pipeline.systems.inner_folds import Cuts, inner_folds
 from pipeline.systems.interface import SimpleSystem
 from pipeline.systems.regressors import (
     GAUSSIAN_PROCESS,
@@ -26,7 +27,7 @@ from pipeline.systems.regressors import (
     RegressionSystem,
     trial_regressions,
 )
-from pipeline.systems.selection import Selected, inner_folds
+from pipeline.systems.selection import Selected
 from pipeline.train.normalise import label_table
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
@@ -233,8 +234,8 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     features = people()
     asked: list[Any] = []
     folds = leave_one_out(features.records, "subject")
-    candidates, kinds = tuple(helpful(features, asked)), ("trial", "subject")
-    rows = [Combined(candidates, kinds), *candidates, Selected(BEST_SINGLE, candidates, kinds)]
+    candidates = tuple(helpful(features, asked))
+    rows = [Combined(candidates), *candidates, Selected(BEST_SINGLE, candidates)]
     result = evaluate(features, folds, rows, protocol="louo", draws=0)["systems"]
     assert list(result) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
     assert {entry["system"] for entry in result[BEST_SINGLE]["chosen"]} == {"good"}
@@ -253,7 +254,8 @@ def test_bits_of_a_combination_repeat() -> None:
     candidates = tuple(regressions_for(features, ("trial", "subject")))
     assert {"trial descriptors, pooled ridge on ranks", "DCT+DFT+ApEn"} <= {one.name for one in candidates}
     assert len(regressions_for(features, ("trial",))) == 5
-    job, *_ = fold_jobs(make_parts(features, folds), [Combined(candidates, ("trial", "subject"))])
+    cuts = Cuts(("trial", "subject"))
+    job, *_ = fold_jobs(make_parts(features, folds), [Combined(candidates)], cuts=cuts)
     first, again = (run_job(features, job)[0] for _ in range(2))
     assert first.weighting == again.weighting
     assert np.array_equal(again.score, first.score)
@@ -278,9 +280,8 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
     totals: dict[str, list[float]] = {}
     for seed in range(2):
         features = people(seed, style=1.0)
-        kinds = ("trial", "subject")
-        candidates = regressions_for(features, kinds)
-        rows = [Combined(candidates, kinds), *candidates]
+        candidates = regressions_for(features, ("trial", "subject"))
+        rows = [Combined(candidates), *candidates]
         for name, result in evaluate(
             features, leave_one_out(features.records, "subject"), rows, protocol="louo", draws=0
         )["systems"].items():
