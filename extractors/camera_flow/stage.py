@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from data.errors import VideoError
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.camera_flow.flow_quality import quality
-from extractors.camera_flow.similarity_fit import moving, to_rates
+from extractors.camera_flow.camera_motion import moving, quality, to_rates
 
 if TYPE_CHECKING:
     from extractors.camera_flow.pairs import PairFlow
@@ -39,6 +38,7 @@ class CameraFlowConfig(StageConfig):
         "backend": "the flow is always TV-L1 on the border, the former default strips",
         "device": "the flow is always computed on the CPU",
     }
+    FORMER: ClassVar[Mapping[str, Any]] = {"backend": "strips"}
 
     short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
     border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
@@ -54,10 +54,6 @@ class CameraFlowConfig(StageConfig):
         "edge displacement in pixels of the working size, within half a second, up to which a camera is still",
         ge=0,
     )
-
-    def result_settings(self) -> dict[str, Any]:
-        """The settings, with the default of a removed one, so that outputs of former versions stay fresh."""
-        return {**super().result_settings(), "backend": "strips"}
 
 
 class CameraFlow(Extractor[CameraFlowConfig]):
@@ -128,7 +124,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         first_frames = array("q")
         for first, second in pairwise(chain(ahead, frames)):
             if first[0] in chosen and second[0] == first[0] + 1:
-                table[len(first_frames)] = engine.pair(first, second)
+                table[len(first_frames)] = engine.pair(first[1], second[1])
                 first_frames.append(first[0])
         return self._output(engine, table[: max(len(first_frames), 1)], np.array(first_frames), times)
 
@@ -172,7 +168,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "cell_mask": (pairs["weight"] > 0) & timed[:, None],
             "motion": motion.astype(np.float32),
             "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),
-            "cut": pairs["kind"] == "cut",
+            "cut": pairs["cut"],
             "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / [width, height, width, height]).astype(np.float32),
         }
         measured = quality(values, moved, allowed, stride)

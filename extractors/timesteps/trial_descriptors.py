@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels
-from extractors.timesteps.halves import SIDE_MARK
 from extractors.timesteps.motion_descriptors import (
     PointTrack,
     activity,
@@ -25,6 +24,7 @@ from extractors.timesteps.motion_descriptors import (
     log,
     track_descriptors,
 )
+from extractors.timesteps.pose_channels import SIDE_MARK
 from extractors.timesteps.pose_points import TRUNK
 
 LONGEST_LAG_S = 0.5  # two divers who are further apart than half a second do not dive together

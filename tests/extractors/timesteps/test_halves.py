@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from extractors.timesteps import Timesteps, TimestepsConfig
-from extractors.timesteps.halves import half_of
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
-from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
 from tests.extractors.timesteps.test_pose_channels import EVERY, STANDING, TIME, still
