@@ -44,9 +44,7 @@ def test_any_video_gives_whole_ascending_clips(
 
 @settings(max_examples=200, deadline=None)
 @given(layout=st.sampled_from(["windows", "dense"]), stride=st.integers(1, 4), **NUMBERS)
-def test_windows_reach_both_ends_and_are_even(
-    layout: Layout, count: int, steps: int, frames: int, stride: int
-) -> None:
+def test_windows_reach_both_ends_and_are_even(layout: Layout, count: int, steps: int, frames: int, stride: int) -> None:
     plan = plan_clips(count, layout=layout, steps=steps, frames=frames, stride=stride)
     if steps > 1 or layout == "dense":
         assert plan.clips.min() == 0
