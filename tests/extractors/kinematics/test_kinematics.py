@@ -215,18 +215,11 @@ def test_settings_are_strict() -> None:
     assert KinematicsConfig(rotation="none", **off | {"bimanual": True}).groups() == ()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3])
-def test_the_shortest_recordings_give_finite_numbers(tmp_path: Path, rows: int) -> None:
-    output = run(tmp_path, np.zeros((rows, 76)) + np.arange(76))
-    assert all(np.isfinite(array.values).all() for array in output.arrays.values())
-    assert output.arrays["slave"].values.shape == (rows, 46)
-
-
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(-4, 4))
 def test_any_finite_recording_gives_finite_channels(tmp_path: Path, rows: int, seed: int, size: float) -> None:
     numbers = np.random.default_rng(seed).normal(size=(rows, 76)) * 10**size
     output = run(tmp_path, numbers)
-    assert np.isfinite(output.arrays["master"].values).all()
+    assert all(np.isfinite(array.values).all() for array in output.arrays.values())
     balance = output.arrays["master"].values[:, output.arrays["master"].names.index("hands_balance")]
     assert (np.abs(balance) <= 1).all()
