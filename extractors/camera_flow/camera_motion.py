@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Size = tuple[int, int]  # width and height of the picture in pixels
 
-def largest_shift(motion: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
+
+def largest_shift(motion: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
     """(n,) largest displacement in pixels that each (n, 4) motion gives to a corner of the picture."""
-    x, y = np.array([-1, 1, -1, 1]) * width / 2, np.array([-1, -1, 1, 1]) * height / 2
+    x, y = np.array([-1, 1, -1, 1]) * size[0] / 2, np.array([-1, -1, 1, 1]) * size[1] / 2
     tx, ty, a, b = motion.T[:, :, None]
     return np.asarray(np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1))
 
@@ -25,7 +27,7 @@ def window(time: NDArray[np.float64], half: float) -> tuple[NDArray[np.int64], N
 
 
 def moving(
-    motion: NDArray[np.float64], time: NDArray[np.float64], width: int, height: int, still: float, stride: int = 1
+    motion: NDArray[np.float64], time: NDArray[np.float64], size: Size, still: float, stride: int
 ) -> NDArray[np.bool_]:
     """(n,) true where the camera moves.
 
@@ -36,21 +38,20 @@ def moving(
     Args:
         motion: (n, 4) pan_x, pan_y, a, b in pixels.
         time: (n,) ascending middle of the pairs in seconds.
-        width, height: of the picture in pixels.
         still: pixels.
         stride: frames from one pair to the next. Frames between are assumed to move alike, so the displacement grows
             `stride`-fold. Errors of the pairs partly cancel, so the sum is scaled by the square root only.
     """
     low, high = window(time, 0.25)
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)
-    travelled = largest_shift(total[high] - total[low], width, height)
-    return np.asarray(np.maximum(largest_shift(motion, width, height), travelled) > still)
+    travelled = largest_shift(total[high] - total[low], size)
+    return np.asarray(np.maximum(largest_shift(motion, size), travelled) > still)
 
 
-def to_rates(motion: NDArray[np.float64], width: int, height: int, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_rates(motion: NDArray[np.float64], size: Size, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 4) pan_x in widths/s, pan_y in heights/s, zoom in 1/s (log scale), rotation in rad/s, from pixels a pair."""
     tx, ty, a, b = motion.T
-    rates = np.stack([tx / width, ty / height, np.log(np.hypot(1 + a, b)), np.arctan2(b, 1 + a)], axis=1)
+    rates = np.stack([tx / size[0], ty / size[1], np.log(np.hypot(1 + a, b)), np.arctan2(b, 1 + a)], axis=1)
     return np.asarray(rates / seconds[:, None])
 
 

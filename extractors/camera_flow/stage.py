@@ -146,7 +146,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         self, engine: PairFlow, pairs: NDArray[np.void], first_frames: NDArray[np.int64], times: NDArray[np.float64]
     ) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
-        width, height = engine.width, engine.height
+        size = width, height = engine.width, engine.height
         allowed = pairs["covered"].mean(axis=0) < OFTEN
         engine.leave_out(~allowed, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
@@ -156,12 +156,12 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         timed = seconds > 0
         seconds[~timed] = 1.0
         pixels = np.where(timed[:, None], pairs["motion"], 0.0)
-        scale = np.array([width, height]) * seconds[:, None, None]
+        scale = np.array(size) * seconds[:, None, None]
         cells = (pairs["flow"] / scale).astype(np.float32)
         cells[~timed] = 0.0
         stride = stride_of(self.config, len(times))
-        moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
-        motion = np.where(moved[:, None], to_rates(pixels, width, height, seconds), 0.0)
+        moved = moving(pixels, when.mean(axis=1), size, self.config.still, stride)
+        motion = np.where(moved[:, None], to_rates(pixels, size, seconds), 0.0)
         values: dict[str, NDArray[Any]] = {
             "time": when.astype(np.float64),
             "cells": cells,
@@ -169,7 +169,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "motion": motion.astype(np.float32),
             "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),
             "cut": pairs["cut"],
-            "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / [width, height, width, height]).astype(np.float32),
+            "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / np.tile(size, 2)).astype(np.float32),
         }
         measured = quality(values, moved, allowed, stride)
         bars = engine.border.area

@@ -46,7 +46,7 @@ def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
     config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
     paths = [people_of(people, 0, frames, times, 0.03)]
     chosen = choose_agents(paths, shots, times, (720, 405), config)
-    return StageOutput.of(Pose.arrays, *output(config, times, [], *chosen, (720, 405)))
+    return StageOutput.of(Pose.arrays, *output(config, times, [], chosen, (720, 405)))
 
 
 def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:

@@ -41,7 +41,7 @@ def test_points_that_are_really_moved_give_their_motion(motion: tuple[float, ...
     )
     assert fitted == pytest.approx(vector(motion), abs=2e-3)
     assert inliers == pytest.approx(1)
-    rates = to_rates(vector(motion)[None], WIDTH, HEIGHT, np.array([0.04]))[0]
+    rates = to_rates(vector(motion)[None], (WIDTH, HEIGHT), np.array([0.04]))[0]
     x, y, zoom, turn = motion
     assert rates == pytest.approx([x / WIDTH / 0.04, y / HEIGHT / 0.04, np.log(zoom) / 0.04, turn / 0.04])
 
@@ -88,7 +88,7 @@ def test_cells_that_all_contradict_the_start_leave_it_as_it_is() -> None:
 def test_the_largest_shift_is_that_of_a_corner(motion: tuple[float, ...]) -> None:
     corners = np.array([[x, y] for x in (-WIDTH / 2, WIDTH / 2) for y in (-HEIGHT / 2, HEIGHT / 2)])
     shifts = np.linalg.norm(moved(corners, motion) - corners, axis=1)
-    assert largest_shift(vector(motion)[None], WIDTH, HEIGHT)[0] == pytest.approx(shifts.max())
+    assert largest_shift(vector(motion)[None], (WIDTH, HEIGHT))[0] == pytest.approx(shifts.max())
     inside = np.random.default_rng(0).uniform(-1, 1, (50, 2)) * [WIDTH / 2, HEIGHT / 2]
     assert np.linalg.norm(moved(inside, motion) - inside, axis=1).max() <= shifts.max() + 1e-9
 
@@ -104,9 +104,9 @@ def test_a_still_camera_is_one_whose_neighbours_within_a_quarter_second_cancel(
     for now in range(len(time)):
         near = np.flatnonzero(np.abs(time - time[now]) <= 0.25)
         together = motion[near].sum(axis=0) * np.sqrt(stride)
-        pair, summed = (largest_shift(part[None], WIDTH, HEIGHT)[0] for part in (motion[now], together))
+        pair, summed = (largest_shift(part[None], (WIDTH, HEIGHT))[0] for part in (motion[now], together))
         expected.append(max(pair, summed) > 0.2)
-    assert moving(motion, time, WIDTH, HEIGHT, 0.2, stride).tolist() == expected
+    assert moving(motion, time, (WIDTH, HEIGHT), 0.2, stride).tolist() == expected
     first, last = window(time, 0.25)
     for now, (a, b) in enumerate(zip(first, last, strict=True)):
         assert a <= now < b
