@@ -49,7 +49,7 @@ def download(entry: Weights, folder: Path, progress: Progress) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with working_folder(folder, f".{entry.name}-") as scratch:
-            progress(f"downloading {entry.source}")
+            progress(f"downloading {entry.source} ({entry.size / 1e6:.0f} MB, {entry.licence})")
             archive = _download(entry, scratch)
             progress("checking the hashes")
             content = take_member(archive, entry)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, Cancelled, DataError
+from data.errors import Cancelled, DataError
 from data.leaks import LeakReport
 from data.video import Record
-from data.weights import REGISTRY
-from data.weights import weight_files as weights
+from data.weights import REGISTRY, fetch
 from pipeline.checks.intervals import coverage_line
 from pipeline.config import BaseConfig, RunConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
@@ -133,7 +132,8 @@ def run_demo(
         seconds[part] = time.monotonic() - began - sum(seconds.values())
 
     observer.note(announcement(size, out))
-    fetch_weights(observer.note)
+    for name in REGISTRY:
+        fetch(name, observer.note)
     lap("fetch weights")
     config = demo_config(out, size, overrides)
     parts = (f"{number}/{len(PARTS)} {part}" for number, part in enumerate(PARTS, start=1))
@@ -213,17 +213,6 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
-
-
-def fetch_weights(say: Callable[[str], None]) -> None:
-    """Download the weights that the demo needs and that are missing. Raises AimError where that fails."""
-    for name in ("i3d-kinetics400", "movenet-multipose"):
-        try:
-            weights.locate(name)
-        except AimError:
-            entry = REGISTRY[name]
-            say(f"fetching {name} ({entry.size / 1e6:.0f} MB, {entry.licence})")
-            weights.fetch(name, say)
 
 
 def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Report], OSError | None]:

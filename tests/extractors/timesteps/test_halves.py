@@ -10,7 +10,8 @@ from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
-from tests.extractors.timesteps.test_pose_channels import EVERY, STANDING, TIME, still
+from tests.extractors.timesteps.test_pose_channels import EVERY, TIME, still
+from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
 CUTS = [("left", "right"), ("upper", "lower")]

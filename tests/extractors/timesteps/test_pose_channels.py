@@ -13,11 +13,8 @@ from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
 from pipeline.config import load_config
+from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import flow_output, pose_of
-
-_LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
-STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).reshape(-1, 2)])
-"""One person in px round the hips' surroundings, y down; the torso is 50 px long."""
 
 
 def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
@@ -84,8 +81,8 @@ def test_signs_and_units():
     assert np.ptp(one.column("place.y")[0]) == pytest.approx(2 * 19 / 25, abs=1e-6)
     assert one.column("torso.y")[0] == pytest.approx(1)
     assert one.column("angle.left_knee")[0] == pytest.approx(np.pi, abs=0.05)
-    assert one.column("body.head.y")[0] == pytest.approx((90.8 - 45) / 50, abs=0.02)
-    assert one.column("body.left_hip.x")[0] == pytest.approx(10 / 50)
+    assert one.column("body.head.y")[0] == pytest.approx((71.6 - 25) / 50, abs=0.02)
+    assert one.column("body.left_hip.x")[0] == pytest.approx(-10 / 50)
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
     turn = pose_channels(pose_of([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
