@@ -119,7 +119,7 @@ def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them() ->
     for t, scene in enumerate(scenes):
         drawn = picture(person(160, 120, 0.05 * t, 0.9)) if t not in (9, 10) else picture()
         images.append(np.where(drawn.any(axis=-1, keepdims=True), drawn, scene // 16 * 16 // 2 + 1))
-    output = extract(images)
+    output = extract(images, views=1)
     assert output.arrays["cuts"].values == pytest.approx([0.4])
     assert output.quality["cuts"] == 1
     assert not output.arrays["filled"].values[9:11].any()
