@@ -78,13 +78,6 @@ def test_trial_descriptors_of_halves(first, second):
     exchange_plan(trial.names)
 
 
-def test_the_distance_of_the_halves_leaves_out_the_head_that_both_share():
-    trial = halves("left", "right", pose={"forms": ("body",)}).arrays["trial"]
-    wide = np.abs(STANDING[[5, 7, 9, 11, 13, 15], 0] - STANDING[[6, 8, 10, 12, 14, 16], 0]).mean() / 50
-    values = dict(zip(trial.names, trial.values.tolist(), strict=True))
-    assert values["pair.body_difference_mean"] == pytest.approx(wide, abs=0.05)
-
-
 def test_sides_have_no_mirror_image_and_levels_have():
     with pytest.raises(ValueError, match="no mirror image"):
         mirror_plan(halves("left", "right").arrays["primary"].names)
