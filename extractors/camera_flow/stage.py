@@ -168,7 +168,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "cell_mask": (pairs["weight"] > 0) & timed[:, None],
             "motion": motion.astype(np.float32),
             "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),
-            "cut": pairs["cut"],
+            "cut": pairs["cut"].copy(),  # not a view, which would keep the whole table
             "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / np.tile(size, 2)).astype(np.float32),
         }
         measured = quality(values, moved, allowed, stride)

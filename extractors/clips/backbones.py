@@ -141,7 +141,7 @@ def _with_weights(name: str, entry: Backbone, path: Path) -> nn.Module:
         network = _construct(name, entry, int(state[head].shape[0]))
         network.load_state_dict(state)
     except (ValueError, RuntimeError) as error:
-        reason = shorten(str(error).splitlines()[:2][-1], 160)
+        reason = shorten(str(error).splitlines()[:2][-1].rstrip(". "), 160)
         fix = f"Set clips.weights to a file of {name}, or clips.backbone to the network of this file"
         raise DataError(f"not the weights of {name}: {reason}", where=path, fix=fix) from error
     return network
