@@ -6,7 +6,7 @@ import tracemalloc
 from collections import UserDict
 from collections.abc import Callable
 from copy import deepcopy
-from typing import ClassVar
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,11 +57,8 @@ def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
             """As from the cache: arrays of their own at every reading."""
             return deepcopy(super().__getitem__(name))
 
-    class Made:
-        upstream: ClassVar = Read(pose=pose)
-
     config = TimestepsConfig(secondary=("pose:1",), scene="", pose=settings)
-    return Timesteps(config).extract(Made())  # type: ignore[arg-type]
+    return Timesteps(config).extract(SimpleNamespace(upstream=Read(pose=pose)))  # type: ignore[arg-type]
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
