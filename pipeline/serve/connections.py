@@ -114,9 +114,10 @@ def log_rarely() -> Iterator[None]:
 
 
 class Server(uvicorn.Server):
-    """Lets the application end after a second Ctrl-C too: it would be cancelled with a traceback otherwise."""
+    """A server whose application ends after a second Ctrl-C too."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close connections, then let the application end: uvicorn, forced to quit, cancels it with a traceback."""
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()
