@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import re
 import runpy
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import util
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -19,11 +19,9 @@ from urllib.parse import urlparse
 
 from data.errors import DataError, UsageError, nearest
 from data.store import absence
-from data.store.scratch import working_folder
 from data.weights import digest
-from data.weights.published import library_version
 from data.weights.registry import Progress
-from data.weights.weight_files import weights_dir
+from data.weights.weight_files import keep_download, library_version, weights_dir
 
 INSTALL = {
     "rtmlib": "Type: python -m pip install --no-deps rtmlib",
@@ -95,18 +93,8 @@ class PoseNetwork:
 
     def fetch(self, progress: Progress) -> None:
         """Download the weights that the library names, where missing. Raises DataError, which says how by hand."""
-        if not self._is_named or self._target.is_file():
-            return
-        target = self._target
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with working_folder(target.parent, ".pose-") as scratch:
-                progress(f"downloading {self.weights}")
-                os.replace(_download(self.weights, scratch), target)
-        except Exception as error:
-            cause = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]
-            what = f"the weights cannot be downloaded ({cause[0][:120]})"
-            raise DataError(what, where=target, fix=self._by_hand) from error
+        if self._is_named:
+            keep_download(self._target, self.weights, partial(_download, self.weights), self._by_hand, progress)
 
 
 def _download(address: str, folder: Path) -> Path:

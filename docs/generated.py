@@ -140,17 +140,17 @@ def _train(kind: Any) -> str:
 
     rows = []
     for name, field in kind.model_fields.items():
-        values = [{"recipe": recipe, **RECIPES[recipe].train}.get(name, field.default) for recipe in sorted(RECIPES)]
+        values = [{"recipe": recipe, **RECIPES[recipe]["train"]}.get(name, field.default) for recipe in sorted(RECIPES)]
         rows.append((_whole(f"train.{name}"), *(_value(value) for value in values), _text(field.description)))
     return _table(("key", *(f"recipe `{recipe}`" for recipe in sorted(RECIPES)), "meaning"), rows)
 
 
 def _model(kind: Any) -> str:
-    from pipeline.docstrings import entries
-    from pipeline.recipes import RECIPES
+    from pipeline.cli.command import entries
+    from pipeline.recipes import RECIPES, model_for
 
     about = {name: _text(text) for name, text in entries(kind, "Attributes").items()}
-    networks = {recipe: RECIPES[recipe].model for recipe in sorted(RECIPES)}
+    networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}
     rows = [
         (
             _whole(f"model.{f.name}"),

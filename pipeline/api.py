@@ -80,7 +80,6 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from data.datasets import DataReport as DataReport
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
-    from pipeline.config import BaseConfig
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
@@ -253,6 +252,7 @@ def evaluate(
     from pipeline.evaluate import evaluate_features
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
     from pipeline.feature_source import all_features
+    from pipeline.report import write_evaluation
 
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
@@ -263,7 +263,8 @@ def evaluate(
         check_folder(Path(out))
         features = all_features(chosen, one_path(pack))
         done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, curve=curve, more=more)
-        return _with_page(done)
+        write_evaluation(done)
+        return done
 
 
 def leaderboard(
@@ -287,6 +288,7 @@ def leaderboard(
     """
     from pipeline.evaluate import evaluate_features, table_protocol
     from pipeline.feature_source import all_features
+    from pipeline.report import write_evaluation
 
     if table and oracle:
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
@@ -297,9 +299,9 @@ def leaderboard(
             session = session.changed({"protocol": protocol})
         check_folder(Path(out))
         features = all_features(session, one_path(pack))
-        return _with_page(
-            evaluate_features(features, session, Path(out), systems=table or "all", only=systems, oracle=oracle)
-        )
+        done = evaluate_features(features, session, Path(out), systems=table or "all", only=systems, oracle=oracle)
+        write_evaluation(done)
+        return done
 
 
 def report(
@@ -328,8 +330,8 @@ def report(
     check_file(page)
     places = many_paths(inputs)
     with opened(session, words) as session, writing(page):
-        user = _beside_model(session, words, places)
-        data = run_report_data(folder, places, page, sections, session.observer, user=user)
+        _refuse_model_settings(words, places)
+        data = run_report_data(folder, places, page, sections, session)
         session.observer.raise_if_stopped()
         write_report(page, data)
     return page
@@ -358,8 +360,9 @@ def compare(
     page = Path(out)
     check_file(page)
     with opened(session, words) as session, writing(page):
-        user = _beside_model(session, words)
-        return write_comparison(local_run(model), (str(a), str(b)), page, session.observer, user)
+        _refuse_model_settings(words)
+        write_comparison(local_run(model), (str(a), str(b)), page, session)
+    return page
 
 
 def plot(
@@ -387,8 +390,8 @@ def plot(
     check_folder(out)
     places = many_paths(inputs)
     with opened(session, words) as session:
-        user = _beside_model(session, words, places)
-        data = run_report_data(local_run(run), places, out / "report.html", 12, session.observer, user=user)
+        _refuse_model_settings(words, places)
+        data = run_report_data(local_run(run), places, out / "report.html", 12, session)
     names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
         written = plot_report(data, out, [name.strip() for name in names], session.observer)
@@ -474,8 +477,8 @@ def label(
 
             if model is None:
                 raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
-            user = _beside_model(session, words)
-            scorer = load_scorer(local_run(model), user=user, observer=observer)
+            _refuse_model_settings(words)
+            scorer = load_scorer(local_run(model), user=session.beside_model, observer=observer)
             with scorer.session:
                 return LabelResult(suggestions=tuple(suggest_videos(judged, scorer, suggest, observer)))
         table = Path(out) if out is not None else folder / "labels.csv"
@@ -525,7 +528,7 @@ def score(
         check_file(Path(out))
     places, trial = many_paths(inputs), one_path(kinematics)
     with opened(session, words) as session:
-        _beside_model(session, words, places)
+        _refuse_model_settings(words, places)
         rows = score_videos(places, local_run(model), session, kinematics=trial)
         stopped = session.observer.stop_event().is_set() and any(row.error is not None for row in rows)
     if out is not None and not stopped:
@@ -625,8 +628,8 @@ def _on_data_set(session: Session, root: Place | None, pack: Place | None = None
     return session.changed({"dataset.root": os.fspath(root)})
 
 
-def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path] = ()) -> BaseConfig:
-    """The user's settings beside a model; overrides may only name the data set, its frames and the person to follow."""
+def _refuse_model_settings(words: SettingsWords, inputs: Sequence[Path] = ()) -> None:
+    """Raise UsageError where overrides name more than the data set, its frames and the person to follow."""
     from pipeline.score.run_config import WHO
     from pipeline.yaml_values import parse_overrides
 
@@ -641,15 +644,6 @@ def _beside_model(session: Session, words: SettingsWords, inputs: Sequence[Path]
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
     if named and words.get("config") is None:
         raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
-    return session.beside_model
-
-
-def _with_page(done: Evaluation) -> Evaluation:
-    """The same evaluation, written as results.json, config.json and report.html."""
-    from pipeline.report import write_evaluation
-
-    write_evaluation(done)
-    return done
 
 
 def _rubric(path: Path) -> str:

@@ -7,10 +7,9 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
@@ -18,16 +17,14 @@ from data.datasets import KINDS
 from data.splits import PROTOCOLS
 from data.store import Storage
 from extractors.base import StageConfig, one_of
+from models.aim_config import AimConfig
 from pipeline.config_errors import section_class, usage_error
+from pipeline.recipes import RECIPES, TrainConfig
 from pipeline.stages import STAGES, stage_class
 from pipeline.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
-if TYPE_CHECKING:
-    from models.aim_config import AimConfig
-    from pipeline.recipes import TrainConfig
-
-SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.recipes:TrainConfig"}
-"""Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
+SCORER_SECTIONS: Mapping[str, type] = {"model": AimConfig, "train": TrainConfig}
+"""Sections that describe the scorer."""
 
 
 class Section(BaseModel):
@@ -152,8 +149,7 @@ def config_class() -> type[BaseConfig]:
     for name in STAGES:
         settings = stage_class(name).Config
         sections[name] = (settings, Field(default_factory=settings, description=f"settings of stage {name}"))
-    for name, place in SCORER_SECTIONS.items():
-        settings = resolve_name(place)
+    for name, settings in SCORER_SECTIONS.items():
         sections[name] = (settings, Field(default_factory=settings, description=f"the scorer's {name} settings"))
     return create_model("Config", __base__=BaseConfig, **sections)
 
@@ -210,16 +206,14 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
 
 
 def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """The network and the kinematics that belong to the recipe, where their sections do not say otherwise."""
-    from pipeline.recipes import RECIPES
-
+    """The values with those of their recipe, where its sections do not say otherwise."""
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
-    chosen, filled = RECIPES[recipe], dict(values)
-    for section, defaults in (("model", asdict(chosen.model)), ("kinematics", chosen.kinematics)):
+    filled = dict(values)
+    for section, defaults in RECIPES[recipe].items():
         given = values.get(section, {})
-        if defaults and section in config_class().model_fields and isinstance(given, dict):
+        if section in config_class().model_fields and isinstance(given, dict):
             filled[section] = {**defaults, **given}
     return filled

@@ -30,7 +30,6 @@ class Motion:
 
     time: Floats  # (N,) seconds from his take-off
     points: Floats  # (N, len(POINTS), 3) metres, in the frame of this module
-    pitch: Floats  # (N,) degrees turned to the front
     entry: float  # seconds from take-off until the hands touch the water
 
 
@@ -143,7 +142,7 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     pitch[air] = _turn(body[np.flatnonzero(on)[-1] :], pitch[on][-1], target, entry)[1:]
     body = _tilted(body, errors.tilt * track(time, [(0.05, 0.0), (0.55 * entry, 1.0)]))
     turned = np.stack([rotate(body[:, k], pitch) for k in range(len(POINTS))], axis=1)
-    return Motion(time, turned + place[:, None], pitch, entry)
+    return Motion(time, turned + place[:, None], entry)
 
 
 def _select(pose: BodyPose, mask: NDArray[np.bool_]) -> BodyPose:

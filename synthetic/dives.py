@@ -10,7 +10,7 @@ over the whole set, so held-out dives span the same range of scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,15 @@ def render_dive(dive: Dive, folder: Path, options: Options) -> None:
 
 def write_film(dive: Dive, path: Path, options: Options) -> Film:
     """Render one dive to a video."""
-    rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
-    film = film_dive(dive.shape, dive.execution, dive.pair, rng, options)
+    film = film_of(dive, options)
     write_video(path, film.frames(), options.rate, options=ENCODING)
     return film
+
+
+def film_of(dive: Dive, options: Options) -> Film:
+    """A dive ready to be rendered."""
+    rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
+    return film_dive(dive.shape, dive.execution, dive.pair, rng, options)
 
 
 def render_dives(folder: Path, count: int, seed: int, **options: Any) -> list[Dive]:
@@ -112,12 +117,7 @@ def write_labels(folder: Path, dives: list[Dive]) -> None:
         s = dive.scores
         numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
         rows.append((dive.video, *numbers, dive.split, dive.name, EVENT))
-    write_table(folder / "labels.csv", rows)
-
-
-def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write a table of scores whose cells hold no comma."""
-    write_text(path, "".join(f"{','.join(row)}\n" for row in rows))
+    write_text(folder / "labels.csv", "".join(f"{','.join(row)}\n" for row in rows))
 
 
 def read_truth(path: Path) -> Truth:

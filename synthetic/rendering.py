@@ -45,7 +45,6 @@ class Film:
     options: Options
     view: CameraView
     venue: int
-    camera: Floats
     figures: tuple[Figure, ...]
     water: Floats
     foam: _Foam
@@ -61,7 +60,7 @@ class Film:
         return (self._picture(index) for index in range(self.options.frames))
 
     def _picture(self, index: int) -> Image:
-        image = look_at(self.pool, self.camera[index], self.options.size)
+        image = look_at(self.pool, self.truth.camera[index], self.options.size)
         for diver in reversed(range(len(self.figures))):
             row = float(self.water[index, diver])
             self.figures[diver].draw(image, index, row)
@@ -129,4 +128,4 @@ def film_dive(
     venue = int(rng.integers(1 << 62))
     foam = _Foam(times, entries, rng)
     truth = Truth(times, pixels[:, :, :17], visible[:, :, :17], camera)
-    return Film(options, view, venue, camera, figures, water, foam, truth)
+    return Film(options, view, venue, figures, water, foam, truth)

@@ -20,10 +20,10 @@ from synthetic.planted_relation import Relation, follow
 
 Picture = NDArray[np.uint8]
 
-SIZE = (96, 72)  # default width and height of the pictures
+WIDTH, HEIGHT = 96, 72  # of the pictures
 
 
-def draw_spots(spots: Floats, camera: Floats, seed: int, size: tuple[int, int] = SIZE) -> Iterator[Picture]:
+def draw_spots(spots: Floats, camera: Floats, seed: int) -> Iterator[Picture]:
     """Frames (height, width, 3) uint8 of a textured scene seen by a moving camera, with coloured spots in it.
 
     Args:
@@ -31,16 +31,15 @@ def draw_spots(spots: Floats, camera: Floats, seed: int, size: tuple[int, int] =
         camera: (frame, 2) what the camera looks at, in the same measure.
         seed: of the scene's texture.
     """
-    width, height = size
     coarse = np.random.default_rng(seed).uniform(40, 160, (24, 32, 3))
-    scene = np.kron(coarse, np.ones((height // 12, width // 12, 1))).astype(np.uint8)
-    rows, columns = np.mgrid[:height, :width]
+    scene = np.kron(coarse, np.ones((HEIGHT // 12, WIDTH // 12, 1))).astype(np.uint8)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     for places, centre in zip(spots, camera, strict=True):
-        x, y = round(float(centre[0]) * width), round(float(centre[1]) * height)
-        image = np.roll(scene, (-y, -x), axis=(0, 1))[:height, :width].copy()
+        x, y = round(float(centre[0]) * WIDTH), round(float(centre[1]) * HEIGHT)
+        image = np.roll(scene, (-y, -x), axis=(0, 1))[:HEIGHT, :WIDTH].copy()
         for number, (u, v) in enumerate(places):
-            px, py = (0.5 + u - centre[0]) * width, (0.5 + v - centre[1]) * height
-            near = (columns - px) ** 2 + (rows - py) ** 2 < (0.06 * width) ** 2
+            px, py = (0.5 + u - centre[0]) * WIDTH, (0.5 + v - centre[1]) * HEIGHT
+            near = (columns - px) ** 2 + (rows - py) ** 2 < (0.06 * WIDTH) ** 2
             image[near] = (255, 230 - 200 * (number % 2), 30)
         yield image
 

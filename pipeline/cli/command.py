@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import copy
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, getdoc, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,6 @@ from data.errors import PROGRAM, UsageError
 from pipeline import api
 from pipeline import session as sessions
 from pipeline.cli.terminal import Terminal
-from pipeline.docstrings import description, entries
 
 
 class PlainFlags:
@@ -43,6 +43,8 @@ class PlainGroup(PlainFlags, TyperGroup):
 
 Command = Callable[[typer.Typer], None]
 """Adds a command to an app or a group of commands."""
+
+SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes|Common arguments):$", re.MULTILINE)
 
 
 def cache_folder(text: str | Path) -> Path:
@@ -153,3 +155,20 @@ def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Paramet
     option.help = words
     default = None if default == () else default
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def description(thing: Any) -> str:
+    """The docstring up to its first section such as `Args:`."""
+    return SECTION.split(getdoc(thing) or "", maxsplit=1)[0].strip()
+
+
+def entries(thing: Any, section: str) -> dict[str, str]:
+    """Text by name of a section such as `Args:`, in one line without its full stop; "a, b: text" gives two entries."""
+    _, _, block = (getdoc(thing) or "").partition(f"{section}:\n")
+    block = SECTION.split(block, maxsplit=1)[0]
+    matches = re.findall(
+        r"^ {4}([a-z_]\w*(?:, \w+)*): (.*?)(?=^ {4}\w[\w, ]*: |^\S|\Z)", block, re.MULTILINE | re.DOTALL
+    )
+    return {
+        name.strip(): " ".join(text.split()).removesuffix(".") for names, text in matches for name in names.split(",")
+    }

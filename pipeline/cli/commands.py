@@ -12,7 +12,7 @@ import typer
 from data.errors import PROGRAM, counted, printable
 from pipeline import api
 from pipeline.cli.command import command, show_nothing
-from pipeline.cli.terminal import Terminal, alarm, finish, print_json, say, show_files, table
+from pipeline.cli.terminal import Terminal, alarm, finish, print_json, say, show_files, status_table, table
 
 
 @command(api.demo, "demo")
@@ -116,8 +116,6 @@ def status(state: api.Status, quality: bool, as_json: bool) -> None:
     if as_json:
         print_json({"cache": state.cache, "rows": state.rows})
     else:
-        from pipeline.console import status_table
-
         status_table(state.rows, all_values=quality)
     finish(state.ok)
 

@@ -1,4 +1,8 @@
-"""Output of a command: notes and bars on standard error, tables or one JSON document on standard output."""
+"""Output of a command: notes, bars and tables on standard error, results or one JSON document on standard output.
+
+`rich` takes long to import, so it is imported with the first line that is shown. Text is shown as it is: names of
+videos and folders may hold `[red]` or `:on:`.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,49 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from data.errors import counted
+from data.errors import counted, printable
 from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
     from pipeline.cache import CacheFiles
+
+Stream = Literal["stdout", "stderr"]
 
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes, those of docs/commands.md."""
 
+WIDE = None if "COLUMNS" in os.environ else 160
+"""Width in characters of tables in a file or a pipe, which have no width of their own."""
+
+LINE_SECONDS = 30.0
+"""A line of progress is written so often where standard error is no terminal, such as a log."""
+
+SHOWN_FLAGGED = 40
+"""Most rows of the table of flagged videos."""
+
+STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
+
 STOPPED = threading.Event()
 """Set once Ctrl-C asked this process to stop."""
+
+
+@cache
+def console(stream: Stream, /) -> Console:
+    """Standard output or standard error."""
+    from rich.console import Console
+
+    width = None if getattr(sys, stream).isatty() else WIDE
+    return Console(stderr=stream == "stderr", markup=False, emoji=False, highlight=False, width=width)
 
 
 class Terminal(Observer):
@@ -38,21 +68,26 @@ class Terminal(Observer):
 
     def note(self, text: str) -> None:
         """One line on standard error."""
-        from pipeline.console import say
-
         say(text)
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """A table of flagged videos on standard error."""
-        from pipeline.console import flag_table
-
-        flag_table(flagged, videos)
+        """One line per flagged video with its flags, at most `SHOWN_FLAGGED`, on standard error."""
+        rows = [
+            (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
+            for name, flags in flagged.items()
+        ]
+        more = [("…", f"and {len(rows) - SHOWN_FLAGGED} more")] if len(rows) > SHOWN_FLAGGED else []
+        title = f"{len(rows)} of {videos} videos are flagged"
+        table(title, ("video", "flags"), [*rows[:SHOWN_FLAGGED], *more], to="stderr")
 
     def failures(self, results: Sequence[Any]) -> None:
-        """A table of failed videos on standard error."""
-        from pipeline.console import failure_table
-
-        failure_table(results)
+        """One line per failed video, the stages and the first reason, on standard error."""
+        rows = []
+        for result in results:
+            reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}
+            first_causes = [why for why in reasons if not why.startswith("needs ")] or list(reasons)
+            rows.append((result.record.name, ", ".join(result.failed), "; ".join(dict.fromkeys(first_causes))))
+        table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to="stderr")
 
     def confirm(self, question: str) -> bool:
         """The answer typed on the terminal; no where there is none."""
@@ -60,23 +95,63 @@ class Terminal(Observer):
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         """A bar, or a line every half minute where standard error is no terminal."""
-        from pipeline.console import ShownProgress
-
         return ShownProgress(what)
+
+
+class ShownProgress(Progress):
+    """Shown on standard error: a bar on a terminal, elsewhere a line every `LINE_SECONDS`."""
+
+    def __enter__(self) -> ShownProgress:
+        from rich.progress import BarColumn, RenderableColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        self._ended = threading.Event()
+        if console("stderr").is_terminal:
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), RenderableColumn(self))
+            self._bar = Bars(*columns, console=console("stderr"), transient=True)
+            self._task = self._bar.add_task(printable(self.what), total=1.0)
+            self._bar.start()
+        else:
+            threading.Thread(target=self._lines, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if console("stderr").is_terminal:
+            self._bar.stop()
+
+    def __rich__(self) -> Text:
+        """The numbers of done, failed and left, and the time left."""
+        from rich.text import Text
+
+        return Text(str(self).partition(": ")[2] if self.total else "")
+
+    def changed(self) -> None:
+        """Move the bar."""
+        if console("stderr").is_terminal:
+            self._bar.update(self._task, completed=self.share)
+
+    def tell(self, failure: str) -> None:
+        """A line above the bar."""
+        from rich.text import Text
+
+        console("stderr").print(Text.assemble(("failed", "red"), printable(f" {failure}")), soft_wrap=True)
+
+    def _lines(self) -> None:
+        while not self._ended.wait(LINE_SECONDS):
+            say(str(self) if self.total else f"{self.what}: preparing")
 
 
 def stop_on_interrupt() -> threading.Event:
     """First Ctrl-C: finish the current write and stop; second: stop at once."""
     import multiprocessing
 
-    from pipeline.console import err
-
-    stop = threading.Event()
+    stop, bars = threading.Event(), console("stderr")
 
     def interrupted(number: int, frame: object) -> None:
         if stop.is_set():  # not by an exception: the interpreter would wait for threads, or abort in those of libraries
             with suppress(OSError, RuntimeError, ValueError):
-                err.show_cursor()  # a bar hides it
+                bars.show_cursor()  # a bar hides it
                 sys.stdout.flush()
                 sys.stderr.flush()
             for child in multiprocessing.active_children():
@@ -90,23 +165,57 @@ def stop_on_interrupt() -> threading.Event:
     return stop
 
 
-def say(text: str) -> None:
-    """One line for people, on standard error."""
-    Terminal().note(text)
+def say(text: str, style: str = "") -> None:
+    """One line for people, on standard error; control characters, as names of files may hold, are escaped."""
+    from rich.text import Text
+
+    console("stderr").print(Text(printable(text), style), soft_wrap=True)
 
 
 def alarm(text: str) -> None:
     """One line for people, on standard error, in red."""
-    from pipeline.console import say as show
-
-    show(text, "bold red")
+    say(text, "bold red")
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on standard output."""
-    from pipeline.console import table as show
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Stream = "stdout") -> None:
+    """A table; nothing in it is taken for markup. A float is shown with three decimals."""
+    from rich.table import Table
 
-    show(title, columns, rows)
+    grid = Table(title=printable(title), title_justify="left", header_style="bold")
+    for position, name in enumerate(columns):
+        grid.add_column(printable(name), overflow="fold", justify="left" if position == 0 else "default")
+    for row in rows:
+        grid.add_row(*(_cell(value) for value in row))
+    console(to).print(grid)
+
+
+def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False) -> None:
+    """Table of `status`: state per video and stage, with quality values if it is fresh, else with the reason."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from pipeline.stages import stage_class
+
+    grid = Table(header_style="bold")
+    for name in ("video", "stage", "state", "reason or quality"):
+        grid.add_column(name, overflow="fold")
+    previous = None
+    for row in rows:
+        state = Text(row["state"], STATE_STYLE[row["state"]])
+        shown = "" if row["video"] == previous else _cell(row["video"])
+        previous = row["video"]
+        chosen = (
+            row["quality"] if all_values else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
+        )
+        values = ", ".join(f"{_cell(name)} {_cell(row['quality'][name])}" for name in chosen)
+        grid.add_row(shown, row["stage"], state, _cell(row["reason"]) or values)
+    console("stdout").print(grid)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "" if value is None else printable(str(value))
 
 
 def print_json(content: Any) -> None:

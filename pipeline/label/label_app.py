@@ -28,8 +28,8 @@ from data.video import Record, embed_video, probe
 from data.video.media import frame_length, playable_type
 from pipeline.label.label_table import label_report
 from pipeline.label.questions import RatingSession
-from pipeline.report.page_writer import asset, environment, script_sources
-from pipeline.serve.app import Guard, new_token
+from pipeline.report.page_writer import asset
+from pipeline.serve.app import guarded_app, sealed_page
 
 PACKAGE = "pipeline.label"
 
@@ -50,7 +50,7 @@ class GivenAnswer(BaseModel):
 
 
 def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
-    """The application; `rubric` is Markdown that raters read, `token` admits whoever has it (default: random)."""
+    """The application; `rubric` is Markdown that raters read; for `token` see `guarded_app`."""
     shown: dict[str, Record] = {}  # the videos of the questions that were asked, by content
     ending = ExitStack()
 
@@ -64,9 +64,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         with ending:
             yield
 
-    app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.token = token or new_token()
-    app.add_middleware(Guard, token=app.state.token)
+    app = guarded_app(lifespan, token)
     app.add_exception_handler(AimError, _refused)
     app.add_exception_handler(OSError, _unwritable)
     page, policy = render_page(session, rubric)
@@ -130,21 +128,11 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
 
 def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
     """The page of a session, and its content security policy."""
-    scripts = [
-        asset("core.js"),
-        asset("charts.js"),
-        asset("overlay.js"),
-        asset("player.js"),
-        asset("label.js", PACKAGE),
-    ]
+    scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "player.js")), asset("label.js", PACKAGE)]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
-    policy = (
-        f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
-        "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
-    page = environment(PACKAGE).get_template("label.html.j2")
-    return page.render(scripts=scripts, styles=styles, session=session, rubric=read), policy
+    values = {"styles": styles, "session": session, "rubric": read}
+    return sealed_page(PACKAGE, "label.html.j2", scripts, "media-src 'self'; ", **values)
 
 
 def _describe(content: str, record: Record) -> dict[str, Any] | None:

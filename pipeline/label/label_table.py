@@ -22,7 +22,6 @@ from models.agreement import Agreement, Bounded, agreement
 from pipeline.label.questions import OUTCOMES, RatingSession, pair_scale
 from pipeline.results import significant
 
-LABELS_FILE = "labels.csv"
 MOST_BYTES = 64 << 20
 DISPUTED = 5
 """Videos shown on which the raters differ most."""

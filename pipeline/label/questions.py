@@ -79,9 +79,12 @@ class RatingSession:
 
 
 def find_session(
-    folder: Path, *, pairs: bool, columns: Sequence[str], only: Sequence[str]
+    folder: Path, *, pairs: bool = False, columns: Sequence[str] = (), only: Sequence[str] = ()
 ) -> tuple[RatingSession, tuple[str, ...]]:
-    """The session of a folder, and lines about what is left out. Raises UsageError for a wrong name or no video."""
+    """The session of a folder, and lines about what is left out; `columns` is "score" where left out.
+
+    Raises UsageError for a wrong name or no video.
+    """
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Give the folder of the videos")
     if unknown := [name for name in columns if name not in LABELS]:

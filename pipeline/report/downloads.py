@@ -36,7 +36,7 @@ def downloads(data: ReportData) -> dict[str, str]:
 def table_csv(table: ResultsTable) -> str:
     """A results table with all digits, the system first."""
     rows = ([row.name, *("" if value is None else value for value in row.values)] for row in table.rows)
-    return _csv([("system", *table.columns), *rows])
+    return csv_of([("system", *table.columns), *rows])
 
 
 def table_latex(table: ResultsTable) -> str:
@@ -56,10 +56,11 @@ def predictions_csv(evaluation: EvaluationReport) -> str:
         (p.id, p.task, p.fold, p.true, p.predicted, *(p.interval or ("", "")))
         for p in evaluation.predictions
     )  # fmt: skip
-    return _csv([head, *rows])
+    return csv_of([head, *rows])
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def csv_of(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV; no text starts a spreadsheet formula."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([cell(v) if isinstance(v, str) else v for v in row] for row in rows)
     return text.getvalue()

@@ -18,21 +18,12 @@ from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software
-from pipeline.config import BaseConfig
 from pipeline.evaluate import read_results
-from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report, training_folds_report
-from pipeline.report.page_data import (
-    BatchReport,
-    EvaluationReport,
-    Failure,
-    ReportData,
-    TrainingSteps,
-    VideoReport,
-)
+from pipeline.report.page_data import BatchReport, Failure, ReportData, TrainingSteps, VideoReport
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
-from pipeline.report.video_section import batch_row, video_report
+from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
@@ -40,6 +31,7 @@ from pipeline.score.bundle import no_run_fix
 from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
+from pipeline.session import Session
 
 RESULTS, MODEL = "results.json", "model.json"
 VIDEOS = "Name two video files"
@@ -52,17 +44,10 @@ EMBEDDED_VIDEOS = 12
 """Most videos with a section of their own, so that a page stays small enough to mail. The table lists all."""
 
 
-def run_report_data(
-    run: Path,
-    inputs: Sequence[Path],
-    page: Path,
-    sections: int,
-    observer: Observer,
-    user: BaseConfig | None = None,
-) -> ReportData:
+def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int, session: Session) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
-    For `sections` see `scores_page`; `user` names the cache, the data set, paths and devices.
+    For `sections` see `scores_page`; the session names the cache, the data set, paths and devices.
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
@@ -75,58 +60,69 @@ def run_report_data(
                 fix=no_run_fix(run, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
-    records = _records(run, inputs, observer, user)
-    scorer = load_scorer(run, user=user, observer=observer)
-    with scorer.session:
-        rows = scorer.score_records(records, observer)
-    observer.raise_if_stopped()
-    title, held_out = run.name, {}
+    records = _records(run, inputs, session)
+    scorer, rows = _scored(run, records, session)
+    title, held_out = run.name, False
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
-        observer.note("note: no part of this data set is kept for testing, so these are videos that the model knows")
+        note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
+        session.observer.note(note)
         if scorer.calibration is not None:
             title = f"Training videos, held-out predictions ({run.name})"
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
-            held_out = _held_out_scores(scorer)
-    return scores_page(
-        page, scorer, rows, records, title=title, evaluation=evaluation, sections=sections, held_out=held_out
-    )
+            held_out = True
+    head = ReportData(title, evaluation=evaluation)
+    return scores_page(page, scorer, rows, records, head, sections=sections, held_out=held_out)
 
 
-def write_comparison(
-    run: Path,
-    names: tuple[str, str],
-    page: Path,
-    observer: Observer,
-    user: BaseConfig | None = None,
-) -> Path:
-    """Score two videos with the run in folder `run`, write their page and return its path.
+def write_comparison(run: Path, names: tuple[str, str], page: Path, session: Session) -> None:
+    """Score two videos with the run in folder `run` and write their page.
 
-    `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises UsageError
-    where a video is missing or named twice, DataError where a video has no score, or their steps cannot be compared.
+    `names` are files or ids in the data set of the session, which also names the cache, paths and devices. Raises
+    UsageError where a video is missing or named twice, DataError where a video has no score, or their steps cannot be
+    compared.
     """
-    records = [_record(run, name, observer, user) for name in names]
+    records = [_record(run, name, session) for name in names]
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    scorer = load_scorer(run, user=user, observer=observer)
+    scorer, rows = _scored(run, records, session)
+    report_comparison(page, scorer, rows, records, ReportData(" and ".join(row.id for row in rows)))
+
+
+def _scored(run: Path, records: Sequence[Record], session: Session) -> tuple[Scorer, list[Score]]:
+    """The scorer of a run folder and its scores. Raises Cancelled where the work was stopped."""
+    scorer = load_scorer(run, user=session.beside_model, observer=session.observer)
     with scorer.session:
-        rows = scorer.score_records(records, observer)
-    observer.raise_if_stopped()
-    report_comparison(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
-    return page
+        rows = scorer.score_records(records, session.observer)
+    session.observer.raise_if_stopped()
+    return scorer, rows
 
 
 def report_comparison(
-    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
+    path: Path,
+    scorer: Scorer,
+    rows: Sequence[Score],
+    records: Sequence[Record],
+    head: ReportData,
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
     Raises DataError where a video has no score, or their steps cannot be compared.
     """
     refuse_incomparable(*rows)
-    data = scores_page(path, scorer, rows, records, **parts)
+    data = scores_page(path, scorer, rows, records, head, names=names)
     write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
+
+
+def report_scores(
+    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], head: ReportData, **more: Any
+) -> ReportData:
+    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
+    data = scores_page(path, scorer, rows, records, head, **more)
+    write_report(path, data)
+    return data
 
 
 def refuse_incomparable(a: Score, b: Score) -> None:
@@ -142,75 +138,55 @@ def refuse_incomparable(a: Score, b: Score) -> None:
         raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
 
 
-def report_scores(
-    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any
-) -> ReportData:
-    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
-    data = scores_page(path, scorer, rows, records, **parts)
-    write_report(path, data)
-    return data
-
-
 def scores_page(
     path: Path,
     scorer: Scorer,
     rows: Sequence[Score],
     records: Sequence[Record],
+    head: ReportData,
     *,
-    title: str,
-    subtitle: str = "",
-    evaluation: EvaluationReport | None = None,
-    sections: int = EMBEDDED_VIDEOS,
     names: Mapping[str, str] | None = None,
-    home: str = "",
-    held_out: Mapping[str, float] | None = None,
+    sections: int = EMBEDDED_VIDEOS,
+    held_out: bool = False,
 ) -> ReportData:
     """The page of a scored batch.
 
     Args:
         scorer: made the scores; its cache holds the stages' outputs.
         records: the same videos as `rows`, with labels where known.
-        evaluation: its section, where the videos were held out from training.
-        sections: number of scored videos with a section of their own, the first ones.
+        head: title and subtitle, the section of an evaluation where the videos were held out from training, and the
+            address of the page that leads here.
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
             page escapes all text.
-        home: address of the page that leads here, or "".
-        held_out: of training videos by id, the prediction by networks that were trained without them, which the page
-            shows in place of the score.
+        sections: number of scored videos with a section of their own, the first ones.
+        held_out: whether the page shows, in place of the score of a training video, the prediction by networks that
+            were trained without it.
     """
     by_id = {record.id: record for record in records}
     shown = _shown_names(rows, names or {})
-    good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
-    ranges = {} if scorer.calibration is None else scorer.calibration.facts.get("movement", {})
-    videos = [
-        video_report(
-            shareable(row),
-            by_id[row.id],
-            scorer.outputs(row, by_id[row.id]),
-            page=path,
-            name=shown[row.id],
-            training=steps,
-            better=ranges,
-            roles=scorer.roles,
-        )
-        for row in good[:sections]
-    ]
+    good, facts = [row for row in rows if row.error is None], _model_facts(scorer)
+
+    def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoReport:
+        return video_report(shareable(row), record, scorer.outputs(row, record), page=path, name=name, facts=facts)
+
+    videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
     lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
-    beside = _best_of_training(path, scorer, videos, ranges, steps)
+    beside = [
+        section(row, record, f"Best of training, judges {number(score)}: {row.id}", replace(facts, better={}))
+        for row, record, score in _best_of_training(scorer, videos)
+    ]
+    beside = [_held_out(video, scorer) for video in beside]
     name_of = {line.result.id: line.name for line in (*videos, *beside)}
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
-    if held_out:
-        lines = [_held_out(line, held_out.get(row.id)) for line, row in zip(lines, good, strict=True)]
+    lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
         rows=tuple(lines),
         failures=tuple(_failure(row, shown[row.id], scorer) for row in rows if row.error is not None),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
-    config = scorer.config.dump()
-    return ReportData(
-        title=title,
-        subtitle=subtitle,
+    return replace(
+        head,
         made=f"{datetime.now():%Y-%m-%d %H:%M}",
         run={
             "command": " ".join(map(without_folders, sys.argv)),
@@ -218,24 +194,16 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(without_folders_in(config), indent=1, sort_keys=True),
-        home=home,
+        config=json.dumps(without_folders_in(scorer.config.dump()), indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
-        evaluation=evaluation,
     )
 
 
-def _best_of_training(
-    page: Path,
-    scorer: Scorer,
-    videos: Sequence[VideoReport],
-    ranges: Mapping[str, Any],
-    steps: TrainingSteps | None,
-) -> list[VideoReport]:
-    """Sections of the best training videos of these videos' groups that are not among them, from the user's data set.
+def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tuple[Score, Record, float]]:
+    """The best training videos of these videos' groups that are not among them, from the user's data set.
 
-    None where the user named no data set, or one without these videos.
+    Each has the judges' score. None where the user named no data set, or one without these videos.
     """
     wanted = {video.better.best: video.better.best_score for video in videos if video.better}
     wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
@@ -243,55 +211,37 @@ def _best_of_training(
         return []
     records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
     rows = scorer.score_records(list(records.values()))
-    made = [
-        video_report(
-            shareable(row),
-            records[row.id],
-            scorer.outputs(row, records[row.id]),
-            page=page,
-            name=f"Best of training, judges {number(wanted[row.id])}: {row.id}",
-            training=steps,
-            roles=scorer.roles,
-        )
-        for row in rows
-        if row.error is None
-    ]
-    return [_held_out(video, _held_out_scores(scorer).get(video.result.id)) for video in made]
+    return [(row, records[row.id], wanted[row.id]) for row in rows if row.error is None]
 
 
-def _held_out_scores(scorer: Scorer) -> dict[str, float]:
-    """The predictions of training videos by networks that were trained without them, by id."""
-    if scorer.calibration is None:
-        return {}
-    return dict(zip(scorer.bundle.run.train_ids, scorer.calibration.predicted.tolist(), strict=True))
-
-
-def _held_out(line: VideoReport, prediction: float | None) -> VideoReport:
+def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
     """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
-    if prediction is None:
+    ids = scorer.bundle.run.train_ids
+    if scorer.calibration is None or line.result.id not in ids:
         return line
+    prediction = float(scorer.calibration.predicted[ids.index(line.result.id)])
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
     return replace(line, held_out=prediction, result=result)
 
 
-def _records(run: Path, inputs: Sequence[Path], observer: Observer, user: BaseConfig | None) -> Sequence[Record]:
-    config = input_settings(run, user)
+def _records(run: Path, inputs: Sequence[Path], session: Session) -> Sequence[Record]:
+    config = input_settings(run, session.beside_model)
     if inputs:
-        return find_performances(inputs, observer, settings=config)
+        return find_performances(inputs, session.observer, settings=config)
     if config.dataset.root is None:
         fix = f"Name videos after the run, such as RUN videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=run, fix=fix)
     listing = dataset_records(config)
-    observer.notes([f"note: {problem}" for problem in listing.problems])
+    session.observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records
     return [record for record in records if record.split == "test"] or records
 
 
-def _record(run: Path, name: str, observer: Observer, user: BaseConfig | None) -> Record:
+def _record(run: Path, name: str, session: Session) -> Record:
     """The video of a name: a file, else an id in the user's data set."""
-    config = input_settings(run, user)
+    config = input_settings(run, session.beside_model)
     if is_remote(Path(name)) or Path(name).exists():
-        performances = find_performances([Path(name)], observer, settings=config)
+        performances = find_performances([Path(name)], session.observer, settings=config)
         if len(performances) > 1:
             raise UsageError(
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"
@@ -317,15 +267,16 @@ def _failure(row: Score, name: str, scorer: Scorer) -> Failure:
     return Failure(name, "", without_folders(row.error or ""))
 
 
-def _training_steps(scorer: Scorer) -> TrainingSteps | None:
-    """The steps of the training performances; None for an uncalibrated run."""
+def _model_facts(scorer: Scorer) -> ModelFacts:
+    """What sections take from a model; an uncalibrated one has nothing to compare with."""
     if scorer.calibration is None:
-        return None
+        return ModelFacts(roles=scorer.roles)
     steps, attention = scorer.calibration.steps, scorer.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
     ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
-    return TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
+    training = TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
+    return ModelFacts(training, scorer.calibration.facts.get("movement", {}), scorer.roles)
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

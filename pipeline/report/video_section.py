@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -79,6 +79,24 @@ _DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[1
 _LAST_NUMBER = re.compile(r"[ _-]+\d{1,3}\s*$")
 
 
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a section takes from the model that scored it.
+
+    Attributes:
+        training: steps of the training videos to compare with.
+        better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
+        roles: of the agents (`timesteps.roles`), by which quality measures name the people.
+    """
+
+    training: TrainingSteps | None = None
+    better: Mapping[str, Any] = field(default_factory=dict)
+    roles: Sequence[Role] = ()
+
+
+NO_FACTS = ModelFacts()
+
+
 def video_report(
     result: Score,
     record: Record,
@@ -86,9 +104,7 @@ def video_report(
     *,
     page: Path,
     name: str | None = None,
-    training: TrainingSteps | None = None,
-    better: Mapping[str, Any] | None = None,
-    roles: Sequence[Role] = (),
+    facts: ModelFacts = NO_FACTS,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
     """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
@@ -97,17 +113,14 @@ def video_report(
         outputs: outputs by stage name; any stage may be absent.
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.
-        training: steps of the training videos to compare with.
-        roles: of the agents (`timesteps.roles`), by which quality measures name the people.
-        better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
     moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())
-    ranges = ranges_of(better or {}, record.task)
-    in_words = agent_namer(roles, outputs)
+    ranges = ranges_of(facts.better, record.task)
+    in_words = agent_namer(facts.roles, outputs)
     quality = {stage: {in_words(key): value for key, value in each.items()} for stage, each in result.quality.items()}
     row = batch_row(replace(result, quality=quality), record, name=name)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
@@ -115,7 +128,7 @@ def video_report(
     return replace(
         row,
         duration=row.duration if duration is None else duration,
-        training=training,
+        training=facts.training,
         media=media,
         key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
         skeleton=skeleton(pose) if pose else None,

@@ -10,9 +10,7 @@ visit turns it into a cookie, and every request without the cookie is refused.
 
 from __future__ import annotations
 
-import csv
 import hmac
-import io
 import json
 import math
 import re
@@ -21,22 +19,23 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from markupsafe import Markup
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
+from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
-from pipeline.score.score_tables import cell
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import Queue, Work
@@ -64,8 +63,6 @@ NOT_ADMITTED = "Open the link that the server printed when it started: it holds 
 
 PACKAGE = "pipeline.serve"
 
-OverTime = Callable[[Sequence[ScoringJob]], ReportData | None]
-
 _JOB = re.compile(r"[0-9a-f]{32}")
 
 SECURITY_HEADERS = {
@@ -90,28 +87,31 @@ class Limits:
     upload_s: float = 900.0  # longest time for one upload
 
 
-def create_app(
-    folder: Path,
-    work: Work,
-    limits: Limits | None = None,
-    facts: Mapping[str, str] | None = None,
-    token: str | None = None,
-    reads: Collection[str] = ("video",),
-    over_time: OverTime = lambda _: None,
-) -> FastAPI:
-    """The application; `folder` holds uploads, reports and the history, `work` scores one video.
+@dataclass(frozen=True)
+class Service:
+    """What a server does for its visitors, which depends on the model.
 
-    Args:
-        facts: shown at the bottom of the page: model, data, results.
-        token: admits whoever has it; default: a random one, in `app.state.token`.
+    Attributes:
+        work: scores one upload.
         reads: input files of the model: "video", "kinematics".
+        facts: shown at the bottom of the page: model, data, results.
         over_time: makes the page of athletes' scores over time from jobs, the newest first; None where there is none.
+    """
+
+    work: Work
+    reads: Collection[str] = ("video",)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    over_time: Callable[[Sequence[ScoringJob]], ReportData | None] = lambda _: None
+
+
+def create_app(folder: Path, service: Service, limits: Limits | None = None, token: str | None = None) -> FastAPI:
+    """The application; `folder` holds uploads, reports and the history; for `token` see `guarded_app`.
 
     Raises UsageError where another server uses the folder, CacheError where its history cannot be used.
     """
     bounds = limits or Limits()
     history = History(folder / "history.sqlite")
-    queue = Queue(history, folder / "jobs", work)
+    queue = Queue(history, folder / "jobs", service.work)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -120,21 +120,36 @@ def create_app(
         queue.close()
         history.close()
 
-    app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = guarded_app(lifespan, token)
     app.state.queue = queue
-    app.state.token = token or new_token()
-    app.add_middleware(Guard, token=app.state.token)
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
-    _pages(app, queue, bounds, facts or {}, reads, over_time)
-    _api(app, queue, bounds, reads, over_time)
+    _pages(app, queue, bounds, service)
+    _api(app, queue, bounds, service)
     return app
 
 
-def new_token() -> str:
-    """A random token for the link of a server."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
+def guarded_app(lifespan: Lifespan[FastAPI], token: str | None) -> FastAPI:
+    """An application behind a `Guard`; `token` admits whoever has it (default: random) and is in `app.state.token`."""
+    app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
+    app.add_middleware(Guard, token=app.state.token)
+    return app
+
+
+def sealed_page(
+    package: str, name: str, scripts: Sequence[Markup], admitted: str = "", **values: Any
+) -> tuple[str, str]:
+    """A template of a package with its scripts, and the policy by which the page runs and asks for nothing else.
+
+    `admitted` is what more the policy admits, such as "media-src 'self'; ".
+    """
+    policy = (
+        f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
+        f"{admitted}connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return environment(package).get_template(name).render(scripts=scripts, **values), policy
 
 
 class Guard:
@@ -200,15 +215,8 @@ def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     return None if headers.get(HEADER) else (403, f"the header {HEADER} is missing")
 
 
-def _pages(
-    app: FastAPI,
-    queue: Queue,
-    bounds: Limits,
-    facts: Mapping[str, str],
-    reads: Collection[str],
-    over_time: OverTime,
-) -> None:
-    index, policy = render_index(bounds.file_bytes, facts, reads)
+def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
+    index, policy = render_index(bounds.file_bytes, service)
 
     @app.get("/")
     def home() -> HTMLResponse:
@@ -225,7 +233,7 @@ def _pages(
 
     @app.get("/progress.html")
     def progress() -> HTMLResponse:
-        page = over_time(queue.history.latest())
+        page = service.over_time(queue.history.latest())
         if page is None:
             raise HTTPException(404, "no athlete has scores of two days; name videos such as anna_2026-05-31.mp4")
         return HTMLResponse(render_report(page))
@@ -238,7 +246,7 @@ def _pages(
     def video(job_id: str, name: str) -> FileResponse:
         """The video, which a report links to when it is too large to embed."""
         job = _job(queue, job_id)
-        path = queue.folder / job.id / f"video{job.suffix}"
+        path = queue.folder / job.id / job.file
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
@@ -266,43 +274,37 @@ def chosen(start: float | None, end: float | None, region: str | None) -> tuple[
 
 def scores_csv(jobs: Sequence[ScoringJob]) -> str:
     """One line per scored upload, the newest first; the time is UTC."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "uploaded", "score", "low80", "high80", "valid", "notes"])
+    rows: list[Sequence[object]] = [("video", "uploaded", "score", "low80", "high80", "valid", "notes")]
     for job in jobs:
         if job.score is not None:
             uploaded = datetime.fromtimestamp(job.created, timezone.utc).isoformat(timespec="seconds")
             valid = str(job.level != "bad").lower()
-            writer.writerow([cell(job.name), uploaded, job.score, job.low, job.high, valid, cell(job.stage)])
-    return text.getvalue()
+            rows.append((job.name, uploaded, job.score, job.low, job.high, valid, job.stage))
+    return csv_of(rows)
 
 
-def render_index(most_bytes: int, facts: Mapping[str, str], reads: Collection[str]) -> tuple[str, str]:
-    """The page for a model that reads these input files, and its content security policy."""
-    script = asset("serve.js", PACKAGE)
-    page = environment(PACKAGE).get_template("index.html.j2")
-    policy = (
-        f"default-src 'none'; script-src {script_sources([script])}; style-src 'unsafe-inline'; img-src data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    rendered = page.render(
+def render_index(most_bytes: int, service: Service) -> tuple[str, str]:
+    """The page, and its content security policy."""
+    reads = service.reads
+    return sealed_page(
+        PACKAGE,
+        "index.html.j2",
+        [asset("serve.js", PACKAGE)],
         styles=[asset("base.css"), asset("results.css"), asset("serve.css", PACKAGE)],
-        script=script,
         suffixes=[*(sorted(VIDEO_SUFFIXES) if "video" in reads else ()), *([".txt"] if "kinematics" in reads else ())],
         reads=reads,
         most_bytes=most_bytes,
-        facts=facts,
+        facts=service.facts,
     )
-    return rendered, policy
 
 
-def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], over_time: OverTime) -> None:
+def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
     under_way = 0  # only the event loop's thread counts them
 
     @app.get("/api/jobs")
     def jobs() -> dict[str, Any]:
         latest = queue.history.latest()
-        return {"jobs": [_shown(queue, job) for job in latest], "progress": over_time(latest) is not None}
+        return {"jobs": [_shown(queue, job) for job in latest], "progress": service.over_time(latest) is not None}
 
     @app.get("/api/jobs/{job_id}")
     def job(job_id: str) -> dict[str, Any]:
@@ -320,7 +322,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], ove
         if name is None and kinematics is None:
             name = ""  # of a client that sends no names
         parts = uploads.Parts(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
-        parts.check(reads)
+        parts.check(service.reads)
         under_way += 1
         try:
             body = uploads.timely(content, bounds.stall_s, bounds.upload_s)
@@ -367,7 +369,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str], ove
             raise HTTPException(409, "this job is not finished")
         _refuse_when_full(queue, under_way, bounds.waiting)
         choice, shown = chosen(start, end, region)
-        if choice and (old.pair or "kinematics" in reads):
+        if choice and (old.pair or "kinematics" in service.reads):
             raise HTTPException(409, "parts and people can be chosen in single videos only")
         name = old.name if not shown else f"{old.name} ({shown})"
         kept = json.dumps(choice) if choice else old.choice

@@ -31,7 +31,7 @@ class ScoringJob:
 
     id: str  # 32 hexadecimal digits of the server's own making; names the job's folder
     name: str  # the file's name as the client gave it, for display only
-    suffix: str  # one of the admitted suffixes; the file on disk is `video` + suffix
+    suffix: str  # one of the admitted suffixes; "" without a video
     size: int  # bytes
     content: str  # SHA-256 of the bytes; an equal video reuses the features in the cache
     state: JobState = "queued"
@@ -49,6 +49,11 @@ class ScoringJob:
     pair: str = ""  # of a comparison: both jobs as JSON
     choice: str = ""  # the part and the person that were chosen on the page, as JSON: start, end, region
     model: str = ""  # SHA-256 of the model that gave the score
+
+    @property
+    def file(self) -> str:
+        """Name of the video in the job's folder."""
+        return f"video{self.suffix}"
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ScoringJob:

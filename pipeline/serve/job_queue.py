@@ -17,16 +17,10 @@ from pipeline.serve.history import History, ScoringJob
 
 log = logging.getLogger(__name__)
 
+REPORT = "report.html"
+"""A job's page, in its folder."""
+
 FAULT = "an error of the program; details are in the server's terminal"
-
-WorkProgress = Callable[[str, float | None], None]
-"""Called with the current activity and its share from 0 to 1, or None where unknown."""
-
-Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], dict[str, Any]]
-"""Called with (job, video, where to write the report, progress, stop); returns what the job's fields become.
-
-Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`.
-"""
 
 
 @dataclass
@@ -38,8 +32,8 @@ class Running:
     stage: str = ""
     share: float | None = None
 
-    def progress(self, stage: str, share: float | None) -> None:
-        """See `WorkProgress`."""
+    def progress(self, stage: str, share: float | None = None) -> None:
+        """Show the current activity and its share from 0 to 1, or None where unknown."""
         if not self.stop.is_set():
             self.stage, self.share = stage, share
 
@@ -47,6 +41,13 @@ class Running:
         """Ask the work to end."""
         self.stop.set()
         self.stage, self.share = "stopping", None
+
+
+Work = Callable[[ScoringJob, Path, Running], dict[str, Any]]
+"""Called with (job, the folder that has its files and gets `REPORT`, the state that its page shows).
+
+Returns what the job's fields become. Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`.
+"""
 
 
 class Queue:
@@ -112,7 +113,7 @@ class Queue:
 
     def report(self, job: ScoringJob) -> Path:
         """Path of a job's report."""
-        return self.folder / job.id / "report.html"
+        return self.folder / job.id / REPORT
 
     def _sweep(self) -> None:
         """Delete folders of uploads that a killed server left before they became jobs.
@@ -148,8 +149,7 @@ class Queue:
     def _end(self, job: ScoringJob, running: Running) -> None:
         """Run the work and store its end; no fault of it ends the thread, without which no further job would run."""
         try:
-            video = self.folder / job.id / f"video{job.suffix}"
-            values = self._work(job, video, self.report(job), running.progress, running.stop)
+            values = self._work(job, self.folder / job.id, running)
             self.history.update(job.id, state="done", finished=time.time(), **values)
         except Cancelled:
             if self._closing.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
 from data.video import Record, trim_video
 from pipeline.observer import Observer, Progress
+from pipeline.results import Accuracy, Flag, Score
 from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import WorkProgress
+from pipeline.serve.job_queue import REPORT, Running
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from pipeline.report import ReportData
     from pipeline.score import Scorer
 
 
@@ -31,8 +33,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     The observer gets the link that admits its reader, when the port is open, and notes on videos that are extracted
     again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
-    from pipeline.serve.app import create_app
-    from pipeline.serve.progress_page import progress_page
+    from pipeline.serve.app import Service, create_app
 
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
@@ -42,7 +43,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
         facts["accuracy"] = str(accuracy)
     over_time = partial(progress_page, model=scorer.model_sha256, accuracy=accuracy)
     # Before the port: with both in use, another port would not help.
-    app = create_app(folder, partial(score_upload, scorer, observer), facts=facts, reads=reads, over_time=over_time)
+    app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, over_time))
     with closing(app.state.queue.history):
         run_app(app, port, observer)
 
@@ -74,9 +75,9 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
 class UploadObserver(Observer):
     """Passes notes on to the server's observer, and frames to the page that waits for the upload."""
 
-    def __init__(self, server: Observer, page: WorkProgress, stop: threading.Event) -> None:
-        super().__init__(stop)
-        self._server, self._page = server, page
+    def __init__(self, server: Observer, running: Running) -> None:
+        super().__init__(running.stop)
+        self._server, self._running = server, running
 
     def note(self, text: str) -> None:
         """One line for people."""
@@ -84,36 +85,28 @@ class UploadObserver(Observer):
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         """Progress that the page shows."""
-        return nullcontext(UploadProgress(self._page))
+        return nullcontext(UploadProgress(self._running))
 
 
 class UploadProgress(Progress):
     """Frames of one video, on the page that waits for it."""
 
-    def __init__(self, page: WorkProgress) -> None:
+    def __init__(self, running: Running) -> None:
         super().__init__("frames")
-        self._page = page
+        self._running = running
 
     def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         """See `Progress`."""
         super().frames(video, done, total, stages)
         words = ", ".join(ACTIVITIES.get(stage, stage) for stage in stages)
         if total:
-            self._page(f"{words}: {100 * self.share:.0f} %, {self.time_left()}", self.share)
+            self._running.progress(f"{words}: {100 * self.share:.0f} %, {self.time_left()}", self.share)
         else:
-            self._page(words, None)
+            self._running.progress(words)
 
 
-def score_upload(
-    scorer: Scorer,
-    observer: Observer,
-    job: ScoringJob,
-    video: Path,
-    report: Path,
-    progress: WorkProgress,
-    stop: threading.Event,
-) -> dict[str, Any]:
-    """Score a job, or both of a comparison, and write its page to `report`.
+def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
+    """Score a job, or both of a comparison, and write its page.
 
     Given a scorer and an observer, this is the `Work` of a queue.
 
@@ -121,36 +114,35 @@ def score_upload(
     `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
-    from pipeline.report import report_comparison, report_scores
+    from pipeline.report import ReportData, report_comparison, report_scores
 
     jobs = [ScoringJob.of(one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
     if region := choice.pop("region", None):
         rest, chosen = replace(job, choice=json.dumps(choice)), scorer.following(region)
         with chosen.session:
-            return score_upload(chosen, observer, rest, video, report, progress, stop)
+            return score_upload(chosen, observer, rest, folder, running)
     if choice.get("end") is not None:
-        progress("cutting the video", None)
-        whole, video = video, video.with_name(f"video{TRIMMED}")
-        trim_video(whole, choice["start"], choice["end"], video)
+        running.progress("cutting the video")
         part = f"{job.content[:12]}{choice['start']:.2f}-{choice['end']:.2f}"
         jobs = [replace(job, content=hashlib.sha256(part.encode()).hexdigest(), suffix=TRIMMED)]
-    records = [_record(one, report.parent.parent / one.id if job.pair else video.parent) for one in jobs]
+        trim_video(folder / job.file, choice["start"], choice["end"], folder / jobs[0].file)
+    records = [_record(one, folder.parent / one.id) for one in jobs]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
-    progress("opening the video", None)
-    rows = scorer.score_records(records, UploadObserver(observer, progress, stop))
-    if stop.is_set():
+    running.progress("opening the video")
+    rows = scorer.score_records(records, UploadObserver(observer, running))
+    if running.stop.is_set():
         raise Cancelled
     if row_error := next((row.error for row in rows if row.error is not None), None):
         raise VideoError(row_error)
-    progress("writing the page", None)
-    parts = {"title": job.name, "subtitle": f"scored by {scorer.folder.name}", "home": "/"}
+    running.progress("writing the page")
+    head = ReportData(job.name, f"scored by {scorer.folder.name}", home="/")
     names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}
     if job.pair:
-        report_comparison(report, scorer, rows, records, names=names, **parts)
+        report_comparison(folder / REPORT, scorer, rows, records, head, names=names)
         return {}
-    row = report_scores(report, scorer, rows, records, names=names, **parts).videos[0].result
+    row = report_scores(folder / REPORT, scorer, rows, records, head, names=names).videos[0].result
     serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
     low, high = row.interval80 or (None, None)
     return {
@@ -170,9 +162,36 @@ def _record(job: ScoringJob, folder: Path) -> Record:
     kinematics = folder / KINEMATICS
     return Record(
         id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
-        path=folder / f"video{job.suffix}" if job.suffix else None,
+        path=folder / job.file if job.suffix else None,
         sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
     )
+
+
+def progress_page(jobs: Sequence[ScoringJob], model: str, accuracy: Accuracy | None) -> ReportData | None:
+    """Athletes' scores over time, from uploads whose names have an athlete and a day; None without two days of one.
+
+    Args:
+        jobs: the newest first; an upload that was scored again counts as it was scored last.
+        model: SHA-256 of the model; scores of other models are left out.
+        accuracy: of the model on held-out performances.
+    """
+    from pipeline.report.page_data import BatchReport, ReportData
+    from pipeline.report.progress import progress
+    from pipeline.report.video_section import batch_row
+
+    newest: dict[str, ScoringJob] = {}
+    for job in jobs:
+        if job.score is not None and job.model == model:
+            newest.setdefault(job.content, job)
+    rows = []
+    for job in newest.values():
+        flags = (Flag(job.level, job.stage),) if job.level and job.stage else ()
+        ends = None if job.low is None or job.high is None else (job.low, job.high)
+        result = Score(job.name, score=job.score, interval80=ends, flags=flags, accuracy=accuracy)
+        chosen = job.name.lower().rfind(job.suffix) + len(job.suffix)  # a chosen part is said behind the file's name
+        rows.append(batch_row(result, Record(job.name[:chosen], None), name=job.name))
+    batch = BatchReport(rows=tuple(row for row in rows if row.day))
+    return ReportData("Progress over time", batch=batch, home="/") if progress(batch) else None
 
 
 TRIMMED = ".trimmed.mp4"

@@ -20,7 +20,7 @@ from models.comparisons import NetworkConfig
 from models.stacked import StackData
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
-from pipeline.recipes import FAST_MODEL, TrainConfig
+from pipeline.recipes import TrainConfig, model_for
 from pipeline.train.augment import training_set
 from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
@@ -61,7 +61,7 @@ class TrainedRun:
 def train(
     features: FeatureSet,
     config: TrainConfig | None = None,
-    model: AimConfig = FAST_MODEL,
+    model: AimConfig | None = None,
     *,
     rows: Sequence[int] | Rows | None = None,
     checkpoints: Path | None = None,
@@ -72,6 +72,7 @@ def train(
 
     Args:
         config: the recipe; `fast` where left out.
+        model: the network; that of `fast` where left out.
         rows: the training part; all where left out. Unlabelled ones are skipped.
         checkpoints: folder of the checkpoints, for resuming.
         progress: called with (epochs done, epochs in all).
@@ -80,7 +81,7 @@ def train(
     Raises DataError for fewer than two labelled performances, UsageError where the model or the augmentation does not
     fit the features, Cancelled after `stop`.
     """
-    config = config or TrainConfig()
+    config, model = config or TrainConfig(), model or model_for("fast")
     given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
     chosen = given[np.isfinite(label_table(features.records)[given, 0])]
     if len(chosen) < 2:

@@ -164,5 +164,5 @@ def test_published_weights_are_kept_and_hashed(tmp_path: Path, monkeypatch: pyte
     path.unlink()
     Clips.fetch(config, said.append)
     assert Clips.identity(config)["weights"] != first["weights"]
-    monkeypatch.setattr("data.weights.published.metadata.version", lambda _: "0.2")
+    monkeypatch.setattr("data.weights.weight_files.metadata.version", lambda _: "0.2")
     assert dict(Clips.identity(ClipsConfig(**TINY))) == {"weights": "random:0", "library": "pytorchvideo 0.2"}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipeline.report import ReportData, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -17,20 +23,48 @@ IN_BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 """Marks of a module of such tests."""
 
 
+@contextmanager
 def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """The page at `address` in a context of its own; a complaint of the browser or a request to the network fails."""
+    """The page at `address` in a context of its own, with its first video, if any.
+
+    A complaint of the browser, or of a page from disk a request to the network, fails.
+    """
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
     tab = context.new_page()
     complaints: list[str] = []
     # The hint about getImageData is about this test's own reading of the canvas.
     tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" or "willRead" not in m.text else None)
     tab.on("pageerror", lambda e: complaints.append(str(e)))
-    tab.on("request", lambda r: complaints.append(r.url) if r.url.startswith("http") else None)
+    if address.startswith("file:"):
+        tab.on("request", lambda r: complaints.append(r.url) if r.url.startswith("http") else None)
     tab.goto(address)
-    wait_for(tab, "document.querySelector('video')?.readyState >= 2")
+    wait_for(tab, "(document.querySelector('video')?.readyState ?? 2) >= 2")
     yield tab
     context.close()
     assert complaints == []
+
+
+@contextmanager
+def shown(browser: Any, folder: Path, data: ReportData, **options: Any) -> Iterator[Any]:
+    """The page of `data`, written into `folder` and `opened`."""
+    write_report(folder / "shown.html", data)
+    with opened(browser, (folder / "shown.html").as_uri(), **options) as tab:
+        yield tab
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The link of an application with `app.state.token`, served in a thread at a free port."""
+    import uvicorn
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}"
+    server.should_exit = True
+    thread.join(10)
 
 
 def wait_for(page: Any, script: str, seconds: float = 60) -> None:

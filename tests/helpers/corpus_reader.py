@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, object]:
             shown += 1
             shapes.add(frame.image.shape)
     except VideoError as error:
-        return {"outcome": "VideoError", "what": error.what}
+        return {"outcome": "VideoError", "what": error.what, "where": error.where}
     except BaseException as error:
         return {"outcome": "crash", "what": f"{type(error).__name__}: {error}"}
     plain = bool((times[1:] > times[:-1]).all() and times[0] == 0)

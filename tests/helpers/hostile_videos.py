@@ -173,22 +173,11 @@ def _odd(folder: Path) -> Iterator[Case]:
         encode(folder / "low-delay.flv", "libx264", options={"tune": "zerolatency"}),
     ]
     yield from (Case(path, "good") for path in made)
-    for degrees in (90, 180, 270):
-        yield _rotated(folder, made[0], degrees)
     yield _many_streams(folder / "forty-streams.mkv", 40, "good")
     yield _many_streams(folder / "hundreds.mkv", 900, "any")
     wrong = folder / "wrong-extension.avi"
     wrong.write_bytes(made[0].read_bytes())
     yield Case(wrong, "good")
-
-
-def _rotated(folder: Path, source: Path, degrees: int) -> Case:
-    content = bytearray(source.read_bytes())
-    matrix = content.index(b"tkhd") + 44
-    one = 1 << 16
-    turn = {90: (0, one, 0, -one, 0), 180: (-one, 0, 0, 0, -one), 270: (0, -one, 0, one, 0)}[degrees]
-    content[matrix : matrix + 36] = struct.pack(">9i", *turn, 0, 0, 0, 1 << 30)
-    return _put(folder / f"rotated-{degrees}.mp4", bytes(content), "good")
 
 
 def _many_streams(path: Path, count: int, expected: Expected) -> Case:

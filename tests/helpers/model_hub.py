@@ -1,4 +1,4 @@
-"""A stand-in for a model hub: what `huggingface_hub` asks when it makes, fills and reads a repository."""
+"""A stand-in for a model hub: what `huggingface_hub` asks when it makes, fills and reads a small repository."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,33 +24,19 @@ class Repository:
     commits: int = 0
 
 
-class ModelHub:
-    """Serves until `close`.
-
-    Attributes:
-        url: for HF_ENDPOINT.
-        repositories: by name.
-    """
-
-    def __init__(self) -> None:
-        self.repositories: dict[str, Repository] = {}
-        self.large: dict[str, bytes] = {}
-        hub = self
-
-        class Handler(_Handler):
-            state = hub
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+@contextmanager
+def model_hub() -> Iterator[tuple[str, dict[str, Repository]]]:
+    """The address of a hub, for HF_ENDPOINT, and its repositories by name."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    _Handler.repositories = {}
+    yield f"http://127.0.0.1:{server.server_port}", _Handler.repositories
+    server.shutdown()
+    server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    state: ModelHub
+    repositories: dict[str, Repository]
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:
@@ -61,98 +49,57 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0].strip("/")
         name, _, rest = path.removeprefix("api/models/").partition("/resolve/")
         name = "/".join(name.split("/")[:2])
-        repository = self.state.repositories.get(name)
+        repository = self.repositories.get(name)
         if repository is None:
-            return self._answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
-        if not path.startswith("api/"):
-            return self._file(repository, rest.partition("/")[2])
-        if "/tree/" in path:
+            self._answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+        elif not path.startswith("api/"):
+            self._file(repository, rest.partition("/")[2])
+        elif "/tree/" in path:
             below = path.partition("/tree/")[2].partition("/")[2]
-            return self._answer([entry for entry in _entries(repository) if entry["path"].startswith(below)])
-        return self._answer({"id": name, "sha": COMMIT, "private": repository.private, "siblings": [], "tags": []})
+            self._answer([entry for entry in _entries(repository) if entry["path"].startswith(below)])
+        else:
+            self._answer({"id": name, "sha": COMMIT, "private": repository.private, "siblings": [], "tags": []})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0].strip("/")
-        if path == "api/repos/create":
-            asked, url = json.loads(body), lambda repository: f"{self.state.url}/{repository}"
-            name = "/".join(part for part in (asked.get("organization") or "user", asked["name"]) if part)
-            if name in self.state.repositories:
-                return self._answer({"error": "You already created this model repo", "url": url(name)}, 409)
-            private = bool(asked.get("private")) or asked.get("visibility") == "private"
-            self.state.repositories[name] = Repository(private)
-            return self._answer({"url": url(name), "id": name})
-        if path == "api/validate-yaml":
-            return self._answer({"errors": [], "warnings": []})
-        if path.endswith("info/lfs/objects/batch"):
-            upload = f"{self.state.url}/upload/"
-            objects = [
-                {**one, "actions": {"upload": {"href": upload + one["oid"]}}} for one in json.loads(body)["objects"]
-            ]
-            return self._answer({"transfer": "basic", "objects": objects})
         name = "/".join(path.removeprefix("api/models/").split("/")[:2])
-        repository = self.state.repositories[name]
-        if "/preupload/" in path:
-            files = [
-                {"path": one["path"], "shouldIgnore": False, "uploadMode": _mode(one["path"])}
-                for one in json.loads(body)["files"]
-            ]
-            return self._answer({"files": files})
-        if "/paths-info/" in path:
-            asked_paths = json.loads(body)["paths"] if body.startswith(b"{") else _form(body)
-            return self._answer([entry for entry in _entries(repository) if entry["path"] in asked_paths])
-        for line in map(json.loads, body.splitlines()):
-            value = line["value"]
-            if line["key"] == "file":
-                repository.files[value["path"]] = base64.b64decode(value["content"])
-            elif line["key"] == "lfsFile":
-                repository.files[value["path"]] = self.state.large[value["oid"]]
-        repository.commits += 1
-        return self._answer({"commitUrl": f"{self.state.url}/{name}/commit/{COMMIT}", "commitOid": COMMIT})
+        if path == "api/repos/create":
+            asked = json.loads(body)
+            name = f"{asked['organization']}/{asked['name']}"
+            self.repositories[name] = Repository(bool(asked.get("private")) or asked.get("visibility") == "private")
+            self._answer({"url": self._address(name), "id": name})
+        elif path == "api/validate-yaml":
+            self._answer({"errors": [], "warnings": []})
+        elif "/preupload/" in path:
+            named = [one["path"] for one in json.loads(body)["files"]]
+            self._answer({"files": [{"path": n, "shouldIgnore": False, "uploadMode": "regular"} for n in named]})
+        else:
+            for value in (line["value"] for line in map(json.loads, body.splitlines()) if line["key"] == "file"):
+                self.repositories[name].files[value["path"]] = base64.b64decode(value["content"])
+            self.repositories[name].commits += 1
+            self._answer({"commitUrl": f"{self._address(name)}/commit/{COMMIT}", "commitOid": COMMIT})
 
-    def do_PUT(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        self.state.large[self.path.rpartition("/")[2]] = content
-        self._answer({})
+    def _address(self, name: str) -> str:
+        return f"http://{self.headers['Host']}/{name}"
 
     def _file(self, repository: Repository, name: str) -> None:
-        if name not in repository.files:
-            return self._answer({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
-        content, status = repository.files[name], 200
-        headers = {
-            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
-            "X-Repo-Commit": COMMIT,
-            "Accept-Ranges": "bytes",
-        }
-        if asked := self.headers.get("Range"):
-            first, _, last = asked.removeprefix("bytes=").partition("-")
-            end = min(int(last), len(content) - 1) if last else len(content) - 1
-            headers["Content-Range"] = f"bytes {first}-{end}/{len(content)}"
-            content, status = content[int(first) : end + 1], 206
-        self._send(content, status, headers)
-        return None
+        content = repository.files.get(name)
+        if content is None:
+            self._answer({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+        else:
+            self._send(content, 200, {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT})
 
     def _answer(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self._send(json.dumps(value).encode(), status, {"Content-Type": "application/json", **(headers or {})})
 
     def _send(self, content: bytes, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-
-
-def _mode(name: str) -> str:
-    return "lfs" if name.endswith(".safetensors") else "regular"
-
-
-def _form(body: bytes) -> list[str]:
-    from urllib.parse import parse_qs
-
-    return parse_qs(body.decode()).get("paths", [])
 
 
 def _entries(repository: Repository) -> list[dict[str, Any]]:

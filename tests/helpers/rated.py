@@ -19,7 +19,7 @@ def rate_scores(folder: Path, rater: str, scores: Mapping[str, Mapping[str, floa
 
 def rate_pairs(folder: Path, rater: str, truth: Mapping[str, float], count: int) -> None:
     """Answer the questions of the page by a known order of the videos."""
-    session, _ = find_session(folder, pairs=True, columns=["score"], only=[])
+    session, _ = find_session(folder, pairs=True)
     videos, path = session.by_content(), rater_file(folder, rater)
     for _ in range(count):
         question = session.next_question(rater, read_answers(path)[0], videos)

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.report import ReportData, write_report
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, wait_for
+from tests.helpers.browsing import IN_BROWSER, opened, wait_for
 
 pytestmark = IN_BROWSER
 
@@ -69,12 +69,9 @@ def faults(tab: Any, axe: str) -> list[str]:
 def views(browser: Any, address: str) -> Iterator[Any]:
     """The page wide and light, then narrow and dark, without its policy, which would refuse axe."""
     for width, scheme in VIEWS:
-        viewport = {"width": width, "height": 900}
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
-        tab = context.new_page()
-        tab.goto(address)
-        yield tab
-        context.close()
+        options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "reduced_motion": "reduce"}
+        with opened(browser, address, bypass_csp=True, **options) as tab:
+            yield tab
 
 
 @pytest.mark.parametrize("name", ["report", "comparison", "evaluation"])

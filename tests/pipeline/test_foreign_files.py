@@ -22,8 +22,7 @@ from data.store import hdf5, read_regular, sha256_file
 from data.video import Record, probe
 from data.video.records import fingerprint_file
 from data.weights.weight_files import safetensors_metadata
-from pipeline import console
-from pipeline.cli.terminal import alarm
+from pipeline.cli import terminal
 from pipeline.config import load_config
 from pipeline.evaluate import read_results
 from pipeline.pack import read_pack
@@ -144,16 +143,17 @@ def test_every_error_is_printable() -> None:
 @pytest.mark.parametrize("name", [RED, "m [bold] [/x] \\[y] :on:"])
 def test_what_the_terminal_shows_is_printable_and_no_markup(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     shown = io.StringIO()
-    for terminal in (console.out, console.err):
-        monkeypatch.setattr(terminal, "_file", shown)
-        monkeypatch.setattr(terminal, "_width", 200)
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(terminal.console(stream), "_file", shown)
+        monkeypatch.setattr(terminal.console(stream), "_width", 200)
     failed = Result(Record(name, None), failed={name: name})
-    console.say(name)
-    console.table(name, (name,), [(name,)])
-    console.status_table([{"video": name, "stage": "pose", "state": "failed", "reason": name, "quality": {name: name}}])
-    console.failure_table([failed])
-    alarm(name)
-    with console.ShownProgress(name) as progress:
+    terminal.say(name)
+    terminal.table(name, (name,), [(name,)])
+    row = {"video": name, "stage": "pose", "state": "failed", "reason": name, "quality": {name: name}}
+    terminal.status_table([row])
+    terminal.Terminal().failures([failed])
+    terminal.alarm(name)
+    with terminal.ShownProgress(name) as progress:
         progress.finish(name, name)
     text = shown.getvalue()
     assert text.count(printable(name)) == 11

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import console, observer
-from pipeline.cli.terminal import Terminal
+from pipeline import observer
+from pipeline.cli import terminal
 from pipeline.observer import Progress
 from pipeline.results import Flag
 
@@ -52,27 +52,29 @@ def test_resumed_steps_count_from_where_they_began(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "err", Console(file=io.StringIO(), width=200))
-    monkeypatch.setattr(console, "LINE_SECONDS", 0.1)
-    with console.ShownProgress("epochs") as progress:
+    shown = Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr(terminal, "console", lambda _: shown)
+    monkeypatch.setattr(terminal, "LINE_SECONDS", 0.1)
+    with terminal.ShownProgress("epochs") as progress:
         time.sleep(0.15)
         progress.steps(1, 4)
         time.sleep(0.3)
     time.sleep(0.2)
-    lines = console.err.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert len(lines) >= 3
     assert lines[0] == "epochs: preparing"
     assert lines[1] == "epochs: 1 of 4 done, 0 failed, 3 left; 0% of the work, time left not known yet"
 
 
 def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "err", Console(file=io.StringIO(), width=200, force_terminal=True))
-    with console.ShownProgress("trainings") as progress:
+    bars = Console(file=io.StringIO(), width=200, force_terminal=True)
+    monkeypatch.setattr(terminal, "console", lambda _: bars)
+    with terminal.ShownProgress("trainings") as progress:
         progress.plan({"a": 30.0, "b": 10.0})
         progress.finish("a")
         progress.finish("b", "b: broken")
         progress._bar.refresh()
-    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.err.file.getvalue())  # type: ignore[attr-defined]
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", bars.file.getvalue())  # type: ignore[attr-defined]
     assert "failed b: broken" in shown
     assert "trainings" in shown
     assert "100%" in shown
@@ -96,16 +98,16 @@ def test_no_time_left_before_a_share_or_some_minutes(monkeypatch: pytest.MonkeyP
 
 def test_nothing_is_confirmed_where_nobody_can_be_asked() -> None:
     assert not observer.Observer().confirm("Delete?")
-    assert not Terminal().confirm("Delete?"), "pytest gives no terminal"
+    assert not terminal.Terminal().confirm("Delete?"), "pytest gives no terminal"
 
 
 def test_the_table_of_flagged_videos_ends_with_how_many_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Console(file=io.StringIO(), width=100, markup=False)
-    monkeypatch.setattr(console, "err", shown)
+    monkeypatch.setattr(terminal, "console", lambda _: shown)
     flag = Flag("warn", "too short", "The video has 0.3 s.")
-    console.flag_table({f"{number}.mp4": [flag] for number in range(console.SHOWN_FLAGGED + 2)}, 99)
+    terminal.Terminal().flagged({f"{number}.mp4": [flag] for number in range(terminal.SHOWN_FLAGGED + 2)}, 99)
     text = shown.file.getvalue()  # type: ignore[attr-defined]
     assert "42 of 99 videos are flagged" in text
     assert "too short (The video has 0.3 s)" in text
     assert "and 2 more" in text
-    assert text.count("too short") == console.SHOWN_FLAGGED
+    assert text.count("too short") == terminal.SHOWN_FLAGGED

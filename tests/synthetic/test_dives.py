@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from synthetic.dives import COLUMNS, Dive, plan_dives, read_truth, render_dives
+from synthetic.dives import COLUMNS, Dive, film_of, plan_dives, read_truth, render_dives
 from synthetic.pool import look_at
-from synthetic.rendering import Film, Options, film_dive
+from synthetic.rendering import Options
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +113,3 @@ def test_keypoints_lie_on_the_drawn_bodies() -> None:
         joints = film.truth.keypoints[index, :, 5:].reshape(-1, 2).astype(int)
         assert changed[joints[:, 1], joints[:, 0]].mean() > 0.9
         assert changed.mean() < 0.15
-
-
-def film_of(dive: Dive, options: Options) -> Film:
-    """The film of a planned dive, as `render_dive` makes it."""
-    rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
-    return film_dive(dive.shape, dive.execution, dive.pair, rng, options)

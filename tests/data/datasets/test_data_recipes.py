@@ -113,7 +113,7 @@ def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) ->
     result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
     assert result.exit_code == 1
     words = " ".join(result.output.split())
-    assert "09/002: listed for test, but has no frames" in words
+    assert "09/002: listed for test, but has no video" in words
     assert "ParitoshParmar/MTL-AQA" in words
     assert "1412" in words
     asked = CliRunner().invoke(app, ["data", "check", str(tmp_path), "--config", "mtl-aqa", "--json"])

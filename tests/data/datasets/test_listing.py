@@ -1,4 +1,4 @@
-"""Every kind of data set: damaged label files are read or refused by name, and a file that is gone is said."""
+"""Every kind of data set, also that of docs/extend: damaged label files are refused by name, a missing file is said."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.datasets import listing
 from data.datasets.jigsaws import parse_kinematics
 from data.datasets.listing import KINDS, check_data, list_records
 from data.errors import DataError, UsageError
@@ -49,6 +51,8 @@ def jigsaws_set(root: Path) -> Path:
 
 
 FOLDS = "folds.json"
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "extend" / "dataset.md"
 
 SMALL: Mapping[str, Callable[[Path], Path]] = {
     **{kind: partial(make, count=4, frames=2) for kind, make in PUBLISHED.items()},
@@ -191,3 +195,28 @@ def test_a_copy_has_one_of_the_names_of_an_annotation(tmp_path: Path) -> None:
     assert [name for name, _ in report.files] == ["final_annotations_dict.pkl", *lists]
     nothing = check_data("mtl-aqa", tmp_path, {})
     assert [state for name, state in nothing.files if "annotations" in name] == ["missing"] * 3
+
+
+@pytest.fixture
+def marks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The data set that docs/extend/dataset.md adds, entered in the table with the page's line."""
+    code, entry = re.findall(r"```(?:python)?\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    module = ModuleType("marks")
+    exec(compile(code, str(PAGE), "exec"), module.__dict__)
+    kinds = eval("{" + entry + "}", {**vars(listing), **vars(module)})
+    monkeypatch.setattr(listing, "KINDS", {**listing.KINDS, **kinds})
+    return module
+
+
+def test_the_data_set_of_the_page_lists_its_performances(marks: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (tmp_path / "videos" / name).write_bytes(b"\0")
+    (tmp_path / "marks.csv").write_text("video,mark,skater\na.mp4,7.5,Ann\nb.mp4,6,Bob\n", encoding="utf-8")
+    found = listing.list_records("marks", tmp_path)
+    labelled = {record.id: record for record in found.records if record.labels}
+    assert {name: record.labels.score for name, record in labelled.items()} == {"a.mp4": 7.5, "b.mp4": 6.0}
+    assert labelled["a.mp4"].groups["subject"] == "Ann"
+    assert any("c.mp4" in line for line in found.problems)
+    with pytest.raises(UsageError, match=r"no marks\.csv"):
+        listing.list_records("marks", tmp_path / "videos")

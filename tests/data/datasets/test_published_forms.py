@@ -1,6 +1,6 @@
 """Published data sets in the form of their files: names, cell counts, types of keys, and what is odd in them.
 
-Each test writes a few entries by hand, as the repository that the page of docs/datasets names has them.
+Most tests write a few entries by hand, as the repository that the page of docs/datasets names has them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from data.datasets.listing import check_data, kind_of, list_records
-from data.errors import DataError, UsageError
+from data.errors import AimError, DataError, UsageError
 from data.keypoints import read_motion
 from data.video import FrameFolder, Labels
 from synthetic.tiny_datasets import write_matrix
-from synthetic.tiny_published import write_book
+from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv, write_book
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -66,7 +66,7 @@ def test_mtl_aqa_counts_frames_from_one_and_ends_before_its_end(tmp_path: Path) 
     assert without.frames
     for name in names[1]:
         (tmp_path / "whole_videos_frames/01" / name).unlink()
-    assert list_records("mtl-aqa", tmp_path).problems == ("01/002: listed for test, but has no frames",)
+    assert list_records("mtl-aqa", tmp_path).problems == ("01/002: listed for test, but has no video",)
     assert (listing.records[0].frames, without.frames.rate) == (replace(without.frames, rate=25.0), 30.0)
 
 
@@ -156,17 +156,28 @@ def test_of_two_recordings_of_kimore_the_original_is_read(tmp_path: Path) -> Non
     raw = kimore_exercise(tmp_path) / "Raw"
     put(raw / "JointPosition280914 (1).csv", "")
     listing = list_records("kimore", tmp_path)
-    assert [record.sidecars["keypoints"].name for record in listing.records] == ["JointPosition280914.csv"]
+    (record,) = listing.records
+    assert record.id == "CG/Expert/E_ID1/Es1/Raw/JointPosition280914.csv"
+    assert (record.task, record.groups["population"], record.labels) == ("Es1", "CG/Expert", Labels(40.5))
     assert listing.problems == ("CG/Expert/E_ID1/Es1: 'JointPosition280914 (1).csv' is left out, a second recording",)
-    assert len(read_motion(listing.records[0].sidecars["keypoints"], 1).keypoints) == 4
+    assert len(read_motion(record.sidecars["keypoints"], 1).keypoints) == 4
 
 
-def test_a_workbook_of_another_person_is_named(tmp_path: Path) -> None:
+def test_a_workbook_of_another_person_without_the_score_or_damaged_is_named(tmp_path: Path) -> None:
     for person, subject in (("E_ID1", "E ID01"), ("E_ID2", "E_ID1"), ("E_ID3", "")):
         kimore_exercise(tmp_path, person, subject)
     listing = list_records("kimore", tmp_path)
     assert [record.groups["subject"] for record in listing.records] == ["CG/Expert/E_ID1", "CG/Expert/E_ID3"]
-    assert listing.problems == ("CG/Expert/E_ID2/Es1: left out, ClinicalAssessment_E_ID2.xlsx is of 'E_ID1'",)
+    left_out = "CG/Expert/E_ID2/Es1: left out, ClinicalAssessment_E_ID2.xlsx is of 'E_ID1'"
+    assert listing.problems == (left_out,)
+    book = kimore_exercise(tmp_path) / "Label/ClinicalAssessment_E_ID1.xlsx"
+    write_book(book, {"Subject ID": "E_ID1", "clinical TS Ex#2": 40.5})
+    assert list_records("kimore", tmp_path).problems == ("CG/Expert/E_ID1/Es1: no score ts", left_out)
+    content = book.read_bytes()
+    for damaged in (b"", b"PK", content[:-20]):
+        book.write_bytes(damaged)
+        with pytest.raises(DataError, match="is no such workbook"):
+            list_records("kimore", tmp_path)
 
 
 def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> None:
@@ -193,8 +204,14 @@ def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> 
     old, new = list_records("finediving", tmp_path).records
     assert (old.id, new.id) == ("01/004", "FINADivingWorldCup2021_Men3m_final_r1/000")
     assert new.labels == Labels(76.5, difficulty=3.0, judges=(8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5))
-    assert new.boundaries == (3 / 9, 5 / 9)
-    assert report.doubts == ()
+    assert (old.labels and old.labels.judges, new.boundaries, report.doubts) == ((), (3 / 9, 5 / 9), ())
+    path = tmp_path / "Annotations/FineDiving_coarse_annotation.pkl"
+    for damaged in ({keys[0]: {}}, {keys[0]: {"judge_scores": [-1.0], "difficulty": 3.0}}, [1]):
+        pickled(path, damaged)
+        with pytest.raises(DataError, match="judges' scores cannot be used"):
+            list_records("finediving", tmp_path)
+    path.unlink()
+    assert {r.labels.judges for r in list_records("finediving", tmp_path).records if r.labels} == {()}
 
 
 def test_fis_v_has_four_cells_and_numbers_as_names(tmp_path: Path) -> None:
@@ -271,3 +288,54 @@ def test_jigsaws_has_empty_columns_and_unscored_trials(tmp_path: Path) -> None:
     assert [record.groups["view"] for record in listing.records] == ["capture1", "capture2"]
     assert {record.labels for record in listing.records} == {Labels(13.0, judges=(2.0, 2.0, 2.0, 2.0, 2.0, 3.0))}
     assert listing.problems == ("Knot_Tying: 1 kinematics file(s) without a score: Knot_Tying_H002",)
+
+
+def test_vaults_are_read_and_have_no_execution(tmp_path: Path) -> None:
+    listing = list_records("unlv", make_unlv(tmp_path, count=8, frames=2))
+    assert [(record.task, record.split) for record in listing.records].count(("vault", "test")) == 2
+    assert {record.task for record in list_records("unlv", tmp_path, score="execution").records} == {"diving"}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(AimError, match=r"dataset\.score is one of"):
+        list_records(kind, tmp_path, score="total_nonsense")
+    with pytest.raises(AimError) as caught:
+        list_records(kind, tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [("9 1.0 2.0", "3 cells"), ("9 a 2.0 1", "not a finite number"), ("1 1.0 2.0 1", "listed twice")],
+)
+def test_a_damaged_list_names_its_line(tmp_path: Path, line: str, what: str) -> None:
+    make_lists("fis-v", tmp_path, count=4, frames=2)
+    with (tmp_path / "train_dataset.txt").open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(AimError, match=what) as caught:
+        list_records("fis-v", tmp_path)
+    assert "train_dataset.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("train_split_0", [(1, 1), (9, 77)], "annotation of '09/077' is missing"),
+        ("train_split_0", [(1, "../..")], "no list of dives"),
+        ("train_split_0", [(9, 4)], "listed for training and for test"),
+        ("final_annotations_dict", {(1, 1): {"start_frame": 1}}, "cannot be used"),
+        ("final_annotations_dict", [1], "no dict of dives"),
+        (
+            "final_annotations_dict",
+            {(1, 1): {"start_frame": 1, "end_frame": 3, "final_score": float("nan"), "difficulty": 2.0}},
+            "is no number",
+        ),
+    ],
+)
+def test_impossible_annotations_are_refused(tmp_path: Path, name: str, value: object, what: str) -> None:
+    make_mtl_aqa(tmp_path, count=8, frames=2)
+    pickled(tmp_path / f"MTL-AQA_split_0_data/{name}.pkl", value)
+    with pytest.raises(AimError, match=what):
+        list_records("mtl-aqa", tmp_path)

@@ -13,10 +13,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from data.errors import PROGRAM
 from pipeline import __version__, api, upkeep
 from pipeline.cli import app
-from pipeline.cli.command import parameters_of
-from pipeline.docstrings import description, entries
+from pipeline.cli.command import description, entries, parameters_of
 from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,6 +45,7 @@ def test_every_command_has_a_call_and_the_other_way_round() -> None:
 def test_help_and_docstring_have_the_same_words(name: str) -> None:
     call, command = getattr(api, name), COMMANDS[name]
     assert command.help == description(call)
+    assert command.epilog.startswith(f"Example: {PROGRAM} {name.replace('_', ' ')}")
     words = {**entries(api, "Common arguments"), **entries(call, "Args")}
     parameters = parameters_of(call)
     for parameter in command.params:

@@ -27,7 +27,7 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def client(folder: Path, **options: Any) -> Any:
-    session, _ = find_session(folder, **{"pairs": False, "columns": ["score"], "only": [], **options})
+    session, _ = find_session(folder, **options)
     app = create_label_app(session, token="t")
     return testclient.TestClient(app, base_url="http://127.0.0.1", cookies={"aim-serve-80": "t"})
 
@@ -107,7 +107,7 @@ def test_a_full_disk_is_said_and_the_answer_is_not_confirmed(folder: Path, monke
 
 
 def test_the_page_escapes_the_rubric(folder: Path) -> None:
-    session, _ = find_session(folder, pairs=False, columns=["score"], only=[])
+    session, _ = find_session(folder)
     app = create_label_app(session, "# <script>alert(1)</script>", token="t")
     page = testclient.TestClient(app, base_url="http://127.0.0.1", cookies={"aim-serve-80": "t"}).get("/")
     assert "<script>alert" not in page.text

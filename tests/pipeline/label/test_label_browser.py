@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ import pytest
 from data.datasets.ratings import all_answers
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
-from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, wait_for
-from tests.helpers.served import served
+from tests.helpers import browsing, report_samples
+from tests.helpers.browsing import IN_BROWSER, served, wait_for
 
 pytest.importorskip("uvicorn")
 
@@ -27,7 +26,7 @@ RUBRIC_SHOWN = ["Entry", "vertical: 3 points", "a splash costs one", "feet", "Ta
 @contextmanager
 def running(folder: Path, **options: Any) -> Iterator[str]:
     """The link of a server in a thread."""
-    session, _ = find_session(folder, **{"pairs": False, "columns": ("score",), "only": (), **options})
+    session, _ = find_session(folder, **options)
     app = create_label_app(session, RUBRIC)
     with served(app) as link:
         yield link
@@ -49,22 +48,8 @@ def videos(tmp_path: Path) -> Path:
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens a page in a context of its own, as on a further machine; a complaint of the browser fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_page(link: str, **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        tab.on("pageerror", lambda e: complaints.append(str(e)))
-        tab.goto(link)
-        return tab
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with ExitStack() as pages:
+        yield lambda link, **options: pages.enter_context(browsing.opened(browser, link, **options))
 
 
 def begin(tab: Any, name: str) -> None:

@@ -34,7 +34,7 @@ from pathlib import Path
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
 from pipeline.serve.connections import make_server
-session, _ = find_session(Path(sys.argv[1]), pairs=True, columns=("score",), only=())
+session, _ = find_session(Path(sys.argv[1]), pairs=True)
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(64)

@@ -28,7 +28,7 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def report(folder: Path, **options: Any) -> Any:
-    return label_report(find_session(folder, **{"pairs": False, "columns": ["score"], "only": [], **options})[0])
+    return label_report(find_session(folder, **options)[0])
 
 
 def test_the_data_set_folder_reads_means_and_judges(folder: Path) -> None:

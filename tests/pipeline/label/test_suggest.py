@@ -37,7 +37,7 @@ def test_unlabelled_videos_with_reasons(trained: tuple[Path, Path], tmp_path: Pa
     shutil.copy(run.parent / "train/00.mp4", folder / "known.mp4")
     film(folder / "white.mp4", 255)
     rate_scores(folder, "anna", {"b.mp4": {"score": 1.0}})
-    session, _ = find_session(folder, pairs=False, columns=["score"], only=[])
+    session, _ = find_session(folder)
     scorer = load_scorer(run, tmp_path / "cache")
     made = suggest_videos(session, scorer, 2, Observer())
     assert len(made) == 2

@@ -14,7 +14,7 @@ from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
 from pipeline.results import Accuracy, Flag
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, opened, wait_for
+from tests.helpers.browsing import IN_BROWSER, opened, shown, wait_for
 
 pytestmark = IN_BROWSER
 
@@ -58,7 +58,7 @@ def pages(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 @pytest.fixture
 def pair(browser: Any, pages: dict[str, str], width: int) -> Iterator[Any]:
     """The page of two videos."""
-    for tab in opened(browser, pages["pair"], viewport={"width": width, "height": 900}):
+    with opened(browser, pages["pair"], viewport={"width": width, "height": 900}) as tab:
         loaded(tab)
         yield tab
 
@@ -183,7 +183,7 @@ def test_a_screen_reader_gets_names_and_the_place(pair: Any) -> None:
 
 @WIDTHS
 def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dict[str, str], width: int) -> None:
-    for tab in opened(browser, pages["report"], viewport={"width": width, "height": 900}):
+    with opened(browser, pages["report"], viewport={"width": width, "height": 900}) as tab:
         assert not tab.is_visible("#compare")
         button = tab.get_by_role("button", name="Compare with… (final/dive_01.mp4)")
         button.focus()
@@ -205,7 +205,7 @@ def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dic
 
 
 def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, str]) -> None:
-    for tab in opened(browser, pages["unlike"]):
+    with opened(browser, pages["unlike"]) as tab:
         alert = tab.get_by_role("alert")
         assert alert.inner_text().startswith("A has 10 steps and B has 8: steps cannot be compared")
         assert not tab.is_visible("#compare table")
@@ -225,8 +225,7 @@ def test_a_difference_is_read_beside_the_models_error(browser: Any, data: Report
         accuracy = Accuracy(38, 0.5, within / 2, within, within, 2 * within, True)
         pair = [replace(video, result=replace(video.result, accuracy=accuracy)) for video in (a, b)]
         pair[1] = replace(pair[1], result=replace(pair[1].result, flags=flags))
-        write_report(tmp_path / "pair.html", replace(data, videos=tuple(pair), batch=None, comparison=True))
-        for tab in opened(browser, (tmp_path / "pair.html").as_uri(), viewport={"width": 1280, "height": 900}):
+        with shown(browser, tmp_path, replace(data, videos=tuple(pair), batch=None, comparison=True)) as tab:
             text: str = tab.inner_text("#compare")
         return text
 

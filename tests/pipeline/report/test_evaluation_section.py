@@ -6,7 +6,6 @@ import html
 import json
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,31 +24,6 @@ from tests.helpers.made_features import made_features
 
 HOSTILE = "</script><script>alert(1)</script>.mp4"
 SYSTEM = "AIM (ours)"
-
-
-def results() -> dict[str, Any]:
-    lead = {"value": 0.2, "level": 0.95, "low": 0.05, "high": 0.3}
-    return {
-        "tasks": ["Suturing", "Knot_Tying"],
-        "systems": {"w/o AIM": {"baseline": False}, "training mean": {"baseline": True}},
-        "differences": {
-            "w/o AIM": {"Suturing": lead, "Knot_Tying": {**lead, "value": -0.1, "low": -0.2, "high": 0.1}},
-            "training mean": {"Suturing": {**lead, "value": None, "low": None, "high": None}},
-        },
-    }
-
-
-def test_one_chart_per_task_and_one_bar_per_system_with_a_lead() -> None:
-    first, second = lead_bars(results(), "AIM (ours)")
-    assert (first.title, second.title) == ("Lead of AIM (ours), Suturing", "Lead of AIM (ours), Knot_Tying")
-    assert [(bar.name, bar.value, bar.interval, bar.baseline) for bar in first.bars] == [
-        ("w/o AIM", 0.2, (0.05, 0.3), False)
-    ]
-    assert second.bars[0].value == -0.1
-
-
-def test_no_differences_no_chart() -> None:
-    assert lead_bars({**results(), "differences": {}}, "AIM (ours)") == ()
 
 
 def texts(page: str, kinds: str) -> list[str]:
@@ -83,6 +57,19 @@ def evaluated() -> Results:
 @pytest.fixture(scope="module")
 def page(evaluated: Results) -> str:
     return render_report(ReportData("t", evaluation=evaluation_report(evaluated)))
+
+
+def test_one_chart_per_task_and_one_bar_per_system_with_a_lead(evaluated: Results) -> None:
+    unknown = {task: dict.fromkeys(("value", "low", "high")) for task in "ab"}
+    leads = {**evaluated["differences"], "random": unknown}
+    for task, chart in zip("ab", lead_bars({**evaluated, "differences": leads}, SYSTEM), strict=True):
+        assert chart.title == f"Lead of {SYSTEM}, {task}"
+        assert {bar.name: (bar.value, bar.interval, bar.baseline) for bar in chart.bars} == {
+            name: (lead[task]["value"], (lead[task]["low"], lead[task]["high"]), evaluated["systems"][name]["baseline"])
+            for name, lead in leads.items()
+            if name != "random"
+        }
+    assert lead_bars({**evaluated, "differences": {}}, SYSTEM) == ()
 
 
 def shown(value: float | None) -> str:

@@ -12,24 +12,8 @@ import numpy as np
 import pytest
 
 from data.errors import UsageError
-from pipeline.report import ReportData, payload
+from pipeline.report import ReportData, payload, plots
 from pipeline.report import page_data as d
-from pipeline.report.plots import (
-    BLUE,
-    FORMATS,
-    ORANGE,
-    STYLE,
-    attention_by_task,
-    attention_figure,
-    attention_range,
-    bar_figure,
-    curve_figure,
-    figures,
-    file_name,
-    plot_report,
-    prediction_figure,
-    step_figure,
-)
 from pipeline.report.view import step_views
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
@@ -60,21 +44,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
 @pytest.fixture(autouse=True)
 def style() -> Iterator[None]:
     """Figures as `plot_report` makes them."""
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
+    with mpl.rc_context(plots.STYLE):  # type: ignore[arg-type, unused-ignore]
         yield
 
 
-def test_every_figure_of_a_report(sample: ReportData, tmp_path: Path) -> None:
-    written = plot_report(replace(sample, videos=sample.videos[:1]), tmp_path, FORMATS)
-    names = ("steps-final_dive_01.mp4", "attention", "predictions", "bars-1", "curves-1")
-    assert {path.name for path in written} == {f"{name}.{kind}" for kind in FORMATS for name in names}
-    starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml"}
-    for path in written:
-        assert path.read_bytes().startswith(starts[path.suffix])
-
-
 def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: ReportData) -> None:
-    for name, figure in figures(sample):
+    for name, figure in plots.figures(sample):
         figure.draw_without_rendering()
         assert figure.get_figwidth() == 3.3, name
         width, height = figure.get_size_inches() * figure.dpi
@@ -89,40 +64,46 @@ def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: Report
             assert box.y1 < height + 1, (name, text.get_text())
 
 
-def test_equal_data_gives_equal_files_without_dates(sample: ReportData, tmp_path: Path) -> None:
+def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportData, tmp_path: Path) -> None:
     data = replace(sample, videos=sample.videos[:1])
-    first, second = (plot_report(data, tmp_path / name, FORMATS) for name in ("a", "b"))
+    first, second = (plots.plot_report(data, tmp_path / name, plots.FORMATS) for name in ("a", "b"))
+    names = ("steps-final_dive_01.mp4", "attention", "predictions", "bars-1", "curves-1")
+    assert {path.name for path in first} == {f"{name}.{kind}" for kind in plots.FORMATS for name in names}
+    starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml"}
     for a, b in zip(first, second, strict=True):
+        assert a.read_bytes().startswith(starts[a.suffix])
         assert a.read_bytes() == b.read_bytes(), a.name
         assert b"date" not in a.read_bytes().lower() or a.suffix == ".png", a.name
 
 
 def test_text_stays_text_in_both_formats(tmp_path: Path) -> None:
     bars = d.EvaluationReport(bars=(d.BarChart("Leads", (d.Bar("full", 0.8, (0.7, 0.9)),), "rho", "note"),))
-    pdf, svg = plot_report(ReportData("t", evaluation=bars), tmp_path)
+    pdf, svg = plots.plot_report(ReportData("t", evaluation=bars), tmp_path)
     assert b"/FontFile2" in pdf.read_bytes()
     assert b"/Type3" not in pdf.read_bytes()
     assert re.search(r"<text[^>]*>Leads</text>", svg.read_text())
 
 
 def test_a_bar_of_a_step_says_its_own_height(sample: ReportData) -> None:
-    figure = step_figure(replace(sample.videos[0], key_frames=()))
+    figure = plots.step_figure(replace(sample.videos[0], key_frames=()))
     (axes,) = figure.axes
     heights = [bar.get_height() for bar in axes.patches]
     assert [text.get_text() for text in axes.texts] == [f"{h:+.2f}".replace("-", "\N{MINUS SIGN}") for h in heights]
     assert heights == pytest.approx([float(step.gap) for step in step_views(sample.videos[0])], abs=0.006)
-    assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [BLUE if h >= 0 else ORANGE for h in heights]
+    assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [
+        plots.BLUE if h >= 0 else plots.ORANGE for h in heights
+    ]
     assert axes.get_ylabel() == "points from the mean\nof the training videos"
 
 
 def test_frames_of_a_step_figure_show_their_time(sample: ReportData) -> None:
-    titles = [axes.get_title() for axes in step_figure(sample.videos[0]).axes[:-1]]
+    titles = [axes.get_title() for axes in plots.step_figure(sample.videos[0]).axes[:-1]]
     assert titles == [f"{frame.time:.2f} s" for frame in sample.videos[0].key_frames]
 
 
 def test_no_step_is_minus_zero() -> None:
     result = Score("a", steps=(StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0)))
-    (axes,) = step_figure(d.VideoReport("a", result)).axes
+    (axes,) = plots.step_figure(d.VideoReport("a", result)).axes
     assert [text.get_text() for text in axes.texts] == ["+0.00"] * 3
 
 
@@ -136,12 +117,12 @@ def test_no_step_is_minus_zero() -> None:
 )
 def test_names_of_videos_lose_their_folders_first(name: str, shown: str) -> None:
     step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
-    axes = attention_figure({"": [d.VideoReport(name, Score("v", steps=(step,)))]}).axes[0]
+    axes = plots.attention_figure({"": [d.VideoReport(name, Score("v", steps=(step,)))]}).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [shown]
 
 
 def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
-    figure = attention_figure(attention_by_task(sample.videos))
+    figure = plots.attention_figure(plots.attention_by_task(sample.videos))
     first, second, bar = figure.axes
     assert (first.get_title(), second.get_title()) == ("10 m", "3 m")
     assert [text.get_text() for text in first.get_yticklabels()] == ["final/dive_01.mp4", "final/dive_03.mp4"]
@@ -154,14 +135,14 @@ def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
 def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
     steps = tuple(StepScore(i, i + 1, 1.0, 0.475, weight) for i, weight in enumerate((0.524, 0.525)))
     video = d.VideoReport("v", Score("v", steps=steps))
-    assert attention_range([video]) == (51.5, 53.5), "noise is not drawn as large as a difference"
+    assert plots.attention_range([video]) == (51.5, 53.5), "noise is not drawn as large as a difference"
     training = d.TrainingSteps(((1.0, 0.1),) * 2, (0.0,), ((0.412, 0.53), (0.5, 0.606)))
-    assert attention_range([replace(video, training=training)]) == (41, 61)
+    assert plots.attention_range([replace(video, training=training)]) == (41, 61)
 
 
 def test_predictions_have_one_scale_and_lose_none() -> None:
     far = (d.Prediction("a", 10.0, 12.0, (9.0, 31.0)), d.Prediction("b", 20.0, -4.0))
-    figure = prediction_figure(far)
+    figure = plots.prediction_figure(far)
     figure.draw_without_rendering()
     (axes,) = figure.axes
     assert axes.get_xlim() == axes.get_ylim()
@@ -179,18 +160,18 @@ def test_predictions_have_one_scale_and_lose_none() -> None:
 def test_the_page_and_the_figures_have_the_same_titles(sample: ReportData) -> None:
     assert sample.evaluation is not None
     sent = payload.evaluation_payload(sample.evaluation)
-    (scatter,) = prediction_figure(sample.evaluation.predictions).axes
+    (scatter,) = plots.prediction_figure(sample.evaluation.predictions).axes
     assert (scatter.get_xlabel(), scatter.get_ylabel()) == (sent["axes"]["true"], sent["axes"]["predicted"])
     assert scatter.get_xlim() == sent["range"]
-    bars = bar_figure(sample.evaluation.bars[0])
+    bars = plots.bar_figure(sample.evaluation.bars[0])
     assert bars.get_supxlabel() == sent["bars"][0]["unit"]
     assert sample.evaluation.curve is not None
-    (curve,) = curve_figure(sample.evaluation.curve).axes
+    (curve,) = plots.curve_figure(sample.evaluation.curve).axes
     assert (curve.get_xlabel(), curve.get_ylabel()) == (sent["axes"]["epoch"], sent["axes"]["loss"])
 
 
 def test_a_logarithmic_axis_has_plain_numbers() -> None:
-    figure = curve_figure(d.TrainingCurve(np.arange(1, 21), *3 * (np.geomspace(50, 9, 20),)))
+    figure = plots.curve_figure(d.TrainingCurve(np.arange(1, 21), *3 * (np.geomspace(50, 9, 20),)))
     figure.draw_without_rendering()
     shown = [text.get_text() for text in figure.axes[0].get_yticklabels(which="both") if text.get_text()]
     assert "10" in shown
@@ -199,34 +180,34 @@ def test_a_logarithmic_axis_has_plain_numbers() -> None:
 
 @pytest.mark.parametrize("name", [*HOSTILE[:4], "$\\frac{broken", "x" * 500, "/"])
 def test_hostile_names_give_harmless_files(tmp_path: Path, name: str) -> None:
-    written = plot_report(hostile_report(name), tmp_path / "out", ["png"])
+    written = plots.plot_report(hostile_report(name), tmp_path / "out", ["png"])
     assert len(written) >= 4
     assert {path.parent for path in written} == {tmp_path / "out"}
     assert not set(tmp_path.iterdir()) - {tmp_path / "out"}
 
 
 def test_file_names() -> None:
-    assert file_name("../../etc/passwd") == "etc_passwd"
-    assert file_name("a b/c.mp4") == "a_b_c.mp4"
-    assert file_name("…") == "video"
+    assert plots.file_name("../../etc/passwd") == "etc_passwd"
+    assert plots.file_name("a b/c.mp4") == "a_b_c.mp4"
+    assert plots.file_name("…") == "video"
 
 
 def test_two_ids_with_one_file_name_give_two_files(tmp_path: Path) -> None:
     result = Score("a", steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)))
     data = ReportData("t", videos=(d.VideoReport("a b", result), d.VideoReport("a_b", result)))
-    assert [p.name for p in plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
+    assert [p.name for p in plots.plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
 
 
 def test_attention_is_of_videos_that_have_it() -> None:
     step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
     video = d.VideoReport("v", Score("v", steps=(step, step)), task="a")
-    groups = attention_by_task([video] * 5 + [replace(video, task="b"), d.VideoReport("w", Score("w"), task="c")])
+    groups = plots.attention_by_task([video] * 5 + [replace(video, task="b"), d.VideoReport("w", Score("w"), task="c")])
     assert {name: len(rows) for name, rows in groups.items()} == {"a": 5, "b": 1}
 
 
 def test_wrong_formats_and_folders_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such figure format: exe"):
-        plot_report(ReportData("t"), tmp_path, ["exe"])
+        plots.plot_report(ReportData("t"), tmp_path, ["exe"])
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        plot_report(hostile_report("x"), tmp_path / "file" / "sub", ["png"])
+        plots.plot_report(hostile_report("x"), tmp_path / "file" / "sub", ["png"])

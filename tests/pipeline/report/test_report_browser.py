@@ -13,17 +13,10 @@ import pytest
 
 from data.video import decode
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import (
-    BatchReport,
-    EvaluationReport,
-    Prediction,
-    ResultsRow,
-    ResultsTable,
-    VideoReport,
-)
+from pipeline.report.page_data import BatchReport, EvaluationReport, Prediction, ResultsRow, ResultsTable, VideoReport
 from pipeline.results import Score
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, now, opened, wait_for
+from tests.helpers.browsing import IN_BROWSER, now, opened, shown, wait_for
 
 pytestmark = IN_BROWSER
 
@@ -39,7 +32,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(browser: Any, report: Path) -> Iterator[Any]:
     """The page opened; a complaint of the browser or a request to the network fails the test."""
-    yield from opened(browser, report.as_uri())
+    with opened(browser, report.as_uri()) as tab:
+        yield tab
 
 
 def painted(page: Any, canvas: str = ".stage canvas") -> int:
@@ -107,7 +101,7 @@ def test_keys_move_step_by_step_play_and_switch_the_overlay(page: Any) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_sentence_and_the_sum_are_readable(browser: Any, report: Path, width: int) -> None:
-    for tab in opened(browser, report.as_uri(), viewport={"width": width, "height": 900}):
+    with opened(browser, report.as_uri(), viewport={"width": width, "height": 900}) as tab:
         why, video = (tab.locator(f"#video-0 {part}").bounding_box() for part in (".why", ".stage"))
         assert why["y"] + why["height"] <= video["y"]
         assert "no judgement of that moment" in tab.inner_text("#video-0 .why")
@@ -130,12 +124,9 @@ def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) ->
     head = page.locator("#scores th:last-child .sort").bounding_box()
     assert head["x"] == pytest.approx(chip["x"], abs=2)
     one = VideoReport("only.mp4", Score("only.mp4", score=1.0))
-    write_report(tmp_path / "one.html", ReportData("One", batch=BatchReport((one,), training_scores=(1.0, 2.0))))
-    tab = browser.new_page()
-    tab.goto((tmp_path / "one.html").as_uri())
-    assert tab.locator("#scores tbody tr").count() == 1
-    assert tab.locator("#distribution").count() == 0
-    tab.close()
+    with shown(browser, tmp_path, ReportData("One", batch=BatchReport((one,), training_scores=(1.0, 2.0)))) as tab:
+        assert tab.locator("#scores tbody tr").count() == 1
+        assert tab.locator("#distribution").count() == 0
 
 
 def test_the_table_sorts_and_filters(page: Any) -> None:
@@ -157,20 +148,16 @@ def test_the_table_sorts_and_filters(page: Any) -> None:
 
 def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
     rows = tuple(VideoReport(f"dive_{i:04d}.mp4", Score(f"{i}", score=float(i))) for i in range(1000))
-    path = tmp_path / "many.html"
-    write_report(path, ReportData("Many", batch=BatchReport(rows)))
-    tab = browser.new_page()
-    tab.goto(path.as_uri())
-    assert tab.locator("#scores tbody tr").count() == 200
-    assert tab.eval_on_selector("#shown", "o => o.value") == "1000 videos, the first 200 shown"
-    tab.click("#more")
-    assert tab.locator("#scores tbody tr").count() == 400
-    tab.click("#scores .sort >> text=Score")
-    assert tab.inner_text("#scores tbody tr >> nth=0").startswith("dive_0999.mp4")
-    tab.fill("#filter", "dive_0003")
-    assert tab.locator("#scores tbody tr").count() == 1
-    assert not tab.is_visible("#more")
-    tab.close()
+    with shown(browser, tmp_path, ReportData("Many", batch=BatchReport(rows))) as tab:
+        assert tab.locator("#scores tbody tr").count() == 200
+        assert tab.eval_on_selector("#shown", "o => o.value") == "1000 videos, the first 200 shown"
+        tab.click("#more")
+        assert tab.locator("#scores tbody tr").count() == 400
+        tab.click("#scores .sort >> text=Score")
+        assert tab.inner_text("#scores tbody tr >> nth=0").startswith("dive_0999.mp4")
+        tab.fill("#filter", "dive_0003")
+        assert tab.locator("#scores tbody tr").count() == 1
+        assert not tab.is_visible("#more")
 
 
 @pytest.fixture(params=[1280, 390])
@@ -179,17 +166,11 @@ def leaderboard(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) ->
     rows = tuple(ResultsRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
     table = ResultsTable("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
     predictions = (Prediction("a", 10, 12, (4, 70)), Prediction("b", 20, 55), Prediction("c", 15, -30))
-    path = tmp_path / "leaderboard.html"
-    write_report(path, ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, tables=(table,))))
-    tab = browser.new_page(viewport={"width": request.param, "height": 700})
-    complaints: list[str] = []
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.goto(path.as_uri())
-    wait_for(tab, "document.querySelector('#scatter svg')")
-    yield tab
-    assert tab.evaluate("document.documentElement.scrollWidth") <= request.param
-    tab.close()
-    assert complaints == []
+    data = ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, tables=(table,)))
+    with shown(browser, tmp_path, data, viewport={"width": request.param, "height": 700}) as tab:
+        wait_for(tab, "document.querySelector('#scatter svg')")
+        yield tab
+        assert tab.evaluate("document.documentElement.scrollWidth") <= request.param
 
 
 def test_every_system_of_a_leaderboard_is_shown_and_sorts(leaderboard: Any) -> None:
@@ -239,27 +220,26 @@ def test_a_row_opens_its_video_section(page: Any) -> None:
 
 def test_it_fits_a_phone_and_prints(browser: Any, report: Path, tmp_path: Path) -> None:
     for scheme in ("light", "dark"):
-        for tab in opened(
+        with opened(
             browser, report.as_uri(), viewport={"width": 390, "height": 844}, color_scheme=scheme, is_mobile=True
-        ):
+        ) as tab:
             assert tab.evaluate("document.documentElement.scrollWidth") <= 390
             assert tab.evaluate("innerWidth") == 390
             colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (int(colour[4:].split(",")[0]) < 100) == (scheme == "dark")
-    for tab in opened(browser, report.as_uri()):
+    with opened(browser, report.as_uri()) as tab:
         assert len(tab.pdf(path=str(tmp_path / "print.pdf"))) > 20_000
 
 
 def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
 
-    for index, name in enumerate(HOSTILE):
-        target = tmp_path / f"{index}.html"
-        write_report(target, hostile_report(name))
+    for name in HOSTILE:
+        write_report(tmp_path / "page.html", hostile_report(name))
         tab = browser.new_page()
         dialogs: list[str] = []
         tab.on("dialog", lambda box, messages=dialogs: messages.append(box.message))
-        tab.goto(target.as_uri())
+        tab.goto((tmp_path / "page.html").as_uri())
         tab.wait_for_timeout(100)
         assert dialogs == []
         assert tab.locator("h1").count() == 1
@@ -298,7 +278,7 @@ def test_the_player_goes_frame_by_frame_slows_down_loops_a_step_and_zooms(page: 
 
 
 def test_on_a_phone_every_button_of_the_player_is_large_enough_and_on_the_screen(browser: Any, report: Path) -> None:
-    for tab in opened(browser, report.as_uri(), viewport={"width": 390, "height": 844}):
+    with opened(browser, report.as_uri(), viewport={"width": 390, "height": 844}) as tab:
         for box in (
             one.bounding_box() for one in tab.locator("#video-0 .tools:visible > *:is(button, select):visible").all()
         ):
@@ -339,8 +319,7 @@ def test_the_best_of_training_opens_beside_a_video_with_one_click(browser: Any, 
     best = data.videos[2].name
     videos = tuple(replace(video, beside=best) for video in data.videos)
     videos = (*videos[:2], replace(videos[2], held_out=61.0))
-    write_report(tmp_path / "page.html", replace(data, videos=videos))
-    for tab in opened(browser, (tmp_path / "page.html").as_uri()):
+    with shown(browser, tmp_path, replace(data, videos=videos)) as tab:
         tab.click("#video-0 [data-do=beside]")
         chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]
         assert chosen == [data.videos[0].name, best]

@@ -33,7 +33,7 @@ from pipeline.feature_source import gather
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report import render_report, report_scores
+from pipeline.report import ReportData, render_report, report_scores
 from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Accuracy, Flag, Score
 from pipeline.run.batch import run_extract
@@ -46,6 +46,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import load_scorer, percentile
+from pipeline.session import Session
 from pipeline.train.trainer import train
 from tests.helpers.damage import damage
 from tests.helpers.made_features import made_features
@@ -151,7 +152,7 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6f}"
     assert as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
     assert as_json(rows)[0]["constant"] == pytest.approx(low)
-    report_scores(tmp_path / "page.html", scorer, rows, films, title="films")
+    report_scores(tmp_path / "page.html", scorer, rows, films, ReportData("films"))
     assert "(no step: the part of the model that sees the whole performance)" in (tmp_path / "page.html").read_text()
     assert "weighted mean: AIM" in (run / CARD).read_text()
 
@@ -263,7 +264,7 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Pa
     assert scored.accuracy == accuracy
     assert as_json([scored])[0]["accuracy"] == str(accuracy)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
-    report_scores(page, scorer, [scored], records, title="t")
+    report_scores(page, scorer, [scored], records, ReportData("t"))
     assert "guessing the mean is within" in page.read_text()
     poor = replace(scorer.calibration, predicted=2 * 60 - scorer.calibration.predicted)
     assert not poor.accuracy.better
@@ -271,7 +272,7 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Pa
     flagged = scorer.score(new / "a.mp4")
     assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
     assert str(flagged.accuracy).startswith("no better than guessing the mean: on 8 of 10 new videos")
-    report_scores(page, scorer, [flagged], records, title="t")
+    report_scores(page, scorer, [flagged], records, ReportData("t"))
     assert "This score is not valid: no better than guessing." in page.read_text()
     assert 'class="note bad-text">No better than guessing' in page.read_text()
 
@@ -294,13 +295,13 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth + 0.3)
     scored = scorer.score(new / "a.mp4")
     assert scored.execution is not None
-    report_scores(page, scorer, [scored], records, title="t")
+    report_scores(page, scorer, [scored], records, ReportData("t"))
     assert "Execution: on 8 of 10 new videos this model is right within ±0.3; guessing" in page.read_text()
     assert "within ±0.3;" in as_json([scored])[0]["part_accuracy"]["execution"]
     scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth[::-1].copy())
     hidden = scorer.score(new / "a.mp4")
     assert (hidden.execution, hidden.part_accuracy, hidden.score) == (None, {}, scored.score)
-    report_scores(page, scorer, [hidden], records, title="t")
+    report_scores(page, scorer, [hidden], records, ReportData("t"))
     assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
 
 
@@ -332,7 +333,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
     dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
     user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
-    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, Observer(), user=user)
+    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, Session(user))
     page = render_report(data)
     if not calibrated:
         assert "<title>Training videos: no test (run)</title>" in page
@@ -469,7 +470,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     assert [row.error is None for row in rows] == [False, True]
     hostile = '<script>alert("x")</script>\n.mp4'
     page = tmp_path / "page.html"
-    report_scores(page, scorer, rows, records, title="t", names={"good.mp4": hostile, "bad.mp4": hostile})
+    report_scores(page, scorer, rows, records, ReportData("t"), names={"good.mp4": hostile, "bad.mp4": hostile})
     text = page.read_text()
     assert '<script>alert("x")' not in text
     assert "&lt;script&gt;" in text

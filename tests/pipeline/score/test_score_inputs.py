@@ -18,7 +18,7 @@ LACKS = "no kinematics file; this model reads video and kinematics: name it with
 
 
 def trained(folder: Path, **timesteps: Any) -> Path:
-    root = make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30, size=(96, 64))
+    root = make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30)
     settings = {
         "dataset": {"root": root, "tasks": ["Suturing"]},
         "stages": ["timesteps"],
@@ -48,9 +48,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """New trials of another seed without a meta file; one lacks its kinematics, one its second view."""
-    root = make_jigsaws(
-        tmp_path_factory.mktemp("new") / "NEW", trials=3, tasks=["Suturing"], rows=45, seed=5, size=(96, 64)
-    )
+    root = make_jigsaws(tmp_path_factory.mktemp("new") / "NEW", trials=3, tasks=["Suturing"], rows=45, seed=5)
     (root / "Suturing/meta_file_Suturing.txt").unlink()
     names = sorted(path.stem for path in (root / "Suturing/kinematics/AllGestures").iterdir())
     (root / f"Suturing/kinematics/AllGestures/{names[1]}.txt").unlink()

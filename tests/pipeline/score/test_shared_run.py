@@ -31,7 +31,7 @@ from pipeline.score.run_folder import load, model_sha256
 from pipeline.score.shared_run import README, local_run, push_run
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
-from tests.helpers.model_hub import ModelHub
+from tests.helpers.model_hub import model_hub
 from tests.helpers.object_store import Bucket
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -226,27 +226,24 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
 def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
     """The real client against a stand-in for the hub's file interface; a real hub was never asked."""
     pytest.importorskip("huggingface_hub")
-    hub = ModelHub()
-    variables = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
+    with model_hub() as (address, repositories):
+        variables = {"HF_ENDPOINT": address, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
 
-    def run(code: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", f"from pipeline.score.shared_run import *; {code}"]
-        return subprocess.run(
-            command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT, check=False
-        )
+        def run(code: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-c", f"from pipeline.score.shared_run import *; {code}"]
+            return subprocess.run(
+                command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT, check=False
+            )
 
-    try:
         done = run(f"print(push_run(Path({str(trained_run)!r}), 'hf://user/dives'))")
         assert "/user/dives/commit/" in done.stdout, done.stderr
-        repository = hub.repositories["user/dives"]
+        repository = repositories["user/dives"]
         assert (repository.private, repository.commits) == (True, 1)
         assert repository.files[README] == (trained_run / CARD).read_bytes()
         done = run("print(local_run(Path('hf:/user/dives')))")
         assert model_sha256(Path(done.stdout.strip())) == model_sha256(trained_run), done.stderr
         assert "no trained run at this address" in run("local_run('hf://user/none')").stderr
         assert "names no repository" in run(f"push_run(Path({str(trained_run)!r}), 'hf://user')").stderr
-    finally:
-        hub.close()
 
 
 def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:

@@ -24,9 +24,9 @@ from data.errors import CacheError, Cancelled, UsageError, VideoError
 from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
 from pipeline.serve import app as serve_app
-from pipeline.serve.app import Limits
+from pipeline.serve.app import Limits, Service
 from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.job_queue import Queue, WorkProgress
+from pipeline.serve.job_queue import REPORT, Queue, Running
 from pipeline.serve.server import _listen, serve
 from tests.pipeline.report.test_page_writer import HOSTILE
 
@@ -41,9 +41,13 @@ OURS = {
     "origin": "http://127.0.0.1:8765",
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
-create_app = partial(serve_app.create_app, token=TOKEN)
 PLANNER = SimpleNamespace(stages=(), reads={"video"})
 SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), calibration=None, model_sha256="m")
+
+
+def create_app(folder: Path, work: Any, limits: Limits | None = None, **service: Any) -> Any:
+    """An application that does this work for whoever has the token."""
+    return serve_app.create_app(folder, Service(work, **service), limits, TOKEN)
 
 
 class FakeWork:
@@ -54,21 +58,19 @@ class FakeWork:
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(
-        self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
-    ) -> dict[str, Any]:
+    def __call__(self, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
         """Score nothing."""
         self.seen.append(job.id)
-        assert job.pair or video.read_bytes()[4:8] == b"ftyp"
-        progress("computing", 0.5)
+        assert job.pair or (folder / job.file).read_bytes()[4:8] == b"ftyp"
+        running.progress("computing", 0.5)
         while not self.hold.wait(0.01):
-            if stop.is_set():
+            if running.stop.is_set():
                 raise Cancelled
         if "bad" in job.name:
-            raise VideoError("no frame in the video stream", where=video, fix="Leave this file out")
+            raise VideoError("no frame in the video stream", where=folder, fix="Leave this file out")
         if "bug" in job.name:
             raise RuntimeError("secret detail")
-        write_report(report, ReportData(job.name))
+        write_report(folder / REPORT, ReportData(job.name))
         return {"score": 71.25, "flags": 2}
 
 
@@ -81,7 +83,7 @@ def work() -> FakeWork:
 @pytest.fixture
 def client(tmp_path: Path, work: FakeWork) -> Iterator[Any]:
     """A client whose requests look like those of the server's own page."""
-    app = create_app(tmp_path / "serve", work, Limits(file_bytes=100_000, waiting=3, spare_bytes=0), {"Model": "m"})
+    app = create_app(tmp_path / "serve", work, Limits(file_bytes=100_000, waiting=3, spare_bytes=0))
     with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=OURS) as made:
         yield made
 
@@ -175,9 +177,9 @@ def test_a_model_gets_the_files_that_it_reads(
 ) -> None:
     given: list[dict[str, bytes]] = []
 
-    def score(job: ScoringJob, video: Path, report: Path, *_: Any) -> dict[str, Any]:
-        given.append({path.name: path.read_bytes() for path in video.parent.iterdir()})
-        write_report(report, ReportData(job.name))
+    def score(job: ScoringJob, folder: Path, _: Running) -> dict[str, Any]:
+        given.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        write_report(folder / REPORT, ReportData(job.name))
         return {"score": 1.0}
 
     text = b"" if names[1] in (None, "empty.txt") else b"1 2 3\n" * 20_000
@@ -309,8 +311,7 @@ def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
 
 
 def test_only_who_has_the_link_is_admitted(tmp_path: Path, work: FakeWork) -> None:
-    app = serve_app.create_app(tmp_path / "serve", work)
-    other = serve_app.create_app(tmp_path / "other", work)
+    app, other = (serve_app.create_app(tmp_path / name, Service(work)) for name in ("serve", "other"))
     assert app.state.token != other.state.token
     assert len(app.state.token) >= 40
     other.state.queue.history.close()
@@ -447,9 +448,7 @@ def test_a_full_disk_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 
 def test_a_result_that_cannot_be_kept_fails_its_job(tmp_path: Path) -> None:
-    def work(
-        job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
-    ) -> dict[str, Any]:
+    def work(job: ScoringJob, *_: Any) -> dict[str, Any]:
         return {"score": object() if "odd" in job.name else 1.0}
 
     with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:

@@ -16,11 +16,10 @@ from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
 from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import WorkProgress
+from pipeline.serve.job_queue import REPORT, Running
 from pipeline.serve.server import UploadProgress
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, now, wait_for
-from tests.helpers.served import served
+from tests.helpers.browsing import IN_BROWSER, now, opened, served, wait_for
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("fastapi")
@@ -38,16 +37,17 @@ def two_sections(report: Path) -> tuple[VideoReport, ...]:
     return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))
 
 
-def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> dict[str, Any]:
+def work(job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
+    report, video = folder / REPORT, folder / job.file
     if job.pair:
         write_report(report, ReportData("Compared", videos=two_sections(report), comparison=True, home="/"))
         return {}
-    shown = UploadProgress(progress)
+    shown = UploadProgress(running)
     shown.plan({job.id: 100})
     shown.frames(job.id, 50, 100, ("pose",))
     while "slow" in job.name and not GO_ON.is_set():
-        if stop.wait(0.02):
+        if running.stop.wait(0.02):
             raise Cancelled
         shown.frames(job.id, 50, 100, ("pose",))
     if "broken" in job.name:
@@ -63,9 +63,11 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
 @contextmanager
 def running(folder: Path, **options: Any) -> Iterator[str]:
     """The link of a server in a thread."""
-    from pipeline.serve.app import Limits, create_app
+    from pipeline.serve.app import Limits, Service, create_app
 
-    app = create_app(folder, work, Limits(file_bytes=1_000_000, spare_bytes=0), {"Model": "x"}, **options)
+    app = create_app(
+        folder, Service(work, facts={"Model": "x"}, **options), Limits(file_bytes=1_000_000, spare_bytes=0)
+    )
     with served(app) as link:
         yield link
 
@@ -80,15 +82,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
     """The start page; a complaint of the browser fails the test."""
-    context = browser.new_context(viewport={"width": 1100, "height": 800})
-    tab = context.new_page()
-    complaints: list[str] = []
-    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    tab.on("pageerror", lambda e: complaints.append(str(e)))
-    tab.goto(address)
-    yield tab
-    context.close()
-    assert complaints == []
+    with opened(browser, address, viewport={"width": 1100, "height": 800}) as tab:
+        yield tab
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +173,7 @@ def test_refusals_are_shown(page: Any, clip: Path) -> None:
 def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
     """The page says what it needs, waits for the other file, and a second view of the trial needs no second drop."""
     with running(tmp_path, reads=("video", "kinematics")) as address:
-        tab = browser.new_page()
+        tab = browser.new_page()  # a refusal is an error of its console
         tab.goto(address)
         assert "reads the video and the kinematics" in tab.inner_text("#needs")
         text = {"name": "T_B001.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}
@@ -191,15 +186,11 @@ def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
         wait_for(tab, f"{state('T_B001_capture2.mp4 + T_B001.txt')}?.startsWith('done')")
         tab.set_input_files("#files", [{**text, "name": "T_D003.txt"}])
         wait_for(tab, "document.getElementById('messages').textContent.includes('kinematics are those of T_D003')")
-        tab.close()
 
 
 def test_it_fits_a_phone(browser: Any, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
-    tab = context.new_page()
-    tab.goto(address)
-    assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
-    context.close()
+    with opened(browser, address, viewport={"width": 390, "height": 844}, is_mobile=True) as tab:
+        assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
 
 
 def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: Path) -> None:

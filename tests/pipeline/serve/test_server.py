@@ -1,14 +1,14 @@
-"""Scoring an upload: the scorer's rows become an outcome and a page, its failures one line."""
+"""Scoring an upload: the scorer's rows become an outcome and a page, its failures one line; scores over time."""
 
 from __future__ import annotations
 
 import json
-import threading
+import re
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
+from html import unescape
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,11 +18,12 @@ from data.errors import Cancelled, DataError, UsageError, VideoError
 from data.video import probe
 from data.video.records import Record
 from pipeline.observer import Observer
-from pipeline.report import ReportData
+from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import VideoReport
-from pipeline.results import Flag, Score
+from pipeline.results import Accuracy, Flag, Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
+from pipeline.serve.job_queue import Running
 from pipeline.stages import STAGES
 from tests.helpers import report_samples
 
@@ -50,19 +51,28 @@ class FakeScorer:
         return [self.row]
 
 
-def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]]]:
+class Noted(Running):
+    """Notes the progress that is reported."""
+
+    def __init__(self) -> None:
+        super().__init__(JOB.id)
+        self.reported: list[tuple[str, float | None]] = []
+
+    def progress(self, stage: str, share: float | None = None) -> None:
+        """Note it."""
+        self.reported.append((stage, share))
+
+
+def run(scorer: Any, folder: Path, job: ScoringJob = JOB) -> tuple[Any, list[tuple[str, float | None]]]:
     """The outcome and the progress reported on the way."""
-    progress: list[tuple[str, float | None]] = []
-    video = tmp_path / "video.mp4"
-    page, stop = tmp_path / "report.html", threading.Event()
-    made = work.score_upload(scorer, Observer(), JOB, video, page, lambda *reported: progress.append(reported), stop)
-    return made, progress
+    running = Noted()
+    return work.score_upload(scorer, Observer(), job, folder / job.id, running), running.reported
 
 
 def shown(pages: list[tuple[Any, ...]], *parts: Any, **named: Any) -> ReportData:
     """The page of a scored upload, noted in `pages`."""
     pages.append((parts, named))
-    return ReportData(named["title"], videos=tuple(VideoReport(row.id, row) for row in parts[2]))
+    return replace(parts[4], videos=tuple(VideoReport(row.id, row) for row in parts[2]))
 
 
 def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,25 +99,24 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
     job = replace(JOB, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix="")
     scorer: Any = FakeScorer(Score("x", score=1.0))
-    report = tmp_path / job.id / "report.html"
-    assert work.score_upload(scorer, Observer(), job, report.with_name("video"), report, lambda *_: None, Event()) == {}
+    assert run(scorer, tmp_path, job)[0] == {}
     ((_, named),) = pages
     assert list(named["names"].values()) == ["before.mp4", "after.mp4"]
     assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
     same = replace(job, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
     with pytest.raises(DataError, match="the same video"):
-        work.score_upload(scorer, Observer(), same, report, report, lambda *_: None, Event())
+        run(scorer, tmp_path, same)
 
 
 def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
-    video = report_samples.dive_video(tmp_path / "video.mp4")
+    report_samples.dive_video(tmp_path / JOB.id / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
     scorer.session = nullcontext()
     scorer.following = lambda region: regions.append(region) or scorer
     job = replace(JOB, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
-    work.score_upload(scorer, Observer(), job, video, tmp_path / "report.html", lambda *_: None, Event())
+    run(scorer, tmp_path, job)
     assert regions == [[0.1, 0.2, 0.5, 0.9]]
     (record,) = scorer.records
     assert record.id != f"uploads/{JOB.content[:16]}.mp4"
@@ -138,23 +147,22 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("watching the whole scene, finding the athlete: 50 %, about 0 s left", 0.5),
         ("cutting the video into steps", None),
     ]
-    ((parts, named),) = pages
-    assert parts[0] == tmp_path / "report.html"
-    assert (named["title"], named["home"]) == (JOB.name, "/")
+    ((parts, _),) = pages
+    assert parts[0] == tmp_path / JOB.id / "report.html"
+    assert (parts[4].title, parts[4].home) == (JOB.name, "/")
     (record,) = scorer.records
     assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
 
 
 def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
-    (tmp_path / "kinematics.txt").write_text("1 2 3")
+    (folder := tmp_path / JOB.id).mkdir()
+    (folder / "kinematics.txt").write_text("1 2 3")
     scorer: Any = FakeScorer(Score("x", score=1.0))
-    for suffix, path in ((".mp4", tmp_path / "video.mp4"), ("", None)):
-        video = tmp_path / f"video{suffix}"
-        job = replace(JOB, suffix=suffix)
-        work.score_upload(scorer, Observer(), job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
+    for suffix, path in ((".mp4", folder / "video.mp4"), ("", None)):
+        run(scorer, tmp_path, replace(JOB, suffix=suffix))
         assert scorer.records[-1].path == path
-        assert scorer.records[-1].sidecars == {"kinematics": tmp_path / "kinematics.txt"}
+        assert scorer.records[-1].sidecars == {"kinematics": folder / "kinematics.txt"}
 
 
 def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
@@ -171,4 +179,58 @@ def test_failures_and_stops(tmp_path: Path) -> None:
         run(FakeScorer(Score("x", error="no frame in the video stream")), tmp_path)
     with pytest.raises(Cancelled):
         run(FakeScorer(Score("x", score=1.0), stop=True), tmp_path)
-    assert not (tmp_path / "report.html").exists()
+    assert not list(tmp_path.iterdir())
+
+
+ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, 24.7, True)
+
+
+def job(name: str, score: float | None, content: str = "", **options: Any) -> ScoringJob:
+    """A scored upload of this name."""
+    given = {"model": "now", "state": "done", "score": score, "low": 1.0, "high": 90.0} | options
+    return ScoringJob(name, name, ".mp4", 1, content or name, **given)
+
+
+def said(*jobs: ScoringJob) -> list[str]:
+    """The sentences of the page on progress."""
+    page = work.progress_page(jobs, "now", ERROR)
+    text = unescape(render_report(page)) if page else ""
+    return [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: [^<]*)</li>", text)]
+
+
+def test_a_video_counts_as_it_was_scored_last() -> None:
+    part = job("anna_2026-05-31.MP4 (1.00 to 3.00 s)", 75.0, "same")
+    jobs = (part, job("anna_2026-05-31.MP4", 70.0, "same"), job("anna_2026-03-01.mp4", 62.0))
+    assert said(*jobs) == [
+        "anna: 62 on 2026-03-01, 75 on 2026-05-31 (+13; 2 videos). Smaller than the model's usual error of ±14.6: "
+        "no sign of progress."
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"model": "of before"}, {"score": None}, {"level": "bad", "stage": "this score is not valid: too short"}],
+)
+def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) -> None:
+    later = {"score": 71.0} | options
+    assert said(job("anna_2026-05-31.mp4", **later), job("anna_2026-03-01.mp4", 62.0)) == []
+
+
+def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
+    testclient = pytest.importorskip("fastapi.testclient")
+    from pipeline.serve.app import Service, cookie_name, create_app
+
+    over_time = partial(work.progress_page, model="now", accuracy=None)
+    app = create_app(tmp_path, Service(lambda *_: {}, over_time=over_time), token="t")
+    headers = {"cookie": f"{cookie_name('127.0.0.1:1')}=t"}
+    with testclient.TestClient(app, base_url="http://127.0.0.1:1", headers=headers) as client:
+        history = app.state.queue.history
+        history.add(job("anna_2026-05-31.mp4", 71.0))
+        assert client.get("/api/jobs").json()["progress"] is False
+        assert client.get("/progress.html").status_code == 404
+        assert "anna_2026-05-31.mp4" in client.get("/progress.html").json()["detail"]
+        history.add(job("anna_2026-03-01.mp4", 62.0))
+        assert client.get("/api/jobs").json()["progress"] is True
+        page = client.get("/progress.html").text
+        assert "anna: 62.00 on 2026-03-01, 71.00 on 2026-05-31" in page
+        assert 'href="/">← All videos' in page or 'href="./">← All videos' in page
