@@ -94,7 +94,7 @@ def method(kind: type[PairFlow]) -> Method:
     """The stage's path for one pair: alignment, the TV-L1 of `kind`, cells, robust fit."""
 
     def run(first: Grey, second: Grey) -> NDArray[np.float64]:
-        return kind(border(), [first], DEFAULTS.reach).pair((0, first), (1, second)).motion
+        return kind(border(), [first], DEFAULTS.reach).pair(first, second).motion
 
     return run
 
@@ -116,9 +116,9 @@ def stream_cost(pairs: list[Sample]) -> float:
     engine = PairFlow(border(), [pairs[0][1]], DEFAULTS.reach)
     frames = [frame for _, first, second in pairs[:12] for frame in (first, second)]
     cost = []
-    for k, (first, second) in enumerate(pairwise(frames)):
+    for k, two in enumerate(pairwise(frames)):
         start = time.thread_time()
-        engine.pair((k, first), (k + 1, second))
+        engine.pair(*two)
         if k % 2 == 0:  # odd pairs join two different samples
             cost.append(1000 * (time.thread_time() - start))
     return float(np.median(cost))
@@ -154,7 +154,7 @@ def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
             engine = kind(border(), frames, DEFAULTS.reach)
             for k in range(count):
                 start = time.thread_time()
-                flows[name].append(engine.pair((k, frames[k]), (k + 1, frames[k + 1])))
+                flows[name].append(engine.pair(frames[k], frames[k + 1]))
                 cost[name].append(1000 * (time.thread_time() - start))
         usable = [(a.weight > 0) & (b.weight > 0) for a, b in zip(flows["strips"], flows["opencv"], strict=True)]
         apart = [

@@ -16,7 +16,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.store import StageOutput
-from data.video import Frame, Record, decode, probe
+from benchmarks.pose import Clip
 from data.weights import weight_files as weights
 from extractors.clips import Clips, ClipsConfig
 from extractors.clips.runtimes import Network, running
@@ -41,20 +40,6 @@ from synthetic.rendering import Options
 WEIGHTS = "i3d-kinetics400"
 MATRIX = 2048
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-
-class FileSource:
-    """One video file opened by itself, without the pipeline."""
-
-    def __init__(self, path: Path) -> None:
-        self.record = Record(path.name, path)
-        self.info, self.times = probe(path)
-        self.upstream: dict[str, StageOutput] = {}
-
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        """See `extractors.base.Source`."""
-        assert self.record.path is not None
-        return decode(self.record.path, indices)
 
 
 def count_flops(module: ClipNetwork, frames: int = 16) -> float:
@@ -146,15 +131,15 @@ def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
     """Per dive: seconds of the stage, of decoding alone, and of a matrix product before and after it."""
     stage = Clips(ClipsConfig(device="cpu", runtime="openvino", threads=threads))
     a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
-    stage.extract(FileSource(paths[0]))
+    stage.extract(Clip(paths[0]))
     for path in paths:
         before = min(matmul_seconds(a, b) for _ in range(3))
         start = time.perf_counter()
-        output = stage.extract(FileSource(path))
+        output = stage.extract(Clip(path))
         took = time.perf_counter() - start
         after = min(matmul_seconds(a, b) for _ in range(3))
         start = time.perf_counter()
-        for _ in FileSource(path).frames():
+        for _ in Clip(path).frames():
             pass
         alone = time.perf_counter() - start
         clips = float(output.quality["clips"])
@@ -175,7 +160,7 @@ def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
 
     pictures: list[NDArray[np.uint8]] = []
     for path in paths:
-        source = FileSource(path)
+        source = Clip(path)
         plan = plan_clips(len(source.times), layout="windows", steps=3, frames=16)
         pictures += list(gather(source, plan, lambda image: prepare(image, 256, 224)))
     return np.stack(pictures)

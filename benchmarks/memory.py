@@ -63,7 +63,7 @@ class MadePeople:
         self._calls = 0
         self._body = np.random.default_rng(0).uniform(0, 1, (17, 2))
 
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """Two people of a fifth of the picture's height."""
         height, width = image.shape[:2]
         self._calls += 1

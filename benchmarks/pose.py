@@ -83,7 +83,7 @@ PASSER_BY = (
 
 
 class Clip:
-    """Some frames of a video, reduced to a width, as a stage's source."""
+    """A video or some frames of it, reduced to a width where one is given, as a stage's source."""
 
     def __init__(self, path: Path, first: float = 0.0, last: float = np.inf, width: int = 0) -> None:
         info, times = probe(path)
@@ -98,8 +98,10 @@ class Clip:
         """As `extractors.base.Source` says."""
         wanted = list(range(len(self.times)) if indices is None else indices)
         for position, frame in zip(wanted, decode(self.path, self.indices[wanted]), strict=True):
-            size = self.info.width, self.info.height
-            yield Frame(position, self.times[position], cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA))
+            size, image = (self.info.width, self.info.height), frame.image
+            if size != image.shape[1::-1]:
+                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+            yield Frame(position, float(self.times[position]), image)
 
 
 def keypoints_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, dict[str, Any]]:

@@ -30,6 +30,9 @@ class StageConfig(BaseModel):
     REMOVED: ClassVar[Mapping[str, str]] = {}
     """Keys of former versions, each with what replaces it: the error of an old configuration says so."""
 
+    FORMER: ClassVar[Mapping[str, Any]] = {}
+    """Default values of removed settings that are in the keys of outputs of former versions, which so stay fresh."""
+
     def result_settings(self) -> dict[str, Any]:
         """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
         kept: dict[str, Any] = {}
@@ -40,7 +43,7 @@ class StageConfig(BaseModel):
             value, written = getattr(self, name), field.alias or name
             dumped = self.model_dump(mode="json", include={name})[written]
             kept[written] = value.result_settings() if isinstance(value, StageConfig) else dumped
-        return kept
+        return {**kept, **self.FORMER}
 
 
 def setting(default: Any, about: str, *, affects_result: bool = True, **limits: Any) -> Any:

@@ -26,13 +26,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors by name of a safetensors or PyTorch file, on the CPU. Raises DataError: anything but tensors."""
     try:
         content = read_regular(path, MAX_BYTES)
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load
-
-            return dict(load(content))
         import torch
+        from safetensors.torch import load
 
-        tree: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        pickled = path.suffix != ".safetensors"
+        tree: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True) if pickled else load(content)
     except Exception as error:  # the libraries raise many kinds for a damaged file
         reason = str(error).split("\n", 1)[0]
         what = f"cannot read tensors from this file ({type(error).__name__}: {reason})"

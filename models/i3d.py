@@ -162,29 +162,18 @@ class I3D(nn.Module):
 
 
 def load(tensors: Mapping[str, Tensor]) -> I3D:
-    """I3D in evaluation mode, with weights in TensorFlow's or PyTorch's layout. Raises ValueError: other weights."""
-    state = from_tf(tensors) if any(key.startswith("params/") for key in tensors) else from_torch(tensors)
+    """I3D in evaluation mode, with weights in TensorFlow's or PyTorch's layout.
+
+    Raises ValueError, RuntimeError: weights of another network.
+    """
+    state = from_tf(tensors) if any(key.startswith("params/") for key in tensors) else dict(tensors)
     if "logits.conv3d.weight" not in state:
         raise ValueError("no class layer: neither 'params/Logits/Conv3d_0c_1x1/...' nor 'logits.conv3d.weight'")
     network = I3D(classes=int(state["logits.conv3d.weight"].shape[0]))
-    wanted = {key: value.shape for key, value in from_torch(network.state_dict()).items()}
-    wrong = [f"'{key}' is missing" for key in wanted if key not in state]
-    wrong += [f"'{key}' is unknown" for key in state if key not in wanted]
-    wrong += [
-        f"'{key}' has shape {tuple(value.shape)} and not {tuple(wanted[key])}"
-        for key, value in state.items()
-        if key in wanted and value.shape != wanted[key]
-    ]
-    if wrong:
-        raise ValueError(f"not the weights of Inception I3D: {', '.join(wrong[:3])}")
-    network.load_state_dict(state, strict=False)
+    # Weights in TensorFlow's layout have no counters of batches, which evaluation does not read.
+    counters = {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
+    network.load_state_dict(counters | state)
     return network.eval()
-
-
-def from_torch(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with the common key names, without a `module.` prefix and without batch counters."""
-    plain = {key.removeprefix("module."): value for key, value in tensors.items()}
-    return {key: value for key, value in plain.items() if not key.endswith("num_batches_tracked")}
 
 
 _BRANCHES = {

@@ -46,21 +46,12 @@ def rectangle_flow(
 
     Args:
         first, second: pyramids, finest first; level k is (H/2^k, W/2^k) with pixel i at pixel 2i of the level below.
-        box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded.
+        box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded; inside the picture, which the
+            compiled loops do not check.
         start: (2, h, w) start (u, v) in pixels; u to the right, v down.
         weight: (h, w) 0 where a pixel must not be used (its flow is filled in from its neighbours), else 1.
         light: gain and offset; gain * I0 + offset is compared with I1.
-
-    Raises ValueError: the rectangle is empty or leaves the picture, or shapes disagree.
     """
-    y0, x0, y1, x1 = box
-    height, width = first[0].shape
-    if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
-        raise ValueError(f"rectangle {box} is outside a picture of {height} x {width}")
-    if start.shape != (2, y1 - y0, x1 - x0) or weight.shape != start.shape[1:]:
-        raise ValueError(f"start {start.shape} and weight {weight.shape} must match rectangle {box}")
-    if first[0].shape != second[0].shape:
-        raise ValueError(f"pictures of different shapes {first[0].shape} and {second[0].shape}")
     scalars = np.array([DATA_WEIGHT * COUPLING, COUPLING, STEP / COUPLING, epsilon, *light], np.float32)
     start, weight = np.asarray(start, np.float32), np.asarray(weight, np.float32)
     levels = [(box, start, weight)]

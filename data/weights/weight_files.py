@@ -115,7 +115,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
     told = progress or (lambda _: None)
     target, by_hand = _place(entry), "Set AIM_WEIGHTS_DIR to a folder you may write to"
-    keep_download(target, entry.source, functools.partial(download, entry, told), by_hand, told)
+    source = f"{entry.source} ({entry.size / 1e6:.0f} MB, {entry.licence})"
+    keep_download(target, source, functools.partial(download, entry, told), by_hand, told)
     return target
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extractors.camera_flow.alignment import Alignment, Ring, align, flow_of, pyramid, rings
 from extractors.camera_flow.border import Border, Overlays, cell_flow
-from extractors.camera_flow.similarity_fit import fit_cells
 from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import Image
 
 Grey = NDArray[np.uint8]
-Kind = Literal["ok", "cut", "plain"]
 
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
@@ -29,6 +27,11 @@ ENOUGH = 0.1
 """Share of textured pixels that gives a cell its full weight, so that patterned clothes do not outvote a plain wall."""
 
 MIN_USABLE = 0.4  # share of pixels with a partner, and free of graphics, from which a cell is usable
+
+INLIER = 0.5  # pixels of the working size by which a cell may differ from the fit and still count as an inlier
+CUT = 3.0  # Tukey's cut-off in robust deviations, not 4.7: people on the border often move almost as the camera does
+CEILING = 0.5  # pixels; largest robust scale. Cells far from the start are people, even where they are the majority
+FLOOR = 0.05  # pixels; floor of the robust scale, the flow's own error
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,13 @@ class Pair(NamedTuple):
     covered: NDArray[np.bool_]  # (cell,) true where graphics cover most textured pixels
     motion: NDArray[np.float64]  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`
     inliers: float  # share of usable cells that agree
-    kind: Kind  # "ok", "cut" (the frames show different scenes) or "plain" (the border has no contrast)
+    cut: bool  # whether the frames show different scenes
 
 
 def pair_table(most: int, cells: int) -> NDArray[np.void]:
     """Room for `most` pairs, one row each with the fields of `Pair`: no object per pair, since an hour has many."""
     numbers: list[Any] = [("flow", "f8", (cells, 2)), ("weight", "f8", cells), ("covered", "?", cells)]
-    return np.zeros(most, [*numbers, ("motion", "f8", 4), ("inliers", "f8"), ("kind", "U5")])
+    return np.zeros(most, [*numbers, ("motion", "f8", 4), ("inliers", "f8"), ("cut", "?")])
 
 
 class PairFlow:
@@ -82,16 +85,15 @@ class PairFlow:
             for y0, x0, y1, x1 in border.strips
         ]
         self._rings: tuple[Image, list[Ring]] | None = None
-        self._last: tuple[int, list[Image]] | None = None
+        self._last: tuple[Grey, list[Image]] | None = None
         self._previous = np.zeros(4)
 
-    def pair(self, first: tuple[int, Grey], second: tuple[int, Grey]) -> Pair:
-        """Flow between two frames, each given as (frame index, (H, W) grey)."""
+    def pair(self, first: Grey, second: Grey) -> Pair:
+        """Flow between two (H, W) grey frames; the first may be the array that was the second of the last pair."""
         prepared = self._prepare(first, second)
-        kind = self._kind(prepared.alignment)
-        if kind != "ok":
+        if not _one_scene(prepared.alignment):
             none = np.zeros(len(self.border.cells))
-            return Pair(np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, kind)
+            return Pair(np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, not _plain(prepared.alignment))
         return self._fit(prepared, self.strip_flow(prepared))
 
     def strip_flow(self, pair: Prepared) -> list[Image]:
@@ -102,23 +104,17 @@ class PairFlow:
             for box, start, use in zip(self.border.strips, pair.camera, free, strict=True)
         ]
 
-    def _prepare(self, first: tuple[int, Grey], second: tuple[int, Grey]) -> Prepared:
-        levels = self._last[1] if self._last is not None and self._last[0] == first[0] else pyramid(first[1])
-        further = pyramid(second[1])
-        self._last = (second[0], further)
+    def _prepare(self, first: Grey, second: Grey) -> Prepared:
+        levels = self._last[1] if self._last is not None and self._last[0] is first else pyramid(first)
+        further = pyramid(second)
+        self._last = (second, further)
         free = self.overlays.free
         if self._rings is None or self._rings[0] is not free:
             self._rings = (free, rings(self._on & (free > 0)))
         alignment = align(levels, further, self._rings[1], [np.zeros(4), self._previous], self.reach)
-        self._previous = alignment.motion if self._kind(alignment) == "ok" else np.zeros(4)
+        self._previous = alignment.motion if _one_scene(alignment) else np.zeros(4)
         camera = [flow_of(alignment.motion, x, y, self.centre) for x, y in self._grid]
-        return Prepared((first[1], second[1]), levels, further, alignment, camera, free)
-
-    def _kind(self, alignment: Alignment) -> Kind:
-        if alignment.contrast < MIN_CONTRAST and alignment.residual < MIN_CONTRAST:
-            return "plain"
-        possible = float(np.hypot(alignment.motion[2], alignment.motion[3])) <= MAX_TURN
-        return "ok" if possible and alignment.agreement >= MIN_AGREEMENT else "cut"
+        return Prepared((first, second), levels, further, alignment, camera, free)
 
     def _fit(self, pair: Prepared, strips: list[Image]) -> Pair:
         first, alignment, free = pair.first[0], pair.alignment, pair.free
@@ -132,7 +128,7 @@ class PairFlow:
         weight = np.where(mask, self._area * np.minimum(textured, ENOUGH), 0.0)
         motion, inliers = fit_cells(flow, weight, self._centres, alignment.motion)
         self.overlays.add(first, pair.second[0], [flow_of(motion, x, y, self.centre) for x, y in self._grid])
-        return Pair(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, "ok")
+        return Pair(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, cut=False)
 
     def leave_out(self, cells: NDArray[np.bool_], table: NDArray[np.void]) -> None:
         """Fit the pairs of a `pair_table` again without `cells` (cell,), in place."""
@@ -141,3 +137,59 @@ class PairFlow:
         for row in np.flatnonzero(changed):
             fitted = fit_cells(table["flow"][row], table["weight"][row], self._centres, table["motion"][row])
             table["motion"][row], table["inliers"][row] = fitted
+
+
+def _plain(alignment: Alignment) -> bool:
+    """Whether the border has no contrast."""
+    return alignment.contrast < MIN_CONTRAST and alignment.residual < MIN_CONTRAST
+
+
+def _one_scene(alignment: Alignment) -> bool:
+    """Whether both frames show one scene, with enough contrast to compare them."""
+    possible = float(np.hypot(alignment.motion[2], alignment.motion[3])) <= MAX_TURN
+    return not _plain(alignment) and possible and alignment.agreement >= MIN_AGREEMENT
+
+
+def fit_cells(
+    flow: NDArray[np.float64], weight: NDArray[np.float64], centre: NDArray[np.float64], start: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Similarity that most cells agree on, by iteratively reweighted least squares with Tukey's weights.
+
+    Args:
+        flow: (cell, 2) pixels.
+        weight: (cell,) 0 for a cell that is left out.
+        centre: (cell, 2) centre of the cells relative to the picture's centre, pixels.
+        start: (4,) motion that the first weights are taken from.
+
+    Returns:
+        (4,) pan_x, pan_y, a, b, and the weighted share of cells within `INLIER` of it. With fewer than three usable
+        cells the start is returned with a share of 0.
+    """
+    use = weight > 0
+    if use.sum() < 3:
+        return start.copy(), 0.0
+    w, x, y = weight[use], centre[use, 0], centre[use, 1]
+    one, none = np.ones_like(x), np.zeros_like(x)
+    design = np.stack([np.stack([one, none, x, -y], 1), np.stack([none, one, y, x], 1)], 1).reshape(-1, 4)
+    span = np.array([1.0, 1.0, np.abs(centre).max(), np.abs(centre).max()])
+    design, target = design / span, flow[use].reshape(-1)
+    motion = start * span
+    for _ in range(12):
+        distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
+        order = np.argsort(distance, kind="stable")
+        total = np.cumsum(w[order])
+        median = float(distance[order[np.searchsorted(total, total[-1] / 2)]])
+        cut = CUT * min(max(1.4826 * median, FLOOR), CEILING)
+        q = np.clip(distance / cut, 0, 1)
+        rows = np.repeat(w * (1 - q * q) ** 2, 2)
+        if rows.max() <= 0:
+            break
+        matrix = (design * rows[:, None]).T @ design
+        matrix[np.diag_indices(4)] += 1e-6 * np.trace(matrix)
+        # The tiny ridge pulls towards the present motion, not to zero: what the cells leave open stays as it was.
+        step = np.linalg.solve(matrix, (design * rows[:, None]).T @ (target - design @ motion))
+        motion = motion + step
+        if np.abs(step).max() < 1e-4:
+            break
+    distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
+    return motion / span, float(w[distance <= INLIER].sum() / w.sum())

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from data.errors import VideoError
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.camera_flow.flow_quality import quality
-from extractors.camera_flow.similarity_fit import moving, to_rates
+from extractors.camera_flow.camera_motion import moving, quality, to_rates
 
 if TYPE_CHECKING:
     from extractors.camera_flow.pairs import PairFlow
@@ -39,6 +38,7 @@ class CameraFlowConfig(StageConfig):
         "backend": "the flow is always TV-L1 on the border, the former default strips",
         "device": "the flow is always computed on the CPU",
     }
+    FORMER: ClassVar[Mapping[str, Any]] = {"backend": "strips"}
 
     short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
     border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
@@ -54,10 +54,6 @@ class CameraFlowConfig(StageConfig):
         "edge displacement in pixels of the working size, within half a second, up to which a camera is still",
         ge=0,
     )
-
-    def result_settings(self) -> dict[str, Any]:
-        """The settings, with the default of a removed one, so that outputs of former versions stay fresh."""
-        return {**super().result_settings(), "backend": "strips"}
 
 
 class CameraFlow(Extractor[CameraFlowConfig]):
@@ -128,7 +124,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         first_frames = array("q")
         for first, second in pairwise(chain(ahead, frames)):
             if first[0] in chosen and second[0] == first[0] + 1:
-                table[len(first_frames)] = engine.pair(first, second)
+                table[len(first_frames)] = engine.pair(first[1], second[1])
                 first_frames.append(first[0])
         return self._output(engine, table[: max(len(first_frames), 1)], np.array(first_frames), times)
 
@@ -150,7 +146,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         self, engine: PairFlow, pairs: NDArray[np.void], first_frames: NDArray[np.int64], times: NDArray[np.float64]
     ) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
-        width, height = engine.width, engine.height
+        size = width, height = engine.width, engine.height
         allowed = pairs["covered"].mean(axis=0) < OFTEN
         engine.leave_out(~allowed, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
@@ -160,20 +156,20 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         timed = seconds > 0
         seconds[~timed] = 1.0
         pixels = np.where(timed[:, None], pairs["motion"], 0.0)
-        scale = np.array([width, height]) * seconds[:, None, None]
+        scale = np.array(size) * seconds[:, None, None]
         cells = (pairs["flow"] / scale).astype(np.float32)
         cells[~timed] = 0.0
         stride = stride_of(self.config, len(times))
-        moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
-        motion = np.where(moved[:, None], to_rates(pixels, width, height, seconds), 0.0)
+        moved = moving(pixels, when.mean(axis=1), size, self.config.still, stride)
+        motion = np.where(moved[:, None], to_rates(pixels, size, seconds), 0.0)
         values: dict[str, NDArray[Any]] = {
             "time": when.astype(np.float64),
             "cells": cells,
             "cell_mask": (pairs["weight"] > 0) & timed[:, None],
             "motion": motion.astype(np.float32),
             "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),
-            "cut": pairs["kind"] == "cut",
-            "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / [width, height, width, height]).astype(np.float32),
+            "cut": pairs["cut"].copy(),  # not a view, which would keep the whole table
+            "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / np.tile(size, 2)).astype(np.float32),
         }
         measured = quality(values, moved, allowed, stride)
         bars = engine.border.area

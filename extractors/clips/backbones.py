@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
@@ -112,48 +113,38 @@ def build(name: str, given: str, seed: int) -> ClipNetwork:
     """
     import torch
 
-    from models.clip_network import ClipNetwork
+    from models import i3d
+    from models.clip_network import ClipNetwork, Tapped
 
     entry = backbone(name)
     with torch.random.fork_rng(devices=[]):
-        if given == RANDOM:
+        if given != RANDOM:
+            network = _with_weights(name, entry, weights.whole(_file(name, given)))
+        else:
             torch.manual_seed(seed)
-        network: nn.Module = _inception(given) if entry.library == "aim" else _library_network(name, entry, given)
+            network = i3d.I3D() if entry.library == "aim" else _construct(name, entry, 400)
+        network = network.fold() if isinstance(network, i3d.I3D) else Tapped(network, entry.head)
     built = ClipNetwork(network, entry.mean, entry.std)
     built.eval()
     return built
 
 
-def _inception(given: str) -> nn.Module:
+def _with_weights(name: str, entry: Backbone, path: Path) -> nn.Module:
     from models import i3d
 
-    if given == RANDOM:
-        return i3d.I3D().fold()
-    path = weights.whole(given)
+    state, head = read_tensors(path), f"{entry.head}.weight"
     try:
-        return i3d.load(read_tensors(path)).fold()
-    except ValueError as error:
-        raise DataError(str(error), where=path, fix="Set clips.weights to a file of Inception I3D") from error
-
-
-def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
-    from models.clip_network import Tapped
-
-    if given == RANDOM:
-        return Tapped(_construct(name, entry, 400), entry.head)
-    path = weights.whole(_file(name, given))
-    state = read_tensors(path)
-    classes = state.get(f"{entry.head}.weight")
-    if classes is None:
-        fix = "Set clips.backbone to the network that this file belongs to"
-        raise DataError(f"not the weights of {name}: '{entry.head}.weight' is missing", where=path, fix=fix)
-    network = _construct(name, entry, int(classes.shape[0]))
-    try:
+        if entry.library == "aim":
+            return i3d.load(state)
+        if head not in state:
+            raise ValueError(f"'{head}' is missing")
+        network = _construct(name, entry, int(state[head].shape[0]))
         network.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[:2][-1].strip()
-        raise DataError(f"not the weights of {name}: {first}", where=path) from error
-    return Tapped(network, entry.head)
+    except (ValueError, RuntimeError) as error:
+        reason = shorten(str(error).splitlines()[:2][-1].rstrip(". "), 160)
+        fix = f"Set clips.weights to a file of {name}, or clips.backbone to the network of this file"
+        raise DataError(f"not the weights of {name}: {reason}", where=path, fix=fix) from error
+    return network
 
 
 def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:

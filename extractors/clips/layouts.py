@@ -59,10 +59,10 @@ class ClipPlan:
 
 
 def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: int = 1, hop: int = 1) -> ClipPlan:
-    """The clips of a video.
+    """The clips of a video; all numbers are at least 1.
 
     Args:
-        count: frames of the video, at least 1.
+        count: frames of the video.
         layout: see the module.
         steps: time steps, T in the paper.
         frames: frames of one clip.
@@ -80,13 +80,7 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     ([0, 1, 2, 3, 4], [[0, 2], [2, 5]])
     >>> plan_clips(8, layout="sliding", steps=2, frames=4, hop=3).clips[:, 0].tolist()
     [0, 3, 4]
-
-    Raises:
-        ValueError: a number below 1.
     """
-    if min(count, steps, frames, stride, hop) < 1:
-        given = (count, steps, frames, stride, hop)
-        raise ValueError(f"count, steps, frames, stride and hop must be at least 1: {given}")
     if layout == "uniform":
         return _one_per_step(uniform_positions(count, steps * frames).reshape(steps, frames))
     last = max(count - ((frames - 1) * stride + 1), 0)

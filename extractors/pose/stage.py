@@ -114,9 +114,9 @@ class Pose(Extractor[PoseConfig]):
         shots = list(pairwise([*starts, len(times)]))
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
         people = [people_of(candidates, *shot, times, floor) for shot in shots]
-        agents, table = choose_agents(people, shots, times, size, config)
+        chosen = choose_agents(people, shots, times, size, config)
         del people, candidates  # of all the people, only the agents are needed from here on
-        values, quality = output(config, times, starts[1:], agents, table, size)
+        values, quality = output(config, times, starts[1:], chosen, size)
         quality["views"] = views
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
 
@@ -132,14 +132,14 @@ def output(
     config: PoseConfig,
     times: Floats,
     cuts: Sequence[int],
-    agents: Sequence[Sequence[Track]],
-    table: Floats,
+    chosen: tuple[Sequence[Sequence[Track]], Floats],
     size: tuple[int, int],
 ) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
     """Values of the stage's arrays, and the quality values that follow from them.
 
-    `times` and `cuts` are of the processed frames, `agents` and `table` of `choose_agents`.
+    `times` and `cuts` are of the processed frames; `chosen` are the agents and the table of `choose_agents`.
     """
+    agents, table = chosen
     keypoints = np.full((len(times), config.agents, 17, 3), np.nan, dtype=np.float32)
     keypoints[..., 2] = 0
     scores = np.zeros(keypoints.shape[:2])

@@ -5,10 +5,15 @@ differences between agents in height, phase and distance survive AIM's subtracti
 place, size and rotation. "angle" has interior angles in radians, the spine's direction as a unit vector, and its
 turning in radians per second, anticlockwise positive. In three dimensions (stage `skeleton`) "body" has x to the body's
 left, y along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
+
+Two halves of one body can be two agents: left against right, or upper against lower. Both halves have the same channels
+in the same order (table: docs/features.md), so that AIM subtracts corresponding joints. Coordinates are those of the
+whole body: none is mirrored, so a difference of `x` is the distance of two joints.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -31,6 +36,16 @@ ANGLES = {
 }
 """Interior angles: the middle joint of three."""
 
+LEVELS = {
+    "upper": {"shoulder": "root", "elbow": "middle", "wrist": "end"},
+    "lower": {"hip": "root", "knee": "middle", "ankle": "end"},
+}
+"""Names that arms and legs share, by half and joint."""
+
+SIDE_MARK = "side."
+"""Prefix of the channels of a left or right half. Its mirror image is the other agent, so `mirror_plan` refuses it."""
+
+_JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
 _SHORT_TORSO = 0.3  # below this share of its length, a torso bent towards the camera gives no reliable direction
 _FAR = 6.0  # body-fixed coordinates are held within this many torso lengths: no limb is longer
 
@@ -63,6 +78,25 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     del output, arrays, keypoints, joints  # of an hour they take a fourth as much as the channels
     frame = _shared_frame(poses)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
+
+
+def half_of(channels: Channels, half: str) -> Channels:
+    """The channels of one half of a body, named and ordered alike for both; `channels` are those of the whole body."""
+    named = []
+    for column, name in enumerate(channels.names):
+        match = _JOINT.search(name)
+        side, joint = match.groups() if match else ("", "")
+        if half in LEVELS and joint in LEVELS[half]:
+            name = name.replace(joint, LEVELS[half][joint])
+        elif side == half:
+            name = SIDE_MARK + name.replace(f"{side}_", "")
+        elif match:
+            continue  # a joint of the other half
+        named.append((name, column))
+    names, columns = zip(*sorted(named), strict=True)  # arms and legs are listed in different orders
+    picked = list(columns)
+    values, weight = channels.values[:, picked], channels.weight[:, picked]
+    return replace(channels, kind="half", names=names, values=values, weight=weight)
 
 
 def _shared_frame(poses: Sequence[CleanPose]) -> SharedFrame:

@@ -44,6 +44,7 @@ class PoseSettings(StageConfig):
         "centre": "the shared frame has one origin for the whole performance",
         "keep_sides": "the pose stage keeps left and right apart: pose.cleaning.fix_sides",
     }
+    FORMER: ClassVar[Mapping[str, Any]] = {"centre": "performance"}
 
     forms: tuple[Literal["place", "camera", "body", "velocity", "angle"], ...] = setting(
         ("place", "body", "angle"),
@@ -54,10 +55,6 @@ class PoseSettings(StageConfig):
     min_score: float = setting(
         0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.", ge=0, lt=1
     )
-
-    def result_settings(self) -> dict[str, Any]:
-        """The settings, with the default of a removed one, so that outputs of former versions stay fresh."""
-        return {**super().result_settings(), "centre": "performance"}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 | text | means |
 |---|---|
 | `pose:0`, `pose:1`, … | that tracked person of the `pose` stage; `pose` is `pose:0` |
-| `pose:0:left`, `:right`, `:upper`, `:lower` | half of that person's body (`extractors.timesteps.halves`) |
+| `pose:0:left`, `:right`, `:upper`, `:lower` | half of that person's body (`half_of` in `pose_channels`) |
 | `skeleton:0`, `skeleton:0:left`, … | the same of a person of the `skeleton` stage |
 | `camera_flow` | the camera's motion, from the `camera_flow` stage |
 | `kinematics:master`, `kinematics:slave` | that array of the `kinematics` stage |

@@ -20,8 +20,7 @@ from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels, array_channels, flow_channels
-from extractors.timesteps.halves import half_of
-from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
 from extractors.timesteps.segments import Statistics, Steps, annotated_parts, average_steps, equal_parts, step_features

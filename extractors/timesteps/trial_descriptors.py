@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels
-from extractors.timesteps.halves import SIDE_MARK
 from extractors.timesteps.motion_descriptors import (
     PointTrack,
     activity,
@@ -25,6 +24,7 @@ from extractors.timesteps.motion_descriptors import (
     log,
     track_descriptors,
 )
+from extractors.timesteps.pose_channels import SIDE_MARK
 from extractors.timesteps.pose_points import TRUNK
 
 LONGEST_LAG_S = 0.5  # two divers who are further apart than half a second do not dive together
@@ -142,10 +142,7 @@ def _one_body(channels: Channels, turning: str) -> dict[str, float]:
         if not angles:
             continue
         value, weight = np.mean([a for a, _ in angles], axis=0), np.min([w for _, w in angles], axis=0)
-        weighted = weight > 0
-        present = weighted.any()
-        descriptors[f"{joint}_mean"] = float(np.average(value[weighted], weights=weight[weighted])) if present else 0.0
-        descriptors[f"{joint}_low"] = float(np.percentile(value[weighted], 5)) if present else 0.0
+        descriptors |= _spread(joint, value, weight, "low", 5)
     return descriptors
 
 
@@ -185,9 +182,9 @@ def _phase(a: Channels, b: Channels, names: Sequence[str]) -> dict[str, float]:
     """Delay of `b` in seconds and the correlation there, over the rows that show both; empty where none is named."""
     if not names:
         return {}
-    columns = [a.names.index(name) for name in names]
-    rows = ((a.weight[:, columns] > 0) & (b.weight[:, columns] > 0)).all(axis=1)
-    first, second = a.values[:, columns][rows], b.values[:, columns][rows]
+    (first, trust), (second, trust_too) = a.columns(names), b.columns(names)
+    rows = (trust > 0) & (trust_too > 0)
+    first, second = first[rows], second[rows]
     lag, agreement = 0.0, 0.0
     if len(first):
         size = np.concatenate([first, second]).std(axis=0)
@@ -205,13 +202,13 @@ def _change(time: Floats, values: Floats, weight: Floats) -> float:
     return float(slope * np.ptp(time[weighted]))
 
 
-def _spread(name: str, values: Floats, weight: Floats) -> dict[str, float]:
-    """Mean and 95th percentile over the rows with weight."""
+def _spread(name: str, values: Floats, weight: Floats, end: str = "high", percentile: float = 95) -> dict[str, float]:
+    """Mean, and at one end a percentile, over the rows with weight."""
     weighted = weight > 0
     if not weighted.any():
-        return {f"{name}_mean": 0.0, f"{name}_high": 0.0}
+        return {f"{name}_mean": 0.0, f"{name}_{end}": 0.0}
     mean = float(np.average(values[weighted], weights=weight[weighted]))
-    return {f"{name}_mean": mean, f"{name}_high": float(np.percentile(values[weighted], 95))}
+    return {f"{name}_mean": mean, f"{name}_{end}": float(np.percentile(values[weighted], percentile))}
 
 
 def _mean(descriptors: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, Cancelled, DataError
+from data.errors import Cancelled, DataError
 from data.leaks import LeakReport
 from data.video import Record
-from data.weights import REGISTRY
-from data.weights import weight_files as weights
+from data.weights import REGISTRY, fetch
 from pipeline.checks.intervals import coverage_line
 from pipeline.config import BaseConfig, RunConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
@@ -108,9 +106,7 @@ class DemoResult:
             "page": str(self.page),
             "run": str(self.run),
             "pose": self.pose_figures,
-            "metrics": {
-                name: {k: v if math.isfinite(v) else None for k, v in m.items()} for name, m in self.metrics.items()
-            },
+            "metrics": {name: {k: or_none(v) for k, v in m.items()} for name, m in self.metrics.items()},
             "intervals": self.coverage(),
             "audit": {k: v for k, v in self.leaks.as_dict().items() if k != "untested"},
             "seconds": self.seconds,
@@ -136,7 +132,8 @@ def run_demo(
         seconds[part] = time.monotonic() - began - sum(seconds.values())
 
     observer.note(announcement(size, out))
-    fetch_weights(observer.note)
+    for name in REGISTRY:
+        fetch(name, observer.note)
     lap("fetch weights")
     config = demo_config(out, size, overrides)
     parts = (f"{number}/{len(PARTS)} {part}" for number, part in enumerate(PARTS, start=1))
@@ -162,16 +159,14 @@ def run_demo(
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
     scorer = load_scorer(out / "run", user=config)
-    scored = scorer.score_records(unseen)
-    truth = [label_of(record) for record in unseen]
+    scored, truth = tuple(scorer.score_records(unseen)), tuple(label_of(record) for record in unseen)
     metrics = compare_with_baselines(learn, unseen, scored, truth)
     lap("score")
-    page = out / "report.html"
-    observer.note(f"{next(parts)} {page}")
-    write_page(page, scorer, scored, unseen, metrics, leaks)
+    result = DemoResult(out / "report.html", out / "run", extraction, pose, leaks, scored, truth, metrics, seconds)
+    observer.note(f"{next(parts)} {result.page}")
+    write_page(result, scorer, unseen)
     lap("report")
-    results = (pose, leaks, tuple(scored), tuple(truth), metrics)
-    return DemoResult(page, out / "run", extraction, *results, seconds)
+    return result
 
 
 def announcement(size: Size, out: Path) -> str:
@@ -183,27 +178,20 @@ def announcement(size: Size, out: Path) -> str:
     )
 
 
-def write_page(
-    page: Path,
-    scorer: Scorer,
-    scored: Sequence[Score],
-    unseen: Sequence[Record],
-    metrics: dict[str, dict[str, float]],
-    leaks: LeakReport,
-) -> None:
+def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> None:
     """The report page of the held-out dives."""
-    kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
-    rows = tuple(ResultsRow(name, values, kinds[name]) for name, values in metric_rows(metrics))
+    kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in result.metrics}
+    rows = tuple(ResultsRow(name, values, kinds[name]) for name, values in metric_rows(result.metrics))
     table = ResultsTable(f"{len(unseen)} held-out dives", METRICS, rows, better=("high", "neither", "low"))
     predictions = tuple(
-        Prediction(row.id, label_of(record), row.score, row.interval80, record.task)
-        for row, record in zip(scored, unseen, strict=True)
+        Prediction(row.id, actual, row.score, row.interval80, record.task)
+        for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)
         if row.score is not None
     )
-    evaluation = EvaluationReport(predictions=predictions, tables=(table,), leaks=leak_checks(leaks.as_dict()))
+    evaluation = EvaluationReport(predictions=predictions, tables=(table,), leaks=leak_checks(result.leaks.as_dict()))
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
-    report_scores(page, scorer, scored, unseen, head, sections=PAGE_DIVES)
+    report_scores(result.page, scorer, result.scored, unseen, head, sections=PAGE_DIVES)
 
 
 def metric_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, tuple[float | str | None, ...]]]:
@@ -218,17 +206,6 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
-
-
-def fetch_weights(say: Callable[[str], None]) -> None:
-    """Download the weights that the demo needs and that are missing. Raises AimError where that fails."""
-    for name in ("i3d-kinetics400", "movenet-multipose"):
-        try:
-            weights.locate(name)
-        except AimError:
-            entry = REGISTRY[name]
-            say(f"fetching {name} ({entry.size / 1e6:.0f} MB, {entry.licence})")
-            weights.fetch(name, say)
 
 
 def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Report], OSError | None]:

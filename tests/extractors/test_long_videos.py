@@ -6,7 +6,7 @@ import tracemalloc
 from collections import UserDict
 from collections.abc import Callable
 from copy import deepcopy
-from typing import ClassVar
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
     config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
     paths = [people_of(people, 0, frames, times, 0.03)]
     chosen = choose_agents(paths, shots, times, (720, 405), config)
-    return StageOutput.of(Pose.arrays, *output(config, times, [], *chosen, (720, 405)))
+    return StageOutput.of(Pose.arrays, *output(config, times, [], chosen, (720, 405)))
 
 
 def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
@@ -57,11 +57,8 @@ def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
             """As from the cache: arrays of their own at every reading."""
             return deepcopy(super().__getitem__(name))
 
-    class Made:
-        upstream: ClassVar = Read(pose=pose)
-
     config = TimestepsConfig(secondary=("pose:1",), scene="", pose=settings)
-    return Timesteps(config).extract(Made())  # type: ignore[arg-type]
+    return Timesteps(config).extract(SimpleNamespace(upstream=Read(pose=pose)))  # type: ignore[arg-type]
 
 
 def peak_bytes(run: Callable[[], object]) -> int:

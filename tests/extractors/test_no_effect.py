@@ -111,11 +111,8 @@ ELSEWHERE = {
     "pose.mmpose.alias": "test_mmpose.py",
     "pose.mmpose.config": "test_mmpose.py",
     "pose.mmpose.checkpoint": "test_mmpose.py",
-    "pose.mmpose.detector_config": "test_mmpose.py",
-    "pose.mmpose.detector_checkpoint": "test_mmpose.py",
-    "camera_flow.device": "a GPU is needed",
 }
-"""Settings that need a download, another environment or a GPU."""
+"""Settings that need a download or another environment."""
 
 
 def test_every_such_setting_has_a_case() -> None:

@@ -14,6 +14,7 @@ from tests.helpers.pickled_calls import Calls
 
 def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
     import torch
+    from safetensors.torch import save_file
 
     path = tmp_path / "net.pt"
     torch.save({"epoch": 3, "state_dict": {"module.layer.weight": torch.ones(2)}}, path)
@@ -21,6 +22,8 @@ def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
     torch.save({"layer": Calls(os.mkdir, "/nowhere/made")}, path)
     with pytest.raises(DataError, match="cannot read tensors"):
         read_tensors(path)
+    save_file({"module.layer.weight": torch.ones(2)}, tmp_path / "net.safetensors")
+    assert list(read_tensors(tmp_path / "net.safetensors")) == ["layer.weight"]
     (tmp_path / "net.safetensors").write_bytes(b'\x08\0\0\0\0\0\0\0{"a":{}}')
     with pytest.raises(DataError, match="cannot read tensors"):
         read_tensors(tmp_path / "net.safetensors")

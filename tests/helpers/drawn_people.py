@@ -74,11 +74,13 @@ class ColourReader:
         """The one person in the picture, as `PoseBackend` says."""
         self.inputs.append(image.shape)
         pose = np.zeros((17, 3), dtype=np.float32)
+        drawn = np.argwhere(image.any(axis=-1))
+        colours = image[drawn[:, 0], drawn[:, 1]].astype(int)
         for joint, colour in enumerate(COLOURS):
-            near = np.abs(image.astype(int) - colour).sum(axis=-1) < 4
+            near = np.abs(colours - colour).sum(axis=-1) < 4
             if not near.any():
                 return Detections.none()
-            pose[joint] = (*(np.median(np.argwhere(near), axis=0)[::-1] + 0.5), 0.9)
+            pose[joint] = (*(np.median(drawn[near], axis=0)[::-1] + 0.5), 0.9)
         x, y = pose[[5, 6], :2].mean(axis=0) - pose[[11, 12], :2].mean(axis=0)
         tilt = abs(float(np.arctan2(x, -y)))
         if tilt > self.max_tilt:

@@ -52,3 +52,20 @@ def skeleton_of(*people: Floats) -> StageOutput:
         "centre": np.zeros((len(points), points.shape[-1]), np.float32),
     }
     return StageOutput.of(SkeletonJoints.arrays, values)
+
+
+def flow_output(pairs: int, cells: int = 3) -> StageOutput:
+    """A `camera_flow` output, 25 pairs a second: steady motion, and the second cell masked."""
+    time = np.stack([np.arange(pairs), np.arange(pairs) + 1], axis=1) / 25
+    mask = np.ones((pairs, cells), dtype=bool)
+    if pairs:
+        mask[:, 1] = False
+    return StageOutput(
+        {
+            "time": Array(time, ("pair", "2"), "s"),
+            "cells": Array(np.full((pairs, cells, 2), 0.5, np.float32), ("pair", "cell", "2"), "1/s"),
+            "cell_mask": Array(mask, ("pair", "cell"), "1"),
+            "motion": Array(np.tile(np.float32([0.5, 0.25, 0, 0]), (pairs, 1)), ("pair", "4"), "mixed"),
+            "inliers": Array(np.full(pairs, 0.75, np.float32), ("pair",), "1"),
+        }
+    )

@@ -82,7 +82,7 @@ def run(module: i3d.I3D, clip: Tensor) -> tuple[Tensor, Tensor]:
 
 def test_layouts_give_the_same_network(network: i3d.I3D, small: Tensor) -> None:
     state = {key: value for key, value in network.state_dict().items() if "num_batches" not in key}
-    from_torch = i3d.load({f"module.{key}": value for key, value in network.state_dict().items()})
+    from_torch = i3d.load(network.state_dict())
     from_tf = i3d.load(to_tf(state))
     for one, other in zip(run(from_torch, small), run(from_tf, small), strict=True):
         assert torch.equal(one, other)
@@ -134,17 +134,12 @@ def test_pooling_by_axes_is_pooling_over_the_box() -> None:
         ({"params/Extra/Conv_0/kernel": torch.zeros(1)}, "not a tensor of the published I3D"),
         ({"params/Mixed_3b/Branch_9/Conv3d_0a_1x1/Conv_0/kernel": torch.zeros(1)}, "not a tensor of the published"),
         ({"params/Logits/Conv3d_0c_1x1/Conv_0/kernel": None}, "no class layer"),
-        ({"params/Conv3d_2b_1x1/Conv_0/kernel": None}, "'Conv3d_2b_1x1.conv3d.weight' is missing"),
+        ({"params/Conv3d_2b_1x1/Conv_0/kernel": None}, 'Missing key.*"Conv3d_2b_1x1.conv3d.weight"'),
+        ({"params/Conv3d_2b_1x1/Conv_0/kernel": torch.zeros(1, 1, 1, 1, 1)}, "size mismatch"),
     ],
 )
 def test_foreign_tensors_are_refused(network: i3d.I3D, change: dict[str, Tensor | None], message: str) -> None:
     state = {key: value for key, value in network.state_dict().items() if "num_batches" not in key}
     tensors = {key: value for key, value in (to_tf(state) | change).items() if value is not None}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, RuntimeError), match=message):
         i3d.load(tensors)
-
-
-def test_another_shape_is_refused(network: i3d.I3D) -> None:
-    state = network.state_dict() | {"Mixed_3b.b0.conv3d.weight": torch.zeros(1, 1, 1, 1, 1)}
-    with pytest.raises(ValueError, match="has shape"):
-        i3d.load(state)

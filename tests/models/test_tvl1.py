@@ -92,17 +92,3 @@ def test_sampling_is_exact_on_a_quadratic(y: float, x: float) -> None:
     assert value == pytest.approx(0.5 * x + 0.25 * y + 0.001 * x**2, abs=2e-3)
     assert dx == pytest.approx(0.5 + 0.002 * x, abs=2e-3)
     assert dy == pytest.approx(0.25, abs=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("box", "start", "message"),
-    [
-        ((0, 0, 300, 20), (2, 300, 20), "is outside a picture"),
-        ((5, 5, 5, 20), (2, 0, 15), "is outside a picture"),
-        ((0, 0, 26, 30), (2, 26, 31), "must match"),
-    ],
-)
-def test_wrong_shapes_are_refused(box: tuple[int, int, int, int], start: tuple[int, ...], message: str) -> None:
-    levels = [np.zeros((HEIGHT, WIDTH), np.float32)]
-    with pytest.raises(ValueError, match=message):
-        rectangle_flow(levels, levels, box, np.zeros(start, np.float32), np.ones(start[1:], np.float32))

@@ -1,28 +1,46 @@
 """The `mmpose` backend: RTMO in one stage, or RTMDet's people handed to RTMPose, through `mmpose.apis`.
 
-It needs the `mmpose` extra, in an environment of its own.
+It needs the `mmpose` extra, in an environment of its own, where mmcv may come as mmcv-lite, without compiled operators.
+The models used here need one of these operators, non-maximum suppression, and get torchvision's.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from importlib import util
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from data.pose_weights import PoseNetwork
-from extractors.mmpose_models import load_models
+from data.errors import UsageError
+from data.keypoints.skeletons import COCO17
+from data.pose_weights import INSTALL, PoseNetwork, require
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
+from extractors.state_dicts import load_checkpoint
 
 
 class MMPose:
-    """The backend: the pose network `weights`, and a `detector` for top-down ones. Raises as `load_models`."""
+    """The backend: the pose network `weights`, and a `detector` for top-down ones.
+
+    Raises UsageError: mmpose is not installed, or the pose network has other joints than COCO's, or is a top-down one
+    without a `detector`; DataError: weights do not fit.
+    """
 
     def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork]) -> None:
-        self._min_score, models = config.min_score, load_models(networks, config.device)
-        self._model, self._detector = models["weights"], models.get("detector")
+        import_mmpose()
+        loaded = {role: _loaded(network, config.device) for role, network in networks.items()}
+        self._min_score, self._model, self._detector = config.min_score, loaded["weights"], loaded.get("detector")
         self.max_views = 4 if self._detector is None else 1
+        names = dict((self._model.dataset_meta or {}).get("keypoint_id2name", {}))
+        if [names.get(joint) for joint in range(17)] != list(COCO17):
+            raise UsageError("this model's first joints are not COCO's 17", fix="Take a model trained on COCO or body8")
+        if self._detector is None and type(self._model).__name__ != "BottomupPoseEstimator":
+            fix = "Set pose.mmpose.alias, which brings one, or the configuration of a one-stage model such as RTMO"
+            raise UsageError("this top-down model needs a detector", fix=fix)
 
     def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
@@ -47,3 +65,52 @@ def _people(sample: Any, box_score: float | None = None) -> Detections:
     if box_score is not None:
         return Detections(poses.keypoints, poses.scores * box_score)
     return Detections(poses.keypoints, people.bbox_scores) if "bbox_scores" in people else poses
+
+
+def import_mmpose() -> None:
+    """Make `mmpose.apis` importable without compiled operators. Raises UsageError: mmpose, or a part, is missing."""
+    require("mmpose")
+    try:
+        if "mmcv._ext" not in sys.modules and util.find_spec("mmcv._ext") is None:
+            sys.modules["mmcv._ext"] = _Operators()
+        import mmdet.apis  # noqa: F401
+        import mmpose.apis  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"mmpose cannot be imported ({error})", fix=INSTALL["mmpose"]) from error
+
+
+class _Operators(ModuleType):
+    """A module in place of `mmcv._ext`: torchvision's `nms`, and a clear refusal for every other operator."""
+
+    def __init__(self) -> None:
+        super().__init__("mmcv._ext")
+        self.__spec__ = ModuleSpec("mmcv._ext", loader=None)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise NotImplementedError(f"mmcv's compiled operator '{name}' is not in mmcv-lite; use the full mmcv")
+
+        return refuse
+
+    @staticmethod
+    def nms(boxes: Any, scores: Any, iou_threshold: float, offset: int = 0) -> Any:
+        """(K,) rows that remain, as mmcv's."""
+        from torchvision.ops import nms
+
+        grown = boxes.clone()
+        grown[:, 2:] += offset
+        return nms(grown, scores, float(iou_threshold))
+
+
+def _loaded(network: PoseNetwork, device: str) -> Any:
+    from mmdet.apis import init_detector
+    from mmpose.apis import init_model
+
+    settings = network.settings
+    settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
+    model = (init_model if network.package == "mmpose" else init_detector)(settings, None, device=device)
+    load_checkpoint(model, network.path)
+    return model

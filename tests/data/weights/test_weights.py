@@ -88,7 +88,7 @@ def test_fetch_brings_converts_and_runs_nothing(entry: Weights, tmp_path: Path, 
     steps: list[str] = []
     path = weights.fetch(NAME, steps.append)
     assert path == own_cache / f"{NAME}.safetensors" == weights.locate(NAME)
-    assert steps[0] == "downloading tiny-net==1.0"
+    assert steps[0] == "downloading tiny-net==1.0 (0 MB, MIT)"
     tensors = read_tensors(path)
     assert sorted(tensors) == ["params/Layer/kernel", "stats/mean"]
     assert np.array_equal(tensors["params/Layer/kernel"].numpy(), TREE["params"]["Layer"]["kernel"])  # type: ignore[index]

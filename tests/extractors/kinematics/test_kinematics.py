@@ -69,12 +69,9 @@ def run(
 def test_shapes_names_units(tmp_path: Path) -> None:
     output = run(tmp_path, robot())
     master, slave, time = (output.arrays[name] for name in ("master", "slave", "time"))
-    assert master.dims == slave.dims == ("row", "channel")
-    assert master.unit == "mixed"
+    Kinematics.promise(KinematicsConfig(), 0).check(output)
     assert master.names == slave.names
     assert len(set(master.names)) == master.values.shape[1] == 46
-    assert time.dims == ("row",)
-    assert time.unit == "s"
     np.testing.assert_allclose(time.values, np.arange(120) / 30)
     assert {"left_x_m", "right_gripper_rad", "left_jerk_m_s3", "hands_distance_m"} <= set(master.names)
     assert output.quality["rows"] == 120
@@ -215,18 +212,11 @@ def test_settings_are_strict() -> None:
     assert KinematicsConfig(rotation="none", **off | {"bimanual": True}).groups() == ()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3])
-def test_the_shortest_recordings_give_finite_numbers(tmp_path: Path, rows: int) -> None:
-    output = run(tmp_path, np.zeros((rows, 76)) + np.arange(76))
-    assert all(np.isfinite(array.values).all() for array in output.arrays.values())
-    assert output.arrays["slave"].values.shape == (rows, 46)
-
-
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(-4, 4))
 def test_any_finite_recording_gives_finite_channels(tmp_path: Path, rows: int, seed: int, size: float) -> None:
     numbers = np.random.default_rng(seed).normal(size=(rows, 76)) * 10**size
     output = run(tmp_path, numbers)
-    assert np.isfinite(output.arrays["master"].values).all()
+    assert all(np.isfinite(array.values).all() for array in output.arrays.values())
     balance = output.arrays["master"].values[:, output.arrays["master"].names.index("hands_balance")]
     assert (np.abs(balance) <= 1).all()

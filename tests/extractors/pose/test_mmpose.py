@@ -16,9 +16,8 @@ import torch
 
 from data.errors import DataError, UsageError
 from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
-from extractors.mmpose_models import import_mmpose
 from extractors.pose.backends import load_backend, networks
-from extractors.pose.backends.mmpose import MMPose
+from extractors.pose.backends.mmpose import MMPose, import_mmpose
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from tests.helpers.pickled_calls import Calls

@@ -1,10 +1,10 @@
-"""The import backend from the command line's settings to the stored arrays, and its part in the cache key."""
+"""The import backend from the settings to the stored arrays, and its part in the cache key."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 
 from data.errors import UsageError
-from data.video.records import find_videos
+from data.store.arrays import StageOutput
+from data.video.records import Record, find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.cache.local_cache import open_cache
 from pipeline.config import BaseConfig, load_config, validate
-from pipeline.run import Summary, run_extract
-from pipeline.run.plan import Planner
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
+from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.object_store import Bucket
 
 FRAMES = 8
@@ -29,6 +28,10 @@ FRAMES = 8
 @pytest.fixture
 def video(make_video: Callable[..., Path], tmp_path: Path) -> Path:
     return make_video(tmp_path / "in" / "dive.mp4", frames=FRAMES, size=(320, 240))
+
+
+def videos(video: Path) -> Sequence[Record]:
+    return find_videos([video.parent]).records
 
 
 def results(shift: float = 0.0) -> list[dict[str, Any]]:
@@ -47,83 +50,65 @@ def put(path: Path, content: Any) -> Path:
     return path
 
 
-def configured(root: Path, *more: str) -> BaseConfig:
-    settings = ("pose.backend=import", "pose.agents=1", "run.workers=0", "stages=[pose]", *more)
-    return load_config(None, [f"cache={root / 'cache'}", *settings])
+def importing(root: Path, folder: str = "", **pose: Any) -> BaseConfig:
+    """A configuration that imports from a folder below `root`, or from beside the video."""
+    given = {"import": {"dir": str(root / folder)}} if folder else {}
+    return configured(root / "cache", stages=["pose"], pose={"backend": "import", "agents": 1, **given, **pose})
 
 
-def extract(config: BaseConfig, video: Path) -> tuple[Summary, Planner]:
-    cache = open_cache(config.cache, config.storage.reach())
-    planner = Planner(config, cache)
-    return run_extract(find_videos([video.parent]).records, planner), planner
+def stored(config: BaseConfig, name: str) -> StageOutput:
+    cache = opened(config)
+    return cache.load(output_of(cache.root, "pose", name)).output
 
 
 def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_path: Path) -> None:
     put(tmp_path / "poses" / "dive_keypoints.json", results())
-    config = configured(tmp_path, f"pose.import.dir={tmp_path / 'poses'}", "pose.cleaning.smoothing_s=0")
-    summary, planner = extract(config, video)
-    assert not summary.failed
-    stored = planner.cache.load(output_of(planner.cache.root, "pose", "dive.mp4")).output
-    joints = stored.arrays["keypoints"].values
+    config = importing(tmp_path, "poses", cleaning={"smoothing_s": 0})
+    assert not extract(videos(video), config).failed
+    output = stored(config, "dive.mp4")
+    joints = output.arrays["keypoints"].values
     assert joints.shape == (FRAMES, 1, 17, 3)
     wanted = np.array([result["keypoints"] for result in results()]).reshape(FRAMES, 17, 3)
     kept = [0, 1, 2, *range(5, 17)]
     assert np.abs(joints[:, 0, kept, :2] - wanted[:, kept, :2]).max() < 0.1
     assert np.isnan(joints[:, 0, 3:5, :2]).all()
     assert not joints[:, 0, 3:5, 2].any()
-    assert stored.quality["joint_map"] == "COCO results, COCO-17: 17 joints under their COCO names"
-    assert _state(config, video) == ("fresh", "")
+    assert output.quality["joint_map"] == "COCO results, COCO-17: 17 joints under their COCO names"
+    assert states(videos(video), config) == {"dive.mp4/pose": ("fresh", "")}
 
 
 def test_an_output_of_the_former_version_is_stale_with_the_reason(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(video.with_suffix(".json"), results())
-    config = configured(tmp_path)
+    config = importing(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Pose, "version", 5)
-        extract(config, video)
-        assert _state(config, video) == ("fresh", "")
-    state, reason = _state(config, video)
+        extract(videos(video), config)
+    ((state, reason),) = states(videos(video), config).values()
     assert state == "stale"
     assert "stage version 5 -> 6" in reason
 
 
 def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:
     put(tmp_path / "a" / "dive.json", results())
-    config = configured(tmp_path, f"pose.import.dir={tmp_path / 'a'}")
-    extract(config, video)
-    moved = configured(tmp_path, f"pose.import.dir={shutil.copytree(tmp_path / 'a', tmp_path / 'b')}")
-    assert _state(moved, video) == ("fresh", "")
+    extract(videos(video), importing(tmp_path, "a"))
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    moved = importing(tmp_path, "b")
+    assert states(videos(video), moved) == {"dive.mp4/pose": ("fresh", "")}
     put(tmp_path / "b" / "dive.json", results(shift=1))
-    assert _state(moved, video) == ("stale", "keypoints file changed")
+    assert states(videos(video), moved) == {"dive.mp4/pose": ("stale", "keypoints file changed")}
 
 
 def test_a_folder_of_files_is_in_the_key_file_by_file(video: Path, tmp_path: Path) -> None:
     for frame in range(FRAMES):
         people = [{"pose_keypoints_2d": [50.0 + frame, 60.0, 0.9] * 25}]
         put(video.parent / "dive" / f"dive_{frame:012d}_keypoints.json", {"people": people})
-    config = configured(tmp_path)  # beside the video
-    summary, _ = extract(config, video)
-    assert not summary.failed
-    assert _state(config, video)[0] == "fresh"
+    config = importing(tmp_path)  # beside the video
+    assert not extract(videos(video), config).failed
+    assert states(videos(video), config) == {"dive.mp4/pose": ("fresh", "")}
     put(video.parent / "dive" / "dive_000000000003_keypoints.json", {"people": []})
-    assert _state(config, video) == ("stale", "keypoints file changed")
-
-
-def _state(config: BaseConfig, video: Path) -> tuple[str, str]:
-    planner = Planner(config, open_cache(config.cache, config.storage.reach()))
-    ((step,),) = (planner.plan(record).steps for record in find_videos([video.parent]).records)
-    return step.check.state, step.check.reason
-
-
-def test_a_video_without_a_file_fails_by_name_until_there_is_one(video: Path, tmp_path: Path) -> None:
-    config = configured(tmp_path)
-    summary, _ = extract(config, video)
-    assert "no keypoint file belongs to this video" in str(summary.failed)
-    put(video.with_suffix(".json"), results())
-    summary, _ = extract(config, video)
-    assert not summary.failed
+    assert states(videos(video), config) == {"dive.mp4/pose": ("stale", "keypoints file changed")}
 
 
 def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_path: Path) -> None:
@@ -131,35 +116,38 @@ def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_
     put(tmp_path / "poses" / "dive.json", results())
     pose = {"backend": "import", "agents": 1, "import": {"dir": str(tmp_path / "poses")}}
     config = bucket.config(stages=["pose"], pose=pose)
-    cache = open_cache(config.cache, config.storage.reach())
-    summary = run_extract(bucket.videos(), Planner(config, cache))
+    summary = extract(bucket.videos(), config)
     assert not summary.failed
-    assert cache.read("pose", "dive.mp4", summary.keys["dive.mp4"]["pose"]).output.quality["found_rate"] == 1
+    output = opened(config).read("pose", "dive.mp4", summary.keys["dive.mp4"]["pose"]).output
+    assert output.quality["found_rate"] == 1
 
 
 @pytest.mark.parametrize("retry", [False, True])
-def test_a_video_with_several_files_fails_by_name_and_the_others_are_done(
+def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are_done(
     video: Path, tmp_path: Path, retry: bool
 ) -> None:
     other = video.with_name("other.mp4")
     other.write_bytes(video.read_bytes())
     put(other.with_suffix(".json"), results())
-    put(video.with_suffix(".json"), results())
-    second = put(video.with_name("dive_pose.json"), results())
-    config = configured(tmp_path)
-    planner = Planner(config, open_cache(config.cache, config.storage.reach()), retry_failed=retry)
-    summary = run_extract(find_videos([video.parent]).records, planner)
-    assert "dive.mp4" in str(summary.failed)
-    assert "several keypoint files belong to this video: dive.json, dive_pose.json" in str(summary.failed)
-    assert planner.cache.load(output_of(planner.cache.root, "pose", "other.mp4")).output.quality["found_rate"] == 1
-    states = {plan.record.id: list(plan.states()) for plan in planner.plan_all(find_videos([video.parent]).records)}
-    ((stage, state, reason),) = states["dive.mp4"]
-    assert (stage, state) == ("pose", "failed")
-    assert "several keypoint files" in reason
-    assert states["other.mp4"] == [("pose", "fresh", "")]
-    second.unlink()
-    summary, _ = extract(config, video)
-    assert not summary.failed
+    config = importing(tmp_path)
+    for files, why in (
+        ((), "no keypoint file belongs to this video"),
+        (
+            ("dive.json", "dive_pose.json"),
+            "several keypoint files belong to this video: dive.json, dive_pose.json",
+        ),
+    ):
+        written = [put(video.with_name(name), results()) for name in files]
+        summary = extract(videos(video), config, retry_failed=retry)
+        assert "dive.mp4" in str(summary.failed)
+        assert why in str(summary.failed)
+        assert stored(config, "other.mp4").quality["found_rate"] == 1
+        shown = states(videos(video), config)
+        assert shown["other.mp4/pose"] == ("fresh", "")
+        assert shown["dive.mp4/pose"][0] == "failed"
+        assert why.partition(":")[0] in shown["dive.mp4/pose"][1]
+    written[-1].unlink()
+    assert not extract(videos(video), config).failed
 
 
 def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:

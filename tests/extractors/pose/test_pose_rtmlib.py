@@ -43,6 +43,12 @@ def model(path: Path, shape: tuple[int, int], **outputs: np.ndarray) -> str:
     return str(path)
 
 
+def rtmo(path: Path, score: float = 0.9) -> str:
+    """RTMO that gives one person."""
+    boxes = np.array([[90, 80, 150, 240, score]])
+    return model(path, (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
+
+
 def backend(**settings: Any) -> Any:
     return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings))
 
@@ -56,9 +62,7 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
         return compiled[-1]
 
     monkeypatch.setattr(openvino_cpu, "compile_for_cpu", compile_it)
-    boxes = np.array([[90, 80, 150, 240, 0.9]])
-    path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
-    ready = load_backend(PoseConfig(backend="rtmlib", rtmlib={"model": path}, threads=1))
+    ready = load_backend(PoseConfig(backend="rtmlib", rtmlib={"model": rtmo(tmp_path / "rtmo.onnx")}, threads=1))
     assert len(ready.detect(IMAGE)) == 1
     assert not hasattr(ready._pose, "compiled_model")
     (network,) = compiled
@@ -77,9 +81,7 @@ def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
 
 
 def test_nobody_is_nobody(tmp_path: Path) -> None:
-    boxes = np.array([[90, 80, 150, 240, 0.01]])
-    path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
-    assert not len(backend(model=path).detect(IMAGE))
+    assert not len(backend(model=rtmo(tmp_path / "rtmo.onnx", score=0.01)).detect(IMAGE))
 
 
 def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path: Path) -> None:
@@ -122,11 +124,6 @@ def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> N
     assert key("yolox", renamed)["library"].startswith("rtmlib ")
     with pytest.raises(UsageError, match=r"detector_kind=yolox or rtmdet"):
         key("", renamed)
-
-
-def rtmo(path: Path) -> str:
-    boxes = np.array([[90, 80, 150, 240, 0.9]])
-    return model(path, (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
 
 
 @pytest.mark.parametrize("mode", ["lightweight", "balanced", "performance"])

@@ -40,37 +40,28 @@ def somersault(count: int = 30, speed: float = 0.35) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("settings", [{}, RAW])
-def test_a_somersaulting_person_is_detected_in_every_frame(settings: dict[str, Any]) -> None:
+def test_a_somersaulting_person_is_detected_in_every_frame_of_four_views(settings: dict[str, Any]) -> None:
     poses = somersault()
-    output = extract([picture(pose) for pose in poses], **settings)
+    images = [picture(pose) for pose in poses]
+    output = extract(images, **settings)
     keypoints = output.arrays["keypoints"].values
     assert keypoints.shape == (30, 1, 17, 3)
     assert output.quality["found_rate"] == 1
     # The face is painted over itself; smoothing bends a fast somersault a little.
     assert np.abs(keypoints[:, 0, 5:, :2] - np.stack(poses)[:, 5:, :2]).max() < 6
-    assert output.quality["views"] == 4
+    assert extract(images, views=1, **settings).quality["found_rate"] < 0.8
 
 
-@pytest.mark.parametrize(("views", "most"), [(1, 0.6), (4, 1.0)])
-def test_a_somersaulting_person_is_missed_upright_and_detected_in_four_turns(views: int, most: float) -> None:
-    rate = extract([picture(pose) for pose in somersault(18)], views=views, **RAW).quality["found_rate"]
-    assert rate == 1 if most == 1 else rate < most
-
-
-def test_every_frame_gets_its_views_and_no_more() -> None:
-    for views in (1, 2, 3, 4):
-        stage = Pose(PoseConfig(agents=1, views=views))
-        stage._backend = ColourReader()
-        stage.extract(MemoryClip([picture(person(160, 120))] * 3))
-        assert len(stage._backend.inputs) == 3 * views
-
-
-def test_a_top_down_network_gets_the_upright_frame_alone() -> None:
-    stage = Pose(PoseConfig(agents=1, views=4))
+@pytest.mark.parametrize(("views", "most", "got"), [(1, 4, 1), (2, 4, 2), (3, 4, 3), (4, 4, 4), (4, 1, 1)])
+def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alone(
+    views: int, most: int, got: int
+) -> None:
+    stage = Pose(PoseConfig(agents=1, views=views))
     stage._backend = ColourReader()
-    stage._backend.max_views = 1
-    assert stage.extract(MemoryClip([picture(person(160, 120))] * 3)).quality["views"] == 1
-    assert stage._backend.inputs == [(240, 320, 3)] * 3
+    stage._backend.max_views = most
+    assert stage.extract(MemoryClip([picture(person(160, 120))] * 3)).quality["views"] == got
+    assert len(stage._backend.inputs) == 3 * got
+    assert stage._backend.inputs[::got] == [(240, 320, 3)] * 3
 
 
 def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video() -> None:
@@ -84,15 +75,12 @@ def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video() -> Non
 
 def test_every_array_has_its_dims_and_the_same_number_of_frames() -> None:
     output = extract([picture(pose) for pose in somersault(8)], agents=2, stride=3)
+    Pose.promise(PoseConfig(stride=3), 8).check(output)
     arrays = output.arrays
-    assert set(arrays) == set(Pose.arrays)
-    assert {name: array.dims for name, array in arrays.items()} == {n: spec.dims for n, spec in Pose.arrays.items()}
     assert arrays["frame_index"].values.tolist() == [0, 3, 6]
     assert arrays["time"].values == pytest.approx([0, 0.12, 0.24])
     assert arrays["size"].values.tolist() == list(SIZE)
     assert arrays["keypoints"].values.shape == (3, 2, 17, 3)
-    assert arrays["boxes"].values.shape == (3, 2, 4)
-    assert {len(arrays[name].values) for name in ("agent_score", "filled")} == {3}
     missing = arrays["keypoints"].values[:, 1]
     assert np.isnan(missing[..., :2]).all()
     assert (missing[..., 2] == 0).all()
@@ -114,15 +102,6 @@ def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
     assert output.arrays["filled"].values.sum() == 2
 
 
-def test_nothing_is_extrapolated_before_the_first_and_after_the_last_detection() -> None:
-    poses = somersault(20, speed=0.05)
-    output = extract([picture(pose) if 2 <= t < 18 else picture() for t, pose in enumerate(poses)])
-    keypoints = output.arrays["keypoints"].values[:, 0]
-    assert not output.arrays["filled"].values.any()
-    assert np.isnan(keypoints[[0, 18, 19], :, 0]).all()
-    assert np.isfinite(keypoints[5:18, :, 0]).all()
-
-
 def test_an_empty_video_and_a_single_frame_are_fine() -> None:
     empty = extract([picture()] * 5)
     assert empty.quality["found_rate"] == len(empty.arrays["tracks"].values) == 0
@@ -137,18 +116,10 @@ def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them() ->
     for t, scene in enumerate(scenes):
         drawn = picture(person(160, 120, 0.05 * t, 0.9)) if t not in (9, 10) else picture()
         images.append(np.where(drawn.any(axis=-1, keepdims=True), drawn, scene // 16 * 16 // 2 + 1))
-    output = extract(images)
+    output = extract(images, views=1)
     assert output.arrays["cuts"].values == pytest.approx([0.4])
     assert output.quality["cuts"] == 1
     assert not output.arrays["filled"].values[9:11].any()
-
-
-def test_the_choice_is_overridden_by_the_settings() -> None:
-    images = [picture(pose) for pose in somersault(6)]
-    assert extract(images, tracks=(0,)).quality["found_rate"] == 1
-    assert extract(images, tracks=(3,)).quality["found_rate"] == 0
-    assert extract(images, region=(0.4, 0.4, 0.6, 0.6)).quality["found_rate"] == 1
-    assert extract(images, region=(0.0, 0.0, 0.2, 1.0)).quality["found_rate"] == 0
 
 
 @pytest.mark.parametrize(
@@ -179,21 +150,6 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     assert own != published
     moved = path.rename(tmp_path / "moved.tflite")
     assert Pose.identity(PoseConfig(weights=str(moved)))["weights"] == own
-
-
-def test_the_identity_of_rtmlib_has_the_version_of_the_library(tmp_path: Path) -> None:
-    path = tmp_path / "rtmo.onnx"
-    path.write_bytes(b"nothing")
-    config = PoseConfig(backend="rtmlib", rtmlib={"model": str(path)})
-    if find_spec("rtmlib") is None:
-        with pytest.raises(UsageError, match="not installed here") as caught:
-            Pose.identity(config)
-        assert "--no-deps" in str(caught.value.fix)
-        return
-    model = Pose.identity(config)
-    assert set(model) == {"weights", "library"}
-    assert model["weights"] == Pose.identity(PoseConfig(weights=str(path)))["weights"]
-    assert model["library"].startswith("rtmlib ")
 
 
 @pytest.mark.parametrize("backend", ["mmpose", "rtmlib"])

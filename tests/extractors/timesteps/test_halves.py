@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from extractors.timesteps import Timesteps, TimestepsConfig
-from extractors.timesteps.halves import half_of
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
-from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
-from tests.extractors.timesteps.test_pose_channels import EVERY, STANDING, TIME, still
+from tests.extractors.timesteps.test_pose_channels import EVERY, TIME, still
+from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
 CUTS = [("left", "right"), ("upper", "lower")]
@@ -76,13 +76,6 @@ def test_trial_descriptors_of_halves(first, second):
     assert ("primary.knee_low" in values) == (first == "left")
     assert values["pair.body_difference_mean"] > 0.1
     exchange_plan(trial.names)
-
-
-def test_the_distance_of_the_halves_leaves_out_the_head_that_both_share():
-    trial = halves("left", "right", pose={"forms": ("body",)}).arrays["trial"]
-    wide = np.abs(STANDING[[5, 7, 9, 11, 13, 15], 0] - STANDING[[6, 8, 10, 12, 14, 16], 0]).mean() / 50
-    values = dict(zip(trial.names, trial.values.tolist(), strict=True))
-    assert values["pair.body_difference_mean"] == pytest.approx(wide, abs=0.05)
 
 
 def test_sides_have_no_mirror_image_and_levels_have():

@@ -8,17 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError
-from data.store.arrays import Array, StageOutput
 from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
 from pipeline.config import load_config
-from tests.helpers.made_outputs import pose_of
-
-_LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
-STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).reshape(-1, 2)])
-"""One person in px round the hips' surroundings, y down; the torso is 50 px long."""
+from tests.helpers.drawn_people import BODY as STANDING
+from tests.helpers.made_outputs import flow_output, pose_of
 
 
 def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
@@ -85,8 +81,8 @@ def test_signs_and_units():
     assert np.ptp(one.column("place.y")[0]) == pytest.approx(2 * 19 / 25, abs=1e-6)
     assert one.column("torso.y")[0] == pytest.approx(1)
     assert one.column("angle.left_knee")[0] == pytest.approx(np.pi, abs=0.05)
-    assert one.column("body.head.y")[0] == pytest.approx((90.8 - 45) / 50, abs=0.02)
-    assert one.column("body.left_hip.x")[0] == pytest.approx(10 / 50)
+    assert one.column("body.head.y")[0] == pytest.approx((71.6 - 25) / 50, abs=0.02)
+    assert one.column("body.left_hip.x")[0] == pytest.approx(-10 / 50)
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
     turn = pose_channels(pose_of([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
@@ -176,22 +172,6 @@ def test_any_keypoints_give_finite_channels(seed):
     for one in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
         assert np.isfinite(one.values).all()
         assert ((one.weight >= 0) & (one.weight <= 1)).all()
-
-
-def flow_output(pairs: int, cells: int = 3) -> StageOutput:
-    time = np.stack([np.arange(pairs), np.arange(pairs) + 1], axis=1) / 25
-    mask = np.ones((pairs, cells), dtype=bool)
-    if pairs:
-        mask[:, 1] = False
-    return StageOutput(
-        {
-            "time": Array(time, ("pair", "2"), "s"),
-            "cells": Array(np.full((pairs, cells, 2), 0.5, np.float32), ("pair", "cell", "2"), "1/s"),
-            "cell_mask": Array(mask, ("pair", "cell"), "1"),
-            "motion": Array(np.tile(np.float32([0.5, 0.25, 0, 0]), (pairs, 1)), ("pair", "4"), "mixed"),
-            "inliers": Array(np.full(pairs, 0.75, np.float32), ("pair",), "1"),
-        }
-    )
 
 
 def test_camera_channels():

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.timesteps.channels import Channels, make_channels, row_cells, row_span
+from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.segments import (
     annotated_parts,
     average_steps,
     equal_parts,
-    overlap,
     statistic_names,
     step_features,
 )
@@ -37,13 +36,6 @@ def wave(t: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * 0.7 * t) + 0.3 * t
 
 
-def test_cells_cover_the_span_without_overlap():
-    assert row_cells(np.array([0.0, 1.0, 4.0]), (0.0, 5.0)).tolist() == [[0, 0.5], [0.5, 2.5], [2.5, 5]]
-    assert row_span(np.array([0.0, 0.5, 1.0])) == (0.0, 1.5)
-    assert row_span(np.array([3.0])) == (3.0, 3.04)
-    assert row_cells(np.zeros(0), (0, 1)).shape == (0, 2)
-
-
 def test_parts_refuse_nonsense():
     for bad in ((0.0, 0.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (0.0, float("nan"), 2)):
         with pytest.raises(ValueError, match="cannot cut"):
@@ -57,15 +49,6 @@ def test_samples_follow_the_signal():
     time = np.arange(0, 10, 0.1)
     steps = cut(track(time, 2 * time), steps=5, kind="samples", k=4)
     np.testing.assert_allclose(steps.values.ravel()[:-1], 2 * equal_parts(0, 10, 20).mean(axis=1)[:-1], atol=1e-5)
-
-
-def test_dct_finds_the_planted_frequency_and_ignores_its_sign():
-    time = np.arange(0, 4, 0.01)
-    phase = np.pi * 2 * (time % 2) / 2  # second cosine of each of two parts
-    signal = 1.5 + 0.5 * np.cos(phase)
-    for sign in (1, -1):
-        values = cut(track(time, sign * signal), steps=2, kind="dct", k=4).values
-        np.testing.assert_allclose(values, np.tile([1.5, 0, 0.5 / np.sqrt(2), 0], (2, 1)), atol=0.02)
 
 
 @given(
@@ -177,11 +160,6 @@ def test_average_steps_by_time():
     assert far.ravel().tolist() == [1, 1]
     instant = average_steps(rows, np.array([[0.0, 0.0], [9.0, 9.0]]), equal_parts(0, 10, 2))
     assert instant.ravel().tolist() == [0, 1]
-
-
-def test_overlap_is_never_negative():
-    cells = np.array([[0.0, 1.0], [1.0, 2.0], [5.0, 6.0]])
-    assert overlap(cells, np.array([0.5, 1.5])).tolist() == [0.5, 0.5, 0]
 
 
 @given(st.integers(0, 9999), st.integers(1, 40), st.integers(1, 6))

@@ -25,6 +25,9 @@ def test_two_people_and_the_camera_of_a_real_clip():
         "pose": Pose(Pose.Config()).extract(source),
         "camera_flow": CameraFlow(CameraFlow.Config()).extract(source),
     }
+    still = source.upstream["camera_flow"].quality
+    assert still["static_share"] == 1.0
+    assert still["inliers_mean"] > 0.9
     people = Timesteps(TimestepsConfig(scene="")).extract(source)
     assert people.quality["observed_primary"] > 0.9
     assert people.quality["observed_secondary"] > 0.9

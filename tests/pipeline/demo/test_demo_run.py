@@ -41,7 +41,7 @@ def test_what_it_takes_and_the_first_part_come_before_any_work(
         raise Cancelled
 
     monkeypatch.setattr(demo_run, "render", stopped)
-    monkeypatch.setattr(demo_run, "fetch_weights", lambda say: None)
+    monkeypatch.setattr(demo_run, "fetch", lambda name, say: None)
     notes = Watching()
     with pytest.raises(Cancelled):
         api.demo(tmp_path / "demo", full=full, observer=notes)

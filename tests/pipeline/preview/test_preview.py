@@ -9,17 +9,15 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from data.errors import Cancelled
-from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from data.video.records import Record
-from pipeline.cache.local_cache import Cache, Check, Computation
+from extractors.keypoints import boxes_of
 from pipeline.observer import Observer, Progress
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border, draw_outputs
 from pipeline.preview.preview_files import (
@@ -30,63 +28,12 @@ from pipeline.preview.preview_files import (
     preview_paths,
     sheet_frames,
 )
-from pipeline.run.plan import Plan, Step
-from pipeline.stages import stage_class
+from pipeline.run.plan import Planner
+from tests.helpers.extracting import configured, extract, opened
 
 Made = Callable[..., Path]
-FRAMES = 12
+FRAMES, SIZE = 12, (64, 48)
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def outputs(width: int = 64, height: int = 48) -> dict[str, StageOutput]:
-    """Stages' outputs of a video of `FRAMES` frames at 25 fps: two agents, the second seen in the first half only."""
-    times = np.arange(FRAMES) / 25
-    points = np.random.default_rng(0).uniform(0.2, 0.8, (FRAMES, 2, 17, 2)) * (width, height)
-    keypoints = np.concatenate([points, np.full((FRAMES, 2, 17, 1), 0.9)], axis=3)
-    keypoints[FRAMES // 2 :, 1, :, :2] = np.nan
-    boxes = np.concatenate([keypoints[..., :2].min(axis=2), keypoints[..., :2].max(axis=2)], axis=2)
-    bounds = np.stack([times[::4], times[3::4]], axis=1)
-    pairs = np.stack([times[:-1], times[1:]], axis=1)
-    cells = np.array([[0, 0, 1, 0.2], [0, 0.8, 1, 1]])
-    return {
-        "clips": StageOutput({"bounds": Array(bounds, ("step", "edge"), "s")}),
-        "pose": StageOutput(
-            {
-                "time": Array(times, ("frame",), "s"),
-                "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px"),
-                "boxes": Array(boxes, ("frame", "agent", "xyxy"), "px"),
-                "cuts": Array(times[6:7], ("cut",), "s"),
-                "tracks": Array(
-                    np.array([[0.0, 11, -1]]), ("track", "figure"), "1", "", ("first_frame", "last_frame", "agent")
-                ),
-            },
-            {"found_rate": 0.75},
-        ),
-        "camera_flow": StageOutput(
-            {
-                "time": Array(pairs, ("pair", "frame"), "s"),
-                "cells": Array(np.full((FRAMES - 1, 2, 2), 0.5), ("pair", "cell", "uv"), "1/s"),
-                "cell_mask": Array(np.tile([True, False], (FRAMES - 1, 1)), ("pair", "cell"), "1"),
-                "motion": Array(np.tile([0.5, 0.5, 0, 0], (FRAMES - 1, 1)), ("pair", "motion"), "1/s"),
-                "cell_box": Array(cells, ("cell", "box"), "1"),
-            }
-        ),
-        "timesteps": StageOutput({"bounds": Array(bounds, ("step", "edge"), "s")}),
-    }
-
-
-def whole(stage: str, output: StageOutput) -> StageOutput:
-    """With every array that the stage declares, as the cache reads it; zeros where no test needs others."""
-    specs, values = stage_class(stage).arrays, {}
-    lengths = dict(pair for a in output.arrays.values() for pair in zip(a.dims, a.values.shape, strict=True))
-    for name, spec in specs.items():
-        shape = [lengths.get(dim, 1) for dim in spec.dims]
-        shape[-1:] = [len(spec.names)] if spec.names else shape[-1:]
-        values[name] = np.zeros(shape, bool if name.endswith("_mask") else float)
-        if name in output.arrays:
-            array = output.arrays[name]
-            values[name][..., [spec.names.index(n) for n in array.names] or slice(None)] = array.values
-    return StageOutput.of(specs, values, output.quality)
 
 
 @pytest.fixture
@@ -97,8 +44,26 @@ def record(make_video: Made, tmp_path: Path) -> Record:
 
 @pytest.fixture
 def found() -> dict[str, StageOutput]:
-    """The outputs of that video, as the cache reads them."""
-    return {stage: whole(stage, output) for stage, output in outputs().items()}
+    """Outputs for that video, as far as they are drawn: two agents, the second seen in the first half only."""
+    times = np.arange(FRAMES) / 25
+    points = np.random.default_rng(0).uniform(0.2, 0.8, (FRAMES, 2, 17, 2)) * SIZE
+    keypoints = np.concatenate([points, np.full((FRAMES, 2, 17, 1), 0.9)], axis=3)
+    keypoints[FRAMES // 2 :, 1, :, :2] = np.nan
+    pose = {
+        "time": Array(times, ("frame",), "s"),
+        "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px"),
+        "boxes": Array(np.stack([boxes_of(one) for one in keypoints]), ("frame", "agent", "xyxy"), "px"),
+        "filled": Array(np.zeros((FRAMES, 2), bool), ("frame", "agent"), "1"),
+    }
+    flow = {
+        "time": Array(np.stack([times[:-1], times[1:]], axis=1), ("pair", "frame"), "s"),
+        "cells": Array(np.full((FRAMES - 1, 2, 2), 0.5), ("pair", "cell", "uv"), "1/s"),
+        "cell_mask": Array(np.tile([True, False], (FRAMES - 1, 1)), ("pair", "cell"), "1"),
+        "cell_box": Array(np.array([[0, 0, 1, 0.2], [0, 0.8, 1, 1]]), ("cell", "box"), "1"),
+    }
+    bounds = {"bounds": Array(np.stack([times[::4], times[3::4]], axis=1), ("step", "edge"), "s")}
+    arrays = {"clips": bounds, "timesteps": bounds, "pose": pose, "camera_flow": flow}
+    return {stage: StageOutput(one) for stage, one in arrays.items()}
 
 
 @pytest.mark.parametrize(
@@ -192,58 +157,33 @@ def test_stopping_leaves_nothing(record: Record, tmp_path: Path) -> None:
     assert list((tmp_path / "o").iterdir()) == []
 
 
-def computation(stage: str, version: int = 1) -> Computation:
-    return Computation(stage, version, {}, {}, {}, {})
-
-
-class _Planner:
-    """Says that every stored output is fresh."""
-
-    force = False
-
-    def __init__(self, root: Path) -> None:
-        self.cache = Cache(root)
-        self.version = 1
-
-    def plan(self, record: Record) -> Plan:
-        """Fresh where the file is there."""
-        steps = []
-        for stage in ("clips", "pose", "camera_flow", "timesteps"):
-            wanted = computation(stage, self.version if stage == "pose" else 1)
-            state: Any = "fresh" if self.cache.has(stage, record.id, wanted.key) else "missing"
-            steps.append(Step(wanted, Check(state, "")))
-        return Plan(record, tuple(steps), ())
-
-
 def test_batch_draws_what_is_new_and_names_what_fails(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planner: Any = _Planner(tmp_path / "cache")
-    for stage, output in outputs().items():
-        path = planner.cache.path(stage, record.id, computation(stage).key)
-        header = {"stage": stage, "key": computation(stage).key}
-        store.write(path, header | {"settings": {}}, whole(stage, output))
+    first, second = (
+        configured(tmp_path / "cache", stages=["camera_flow"], camera_flow={"columns": columns}) for columns in (4, 6)
+    )
+    for config in (first, second):
+        extract([record], config)
     records = [record, Record(id="none", path=None), Record(id="new.mp4", path=record.path)]
     observer, shown = Observer(), Progress()
     monkeypatch.setattr(observer, "progress", lambda what: nullcontext(shown))
-    first = draw_previews(records, planner, observer)
-    assert first["written"] == list(map(str, preview_paths(planner.cache, "folder/v.mp4")))
-    assert first["written"][0] == str(tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg")
-    assert set(first["failed"]) == {"none", "new.mp4"}
+    cache = opened(first)
+    planner = Planner(first, cache)
+    drawn = draw_previews(records, planner, observer)
+    assert drawn["written"] == list(map(str, preview_paths(cache, "folder/v.mp4")))
+    assert drawn["written"][0] == str(tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg")
+    assert set(drawn["failed"]) == {"none", "new.mp4"}
     assert (shown.done, shown.total) == (3, 3)
     assert draw_previews(records[:1], planner, observer)["fresh"] == 1
     with monkeypatch.context() as patch:  # as for times that are NaN
         patch.setattr("pipeline.preview.preview_files.read_outputs", lambda *_: int("x"))
-        planner.force = True
-        assert draw_previews(records, planner, observer)["failed"].keys() == {record.name for record in records}
-        planner.force = False
-    key = computation("pose", 2).key
-    path = planner.cache.path("pose", record.id, key)
-    store.write(path, {"stage": "pose", "key": key, "settings": {}}, whole("pose", outputs()["pose"]))
-    for planner.version in (2, 1):
-        assert len(draw_previews(records[:1], planner, observer)["written"]) == 2, "it showed another output"
+        forced = Planner(first, cache, force=True)
+        assert draw_previews(records, forced, observer)["failed"].keys() == {record.name for record in records}
+    for config in (second, first):
+        assert len(draw_previews(records[:1], Planner(config, cache), observer)["written"]) == 2, "another output"
     assert draw_previews(records[:1], planner, observer)["fresh"] == 1
-    planner.cache.close()
+    cache.close()
 
 
 def test_command_line_draws_beside_a_damaged_video(make_video: Made, tmp_path: Path) -> None:

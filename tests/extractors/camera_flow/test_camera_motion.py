@@ -1,15 +1,19 @@
-"""The camera's similarity: against pixels that are really moved, least squares of numpy, and loops."""
+"""The camera's motion against pixels that are really moved, least squares of numpy, and loops over pairs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.camera_flow.similarity_fit import fit_cells, largest_shift, moving, to_rates, window
+from extractors.camera_flow.camera_motion import largest_shift, moving, quality, to_rates, window
+from extractors.camera_flow.pairs import fit_cells
 
 WIDTH, HEIGHT = 320, 240
+PAIRS, CELLS = 60, 10
 MOTIONS = st.tuples(st.floats(-8, 8), st.floats(-8, 8), st.floats(0.95, 1.05), st.floats(-0.05, 0.05))
 """Pan in pixels, zoom, and rotation in radians clockwise on the screen."""
 
@@ -37,7 +41,7 @@ def test_points_that_are_really_moved_give_their_motion(motion: tuple[float, ...
     )
     assert fitted == pytest.approx(vector(motion), abs=2e-3)
     assert inliers == pytest.approx(1)
-    rates = to_rates(vector(motion)[None], WIDTH, HEIGHT, np.array([0.04]))[0]
+    rates = to_rates(vector(motion)[None], (WIDTH, HEIGHT), np.array([0.04]))[0]
     x, y, zoom, turn = motion
     assert rates == pytest.approx([x / WIDTH / 0.04, y / HEIGHT / 0.04, np.log(zoom) / 0.04, turn / 0.04])
 
@@ -84,7 +88,7 @@ def test_cells_that_all_contradict_the_start_leave_it_as_it_is() -> None:
 def test_the_largest_shift_is_that_of_a_corner(motion: tuple[float, ...]) -> None:
     corners = np.array([[x, y] for x in (-WIDTH / 2, WIDTH / 2) for y in (-HEIGHT / 2, HEIGHT / 2)])
     shifts = np.linalg.norm(moved(corners, motion) - corners, axis=1)
-    assert largest_shift(vector(motion)[None], WIDTH, HEIGHT)[0] == pytest.approx(shifts.max())
+    assert largest_shift(vector(motion)[None], (WIDTH, HEIGHT))[0] == pytest.approx(shifts.max())
     inside = np.random.default_rng(0).uniform(-1, 1, (50, 2)) * [WIDTH / 2, HEIGHT / 2]
     assert np.linalg.norm(moved(inside, motion) - inside, axis=1).max() <= shifts.max() + 1e-9
 
@@ -100,9 +104,56 @@ def test_a_still_camera_is_one_whose_neighbours_within_a_quarter_second_cancel(
     for now in range(len(time)):
         near = np.flatnonzero(np.abs(time - time[now]) <= 0.25)
         together = motion[near].sum(axis=0) * np.sqrt(stride)
-        pair, summed = (largest_shift(part[None], WIDTH, HEIGHT)[0] for part in (motion[now], together))
+        pair, summed = (largest_shift(part[None], (WIDTH, HEIGHT))[0] for part in (motion[now], together))
         expected.append(max(pair, summed) > 0.2)
-    assert moving(motion, time, WIDTH, HEIGHT, 0.2, stride).tolist() == expected
+    assert moving(motion, time, (WIDTH, HEIGHT), 0.2, stride).tolist() == expected
     first, last = window(time, 0.25)
     for now, (a, b) in enumerate(zip(first, last, strict=True)):
         assert a <= now < b
+
+
+def arrays(seed: int = 0) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    start = np.arange(PAIRS) / 25
+    cut = np.arange(PAIRS) == 20
+    return {
+        "inliers": np.where(cut, 0.0, rng.uniform(0.5, 1, PAIRS)),
+        "cell_mask": rng.random((PAIRS, CELLS)) < 0.8,
+        "motion": rng.normal(0, 0.5, (PAIRS, 4)) * (~cut)[:, None],
+        "time": np.stack([start, start + 0.04], axis=1),
+        "cut": cut,
+    }
+
+
+def test_every_value_is_counted_over_the_pairs_it_speaks_of() -> None:
+    given = arrays()
+    given["cell_mask"][:, 3] = given["cell_mask"][:, 7] = False
+    moved, allowed = np.arange(PAIRS) % 3 == 0, np.arange(CELLS) != 7
+    got = quality(given, moved, allowed, 1)
+    usable = [row for row in range(PAIRS) if given["inliers"][row] > 0]
+    assert got["pairs"] == PAIRS
+    assert got["inliers_mean"] == pytest.approx(np.mean([given["inliers"][row] for row in usable]), abs=1e-4)
+    assert got["static_share"] == pytest.approx(np.mean([not moved[row] for row in usable]), abs=1e-4)
+    assert got["moving"] is True
+    assert (got["masked_cells"], got["graphic_cells"]) == (2, 1)
+    assert got["cuts"] == 1
+    assert got["unusable_share"] == pytest.approx(1 / PAIRS, abs=1e-4)
+    place, places = 0.0, []
+    for row in range(PAIRS):
+        place += given["motion"][row, 0] * 0.04
+        places.append(place)
+    assert got["pan_range"] == pytest.approx(max(places) - min(places), abs=1e-4)
+    middles = [given["time"][row].mean() for row in usable]
+    squares = []
+    for now, row in zip(middles, usable, strict=True):
+        near = [other for other, when in zip(usable, middles, strict=True) if abs(when - now) <= 0.25]
+        squares.append(np.square(given["motion"][row, :2] - given["motion"][near, :2].mean(axis=0)).sum())
+    assert got["shake"] == pytest.approx(np.sqrt(np.mean(squares)), abs=1e-4)
+
+
+def test_a_stride_stretches_the_pan_and_a_tenth_of_the_pairs_makes_no_moving_camera() -> None:
+    given = arrays()
+    one, four = (quality(given, np.arange(PAIRS) < 5, np.ones(CELLS, bool), stride) for stride in (1, 4))
+    assert four["pan_range"] == pytest.approx(4 * float(one["pan_range"]), abs=4e-4)
+    assert one["moving"] is False
+    assert quality(given, np.arange(PAIRS) < 7, np.ones(CELLS, bool), 1)["moving"] is True

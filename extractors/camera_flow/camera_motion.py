@@ -1,0 +1,104 @@
+"""The camera's motion over a whole video, from that of its pairs: rates, whether it moves, and quality values.
+
+Pure numpy; conventions as in `extractors/camera_flow/alignment.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Size = tuple[int, int]  # width and height of the picture in pixels
+
+
+def largest_shift(motion: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
+    """(n,) largest displacement in pixels that each (n, 4) motion gives to a corner of the picture."""
+    x, y = np.array([-1, 1, -1, 1]) * size[0] / 2, np.array([-1, -1, 1, 1]) * size[1] / 2
+    tx, ty, a, b = motion.T[:, :, None]
+    return np.asarray(np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1))
+
+
+def window(time: NDArray[np.float64], half: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Start and end (excluded) of the rows within `half` seconds of each of the ascending times (n,)."""
+    return np.searchsorted(time, time - half), np.searchsorted(time, time + half, side="right")
+
+
+def moving(
+    motion: NDArray[np.float64], time: NDArray[np.float64], size: Size, still: float, stride: int
+) -> NDArray[np.bool_]:
+    """(n,) true where the camera moves.
+
+    Compression and sensor noise move a still picture by a few hundredths of a pixel. Over half a second this noise
+    cancels, while even a slow pan accumulates. A camera is still where neither the pair itself nor all pairs within a
+    quarter of a second together displace a corner by more than `still` pixels.
+
+    Args:
+        motion: (n, 4) pan_x, pan_y, a, b in pixels.
+        time: (n,) ascending middle of the pairs in seconds.
+        still: pixels.
+        stride: frames from one pair to the next. Frames between are assumed to move alike, so the displacement grows
+            `stride`-fold. Errors of the pairs partly cancel, so the sum is scaled by the square root only.
+    """
+    low, high = window(time, 0.25)
+    total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)
+    travelled = largest_shift(total[high] - total[low], size)
+    return np.asarray(np.maximum(largest_shift(motion, size), travelled) > still)
+
+
+def to_rates(motion: NDArray[np.float64], size: Size, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 4) pan_x in widths/s, pan_y in heights/s, zoom in 1/s (log scale), rotation in rad/s, from pixels a pair."""
+    tx, ty, a, b = motion.T
+    rates = np.stack([tx / size[0], ty / size[1], np.log(np.hypot(1 + a, b)), np.arctan2(b, 1 + a)], axis=1)
+    return np.asarray(rates / seconds[:, None])
+
+
+def quality(
+    arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
+) -> dict[str, float | int | str | bool]:
+    """Quality values of one video, from the arrays of the stage `camera_flow`.
+
+    They are: inliers_mean over usable pairs; static_share of the usable pairs; moving, true when more than a tenth of
+    the usable pairs move; masked_cells, cells never usable, and graphic_cells among them; cuts; unusable_share of the
+    pairs; pan_range in picture widths; shake, the pan's and tilt's root mean square difference from their half-second
+    running mean, in widths and heights per second; pairs and stride.
+
+    Args:
+        moved: (pair,) true where the camera moves.
+        allowed: (cell,) false where graphics cover a cell.
+        stride: frames between two sampled pairs.
+    """
+    inliers, motion, time = (np.asarray(arrays[name], np.float64) for name in ("inliers", "motion", "time"))
+    usable = inliers > 0
+    moved = moved[usable]
+    travelled = np.cumsum(motion[:, 0] * (time[:, 1] - time[:, 0])) * stride
+    return {
+        "pairs": int(np.sum(time[:, 1] > time[:, 0])),
+        "stride": stride,
+        "inliers_mean": _rounded(inliers[usable].mean()) if usable.any() else 0.0,
+        "static_share": _rounded(1 - moved.mean()) if usable.any() else 0.0,
+        "moving": bool(usable.any() and moved.mean() > 0.1),
+        "masked_cells": int((~arrays["cell_mask"].any(axis=0)).sum()),
+        "graphic_cells": int((~allowed).sum()),
+        "cuts": int(arrays["cut"].sum()),
+        "unusable_share": _rounded(1 - usable.mean()),
+        "pan_range": _rounded(np.ptp(travelled)),
+        "shake": _rounded(_shake(motion[:, :2], time, usable)),
+    }
+
+
+def _rounded(value: float | np.floating) -> float:
+    return round(float(value), 4)
+
+
+def _shake(pan: NDArray[np.float64], time: NDArray[np.float64], usable: NDArray[np.bool_]) -> float:
+    """Root mean square of the pan after subtracting its half-second running mean."""
+    pan, middle = pan[usable], time[usable].mean(axis=1)
+    if len(pan) < 3:
+        return 0.0
+    low, high = window(middle, 0.25)
+    total = np.concatenate([np.zeros((1, 2)), np.cumsum(pan, axis=0)])
+    smooth = (total[high] - total[low]) / (high - low)[:, None]
+    return float(np.sqrt(((pan - smooth) ** 2).sum(axis=1).mean()))
