@@ -22,7 +22,6 @@ from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
 from pipeline.systems import Cuts, Predicted, System, Trainings
 from pipeline.systems.interface import NetworkSystem
-from pipeline.systems.selection import INNER_RUNS
 from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
@@ -55,7 +54,7 @@ class Job:
         networks = [part for part in parts.values() if isinstance(part, NetworkSystem)]
         passes = sum(network.passes for network in networks)
         if any(id(system) not in parts for system in self.systems):
-            passes += INNER * sum(network.inner(INNER_RUNS).passes for network in networks)
+            passes += INNER * sum(network.inner().passes for network in networks)
         return float(len(self.train) * max(1, passes))
 
 

@@ -98,8 +98,8 @@ class System:
         """
         return None
 
-    def inner(self, runs: int) -> System:
-        """The system for inner validation of others: with at most `runs` networks where it is made of networks."""
+    def inner(self) -> System:
+        """The system for inner validation: with one network in place of several."""
         return self
 
 
@@ -141,9 +141,9 @@ class NetworkSystem(System):
         more = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("name", "model", "config")}
         return [type(self).__name__, type(self.model).__name__, asdict(self.model), settings, more]
 
-    def inner(self, runs: int) -> NetworkSystem:
+    def inner(self) -> NetworkSystem:
         """See `System.inner`."""
-        return replace(self, config=self.config.model_copy(update={"runs": min(runs, self.config.runs)}))
+        return replace(self, config=self.config.model_copy(update={"runs": 1}))
 
 
 class Trainings:

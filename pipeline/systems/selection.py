@@ -19,9 +19,6 @@ from pipeline.systems.inner_folds import Part, tasks_of
 from pipeline.systems.interface import Function, NetworkSystem, Predicted, System, Trainings
 from pipeline.train import label_table
 
-INNER_RUNS = 2
-"""Most networks per candidate and inner fold: selection needs fewer than the final result."""
-
 WATCHED = 20
 """About this many epochs, evenly spread, can be chosen."""
 
@@ -32,9 +29,8 @@ CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (orac
 def predict_inside(
     system: System, train: FeatureSet, inner: Sequence[Part], trainings: Trainings
 ) -> tuple[Predicted, ...]:
-    """The predictions for the test rows of every inner fold, by `INNER_RUNS` networks at most."""
-    few = system.inner(INNER_RUNS)
-    return tuple(trainings.predict(few, train.take(part.train), train.take(part.test)) for part in inner)
+    """The predictions for the test rows of every inner fold, by `System.inner`."""
+    return tuple(trainings.predict(system.inner(), train.take(part.train), train.take(part.test)) for part in inner)
 
 
 def agreement(train: FeatureSet, rows: Rows, predicted: Floats) -> float:

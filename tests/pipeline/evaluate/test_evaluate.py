@@ -28,7 +28,6 @@ from pipeline.systems.inner_folds import MOST_FOLDS, Cuts, inner_folds
 from pipeline.systems.interface import SimpleSystem, Trainings
 from pipeline.systems.selection import (
     CHOSEN,
-    INNER_RUNS,
     ORACLE,
     BestOnTest,
     ChosenEpoch,
@@ -361,9 +360,9 @@ def test_systems_that_share_trainings_are_one_job(features: FeatureSet) -> None:
     jobs = [job for job in fold_jobs(parts, systems) if job.name == "1"]
     names = [[system.name for system in job.systems] for job in jobs]
     assert names == [["two", f"two, {CHOSEN}"], ["selected", "one", "training mean"], ["three"]]
-    rows, inner = len(jobs[0].train), [2 * 2 * min(runs, INNER_RUNS) for runs in (2, 1)]
-    # Passes are networks times epochs; inner ones have two thirds of the rows in each of three folds.
-    assert [job.weight for job in jobs] == [rows * (2 * 2 + inner[0]), rows * (1 * 2 + inner[1]), rows * 3 * 4]
+    rows, inner = len(jobs[0].train), 2 * 2  # one network of two epochs in three folds, each on two thirds of the rows
+    # Passes are networks times epochs.
+    assert [job.weight for job in jobs] == [rows * (2 * 2 + inner), rows * (1 * 2 + inner), rows * 3 * 4]
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
