@@ -15,8 +15,8 @@ from pipeline.features import FeatureSet
 INNER_FOLDS = 3
 """Number of inner folds of a training part, where they are not those of the protocol."""
 
-MOST_FOLDS = 8
-"""With more folds a protocol's own are not the inner ones: they would be more trainings."""
+MOST_FOLDS = 6
+"""With more folds a protocol's own are not the inner ones: all pairs of k folds take longer than three for each fold."""
 
 MIN_TRAIN = 2
 """Fewest training performances of a task in a fold."""
