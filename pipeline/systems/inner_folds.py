@@ -16,7 +16,7 @@ INNER_FOLDS = 3
 """Number of inner folds of a training part, where they are not those of the protocol."""
 
 MOST_FOLDS = 6
-"""With more folds a protocol's own are not the inner ones: all pairs of k folds take longer than three for each fold."""
+"""With more folds a protocol's own are not the inner ones: all their pairs take longer than three for each fold."""
 
 MIN_TRAIN = 2
 """Fewest training performances of a task in a fold."""
