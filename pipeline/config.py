@@ -1,7 +1,7 @@
-"""Every default in one place: one strict configuration from YAML, overrides of the form `section.key=value`.
+"""The configuration: defaults, changed by a YAML file, changed by overrides of the form `section.key=value`.
 
 Each stage brings its own section (its `Config`), named like the stage; `model` and `train` describe the scorer.
-Unknown keys are refused and the nearest known one is named. The configuration is saved with every output.
+An unknown key is refused, and the error names the nearest known one.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class BaseConfig(Section):
 
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
-        """The network and how it is trained (sections `model` and `train`); that of a combination is AIM."""
+        """The network and how it is trained (sections `model` and `train`); a combination trains AIM."""
         model, train = getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
         return (replace(model, system="aim") if model.system == "combined" else model), train
 
@@ -144,7 +144,7 @@ class BaseConfig(Section):
 
 
 def config_class() -> type[BaseConfig]:
-    """The configuration with one section per stage of the table, and the scorer's sections."""
+    """The class of a configuration: the sections of `BaseConfig`, of every stage, and of the scorer."""
     sections: dict[str, Any] = {}
     for name in STAGES:
         settings = stage_class(name).Config
@@ -206,7 +206,7 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
 
 
 def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with those of their recipe, where its sections do not say otherwise."""
+    """The values, with those of their recipe for settings that they leave out."""
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if not isinstance(recipe, str) or recipe not in RECIPES:

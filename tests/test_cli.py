@@ -200,7 +200,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_test_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_path: Path) -> None:
+def test_the_check_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("old")
     for place in ("new.csv", "old.csv", "a/b/new.csv"):
         check_file(tmp_path / place)
