@@ -60,7 +60,6 @@ def estimate(
         stages[name] = {"videos": len(work), "work": sum(work), "unit": stage.unit, "seconds_per_unit": rate}
         stages[name]["measured"] = name in measured
     seconds = sum(_seconds(plan, planner, count, stages) for plan, count in zip(plans, frames, strict=True))
-    workers = max(1, workers)
     return Estimate(len(plans), sum(frames), seconds / min(workers, max(1, len(plans))), workers, stages)
 
 

@@ -189,14 +189,13 @@ class Planner:
                 measured[stage] = self.cache.quality(stage, record.id, key)
         return measured
 
-    def describe(self, name: str) -> dict[str, Any]:
-        """The version, settings and identity that a stage's output depends on, as JSON types."""
-        version, settings, identity = self._fixed[name]
-        return {"version": version, "settings": dict(settings), "identity": dict(identity)}
-
     def settings_of(self, stage: str) -> dict[str, Any]:
-        """`describe` by stage, of a stage and every stage that it depends on."""
-        return {name: self.describe(name) for name in with_inputs((stage,), self.configs)}
+        """Version, settings and identity of a stage and of every stage that it needs, by stage, as JSON types."""
+        described = {}
+        for name in with_inputs((stage,), self.configs):
+            version, settings, identity = self._fixed[name]
+            described[name] = {"version": version, "settings": dict(settings), "identity": dict(identity)}
+        return described
 
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
         """The stages to run: asked-for ones without a usable output, and those that they need without one.
