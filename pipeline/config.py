@@ -1,4 +1,4 @@
-"""The configuration: defaults, changed by a YAML file, changed by overrides of the form `section.key=value`.
+"""The configuration: defaults, then values of a YAML file, then overrides of the form `section.key=value`.
 
 Each stage brings its own section (its `Config`), named like the stage; `model` and `train` describe the scorer.
 An unknown key is refused, and the error names the nearest known one.
@@ -38,7 +38,7 @@ class DatasetConfig(Section):
 
     kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"{', '.join(KINDS)}: docs/datasets")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
-    labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
+    labels: Path | None = Field(None, description="CSV of scores; null: the one that the layout names")
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
 
@@ -57,7 +57,7 @@ class RunConfig(Section):
         "0: in this process, on Ray as many as fit",
     )
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
-    timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
+    timeout_s: float = Field(3600.0, gt=0, description="seconds that one video may take; the next run tries it again")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
@@ -71,7 +71,7 @@ class StorageConfig(Section):
 
     endpoint_url: str = Field("", description="an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
     anonymous: bool = Field(False, description="ask without credentials, for public buckets")
-    scratch: Path | None = Field(None, description="folder of local copies; default: the system's temporary folder")
+    scratch: Path | None = Field(None, description="folder of local copies; null: the system's temporary folder")
 
     def reach(self) -> Storage:
         """These settings for the data layer."""
@@ -79,10 +79,10 @@ class StorageConfig(Section):
 
 
 class FramesConfig(Section):
-    """Folders of numbered pictures that are videos."""
+    """Videos that are folders of numbered pictures."""
 
     fps: float = Field(
-        0.0, ge=0, le=10_000, description="their frames per second, at least 0.01; 0: that of the layout"
+        0.0, ge=0, le=10_000, description="frames per second of folders, at least 0.01; 0: that of the layout"
     )
 
 
@@ -94,7 +94,7 @@ class ProtocolConfig(Section):
 
 
 class BaseConfig(Section):
-    """The sections that are always there; the stages' sections are added by `config_class`."""
+    """The sections that are always there; `config_class` adds those of the stages and of the scorer."""
 
     name: str = Field("folder", description="name of this configuration, shown in reports")
     stages: tuple[str, ...] = Field(

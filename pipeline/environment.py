@@ -1,4 +1,4 @@
-"""Checks of a setup: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
+"""Checks of the set-up: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
 def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
     """The same features. Raises DataError where an input of the network is missing in every performance.
 
-    The inputs are the primary and the secondary agents; of a network of the scene alone, the scene.
+    The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
     """
     system = config.scorer[0].system
     if system == "scene":

@@ -23,15 +23,14 @@ Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
-"""The time left is shown after this share or time: while workers load their networks, it would be too long."""
+"""The time left is shown after this share or time. Before, while workers load networks, it would be too long."""
 
 
 class Progress:
     """How much of some work is done, failed and left; this class shows nothing.
 
-    The work is either equal `steps`, or items of known weight, such as videos with their frames, for which `plan`,
-    `inside` and `finish` are called. `what` names the items or steps in the plural; `total`, `done` and `failed` count
-    them.
+    The work is either equal `steps`, or items of known weight, such as videos with their frames: `plan`, `inside` and
+    `finish` count those. `what` names the items or steps in the plural; `total`, `done` and `failed` are their numbers.
     """
 
     def __init__(self, what: str = "") -> None:
@@ -49,14 +48,14 @@ class Progress:
         self.changed()
 
     def inside(self, item: Hashable, done: float, total: float) -> None:
-        """Note that `done` of `total` parts of a running item are finished."""
+        """Record that `done` of `total` parts of a running item are finished."""
         if total:
             with self._lock:
                 self._inside[item] = self._weights.get(item, 0.0) * done / total
             self.changed()
 
     def finish(self, item: Hashable, failure: str = "") -> None:
-        """Note that an item has ended; `failure` says why it failed, "" that it did not."""
+        """Record that an item has ended; `failure` says why it failed, "" that it did not."""
         with self._lock:
             self._inside.pop(item, None)
             self._finished += self._weights.pop(item, 0.0)
@@ -66,7 +65,7 @@ class Progress:
             self.tell(failure)
 
     def steps(self, done: int, total: int) -> None:
-        """Note that `done` of `total` equal steps are finished."""
+        """Record that `done` of `total` equal steps are finished."""
         if total != self.total:
             self.plan({"left": total - done}, done)
             self.total = total
@@ -106,11 +105,11 @@ class Progress:
         self.plan(weights, fresh)
 
     def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        """Note that `done` of `total` frames are decoded for the stages at work; with `total` 0, these stages begin."""
+        """Record that `done` of `total` frames are decoded for these stages; with `total` 0, the stages begin."""
         self.inside(video, done, total)
 
     def result(self, result: Any) -> None:
-        """Note that the stages of a video have run (`pipeline.run.Result`)."""
+        """Record that the stages of a video have run (`pipeline.run.Result`)."""
         why = next((f"{result.record.name} [{stage}] {reason}" for stage, reason in result.failed.items()), "")
         self.finish(result.record.id, why)
 
@@ -147,7 +146,7 @@ class Observer:
         """Receive one line for people."""
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """Receive the flags (`pipeline.results.Flag`) by name of flagged training videos, `videos` of them in all."""
+        """Receive the flags (`pipeline.results.Flag`) of each flagged training video; `videos` counts all videos."""
 
     def failures(self, results: Sequence[Any]) -> None:
         """Receive the failed videos (`pipeline.run.Result`) where the work goes on without them."""

@@ -1,7 +1,7 @@
 """One file with the features of a whole data set, for sharing and for training elsewhere.
 
-It is a file of the cache's format (`data/store/hdf5.py`) whose stage is "pack": the arrays of a feature set with a
-first dimension `performance`, and in the header the records (without paths) and the settings that made the features.
+It is a file of the cache's format (`data/store/hdf5.py`) whose stage is "pack". It has the arrays of a feature set with
+a first dimension `performance`. Its header has the records (without paths) and the settings that made the features.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ Group = list[tuple[Record, StageOutput]]
 
 @dataclass(frozen=True)
 class Packed:
-    """The files that `pack` wrote."""
+    """What `pack` wrote."""
 
     path: Path  # the file, or the folder of one file a video
     records: Sequence[Record] = field(repr=False)
@@ -59,7 +59,7 @@ def chosen_format(name: str, out: Path | None) -> str:
         except ImportError:
             raise UsageError(
                 "parquet needs the package 'pyarrow', which is not installed",
-                fix='Type: python -m pip install -e ".[parquet]", or take --format csv',
+                fix='Type: python -m pip install -e ".[parquet]", or add --format csv',
             ) from None
     return chosen
 
@@ -184,12 +184,12 @@ def _joined(stage: str, group: Group) -> dict[str, Array]:
 def _same(record: Record, output: StageOutput, name: str, first: Array) -> NDArray[Any]:
     array = output.arrays.get(name)
     if array is None or array.values.shape[1:] != first.values.shape[1:] or array.names != first.names:
-        raise DataError(f"'{name}' has another shape or other channels", where=record.name, fix="Take --per-video")
+        raise DataError(f"'{name}' has another shape or other channels", where=record.name, fix="Add --per-video")
     return array.values
 
 
 def _table(stage: str, group: Group) -> list[Column]:
-    """The columns of the one table; values without the clock are repeated on every row of their video."""
+    """The columns of the table; values without the clock are repeated in every row of their video."""
     arrays = _joined(stage, group)
     rows, clock = arrays.pop("video").values, stage_class(stage).clock
     ids, labels = [printable(record.id) for record, _ in group], [_labels(record) for record, _ in group]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
     """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
-    It reads every label file and opens no video. Without `config` it infers the data set from the layout of the folder,
+    It reads every label file and opens no video. Without --config it infers the data set from the layout of the folder,
     or of one in it.
 
     Args:

@@ -33,7 +33,7 @@ OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes; docs/commands.md explains them."""
 
 WIDE = None if "COLUMNS" in os.environ else 160
-"""Width in characters of tables in a file or a pipe, which have no width of their own."""
+"""Width in characters of tables in a file or a pipe, which has no width of its own."""
 
 LINE_SECONDS = 30.0
 """Seconds between lines of progress where standard error is no terminal, such as a log."""
@@ -49,7 +49,7 @@ STOPPED = threading.Event()
 
 @cache
 def console(stream: Stream, /) -> Console:
-    """Standard output or standard error."""
+    """The console of standard output or of standard error, made once."""
     from rich.console import Console
 
     width = None if getattr(sys, stream).isatty() else WIDE
@@ -67,11 +67,11 @@ class Terminal(Observer):
         return self._interrupted
 
     def note(self, text: str) -> None:
-        """One line on standard error."""
+        """Print one line on standard error."""
         say(text)
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """One line per flagged video with its flags, at most `SHOWN_FLAGGED`, on standard error."""
+        """Print one row per flagged video with its flags, at most `SHOWN_FLAGGED`, on standard error."""
         rows = [
             (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
             for name, flags in flagged.items()
@@ -81,7 +81,7 @@ class Terminal(Observer):
         table(title, ("video", "flags"), [*rows[:SHOWN_FLAGGED], *more], to="stderr")
 
     def failures(self, results: Sequence[Any]) -> None:
-        """One line per failed video, the stages and the first reason, on standard error."""
+        """Print one row per failed video, with the stages and the first causes, on standard error."""
         rows = []
         for result in results:
             reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}
@@ -99,7 +99,7 @@ class Terminal(Observer):
 
 
 class ShownProgress(Progress):
-    """Shown on standard error: a bar on a terminal, elsewhere a line every `LINE_SECONDS`."""
+    """Progress on standard error: a bar on a terminal, elsewhere a line every `LINE_SECONDS`."""
 
     def __enter__(self) -> ShownProgress:
         from rich.progress import BarColumn, RenderableColumn, TextColumn

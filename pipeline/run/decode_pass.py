@@ -1,7 +1,7 @@
 """One decode of a video for all stages that need its frames, streaming, in bounded memory.
 
 Each stage runs in a thread of its own and iterates over `source.frames(...)`. The decoder waits until every stage has
-said which frames it wants, decodes once, and passes each frame to the stages that asked for it through short queues.
+said which frames it wants, and then decodes once. Short queues pass each frame to the stages that asked for it.
 Decoding overlaps with the stages' work, and the slowest stage sets the pace. `map_pictures` and `trim_heap` keep the
 pictures from fragmenting the heap.
 """
@@ -93,7 +93,7 @@ class DecodePass:
 
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
-        """Information and frame times, read once. Raises VideoError without a video that can be read."""
+        """Information and frame times, read once. Raises VideoError without a readable video."""
         with self._probe_lock:
             if self._probed is None:
                 if self.record.video is None:
@@ -149,7 +149,7 @@ class StageSource:
 
     @property
     def info(self) -> VideoInfo:
-        """Size as shown."""
+        """Size of the pictures, and damaged packets of the stream."""
         return self._shared.probed[0]
 
     @property
@@ -180,10 +180,10 @@ class StageSource:
 
 
 def trim_heap() -> None:
-    """Return memory that Python and numpy have freed to the system.
+    """Give memory that Python and numpy have freed back to the system.
 
-    The C library keeps it in one heap per thread, where later threads cannot use it. The arrays of one stage would add
-    to the pictures and arrays of the stages before.
+    The C library keeps it in one heap per thread, where later threads cannot use it. So the arrays of one stage would
+    add to the pictures and arrays of the stages before.
     """
     _call("malloc_trim", 0)
 

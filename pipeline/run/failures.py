@@ -1,4 +1,4 @@
-"""Which failures a video's own content explains, and which may not occur again.
+"""Separates failures that a video's own content explains from those that may not occur again.
 
 The cache keeps only the former, and they run again only on request. Memory, disks, downloads, weights, limits of time
 and memory, and other processes are conditions of the moment: the next run tries again.

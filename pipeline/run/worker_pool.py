@@ -202,8 +202,8 @@ class _Slot(Generic[J, R]):
 class LocalPool(Pool):
     """`run.workers` processes of this machine, each with its share of the cores as threads.
 
-    By default there is one process per core, since pose networks use one thread (`pose.threads`), but at most one per
-    job, and only as many as fit into the free memory.
+    By default there is one process per core, since pose networks use one thread (`pose.threads`). There are at most as
+    many as jobs, and as fit into the free memory.
     """
 
     run: RunConfig
