@@ -187,7 +187,7 @@ def validate(
     """
     model = config_class()
     try:
-        return model.model_validate(_with_recipe(values))
+        return model.model_validate(_with_recipe(values, model))
     except ValidationError as error:
         raise usage_error(model, error, where, overrides or {}) from None
 
@@ -205,7 +205,7 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
     return kept
 
 
-def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
+def _with_recipe(values: dict[str, Any], model: type[BaseConfig]) -> dict[str, Any]:
     """The values, with those of their recipe for settings that they leave out."""
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
@@ -214,6 +214,6 @@ def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
     filled = dict(values)
     for section, defaults in RECIPES[recipe].items():
         given = values.get(section, {})
-        if section in config_class().model_fields and isinstance(given, dict):
+        if section in model.model_fields and isinstance(given, dict):
             filled[section] = {**defaults, **given}
     return filled

@@ -213,7 +213,7 @@ def run_plans(
         def lost(plan: Plan, loss: WorkerLost) -> Result:
             return lost_result(plan, cache, loss)
 
-        task = Task(start_worker, (config.dump(), root), lost, config.run)
+        task = Task(start_worker, (config.dump(), root), lost, config.run.timeout_s)
         yield from run_jobs(planner.pool, task, plans, stop.is_set, report)
         return
     runner = PlanRunner(config, cache, stop)

@@ -14,7 +14,7 @@ from typing import Any
 
 from data.errors import AimError, counted
 from data.store import fetched
-from data.video import Record
+from data.video import Record, probe
 from pipeline.observer import duration
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import Result
@@ -153,8 +153,6 @@ def expected_frames(records: Sequence[Record]) -> list[int]:
 
 
 def _count(record: Record) -> int:
-    from data.video import probe
-
     try:
         if "video" in record.remote:
             if record.remote["video"].size > PROBED_FAR_BYTES:

@@ -7,6 +7,7 @@ Processes of this machine die with their parent.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import queue
@@ -111,7 +112,7 @@ class Task(Generic[J, R]):
     start: Callable[..., Callable[[J, Report], R]]
     arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
     lost: Callable[[J, WorkerLost], R]  # the result of a job that lost its workers, from the job and the last reason
-    limits: RunConfig | None = None  # `timeout_s` of one job; None: unlimited
+    timeout_s: float = math.inf  # of one job
 
 
 def run_jobs(
@@ -127,12 +128,12 @@ def run_jobs(
     `on_report` is called with a job and what it reports.
     """
     waiting = iter(jobs)
-    deadline, exit_seconds = float("inf"), pool.exit_seconds
+    deadline, exit_seconds = math.inf, pool.exit_seconds
     with pool.opened(task.start, task.arguments, len(jobs)) as (places, new_worker):
         slots = [_Slot(task, new_worker, job) for job in islice(waiting, places)]
         try:
             while busy := [slot for slot in slots if slot.job is not None]:
-                if stop() and deadline == float("inf"):
+                if stop() and deadline == math.inf:
                     deadline = time.monotonic() + GRACE_SECONDS
                     for slot in busy:
                         slot.worker.halt()
@@ -191,11 +192,9 @@ class _Slot(Generic[J, R]):
         return ()
 
     def _check_time(self) -> None:
-        limits, started = self.task.limits, self.worker.started
-        if limits is None:
-            return
-        if started is not None and time.monotonic() - started > limits.timeout_s:
-            raise LimitExceeded(f"took longer than {limits.timeout_s:g} s (run.timeout_s)")
+        limit, started = self.task.timeout_s, self.worker.started
+        if started is not None and time.monotonic() - started > limit:
+            raise LimitExceeded(f"took longer than {limit:g} s (run.timeout_s)")
 
 
 @dataclass(frozen=True)
