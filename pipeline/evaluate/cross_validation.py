@@ -296,8 +296,8 @@ def _uncertainty(
 ) -> Results:
     """How the predicted deviations of a task agree with the errors.
 
-    A calibrated interval extends as many deviations as 90 % of the inner held-out errors of the fold's training part,
-    by the conformal quantile with views and copies counted once (`pipeline.checks.intervals`).
+    A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
+    part: the conformal quantile, with views and copies counted once (`pipeline.checks.intervals`).
     """
     mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
     pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]

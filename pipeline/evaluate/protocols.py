@@ -216,7 +216,7 @@ def interval_text(interval: Mapping[str, Any] | None) -> str | None:
 
 
 Bounded = tuple[float | None, str | None]
-"""A figure and its interval as text."""
+"""A value and its interval as text."""
 
 
 def average_of(results: Results, system: str, form: str, over: str = "fisher") -> Bounded:
@@ -227,7 +227,7 @@ def average_of(results: Results, system: str, form: str, over: str = "fisher") -
 
 
 def _choice_table(results: Results) -> list[TableRows]:
-    """Inner figures and weights of the systems of a combination, averaged over the folds."""
+    """Correlations in inner validation, and weights, of the systems of a combination, averaged over the folds."""
     choices = results["systems"].get(COMBINED, {}).get("inner") or []
     if not choices:
         return []

@@ -24,7 +24,7 @@ from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
 INNER = 2
-"""Training parts that an inner network passes: three inner folds have two thirds of one each."""
+"""Passes of inner validation over a training part: each of three inner folds trains on two thirds of it."""
 
 
 @dataclass(frozen=True)
