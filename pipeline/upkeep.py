@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import PROGRAM, UsageError
+from data.errors import UsageError
 from pipeline.observer import SILENT, Observer
 from pipeline.session import (
     CacheWords,
@@ -46,7 +46,7 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
 
     folder = Path(root)
     if not folder.is_dir():
-        raise UsageError("no such folder", where=folder, fix=f"Type: {PROGRAM} data check FOLDER")
+        raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
     settings = load_config(config, overrides)
     dataset = settings.dataset
     kind = str(dataset.kind)
@@ -158,7 +158,7 @@ def cache_gc(
 
     Args:
         max_gb: size in GB; outputs beyond it are deleted, the longest unread first.
-        yes: really delete outputs; without it they are only listed.
+        yes: really delete; without it the files are only listed.
     """
     from pipeline.cache import collect_garbage
 

@@ -1,6 +1,6 @@
 """A full disk, and Ctrl-C once and twice, in each command that writes.
 
-Nothing that looks finished is half done, what was finished stays, and the same command completes afterwards.
+No file shows unfinished work as finished, finished files stay, and the same command completes the work afterwards.
 """
 
 from __future__ import annotations

@@ -144,8 +144,8 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
         (say if accuracy.better else alarm)(str(accuracy))
         if choice := done.calibration.facts.get("combination"):
             by_system = [
-                (name, figures["together"], figures["together_error"], choice["weights"].get(name))
-                for name, figures in choice["figures"].items()
+                (name, values["together"], values["together_error"], choice["weights"].get(name))
+                for name, values in choice["figures"].items()
             ]
             table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
 
