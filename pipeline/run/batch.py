@@ -127,8 +127,8 @@ def run_extract(
     After the observer's stop event, stages that are done stay done.
 
     Args:
-        read: reads each record's outputs: before the run where they are fresh, else after it. Damaged outputs are
-            computed again, each with a note to the observer.
+        read: reads each record's outputs: before the run where they are fresh, else after it. Outputs that are damaged
+            before the run are computed again, each with a note to the observer.
         announce: note what will run, and what it is expected to cost.
 
     Raises UsageError where each of several records lost its workers or, with `announce`, OpenCV lacks TV-L1.
@@ -177,7 +177,7 @@ def _refuse_lost(ran: Sequence[Result]) -> None:
     if len(ran) > 1 and all(result.lost and not result.done for result in ran):
         raise UsageError(
             f"every worker was lost, so nothing was extracted; the last: {ran[-1].lost}",
-            fix=f"Add --workers 0 to see the error of this process, or type: {PROGRAM} doctor",
+            fix=f"Add --workers 0 to run in this process and see its error, or type: {PROGRAM} doctor",
         )
 
 
