@@ -31,7 +31,9 @@ def fetched(
     with ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(working_folder(base, PREFIX, sweep=False))  # runs sweep once: `sweep_scratch`
+            folder = stack.enter_context(
+                working_folder(base, PREFIX, sweep=False)
+            )  # a run sweeps once, by `sweep_scratch`
         except OSError as error:
             raise _scratch_error(error, base) from error
         copies: dict[str, tuple[Path, str]] = {}
@@ -49,7 +51,7 @@ def sweep_scratch(storage: Storage, seconds: float) -> None:
 
 @contextmanager
 def working_folder(base: Path, prefix: str, *, sweep: bool = True) -> Iterator[Path]:
-    """A new folder in `base` that is removed when the block ends; `sweep` those that are older than a day first."""
+    """A new folder in `base` that is removed when the block ends; `sweep` first removes those older than a day."""
     if sweep:
         _sweep(base, prefix, ABANDONED_SECONDS)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))

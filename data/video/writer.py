@@ -29,15 +29,15 @@ def write_video(
 
     One thread encodes, so that the bytes do not depend on the machine's number of cores.
 
-    The pictures are taken one at a time, `rate` is in frames per second, the path's suffix decides the container.
-    Codec, pixel format and options are as FFmpeg names them; by default H.264 that every browser plays.
+    `rate` is in frames per second; the suffix of the path decides the container. Codec, pixel format and options are as
+    FFmpeg names them; by default H.264 that every browser plays.
 
     Raises ValueError: no picture, or pictures of different sizes; OSError: the folder cannot be written.
     """
     import av
 
     count, ending = 0, path.suffix.lower()
-    form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix to tell it by
+    form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix
     with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=form) as container:
         stream = None
         for image in images:

@@ -176,7 +176,7 @@ def test_a_workbook_of_another_person_without_the_score_or_damaged_is_named(tmp_
     content = book.read_bytes()
     for damaged in (b"", b"PK", content[:-20]):
         book.write_bytes(damaged)
-        with pytest.raises(DataError, match="is no such workbook"):
+        with pytest.raises(DataError, match="is no readable workbook"):
             list_records("kimore", tmp_path)
 
 
@@ -198,8 +198,8 @@ def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> 
     assert kind_of(tmp_path) == ("finediving", tmp_path)
     report = check_data("finediving", tmp_path, {})
     assert report.problems == (
-        "01/004: difficulty 3, 3.1 beside the judges' scores",
-        "01/004: a judge's score of 55.5, so its judges are left out",
+        "01/004: the difficulty is 3, and 3.1 beside the judges' scores",
+        "01/004: a judge gave 55.5, so the judges' scores are left out",
     )
     old, new = list_records("finediving", tmp_path).records
     assert (old.id, new.id) == ("01/004", "FINADivingWorldCup2021_Men3m_final_r1/000")

@@ -286,7 +286,7 @@ def faults() -> dict[str, tuple[Any, str]]:
         "beyond": ([result(3)], r"has frame 3, but the video has the frames 0 to 2.*counted from 0"),
         "negative": ([result(-1)], "has frame -1"),
         "missing": (frames[:2], "no entry for 1 of 3 frames: 2"),
-        "twice": ([*frames, frames[0]], "frame 0 is there twice"),
+        "twice": ([*frames, frames[0]], "frame 0 appears twice"),
         "pair": ([{"frame_id": 0, "instances": [bad_pair]}], r"keypoints\[0\]: 3 numbers, not x and y"),
         "scores": ([{"frame_id": 0, "instances": [instance(keypoint_scores=[1.0])]}], "17 keypoints and 1 scores"),
         "mixed": ([result(0), result(1, 26)], "other people of the file are COCO results, COCO-17"),
@@ -312,7 +312,7 @@ def test_faults_are_named_with_file_and_field(tmp_path: Path, name: str) -> None
     ("change", "message"),
     [
         ({"dive_000000000002_keypoints.json": None}, "no entry for 1 of 3 frames: 2"),
-        ({"dive_2_keypoints.json": {"people": []}}, "frame 2 is there twice"),
+        ({"dive_2_keypoints.json": {"people": []}}, "frame 2 appears twice"),
         (
             {"dive_000000000001_keypoints.json": {"people": [{"pose_keypoints_2d": [1.0] * 45}]}},
             r"dive_000000000001.*people\[0\].pose_keypoints_2d: 45 numbers, not 75",
@@ -335,10 +335,13 @@ def test_faults_of_files_of_one_frame_are_named(tmp_path: Path, change: dict[str
         ([["scorer", "s"], ["coords", "x"]], "header rows scorer, coords"),
         ([["scorer", "s"], ["bodyparts", "nose"], ["coords", "x", "y"]], "row 3: 3 cells, the header has 2"),
         ([["scorer", "s"], ["bodyparts", "nose"], ["coords", "z"]], "column 1 .*not x, y or likelihood"),
-        ([["scorer", "s"], ["bodyparts", "tail"], ["coords", "x"], ["0", "1"]], "0 are joints of COCO-17: tail"),
+        (
+            [["scorer", "s"], ["bodyparts", "tail"], ["coords", "x"], ["0", "1"]],
+            r"only 0 of its joints are COCO-17 joints \(tail",
+        ),
         ([["scorer", "s"], ["bodyparts", "nose"], ["coords", "x"], ["0", "one"]], "row 4, column 2: 'one'"),
         ([["scorer", "s", "s"], ["bodyparts", "lhip", "left_hip"], ["coords", "x", "x"]], "both mean left_hip"),
-        ([["scorer", "s", "s"], ["bodyparts", "a", "a"], ["coords", "x", "x"]], "column 2 .*is there twice"),
+        ([["scorer", "s", "s"], ["bodyparts", "a", "a"], ["coords", "x", "x"]], "column 2 .*appears twice"),
         ([["landmark", "x", "y"]], "no column of frames"),
         ([["frame", "landmark", "x", "y"], ["0", "44", "1", "1"]], "'44' is none of the 33"),
         ([["frame", "landmark", "x", "y"], ["0", "1", "1", "1"]], "frame 0: 1 landmarks, not 33"),

