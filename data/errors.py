@@ -102,9 +102,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
-    """Numbers as texts, with the fewest digits after the point that keep unequal ones unequal, and others unequal to 0.
+    """Numbers as texts, with the fewest decimals that keep unequal ones unequal, and nonzero ones nonzero.
 
-    There are at least `digits` of them, and at most `MOST_DIGITS`.
+    There are at least `digits` decimals, and at most `MOST_DIGITS`.
 
     >>> apart(0.97, 1.02), apart(0.04, 0.06), apart(2.0, 2.0)
     (('0.97', '1.02'), ('0.04', '0.06'), ('2.0', '2.0'))

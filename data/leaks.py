@@ -1,7 +1,7 @@
 """The leak audit: does anything appear on both the training and the test side of a fold?
 
-Two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content make
-a result look better than it is. The audit does not know how the folds were made; it compares the two sides.
+Examples are two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content.
+Each makes a result look better than it is. The audit does not know how the folds were made; it compares the two sides.
 """
 
 from __future__ import annotations

@@ -61,9 +61,8 @@ def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
     values = _values(records, kind)
     names = sorted(set(values.values()), key=_natural)
     if len(names) < 2:
-        raise DataError(
-            f"leaving one {kind} out needs at least two of them, found {len(names)}", fix="Type --set protocol=kfold"
-        )
+        what = f"leaving one {kind} out needs at least two of them, but there is {len(names)}"
+        raise DataError(what, fix="Type --set protocol=kfold")
     return [_fold(name, records, {r.id for r in records if values[r.id] == name}) for name in names]
 
 

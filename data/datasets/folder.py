@@ -69,7 +69,7 @@ def _spreadsheets(root: Path) -> list[str]:
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
-    """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`; raises as it."""
+    """The keypoint files below `root` with the labels of its CSV. Arguments and errors are those of `list_folder`."""
     table, problems = find_labels(root, labels, CANDIDATES), list[str]()
     paths = [folder / name for folder, _, names in walk(root, problems) for name in names]
     records = [

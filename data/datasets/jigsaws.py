@@ -224,9 +224,7 @@ def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]
             raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
         trial, _, *scores = cells
         if not TRIAL.fullmatch(trial) or not trial.startswith(f"{task}_"):
-            raise DataError(
-                f"'{clip(trial)}' is no trial of {task}", where=where, fix=f"Expected a name such as {task}_B001"
-            )
+            raise DataError(f"'{clip(trial)}' is no trial of {task}", where=where, fix=f"Expected {task}_B001 or so")
         if odd := [score for score in scores if not _INTEGER.fullmatch(score)]:
             raise DataError(f"the score '{clip(odd[0])}' is not a whole number", where=where, fix=fix)
         grs, *items = map(float, scores)

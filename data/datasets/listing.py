@@ -236,7 +236,7 @@ def kind_of(folder: Path) -> tuple[str, Path]:
 
 
 def _shown(root: Path) -> list[str]:
-    """The kinds whose layout a folder has; unless that is one, the kinds of which it has a published file, if any."""
+    """The kinds whose layout a folder has. If that is not one kind, those of which it has a published file, if any."""
     kinds = [kind for kind, entry in KINDS.items() if any(next(root.glob(m), None) for m in entry.marks)]
     if len(kinds) == 1:
         return kinds

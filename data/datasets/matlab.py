@@ -55,7 +55,7 @@ def _named(content: bytes, name: str) -> NDArray[np.float64]:
         if matrix is not None:
             return matrix
         names.append(label)
-    raise ValueError(f"no variable '{name}' (found: {', '.join(names[:10]) or 'none'})")
+    raise ValueError(f"no variable '{name}' (it has {', '.join(names[:10]) or 'none'})")
 
 
 def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:

@@ -1,7 +1,7 @@
 """Reads label files as text of bounded size, decoded strictly; every error names the file and the line.
 
-Label files are written by hand, so nothing in them is trusted. A number must look like one, a video name must stay
-inside the data set's folder, and a row with another number of cells than the header is an error.
+Label files are written by hand, so nothing in them is trusted. A number must look like one. A video name must
+stay inside the data set's folder. A row with another number of cells than the header is an error.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
 
 
 def ui_prmd_entries(path: Path, angles: Path | None) -> Entries:
-    """The entries of UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or another number."""
+    """The entries of UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or fewer or more rows."""
     if angles is None:
         raise refuse(path, "has relative positions, but no file of angles", "Add the folder Angles")
     places, degrees = (_table(name) for name in (path, angles))

@@ -36,7 +36,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
 def coco_joint(name: str) -> str | None:
-    """The COCO-17 joint with this name in any skeleton; None for other joints.
+    """The COCO-17 joint of a name in any spelling; None for other joints.
 
     >>> [coco_joint(name) for name in ("RShoulder", "knee_left", "lefthip", "Nose", "left_eye_inner", "neck")]
     ['right_shoulder', 'left_knee', 'left_hip', 'nose', None, None]

@@ -13,10 +13,7 @@ from urllib.parse import unquote
 
 from data.errors import UsageError
 
-PACKAGES = {
-    "s3": ("s3fs", "s3"),
-    "gs": ("gcsfs", "gs"),
-}  # by scheme of a store: its package, and the extra that installs it
+PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: package, extra that installs it
 SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
 """The same for every scheme of addresses at which trained runs are shared."""
 

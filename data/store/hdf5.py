@@ -16,8 +16,8 @@ weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstre
 `names`, `shape`, `dtype` and `sha256`.
 
 The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that
-any HDF5 reader notices damage. Each carries the attributes `dims` (one name per axis), `unit`, `about` and `names`
-(names along the last axis, may be empty), so that it explains itself without the header.
+any HDF5 reader notices damage. Each explains itself without the header, by the attributes `dims` (one name per axis),
+`unit`, `about` and `names` (of the entries of the last axis, may be empty).
 
 Nothing in a file depends on the time or place of its making: the same computation gives the same bytes in the arrays.
 Files are made in memory, written to a temporary name in the same folder, flushed and renamed. Reading refuses links out
@@ -64,18 +64,9 @@ class Stored:
     output: StageOutput
 
 
-def write(
-    path: Path, header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
-) -> dict[str, Any]:
-    """Write one stage's output of one video, atomically; returns the header as stored.
-
-    Raises:
-        ContractError: the output is not what the stage promised; nothing is written.
-        OSError: the folder cannot be written or the disk is full; no half-written file remains.
-    """
-    full, content = encode(header, output, promise)
-    write_bytes(path, content)
-    return full
+def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
+    """Write a file of this format atomically. Raises OSError: the folder cannot be written or the disk is full."""
+    write_bytes(path, encode(header, output)[1])
 
 
 def encode(

@@ -1,7 +1,7 @@
 """Reads pickles without running them: plain values and numpy arrays of numbers, nothing else.
 
 A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
-bytes, and a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
+bytes. It also knows a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
 instruction is an error that says what was refused.
 
 A few bytes of a pickle can ask for much memory: one text for thousands of arrays, or lists that hold themselves twice.

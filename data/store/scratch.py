@@ -1,4 +1,4 @@
-"""Local copies of objects while they are decoded: removed afterwards, and swept a day after a kill."""
+"""Local copies of objects while they are decoded: removed afterwards, or after a day if the process was killed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def fetched(
     with ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(
-                working_folder(base, PREFIX, sweep=False)
-            )  # a run sweeps once, by `sweep_scratch`
+            folder = stack.enter_context(working_folder(base, PREFIX, sweep=False))  # a run sweeps by `sweep_scratch`
         except OSError as error:
             raise _scratch_error(error, base) from error
         copies: dict[str, tuple[Path, str]] = {}

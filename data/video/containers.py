@@ -66,7 +66,7 @@ def open_video(path: Path) -> av.container.InputContainer:
 def broken_packets(path: Path) -> int:
     """Number of packets of an MPEG transport stream that lack their sync byte (ISO/IEC 13818-1, 2.4.3.2).
 
-    FFmpeg skips them silently. It notices lost packets by a counter of four bits, and no loss of 16 packets.
+    FFmpeg skips them silently. It notices lost packets by a counter of four bits, which 16 lost packets do not change.
     """
     content = np.memmap(path, np.uint8, "r")
     marks = np.flatnonzero(content[:TS_PROBE] == TS_SYNC)

@@ -71,7 +71,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     A frame that the stream lists but does not contain repeats the frame before it. A stream that lacks more than two
     frames, and more than `TAIL_SHARE` of them, is damaged.
 
-    Raises VideoError: the stream is damaged at or before a frame that was asked for.
+    Raises VideoError: the stream is damaged at or before a requested frame.
     """
     if isinstance(path, FrameFolder):
         yield from _decode_folder(path, indices)

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # endings of pictures, in small or capital letters
 CODECS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}  # FFmpeg's decoder by the first bytes of a picture
-LEAST_RATE = (
-    0.01  # frames per second; rates are rounded to fractions with denominators up to 1001, which changes lower ones
-)
+LEAST_RATE = 0.01  # frames per second; rounding to fractions with denominators up to 1001 changes lower rates
 MAX_BYTES = 256 << 20  # larger pictures are refused
 AGAIN = "Copy or download the picture again"
 READABLE = "Check the path and its permissions"

@@ -101,9 +101,9 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
     Files in a directory are chosen by suffix (`VIDEO_SUFFIXES`). A file that is named directly may have any suffix; its
     id is its name.
 
-    A directory is a folder of frames, and so one video, if it holds JPEG or PNG pictures whose names all end in digits,
-    no video and no subfolder. Pictures in other directories are left out. They are reported if they could be frames, or
-    if the directory has nothing else.
+    A directory of JPEG or PNG pictures, without videos and subfolders, is a folder of frames, and so one video. The
+    names of all its pictures must end in digits. Pictures in other directories are left out. They are reported if they
+    could be frames, or if the directory has nothing else.
 
     Args:
         inputs: paths, or addresses of objects and folders on a store (`data.store.remote`).

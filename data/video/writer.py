@@ -24,8 +24,8 @@ def write_video(
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     options: dict[str, str] | None = None,
-) -> int:
-    """Encode (height, width, 3) uint8 RGB pictures of one even size, atomically; returns how many.
+) -> None:
+    """Write (height, width, 3) uint8 RGB pictures of one even size as a video, atomically.
 
     One thread encodes, so that the bytes do not depend on the machine's number of cores.
 
@@ -36,11 +36,11 @@ def write_video(
     """
     import av
 
-    count, ending = 0, path.suffix.lower()
+    ending = path.suffix.lower()
     form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix
     with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=form) as container:
         stream = None
-        for image in images:
+        for number, image in enumerate(images):
             if stream is None:
                 stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
                 stream.height, stream.width = image.shape[:2]
@@ -49,10 +49,8 @@ def write_video(
                 reproducible = {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
                 stream.options = reproducible | (options or {"crf": "20", "preset": "veryfast"})
             elif image.shape[:2] != (stream.height, stream.width):
-                raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
+                raise ValueError(f"picture {number} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            count += 1
         if stream is None:
             raise ValueError("no picture to encode")
         container.mux(stream.encode(None))
-    return count
