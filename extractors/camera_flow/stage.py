@@ -28,7 +28,7 @@ CONTENT = 24  # grey levels between the darkest and the brightest twentieth of a
 OFTEN = 0.25  # share of a video's pairs from which a cell that graphics cover is masked throughout
 
 MIN_SIDE, MAX_SIDE = 64, 640
-"""Pixels that the working size's shorter side is raised to, and that its longer side is held to."""
+"""Least pixels of the working size's shorter side, and most of its longer side."""
 
 
 class CameraFlowConfig(StageConfig):

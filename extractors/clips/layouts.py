@@ -9,8 +9,8 @@ A layout cuts a video of `count` frames into clips of `frames` frames and gives 
   0, 10, ..., 80, 86 for 102 frames. Where that would leave the last two less than half a stride apart, all starts
   are spread evenly instead.
 - `dense`: every window (or every `hop`-th), divided over the steps in order; a step is the average of its windows.
-- `sliding`: the same windows, each a step of its own, so that their number follows from the length of the video: rows
-  for other methods, at one per `hop` frames.
+- `sliding`: the same windows, each a step of its own. Their number follows from the length of the video: one row per
+  `hop` frames, for other methods.
 
 Short videos: a window that is longer than the video repeats the last frame to its end. A `uniform` layout of more
 positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
@@ -59,7 +59,7 @@ class ClipPlan:
 
 
 def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: int = 1, hop: int = 1) -> ClipPlan:
-    """The clips of a video; all numbers are at least 1.
+    """The clips of a video. All numbers are at least 1.
 
     Args:
         count: frames of the video.
@@ -120,7 +120,7 @@ def window_starts(last: int, steps: int) -> NDArray[np.int64]:
 
 
 def divide(items: int, steps: int) -> NDArray[np.int32]:
-    """(step, 2) ranges that divide `items` over `steps` in order and evenly; an item serves two steps only when short.
+    """(step, 2) ranges that divide `items` over `steps` evenly and in order; with fewer items than steps, some repeat.
 
     >>> divide(5, 2).tolist(), divide(2, 3).tolist()
     ([[0, 2], [2, 5]], [[0, 1], [0, 1], [1, 2]])

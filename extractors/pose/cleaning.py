@@ -50,10 +50,10 @@ def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, 
 
 
 def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
-    """(M,) frames of one person (M, 17, 3) whose left and right joints are to be exchanged; `times` (M,) seconds.
+    """(M,) true where left and right joints of one person (M, 17, 3) must be exchanged; `times` (M,) seconds.
 
     A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
-    body: the sides are chosen so that all joints move least, and confident frames keep theirs.
+    body: so the chosen sides make all joints move least, and frames with high scores keep theirs.
     """
     score = poses[:, 5:, 2].mean(axis=1)
     price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3

@@ -69,7 +69,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
     @classmethod
     def ticks(cls, config: SkeletonConfig, frames: int) -> int | None:
-        """Only the file tells how many frames it has."""
+        """None: only the file tells how many frames it has."""
         return None
 
     def extract(self, source: Source) -> StageOutput:
@@ -99,7 +99,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.summary}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
-        """The same with 3-D coordinates in metres and y up."""
+        """The keypoints, with 3-D coordinates in metres and y up; 2-D ones as they are."""
         if keypoints.shape[-1] == 3:
             return np.array(keypoints)
         x, y, z, score = np.moveaxis(keypoints, -1, 0)
@@ -123,7 +123,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
 
 def _centre(points: Floats) -> Floats:
-    """(frame, axis) middle of the trunk (frame, 17, axis) from its median in torso lengths; NaN where not placed."""
+    """(frame, axis) middle of the trunk of (frame, 17, axis), less its median, in torso lengths; NaN where missing."""
     trunk = points[:, _TRUNK]
     middle, spine = trunk.mean(axis=1), trunk[:, :2].mean(axis=1) - trunk[:, 2:].mean(axis=1)
     length = np.linalg.norm(spine, axis=1)

@@ -46,8 +46,8 @@ SIDE_MARK = "side."
 """Prefix of the channels of a left or right half. Its mirror image is the other agent, so `mirror_plan` refuses it."""
 
 _JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
-_SHORT_TORSO = 0.3  # below this share of its length, a torso bent towards the camera gives no reliable direction
-_FAR = 6.0  # body-fixed coordinates are held within this many torso lengths: no limb is longer
+_SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
+_FAR = 6.0  # body-fixed coordinates are clipped to this many torso lengths: no limb is longer
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class SharedFrame:
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
     """Channels of the `agents` of a `pose` output, all in one shared frame.
 
-    An agent that the stage did not detect has all its channels, with weight 0. Read are the arrays `time` (frame,),
+    An agent that the stage did not detect has all its channels, with weight 0. The arrays in use are `time` (frame,),
     `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
     """
     arrays = output.arrays
@@ -75,7 +75,12 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
         filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if there and "filled" in arrays else None
         joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
         poses.append(clean_pose(time, joints, cuts, settings, filled))
-    del output, arrays, keypoints, joints  # of an hour they take a fourth as much as the channels
+    del (
+        output,
+        arrays,
+        keypoints,
+        joints,
+    )  # they take a fourth of the channels' memory, which counts for an hour of video
     frame = _shared_frame(poses)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 
@@ -210,7 +215,7 @@ def _cross(a: Floats, b: Floats) -> Floats:
 
 
 def _upright(xy: Floats) -> Floats:
-    """Coordinates with y pointing up: those of a picture have it down."""
+    """Coordinates with y pointing up; in a picture, y points down."""
     return np.asarray(xy * np.array([1.0, -1.0])) if xy.shape[-1] == 2 else xy
 
 

@@ -1,6 +1,6 @@
-"""Time is cut into T parts, and weighted statistics summarise the rows of each part.
+"""Cuts time into T parts and summarises the rows of each part by weighted statistics.
 
-Parts are by time, never by the count of frames. Every row represents a stretch of time (`row_cells`), so a statistic is
+Parts divide time, never frames. Every row represents a stretch of time (`row_cells`), so a statistic is
 an integral over time, and a video with fewer frames than parts needs no padding.
 
 Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
@@ -52,10 +52,10 @@ def equal_parts(start: float, end: float, steps: int) -> Floats:
 
 
 def annotated_parts(start: float, end: float, boundaries: Sequence[float], steps: int) -> Floats:
-    """(steps, 2) begin and end of parts none of which crosses a boundary, a fraction 0..1 of the time.
+    """(steps, 2) begin and end of parts that cross no boundary; boundaries are fractions 0..1 of the time.
 
     Each stretch between boundaries gets the same number of equal parts; the first ones get one more where the division
-    leaves a rest. Step t is so the same phase in every performance with the same number of stretches.
+    leaves a rest. So step t is the same phase in every performance with the same number of stretches.
 
     Example: 0 s to 10 s with a boundary at .2 in four is [[0, 1], [1, 2], [2, 6], [6, 10]].
 
@@ -115,9 +115,9 @@ def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
 
 
 def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
-    """Rows (row, channel) that each cover a span (row, 2) of seconds, averaged over the parts (step, 2).
+    """(step, channel) averages over parts (step, 2) of rows (row, channel), each with its span (row, 2) in seconds.
 
-    Weights are the seconds in common; a part that touches no span takes the row whose middle is nearest.
+    The weights are the seconds in common. A part that touches no span takes the row whose middle is nearest.
     Example: five clips over 10 s, averaged into ten parts of 1 s: each clip serves two parts.
     """
     out = np.zeros((len(bounds), rows.shape[1]))

@@ -1,7 +1,7 @@
 """Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
-Roles bind agents to stages (`roles`), channels are made per frame (`channels`, `pose_channels`), time is cut into parts
-and summarised (`segments`). The result depends on stored arrays alone.
+`roles` binds agents to stages. `channels` and `pose_channels` make channels per frame. `segments` cuts time into parts
+and summarises them. The result depends on stored arrays alone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class TimestepsConfig(StageConfig):
 
 
 class Timesteps(Extractor[TimestepsConfig]):
-    """Roles, channels, segments: see the module's docstring."""
+    """Time steps of the agents and the scene, and descriptors of the whole performance."""
 
     name, version, Config = "timesteps", 3, TimestepsConfig
     reads: ClassVar[frozenset[str]] = frozenset()
@@ -110,8 +110,8 @@ class Timesteps(Extractor[TimestepsConfig]):
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
 
-        Raises DataError: boundaries are wanted and the record has none or too many; an upstream array is missing or has
-        another shape than its stage promises.
+        Raises DataError: annotated boundaries are missing or too many; an upstream array is missing or has another
+        shape than its stage promises.
         """
         primary, *secondary = self._channels(self.config.roles(), source.upstream)
         if len({one.names for one in secondary}) > 1:
@@ -171,7 +171,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     def _scene(
         self, upstream: Mapping[str, StageOutput], bounds: Floats
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """(step, class) and the classes' names: one clip per step as it is, any other number averaged by time."""
+        """Scene (step, class) and the classes' names. One clip per step stays, other numbers are averaged by time."""
         if not self.config.scene:
             return np.zeros((len(bounds), 0), np.float32), ()
         stage, array = parse_scene(self.config.scene)

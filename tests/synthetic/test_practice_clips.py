@@ -73,7 +73,7 @@ def test_the_command_makes_the_same_bytes_and_the_answers(
     assert capsys.readouterr().out.splitlines() == [
         f"{tmp_path}/videos: 12 clips of one diver each",
         f"{tmp_path}/new: 6 further clips",
-        f"{tmp_path}/videos/ratings: 84 answers of the made raters eva and finn",
+        f"{tmp_path}/videos/ratings: 84 answers of the synthetic raters eva and finn",
     ]
     for name in ("videos/monday/ben_1.mp4", "new/friday/anna_5.mp4"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()

@@ -107,7 +107,7 @@ def test_a_still_camera_is_one_whose_neighbours_within_a_quarter_second_cancel(
         pair, summed = (largest_shift(part[None], (WIDTH, HEIGHT))[0] for part in (motion[now], together))
         expected.append(max(pair, summed) > 0.2)
     assert moving(motion, time, (WIDTH, HEIGHT), 0.2, stride).tolist() == expected
-    first, last = window(time, 0.25)
+    first, last = window(time)
     for now, (a, b) in enumerate(zip(first, last, strict=True)):
         assert a <= now < b
 

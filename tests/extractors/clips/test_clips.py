@@ -114,7 +114,7 @@ def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
         ({"backbone": "i3d_r51"}, "did you mean 'i3d_r50'"),
         ({"backbone": "x3d_m"}, "weights of its own"),
         ({"backbone": "x3d_m", "weights": "random", "frames_per_clip": 8}, "at least 16 frames"),
-        ({"weights": "hub"}, "of no hub"),
+        ({"weights": "hub"}, "no library publishes"),
         ({"short_side": 200}, "at least the 224 pixels"),
         ({"device": "gpu"}, "pattern"),
         ({"steps": 0}, "greater than or equal to 1"),
