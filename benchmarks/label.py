@@ -135,15 +135,8 @@ def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
             for rows_ in (one, np.concatenate([one, more])):
                 guess = Trainings().predict(system, features.take(rows_), features.take(others)).score.mean(0)
                 errors.append(float(np.abs(guess - truth).mean()))
-        rows.append(
-            {
-                "now": now,
-                "low": low / now,
-                "high": high / now,
-                "came_true": errors[1] / errors[0],
-                "true_now": errors[0],
-            }
-        )
+        forecast = {"now": now, "low": low / now, "high": high / now}
+        rows.append(forecast | {"measured": errors[1] / errors[0], "measured_now": errors[0]})
     return rows
 
 
@@ -154,10 +147,8 @@ def weights(worlds: Sequence[int], noise: float) -> dict[str, Any]:
     """
     ratios = []
     for world in worlds:
-        features, rng = (
-            planted(made_features(LABELLED + OTHERS, trial=12, seed=world), world),
-            np.random.default_rng(world),
-        )
+        rng = np.random.default_rng(world)
+        features = planted(made_features(LABELLED + OTHERS, trial=12, seed=world), world)
         truth, shown = label_table(features.records)[:, 0], features.trial.astype(np.float64)
         one, others = np.split(np.arange(len(features)), [LABELLED])
         raters = rng.choice((1, 2, 4, 8), LABELLED)
@@ -200,8 +191,8 @@ def main() -> None:
     console.print(table)
     console.print("agreement:", results["agreement"])
     foreseen = results["curve"]
-    inside = sum(one["low"] <= one["came_true"] <= one["high"] for one in foreseen)
-    middle = [float(np.median([one[k] for one in foreseen])) for k in ("low", "high", "came_true")]
+    inside = sum(one["low"] <= one["measured"] <= one["high"] for one in foreseen)
+    middle = [float(np.median([one[k] for one in foreseen])) for k in ("low", "high", "measured")]
     console.print(
         f"learning curve: 80 % forecasts for {MORE} more held the measured error in {inside} of {len(foreseen)}; "
         f"medians: forecast {middle[0]:.3f} to {middle[1]:.3f} of the error with {LABELLED}, measured {middle[2]:.3f}"

@@ -164,9 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=4, help="number of sets of users")
     parser.add_argument("--first", type=int, default=0, help="seed of the first set")
-    parser.add_argument(
-        "--related", action="store_true", help="harder: the agents follow each other whatever the score"
-    )
+    parser.add_argument("--related", action="store_true", help="harder: the agents also follow each other")
     parser.add_argument("--out", type=Path, default=Path("new_people.json"))
     options = parser.parse_args()
     sets = []

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 34
 """Larger files of weights are refused."""
 
-_WRAPPERS = (
-    "state_dict",
-    "model_state",
-    "model_state_dict",
-    "model",
-)  # keys under which training code saves the tensors
+_WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # keys of the tensors in checkpoints
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

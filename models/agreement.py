@@ -42,6 +42,9 @@ class Agreement:
     difference: Bounded  # mean absolute difference, in the unit of the scores
 
 
+UNDEFINED = Bounded(np.nan, np.nan, np.nan)
+
+
 def agreement(scores: ArrayLike) -> Agreement | None:
     """The agreement of (videos, raters) scores, NaN where a rater gave none; None where too few overlap.
 
@@ -55,7 +58,7 @@ def agreement(scores: ArrayLike) -> Agreement | None:
     if len(table) < LEAST or table.shape[1] < 2:
         return None
     complete = table[np.isfinite(table).all(axis=1)]
-    single, mean = intraclass(complete) if len(complete) >= LEAST else (Bounded(np.nan, np.nan, np.nan),) * 2
+    single, mean = intraclass(complete) if len(complete) >= LEAST else (UNDEFINED, UNDEFINED)
     of_pairs = (_of_pairs(table, statistic) for statistic in (kendall, spearman, mae))
     return Agreement(len(table), table.shape[1], single, mean, *of_pairs)
 
@@ -75,7 +78,7 @@ def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
     rest = float(((scores - by_video - by_rater + grand) ** 2).sum()) / ((n - 1) * (k - 1))
     scale = between + (k - 1) * rest + k * (raters - rest) / n
     if between <= 0 or scale <= 0:  # the raters see no difference between videos
-        return (Bounded(np.nan, np.nan, np.nan),) * 2
+        return UNDEFINED, UNDEFINED
     icc = (between - rest) / scale
     if rest <= 1e-12 * between and raters <= 1e-12 * between:
         return (Bounded(1.0, 1.0, 1.0),) * 2

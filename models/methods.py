@@ -347,8 +347,8 @@ class Tpt(Core):
     As in the source: learnt queries attend to the clips and become parts of the action. A ranking loss keeps the
     centres of their attention in order and inside the video, a sparsity loss keeps each attention narrow (section 3.3).
     Parts of a performance and of an exemplar are compared one by one, and the mean comparison gives the relative score.
-    The margin of the ranking loss is 3.2 steps, the weights of the losses are 1 and .05. Steps have no positions: only the
-    ranking loss orders the parts.
+    The margin of the ranking loss is 3.2 steps, the weights of the losses are 1 and .05. Steps have no positions: only
+    the ranking loss orders the parts.
     Departures: one decoder block in place of two; in it the queries attend to each other before the steps, not after;
     attention is divided by the root of its width, not by the width and a learnt temperature; groups and positions come
     from CoRe's tree, not from two small networks; the rest as `Core`.

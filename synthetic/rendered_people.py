@@ -74,10 +74,9 @@ _LIMBS = (
 def _groups(appearance: Appearance) -> tuple[tuple[_Part, ...], ...]:
     """Parts that are drawn together, each group at its own depth."""
     chest = _Part((*_both(("waist", 0.088), ("chest", 0.098), ("shoulder", 0.052)), ("neck", 0.058)), "skin")
-    suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), "skin" if appearance.trunks else "suit")
-    pelvis: tuple[_Part, ...] = (
-        _Part(_both(("hip", 0.092), ("waist", 0.088)), "skin" if appearance.trunks else "suit"),
-    )
+    upper = "skin" if appearance.trunks else "suit"
+    suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), upper)
+    pelvis: tuple[_Part, ...] = (_Part(_both(("hip", 0.092), ("waist", 0.088)), upper),)
     if appearance.trunks:
         pelvis += (_Part((*_both(("hip", 0.095)), ("pelvis", 0.115)), "suit"),)
     limbs = [

@@ -151,7 +151,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         engine.leave_out(~allowed, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
         if not len(first_frames):
-            when = np.full((1, 2), times[0] if len(times) else 0.0)
+            when = np.full((1, 2), times[0])
         seconds = when[:, 1] - when[:, 0]
         timed = seconds > 0
         seconds[~timed] = 1.0

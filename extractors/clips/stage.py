@@ -71,9 +71,7 @@ class ClipsConfig(StageConfig):
         if self.weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
             raise ValueError(f"{self.backbone} needs weights of its own: set weights to a path, hub or random")
         if self.weights == HUB and entry.library == "aim":
-            raise ValueError(
-                f"no library publishes weights of {self.backbone}: set weights to i3d-kinetics400 or a path"
-            )
+            raise ValueError(f"no library has weights of {self.backbone}: set weights to i3d-kinetics400 or a path")
         return self
 
 

@@ -75,12 +75,7 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
         filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if there and "filled" in arrays else None
         joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
         poses.append(clean_pose(time, joints, cuts, settings, filled))
-    del (
-        output,
-        arrays,
-        keypoints,
-        joints,
-    )  # they take a fourth of the channels' memory, which counts for an hour of video
+    del output, arrays, keypoints, joints  # for an hour of video they take a fourth as much memory as the channels
     frame = _shared_frame(poses)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 

@@ -1,4 +1,4 @@
-"""Every setting that is marked as having no effect on the result: its change is in the key by content, or nothing."""
+"""Settings marked as without effect on the result: a change leaves the arrays, or other parts of the key differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Halves of one body as two agents: alike channels, the right joints, descriptors, and what is refused."""
+"""Halves of one body as two agents: equal channels, their joints, descriptors, and refused mirror images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
-from tests.extractors.timesteps.test_pose_channels import EVERY, TIME, still
+from tests.extractors.timesteps.test_pose_channels import EVERY, TIME, scored, still
 from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
@@ -27,7 +27,7 @@ def person() -> np.ndarray:
     swing = 12 * np.sin(np.arange(50) / 4)
     xy[:, 13, 0] += swing
     xy[:, 9, 1] += swing
-    return np.concatenate([xy, np.full((50, 17, 1), 0.8)], axis=2)[:, None]
+    return scored(xy)[:, None]
 
 
 @pytest.mark.parametrize(("first", "second"), CUTS)
