@@ -3,8 +3,8 @@
     python -m benchmarks.camera_flow [--pairs 60] [--clips ../shared/clips] [--out runs/benchmarks/camera_flow.json]
 
 Every method gets the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of up
-to 8 px at the corner, with people moving over the centre and a fifth of the border. Alignment, cells and robust fit are
-the same for all. The error is that of the fitted motion over the border. Times are CPU time of the one thread.
+to 8 px at the corner. People move over the centre and a fifth of the border. Alignment, cells and robust fit are the
+same for all. The error is that of the fitted motion over the border. Times are CPU time of the one thread.
 """
 
 from __future__ import annotations
@@ -194,16 +194,16 @@ def main(
 ) -> None:
     """Measure, print a table, write JSON."""
     cv2.setNumThreads(1)
-    made = list(samples(backgrounds(clips), pairs, largest))
-    third = made[: max(4, pairs // 3)]
+    pairs_made = list(samples(backgrounds(clips), pairs, largest))
+    third = pairs_made[: max(4, pairs // 3)]
     rows = []
     for name, run, part in (
-        ("strips (ours)", method(PairFlow), made),
+        ("strips (ours)", method(PairFlow), pairs_made),
         ("OpenCV DualTVL1, full frame", method(FullFrame), third),
         ("OpenCV DualTVL1, strips", method(OpenCvStrips), third),
     ):
         rows.append(summary(name, *measure(run, part), part))
-    streaming = stream_cost(made)
+    streaming = stream_cost(pairs_made)
     real = on_clips(clips)
     result = {
         "size": [WIDTH, HEIGHT],

@@ -2,7 +2,7 @@
 
     python -m benchmarks.clips [--rounds 7] [--threads 0] [--out runs/benchmarks/clips.json]
 
-Every round times one matrix product of torch and one clip per runtime, one after the other, so that other work on the
+Every round times one matrix product of torch and one clip per runtime, one after the other. So other work on the
 machine slows all of them alike. The share of the matrix-multiply rate is taken within each round; the table shows its
 median and the best. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding, cutting, ten clips, clip
 after clip.

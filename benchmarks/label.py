@@ -3,16 +3,16 @@
     python -m benchmarks.label [--worlds 20] [--out FILE]
 
 pairs      `VIDEOS` videos with normal quality; a rater answers by Bradley-Terry with that quality. Correlation
-           (Spearman) of the scale with the quality, and share of 95 % intervals that hold the quality, by number of
-           answers, for chosen and for random pairs, and for two raters. The deviation of the quality is 1.5 for one,
-           with a fifth of wrong answers on random pairs, and 3 for the other, with an eighth.
+           (Spearman) of the scale with the quality, and share of 95 % intervals that hold it. Rows: number of answers,
+           chosen or random pairs, and rater. The deviation of the quality is 1.5 for one rater, with a fifth of wrong
+           answers on random pairs, and 3 for the other, with an eighth.
 agreement  scores = quality + leniency of the rater + noise. The ICC of `models.agreement` beside an independent one,
            from variance components by least squares, and the share of its intervals that hold the truth.
 curve      performances whose trial descriptors show the score, `LABELLED` of them labelled. The forecast for `MORE`
            more, beside the measured error of a ridge regression on `OTHERS` others, relative to the error before.
 weights    the same performances; each label is the mean of 1, 2, 4 or 8 raters. The error of a ridge regression on
-           `OTHERS` others, relative to that without weights: where a label weighs by its number of raters, and where it
-           weighs by the inverse variance of what descriptors do not show and of the raters, both known.
+           `OTHERS` others, relative to that without weights. A label weighs by its number of raters, or by the inverse
+           of its known variance: of the raters, and of the part that descriptors do not show.
 
 One core, no network is trained; a minute or two. Prints tables and writes JSON.
 """
@@ -101,9 +101,9 @@ def components(scores: Floats) -> float:
     def rest(design: Floats) -> float:
         return float(((values - design @ np.linalg.lstsq(design, values, rcond=None)[0]) ** 2).sum())
 
-    both = rest(np.hstack([video, rater]))
-    noise = both / ((n - 1) * (k - 1))
-    of_video, of_rater = (rest(rater) - both) / (n - 1), (rest(video) - both) / (k - 1)
+    residual = rest(np.hstack([video, rater]))
+    noise = residual / ((n - 1) * (k - 1))
+    of_video, of_rater = (rest(rater) - residual) / (n - 1), (rest(video) - residual) / (k - 1)
     quality, leniency = (of_video - noise) / k, (of_rater - noise) / n
     return quality / (quality + leniency + noise)
 
@@ -154,9 +154,9 @@ def weights(worlds: Sequence[int], noise: float) -> dict[str, Any]:
         raters = rng.choice((1, 2, 4, 8), LABELLED)
         labels = truth[one] + rng.normal(size=LABELLED) * noise * truth.std() / np.sqrt(raters)
         rest = (truth[others] - LinearRegression().fit(shown[others], truth[others]).predict(shown[others])).var()
-        known = 1 / (rest + (noise * truth.std()) ** 2 / raters)
+        inverse_variance = 1 / (rest + (noise * truth.std()) ** 2 / raters)
         errors = []
-        for weight in (np.ones(LABELLED), raters / raters.mean(), known / known.mean()):
+        for weight in (np.ones(LABELLED), raters / raters.mean(), inverse_variance / inverse_variance.mean()):
             fitted = RidgeCV(PENALTIES).fit(shown[one], labels, weight)
             errors.append(float(np.abs(fitted.predict(shown[others]) - truth[others]).mean()))
         ratios.append([error / errors[0] for error in errors[1:]])

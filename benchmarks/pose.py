@@ -5,16 +5,16 @@
 Parts (`--parts`), each skipped where its files are absent:
 
 - `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` names the folder that has `lspet/`. Share of the twelve limb
-  joints within half a torso of the label, for the detection nearest to the label, by the direction of the trunk.
-- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of a camera that is fitted to
-  the motion capture, frames in which the athlete is found, the longest gap, and exchanged sides.
-- `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give,
-  and identity switches of the two people who cross.
-- `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes: the share of frames in which the agent is
-  the athlete, who somersaults, and not the passer-by.
+  joints within half a torso of the label, by the direction of the trunk. The detection nearest to the label counts.
+- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of the motion capture, seen by
+  a fitted camera; frames in which the athlete is found; the longest gap; exchanged sides.
+- `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give.
+  Identity switches of the two people who cross.
+- `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes. Share of frames in which the agent is the
+  athlete, who somersaults, and not the passer-by.
 
-Even numbers (pictures, videos, cameras) are for choosing settings, odd ones for one check at the end. ../shared is the
-folder that `AIM_SHARED` names, else the one beside this checkout.
+Even numbers (pictures, videos, cameras) are for choosing settings, odd ones for one check at the end. `AIM_SHARED`
+names the folder ../shared; its default is the one beside this checkout.
 """
 
 from __future__ import annotations
@@ -213,10 +213,10 @@ def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
     name, world, views = job
     keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4"), views)
     keypoints = keypoints[: len(world), 0]
-    there = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
-    joints = [PARKOUR[row] for row in there]
+    rows = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
+    joints = [PARKOUR[row] for row in rows]
     truth = np.full((len(keypoints), 17, 2), np.nan)
-    fitted = fitted_camera(world[: len(keypoints), there].reshape(-1, 3), keypoints[:, joints, :2].reshape(-1, 2))
+    fitted = fitted_camera(world[: len(keypoints), rows].reshape(-1, 3), keypoints[:, joints, :2].reshape(-1, 2))
     truth[:, joints] = fitted.reshape(len(keypoints), -1, 2)
     part, crossed = torso_distances(keypoints, truth), torso_distances(keypoints[:, MIRRORED], truth)
     with np.errstate(invalid="ignore"):  # two infinite distances of a missing person

@@ -1,11 +1,11 @@
-"""Nothing-to-do runs and `status` over large caches: seconds, memory, and what each entry costs.
+"""Runs with nothing to do and `status` over large caches: seconds, memory, and the cost of an entry.
 
     python -m benchmarks.scale [--sizes 1000,10000] [--million] [--folder DIR] [--out FILE]
 
-Entries are synthetic: every video is a small file of its own content, every output a file of one byte whose header the
-index knows, as after a real write. The benchmark times `extract` until it says "nothing to do", and `status`, over four
-stages, in a process with cold memory (the disk may be warm). `--million` adds 250 000 videos x 4 stages. The
-cost of a lost index is measured on real cache files and given per file.
+Entries are synthetic. Every video is a small file of its own content. Every output is a file of one byte, and the index
+has its header, as after a real write. The benchmark times `extract` until it says "nothing to do", and `status`, over
+four stages. Each runs in a process of its own with cold memory; the disk may be warm. `--million` adds 250 000 videos x
+4 stages. The cost of a lost index is measured on real cache files and given per file.
 """
 
 from __future__ import annotations

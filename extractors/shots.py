@@ -14,10 +14,10 @@ LEAP, MIN_DIFFERENCE = 4.0, 8.0
 class ShotDetector:
     """Finds the cuts of one video, frame by frame.
 
-    The detector searches the middle of the last thumbnail in the new one. A frame begins a new shot if the best
-    correlation is below 1 - `threshold` and the least difference is above `LEAP` times that of the last three frames.
-    Fast pans and blur lower the correlation too, but their difference does not leap: on rendered dives it rose at most
-    2.8-fold from frame to frame, and 14-fold at cuts.
+    The detector searches the middle of the last thumbnail in the new one. A frame begins a new shot if two things hold:
+    the best correlation is below 1 - `threshold`; the least difference is above `LEAP` times that of the last three
+    frames. Fast pans and blur lower the correlation too, but their difference does not leap: on rendered dives it rose
+    at most 2.8-fold from frame to frame, and 14-fold at cuts.
     """
 
     def __init__(self, threshold: float = 0.25) -> None:

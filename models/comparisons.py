@@ -97,9 +97,9 @@ class ClipLstm(Comparison):
 class Snippets(Comparison):
     """TSN-style ranking of snippets (reference 4): Doughty et al., "Who's better? Who's best?" (2018).
 
-    As in the source: each training step sees a few random snippets of a video, scores each by itself, takes their mean,
-    and learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is a
-    time step's clip feature, not a frame through a trained network; one stream instead of two; their pairs of similar
+    As in the source: each training step sees a few random snippets of a video, scores each by itself, and takes their
+    mean; it learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is
+    a time step's clip feature, not a frame through a trained network; one stream instead of two; their pairs of similar
     skill are not used; the ranking loss is the recipe's logistic one, without a margin; the squared error is added
     (recipe), so that the output is a score and not only a rank.
     """

@@ -1,9 +1,9 @@
 """Inception I3D (RGB): tensors in, class logits and pooled features out.
 
 Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017: the Inception-v1 network inflated to 3-D, as
-published with its Kinetics-400 weights. Details that a port easily gets wrong: TensorFlow's "SAME" padding
-(the odd zero goes to the end, in pooling too), batch normalisation with eps 1e-3, a 2-frame average before the class
-layer, logits averaged over time.
+published with its Kinetics-400 weights. Ports easily get four details wrong: TensorFlow's "SAME" padding, in which the
+odd zero goes to the end, in pooling too; batch normalisation with eps 1e-3; a 2-frame average before the class layer;
+logits averaged over time.
 
 Parameters are named as in the PyTorch port that many laboratories use (`Conv3d_1a_7x7.conv3d.weight`,
 `Mixed_3b.b1b.bn.running_mean`, `logits.conv3d.bias`), so such a state dict loads as it is; `from_tf` renames tensors

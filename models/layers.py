@@ -1,8 +1,8 @@
 """Linear and LSTM layers, ordinary or stacked: many members of one architecture computed at once.
 
-A stacked layer holds the parameters of M members side by side, (M, out, in), and maps (M, B, T, in) to
-(M, B, T, out) with batched matrix products. Names, shapes after the member axis, gate order and start values are
-those of `torch.nn.Linear` and `torch.nn.LSTM`, so that a member can be taken out and compared.
+A stacked layer holds the parameters of M members side by side, (M, out, in). It maps (M, B, T, in) to (M, B, T, out) by
+batched matrix products. Names, shapes after the member axis, gate order and start values are those of `torch.nn.Linear`
+and `torch.nn.LSTM`. So a member can be taken out and compared.
 """
 
 from __future__ import annotations

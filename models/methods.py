@@ -274,8 +274,9 @@ class Core(Method):
 
     As in the source: the score is that of an exemplar plus a predicted difference; the features of both and the
     exemplar's score enter a group-aware regression tree; groups hold equal shares of the training differences; the loss
-    is the negative log-likelihood of the group plus the squared error of the position within the true group, for both
-    orders of a pair; the prediction is the likeliest group's bound plus position, averaged over 10 voting exemplars.
+    is the negative log-likelihood of the group plus the squared error of the position within the true group; it takes
+    both orders of a pair; the prediction is the likeliest group's bound plus position, averaged over 10 voting
+    exemplars.
     Departures: exemplars and voters come from the training part only, of the same task, and of the same difficulty
     where it is known; a pair is two rows of one batch; 8 groups in place of 16, since sets are small; the label is the
     score. On MTL-AQA theirs is score / difficulty, multiplied back (`dataset.score=execution` has that label).
@@ -446,15 +447,15 @@ class Rica2(Method):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
     As in the source: queries attend to the clips; each becomes a normal distribution of an embedding, from which
-    training draws by reparameterisation; the steps' draws are averaged and scored. The loss adds the divergence from
-    the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps (.05), and the
-    sparsity loss (.05). Steps have no positions.
-    Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, weighted by the variance
-    (beta-NLL with beta 1, Seitzer et al., ICLR 2022), on scores from 0 to 10. Theirs is the squared error of the draws
-    on raw scores: it rewards no deviation, and in planted data the deviation did not follow the noise of the scores.
-    The uncertainty is the deviation of the draws' scores, at least .3, since intervals need the unit of the scores;
-    theirs is the harmonic mean over channels of the embedding's sigma. The log-variance starts at -1. The steps are
-    learnt, not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
+    training draws by reparameterisation; the steps' draws are averaged and scored. Three losses are added: the
+    divergence from the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps
+    (.05), and the sparsity loss (.05). Steps have no positions.
+    Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, on scores from 0 to 10.
+    It is weighted by the variance (beta-NLL with beta 1, Seitzer et al., ICLR 2022). Theirs is the squared error of the
+    draws on raw scores: it rewards no deviation, and in planted data the deviation did not follow the noise of the
+    scores. The uncertainty is the deviation of the draws' scores, at least .3, since intervals need the unit of the
+    scores; theirs is the harmonic mean over channels of the embedding's sigma. The log-variance starts at -1. The steps
+    are learnt, not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:

@@ -116,9 +116,9 @@ class Average:
 
 def fisher_average(correlations: Sequence[float]) -> Average:
     """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
-    given = np.asarray(correlations, dtype=np.float64)
-    undefined = int(np.isnan(given).sum())
-    return Average(float(fisher_means(given)), undefined, int((np.abs(given) > FISHER_CLIP).sum()))
+    values = np.asarray(correlations, dtype=np.float64)
+    undefined = int(np.isnan(values).sum())
+    return Average(float(fisher_means(values)), undefined, int((np.abs(values) > FISHER_CLIP).sum()))
 
 
 def fisher_means(correlations: Floats) -> Floats:
@@ -128,8 +128,8 @@ def fisher_means(correlations: Floats) -> Floats:
 
 def arithmetic_average(correlations: Sequence[float]) -> Average:
     """Plain mean over the defined correlations."""
-    given = np.asarray(correlations, dtype=np.float64)
-    return Average(float(arithmetic_means(given)), int(np.isnan(given).sum()))
+    values = np.asarray(correlations, dtype=np.float64)
+    return Average(float(arithmetic_means(values)), int(np.isnan(values).sum()))
 
 
 def arithmetic_means(correlations: Floats) -> Floats:

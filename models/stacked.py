@@ -1,8 +1,8 @@
 """Stacks of many networks of one architecture: their data, dropout and predictions.
 
-A member is one network of one run on one fold. All members of a stack share architecture and feature sizes; each
-has its own start values, training rows, normalisation, batches and dropout, all drawn from its own generator, so
-that a member of a stack equals the same member trained alone.
+A member is one network of one run on one fold. All members of a stack share architecture and feature sizes. Each has
+its own start values, training rows, normalisation, batches and dropout, drawn from its own generator. So a member of a
+stack equals the same member trained alone.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ The energy, on a rectangle of the first picture, is
 solved by the usual split u, v (coupling theta) with the dual of the total variation. Only the border of a picture is
 needed, and the camera's motion is known roughly. So three things differ from the published full-frame scheme:
 
-- the flow starts from a given field (the global motion), not from zero at the coarsest level, and only its correction
-  passes from level to level, so that three levels with two warps each are enough;
+- the flow starts from a given field (the global motion), not from zero at the coarsest level; only its correction
+  passes from level to level, so three levels with two warps each are enough;
 - the second picture is sampled wherever the flow points, outside the rectangle too, so a narrow strip loses nothing;
 - the data term uses the mean of the two pictures' gradients, which doubles the range of motion that a warp covers.
 

@@ -1,7 +1,7 @@
 """Scenes with planted camera motion: a background moved by a known similarity, people over it, bars, graphics, noise.
 
-Frames are rendered at twice the size by one cubic resampling of a larger picture and averaged down, so that a frame is
-a fair sample of the moved scene and no frame is a resampled copy of another one.
+One cubic resampling of a larger picture gives a frame at twice its size, which is then averaged down. So each frame
+samples the moved scene, and no frame is a resampled copy of another one.
 """
 
 from __future__ import annotations

@@ -120,26 +120,26 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     """The movement from `start` (< 0) to `end` seconds from take-off; `tempo` delays the somersault."""
     first = int(np.floor(min(start, -2 * STEP) / STEP))
     time = np.arange(first, int(np.ceil(end / STEP)) + 2, dtype=np.float64) * STEP
-    on = time <= 1e-9
+    standing = time <= 1e-9
     pose = pose_over_time(time, shape, errors, tempo)
     body, pitch, place = np.empty((len(time), len(POINTS), 3)), np.empty(len(time)), np.empty((len(time), 3))
-    ground, pitch[on], foot = _stand(_select(pose, on), time[on], shape)
-    pose.foot[on] = foot
-    air = ~on
+    ground, pitch[standing], foot = _stand(_select(pose, standing), time[standing], shape)
+    pose.foot[standing] = foot
+    air = ~standing
     pose.foot[air] = foot[-1] + (pose.foot[air] - foot[-1]) * track(time[air], [(0.0, 0.0), (0.12, 1.0)])
-    body[on], body[air] = ground, points(_select(pose, air))
+    body[standing], body[air] = ground, points(_select(pose, air))
     centre = centre_of_mass(body)
-    toe = (body[on, P["left_toe"]] + body[on, P["right_toe"]]) / 2
+    toe = (body[standing, P["left_toe"]] + body[standing, P["right_toe"]]) / 2
     edge = np.array([0.02 if shape.facing > 0 else 0.14, PLATFORM + 0.02, 0.0])
-    place[on] = edge + rotate(centre[on] - toe, pitch[on])
+    place[standing] = edge + rotate(centre[standing] - toe, pitch[standing])
     t = time[air]
     away = 0.75 if shape.facing > 0 else 0.85  # m/s, from the platform
     speed = np.array([shape.facing * away, BEST_SPEED - errors.weak, 0.0])
-    place[air] = place[on][-1] + speed * t[:, None] - np.array([0.0, GRAVITY / 2, 0.0]) * (t**2)[:, None]
+    place[air] = place[standing][-1] + speed * t[:, None] - np.array([0.0, GRAVITY / 2, 0.0]) * (t**2)[:, None]
     body = body - centre[:, None]
     target = shape.rotation * (180.0 * shape.halves + errors.entry)
-    entry = flight_time(errors, float(place[on][-1, 1]))
-    pitch[air] = _turn(body[np.flatnonzero(on)[-1] :], pitch[on][-1], target, entry)[1:]
+    entry = flight_time(errors, float(place[standing][-1, 1]))
+    pitch[air] = _turn(body[np.flatnonzero(standing)[-1] :], pitch[standing][-1], target, entry)[1:]
     body = _tilted(body, errors.tilt * track(time, [(0.05, 0.0), (0.55 * entry, 1.0)]))
     turned = np.stack([rotate(body[:, k], pitch) for k in range(len(POINTS))], axis=1)
     return Motion(time, turned + place[:, None], entry)

@@ -1,8 +1,8 @@
 """Two divers before a camera: placed on the platform, timed against each other, projected, followed.
 
-World frame: x away from the platform, y up from the water, z towards the first diver's side, metres. The camera
-stands far away (parallel projection) and looks at the divers from the front quarter, so that the first diver is
-on the left of the picture, the second on the right, and both somersault across it.
+World frame: x away from the platform, y up from the water, z towards the first diver's side, metres. The camera is far
+away (parallel projection) and views the divers obliquely from the front. So the first diver is on the left of the
+picture, the second on the right, and both somersault across it.
 """
 
 from __future__ import annotations

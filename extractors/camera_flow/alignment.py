@@ -8,7 +8,7 @@ The motion is that of the picture's content, a similarity about the picture's ce
 in pixels; s > 1 is zooming in, angle > 0 turns the content clockwise on the screen (y points down). A camera that
 pans to the right moves its content to the left, so pan_x < 0.
 
-Alignment goes from coarse to fine. Gradient steps converge only from within a pixel or two, so an exhaustive search
+Alignment goes from coarse to fine. Gradient steps converge only from within a pixel or two. So an exhaustive search
 over whole-pixel shifts at 1/8 and 1/4 of the size comes first. Gauss-Newton steps with Tukey's weights then reach a
 few hundredths of a pixel. People on the border, overlays and new content are outliers of that fit. Brightness may
 change by a gain and an offset, as in flashes and fades.

@@ -1,7 +1,7 @@
 """The picture's border, on which the camera's motion is measured: cut into cells, without bars and graphics.
 
-Cells, always in this order: `columns` along the top from left to right, `columns` along the bottom, then `rows` down
-the left side and `rows` down the right side between them.
+The order of the cells: `columns` along the top from left to right, `columns` along the bottom, `rows` down the left
+side, `rows` down the right side. The sides have no cells in the corners.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Border:
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """(H, W) true on the border."""
-        on = np.zeros((height, width), bool)
+        mask = np.zeros((height, width), bool)
         for y0, x0, y1, x1 in self.strips:
-            on[y0:y1, x0:x1] = True
-        return on
+            mask[y0:y1, x0:x1] = True
+        return mask
 
 
 def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
@@ -105,10 +105,10 @@ class Overlays:
         self._added = 0
         # First evidence comes from `frames`, so that the first pairs are masked too.
         stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
-        on = self.border.mask(*stack.shape[1:])
+        on_border = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
         across, down = (cv2.Sobel(stack[0], cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
-        textured = on & (cv2.magnitude(across, down) > 3 * TEXTURE)
+        textured = on_border & (cv2.magnitude(across, down) > 3 * TEXTURE)
         steady, varied = textured & (spread <= 8), textured & (spread >= 24)
         counts = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, varied)]
         judged = counts[0] >= 10

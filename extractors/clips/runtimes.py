@@ -122,13 +122,13 @@ def _start_torch(module: torch.nn.Module, network: Network, clips: Clips) -> Cal
     """Start a batch. A GPU gets it from pinned memory, and the caller continues while it computes."""
     import torch
 
-    given = torch.from_numpy(np.ascontiguousarray(clips))
+    batch = torch.from_numpy(np.ascontiguousarray(clips))
     if network.device != "cpu":
-        given = given.pin_memory().to(network.device, non_blocking=True)
+        batch = batch.pin_memory().to(network.device, non_blocking=True)
     elif network.threads:
         torch.set_num_threads(network.threads)
     with torch.inference_mode():
-        logits, features = module(given)
+        logits, features = module(batch)
     return lambda: (logits.cpu().numpy(), features.cpu().numpy())
 
 

@@ -1,8 +1,8 @@
 """Kinematics of the surgical robot: master tools and slave tools, each as channels of equal names and units.
 
-Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of 102 scored trials the left master
-moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
-opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
+Pairing: the data set's readme calls columns 39-57 the left slave. But in 102 of 102 scored trials the left master moves
+with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare opposite hands,
+so `pairing` is "motion" by default; "column" is the readme's order.
 
 The result depends on the kinematics file alone. Where a video can be opened, the quality values report how many more
 frames than rows it has. Frames and rows start together and have the same rate.
@@ -65,10 +65,10 @@ class KinematicsConfig(StageConfig):
 
     def groups(self) -> tuple[str, ...]:
         """The groups of `ONE_TOOL` that are switched on, in stored order."""
-        on = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
-        on["handle"] = self.gripper == "slave"
-        on["rotation_matrix"], on["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
-        return tuple(name for name in ONE_TOOL if on[name])
+        switches = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
+        switches["handle"] = self.gripper == "slave"
+        switches["rotation_matrix"], switches["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
+        return tuple(name for name in ONE_TOOL if switches[name])
 
 
 class Kinematics(Extractor[KinematicsConfig]):

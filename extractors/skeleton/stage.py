@@ -109,17 +109,17 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     def _clean(self, time: Floats, points: Floats) -> None:
         """Interpolate the gaps of one agent's joints (frame, 17, coordinate), and smooth them, in place."""
         for joint in range(points.shape[1]):
-            there = np.isfinite(points[:, joint, 0])
-            if not there.any():
+            detected = np.isfinite(points[:, joint, 0])
+            if not detected.any():
                 continue
-            trust = np.where(there, np.maximum(points[:, joint, -1], 0.01), 0.0)
+            trust = np.where(detected, np.maximum(points[:, joint, -1], 0.01), 0.0)
             weight = np.repeat(trust[:, None], points.shape[-1] - 1, axis=1)
-            place, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
-            good = weight[:, 0] > 0
+            places, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
+            placed = weight[:, 0] > 0
             if self.config.smoothing_s:
-                place = local_line(time, np.where(good[:, None], place, 0.0), weight, self.config.smoothing_s)[0]
-            points[good, joint, :-1] = place[good]
-            points[good & ~there, joint, -1] = INTERPOLATED_SCORE
+                places = local_line(time, np.where(placed[:, None], places, 0.0), weight, self.config.smoothing_s)[0]
+            points[placed, joint, :-1] = places[placed]
+            points[placed & ~detected, joint, -1] = INTERPOLATED_SCORE
 
 
 def _centre(points: Floats) -> Floats:

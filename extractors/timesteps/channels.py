@@ -116,9 +116,9 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
             parts = [[*part[:-1], last[int(part[-1])]] for part in parts]
         names = tuple(".".join([array, *part]) for part in parts)
     flat = values.reshape(len(time), len(names))
-    good = np.isfinite(flat)
-    observed = np.asarray(good.any(axis=1))
-    return make_channels("array", names, time, lambda r: (flat[r], good[r].astype(np.float64)), observed=observed)
+    finite = np.isfinite(flat)
+    observed = np.asarray(finite.any(axis=1))
+    return make_channels("array", names, time, lambda r: (flat[r], finite[r].astype(np.float64)), observed=observed)
 
 
 def flow_channels(output: StageOutput) -> Channels:

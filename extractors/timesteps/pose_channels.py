@@ -1,10 +1,13 @@
 """Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
 
-"place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents, so that
-differences between agents in height, phase and distance survive AIM's subtraction. "body" is the pose, independent of
-place, size and rotation. "angle" has interior angles in radians, the spine's direction as a unit vector, and its
-turning in radians per second, anticlockwise positive. In three dimensions (stage `skeleton`) "body" has x to the body's
-left, y along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
+Groups of channels:
+
+- "place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents. So
+  differences between agents in height, phase and distance survive AIM's subtraction.
+- "body" is the pose, independent of place, size and rotation. In three dimensions (stage `skeleton`), x points to the
+  body's left, y along the spine and z forward.
+- "angle" has interior angles in radians, the spine's direction as a unit vector, and its turning in radians per second,
+  anticlockwise positive. In three dimensions the turning is a speed without a sign (`torso.turn_speed`).
 
 Two halves of one body can be two agents: left against right, or upper against lower. Both halves have the same channels
 in the same order (table: docs/features.md), so that AIM subtracts corresponding joints. Coordinates are those of the
@@ -71,9 +74,9 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
     shape, poses = (len(time), *keypoints.shape[2:]), []
     for agent in agents:
-        there = agent < keypoints.shape[1]
-        filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if there and "filled" in arrays else None
-        joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
+        detected = agent < keypoints.shape[1]
+        filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if detected and "filled" in arrays else None
+        joints = keypoints[:, agent] if detected else np.broadcast_to(np.float32(np.nan), shape)
         poses.append(clean_pose(time, joints, cuts, settings, filled))
     del output, arrays, keypoints, joints  # for an hour of video they take a fourth as much memory as the channels
     frame = _shared_frame(poses)

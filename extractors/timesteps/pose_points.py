@@ -126,9 +126,9 @@ def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
     The head is the mean of the face's points, weighted by their scores. Its weight is the best of these scores.
     """
     score = np.nan_to_num(keypoints[..., -1]).clip(0.0, 1.0)
-    good = np.isfinite(keypoints[..., :-1]).all(axis=-1) & (score >= min_score) & (score > 0)
-    weight = np.where(good, score, 0.0)
-    xy = np.where(good[..., None], keypoints[..., :-1], 0.0)
+    usable = np.isfinite(keypoints[..., :-1]).all(axis=-1) & (score >= min_score) & (score > 0)
+    weight = np.where(usable, score, 0.0)
+    xy = np.where(usable[..., None], keypoints[..., :-1], 0.0)
     face = weight[:, :_FACE, None]
     total = face.sum(axis=1)
     head = np.divide((face * xy[:, :_FACE]).sum(axis=1), total, out=np.zeros_like(xy[:, 0]), where=total > 0)

@@ -1,18 +1,18 @@
 """Cuts time into T parts and summarises the rows of each part by weighted statistics.
 
-Parts divide time, never frames. Every row represents a stretch of time (`row_cells`), so a statistic is
-an integral over time, and a video with fewer frames than parts needs no padding.
+Parts divide time, never frames. Every row represents a stretch of time (`row_cells`), so a statistic is an integral
+over time. A video with fewer frames than parts needs no padding.
 
 Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
 
 - `mean`: M = integral of w x / W.
 - `mean_std_absdiff`: M; the square root of the integral of w (x - M)^2 / W; the mean of abs(dx/dt), per second.
 - `samples`: x at the middles of k equal pieces of the part, on straight lines between rows.
-- `dct`: magnitudes of the k lowest cosine coefficients. The first is abs(M), the j-th is the square root of 2
-  times abs of the integral of w (x - M) cos(pi j s) / W, with s from 0 to 1 over the part.
+- `dct`: magnitudes of the k lowest cosine coefficients. The first is abs(M). The j-th is the square root of 2 times
+  abs of the integral of w (x - M) cos(pi j s) / W; s runs from 0 to 1 over the part.
 
-`dct` follows Pirsiavash, Vondrick and Torralba (ECCV 2014, section 3.2: low frequencies, magnitudes only),
-applied to each part rather than to the whole video, and scaled so that it does not depend on the frame rate.
+`dct` follows Pirsiavash, Vondrick and Torralba (ECCV 2014, section 3.2: low frequencies, magnitudes only). It is
+applied to each part instead of the whole video, and its scale does not depend on the frame rate.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
         least: share of the step's time, 0..1.
     """
     cells = channels.cells()
-    there = channels.present.astype(np.float64)
+    present = channels.present.astype(np.float64)
     length = np.maximum(bounds[:, 1] - bounds[:, 0], 1e-12)
-    share = np.array([overlap(cells, part) @ there for part in bounds]) / length
+    share = np.array([overlap(cells, part) @ present for part in bounds]) / length
     mask = (share >= least) & (share > 0)
     names = tuple(f"{name}.{stat}" for name in channels.names for stat in statistic_names(kind, k))
     tables = [_part(channels, cells, part, kind, k) for part in bounds]

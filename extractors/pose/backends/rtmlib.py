@@ -41,12 +41,12 @@ class RTMLib:
 
         rtmlib gives no scores of people, so each gets the mean of its joints'. For nobody it returns a row of zeros.
         """
-        given: list[NDArray[Any]] = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
+        arguments: list[NDArray[Any]] = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
         if self._boxes:
-            given.append(np.asarray(self._boxes(*given), dtype=np.float32).reshape(-1, 4))
-            if not len(given[1]):
+            arguments.append(np.asarray(self._boxes(*arguments), dtype=np.float32).reshape(-1, 4))
+            if not len(arguments[1]):
                 return Detections.none()
-        return Detections.of_joints(*self._pose(*given)).best(max(self._min_score, 1e-6))
+        return Detections.of_joints(*self._pose(*arguments)).best(max(self._min_score, 1e-6))
 
 
 class _Compiled(BaseTool):

@@ -66,7 +66,7 @@ def test_a_person_who_walks_past_is_not_chosen() -> None:
 
 
 def test_an_athlete_who_is_often_missed_is_chosen_before_a_person_who_walks_past() -> None:
-    """Against the light he is detected in every third frame, with a low score, and stands before he moves."""
+    """Against the light, the athlete is detected in every third frame, with a low score, and is still at first."""
     frames = []
     for t in range(COUNT):
         passer = person(40 + 14 * t, 250, score=0.8)
