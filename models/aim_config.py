@@ -64,13 +64,13 @@ class AimConfig:
         if self.system != "scene" and (sizes.primary == 0 or sizes.secondary == 0 or sizes.agents == 0):
             raise ValueError("these features have no primary or no secondary agent: only system 'scene' can use them")
         if self.exchange and sizes.agents != 1:
-            raise ValueError(f"exchange needs one secondary agent, these features have {sizes.agents}")
+            raise ValueError(f"exchange needs one secondary agent, and these features have {sizes.agents}")
         plain = self.system == "aim" and not self.transformation
         if plain and self.difference != "none" and sizes.primary != sizes.secondary:
             given = f"{sizes.primary} and {sizes.secondary}"
             raise ValueError(f"a difference without transformation needs equal sizes, these are {given}")
         if self.trial != "none" and sizes.trial == 0:
-            raise ValueError("trial is on and these features have no trial-level descriptors")
+            raise ValueError("trial is on, and these features have no trial-level descriptors")
 
 
 @dataclass(frozen=True)

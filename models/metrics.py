@@ -176,5 +176,5 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     if x.shape != y.shape:
         raise ValueError(f"{len(x)} predictions for {len(y)} true scores")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("predictions and true scores must be finite; leave unlabelled samples out")
+        raise ValueError("predictions and true scores must be finite: leave unlabelled samples out")
     return x, y

@@ -58,7 +58,7 @@ def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int
     awards = {name: dive.scores.awards[0] for name, dive in _dives(seed).items() if (videos / name).is_file()}
     asked = only or tuple(awards)
     if len(awards) < 2 or not set(asked) <= set(awards):
-        raise UsageError("no such practice clips", where=videos, fix="Make them: python -m synthetic clips .")
+        raise UsageError("no such practice clips", where=videos, fix="Type: python -m synthetic clips .")
     contents = {name: fingerprint_file(videos / name) for name in awards}
     judged = {content for answers in all_answers(videos)[0].values() for question in answers for content in question}
     awards = {name: award for name, award in awards.items() if name in asked or contents[name] in judged}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import VideoError
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.camera_flow.camera_motion import moving, quality, to_rates
@@ -104,7 +103,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
         A video of one frame has no pair: it gives one row of zeros, all of it masked.
 
-        Raises VideoError: the stream is damaged, or gives no frame.
+        Raises VideoError: the stream is damaged.
         """
         from extractors.camera_flow.border import lay_out, picture_area
         from extractors.camera_flow.pairs import PairFlow, pair_table
@@ -114,8 +113,6 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
         ahead, informative = _look_ahead(frames)
-        if not ahead:
-            raise VideoError("no frame came out of this video", where=source.record.path)
         informative = informative or [ahead[-1][1]]
         border = lay_out(picture_area(informative), config.border, config.columns, config.rows)
         engine = PairFlow(border, informative, config.reach)

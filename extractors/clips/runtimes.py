@@ -136,7 +136,7 @@ def _place_torch(network: Network) -> torch.nn.Module:
     import torch
 
     if network.device != "cpu" and not torch.cuda.is_available():
-        raise UsageError(f"device '{network.device}' is not there", fix="Set clips.device to cpu or auto")
+        raise UsageError(f"there is no device '{network.device}'", fix="Set clips.device to cpu or auto")
     module = backbones.build(network.backbone, network.weights, network.seed)
     if network.device != "cpu":
         # Both hold for the whole process. With TF32, fp32 has 10 bits of mantissa and runtimes no longer agree.

@@ -67,7 +67,7 @@ class ClipsConfig(StageConfig):
         if self.frames_per_clip < entry.least_frames:
             raise ValueError(f"{self.backbone} needs at least {entry.least_frames} frames per clip")
         if self.short_side is not None and self.short_side < entry.size:
-            raise ValueError(f"short_side must be at least the {entry.size} pixels that {self.backbone} sees")
+            raise ValueError(f"short_side must be at least the {entry.size} pixels of {self.backbone}'s input")
         if self.weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
             raise ValueError(f"{self.backbone} needs weights of its own: set weights to a path, hub or random")
         if self.weights == HUB and entry.library == "aim":
@@ -198,7 +198,8 @@ def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) ->
             needed = int(plan.clips[done, 0]) if done < len(plan.clips) else frame.index + 1
             held = {index: picture for index, picture in held.items() if index >= needed}
     if done < len(plan.clips):
-        raise VideoError("the video ended before its last clip", where=source.record.path)
+        what = "the video ended before its last clip"
+        raise VideoError(what, where=source.record.path, fix="Copy or download the video again")
 
 
 def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: Start, batch: int) -> tuple[Any, Any]:

@@ -60,7 +60,7 @@ class KinematicsConfig(StageConfig):
     @model_validator(mode="after")
     def _some_channel(self) -> KinematicsConfig:
         if not self.groups() and not self.bimanual:
-            raise ValueError("no channel is switched on")
+            raise ValueError("no channel is switched on: set position or another group to true")
         return self
 
     def groups(self) -> tuple[str, ...]:

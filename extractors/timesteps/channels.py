@@ -107,7 +107,7 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     values = np.asarray(arrays[array].values, dtype=np.float64)
     if time.ndim != 1 or values.ndim < 1 or len(values) != len(time):
         shapes = f"{stage}/time {time.shape} and {stage}/{array} {values.shape}"
-        raise DataError(f"{shapes} do not have one row each per time", fix="Name an array with the same first axis")
+        raise DataError(f"{shapes} do not have one row each per time", fix="Choose an array with one row per time")
     last, shape = arrays[array].names, values.shape[1:]
     names = last
     if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it

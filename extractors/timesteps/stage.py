@@ -115,7 +115,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         """
         primary, *secondary = self._channels(self.config.roles(), source.upstream)
         if len({one.names for one in secondary}) > 1:
-            raise DataError("the secondary agents have different channels", fix="Name agents of one kind")
+            raise DataError(
+                "the secondary agents have different channels", fix="Set timesteps.secondary to agents of one kind"
+            )
         agents, config = (primary, *secondary), self.config
         spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
         start, end = min(first for first, _ in spans), max(last for _, last in spans)
@@ -148,7 +150,8 @@ class Timesteps(Extractor[TimestepsConfig]):
         try:
             return annotated_parts(start, end, record.boundaries, self.config.steps)
         except ValueError as error:
-            raise DataError(str(error), where=record.name, fix="Raise timesteps.steps, or use bounds=equal") from None
+            fix = "Raise timesteps.steps, correct the annotation, or --set timesteps.bounds=equal"
+            raise DataError(str(error), where=record.name, fix=fix) from None
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""
@@ -180,7 +183,8 @@ class Timesteps(Extractor[TimestepsConfig]):
             raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, arrays))
         values = np.asarray(arrays[array].values, dtype=np.float64)
         if values.ndim != 2 or not len(values):
-            raise DataError(f"{stage}/{array} has shape {values.shape}, not (step, class)", fix="Name another array")
+            what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
+            raise DataError(what, fix="Set timesteps.scene to another array")
         if len(values) != len(bounds) or self.config.bounds == "annotated":
             spans = np.asarray(arrays["bounds"].values if "bounds" in arrays else [], dtype=np.float64)
             if spans.shape != (len(values), 2):

@@ -115,7 +115,7 @@ def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
         ({"backbone": "x3d_m"}, "weights of its own"),
         ({"backbone": "x3d_m", "weights": "random", "frames_per_clip": 8}, "at least 16 frames"),
         ({"weights": "hub"}, "no library has weights"),
-        ({"short_side": 200}, "at least the 224 pixels"),
+        ({"short_side": 200}, "at least the 224 pixels of i3d_inception"),
         ({"device": "gpu"}, "pattern"),
         ({"steps": 0}, "greater than or equal to 1"),
         ({"colour": 1}, "Extra inputs"),
@@ -153,7 +153,7 @@ def test_impossible_runtimes_are_refused() -> None:
     with pytest.raises(UsageError, match="not on 'cuda'"):
         clip_runtimes.resolve("openvino", "cuda")
     if not clip_runtimes.gpu_present():
-        with pytest.raises(UsageError, match="is not there"):
+        with pytest.raises(UsageError, match="there is no device"):
             clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"))
 
 
