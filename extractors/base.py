@@ -50,7 +50,6 @@ def setting(default: Any, about: str, *, affects_result: bool = True, **limits: 
     """One setting of a stage.
 
     Args:
-        default: the value where the configuration says nothing.
         about: one sentence with the unit; shown in the documentation and in the saved configuration.
         affects_result: False only for what cannot change the arrays by more than 1e-4 (device, runtime,
             threads, batch size): such a setting is left out of the cache key.
@@ -162,11 +161,7 @@ class Extractor(ABC, Generic[C]):
     def fetch(cls, config: C, progress: Callable[[str], None]) -> None:
         """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
 
-        Args:
-            progress: called with one sentence before each download.
-
-        Raises:
-            DataError: a download failed.
+        `progress` gets one sentence before each download. Raises DataError: a download failed.
         """
 
     @classmethod

@@ -39,8 +39,7 @@ class Tapped(nn.Module):
         network: gives class scores (batch, class).
         head: dotted name of its last layer, an `nn.Linear`; a softmax or dropout after it is removed.
 
-    Raises:
-        ValueError: `head` is not a linear layer.
+    Raises ValueError: `head` is not a linear layer.
     """
 
     def __init__(self, network: nn.Module, head: str) -> None:

@@ -21,29 +21,17 @@ Nodes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """A compared network.
+    """A compared network. Nodes and edges are those of the graph networks."""
 
-    Attributes:
-        kind: key of `COMPARISONS`.
-        primary_nodes: for the graph networks, the channels of each node of the primary agent, as many for each.
-        secondary_nodes: the same for a secondary agent.
-        edges: pairs of nodes that are joined; nodes count through the primary, then each secondary agent.
-        width: size of the hidden layers.
-        regression_width: of the regression module.
-        dropout: inside the regression module.
-        reach: for "st_gcn", steps before and after a step that its temporal convolution spans.
-        snippet_share: for "snippets", share of the time steps that a training step sees.
-    """
-
-    kind: str
-    primary_nodes: Nodes = ()
-    secondary_nodes: Nodes = ()
-    edges: tuple[tuple[int, int], ...] = ()
-    width: int = 64
+    kind: str  # key of `COMPARISONS`
+    primary_nodes: Nodes = ()  # channels of each node of the primary agent, as many for each
+    secondary_nodes: Nodes = ()  # the same for a secondary agent
+    edges: tuple[tuple[int, int], ...] = ()  # joined pairs of nodes, counted through the primary, then each secondary
+    width: int = 64  # of the hidden layers
     regression_width: int = 64
-    dropout: float = 0.2
-    reach: int = 1
-    snippet_share: float = 0.3
+    dropout: float = 0.2  # inside the regression module
+    reach: int = 1  # "st_gcn": steps before and after a step that its temporal convolution spans
+    snippet_share: float = 0.3  # "snippets": share of the time steps that a training step sees
 
     def check(self, sizes: AimSizes) -> None:
         """Raise ValueError if the features lack an input of this network."""
@@ -54,7 +42,7 @@ class ComparisonConfig:
 
 
 class Comparison(nn.Module):
-    """A network that ends in a regression module; T times its output is the score, as AIM sums over T steps."""
+    """A network that ends in a regression module."""
 
     def __init__(self, config: ComparisonConfig, features: int, layers: Layers) -> None:
         super().__init__()

@@ -25,41 +25,23 @@ FLOOR = 0.3  # least predicted deviation
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """A method.
+    """Settings of a method."""
 
-    Attributes:
-        kind: key of `METHODS`.
-        width: of the hidden layers.
-        heads: of self-attention.
-        queries: learnt queries: grades of GDLT, parts of TPT, steps of RICA2.
-        depth: levels of CoRe's tree; 2 ** depth groups.
-        dropout: of the encoded steps.
-        deviation: of the target distribution of USDL and MUSDL.
-        positions: whether GDLT, TPT and RICA2 add sines of the positions to the steps; no source does.
-        sparsity: weight of the sparsity loss of TPT and RICA2.
-        spacing: of TPT's ranking loss: steps between the centres of attention of neighbouring parts.
-        ordering: weight of RICA2's ranking loss.
-        margin: of GDLT's triplet loss, and of RICA2's ranking loss in steps.
-        bottleneck: weight of RICA2's divergence.
-        samples: drawn by RICA2 for a prediction.
-        voters: exemplars of a prediction of CoRe and TPT.
-    """
-
-    kind: str
-    width: int = 64
-    heads: int = 4
-    queries: int = 4
-    depth: int = 3
-    dropout: float = 0.2
-    deviation: float = 0.5
-    positions: bool = False
-    sparsity: float = 0.05
-    spacing: float = 3.2
-    ordering: float = 0.05
-    margin: float = 1.0
-    bottleneck: float = 1e-5
-    samples: int = 20
-    voters: int = 10
+    kind: str  # key of `METHODS`
+    width: int = 64  # of the hidden layers
+    heads: int = 4  # of self-attention
+    queries: int = 4  # learnt queries: grades of GDLT, parts of TPT, steps of RICA2
+    depth: int = 3  # levels of CoRe's tree; 2 ** depth groups
+    dropout: float = 0.2  # of the encoded steps
+    deviation: float = 0.5  # of the target distribution of USDL and MUSDL
+    positions: bool = False  # whether GDLT, TPT and RICA2 add sines of the positions to the steps; no source does
+    sparsity: float = 0.05  # weight of the sparsity loss of TPT and RICA2
+    spacing: float = 3.2  # TPT's ranking loss: steps between the centres of attention of neighbouring parts
+    ordering: float = 0.05  # weight of RICA2's ranking loss
+    margin: float = 1.0  # of GDLT's triplet loss, and of RICA2's ranking loss in steps
+    bottleneck: float = 1e-5  # weight of RICA2's divergence
+    samples: int = 20  # drawn by RICA2 for a prediction
+    voters: int = 10  # exemplars of a prediction of CoRe and TPT
 
 
 @dataclass(frozen=True)

@@ -59,14 +59,10 @@ class ClipPlan:
 
 
 def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: int = 1, hop: int = 1) -> ClipPlan:
-    """The clips of a video. All numbers are at least 1.
+    """The clips of `frames` frames of a video of `count` frames, for `steps` time steps; all numbers are at least 1.
 
     Args:
-        count: frames of the video.
-        layout: see the module.
-        steps: time steps, T in the paper.
-        frames: frames of one clip.
-        stride: distance between neighbouring frames of a window (all but `uniform`).
+        stride: distance between neighbouring frames of a window (all layouts but `uniform`).
         hop: distance between the starts of neighbouring windows (`dense` and `sliding`).
 
     >>> plan_clips(102, layout="windows", steps=10, frames=16).clips[:, 0].tolist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
@@ -85,8 +84,3 @@ def test_sides_have_no_mirror_image_and_levels_have():
     source, factor = mirror_plan(names)
     column = names.index("body.left_end.x.mean")
     assert (names[source[column]], factor[column]) == ("body.right_end.x.mean", -1)
-
-
-def test_halves_of_several_people_can_be_secondary_and_need_the_pose_stage_alone():
-    config = TimestepsConfig(primary="pose:0:left", secondary=("pose:0:right", "pose:1:right"), scene="")
-    assert Timesteps.inputs(config) == ("pose",)
