@@ -21,14 +21,14 @@ from data.video import Frame, Record, VideoInfo
 
 
 class StageConfig(BaseModel):
-    """Settings of one stage: strict, frozen, unknown keys and numbers that are not finite refused."""
+    """Settings of one stage, frozen; unknown keys and numbers that are not finite are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True, allow_inf_nan=False
     )
 
     REMOVED: ClassVar[Mapping[str, str]] = {}
-    """Keys of former versions, each with what replaces it: the error of an old configuration says so."""
+    """Keys of former versions, each with its replacement, for the error about an old configuration."""
 
     FORMER: ClassVar[Mapping[str, Any]] = {}
     """Default values of removed settings. They stay in the cache key, so that outputs of former versions stay fresh."""
@@ -78,7 +78,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """Size as shown. Raises VideoError: the record has no video, or it cannot be opened."""
+        """Size of the pictures as shown. Raises VideoError: the record has no video, or it cannot be opened."""
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -153,7 +153,7 @@ class Extractor(ABC, Generic[C]):
         A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
         content is hashed. A text is a value itself, such as annotated boundaries.
 
-        Raises DataError: several files could be meant; the stage has then failed for this record.
+        Raises DataError: several files match; the stage then fails for this record.
         """
         return {}
 

@@ -134,7 +134,7 @@ class Block(nn.Module):
 
 
 class Queries(nn.Module):
-    """Learnt queries that read the steps: a decoder of one block."""
+    """Learnt queries that attend to the steps: a decoder of one block."""
 
     def __init__(self, config: MethodConfig, layers: Layers, *, cross: int) -> None:
         super().__init__()
@@ -272,7 +272,7 @@ class Core(Method):
         self.register_buffer("edges", torch.zeros(2**config.depth + 1), persistent=False)
 
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
-        """See `Method.start`; also makes the groups."""
+        """As `Method.start`; also sets the bounds of the groups."""
         super().start(generators, scores)
         self.edges = group_edges(scores, 2**self.config.depth)
 
@@ -347,13 +347,13 @@ class Tpt(Core):
         return self.config.width
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
-        """See `Core.parts`: one for each query."""
+        """As `Core.parts`, with one part for each query."""
         parts, weights = self.queries(self.located(steps, drop))
         late, width = order_terms(weights, self.config.spacing)
         return norm(parts), (late.sum(-1) + self.config.sparsity * width).mean((-1, -2))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
-        """See `Core.relation`."""
+        """The mean comparison (..., d) of corresponding parts; the exemplar's score does not enter."""
         return relu(self.compare(torch.cat([asked, exemplar], dim=-1))).mean(-2)
 
 

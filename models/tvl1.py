@@ -4,8 +4,8 @@ The energy, on a rectangle of the first picture, is
 
     sum |grad u1| + |grad u2| + lambda |I1(x + u) - I0(x)|
 
-solved by the usual split u, v (coupling theta) with the dual of the total variation. Only the border of a picture is
-needed, and the camera's motion is known roughly. So three things differ from the published full-frame scheme:
+It is solved by the usual split u, v (coupling theta) with the dual of the total variation. Only the border of a picture
+is needed, and the camera's motion is known roughly. So three things differ from the published full-frame scheme:
 
 - the flow starts from a given field (the global motion), not from zero at the coarsest level; only its correction
   passes from level to level, so three levels with two warps each are enough;

@@ -37,10 +37,10 @@ class Dive:
     """One dive of the data set, before or after rendering."""
 
     name: str  # file name without suffix, such as "dive_007"
-    shape: Shape  # what is dived
+    shape: Shape  # the kind of the dive
     execution: tuple[ExecutionErrors, ExecutionErrors]  # hidden errors of the first (left) and second (right) diver
     pair: SynchronisationErrors  # hidden errors of their synchronisation
-    scores: Scores  # what the judges gave
+    scores: Scores  # awards and labels
     split: str  # "train" or "test"
     key: tuple[int, int]  # (seed, number) from which everything about the dive follows
 

@@ -39,7 +39,7 @@ JUDGE_NOISE = 0.25  # standard deviation of one judge's award before it is round
 
 @dataclass(frozen=True)
 class Shape:
-    """The dive."""
+    """The kind of a dive."""
 
     group: str  # one of `GROUPS`: direction of take-off and of rotation
     halves: int  # half somersaults, odd, so that every dive enters head first
@@ -131,7 +131,7 @@ def synchronisation_quality(pair: SynchronisationErrors, first: ExecutionErrors,
 def judge(
     shape: Shape, first: ExecutionErrors, second: ExecutionErrors, pair: SynchronisationErrors, rng: np.random.Generator
 ) -> Scores:
-    """The five awards and what follows from them (formula in the module's docstring)."""
+    """The five awards and the labels that follow (formula in the module's docstring)."""
     synchronisation = synchronisation_quality(pair, first, second)
     qualities = [execution_quality(first), execution_quality(second), *[synchronisation] * 3]
     noisy = np.asarray(qualities) + rng.normal(0.0, JUDGE_NOISE, 5)

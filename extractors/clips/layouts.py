@@ -45,9 +45,9 @@ class ClipPlan:
         return np.stack([self.clips[self.spans[:, 0], 0], self.clips[self.spans[:, 1] - 1, -1]], axis=1)
 
     def step_frames(self) -> NDArray[np.int32]:
-        """(step, frame) frame numbers of each step, as in the clip where a step is one clip.
+        """(step, frame) frame numbers of each step: those of its clip where every step is one clip.
 
-        Where steps are several clips, each frame once and the row filled up with -1.
+        Otherwise a row has each frame of its clips once, and is filled up with -1.
         """
         if bool((self.spans[:, 1] - self.spans[:, 0] == 1).all()):
             return self.clips[self.spans[:, 0]]
@@ -132,7 +132,7 @@ def _windows(starts: NDArray[np.int64], count: int, frames: int, stride: int) ->
 
 
 def _one_per_step(clips: NDArray[np.int32]) -> ClipPlan:
-    """One clip per step; steps of a short video that see the same frames share one clip."""
+    """One clip per step; steps of a short video with the same frames share one clip."""
     new = np.ones(len(clips), bool)
     new[1:] = (clips[1:] != clips[:-1]).any(axis=1)
     first = np.cumsum(new, dtype=np.int32) - 1

@@ -37,7 +37,7 @@ MAX_EXTRA_FRAMES = 20  # videos of the official copy have 2 to 20 more frames th
 
 
 class KinematicsConfig(StageConfig):
-    """Which channels are made of the 76 columns."""
+    """Settings of stage `kinematics`: the channels to make from the 76 columns."""
 
     pairing: Literal["motion", "column"] = setting(
         "motion", "which slave belongs to which master, see docs/datasets/jigsaws.md"

@@ -16,7 +16,7 @@ OUTLIER = 0.05  # a joint this far from the fitted line, in body sizes, counts h
 
 
 class CleaningConfig(StageConfig):
-    """How the joints of an agent are cleaned over time."""
+    """Settings of the cleaning of an agent's joints."""
 
     fix_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     max_gap_s: float = setting(0.6, "Gaps up to this many seconds are interpolated (marked in `filled`).", ge=0)

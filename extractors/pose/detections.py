@@ -1,4 +1,4 @@
-"""People of one picture, the views of a frame that a pose network gets, and the merging of what it detects in them."""
+"""People of one picture, views of a frame for a pose network, and the merging of detections from several views."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Stage `skeleton`: a keypoint file is the only input; its joints become those of the stage `pose`, in 2-D or 3-D.
 
-The file says who is who: the k-th agent is the k-th person that it names. Times are the file's, else from `rate_hz`.
+The file decides identities: the k-th agent is the k-th person that it names. Times are the file's, else from `rate_hz`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TRUNK = [5, 6, 11, 12]  # COCO's shoulders and hips
 
 
 class SkeletonConfig(StageConfig):
-    """How the coordinates of a file are read."""
+    """Settings of stage `skeleton`."""
 
     agents: int = setting(1, "people that are kept, in the order in which the file names them", ge=1, le=6)
     rate_hz: float = setting(30.0, "frames per second of files without a column of times", gt=0, le=10_000)

@@ -36,7 +36,7 @@ _TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and
 
 
 class PoseSettings(StageConfig):
-    """How keypoints become channels."""
+    """Settings of the channels of people."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
         "max_gap_s": "the pose stage interpolates: pose.cleaning.max_gap_s",

@@ -1,4 +1,4 @@
-"""Settings marked as without effect on the result: a change leaves the arrays, or other parts of the key differ."""
+"""Settings that do not affect the result: a change leaves the arrays equal, or changes another part of the key."""
 
 from __future__ import annotations
 

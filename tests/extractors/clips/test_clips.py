@@ -230,7 +230,7 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
     assert not torch.allclose(logits.sum(), torch.tensor(1.0)), "these are scores before softmax"
     if entry.library == "aim":
         return
-    # the same network as its library runs it, normalised by hand
+    # the same network run by its library, on a clip that is normalised here
     plain = backbones._construct(name, entry, 400).eval()
     inner = network.network
     state_dict = {key.removeprefix("network."): value for key, value in inner.state_dict().items()}
