@@ -1,6 +1,6 @@
 """Camera flow: cost and error of our TV-L1 on the border beside OpenCV's, in one run on one thread.
 
-    python -m benchmarks.camera_flow [--pairs 60] [--clips ../shared/clips] [--out runs/benchmarks/camera_flow.json]
+    python -m benchmarks.camera_flow [--pairs 96] [--largest 8] [--clips DIR] [--out FILE]
 
 Every method gets the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of up
 to 8 px at the corner. People move over the centre and a fifth of the border. Alignment, cells and robust fit are the

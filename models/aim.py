@@ -61,8 +61,6 @@ class AimOutput:
     attention: Tensor  # (..., B, T, 2) weights of the scene and the interaction stream, summing to 1
     execution: Tensor | None = None  # (..., B) S_ex, or None without that head
     synchronisation: Tensor | None = None  # (..., B) S_sn, or None without that head
-    execution_steps: Tensor | None = None  # (..., B, T), or None
-    synchronisation_steps: Tensor | None = None  # (..., B, T), or None
 
 
 class Regression(nn.Module):
@@ -179,8 +177,6 @@ class Aim(nn.Module):
             attention=attention,
             execution=None if execution is None else execution.sum(-1),
             synchronisation=None if together is None else together.sum(-1),
-            execution_steps=execution,
-            synchronisation_steps=together,
         )
 
     @torch.no_grad()
