@@ -1,11 +1,10 @@
 """Camera flow: cost and error of our TV-L1 on the border beside OpenCV's, in one run on one thread.
 
-    python -m benchmarks.camera_flow [--pairs 60] [--clips ../shared/clips] [--out runs/benchmarks/camera_flow.json]
+    python -m benchmarks.camera_flow [--pairs 96] [--largest 8] [--clips DIR] [--out FILE]
 
-Every method sees the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of
-up to 8 px at the corner, with people moving over the centre and a fifth of the border. Its flow goes through the same
-alignment, cells and robust fit; the error is that of the fitted motion over the border. Times are CPU time of the one
-thread.
+Every method gets the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of up
+to 8 px at the corner. People move over the centre and a fifth of the border. Alignment, cells and robust fit are the
+same for all. The error is that of the fitted motion over the border. Times are CPU time of the one thread.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def border() -> Border:
 
 
 def backgrounds(clips: Path) -> list[Grey]:
-    """Rendered backgrounds, and landscape parts of real frames where the shared clips are there."""
+    """Rendered backgrounds, and landscape parts of real frames if `clips` has videos."""
     textures = [background(seed, grain) for seed, grain in ((0, 1.5), (1, 2.5), (2, 4.0))]
     for path in sorted(clips.glob("*.mp4")):
         grey = cv2.cvtColor(next(decode(path)).image, cv2.COLOR_RGB2GRAY)
@@ -173,7 +172,7 @@ def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
 
 
 def summary(name: str, errors: NDArray[np.float64], cost: NDArray[np.float64], pairs: list[Sample]) -> dict[str, Any]:
-    """Figures of one method; samples come in the order of `KINDS`."""
+    """Errors and times of one method; samples come in the order of `KINDS`."""
     kinds = {kind: float(np.median(errors[k::4, 0])) for k, kind in enumerate(KINDS) if len(errors) > k}
     return {
         "method": name,
@@ -195,16 +194,16 @@ def main(
 ) -> None:
     """Measure, print a table, write JSON."""
     cv2.setNumThreads(1)
-    made = list(samples(backgrounds(clips), pairs, largest))
-    third = made[: max(4, pairs // 3)]
+    pairs_made = list(samples(backgrounds(clips), pairs, largest))
+    third = pairs_made[: max(4, pairs // 3)]
     rows = []
     for name, run, part in (
-        ("strips (ours)", method(PairFlow), made),
+        ("strips (ours)", method(PairFlow), pairs_made),
         ("OpenCV DualTVL1, full frame", method(FullFrame), third),
         ("OpenCV DualTVL1, strips", method(OpenCvStrips), third),
     ):
         rows.append(summary(name, *measure(run, part), part))
-    streaming = stream_cost(made)
+    streaming = stream_cost(pairs_made)
     real = on_clips(clips)
     result = {
         "size": [WIDTH, HEIGHT],
@@ -221,18 +220,16 @@ def main(
 
 
 def show(result: dict[str, Any]) -> None:
-    """Tables for a person."""
+    """Print the tables."""
     table = Table("method", "pairs", "ms a pair", "error median px", "worst px", "worst at a point px")
     for row in result["methods"]:
-        figures = (row["error_median_px"], row["error_worst_px"], row["error_worst_at_a_point_px"])
-        table.add_row(
-            row["method"], str(row["pairs"]), f"{row['ms_mean']:.1f}", *(f"{figure:.3f}" for figure in figures)
-        )
+        errors = (row["error_median_px"], row["error_worst_px"], row["error_worst_at_a_point_px"])
+        table.add_row(row["method"], str(row["pairs"]), f"{row['ms_mean']:.1f}", *(f"{error:.3f}" for error in errors))
     clips = Table("real clip", "strips ms", "OpenCV ms", "ratio", "cells apart px")
     for row in result["real_clips"]:
         ratio = row["opencv_ms"] / row["strips_ms"]
-        figures = (row["strips_ms"], row["opencv_ms"], ratio)
-        clips.add_row(row["clip"], *(f"{figure:.1f}" for figure in figures), f"{row['cells_apart_mean_px']:.3f}")
+        costs = (row["strips_ms"], row["opencv_ms"], ratio)
+        clips.add_row(row["clip"], *(f"{cost:.1f}" for cost in costs), f"{row['cells_apart_mean_px']:.3f}")
     console = Console()
     console.print(table, clips)
     console.print(

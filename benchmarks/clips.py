@@ -1,11 +1,11 @@
-"""Clip networks on this machine: speed against its own matrix-multiply rate, and what rounding costs.
+"""Clip networks on this machine: speed against its own matrix-multiply rate, and errors of rounding.
 
     python -m benchmarks.clips [--rounds 7] [--threads 0] [--out runs/benchmarks/clips.json]
 
-Every round times one matrix product of torch and one clip per way of running the network, one after the other, so that
-a machine that others use slows all of them alike. The share of the matrix-multiply rate is taken within each round;
-the table shows its median and the best. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding,
-cutting, ten clips, clip after clip.
+Every round times one matrix product of torch and one clip per runtime, one after the other. So other work on the
+machine slows all of them alike. The share of the matrix-multiply rate is taken within each round; the table shows its
+median and the best. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding, cutting, ten clips, clip
+after clip.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ MATRIX = 2048
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def count_flops(module: ClipNetwork, frames: int = 16) -> float:
-    """Floating-point operations of one clip: two per multiplication of a convolution."""
+def count_flops(module: ClipNetwork) -> float:
+    """Floating-point operations of a clip of 16 frames: two per multiplication of a convolution."""
     total = 0.0
     hooks = []
 
@@ -56,7 +56,7 @@ def count_flops(module: ClipNetwork, frames: int = 16) -> float:
         if isinstance(layer, i3d.Unit3D):
             hooks.append(layer.register_forward_hook(count))
     with torch.inference_mode():
-        module(torch.zeros(1, frames, 224, 224, 3, dtype=torch.uint8))
+        module(torch.zeros(1, 16, 224, 224, 3, dtype=torch.uint8))
     for hook in hooks:
         hook.remove()
     return total
@@ -69,7 +69,7 @@ def matmul_seconds(a: torch.Tensor, b: torch.Tensor) -> float:
     return time.perf_counter() - start
 
 
-def torch_way(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
+def torch_forward(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
     """I3D in torch, as published or with its batch normalisation folded."""
     module = ClipNetwork(_network(fold), (0.5,) * 3, (0.5,) * 3).eval()
     module.network.to(kind)
@@ -81,7 +81,7 @@ def torch_way(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
     return forward
 
 
-def openvino_way(precision: Any, threads: int) -> Forward:
+def openvino_forward(precision: Any, threads: int) -> Forward:
     """I3D as the stage runs it on a CPU."""
     start = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads))
     return lambda clip: start(clip)()[0]
@@ -95,14 +95,14 @@ def _network(fold: bool) -> i3d.I3D:
 Seconds = dict[str, list[float]]
 
 
-def measure(ways: dict[str, Forward], clips: NDArray[np.uint8], rounds: int) -> tuple[Seconds, list[float]]:
-    """Seconds per clip of every way and of the matrix product, one list entry per round."""
+def measure(runtimes: dict[str, Forward], clips: NDArray[np.uint8], rounds: int) -> tuple[Seconds, list[float]]:
+    """Seconds per clip of every runtime and of the matrix product, one list entry per round."""
     a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
-    seconds: Seconds = {name: [] for name in ways}
+    seconds: Seconds = {name: [] for name in runtimes}
     products: list[float] = []
     for number in range(rounds):
         products.append(min(matmul_seconds(a, b) for _ in range(3)))
-        for name, forward in ways.items():
+        for name, forward in runtimes.items():
             clip = clips[number % len(clips)][None]
             start = time.perf_counter()
             forward(clip)
@@ -110,11 +110,11 @@ def measure(ways: dict[str, Forward], clips: NDArray[np.uint8], rounds: int) -> 
     return seconds, products
 
 
-def errors(ways: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, dict[str, float]]:
-    """Difference of each way's logits from the first way's, over all clips."""
+def errors(runtimes: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, dict[str, float]]:
+    """Difference of each runtime's logits from those of the first, over all clips."""
     truth: NDArray[np.float32] | None = None
     rates: dict[str, dict[str, float]] = {}
-    for name, forward in ways.items():
+    for name, forward in runtimes.items():
         logits = np.concatenate([forward(clip[None]) for clip in clips])
         truth = logits if truth is None else truth
         difference = np.abs(logits - truth)
@@ -169,7 +169,7 @@ def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
 def report(rows: dict[str, dict[str, float]], gflop: float, console: Console) -> None:
     """Print the table."""
     table = Table(title=f"I3D, 16 x 224 x 224, {gflop:.1f} GFLOP a clip")
-    table.add_column("way", no_wrap=True)
+    table.add_column("runtime", no_wrap=True)
     for title in ("ms a clip", "of matmul", "at best", "off, max", "same top"):
         table.add_column(title, justify="right")
     for name, row in rows.items():
@@ -195,20 +195,20 @@ def main() -> None:
     torch.set_num_threads(threads)
     weights.fetch(WEIGHTS)
     gflop = count_flops(ClipNetwork(_network(False), (0.5,) * 3, (0.5,) * 3)) / 1e9
-    ways = {
-        "torch fp32": torch_way(fold=False),
-        "torch fp32, folded": torch_way(fold=True),
-        "openvino fp32": openvino_way("fp32", threads),
-        "openvino bf16": openvino_way("bf16", threads),
-        "openvino fp16": openvino_way("fp16", threads),
-        "torch bf16, folded": torch_way(fold=True, kind=torch.bfloat16),
+    runtimes = {
+        "torch fp32": torch_forward(fold=False),
+        "torch fp32, folded": torch_forward(fold=True),
+        "openvino fp32": openvino_forward("fp32", threads),
+        "openvino bf16": openvino_forward("bf16", threads),
+        "openvino fp16": openvino_forward("fp16", threads),
+        "torch bf16, folded": torch_forward(fold=True, kind=torch.bfloat16),
     }
     product = 2.0 * MATRIX**3 / 1e9
     with tempfile.TemporaryDirectory() as folder:
         paths = dives(Path(folder), 3)
         clips = real_clips(paths)
-        off = errors(ways, clips)
-        seconds, products = measure(ways, clips, given.rounds)
+        off = errors(runtimes, clips)
+        seconds, products = measure(runtimes, clips, given.rounds)
         rows: dict[str, dict[str, float]] = {}
         for name, took in seconds.items():
             shares = [gflop / s / (product / p) for s, p in zip(took, products, strict=True)]

@@ -3,9 +3,9 @@
     python -m benchmarks.evaluation_time [--only 4fold] [--seeds 1] [--checkout DIR] [--out FILE]
 
 The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. Its kinematics are synthetic
-(`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`. Some channels, and the scene of a view, are
-moved by the score; the views share most of the scene's noise. The set is packed once a seed and evaluated by the
-command line, each command twice: the second time it finds all trainings in the folder of the first.
+(`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`. The score moves some channels and the scene
+of a view; the views share most of the scene's noise. The set is packed once a seed and evaluated by the command line,
+each command twice: the second time it finds all trainings in the folder of the first.
 
     4fold   evaluate --config jigsaws                                     target 240 s on two quiet cores
     louo    evaluate --config jigsaws --set protocol=louo                 target 600 s
@@ -64,7 +64,7 @@ ROWS = {"Knot_Tying": 1500, "Needle_Passing": 2700, "Suturing": 2900}
 """Least kinematics rows of a trial, at 30 a second; a trial has up to a third more."""
 
 SCENE, PATTERNS, SHOWN = 400, 24, 12
-"""Entries of the scene, how many patterns make them, and channels of an agent that show the score."""
+"""Entries of the scene, patterns that they are mixed from, and channels of an agent that show the score."""
 
 
 def made_jigsaws(folder: Path, name: str, seed: int) -> Path:
@@ -90,8 +90,10 @@ def standard_scores(trials: FeatureSet) -> Floats:
 
 
 def with_skill(trials: FeatureSet, seed: int) -> FeatureSet:
-    """The trials with `SHOWN` channels of either agent moved by the score and noise, since 25 trials teach no network
-    the relation that `make_jigsaws` plants."""
+    """The trials with `SHOWN` channels of each agent moved by the score and noise.
+
+    Without them, 25 trials teach no network the relation that `make_jigsaws` plants.
+    """
     rng, moved = np.random.default_rng(seed), {}
     for name in ("primary", "secondary"):
         values = getattr(trials, name).copy()
@@ -104,7 +106,7 @@ def with_skill(trials: FeatureSet, seed: int) -> FeatureSet:
 
 
 def two_views(trials: FeatureSet, seed: int) -> FeatureSet:
-    """Every trial seen by two cameras: the same kinematics, and scenes that differ by noise."""
+    """Every trial in two views: the same kinematics, and scenes that differ by noise."""
     rng = np.random.default_rng(seed)
     patterns = rng.normal(size=(PATTERNS, SCENE)) / np.arange(1, PATTERNS + 1)[:, None]
     shared = rng.normal(size=(len(trials), trials.primary.shape[1], PATTERNS))
@@ -121,22 +123,17 @@ def two_views(trials: FeatureSet, seed: int) -> FeatureSet:
 
 
 def timed(pack: Path, name: str, seed: int, out: Path, checkout: Path) -> dict[str, Any]:
-    """Seconds and correlations of one command, and its seconds where it resumes after its last training."""
+    """Seconds and correlations of one command, and its seconds when all its trainings are finished."""
     target, _, words = COMMANDS[name]
     settings = ["--config", "jigsaws", "--pack", str(pack), "--set", f"train.seed={seed}", "--out", str(out)]
-    command = started(*words, *settings)
+    command = [sys.executable, "run_pipeline.py", *words, *settings]
     shutil.rmtree(out, ignore_errors=True)
     seconds, cpu = seconds_of(command, checkout, out.parent / f"{out.name}.log")
     resumed, _ = seconds_of(command, checkout, out.parent / f"{out.name}.log")
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    systems = {name: figures(system) for name, system in results["systems"].items()}
+    systems = {name: correlations(system) for name, system in results["systems"].items()}
     times = {"seconds": seconds, "cpu_seconds": cpu, "target": target, "resumed_seconds": resumed}
     return {"command": name, **times, "systems": systems}
-
-
-def started(*words: str) -> list[str]:
-    """The command line that starts the program."""
-    return [sys.executable, "run_pipeline.py", *words]
 
 
 def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float, float]:
@@ -148,7 +145,7 @@ def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float
     return seconds, used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
 
 
-def figures(system: dict[str, Any]) -> dict[str, Any]:
+def correlations(system: dict[str, Any]) -> dict[str, Any]:
     """Correlations averaged over tasks, and the deviation of single runs, averaged over tasks."""
     average = system["average"]
     spread = [t["runs"]["folds_fisher"]["deviation"] for t in system["tasks"].values()]
@@ -184,7 +181,7 @@ def main() -> None:
 
 
 def show(one: dict[str, Any]) -> None:
-    """One command's table."""
+    """Print the table of one command."""
     took = f"{one['seconds']:.0f} s (target {one['target']}), {one['cpu_seconds']:.0f} s of processor time"
     took += f", resumed in {one['resumed_seconds']:.0f} s"
     grid = Table(title=f"{one['command']}, seed {one['seed']}: {took}", title_justify="left")

@@ -1,18 +1,18 @@
-"""Compares what `label` and the learning curve say with synthetic raters and performances whose truth is known.
+"""Compares `label` and the learning curve with synthetic raters and performances whose truth is known.
 
     python -m benchmarks.label [--worlds 20] [--out FILE]
 
 pairs      `VIDEOS` videos with normal quality; a rater answers by Bradley-Terry with that quality. Correlation
-           (Spearman) of the scale with the quality and the share of 95 % intervals that hold the quality, by number of
-           answers, for chosen and for random pairs, and two raters: for one the deviation of the quality is 1.5, so
-           that a fifth of the answers on random pairs is wrong, for the other it is 3, and an eighth is wrong.
-agreement  scores = quality + leniency of the rater + noise. The ICC of `models.agreement` beside that of variance
-           components from least squares, which is another computation, and how often its intervals hold the truth.
+           (Spearman) of the scale with the quality, and share of 95 % intervals that hold it. Rows: number of answers,
+           chosen or random pairs, and rater. The deviation of the quality is 1.5 for one rater, with a fifth of wrong
+           answers on random pairs, and 3 for the other, with an eighth.
+agreement  scores = quality + leniency of the rater + noise. The ICC of `models.agreement` beside an independent one,
+           from variance components by least squares, and the share of its intervals that hold the truth.
 curve      performances whose trial descriptors show the score, `LABELLED` of them labelled. The forecast for `MORE`
-           more, beside the error that a ridge regression then really has on `OTHERS` others, relative to before.
+           more, beside the measured error of a ridge regression on `OTHERS` others, relative to the error before.
 weights    the same performances; each label is the mean of 1, 2, 4 or 8 raters. The error of a ridge regression on
-           `OTHERS` others, relative to that without weights: where a label weighs by its number of raters, and where it
-           weighs by the inverse variance of what descriptors do not show and of the raters, both known.
+           `OTHERS` others, relative to that without weights. A label weighs by its number of raters, or by the inverse
+           of its known variance: of the raters, and of the part that descriptors do not show.
 
 One core, no network is trained; a minute or two. Prints tables and writes JSON.
 """
@@ -46,26 +46,26 @@ from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features
 
 VIDEOS, AT = 24, (24, 48, 72, 120, 200)
-"""Videos that are compared, and numbers of answers after which the scale is looked at."""
+"""Videos that are compared, and numbers of answers after which the scale is measured."""
 
 QUALITY = (1.5, 3.0)
 """Standard deviations of the truth, where a difference of 1 is preferred in 73 of 100 answers."""
 
 LABELLED, MORE, OTHERS = 40, 20, 200
-"""Performances of the learning curve, further ones, and those on which what came true is measured."""
+"""Performances of the learning curve, further ones, and those on which the error is measured."""
 
 FIRST = 1000
 """Number of the first world. The choice of pairs and the form of the forecast were chosen on worlds below it."""
 
 
 def pairs(worlds: Sequence[int], quality: float) -> list[dict[str, Any]]:
-    """By way of choosing and number of answers: correlation with the truth, and coverage of the intervals.
+    """By choice of pairs and number of answers: correlation with the truth, and coverage of the intervals.
 
     `quality` is the standard deviation of the truth.
     """
     names, rows = [f"{number:064x}" for number in range(VIDEOS)], []
-    for way in ("chosen", "random"):
-        found: dict[int, list[tuple[float, float, float]]] = {count: [] for count in AT}
+    for choice in ("chosen", "random"):
+        measured: dict[int, list[tuple[float, float, float]]] = {count: [] for count in AT}
         for world in worlds:
             rng = np.random.default_rng(world)
             truth = rng.normal(size=VIDEOS) * quality
@@ -74,19 +74,20 @@ def pairs(worlds: Sequence[int], quality: float) -> list[dict[str, Any]]:
             rng.shuffle(left)
             answers = Answers()
             for count in range(1, max(AT) + 1):
-                question = next_pair(names, answers, set(names)) if way == "chosen" else None
+                question = next_pair(names, answers, set(names)) if choice == "chosen" else None
                 a, b = (names.index(one) for one in question) if question else left[count - 1]
                 better = rng.random() < 1 / (1 + np.exp(truth[b] - truth[a]))
                 answer = Answer((names[a], names[b]), "better" if better else "worse")
                 answers[answer.question] = answer
-                if count in found:
+                if count in measured:
                     scale = pair_scale(names, [answers])
                     held = float((np.abs(scale.value - truth) <= 1.96 * scale.error).mean())
-                    found[count].append((spearman(scale.value, truth), held, float(np.sqrt((scale.error**2).mean()))))
-        for count, each in found.items():
+                    error = float(np.sqrt((scale.error**2).mean()))
+                    measured[count].append((spearman(scale.value, truth), held, error))
+        for count, each in measured.items():
             rho, held, error = np.mean(each, axis=0)
             spread = float(np.std([one[0] for one in each]) / np.sqrt(len(worlds)))
-            row = {"quality": quality, "pairs": way, "answers": count}
+            row = {"quality": quality, "pairs": choice, "answers": count}
             rows.append(row | {"rho": rho, "rho_error": spread, "within95": held, "error": error})
     return rows
 
@@ -100,9 +101,9 @@ def components(scores: Floats) -> float:
     def rest(design: Floats) -> float:
         return float(((values - design @ np.linalg.lstsq(design, values, rcond=None)[0]) ** 2).sum())
 
-    both = rest(np.hstack([video, rater]))
-    noise = both / ((n - 1) * (k - 1))
-    of_video, of_rater = (rest(rater) - both) / (n - 1), (rest(video) - both) / (k - 1)
+    residual = rest(np.hstack([video, rater]))
+    noise = residual / ((n - 1) * (k - 1))
+    of_video, of_rater = (rest(rater) - residual) / (n - 1), (rest(video) - residual) / (k - 1)
     quality, leniency = (of_video - noise) / k, (of_rater - noise) / n
     return quality / (quality + leniency + noise)
 
@@ -120,7 +121,7 @@ def agreement(worlds: Sequence[int]) -> dict[str, float]:
 
 
 def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
-    """The forecast of every world for `MORE` further performances, and what came true."""
+    """The forecast of every world for `MORE` further performances, and the measured error."""
     config, system, rows = load_config("folder"), trial_regressions()[0], []
     for world in worlds:
         features = made_features(LABELLED + MORE + OTHERS, trial=12, seed=world, noise=0.5)
@@ -134,15 +135,8 @@ def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
             for rows_ in (one, np.concatenate([one, more])):
                 guess = Trainings().predict(system, features.take(rows_), features.take(others)).score.mean(0)
                 errors.append(float(np.abs(guess - truth).mean()))
-        rows.append(
-            {
-                "now": now,
-                "low": low / now,
-                "high": high / now,
-                "came_true": errors[1] / errors[0],
-                "true_now": errors[0],
-            }
-        )
+        forecast = {"now": now, "low": low / now, "high": high / now}
+        rows.append(forecast | {"measured": errors[1] / errors[0], "measured_now": errors[0]})
     return rows
 
 
@@ -153,18 +147,16 @@ def weights(worlds: Sequence[int], noise: float) -> dict[str, Any]:
     """
     ratios = []
     for world in worlds:
-        features, rng = (
-            planted(made_features(LABELLED + OTHERS, trial=12, seed=world), world),
-            np.random.default_rng(world),
-        )
+        rng = np.random.default_rng(world)
+        features = planted(made_features(LABELLED + OTHERS, trial=12, seed=world), world)
         truth, shown = label_table(features.records)[:, 0], features.trial.astype(np.float64)
         one, others = np.split(np.arange(len(features)), [LABELLED])
         raters = rng.choice((1, 2, 4, 8), LABELLED)
         labels = truth[one] + rng.normal(size=LABELLED) * noise * truth.std() / np.sqrt(raters)
         rest = (truth[others] - LinearRegression().fit(shown[others], truth[others]).predict(shown[others])).var()
-        known = 1 / (rest + (noise * truth.std()) ** 2 / raters)
+        inverse_variance = 1 / (rest + (noise * truth.std()) ** 2 / raters)
         errors = []
-        for weight in (np.ones(LABELLED), raters / raters.mean(), known / known.mean()):
+        for weight in (np.ones(LABELLED), raters / raters.mean(), inverse_variance / inverse_variance.mean()):
             fitted = RidgeCV(PENALTIES).fit(shown[one], labels, weight)
             errors.append(float(np.abs(fitted.predict(shown[others]) - truth[others]).mean()))
         ratios.append([error / errors[0] for error in errors[1:]])
@@ -181,7 +173,7 @@ def planted(features: FeatureSet, seed: int) -> FeatureSet:
 
 
 def main() -> None:
-    """Run all parts."""
+    """Run all parts, print the tables and write JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("label.json"))
@@ -199,11 +191,11 @@ def main() -> None:
     console.print(table)
     console.print("agreement:", results["agreement"])
     foreseen = results["curve"]
-    inside = sum(one["low"] <= one["came_true"] <= one["high"] for one in foreseen)
-    middle = [float(np.median([one[k] for one in foreseen])) for k in ("low", "high", "came_true")]
+    inside = sum(one["low"] <= one["measured"] <= one["high"] for one in foreseen)
+    middle = [float(np.median([one[k] for one in foreseen])) for k in ("low", "high", "measured")]
     console.print(
-        f"learning curve: 80 % forecasts for {MORE} more held what came true in {inside} of {len(foreseen)} worlds; "
-        f"medians: forecast {middle[0]:.3f} to {middle[1]:.3f} of the error with {LABELLED}, came true {middle[2]:.3f}"
+        f"learning curve: 80 % forecasts for {MORE} more held the measured error in {inside} of {len(foreseen)}; "
+        f"medians: forecast {middle[0]:.3f} to {middle[1]:.3f} of the error with {LABELLED}, measured {middle[2]:.3f}"
     )
     for row in weighted:
         console.print("weights:", row)

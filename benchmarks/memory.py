@@ -3,15 +3,15 @@
     python -m benchmarks.memory length --seconds 60,3600 [--size 1920x1080] [--people made] [--set pose.stride=5]
     python -m benchmarks.memory count --videos 500
 
-`length`: one process per length takes every stage of `configs/folder.yaml` of a video that is made by repeating
-compressed pictures, so that any length is made in seconds: a dive over and over (`--scene dive`, a cut at every
-repetition) or one unbroken shot (`--scene shot`). Shown are the largest resident memory of each, their ratio (at most
-1.15), and the slope while the frames are decoded. With `--people made` a function takes the place of the pose network:
-it gives people who sway, so that what is kept per frame can be measured without hours of networks. An hour of 1080p
-with the network takes about as long as the video lasts.
+`length`: one process per length runs every stage of `configs/folder.yaml` on a synthetic video. It repeats compressed
+pictures, so that any length is made in seconds: a dive over and over (`--scene dive`, a cut at every repetition) or one
+unbroken shot (`--scene shot`). The table shows the largest resident memory of each, their ratio (at most 1.15), and the
+slope while the frames are decoded. With `--people made` a function that returns swaying people replaces the pose
+network, so that memory per frame is measured without hours of networks. An hour of 1080p with the network takes about
+as long as the video lasts.
 
-`count`: one process extracts many short videos of several sizes, and tells its resident memory after each; the 500th
-beside the 20th may be at most 1.10.
+`count`: one process extracts many short videos of several sizes, and reports its resident memory after each. That after
+the 500th may be at most 1.10 times that after the 20th.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RATE, LOOP = 25, 100
 """Frames per second, and frames that a synthetic video repeats."""
 
 FIRST = 20
-"""The video whose memory the last one's is compared with: by then every network is loaded."""
+"""Number of the video whose memory the later ones are compared with: by then every network is loaded."""
 
 SIZES = ((320, 180), (180, 320), (320, 240), (240, 240), (384, 160))
 """Width and height of the short videos, in turn."""
@@ -55,7 +55,7 @@ console = Console(width=100)
 
 
 class MadePeople:
-    """Two people who sway, in place of a pose network: the same for every picture of that size, at no cost."""
+    """Two swaying people in place of a pose network, without its cost."""
 
     max_views = 4
 
@@ -75,7 +75,7 @@ class MadePeople:
 
 
 def resident(peak: bool) -> float:
-    """MiB that this process holds now, or held at most."""
+    """Resident memory of this process in MiB, now or at its peak."""
     name = "VmHWM:" if peak else "VmRSS:"
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name):
@@ -84,7 +84,7 @@ def resident(peak: bool) -> float:
 
 
 def write_loop(path: Path, pictures: Path, seconds: float, size: tuple[int, int]) -> None:
-    """A video that shows the pictures of another one again and again: compressed once, its packets repeated."""
+    """Write a video that repeats the pictures of another one: compressed once, with its packets repeated."""
     import av
     import cv2
 
@@ -104,7 +104,7 @@ def write_loop(path: Path, pictures: Path, seconds: float, size: tuple[int, int]
 
 
 def write_sway(path: Path) -> None:
-    """A picture that sways and ends where it began: repeated, it is one unbroken shot."""
+    """Write a picture that sways and ends where it began: repeated, it is one unbroken shot."""
     from scipy.ndimage import gaussian_filter, zoom
 
     noise = np.random.default_rng(0).normal(size=(60, 96, 3))
@@ -137,19 +137,19 @@ def extract_one(
         from extractors.pose import stage
 
         stage.load_backend = lambda config: MadePeople()
-    config, kept, course = configured(overrides or []), Cache(cache), list[tuple[int, float]]()
+    config, kept, measured = configured(overrides or []), Cache(cache), list[tuple[int, float]]()
 
     def progress(done: int, total: int, _: tuple[str, ...]) -> None:
         if done and done % 250 == 0:
-            course.append((done, resident(False)))
+            measured.append((done, resident(False)))
 
     start = time.perf_counter()
     plan = Planner(config, kept).plan(Record(id=video.name, path=video))
     result = PlanRunner(config, kept, threading.Event()).run(plan, progress)
     kept.close()
-    measured = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
-    result = measured | {"seconds": time.perf_counter() - start, "failed": result.failed, "course": course}
-    sys.stdout.write(json.dumps(result) + "\n")
+    memory = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
+    times = {"seconds": time.perf_counter() - start, "failed": result.failed, "course": measured}
+    sys.stdout.write(json.dumps(memory | times) + "\n")
 
 
 @app.command("many", hidden=True)
@@ -166,7 +166,7 @@ def extract_many(folder: Path, cache: Path, overrides: Annotated[list[str] | Non
 
 @app.command()
 def length(
-    seconds: Annotated[str, typer.Option(help="Lengths of the videos.")] = "60,3600",
+    seconds: Annotated[str, typer.Option(help="Lengths of the videos in seconds, comma separated.")] = "60,3600",
     size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "1920x1080",
     scene: Annotated[str, typer.Option(help="dive or shot.")] = "dive",
     people: Annotated[str, typer.Option(help="network or made.")] = "network",

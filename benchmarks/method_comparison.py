@@ -1,10 +1,10 @@
-"""Finds what the published methods learn from planted data, and the gain of choosing the epoch on the test set.
+"""Measures what the published methods learn from planted data, and the gain of choosing the epoch on the test set.
 
     python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out docs/methods.json]
 
-Each set shows the score by one cue alone (`CUES`): half of the performances train and half test AIM
-and the methods beside it, by recipe `fast`. The set "nothing" has 4 folds instead, and each system also has the epoch
-that inner validation chooses, and the best epoch on the test part, an oracle. Writes JSON and prints the tables of
+Each set shows the score by one cue alone (`CUES`). Half of the performances train AIM and the other methods by recipe
+`fast`, half test them. The set "nothing" has 4 folds instead. There each system also has the epoch that inner
+validation chooses, and, as an oracle, the best epoch on the test part. Writes JSON and prints the tables of
 docs/methods.md.
 """
 
@@ -52,7 +52,7 @@ CUES: dict[Cue, str] = {
     "noise": "as level, but half of the scores are noisy, which the scene marks",
     "nothing": "nothing",
 }
-"""The channels that show the score."""
+"""By name of the set: what shows the score."""
 
 JUDGES = 5
 
@@ -70,14 +70,10 @@ class PlantedCue:
     noisy: NDArray[np.bool_]  # (n,) true where the score is noisy ("noise")
 
 
-def planted_cue(
-    cue: Cue, count: int, *, steps: int = 8, channels: int = 6, entries: int = 4, seed: int = 0
-) -> PlantedCue:
-    """Performances whose quality, from 0 to 1, is shown by one cue of `CUES`; the rest is noise.
-
-    `channels` are those of either agent, `entries` those of the scene.
-    """
-    rng = np.random.default_rng([seed, list(CUES).index(cue), count])
+def planted_cue(cue: Cue, count: int) -> PlantedCue:
+    """Performances whose quality, from 0 to 1, is shown by one cue of `CUES`; the rest is noise."""
+    steps, channels, entries = 8, 6, 4  # channels of either agent, entries of the scene
+    rng = np.random.default_rng([0, list(CUES).index(cue), count])
     quality = rng.uniform(0, 1, count)
     primary, secondary = rng.normal(size=(2, count, steps, channels))
     scene = 0.5 * rng.normal(size=(count, steps, entries))
@@ -127,9 +123,9 @@ UNCERTAIN = "RICA2"
 """The method that predicts a deviation; inner validation calibrates its intervals."""
 
 
-def cue_features(cue: Cue, count: int, seed: int = 0) -> FeatureSet:
+def cue_features(cue: Cue, count: int) -> FeatureSet:
     """`count` performances of a planted cue as a feature set."""
-    made = planted_cue(cue, count, seed=seed)
+    made = planted_cue(cue, count)
     records = tuple(
         Record(
             f"{i:03d}",
@@ -156,7 +152,7 @@ def cue_features(cue: Cue, count: int, seed: int = 0) -> FeatureSet:
 
 
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
-    """Rank correlation of every system on `count` performances after training on as many; also see `CHOICE`."""
+    """Rank correlation of every system on `count` performances after training on as many; for `CHOICE`, over folds."""
     features, config = cue_features(cue, 2 * count), fast(runs=runs, scene_gain=1.0)
     methods = method_systems(features, config)
     if cue == ORDERED:
@@ -196,7 +192,7 @@ def shown(value: float | None) -> str:
 
 
 def tables(results: dict[str, Any]) -> list[str]:
-    """The tables of docs/methods.md: what each system finds, what the choice of the epoch is worth, uncertainty."""
+    """The tables of docs/methods.md: correlation of each system, gain by the choice of the epoch, uncertainty."""
     sets = results["sets"]
     rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]

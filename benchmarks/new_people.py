@@ -1,11 +1,11 @@
-"""Whether a change to AIM makes it rank the trials of people it never saw, on synthetic users.
+"""Measures whether a change to AIM makes it rank the trials of new people, on synthetic users.
 
     python -m benchmarks.new_people [--sets 4] [--first 0] [--related] [--out FILE]
 
-A set has `USERS` users with `TRIALS` trials each. The scene and the channels of both agents show more who a user is
-than how good a trial is. Each user in turn is held out. One network of the recipe `tools` a training, as it is and
-with the changes of `CHANGES`: without the scene, and with other targets. A last row takes, in each fold, the change
-that ranks best within the users of inner folds of the training part. Figures are Spearman's correlation within the
+A set has `USERS` users with `TRIALS` trials each. The scene and the channels of both agents show the user more than the
+quality of a trial. Each user in turn is held out. A training fits one network of the recipe `tools`, as it is and with
+the changes of `CHANGES`: without the scene, and with other targets. A last row takes, in each fold, the change that
+ranks best within the users of inner folds of the training part. The table shows Spearman's correlation within the
 held-out user, averaged over users and sets, and that of all held-out trials of a set ranked together.
 
 A training takes some 4 s of one core, a set some 10 minutes. Prints a table and writes JSON.
@@ -56,7 +56,7 @@ CHANGES = {
 
 
 def made_users(seed: int, *, related: bool = False) -> FeatureSet:
-    """A set of users: the skill of a user and the luck of a trial make its score; both agents and the scene show it.
+    """A set of users: the skill of the user and noise make the score of a trial; both agents and the scene show it.
 
     `related`: the secondary agent also follows the primary one, more or less well, whatever the score.
     """
@@ -128,21 +128,21 @@ def within_users(test: FeatureSet, scores: Floats) -> list[float]:
 def one_set(seed: int, *, related: bool) -> dict[str, tuple[float, float]]:
     """By row of the table: the correlation within users, and that of all trials together."""
     features, trainings = made_users(seed, related=related), Trainings()
-    found: dict[str, Floats] = {name: np.zeros(len(features)) for name in (*CHANGES, CHOSEN, RIDGE)}
+    scores_of: dict[str, Floats] = {name: np.zeros(len(features)) for name in (*CHANGES, CHOSEN, RIDGE)}
     for mine in users_of(features).values():
         train, test = features.take(np.flatnonzero(~mine)), features.take(np.flatnonzero(mine))
         for name in (*CHANGES, RIDGE):
-            found[name][mine] = predicted(name, train, test, trainings)
+            scores_of[name][mine] = predicted(name, train, test, trainings)
         inside: dict[str, list[float]] = {name: [] for name in CHANGES}
         for part in inner_folds(train, ("subject",)):
             inner_train, inner_test = train.take(part.train), train.take(part.test)
             for name, rhos in inside.items():
                 rhos += within_users(inner_test, predicted(name, inner_train, inner_test, trainings))
-        found[CHOSEN][mine] = found[max(inside, key=lambda name: float(np.mean(inside[name])))][mine]
+        scores_of[CHOSEN][mine] = scores_of[max(inside, key=lambda name: float(np.mean(inside[name])))][mine]
     true = label_table(features.records)[:, 0]
     return {
         name: (float(np.mean(within_users(features, scores))), float(spearman(scores, true)))
-        for name, scores in found.items()
+        for name, scores in scores_of.items()
     }
 
 
@@ -164,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=4, help="number of sets of users")
     parser.add_argument("--first", type=int, default=0, help="seed of the first set")
-    parser.add_argument("--related", action="store_true", help="harder: the agents follow each other anyhow")
+    parser.add_argument("--related", action="store_true", help="harder: the agents also follow each other")
     parser.add_argument("--out", type=Path, default=Path("new_people.json"))
     options = parser.parse_args()
     sets = []

@@ -5,16 +5,16 @@
 Parts (`--parts`), each skipped where its files are absent:
 
 - `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` names the folder that has `lspet/`. Share of the twelve limb
-  joints within half a torso of the label, for the detection nearest to the label, by the direction of the trunk.
-- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of a camera that is fitted to
-  the motion capture, frames in which the athlete is found, the longest gap, and exchanged sides.
-- `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give,
-  and identity switches of the two people who cross.
-- `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes: the share of frames in which the agent is
-  the athlete, who somersaults, and not the passer-by.
+  joints within half a torso of the label, by the direction of the trunk. The detection nearest to the label counts.
+- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of the motion capture, seen by
+  a fitted camera; frames in which the athlete is found; the longest gap; exchanged sides.
+- `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give.
+  Identity switches of the two people who cross.
+- `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes. Share of frames in which the agent is the
+  athlete, who somersaults, and not the passer-by.
 
-Even numbers (pictures, videos, cameras) are for choosing settings, odd ones for one check at the end. ../shared is the
-folder that `AIM_SHARED` names, else the one beside this checkout.
+Even numbers (pictures, videos, cameras) are for choosing settings, odd ones for one check at the end. `AIM_SHARED`
+names the folder ../shared; its default is the one beside this checkout.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def torso_of(joints: Points) -> Points:
     return np.asarray(np.linalg.norm(middle, axis=-1))
 
 
-def away(joints: Points, truth: Points) -> Points:
+def torso_distances(joints: Points, truth: Points) -> Points:
     """(..., 17) distance of joints (..., 17, 2 or more) from the truth in torsos; infinite where one is missing.
 
     The torso is the frame's, and at least half of the median (seen from above it is short).
@@ -127,7 +127,7 @@ def away(joints: Points, truth: Points) -> Points:
     return np.where(np.isfinite(truth[..., 0]), np.nan_to_num(part, nan=np.inf), np.nan)
 
 
-def right(part: Points) -> float:
+def share_near(part: Points) -> float:
     """Share of labelled joints within half a torso."""
     return float((part < 0.5)[np.isfinite(part) | np.isinf(part)].mean())
 
@@ -152,13 +152,17 @@ def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, P
 
 
 def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
-    """(17,) distances of the nearest person in torsos, as named, and with left and right as they fit best."""
+    """(17,) distances of the nearest person in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = job
     image = cv2.imread(str(PEOPLE / "lspet" / "images" / name))[..., ::-1]
     people = detected(network(), np.ascontiguousarray(image), turns_of(views, number)).keypoints.astype(np.float64)
-    people = np.concatenate([people, np.full((1, 17, 3), np.nan)])  # nobody: every joint is missing
-    named = [away(pose, truth) for pose in people]
-    either = [min(away(pose, truth), away(pose[MIRRORED], truth), key=np.nansum) for pose in people]
+    people = np.concatenate(
+        [people, np.full((1, 17, 3), np.nan)]
+    )  # where no person is detected, every joint is missing
+    named = [torso_distances(pose, truth) for pose in people]
+    either = [
+        min(torso_distances(pose, truth), torso_distances(pose[MIRRORED], truth), key=np.nansum) for pose in people
+    ]
     return min(named, key=np.nanmedian), min(either, key=np.nanmedian)
 
 
@@ -169,12 +173,12 @@ def network() -> PoseBackend:
 
 
 def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
-    """Share of right joints by direction of the trunk; in brackets with left and right as they fit best."""
+    """Share of right joints by direction of the trunk: as named, and with the better order of left and right."""
     row: dict[str, Any] = {}
     for kind, pictures in leeds(half, given.pictures).items():
         jobs = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
         parts = list(pool.map(photograph, jobs, chunksize=8))
-        row[kind], row[f"{kind}, either side"] = (right(np.array(of)) for of in zip(*parts, strict=True))
+        row[kind], row[f"{kind}, either side"] = (share_near(np.array(of)) for of in zip(*parts, strict=True))
     return row
 
 
@@ -209,17 +213,17 @@ def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
     name, world, views = job
     keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4"), views)
     keypoints = keypoints[: len(world), 0]
-    there = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
-    joints = [PARKOUR[row] for row in there]
+    rows = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
+    joints = [PARKOUR[row] for row in rows]
     truth = np.full((len(keypoints), 17, 2), np.nan)
-    fitted = fitted_camera(world[: len(keypoints), there].reshape(-1, 3), keypoints[:, joints, :2].reshape(-1, 2))
+    fitted = fitted_camera(world[: len(keypoints), rows].reshape(-1, 3), keypoints[:, joints, :2].reshape(-1, 2))
     truth[:, joints] = fitted.reshape(len(keypoints), -1, 2)
-    part, crossed = away(keypoints, truth), away(keypoints[:, MIRRORED], truth)
+    part, crossed = torso_distances(keypoints, truth), torso_distances(keypoints[:, MIRRORED], truth)
     with np.errstate(invalid="ignore"):  # two infinite distances of a missing person
         exchanged = np.nanmean(part, axis=1) - np.nanmean(crossed, axis=1) > 0.1
     detected = np.nanmedian(part, axis=1) < 1
     ankles = part[:, ANKLES]
-    return {"video": name, "frames": len(part), "joints": right(part), "ankles": right(ankles),
+    return {"video": name, "frames": len(part), "joints": share_near(part), "ankles": share_near(ankles),
             "found": float(detected.mean()), "exchanged": float(exchanged.mean()), "gap": quality["longest_gap_s"],
             "fit": float(np.median(part[:, LIMBS][np.isfinite(part[:, LIMBS])]))}  # fmt: skip
 
@@ -308,7 +312,7 @@ def camera_clip(job: tuple[Path, int, int]) -> Points:
 
 
 def cameras(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
-    """Joints near the reprojected ones, and identity switches, over one and two people."""
+    """Share of joints near the reprojected ones, and identity switches, for one and for two people."""
     setup = calibration(SHARED / "views" / "calibration.qca.txt")
     row: dict[str, Any] = {"switches": 0}
     for folder, people in (("one_person", 1), ("two_people", 2)):
@@ -323,8 +327,8 @@ def cameras(views: int, half: Callable[[int], bool], given: argparse.Namespace, 
         clear = np.abs(errors[best, np.arange(frames)] - errors[orders.index(order)]) > 0.1
         row["switches"] += int((np.diff((clear & (best != orders.index(order))).astype(int)) != 0).sum())
         ordered = _ordered(poses, order)
-        parts = [away(ordered[c], reprojected(setup, ordered, c)) for c in range(len(paths)) if half(c + 1)]
-        row[folder] = right(np.stack(parts)[..., LIMBS])
+        parts = [torso_distances(ordered[c], reprojected(setup, ordered, c)) for c in range(len(paths)) if half(c + 1)]
+        row[folder] = share_near(np.stack(parts)[..., LIMBS])
     return row
 
 
@@ -334,7 +338,9 @@ def _ordered(poses: Points, order: tuple[tuple[int, ...], ...]) -> Points:
 
 def _misfit(setup: Sequence[Camera], poses: Points) -> Points:
     """(C, N, people, limbs) distance of each camera's joints from those of the others, at most two torsos."""
-    return np.stack([np.fmin(away(poses[c], reprojected(setup, poses, c)), 2) for c in range(len(setup))])[..., LIMBS]
+    return np.stack([np.fmin(torso_distances(poses[c], reprojected(setup, poses, c)), 2) for c in range(len(setup))])[
+        ..., LIMBS
+    ]
 
 
 # The right person
@@ -355,7 +361,7 @@ def cut(job: tuple[float, float, int, int]) -> tuple[float, float]:
 
 
 def athlete(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
-    """Cuts in which the agent is the athlete in most frames, and the shares of frames."""
+    """Number of cuts in which the agent is the athlete in most frames, and the shares of frames."""
     shares = list(pool.map(cut, [(*one, views) for one in CUTS]))
     of_athlete, of_passer_by = np.mean(shares, axis=0).tolist()
     return {"cuts right": sum(a > 0.5 > b for a, b in shares), "athlete": of_athlete, "passer-by": of_passer_by}

@@ -1,11 +1,11 @@
-"""Nothing-to-do runs and `status` over large caches: seconds, memory, and what each entry costs.
+"""Runs with nothing to do and `status` over large caches: seconds, memory, and the cost of an entry.
 
-    python -m benchmarks.scale [--videos 10000] [--sizes 1000,10000] [--million] [--out FILE]
+    python -m benchmarks.scale [--sizes 1000,10000] [--million] [--folder DIR] [--out FILE]
 
-Made-up entries: every video is a small file of its own content, every output a file of one byte whose header the index
-knows, as it does after it was written. It times what `extract` does before it says "nothing to do" and what `status`
-does, over four stages, in a process of its own that starts with cold memory (the disk may be warm).
-`--million` adds 250 000 videos x 4 stages. The cost of a lost index is measured on real cache files and given per file.
+Entries are synthetic. Every video is a small file of its own content. Every output is a file of one byte, and the index
+has its header, as after a real write. The benchmark times `extract` until it says "nothing to do", and `status`, over
+four stages. Each runs in a process of its own with cold memory; the disk may be warm. `--million` adds 250 000 videos x
+4 stages. The cost of a lost index is measured on real cache files and given per file.
 """
 
 from __future__ import annotations
@@ -41,21 +41,13 @@ REAL_FILES = 500
 
 @dataclass
 class Row:
-    """One measurement.
+    """One measurement."""
 
-    Attributes:
-        what: what ran.
-        videos: number of videos; four outputs each.
-        seconds: wall clock.
-        cpu: seconds of processor time, which other work on the machine disturbs less.
-        peak_mb: largest resident memory of the process.
-    """
-
-    what: str
-    videos: int
-    seconds: float
-    cpu: float
-    peak_mb: float
+    what: str  # the name of the action
+    videos: int  # with four outputs each
+    seconds: float  # wall clock
+    cpu: float  # seconds of processor time, which other work on the machine disturbs less
+    peak_mb: float  # largest resident memory of the process
 
     @property
     def micros(self) -> float:
@@ -70,7 +62,7 @@ def configured(cache: Path) -> BaseConfig:
 
 
 def make(folder: Path, videos: int) -> None:
-    """Made-up videos and a made-up cache of their outputs, in folders of a thousand."""
+    """Make synthetic videos and a synthetic cache of their outputs, in folders of a thousand."""
     inputs = folder / "in"
     for number in range(videos):
         path = inputs / f"{number // 1000:04}" / f"dive_{number:07}.mp4"
@@ -95,25 +87,25 @@ def make(folder: Path, videos: int) -> None:
 
 
 def nothing_to_do(folder: Path) -> None:
-    """`extract` on a finished cache, without the terminal."""
+    """Run `extract` on a finished cache, without the terminal."""
     cache = Cache(folder / "cache")
     config = configured(cache.root)
     summary = run_extract(find_videos([folder / "in"]).records, Planner(config, cache))
     if summary.results or summary.fresh != summary.videos:
-        raise RuntimeError(f"{len(summary.results)} of {summary.videos} videos ran: the made-up cache is not fresh")
+        raise RuntimeError(f"{len(summary.results)} of {summary.videos} videos ran: the synthetic cache is not fresh")
 
 
 def status(folder: Path) -> None:
-    """`status` on a finished cache, without the terminal."""
+    """Run `status` on a finished cache, without the terminal."""
     cache = Cache(folder / "cache")
     planner = Planner(configured(cache.root), cache)
     for row in status_rows(find_videos([folder / "in"]).records, planner):
         if row["state"] != "fresh" or "found_rate" not in row["quality"]:
-            raise RuntimeError(f"{row}: the made-up cache is not fresh")
+            raise RuntimeError(f"{row}: the synthetic cache is not fresh")
 
 
 def rehash(folder: Path) -> None:
-    """The cost of a lost index for the inputs: every video is hashed again."""
+    """Hash every video again, as after the loss of the index."""
     for record in find_videos([folder / "in"]).records:
         if record.path is not None:
             fingerprint_file(record.path)
@@ -131,7 +123,7 @@ def measured(what: str, action: Callable[[Path], None], folder: Path, videos: in
 
 
 def _timed(action: Callable[[Path], None], folder: Path, pipe: Any) -> None:
-    configured(folder)  # imports are not what is measured
+    configured(folder)  # imports are not measured
     start, busy = time.perf_counter(), time.process_time()
     action(folder)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
@@ -139,7 +131,7 @@ def _timed(action: Callable[[Path], None], folder: Path, pipe: Any) -> None:
 
 
 def real_files(folder: Path) -> dict[str, float]:
-    """Milliseconds per real cache file: written whole with and without waiting for the disk, and verified."""
+    """Milliseconds per real cache file: to write it with and without waiting for the disk, and to verify it."""
     rng = np.random.default_rng(0)
     keypoints = rng.random((100, 2, 17, 3), dtype=np.float32)
     output = StageOutput({"keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "mixed")}, QUALITY)
@@ -185,7 +177,7 @@ def _seconds(action: Callable[[], None]) -> float:
 
 
 def show(rows: list[Row], files: dict[str, float], console: Console) -> None:
-    """The tables."""
+    """Print the tables."""
     table = Table(title="four stages a video, everything fresh", title_justify="left")
     for name in ("what", "videos", "outputs", "seconds", "of them CPU", "CPU microseconds per output", "peak MB"):
         table.add_column(name, justify="left" if name == "what" else "right")
@@ -203,7 +195,7 @@ def show(rows: list[Row], files: dict[str, float], console: Console) -> None:
 
 def main() -> None:
     """Make caches, measure, print, write the JSON."""
-    parser = argparse.ArgumentParser(description="What large caches cost.")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--sizes", default="1000,10000", help="videos, comma separated")
     parser.add_argument("--million", action="store_true", help="add 250000 videos, a million outputs")
     parser.add_argument("--folder", type=Path, help="where the caches are made; default: the temporary folder")

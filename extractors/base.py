@@ -21,17 +21,17 @@ from data.video import Frame, Record, VideoInfo
 
 
 class StageConfig(BaseModel):
-    """Settings of one stage: strict, frozen, unknown keys and numbers that are not finite refused."""
+    """Settings of one stage, frozen; unknown keys and numbers that are not finite are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True, allow_inf_nan=False
     )
 
     REMOVED: ClassVar[Mapping[str, str]] = {}
-    """Keys of former versions, each with what replaces it: the error of an old configuration says so."""
+    """Keys of former versions, each with its replacement, for the error about an old configuration."""
 
     FORMER: ClassVar[Mapping[str, Any]] = {}
-    """Default values of removed settings that are in the keys of outputs of former versions, which so stay fresh."""
+    """Default values of removed settings. They stay in the cache key, so that outputs of former versions stay fresh."""
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
@@ -50,7 +50,6 @@ def setting(default: Any, about: str, *, affects_result: bool = True, **limits: 
     """One setting of a stage.
 
     Args:
-        default: the value where the configuration says nothing.
         about: one sentence with the unit; shown in the documentation and in the saved configuration.
         affects_result: False only for what cannot change the arrays by more than 1e-4 (device, runtime,
             threads, batch size): such a setting is left out of the cache key.
@@ -60,7 +59,7 @@ def setting(default: Any, about: str, *, affects_result: bool = True, **limits: 
 
 
 def one_of(names: Collection[str]) -> AfterValidator:
-    """Refuses a text that is not one of the names, which are those of the table that acts on it."""
+    """A validator that refuses a text outside `names`, the keys of the table that acts on it."""
 
     def check(name: str) -> str:
         if name not in names:
@@ -79,7 +78,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """Size as shown. Raises VideoError: the record has no video, or it cannot be opened."""
+        """Size of the pictures as shown. Raises VideoError: the record has no video, or it cannot be opened."""
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -90,7 +89,7 @@ class Source(Protocol):
         """Outputs of the stages named by `Extractor.inputs`."""
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Decoded frames in display order, each asked-for index once (ascending), or all. May be called once.
+        """Decoded frames in display order: those of `indices` (ascending, each once), or all. May be called once.
 
         Raises:
             VideoError: the stream is damaged.
@@ -125,10 +124,10 @@ class Extractor(ABC, Generic[C]):
     """The dim along time: frame, pair, row or step; empty for a stage without one."""
 
     unit: ClassVar[str] = "frames"
-    """Unit of the stage's work, to which its cost is proportional; see `work`."""
+    """Unit of the stage's work (see `work`); the cost is proportional to it."""
 
     seconds_per_unit: ClassVar[float] = 0.05
-    """Expected cost of one `unit` until the stage has run once: seconds of one core, dives of 448 x 256 pixels."""
+    """Assumed cost of one `unit` until the stage has run once: seconds of one core on 448 x 256 pixels."""
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -140,7 +139,7 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def check_inputs(cls, config: C, configs: Mapping[str, StageConfig]) -> None:
-        """Raise UsageError where, with all these settings, the stages needed cannot give what this one reads."""
+        """Raise UsageError if the needed stages, with their settings in `configs`, cannot give what this one reads."""
 
     @classmethod
     def identity(cls, config: C) -> Mapping[str, str]:
@@ -154,7 +153,7 @@ class Extractor(ABC, Generic[C]):
         A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
         content is hashed. A text is a value itself, such as annotated boundaries.
 
-        Raises DataError: several files could be meant; the stage has then failed for this record.
+        Raises DataError: several files match; the stage then fails for this record.
         """
         return {}
 
@@ -162,16 +161,12 @@ class Extractor(ABC, Generic[C]):
     def fetch(cls, config: C, progress: Callable[[str], None]) -> None:
         """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
 
-        Args:
-            progress: called with one sentence before each download.
-
-        Raises:
-            DataError: a download failed.
+        `progress` gets one sentence before each download. Raises DataError: a download failed.
         """
 
     @classmethod
     def work(cls, config: C, frames: int) -> int:
-        """Number of `unit` in a video of `frames` frames under these settings, from which a run's cost is estimated."""
+        """Number of `unit` in a video of `frames` frames under these settings; cost estimates use it."""
         return frames
 
     @classmethod
@@ -184,7 +179,7 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def promise(cls, config: C, frames: int) -> OutputSpec:
-        """The arrays of a video of `frames` frames, which the output must match; 0 frames: their number is unknown."""
+        """The arrays that the output for a video of `frames` frames must have; 0: the number of frames is unknown."""
         return OutputSpec(cls.name, cls.arrays, cls.clock, cls.ticks(config, frames))
 
     @abstractmethod

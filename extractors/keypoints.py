@@ -23,7 +23,7 @@ _TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])  # (17,) true for should
 def in_blocks(
     measure: Callable[[NDArray[np.floating]], NDArray[Measured]], keypoints: NDArray[np.floating]
 ) -> NDArray[Measured]:
-    """`measure` of every row of (P, 17, 3): the same as of all rows at once."""
+    """The result of `measure` on (P, 17, 3), computed in blocks of rows; it equals that on all rows at once."""
     if len(keypoints) <= ROWS:
         return measure(keypoints)
     return np.concatenate([measure(keypoints[rows]) for rows in blocks(len(keypoints))])
@@ -65,7 +65,7 @@ def torsos_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def orientations_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P,) radians clockwise on screen from upright at which the torso points, hips to shoulders; -pi..pi."""
+    """(P,) angle of the torso, hips to shoulders, in radians clockwise on screen from upright; -pi..pi."""
     x, y = _spines(keypoints).T
     return np.asarray(np.nan_to_num(np.arctan2(x, -y)), dtype=np.float64)
 

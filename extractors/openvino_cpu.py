@@ -22,7 +22,7 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
     from data.weights.quiet_openvino import openvino
 
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-    # Tied to cores, the single threads of two worker processes would both run on the first one.
+    # With pinning, the single threads of two worker processes would both run on the first core.
     options["ENABLE_CPU_PINNING"] = False
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 THUMBNAIL = 96  # longer side in pixels
 
 LEAP, MIN_DIFFERENCE = 4.0, 8.0
-"""A cut's remaining difference is this many times that of the last frames, and at least this (grey levels)."""
+"""A cut's difference is above `LEAP` times that of the last frames, and above `MIN_DIFFERENCE` grey levels."""
 
 
 class ShotDetector:
     """Finds the cuts of one video, frame by frame.
 
-    The middle of the last thumbnail is searched in this one. A frame begins a new shot where even the best place
-    correlates by less than 1 - `threshold` and the difference that remains there leaps to `LEAP` times that of the last
-    three frames: fast pans and blur lower the correlation too, but not from one frame to the next. (Measured on
-    rendered dives: true cuts leap 14-fold, the fastest pans 2.8-fold.)
+    The detector searches the middle of the last thumbnail in the new one. A frame begins a new shot if two things hold:
+    the best correlation is below 1 - `threshold`; the least difference is above `LEAP` times that of the last three
+    frames. Fast pans and blur lower the correlation too, but their difference does not leap: on rendered dives it rose
+    at most 2.8-fold from frame to frame, and 14-fold at cuts.
     """
 
     def __init__(self, threshold: float = 0.25) -> None:
@@ -48,7 +48,7 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _best_match(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float, float]:
-    """Correlation -1..1 and root mean square difference of the best place of `before`'s middle in `after`."""
+    """Best correlation (-1..1) and least root mean square difference of `before`'s middle anywhere in `after`."""
     import cv2
 
     rows, columns = (max(side // 5, 1) for side in before.shape[:2])

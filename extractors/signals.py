@@ -21,7 +21,7 @@ BLOCK, ROWS = 1 << 16, 1024
 
 
 def blocks(rows: int) -> Iterator[slice]:
-    """Slices of at most `ROWS` that cover `rows`."""
+    """Slices of at most `ROWS` rows that together cover `rows` rows."""
     return (slice(start, start + ROWS) for start in range(0, rows, ROWS))
 
 
@@ -39,10 +39,10 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
 
 
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
-    """Values and weights (row, series) whose gaps, rows of weight 0, are interpolated by straight lines.
+    """Values and weights (row, series) with gaps, which are rows of weight 0, interpolated by straight lines.
 
-    A gap is filled between two rows with weight that are at most `longest` seconds apart. Rows before the first and
-    after the last row with weight stay empty.
+    Only gaps between two rows at most `longest` seconds apart are filled. Rows before the first and after the last row
+    with weight stay empty.
     """
     values, weight = values.copy(), weight.copy()
     for column in np.flatnonzero(((weight <= 0).any(axis=0)) & ((weight > 0).sum(axis=0) >= 2)):
@@ -67,10 +67,13 @@ def longest_gap(time: Floats, present: Bools) -> float:
 
 
 def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
-    """(row,) the rows of two series to exchange, so that both move least in all (Viterbi over two states a row).
+    """(row,) true in the rows where two series must be exchanged, so that total movement and cost are least.
+
+    The method is Viterbi over two states a row.
 
     Args:
-        same, crossed: (row,) movement since the row before, as it is and with this row exchanged; 0 for the first row.
+        same: (row,) movement since the row before; 0 for the first row.
+        crossed: the same where one of the two rows is exchanged.
         price: (row,) cost of an exchange.
     """
     cost, previous = np.array([0.0, price[0]]), np.zeros((len(price), 2), dtype=bool)
@@ -85,12 +88,12 @@ def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
 
 
 def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
-    """Value, slope per second and whether there is one (row, series) of a straight line fitted around every row.
+    """Value, slope per second, and whether there is a slope, of a line fitted around every row; each (row, series).
 
-    Neighbours count by their weight times a Gaussian of `sigma` seconds over their distance in time, so that doubtful
-    values are drawn to their surroundings, irregular frames are handled, and a signal that moves at constant speed is
-    returned unchanged, ends included. The Gaussian is at least .6 of a period wide. There is a slope where at least two
-    different times carry weight.
+    A neighbour counts by its weight times a Gaussian of `sigma` seconds over its distance in time. So doubtful values
+    are drawn to their surroundings, and irregular frames are handled. A signal that moves at constant speed is returned
+    unchanged, ends included. The Gaussian is at least .6 of a period wide. A row has a slope where at least two
+    different times have weight.
 
     Args:
         time: (row,) seconds, ascending.

@@ -1,4 +1,4 @@
-"""Tensors of networks from files of weights, without running code of theirs."""
+"""Reads tensors from files of weights, without running code from them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 34
 """Larger files of weights are refused."""
 
-_WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # keys that training code puts it under
+_WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # keys of the tensors in checkpoints
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors by name of a safetensors or PyTorch file, on the CPU. Raises DataError: anything but tensors."""
+    fix = "Give a .safetensors file or a PyTorch state dict"
     try:
         content = read_regular(path, MAX_BYTES)
         import torch
@@ -34,13 +35,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # the libraries raise many kinds for a damaged file
         reason = str(error).split("\n", 1)[0]
         what = f"cannot read tensors from this file ({type(error).__name__}: {reason})"
-        raise DataError(what, where=path, fix="Give a .safetensors file or a PyTorch state dict") from error
+        raise DataError(what, where=path, fix=fix) from error
     for key in _WRAPPERS:
         if isinstance(tree, Mapping) and isinstance(tree.get(key), Mapping):
             tree = tree[key]
             break
     if not isinstance(tree, Mapping) or not all(isinstance(value, torch.Tensor) for value in tree.values()):
-        raise DataError("not a state dict: something other than named tensors is in it", where=path)
+        raise DataError("not a state dict: it holds something other than named tensors", where=path, fix=fix)
     return {str(key).removeprefix("module."): value for key, value in tree.items()}
 
 
@@ -54,8 +55,8 @@ class _Log:
 def load_checkpoint(model: Any, path: Path) -> None:
     """Load a checkpoint into a torch module without running code from it.
 
-    Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
-    admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
+    Published checkpoints hold training logs: numpy scalars and mmengine's HistoryBuffer. This function admits numpy's
+    constructors and replaces the logs by empty objects. torch refuses everything else that is no tensor.
 
     Raises DataError: not such a checkpoint, or one of another model.
     """
@@ -72,7 +73,8 @@ def load_checkpoint(model: Any, path: Path) -> None:
             content = read_regular(path, MAX_BYTES)
             stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
+        what = "not a PyTorch checkpoint that loads without running code"
+        raise DataError(what, where=path, fix="Get the checkpoint again from its publisher") from error
     fix = "Give the configuration that belongs to this checkpoint"
     try:
         missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)

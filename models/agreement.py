@@ -9,20 +9,20 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.metrics import arithmetic_average, bootstrap_interval, kendall, mae, spearman
+from models.metrics import LEVEL, arithmetic_average, bootstrap_interval, kendall, mae, spearman
 
 Floats = NDArray[np.float64]
 
 LEAST = 3
-"""Videos of several raters, below which nothing is said of their agreement."""
+"""Fewest videos with several raters from which their agreement is computed."""
 
 DRAWS = 200
-"""Resamples for an interval; Kendall's tau takes a millisecond."""
+"""Bootstrap resamples of an interval: few, since each Kendall's tau takes a millisecond."""
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """A figure with the ends of its 95 % interval; NaN where undefined."""
+    """A value with the ends of its 95 % interval; NaN where undefined."""
 
     value: float
     low: float
@@ -31,29 +31,24 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far raters agree who judged the same videos.
-
-    Attributes:
-        videos, raters: how many were compared.
-        icc: ICC(2,1), agreement in absolute value of single raters.
-        icc_mean: ICC(2,k), of the mean over these raters with the mean over as many others.
-        kendall, spearman: rank correlation of two raters, mean over pairs of raters.
-        difference: mean absolute difference of two raters, in the unit of the scores.
-    """
+    """How far raters agree who judged the same videos; the last three are means over pairs of raters."""
 
     videos: int
     raters: int
-    icc: Bounded
-    icc_mean: Bounded
+    icc: Bounded  # ICC(2,1), agreement in absolute value of single raters
+    icc_mean: Bounded  # ICC(2,k), of the mean over these raters with the mean over as many others
     kendall: Bounded
     spearman: Bounded
-    difference: Bounded
+    difference: Bounded  # mean absolute difference, in the unit of the scores
+
+
+UNDEFINED = Bounded(np.nan, np.nan, np.nan)
 
 
 def agreement(scores: ArrayLike) -> Agreement | None:
     """The agreement of (videos, raters) scores, NaN where a rater gave none; None where too few overlap.
 
-    The two-way ICC needs every cell, so it takes the videos that all raters judged. The other figures are means over
+    The two-way ICC needs every cell, so it takes the videos that all raters judged. The other values are means over
     pairs of raters, each on the videos that both judged. Their intervals resample videos; those of the ICC are exact
     for normal scores.
     """
@@ -62,14 +57,14 @@ def agreement(scores: ArrayLike) -> Agreement | None:
     table = table[:, np.isfinite(table).any(axis=0)]
     if len(table) < LEAST or table.shape[1] < 2:
         return None
-    whole = table[np.isfinite(table).all(axis=1)]
-    single, mean = intraclass(whole) if len(whole) >= LEAST else (Bounded(np.nan, np.nan, np.nan),) * 2
-    figures = (_of_pairs(table, statistic) for statistic in (kendall, spearman, mae))
-    return Agreement(len(table), table.shape[1], single, mean, *figures)
+    complete = table[np.isfinite(table).all(axis=1)]
+    single, mean = intraclass(complete) if len(complete) >= LEAST else (UNDEFINED, UNDEFINED)
+    of_pairs = (_of_pairs(table, statistic) for statistic in (kendall, spearman, mae))
+    return Agreement(len(table), table.shape[1], single, mean, *of_pairs)
 
 
-def intraclass(scores: Floats, level: float = 0.95) -> tuple[Bounded, Bounded]:
-    """ICC(2,1) and ICC(2,k) of (videos, raters) scores without gaps, with F intervals.
+def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
+    """ICC(2,1) and ICC(2,k) of (videos, raters) scores without gaps, with 95 % F intervals.
 
     Shrout and Fleiss, Intraclass correlations, Psychological Bulletin 86, 1979: two-way random effects, absolute
     agreement; the interval by Satterthwaite's approximation as in McGraw and Wong, Psychological Methods 1, 1996.
@@ -82,14 +77,14 @@ def intraclass(scores: Floats, level: float = 0.95) -> tuple[Bounded, Bounded]:
     raters = n * float(((by_rater - grand) ** 2).sum()) / (k - 1)
     rest = float(((scores - by_video - by_rater + grand) ** 2).sum()) / ((n - 1) * (k - 1))
     scale = between + (k - 1) * rest + k * (raters - rest) / n
-    if between <= 0 or scale <= 0:  # all videos are equal to the raters
-        return (Bounded(np.nan, np.nan, np.nan),) * 2
+    if between <= 0 or scale <= 0:  # the raters see no difference between videos
+        return UNDEFINED, UNDEFINED
     icc = (between - rest) / scale
     if rest <= 1e-12 * between and raters <= 1e-12 * between:
         return (Bounded(1.0, 1.0, 1.0),) * 2
     a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
     freedom = (a * raters + b * rest) ** 2 / ((a * raters) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)))
-    upper, lower = (float(f.isf((1 - level) / 2, *degrees)) for degrees in ((n - 1, freedom), (freedom, n - 1)))
+    upper, lower = (float(f.isf((1 - LEVEL) / 2, *degrees)) for degrees in ((n - 1, freedom), (freedom, n - 1)))
     other = k * raters + (k * n - k - n) * rest
     low = n * (between - upper * rest) / (upper * other + n * between)
     high = n * (lower * between - rest) / (other + n * lower * between)
@@ -106,8 +101,8 @@ def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Bo
     def mean(rows: NDArray[np.intp]) -> float:
         values = []
         for a, b in combinations(table[rows].T, 2):
-            both = np.isfinite(a) & np.isfinite(b)
-            values.append(statistic(a[both], b[both]))
+            common = np.isfinite(a) & np.isfinite(b)
+            values.append(statistic(a[common], b[common]))
         return arithmetic_average(values).value
 
     return Bounded(mean(np.arange(len(table))), *bootstrap_interval(mean, len(table), draws=DRAWS))

@@ -12,9 +12,9 @@ B samples, T time steps, A secondary agents, d = `AimConfig.width`.
     S    = sum over t of R(Z)                          equation 6
     S_ex = sum of R_A(X),  S_sn = sum of R_B(Y)        equation 7
 
-The paper leaves open, and this code decides: dropout acts inside each regression module; an agent that was not
-observed in a step has a difference of zero; several secondaries share one transformation, and their differences are
-averaged over those observed.
+This code decides three points that the paper leaves open. Dropout acts inside each regression module. An agent that was
+not observed in a step has a difference of zero. Several secondaries share one transformation, and their differences
+are averaged over those observed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers, start_values
 
-Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with entries dropped at the rate of the second
+Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with entries dropped at the rate in the second
 
 
 def keep(values: Tensor, rate: float) -> Tensor:
@@ -61,8 +61,6 @@ class AimOutput:
     attention: Tensor  # (..., B, T, 2) weights of the scene and the interaction stream, summing to 1
     execution: Tensor | None = None  # (..., B) S_ex, or None without that head
     synchronisation: Tensor | None = None  # (..., B) S_sn, or None without that head
-    execution_steps: Tensor | None = None  # (..., B, T), or None
-    synchronisation_steps: Tensor | None = None  # (..., B, T), or None
 
 
 class Regression(nn.Module):
@@ -179,8 +177,6 @@ class Aim(nn.Module):
             attention=attention,
             execution=None if execution is None else execution.sum(-1),
             synchronisation=None if together is None else together.sum(-1),
-            execution_steps=execution,
-            synchronisation_steps=together,
         )
 
     @torch.no_grad()
@@ -226,7 +222,7 @@ def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _exchanged(x: AimInputs) -> AimInputs:
-    """The one secondary as primary and the reverse."""
+    """The inputs with the one secondary agent as primary, and the primary agent as secondary."""
     primary, primary_mask = x.secondary.squeeze(-2), x.secondary_mask.squeeze(-1)
     secondary, secondary_mask = x.primary.unsqueeze(-2), x.primary_mask.unsqueeze(-1)
     return AimInputs(primary, primary_mask, secondary, secondary_mask, x.scene, x.trial)

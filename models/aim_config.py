@@ -19,11 +19,11 @@ class AimConfig:
             regressions (`pipeline.systems.combination`); not in the paper.
         fusion: "attention" is equations 4-5; "halves" gives each stream one half (table 5).
         transformation: False feeds the secondary untransformed (table 5); sizes must then agree.
-        identity_start: the transformation starts as the identity, which the paper says it tends to when both
-            agents come from one domain; needs equal sizes and is ignored otherwise.
+        identity_start: the transformation starts as the identity, to which it tends when both agents come from one
+            domain, as the paper says. It is ignored for agents of unequal sizes.
         difference: "signed" is the paper's subtraction, "absolute" its magnitude, "none" concatenates the
             transformed secondary in its place (table 5, "w/o difference module").
-        exchange: the secondary plays the primary and the reverse (tables 5 and 6); one secondary agent only.
+        exchange: primary and secondary agent exchange roles (tables 5 and 6); one secondary agent only.
         agents: how several secondaries join: "mean" of their differences, or "concat" in their order.
         multi_task: heads R_A on the scene stream and R_B on the AIM stream (equation 7).
         trial: branch that adds a term from the trial-level descriptors to the score; not in the paper.
@@ -51,26 +51,26 @@ class AimConfig:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.regression_width < 1:
-            raise ValueError("width and regression_width are at least 1")
+            raise ValueError("width and regression_width must be at least 1")
         if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.feature_dropout < 1.0):
             raise ValueError("dropout and feature_dropout must be in [0, 1)")
 
     def check(self, sizes: AimSizes) -> None:
-        """Raise ValueError, which names the setting, where these sizes do not allow the configured parts."""
+        """Raise ValueError, which names the setting, if these sizes do not allow the configured parts."""
         if self.system == "combined":
             raise ValueError("system 'combined' is no network; its network is 'aim'")
         if self.system in ("scene", "scene_agents") and sizes.scene == 0:
-            raise ValueError(f"system '{self.system}' needs a whole-scene feature and these features have none")
+            raise ValueError(f"system '{self.system}' needs a whole-scene feature, and these features have none")
         if self.system != "scene" and (sizes.primary == 0 or sizes.secondary == 0 or sizes.agents == 0):
             raise ValueError("these features have no primary or no secondary agent: only system 'scene' can use them")
         if self.exchange and sizes.agents != 1:
-            raise ValueError(f"exchange needs one secondary agent, these features have {sizes.agents}")
+            raise ValueError(f"exchange needs one secondary agent, and these features have {sizes.agents}")
         plain = self.system == "aim" and not self.transformation
         if plain and self.difference != "none" and sizes.primary != sizes.secondary:
             given = f"{sizes.primary} and {sizes.secondary}"
             raise ValueError(f"a difference without transformation needs equal sizes, these are {given}")
         if self.trial != "none" and sizes.trial == 0:
-            raise ValueError("trial is on and these features have no trial-level descriptors")
+            raise ValueError("trial is on, and these features have no trial-level descriptors")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class ClipNetwork(nn.Module):
-    """A network with its normalisation in front, so that pictures travel as bytes and every runtime sees one graph.
+    """A network with its normalisation in front, so that every runtime takes pictures as bytes.
 
     Args:
         network: (batch, 3, frame, row, column) to logits (batch, class) and features (batch, channel).
@@ -27,20 +27,19 @@ class ClipNetwork(nn.Module):
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (batch, class) and features (batch, channel), float32, of uint8 (batch, frame, row, column, RGB)."""
         x = (clips.to(self.mean.dtype) - self.mean) * self.scale
-        kind = next(self.network.parameters()).dtype  # pictures are not rounded twice in half precision
+        kind = next(self.network.parameters()).dtype  # the line above is in fp32: half precision rounds pictures once
         logits, features = self.network(x.permute(0, 4, 1, 2, 3).to(kind))
         return logits.float(), features.float()
 
 
 class Tapped(nn.Module):
-    """A classifier that also gives what its last linear layer sees.
+    """A classifier that also returns the input of its last linear layer.
 
     Args:
         network: gives class scores (batch, class).
         head: dotted name of its last layer, an `nn.Linear`; a softmax or dropout after it is removed.
 
-    Raises:
-        ValueError: `head` is not a linear layer.
+    Raises ValueError: `head` is not a linear layer.
     """
 
     def __init__(self, network: nn.Module, head: str) -> None:

@@ -21,40 +21,28 @@ Nodes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """A compared network.
+    """A compared network. Nodes and edges are those of the graph networks."""
 
-    Attributes:
-        kind: key of `COMPARISONS`.
-        primary_nodes: for the graph networks, the channels of each node of the primary agent, as many for each.
-        secondary_nodes: the same for a secondary agent.
-        edges: pairs of nodes that are joined; nodes count through the primary, then each secondary agent.
-        width: size of the hidden layers.
-        regression_width: of the regression module.
-        dropout: inside the regression module.
-        reach: for "st_gcn", steps before and after a step that its temporal convolution spans.
-        snippet_share: for "snippets", share of the time steps that a training step sees.
-    """
-
-    kind: str
-    primary_nodes: Nodes = ()
-    secondary_nodes: Nodes = ()
-    edges: tuple[tuple[int, int], ...] = ()
-    width: int = 64
+    kind: str  # key of `COMPARISONS`
+    primary_nodes: Nodes = ()  # channels of each node of the primary agent, as many for each
+    secondary_nodes: Nodes = ()  # the same for a secondary agent
+    edges: tuple[tuple[int, int], ...] = ()  # joined pairs of nodes, counted through the primary, then each secondary
+    width: int = 64  # of the hidden layers
     regression_width: int = 64
-    dropout: float = 0.2
-    reach: int = 1
-    snippet_share: float = 0.3
+    dropout: float = 0.2  # inside the regression module
+    reach: int = 1  # "st_gcn": steps before and after a step that its temporal convolution spans
+    snippet_share: float = 0.3  # "snippets": share of the time steps that a training step sees
 
     def check(self, sizes: AimSizes) -> None:
-        """Raise ValueError where the features lack an input of this network."""
+        """Raise ValueError if the features lack an input of this network."""
         if self.kind in ("clip_lstm", "snippets") and sizes.scene == 0:
-            raise ValueError(f"'{self.kind}' reads the whole-scene feature and these features have none")
+            raise ValueError(f"'{self.kind}' reads the whole-scene feature, and these features have none")
         if self.kind in ("st_gcn", "jr_gcn") and not self.primary_nodes:
             raise ValueError(f"'{self.kind}' needs the nodes of its graph")
 
 
 class Comparison(nn.Module):
-    """A network that ends in a regression module; T times its output is the score, as AIM sums over T steps."""
+    """A network that ends in a regression module."""
 
     def __init__(self, config: ComparisonConfig, features: int, layers: Layers) -> None:
         super().__init__()
@@ -77,9 +65,9 @@ def _of_steps(step_scores: Tensor, *, on_agents: bool) -> AimOutput:
 class ClipLstm(Comparison):
     """C3D-LSTM (reference 17) of Parmar and Morris, "Learning to score Olympic events" (2017).
 
-    As there: clip features in order through one LSTM, the score regressed from its last state. Departures: the clip
-    features are those of our `clips` stage instead of C3D's; the regression has AIM's hidden layer; the share of a
-    step is how much it moved the score, as in their incremental labels.
+    As in the source: clip features in order through one LSTM, the score regressed from its last state. Departures: the
+    clip features are those of our `clips` stage instead of C3D's; the regression has AIM's hidden layer; the share of
+    a step is how much it moved the score, as in their incremental labels.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -97,11 +85,11 @@ class ClipLstm(Comparison):
 class Snippets(Comparison):
     """TSN-style ranking of snippets (reference 4): Doughty et al., "Who's better? Who's best?" (2018).
 
-    As there: each training step sees a few random snippets of a video, scores each by itself, takes their mean, and
-    learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is a time
-    step's clip feature, not a frame through a trained network, one stream instead of two; their pairs of similar
-    skill are not used; pairs are learnt by the recipe's logistic ranking loss, not by a loss with a margin; the
-    squared error is added (recipe), so that the output is a score and not only a rank.
+    As in the source: each training step sees a few random snippets of a video, scores each by itself, and takes their
+    mean; it learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is
+    a time step's clip feature, not a frame through a trained network; one stream instead of two; their pairs of similar
+    skill are not used; the ranking loss is the recipe's logistic one, without a margin; the squared error is added
+    (recipe), so that the output is a score and not only a rank.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -118,7 +106,7 @@ class Snippets(Comparison):
 
 
 class _Graph(Comparison):
-    """Nodes are the joints or tools of all agents side by side, whichever is primary."""
+    """A network on a graph, whose nodes are the joints or tools of all agents, side by side."""
 
     edges: Tensor
 
@@ -141,12 +129,12 @@ class _Graph(Comparison):
 class StGcn(_Graph):
     """ST-GCN (reference 27) of Yan et al. (2018).
 
-    As there: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge importance
-    learnt on the mean over neighbours), ReLU, and a temporal convolution; a skip connection around each block but the
-    first, then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one neighbour
-    partition, no batch normalisation (sets are small); nodes carry our per-step statistics of each joint or tool
-    instead of the coordinates of every frame, so the convolution spans three steps: their nine would be nearly all of
-    our ten, at three times the cost (`reach=4` has them).
+    As in the source: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge
+    importance learnt on the mean over neighbours), ReLU, and a temporal convolution; a skip connection around each
+    block but the first, then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one
+    neighbour partition, no batch normalisation (sets are small). Nodes have our per-step statistics of each joint or
+    tool instead of the coordinates of every frame. The convolution spans three steps: their nine would be nearly all of
+    our ten, at three times the cost (`reach=4`).
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -179,10 +167,10 @@ class StGcn(_Graph):
 class JrGcn(_Graph):
     """JR-GCN (reference 15) of Pan, Gao and Zheng, "Action assessment by joint relation graphs" (2019).
 
-    As there: the joint commonness module takes the learnt weighted mean of neighbouring joints' motion, the joint
-    difference module the learnt weighted differences to the neighbours, each within a step (spatial graph) and
-    against the step before (temporal graph); the means over joints are aggregated in two layers (each module's
-    features encoded alike, then joined by learnt weights) together with the whole-scene feature, and regressed.
+    As in the source: the joint commonness module takes the learnt weighted mean of neighbouring joints' motion, the
+    joint difference module the learnt weighted differences to the neighbours. Each acts within a step (spatial graph)
+    and against the step before (temporal graph). Two layers aggregate the means over joints and the whole-scene feature
+    (each module's features encoded alike, then joined by learnt weights); the result is regressed.
     Departures: motion of a joint or tool is our per-step statistics, not I3D features of patches around it; the
     difference is the mean absolute one after encoding.
     """

@@ -1,9 +1,9 @@
 """Inception I3D (RGB): tensors in, class logits and pooled features out.
 
 Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017: the Inception-v1 network inflated to 3-D, as
-published with its Kinetics-400 weights. Details that a port easily gets wrong: TensorFlow's "SAME" padding
-(the odd zero goes to the end, in pooling too), batch normalisation with eps 1e-3, a 2-frame average before the class
-layer, logits averaged over time.
+published with its Kinetics-400 weights. Ports easily get four details wrong: TensorFlow's "SAME" padding, in which the
+odd zero goes to the end, in pooling too; batch normalisation with eps 1e-3; a 2-frame average before the class layer;
+logits averaged over time.
 
 Parameters are named as in the PyTorch port that many laboratories use (`Conv3d_1a_7x7.conv3d.weight`,
 `Mixed_3b.b1b.bn.running_mean`, `logits.conv3d.bias`), so such a state dict loads as it is; `from_tf` renames tensors
@@ -70,8 +70,8 @@ def _padded(x: Tensor, pads: list[tuple[int, int]]) -> Tensor:
 def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
     """ "SAME" max pooling of (batch, channel, frame, row, column), one axis after the other.
 
-    A maximum over a box is the maximum of maxima along its axes: 9 comparisons instead of 27. The padding is zero
-    where TensorFlow's is minus infinity; the same here, since every input comes out of a ReLU.
+    A maximum over a box is the maximum of maxima along its axes: 9 comparisons instead of 27. The padding is zero and
+    TensorFlow's is minus infinity; the results agree, since every input comes out of a ReLU.
     """
     x = _padded(x, _pads(x, kernel, stride))
     for axis in range(3):
@@ -134,8 +134,8 @@ class I3D(nn.Module):
         """Logits (batch, classes) and features (batch, 1024) of a clip (batch, 3, frames, 224, 224), RGB in [-1, 1].
 
         Both are averaged over time, so `logits` is the class layer applied to `features`. The published network
-        averages two neighbouring time steps and so needs 9 frames; shorter clips, which it refuses, give one time
-        step, which is used as it is. Pictures of another size are averaged over their whole plane.
+        averages two neighbouring time steps, so it refuses clips below 9 frames. Here they give one time step, which is
+        used as it is. Pictures of another size are averaged over their whole plane.
         """
         x = clip
         for name, module in list(self.named_children())[:-1]:
@@ -152,7 +152,7 @@ class I3D(nn.Module):
     def fold(self) -> I3D:
         """Fold every batch normalisation into its convolution, in place; for inference only. Returns itself.
 
-        The same function, one pass over the data less.
+        The network stays the same function, with one pass less over the data.
         """
         for unit in self.eval().modules():
             if isinstance(unit, Unit3D) and isinstance(unit.bn, nn.BatchNorm3d):
@@ -195,8 +195,8 @@ _TF_KEY = re.compile(
 def from_tf(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """TensorFlow end-point names and layouts to PyTorch ones.
 
-    Kernels (frame, row, column, in, out) become (out, in, frame, row, column); statistics of any shape become
-    (channel,); the scale that the published batch normalisation does not have becomes 1.
+    Kernels (frame, row, column, in, out) become (out, in, frame, row, column). Statistics of any shape become
+    (channel,). The published batch normalisation has no scale, so the scale becomes 1.
 
     Raises ValueError: a key that the published network does not have.
     """

@@ -1,8 +1,8 @@
 """Linear and LSTM layers, ordinary or stacked: many members of one architecture computed at once.
 
-A stacked layer holds the parameters of M members side by side, (M, out, in), and maps (M, B, T, in) to
-(M, B, T, out) with batched matrix products. Names, shapes after the member axis, gate order and start values are
-those of `torch.nn.Linear` and `torch.nn.LSTM`, so that a member can be taken out and compared.
+A stacked layer holds the parameters of M members side by side, (M, out, in). It maps (M, B, T, in) to (M, B, T, out) by
+batched matrix products. Names, shapes after the member axis, gate order and start values are those of `torch.nn.Linear`
+and `torch.nn.LSTM`. So a member can be taken out and compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Layers:
-    """Makes the layers of networks: `members` at once, (M, B, T, in), or one on those of torch, (B, T, in)."""
+    """Makes layers: stacked ones of `members` on (M, B, T, in), or without members those of torch on (B, T, in)."""
 
     def __init__(self, members: int | None = None) -> None:
         if members is not None and members < 1:
@@ -52,7 +52,7 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(members, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply member m to x[m]. Last inputs that are left out are 0 in every row, and cost no multiplication."""
+        """Apply member m to x[m]. The last inputs may be left out where they are 0 in every row, to save products."""
         rows = x.reshape(x.shape[0], -1, x.shape[-1])  # (M, R, in)
         out = _product(self.weight, self.bias, rows)
         return out.view(*x.shape[:-1], out.shape[-1])

@@ -18,10 +18,10 @@ def mean_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Ten
 
 
 def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """(...) ranking loss over all ordered pairs of a batch, weighted by the difference of their targets; else 0.
+    """(...) ranking loss over all ordered pairs of a batch, weighted by the difference of their targets.
 
-    log(1 + exp(-(p_i - p_j))) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with
-    weight y_i - y_j. Not in the paper. It takes the arguments of `mean_squared_error`.
+    It is log(1 + exp(-(p_i - p_j))) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with weight
+    y_i - y_j; 0 without such a pair. It is not in the paper, and takes the arguments of `mean_squared_error`.
     """
     margin = predicted.unsqueeze(-1) - predicted.unsqueeze(-2)  # (..., B, B)
     apart = (target.unsqueeze(-1) - target.unsqueeze(-2)).clamp(min=0)

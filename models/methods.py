@@ -1,9 +1,9 @@
 """Published methods beside AIM, as small networks on the same time steps: network, loss and decoding of each.
 
-Every docstring names the source, what is as there, and where the method departs from it. Common departures: the
-features are those of the cache in place of a video network that is trained along; widths are small; hidden layers are
-normalised without learnt scales; scores are in the training scale 0..10. All are defined on stacks of M members
-(`models.layers`): B samples, T time steps, F features of a step, d = `MethodConfig.width`.
+Every docstring names the source, what follows it, and what departs from it. Common departures: the features come from
+the cache, not from a video network that is trained too; widths are small; hidden layers are normalised without learnt
+scales; scores are in the training scale 0..10. All are defined on stacks of M members (`models.layers`): B samples, T
+time steps, F features of a step, d = `MethodConfig.width`.
 """
 
 from __future__ import annotations
@@ -25,41 +25,23 @@ FLOOR = 0.3  # least predicted deviation
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """A method.
+    """Settings of a method."""
 
-    Attributes:
-        kind: key of `METHODS`.
-        width: of the hidden layers.
-        heads: of self-attention.
-        queries: learnt queries: grades of GDLT, parts of TPT, steps of RICA2.
-        depth: levels of CoRe's tree; 2 ** depth groups.
-        dropout: of the encoded steps.
-        deviation: of the target distribution of USDL and MUSDL.
-        positions: whether GDLT, TPT and RICA2 add sines of the positions to the steps, as none of the originals does.
-        sparsity: weight of the sparsity loss of TPT and RICA2.
-        spacing: of TPT's ranking loss: steps between the centres of attention of neighbouring parts.
-        ordering: weight of RICA2's ranking loss.
-        margin: of GDLT's triplet loss, and of RICA2's ranking loss in steps.
-        bottleneck: weight of RICA2's divergence.
-        samples: drawn by RICA2 for a prediction.
-        voters: exemplars of a prediction of CoRe and TPT.
-    """
-
-    kind: str
-    width: int = 64
-    heads: int = 4
-    queries: int = 4
-    depth: int = 3
-    dropout: float = 0.2
-    deviation: float = 0.5
-    positions: bool = False
-    sparsity: float = 0.05
-    spacing: float = 3.2
-    ordering: float = 0.05
-    margin: float = 1.0
-    bottleneck: float = 1e-5
-    samples: int = 20
-    voters: int = 10
+    kind: str  # key of `METHODS`
+    width: int = 64  # of the hidden layers
+    heads: int = 4  # of self-attention
+    queries: int = 4  # learnt queries: grades of GDLT, parts of TPT, steps of RICA2
+    depth: int = 3  # levels of CoRe's tree; 2 ** depth groups
+    dropout: float = 0.2  # of the encoded steps
+    deviation: float = 0.5  # of the target distribution of USDL and MUSDL
+    positions: bool = False  # whether GDLT, TPT and RICA2 add sines of the positions to the steps; no source does
+    sparsity: float = 0.05  # weight of the sparsity loss of TPT and RICA2
+    spacing: float = 3.2  # TPT's ranking loss: steps between the centres of attention of neighbouring parts
+    ordering: float = 0.05  # weight of RICA2's ranking loss
+    margin: float = 1.0  # of GDLT's triplet loss, and of RICA2's ranking loss in steps
+    bottleneck: float = 1e-5  # weight of RICA2's divergence
+    samples: int = 20  # drawn by RICA2 for a prediction
+    voters: int = 10  # exemplars of a prediction of CoRe and TPT
 
 
 @dataclass(frozen=True)
@@ -152,7 +134,7 @@ class Block(nn.Module):
 
 
 class Queries(nn.Module):
-    """Learnt queries that read the steps: a decoder of one block."""
+    """Learnt queries that attend to the steps: a decoder of one block."""
 
     def __init__(self, config: MethodConfig, layers: Layers, *, cross: int) -> None:
         super().__init__()
@@ -169,7 +151,7 @@ class Queries(nn.Module):
 
 
 class StepTransformer(Method):
-    """A plain Transformer over the steps: the control, without any idea of this field.
+    """A plain Transformer over the steps: the control, with nothing specific to action quality.
 
     One block (Vaswani et al., 2017), positions as sines, mean over the steps, one layer; mean squared error.
     """
@@ -196,12 +178,12 @@ class StepTransformer(Method):
 class Usdl(Method):
     """USDL and MUSDL: Tang et al., "Uncertainty-aware score distribution learning" (CVPR 2020).
 
-    As there: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features are
-    averaged over the steps; layers with a softmax predict the distribution; the loss is the Kullback-Leibler
+    As in the source: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
+    are averaged over the steps; layers with a softmax predict the distribution; the loss is the Kullback-Leibler
     divergence from the target (equation 4). MUSDL does so for every judge, with layers of its own, and adds the losses.
-    Departures: decoded by the expectation and not the most probable score, which would tie performances; the grid
-    goes beyond the training scores by 4 deviations, so that the target's mean is the score at its ends too; the
-    deviation is .05 of the range of training scores in all data sets.
+    Departures: the score is the expectation, since the most probable score would tie performances; the grid goes
+    beyond the training scores by 4 deviations, so that the target's mean is the score at its ends too; the deviation is
+    .05 of the range of training scores in all data sets.
     """
 
     grid: Tensor
@@ -261,7 +243,7 @@ class Tree(nn.Module):
 
 
 def group_edges(scores: Tensor, groups: int) -> Tensor:
-    """(groups + 1,) bounds between which each group holds as many differences of `scores` (n,), symmetric about 0."""
+    """(groups + 1,) bounds, symmetric about 0, of groups with equally many differences of `scores` (n,)."""
     apart = (scores.unsqueeze(1) - scores).abs()
     pairs = apart[torch.triu_indices(len(scores), len(scores), 1).unbind()]
     upper = torch.quantile(pairs.double(), torch.linspace(0, 1, groups // 2 + 1, dtype=torch.float64))
@@ -272,13 +254,14 @@ def group_edges(scores: Tensor, groups: int) -> Tensor:
 class Core(Method):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
-    As there: the score is that of an exemplar plus a predicted difference; the features of both and the exemplar's
-    score enter a group-aware regression tree; groups hold equal shares of the training differences; the loss is the
-    negative log-likelihood of the group plus the squared error of the position within the true group, for both orders
-    of a pair; decoded as the likeliest group's bound plus position, averaged over 10 voting exemplars.
+    As in the source: the score is that of an exemplar plus a predicted difference; the features of both and the
+    exemplar's score enter a group-aware regression tree; groups hold equal shares of the training differences; the loss
+    is the negative log-likelihood of the group plus the squared error of the position within the true group; it takes
+    both orders of a pair; the prediction is the likeliest group's bound plus position, averaged over 10 voting
+    exemplars.
     Departures: exemplars and voters come from the training part only, of the same task, and of the same difficulty
     where it is known; a pair is two rows of one batch; 8 groups in place of 16, since sets are small; the label is the
-    score, where on MTL-AQA theirs is score / difficulty, multiplied back (`dataset.score=execution` has that label).
+    score. On MTL-AQA theirs is score / difficulty, multiplied back (`dataset.score=execution` has that label).
     """
 
     edges: Tensor
@@ -289,7 +272,7 @@ class Core(Method):
         self.register_buffer("edges", torch.zeros(2**config.depth + 1), persistent=False)
 
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
-        """See `Method.start`; also makes the groups."""
+        """As `Method.start`; also sets the bounds of the groups."""
         super().start(generators, scores)
         self.edges = group_edges(scores, 2**self.config.depth)
 
@@ -298,7 +281,7 @@ class Core(Method):
         return 2 * self.config.width + 1
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
-        """Features (M, B, P, d) of the parts of each performance, and a loss (M,) of their own: here one part."""
+        """Features (M, B, P, d) of P parts of each performance, and the parts' own loss (M,); CoRe has one part."""
         return self.encode(steps, drop).mean(-2, keepdim=True), steps.new_zeros(len(steps))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
@@ -344,14 +327,14 @@ class Core(Method):
 class Tpt(Core):
     """TPT: Bai et al., "Action quality assessment with temporal parsing transformer" (ECCV 2022).
 
-    As there: learnt queries attend to the clips and become parts of the action; a ranking loss keeps the centres of
-    their attention in order and inside the video, a sparsity loss keeps each attention narrow (section 3.3); parts of a
-    performance and of an exemplar are compared one by one, and the mean comparison gives the relative score.
-    The margin of the ranking loss is theirs, 3.2 steps, and its weights are 1 and .05. No positions, as there: a part
-    knows when it is by that loss alone.
-    Departures: one decoder block in place of two, in which the queries attend to each other before the steps, and there
-    afterwards; attention is divided by the root of its width, and there by the width and a learnt temperature; groups
-    and positions come from CoRe's tree, and there from two small networks; the rest as `Core`.
+    As in the source: learnt queries attend to the clips and become parts of the action. A ranking loss keeps the
+    centres of their attention in order and inside the video, a sparsity loss keeps each attention narrow (section 3.3).
+    Parts of a performance and of an exemplar are compared one by one, and the mean comparison gives the relative score.
+    The margin of the ranking loss is 3.2 steps, the weights of the losses are 1 and .05. Steps have no positions: only
+    the ranking loss orders the parts.
+    Departures: one decoder block in place of two; in it the queries attend to each other before the steps, not after;
+    attention is divided by the root of its width, not by the width and a learnt temperature; groups and positions come
+    from CoRe's tree, not from two small networks; the rest as `Core`.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
@@ -364,21 +347,22 @@ class Tpt(Core):
         return self.config.width
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
-        """See `Core.parts`: one for each query."""
+        """As `Core.parts`, with one part for each query."""
         parts, weights = self.queries(self.located(steps, drop))
         late, width = order_terms(weights, self.config.spacing)
         return norm(parts), (late.sum(-1) + self.config.sparsity * width).mean((-1, -2))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
-        """See `Core.relation`."""
+        """The mean comparison (..., d) of corresponding parts; the exemplar's score does not enter."""
         return relu(self.compare(torch.cat([asked, exemplar], dim=-1))).mean(-2)
 
 
 def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """How far centres of attention (M, B, 1, Q, T) are from an order, and how wide the attention is.
+    """How far the centres of attention `weights` (M, B, 1, Q, T) are from an order, and how wide the attention is.
 
-    The first (M, B, 1, Q + 1) has what each centre lacks to `margin` steps after the one before, between the first and
-    the last step of the video; the second (M, B, 1) the mean distance of the attention from its centres in steps.
+    The first (M, B, 1, Q + 1) is the number of steps that each centre lacks to `margin` steps after the centre before;
+    the video's first and last step count as centres. The second (M, B, 1) is the mean distance of the attention from
+    its centres, in steps.
     """
     places = torch.arange(1.0, weights.shape[-1] + 1, device=weights.device)
     centres = (weights * places).sum(-1)  # (M, B, 1, Q)
@@ -391,10 +375,10 @@ def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
 class Gdlt(Method):
     """GDLT: Xu et al., "Likert scoring with grade decoupling for long-term action assessment" (CVPR 2022).
 
-    As there: an encoder over the clips; one learnt prototype a grade reads them; each grade's response, divided by the
-    sum of all, weighs the grade's value from 0 to 1; squared error plus a triplet loss that keeps the features
-    of different grades apart (hardest positive and negative by cosine distance). Both have weight 1, on labels from 0
-    to 1. No positions, as there: the encoder does not know when a step is.
+    As in the source: an encoder over the clips; one learnt prototype a grade attends to them; each grade's response,
+    divided by the sum of all, weighs the grade's value from 0 to 1; squared error plus a triplet loss that keeps the
+    features of different grades apart (hardest positive and negative by cosine distance). Both have weight 1, on labels
+    from 0 to 1. Steps have no positions, so the encoder does not know their order.
     Departures: one block each for encoder and decoder; one layer in place of two with batch normalisation before it.
     """
 
@@ -444,17 +428,16 @@ def triplet_loss(grades: Tensor, margin: float) -> Tensor:
 class Rica2(Method):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
-    As there: queries attend to the clips; each becomes a normal distribution of an embedding, from which training
-    draws by reparameterisation; the steps' draws are averaged and scored; the divergence from the standard normal
-    distribution (weight 1e-5), the ranking loss, averaged over pairs of steps (.05), and the sparsity loss (.05) are
-    added. No positions, as there.
-    Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, weighted by the variance
-    (beta-NLL with beta 1, Seitzer et al., ICLR 2022), not the squared error of the draws: that rewards no deviation,
-    and in planted data the deviation did not follow the noise of the scores. It is taken of scores from 0 to 10, where
-    theirs is of raw scores. The uncertainty is the deviation of the draws' scores, at least .3, since intervals need
-    the unit of the scores; theirs is the harmonic mean over channels of the embedding's sigma. The log-variance starts
-    at -1. The steps are learnt and not those of a rubric, so every performance has all of them and the rubric's graph
-    is a mean.
+    As in the source: queries attend to the clips; each becomes a normal distribution of an embedding, from which
+    training draws by reparameterisation; the steps' draws are averaged and scored. Three losses are added: the
+    divergence from the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps
+    (.05), and the sparsity loss (.05). Steps have no positions.
+    Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, on scores from 0 to 10.
+    It is weighted by the variance (beta-NLL with beta 1, Seitzer et al., ICLR 2022). Theirs is the squared error of the
+    draws on raw scores: it rewards no deviation, and in planted data the deviation did not follow the noise of the
+    scores. The uncertainty is the deviation of the draws' scores, at least .3, since intervals need the unit of the
+    scores; theirs is the harmonic mean over channels of the embedding's sigma. The log-variance starts at -1. The steps
+    are learnt, not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
@@ -478,7 +461,7 @@ class Rica2(Method):
         return MethodOutput(*self.draw(mean, log_variance, drop, self.config.samples))
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of the order."""
+        """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""
         features, weights = self.queries(self.located(steps, drop))
         mean, log_variance = self.embedding(norm(features)).chunk(2, dim=-1)
         late, width = order_terms(weights, self.config.margin)
@@ -507,7 +490,7 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def norm(x: Tensor) -> Tensor:
-    """Normalised over the last axis, without learnt scales."""
+    """`x` normalised over the last axis, without learnt scales."""
     return layer_norm(x, x.shape[-1:])
 
 

@@ -13,17 +13,13 @@ Floats = NDArray[np.float64]
 
 FISHER_CLIP = 0.9999  # correlations are clipped to this size before Fisher's z, which is infinite at 1
 
-DRAWS = 1000
-"""Bootstrap resamples of an interval."""
+LEVEL = 0.95  # share of the bootstrapped values that an interval holds
+DRAWS = 1000  # bootstrap resamples of an interval
 
 
-def _order(values: Floats) -> NDArray[np.intp]:
-    """(n,) whole numbers in the order of the values; equal values have the same."""
-    return np.unique(values, return_inverse=True)[1]
-
-
-def _ranks_of(order: NDArray[np.intp]) -> Floats:
-    """(n,) ranks from 1; equal ones share the mean of their ranks."""
+def _ranks(values: Floats) -> Floats:
+    """(n,) ranks from 1; equal values share the mean of their ranks."""
+    order = np.unique(values, return_inverse=True)[1]
     counts = np.bincount(order)
     shared: Floats = (counts.cumsum() - (counts - 1) / 2.0)[order]
     return shared
@@ -32,7 +28,7 @@ def _ranks_of(order: NDArray[np.intp]) -> Floats:
 def _correlation(x: Floats, y: Floats) -> float:
     """Linear correlation; NaN (undefined) below two samples or where one side is constant.
 
-    Intervals call it a thousand times each, so it uses numpy's cheapest calls.
+    Each interval calls it a thousand times, so it uses numpy's cheapest calls.
     """
     count = len(x)
     if count < 2 or (x == x[0]).all() or (y == y[0]).all():
@@ -44,11 +40,11 @@ def _correlation(x: Floats, y: Floats) -> float:
 
 def spearman(predicted: ArrayLike, true: ArrayLike) -> float:
     """Spearman's rank correlation with tied ranks averaged (section 5.1); NaN where undefined."""
-    return _correlation(*(_ranks_of(_order(values)) for values in _pair(predicted, true)))
+    return _correlation(*(_ranks(values) for values in _pair(predicted, true)))
 
 
 def spearman_of_samples(predicted: ArrayLike, true: ArrayLike, weights: Floats) -> Floats:
-    """(draws,) `spearman` of samples in which row i occurs `weights[:, i]` times, to the bit.
+    """(draws,) `spearman`, to the bit, of samples in which row i occurs `weights[:, i]` times.
 
     Args:
         predicted, true: (n,), or (draws, n) where they differ between the samples.
@@ -63,7 +59,7 @@ def spearman_of_samples(predicted: ArrayLike, true: ArrayLike, weights: Floats) 
 
 
 def _weighted_ranks(values: Floats, weights: Floats) -> Floats:
-    """(draws, n) ranks from 1 of values (n,) or (draws, n); equal ones share the mean of their ranks."""
+    """(draws, n) ranks from 1 of values (n,) or (draws, n); equal values share the mean of their ranks."""
     order, place = np.argsort(values, axis=-1), np.arange(values.shape[-1])
     ordered = np.take_along_axis(values, order, -1)
     change, edge = ordered[..., 1:] != ordered[..., :-1], np.ones((*values.shape[:-1], 1), dtype=bool)
@@ -120,9 +116,9 @@ class Average:
 
 def fisher_average(correlations: Sequence[float]) -> Average:
     """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
-    given = np.asarray(correlations, dtype=np.float64)
-    undefined = int(np.isnan(given).sum())
-    return Average(float(fisher_means(given)), undefined, int((np.abs(given) > FISHER_CLIP).sum()))
+    values = np.asarray(correlations, dtype=np.float64)
+    undefined = int(np.isnan(values).sum())
+    return Average(float(fisher_means(values)), undefined, int((np.abs(values) > FISHER_CLIP).sum()))
 
 
 def fisher_means(correlations: Floats) -> Floats:
@@ -132,8 +128,8 @@ def fisher_means(correlations: Floats) -> Floats:
 
 def arithmetic_average(correlations: Sequence[float]) -> Average:
     """Plain mean over the defined correlations."""
-    given = np.asarray(correlations, dtype=np.float64)
-    return Average(float(arithmetic_means(given)), int(np.isnan(given).sum()))
+    values = np.asarray(correlations, dtype=np.float64)
+    return Average(float(arithmetic_means(values)), int(np.isnan(values).sum()))
 
 
 def arithmetic_means(correlations: Floats) -> Floats:
@@ -150,18 +146,18 @@ def resamples(count: int, *, draws: int = DRAWS, seed: int = 0) -> NDArray[np.in
 
 
 def resampled_weights(count: int, *, draws: int = DRAWS, seed: int = 0) -> Floats:
-    """(draws, count) how often each row is in each of `resamples`."""
+    """(draws, count) number of times that each row is in each of `resamples`."""
     drawn = resamples(count, draws=draws, seed=seed)
     places = (drawn + count * np.arange(len(drawn))[:, None]).ravel()
     return np.bincount(places, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
 
 
-def percentile_interval(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
-    """Lower and upper end of what holds the share `level` of bootstrapped values; NaN where none is defined."""
+def percentile_interval(values: Floats) -> tuple[float, float]:
+    """Ends of the interval that holds the middle 95 % of bootstrapped values; NaN where none is defined."""
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
@@ -170,7 +166,7 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """The 95 % `percentile_interval` of a statistic over `resamples`.
 
-    `statistic` takes an array of row numbers, of `count` rows, and may return NaN for a draw in which it is undefined.
+    `statistic` takes `count` row numbers, and may return NaN for a draw in which it is undefined.
     """
     return percentile_interval(np.array([statistic(rows) for rows in resamples(count, draws=draws, seed=seed)]))
 
@@ -180,5 +176,5 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     if x.shape != y.shape:
         raise ValueError(f"{len(x)} predictions for {len(y)} true scores")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("predictions and true scores must be finite; leave unlabelled samples out")
+        raise ValueError("predictions and true scores must be finite: leave unlabelled samples out")
     return x, y

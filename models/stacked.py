@@ -1,8 +1,8 @@
 """Stacks of many networks of one architecture: their data, dropout and predictions.
 
-A member is one network of one run on one fold. All members of a stack share architecture and feature sizes; each
-has its own start values, training rows, normalisation, batches and dropout, all drawn from its own generator, so
-that a member of a stack equals the same member trained alone.
+A member is one network of one run on one fold. All members of a stack share architecture and feature sizes. Each has
+its own start values, training rows, normalisation, batches and dropout, drawn from its own generator. So a member of a
+stack equals the same member trained alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class StackData:
         return self.inputs.map(take), take(self.targets), take(self.weights)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> StackData:
-        """The same data on a device, with a type."""
+        """The same data on this device, with this type."""
         parts = (self.targets.to(device, dtype), self.weights.to(device, dtype))
         return StackData(self.inputs.map(lambda values: values.to(device, dtype)), *parts)
 
@@ -48,7 +48,7 @@ class StackData:
 class MemberDropout:
     """Dropout of a stack, each member's from its own generator.
 
-    Drawn on the CPU as 16-bit integers, so that all devices drop the same entries; the rate is exact to 1/65536. Only
+    It is drawn on the CPU as 16-bit integers, so all devices drop the same entries; the rate is exact to 1/65536. Only
     the real rows of a member use its generator, so padding does not change the draw.
     """
 
@@ -101,5 +101,5 @@ def predict_members(
 
 
 def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:
-    """One member's parameters out of a stack's, named and shaped as those of a single `Aim`."""
+    """The parameters of one member of a stack, named and shaped as those of a single network."""
     return {name: values[member].clone() for name, values in state.items()}

@@ -4,13 +4,13 @@ The energy, on a rectangle of the first picture, is
 
     sum |grad u1| + |grad u2| + lambda |I1(x + u) - I0(x)|
 
-solved by the usual split u, v (coupling theta) with the dual of the total variation. Three things differ from
-the published full-frame scheme, because only the border of a picture is wanted and a camera's motion is known roughly:
+It is solved by the usual split u, v (coupling theta) with the dual of the total variation. Only the border of a picture
+is needed, and the camera's motion is known roughly. So three things differ from the published full-frame scheme:
 
-- the flow starts from a given field (the global motion) instead of from zero at the coarsest level, and only its
-  correction is carried from level to level, so that three levels, two warps on each, are enough;
-- the second picture is sampled wherever the flow points to, outside the rectangle too, so a narrow strip loses nothing;
-- the data term uses the mean of the two pictures' gradients, which doubles the range a warp is good for.
+- the flow starts from a given field (the global motion), not from zero at the coarsest level; only its correction
+  passes from level to level, so three levels with two warps each are enough;
+- the second picture is sampled wherever the flow points, outside the rectangle too, so a narrow strip loses nothing;
+- the data term uses the mean of the two pictures' gradients, which doubles the range of motion that a warp covers.
 
 Measured by `python -m benchmarks.camera_flow`. The loops are compiled by Numba on first use (six seconds, then
 cached beside this file or in the user's cache folder).

@@ -1,9 +1,9 @@
 """Compiled inner loops of TV-L1; `models/tvl1.py` calls them.
 
 Numba's disk cache notices changes of the file that defines a function, not of functions called from other files, nor of
-the options here. So a compiled function calls only functions of its own file. The called functions are inlined:
-without that they exist twice, optimised alone and together with the caller, and which one runs depends on whether the
-caller was just compiled or read from the disk cache. With `fastmath` the two round differently.
+the options here. So a compiled function calls only functions of its own file. The called functions are inlined.
+Otherwise they exist twice: optimised alone, and together with the caller. A caller that was just compiled runs the one,
+a caller from the disk cache the other, and with `fastmath` the two round differently.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 Image = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
-FLAT = np.float32(1e-3)  # added to the squared gradient, so that a flat pixel has no say instead of an infinite one
+FLAT = np.float32(
+    1e-3
+)  # added to the squared gradient, so that a flat pixel has no influence instead of an infinite one
 
 
 def _compiler(inline: Literal["never", "always"]) -> Callable[[F], F]:

@@ -1,4 +1,4 @@
-"""Make clips to practise on, or a tiny data set in an official layout, to try the commands without the real one.
+"""Make practice clips, or a tiny data set in an official layout, to try the commands without real data.
 
 python -m synthetic clips .
 python -m synthetic answers videos
@@ -29,7 +29,7 @@ def main() -> None:
     )
     parser.add_argument("kind", choices=("clips", "answers", "jigsaws", *MAKERS))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, default all 103; else samples")
+    parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, all by default; other sets: samples")
     parser.add_argument("--kinematics-only", action="store_true", help="JIGSAWS without videos: seconds to make")
     parser.add_argument("--only", action="append", default=[], metavar="VIDEO", help="answers about this clip only")
     parser.add_argument("--seed", type=int, default=0)
@@ -43,7 +43,7 @@ def main() -> None:
             count = answer_pairs(given.folder, tuple(given.only), given.seed)
         except UsageError as error:
             parser.error(str(error))
-        print(f"{given.folder}/ratings: {count} answers of the made raters {' and '.join(RATERS)}")
+        print(f"{given.folder}/ratings: {count} answers of the synthetic raters {' and '.join(RATERS)}")
         return
     if given.kind == "jigsaws":
         filmed = not given.kinematics_only

@@ -1,7 +1,7 @@
-"""A jointed body: from joint angles to points in space, and what mechanics needs of it (masses, inertia).
+"""A jointed body: from joint angles to points in space, with its masses and inertia.
 
 Everything is vectorised over N moments and given in the pelvis frame: x to the diver's front, y to the head,
-z to the diver's right, metres. Angles are degrees. Pairs of anything are (left, right).
+z to the diver's right, metres. Angles are degrees. Pairs are (left, right).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class BodyPose:
     arm: Floats  # (N,) arms from hanging (0) over the front (90) to overhead (180)
     arm_out: Floats  # (N,) arms sideways
     reach: Floats  # (N,) distance of the wrists from the shoulders as a share of the arm's length
-    grab: Floats  # (N,) 0..1, how far the hands have gone from there to the legs
+    grab: Floats  # (N,) 0..1, how far the hands have moved from there to the legs
     grab_at: float  # place on the shank that hands go to, 0 knee to 1 ankle
 
 

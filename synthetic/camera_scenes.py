@@ -1,7 +1,7 @@
 """Scenes with planted camera motion: a background moved by a known similarity, people over it, bars, graphics, noise.
 
-Frames are rendered at twice the size by one cubic resampling of a larger picture and averaged down, so that a frame is
-a fair sample of the moved scene and no frame is a resampled copy of another one.
+One cubic resampling of a larger picture gives a frame at twice its size, which is then averaged down. So each frame
+samples the moved scene, and no frame is a resampled copy of another one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CameraMotion:
         return np.array([self.pan_x, self.pan_y, self.scale * np.cos(self.angle) - 1, self.scale * np.sin(self.angle)])
 
     def errors(self, estimated: NDArray[np.float64]) -> tuple[float, float]:
-        """Root mean square and largest error in pixels of a found (4,) motion, over the picture's border."""
+        """Root mean square and largest error in pixels of an estimated (4,) motion, over the picture's border."""
         d = estimated - self.vector()
         side = np.linspace(-0.5, 0.5, 21)
         end = np.full(21, 0.5)
@@ -44,9 +44,9 @@ class CameraMotion:
 
 
 @lru_cache(maxsize=8)
-def background(seed: int, grain: float = 2.5, size: tuple[int, int] = (900, 1200)) -> Grey:
-    """(H, W) picture with structure on all scales from `grain` pixels up, with some hard edges."""
-    rng = np.random.default_rng(seed)
+def background(seed: int, grain: float = 2.5) -> Grey:
+    """(900, 1200) picture with structure on all scales from `grain` pixels up, with some hard edges."""
+    rng, size = np.random.default_rng(seed), (900, 1200)
     total = np.zeros(size, np.float32)
     for k in range(6):
         coarse = (max(size[1] >> k, 8), max(size[0] >> k, 8))

@@ -1,9 +1,9 @@
 """The movement of one diver: stance, arm swing, take-off, somersaults, entry.
 
-On the platform the pose is given over time and the body is balanced over its feet. In the air only the joint angles
-are given: the centre of mass flies a parabola and the body turns so that its angular momentum stays constant
-(tucking makes it faster), with just the momentum that brings it to its entry angle. Frame: x to the diver's front,
-y up from the water, z to his right, metres; time in seconds from take-off.
+On the platform the pose is given over time, and the body is balanced over its feet. In the air only the joint angles
+are given. The centre of mass flies a parabola, and the body turns with constant angular momentum, so tucking makes it
+faster; the momentum is chosen to reach the entry angle. Frame: x to the diver's front, y up from the water, z to the
+right, metres; time in seconds from take-off.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Keys = Sequence[tuple[float, float]]
 class Motion:
     """One diver's movement on a regular clock of `STEP`."""
 
-    time: Floats  # (N,) seconds from his take-off
+    time: Floats  # (N,) seconds from take-off
     points: Floats  # (N, len(POINTS), 3) metres, in the frame of this module
     entry: float  # seconds from take-off until the hands touch the water
 
 
 def track(time: Floats, keys: Keys) -> Floats:
-    """Values at `time` (N,) through `keys` (time, value), at rest at each key (smoothstep between)."""
+    """Values at `time` (N,) through `keys` (time, value), with slope 0 at each key (smoothstep between)."""
     positions = np.array([key for key, _ in keys])
     values = np.array([value for _, value in keys])
     left = np.clip(np.searchsorted(positions, time, side="right") - 1, 0, len(positions) - 2)
@@ -49,7 +49,7 @@ def flight_time(errors: ExecutionErrors, start: float = PLATFORM + 1.12) -> floa
 
 
 def _shape_keys(shape: Shape, errors: ExecutionErrors, tempo: float) -> Keys:
-    """When the shape is entered and opened: 0 stretched to 1 in tuck, pike or layout."""
+    """Keys (time, value) of the shape: 0 is stretched, 1 is tuck, pike or layout."""
     entry = flight_time(errors)
     if shape.halves == 1:
         enter, opened = (0.22, 0.58), (0.56 * entry, 0.82 * entry)
@@ -61,7 +61,7 @@ def _shape_keys(shape: Shape, errors: ExecutionErrors, tempo: float) -> Keys:
 
 
 def _launch(time: Floats, low: float, high: float, back: float) -> Floats:
-    """From `high` to `low` in the crouch and up again ever faster until take-off: the legs' push."""
+    """(N,) angle from `high` to `low` in the crouch, then to `back` ever faster until take-off."""
     crouch = track(time, [(-0.80, high), (-0.32, low)])
     push = np.clip((time + 0.32) / 0.32, 0.0, 1.0) ** 2.0
     return crouch + (back - low) * push
@@ -99,7 +99,7 @@ def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: f
 def _arms(
     time: Floats, shape: Shape, errors: ExecutionErrors, opened: float, flat: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Forward angle, outward angle and reach of the arms: raised, swung down and up, then by the shape, then joined."""
+    """Forward angle, outward angle and reach of the arms: raised, swung down and up, in the shape, joined."""
     joined = opened + 0.10
     arm = track(time, [(-1.95, 2.0), (-1.40, 172.0), (-0.85, 172.0), (-0.50, -28.0), (-0.34, -10.0), (0.0, 168.0),
                        (opened, 168.0), (joined, 179.0)])  # fmt: skip
@@ -120,26 +120,26 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     """The movement from `start` (< 0) to `end` seconds from take-off; `tempo` delays the somersault."""
     first = int(np.floor(min(start, -2 * STEP) / STEP))
     time = np.arange(first, int(np.ceil(end / STEP)) + 2, dtype=np.float64) * STEP
-    on = time <= 1e-9
+    standing = time <= 1e-9
     pose = pose_over_time(time, shape, errors, tempo)
     body, pitch, place = np.empty((len(time), len(POINTS), 3)), np.empty(len(time)), np.empty((len(time), 3))
-    ground, pitch[on], foot = _stand(_select(pose, on), time[on], shape)
-    pose.foot[on] = foot
-    air = ~on
+    ground, pitch[standing], foot = _stand(_select(pose, standing), time[standing], shape)
+    pose.foot[standing] = foot
+    air = ~standing
     pose.foot[air] = foot[-1] + (pose.foot[air] - foot[-1]) * track(time[air], [(0.0, 0.0), (0.12, 1.0)])
-    body[on], body[air] = ground, points(_select(pose, air))
+    body[standing], body[air] = ground, points(_select(pose, air))
     centre = centre_of_mass(body)
-    toe = (body[on, P["left_toe"]] + body[on, P["right_toe"]]) / 2
+    toe = (body[standing, P["left_toe"]] + body[standing, P["right_toe"]]) / 2
     edge = np.array([0.02 if shape.facing > 0 else 0.14, PLATFORM + 0.02, 0.0])
-    place[on] = edge + rotate(centre[on] - toe, pitch[on])
+    place[standing] = edge + rotate(centre[standing] - toe, pitch[standing])
     t = time[air]
     away = 0.75 if shape.facing > 0 else 0.85  # m/s, from the platform
     speed = np.array([shape.facing * away, BEST_SPEED - errors.weak, 0.0])
-    place[air] = place[on][-1] + speed * t[:, None] - np.array([0.0, GRAVITY / 2, 0.0]) * (t**2)[:, None]
+    place[air] = place[standing][-1] + speed * t[:, None] - np.array([0.0, GRAVITY / 2, 0.0]) * (t**2)[:, None]
     body = body - centre[:, None]
     target = shape.rotation * (180.0 * shape.halves + errors.entry)
-    entry = flight_time(errors, float(place[on][-1, 1]))
-    pitch[air] = _turn(body[np.flatnonzero(on)[-1] :], pitch[on][-1], target, entry)[1:]
+    entry = flight_time(errors, float(place[standing][-1, 1]))
+    pitch[air] = _turn(body[np.flatnonzero(standing)[-1] :], pitch[standing][-1], target, entry)[1:]
     body = _tilted(body, errors.tilt * track(time, [(0.05, 0.0), (0.55 * entry, 1.0)]))
     turned = np.stack([rotate(body[:, k], pitch) for k in range(len(POINTS))], axis=1)
     return Motion(time, turned + place[:, None], entry)

@@ -1,8 +1,8 @@
 """Two divers before a camera: placed on the platform, timed against each other, projected, followed.
 
-World frame: x away from the platform, y up from the water, z towards the first diver's side, metres. The camera
-stands far away (parallel projection) and looks at the divers from the front quarter, so that the first diver is
-on the left of the picture, the second on the right, and both somersault across it.
+World frame: x away from the platform, y up from the water, z towards the first diver's side, metres. The camera is far
+away (parallel projection) and views the divers obliquely from the front. So the first diver is on the left of the
+picture, the second on the right, and both somersault across it.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ def between_steps(points: Floats, time: Floats) -> Floats:
 
 
 def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: np.random.Generator) -> Floats:
-    """A cameraman: (F, 3) picture centre (m, right and up) and scale (px/m) that keep the divers in the picture.
+    """(F, 3) picture centre (m, right and up) and scale (px/m) of a camera that keeps the divers in the picture.
 
-    `flat` (F, divers, P, 2) are metres in the picture's plane, `above` (F, divers, P) is what is above the water, and
-    `rng` is his style: how tight, how late, how steady, how much he zooms.
+    `flat` (F, divers, P, 2) are metres in the picture's plane, and `above` (F, divers, P) is true above the water.
+    `rng` draws the style of the camera work: how tight, late and steady it is, and how much it zooms.
     """
     count = len(flat)
     middle = flat[:, :, [P["pelvis"], P["waist"], P["neck"]]].mean(axis=(1, 2))
@@ -109,6 +109,6 @@ def _smooth(values: Floats, sigma: float) -> Floats:
 
 
 def _wander(count: int, rng: np.random.Generator) -> Floats:
-    """(count,) slow unit-size unsteadiness of a hand-held camera."""
+    """(count,) slow shake of a hand-held camera, with deviation 1."""
     wave = _smooth(rng.normal(size=(count, 1)), 5.0)[:, 0]
     return wave / max(float(wave.std()), 1e-9)

@@ -1,4 +1,4 @@
-"""A labelled data set of synchronised dives: real mp4 files, labels as judges would give them, and the truth.
+"""A labelled data set of synchronised dives: rendered mp4 files, labels of simulated judges, and the truth.
 
     FOLDER/videos/dive_000.mp4 ...   H.264, 102 frames at 25 per second by default
     FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
@@ -27,7 +27,7 @@ COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "spli
 EVENT = "10m"  # the column `event` of every dive: all are filmed from a platform
 
 ENCODING = {"crf": "18", "preset": "veryfast"}
-"""Options of x264; `data.video.writer` sees to it that equal pictures give equal bytes."""
+"""Options of x264; with `data.video.writer`, equal pictures give equal bytes."""
 
 TEST_SHARE = 3 / 11  # share of the dives that are held out: 24 of 88
 
@@ -37,12 +37,12 @@ class Dive:
     """One dive of the data set, before or after rendering."""
 
     name: str  # file name without suffix, such as "dive_007"
-    shape: Shape  # what is dived
+    shape: Shape  # the kind of the dive
     execution: tuple[ExecutionErrors, ExecutionErrors]  # hidden errors of the first (left) and second (right) diver
     pair: SynchronisationErrors  # hidden errors of their synchronisation
-    scores: Scores  # what the judges gave
+    scores: Scores  # awards and labels
     split: str  # "train" or "test"
-    key: tuple[int, int]  # (seed, number) that everything about the dive follows from
+    key: tuple[int, int]  # (seed, number) from which everything about the dive follows
 
     @property
     def video(self) -> str:
@@ -51,7 +51,7 @@ class Dive:
 
 
 def plan_dives(count: int, seed: int) -> list[Dive]:
-    """Decide on `count` dives without rendering them. Raises ValueError: a negative count."""
+    """Draw `count` dives without rendering them. Raises ValueError: a negative count."""
     if count < 0:
         raise ValueError(f"cannot make {count} dives")
     dives, every_shape = [], shapes()

@@ -1,4 +1,4 @@
-"""Dives and their judgement: shapes, hidden errors and the formula of the score.
+"""Dives and their scores: shapes, hidden errors and the formula.
 
 The five counting awards of a synchronised dive (execution of each diver, three for synchronisation) run from 0 to
 10 in half points, and
@@ -39,7 +39,7 @@ JUDGE_NOISE = 0.25  # standard deviation of one judge's award before it is round
 
 @dataclass(frozen=True)
 class Shape:
-    """The dive."""
+    """The kind of a dive."""
 
     group: str  # one of `GROUPS`: direction of take-off and of rotation
     halves: int  # half somersaults, odd, so that every dive enters head first
@@ -95,7 +95,7 @@ class ExecutionErrors:
 class SynchronisationErrors:
     """The differences between the two divers."""
 
-    lag: float = 0.0  # seconds by which the second diver is later (negative: earlier) in everything
+    lag: float = 0.0  # seconds by which the second diver is later (negative: earlier)
     tempo: float = 0.0  # seconds by which the second diver's somersault is later within his flight
     drift: float = 0.0  # metres by which the two drift apart (+) or together (-) until entry
 
@@ -131,7 +131,7 @@ def synchronisation_quality(pair: SynchronisationErrors, first: ExecutionErrors,
 def judge(
     shape: Shape, first: ExecutionErrors, second: ExecutionErrors, pair: SynchronisationErrors, rng: np.random.Generator
 ) -> Scores:
-    """The five awards and what follows from them (formula in the module's docstring)."""
+    """The five awards and the labels that follow (formula in the module's docstring)."""
     synchronisation = synchronisation_quality(pair, first, second)
     qualities = [execution_quality(first), execution_quality(second), *[synchronisation] * 3]
     noisy = np.asarray(qualities) + rng.normal(0.0, JUDGE_NOISE, 5)
@@ -142,10 +142,10 @@ def judge(
 
 
 def draw_errors(rng: np.random.Generator) -> tuple[ExecutionErrors, ExecutionErrors, SynchronisationErrors]:
-    """Hidden errors of a pair: good pairs err little in everything, with chance on top.
+    """Hidden errors of a pair, correlated by a common severity, with chance added.
 
-    One severity is drawn per pair, from it one per diver and one for their synchronisation; each error is a
-    random share of its range around that severity.
+    One severity is drawn per pair, and from it one per diver and one for their synchronisation. Each error is a random
+    share of its range around that severity.
     """
     severity = rng.uniform(0.0, 1.0)
 

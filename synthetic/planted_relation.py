@@ -26,8 +26,8 @@ class Relation:
     """The part that all performances of one data set share."""
 
     gain: Floats  # (channel,) how much the follower magnifies the leader
-    direction: Floats  # (channel,) unit vector in which a bad follower is off
-    lag: float  # seconds that the follower comes later
+    direction: Floats  # (channel,) unit vector of a bad follower's error
+    lag: float  # seconds by which the follower is late
     symmetric: bool  # whether exchanging the two makes no difference
 
     @classmethod
@@ -44,7 +44,7 @@ def follow(
 ) -> tuple[Floats, Floats]:
     """Leader and follower (row, channel) of one performance, of a quality from 0 (worst) to 1 (no error but noise).
 
-    `rng` decides what is particular about this performance; `rate` is in rows a second.
+    `rng` draws the motion and noise of this performance; `rate` is in rows a second.
     """
     channels = len(relation.direction)
     time = np.arange(rows) / rate

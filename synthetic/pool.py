@@ -95,7 +95,7 @@ def _water(canvas: Image, row: int, rng: np.random.Generator) -> None:
 
 
 def _tower(canvas: Image, view: CameraView, rng: np.random.Generator) -> None:
-    """The tower with its platforms: blocks of which the front, the side and the top are seen."""
+    """The tower with its platforms: blocks with visible front, side and top."""
     grey = np.array((168, 170, 172)) * rng.uniform(0.8, 1.1)
     for extent in (
         ((-9.5, -5.2), (-4.0, PLATFORM - 0.3), (-1.0, 1.0)),

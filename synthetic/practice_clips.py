@@ -1,4 +1,4 @@
-"""Clips to practise on: rendered dives of one diver each in the layout of own videos, and made raters who judge them.
+"""Practice clips: rendered dives of one diver each in the layout of own videos, and synthetic raters who judge them.
 
 FOLDER/videos/monday/anna_1.mp4 ...   twelve clips without scores, 50 frames at 25 per second, 320x240
 FOLDER/new/thursday/anna_4.mp4 ...    four clips that come later
@@ -29,10 +29,10 @@ OPTIONS = Options(frames=50, size=(320, 240), divers=1)
 
 RATERS = ("eva", "finn")
 PAIRS_A_VIDEO = 6
-"""Least answers of a made rater in which a video takes part, where there are so many others."""
+"""Least answers of a synthetic rater about a video, if there are as many other videos."""
 
 RATER_ERROR, EQUAL = 0.7, 0.25
-"""Standard deviation of an award, from 0 to 10, in a made rater's eyes, and the difference that he calls equal."""
+"""Standard deviation of a synthetic rater's error of an award, 0 to 10, and the largest difference called equal."""
 
 
 def make_practice_clips(folder: Path, seed: int = 0) -> tuple[Path, Path]:
@@ -45,20 +45,20 @@ def make_practice_clips(folder: Path, seed: int = 0) -> tuple[Path, Path]:
 
 
 def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int:
-    """Let made raters compare practice clips of a folder with one another, and return the number of their answers.
+    """Let synthetic raters compare practice clips of a folder, and return the number of their answers.
 
-    The answers are appended to the files that `label` writes. A rater sees the award that the clip was rendered for
-    with a normal error, drawn anew for every answer.
+    The answers are appended to the files that `label` writes. A rater judges by the award that the clip was rendered
+    for, with a normal error that is drawn anew for every answer.
 
     Args:
-        only: clips of which each is compared with the others and those that were judged; empty: all in the folder.
+        only: clips to compare with each other and with clips that were judged before; empty: all in the folder.
 
     Raises UsageError where the folder has no such practice clip.
     """
     awards = {name: dive.scores.awards[0] for name, dive in _dives(seed).items() if (videos / name).is_file()}
     asked = only or tuple(awards)
     if len(awards) < 2 or not set(asked) <= set(awards):
-        raise UsageError("no such practice clips", where=videos, fix="Make them: python -m synthetic clips .")
+        raise UsageError("no such practice clips", where=videos, fix="Type: python -m synthetic clips .")
     contents = {name: fingerprint_file(videos / name) for name in awards}
     judged = {content for answers in all_answers(videos)[0].values() for question in answers for content in question}
     awards = {name: award for name, award in awards.items() if name in asked or contents[name] in judged}
@@ -70,8 +70,8 @@ def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int
         for one, other in (left[place] for place in rng.permutation(len(left))):
             if min(answers[name] for name in (one, other) if name in asked) >= PAIRS_A_VIDEO:
                 continue
-            seen = awards[one] - awards[other] + RATER_ERROR * float(rng.normal() - rng.normal())
-            word = "equal" if abs(seen) < EQUAL else "better" if seen > 0 else "worse"
+            difference = awards[one] - awards[other] + RATER_ERROR * float(rng.normal() - rng.normal())
+            word = "equal" if abs(difference) < EQUAL else "better" if difference > 0 else "worse"
             answer = Answer((contents[one], contents[other]), word, names=(one, other))
             append_answer(rater_file(videos, rater), answer)
             given, answers[one], answers[other] = given + 1, answers[one] + 1, answers[other] + 1

@@ -1,4 +1,4 @@
-"""Drawing people: every body part is the hull of a few circles, shaded from dark rim to lit side, near over far.
+"""Draws people: every body part is the hull of a few circles, shaded from a dark rim to a lit side, near over far.
 
 Coordinates are continuous pixels: (0, 0) is the outer corner of the first pixel, (0.5, 0.5) its middle.
 """
@@ -28,7 +28,7 @@ LIGHT = np.array([-0.45, -0.89])  # direction to the light in the picture
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """Colours (RGB 0..255) and dress of a diver: `trunks` is short trunks, else a one-piece suit."""
 
     skin: Colour
@@ -47,8 +47,8 @@ class Look:
 class _Part:
     """Circles whose hull is painted.
 
-    A `joined` part grows out of another at its first circle, without a rim there. A part with a `side` is seen only
-    when the chest looks at the camera (+1) or away from it (-1).
+    A `joined` part continues another at its first circle, without a rim there. A part with a `side` is visible only
+    when the chest faces the camera (+1) or faces away (-1).
     """
 
     circles: tuple[tuple[str, float], ...]
@@ -71,12 +71,13 @@ _LIMBS = (
 """Circles of the parts of each limb, as drawn together."""
 
 
-def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
+def _groups(appearance: Appearance) -> tuple[tuple[_Part, ...], ...]:
     """Parts that are drawn together, each group at its own depth."""
     chest = _Part((*_both(("waist", 0.088), ("chest", 0.098), ("shoulder", 0.052)), ("neck", 0.058)), "skin")
-    suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), "skin" if look.trunks else "suit")
-    pelvis: tuple[_Part, ...] = (_Part(_both(("hip", 0.092), ("waist", 0.088)), "skin" if look.trunks else "suit"),)
-    if look.trunks:
+    upper = "skin" if appearance.trunks else "suit"
+    suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), upper)
+    pelvis: tuple[_Part, ...] = (_Part(_both(("hip", 0.092), ("waist", 0.088)), upper),)
+    if appearance.trunks:
         pelvis += (_Part((*_both(("hip", 0.095)), ("pelvis", 0.115)), "suit"),)
     limbs = [
         tuple(_Part(tuple((f"{side}_{name}", radius) for name, radius in one), "skin", joined=True) for one in limb)
@@ -86,13 +87,13 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
     neck = (_Part((("neck", 0.056), ("throat", 0.050)), "skin", joined=True),)
     hair = (_Part((("hair", 0.100), ("head", 0.092)), "hair"),)
     face = (_Part((("face", 0.076), ("head", 0.078)), "skin"),)
-    bun = ((_Part((("bun", 0.045),), "hair"),),) if look.bun else ()
-    return (pelvis, (chest, suit, *_marks(look)), *limbs, neck, hair, face, *bun)
+    bun = ((_Part((("bun", 0.045),), "hair"),),) if appearance.bun else ()
+    return (pelvis, (chest, suit, *_marks(appearance)), *limbs, neck, hair, face, *bun)
 
 
-def _marks(look: Look) -> tuple[_Part, ...]:
+def _marks(appearance: Appearance) -> tuple[_Part, ...]:
     """Marks that distinguish the front of a trunk from its back."""
-    if not look.trunks:
+    if not appearance.trunks:
         return (_Part((*_both(("blade", 0.048)), ("back_high", 0.045), ("back_low", 0.040)), "skin", side=-1),)
     return (
         _Part((("back_high", 0.010), ("back_low", 0.012)), "shadow", side=-1),
@@ -108,14 +109,14 @@ class Figure:
         pixels: (F, P, 2) points in pixels.
         depth: (F, P) metres towards the camera.
         scale: (F,) pixels per metre.
-        facing: (F,) how much the face looks at the camera, -1..1.
+        facing: (F,) how much the face is turned to the camera, -1..1.
     """
 
-    def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, look: Look) -> None:
-        self.pixels, self.scale, self.facing, self.look = pixels, scale, facing, look
+    def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, appearance: Appearance) -> None:
+        self.pixels, self.scale, self.facing, self.appearance = pixels, scale, facing, appearance
         margin = 0.14 * scale[:, None]
         self.low, self.high = pixels.min(axis=1) - margin, pixels.max(axis=1) + margin
-        groups = _groups(look)
+        groups = _groups(appearance)
         self._outlines = [[(part, self._outline(part)) for part in group] for group in groups]
         members = [[P[name] for part in group for name, _ in part.circles] for group in groups]
         depths = np.stack([depth[:, member].mean(axis=1) for member in members], axis=1)
@@ -162,7 +163,7 @@ class Figure:
             for part, outline in self._outlines[group]:
                 if part.side not in (0, self._turned[frame]):
                     continue
-                base: Colour = getattr(self.look, part.paint)
+                base: Colour = getattr(self.appearance, part.paint)
                 corners = _fixed((outline[frame] - origin) * FINER)
                 for layer, (_, _, bright) in zip(corners, LAYERS, strict=True):
                     cv2.fillConvexPoly(fine, cv2.convexHull(layer), _shade(base, bright), cv2.LINE_8, FRACTION_BITS)
@@ -170,11 +171,11 @@ class Figure:
                 self._features(fine, frame, origin)
 
     def _features(self, fine: Image, frame: int, origin: NDArray[np.int64]) -> None:
-        """Eyes, nose and mouth, as far as they look at the camera."""
+        """Draw eyes, nose and mouth."""
         places = self.pixels[frame, [P[name] for name in ("left_eye", "right_eye", "nose", "head")]]
         left, right, nose, head = (places - origin) * FINER
         mouth = nose + 0.9 * (nose - (left + right) / 2) + 0.15 * (head - nose)
-        size, skin = self.scale[frame] * FINER, self.look.skin
+        size, skin = self.scale[frame] * FINER, self.appearance.skin
         eye = 0.013, 0.30
         for place, (share, bright) in ((left, eye), (right, eye), (nose, (0.014, 0.72)), (mouth, (0.016, 0.55))):
             (x, y), radius = _fixed(place).tolist(), int(share * size * (1 << FRACTION_BITS))
@@ -191,16 +192,16 @@ def _shade(colour: Colour, bright: float) -> Colour:
     return (r, g, b)
 
 
-def draw_looks(rng: np.random.Generator, divers: int) -> tuple[Look, ...]:
+def draw_appearances(rng: np.random.Generator, divers: int) -> tuple[Appearance, ...]:
     """Team mates: one suit, different skin and hair."""
     suits = ((190, 25, 40), (25, 60, 160), (20, 20, 28), (230, 190, 40), (20, 120, 70), (110, 30, 120), (235, 235, 240))
     skins = ((226, 180, 150), (205, 155, 122), (180, 128, 96), (238, 196, 170), (148, 100, 74))
     hairs = ((24, 20, 20), (48, 32, 24), (92, 60, 36), (150, 112, 66))
     trunks = bool(rng.random() < 0.5)
     suit = suits[rng.integers(len(suits))]
-    looks = []
+    appearances = []
     for _ in range(divers):
         skin, hair = skins[rng.integers(len(skins))], hairs[rng.integers(len(hairs))]
         hair = hair if sum(hair) < 0.5 * sum(skin) else hairs[0]
-        looks.append(Look(skin, hair, suit, trunks, not trunks))
-    return tuple(looks)
+        appearances.append(Appearance(skin, hair, suit, trunks, not trunks))
+    return tuple(appearances)

@@ -1,4 +1,4 @@
-"""One dive becomes frames and its truth."""
+"""Renders one dive as frames, with the truth."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from synthetic.body import P
 from synthetic.dive_scene import CameraView, between_steps, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import look_at, paint_pool
-from synthetic.rendered_people import Figure, Image, draw_looks
+from synthetic.rendered_people import Figure, Image, draw_appearances
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a dive is filmed, beyond the plain way."""
+    """How a dive is filmed."""
 
     frames: int = 102
     rate: int = 25  # frames per second
@@ -77,7 +77,7 @@ class _Foam:
         self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
 
     def draw(self, image: Image, index: int, diver: int, row: float, figure: Figure) -> None:
-        """Drops on ballistic paths from the place where the diver meets the water, in pixel row `row`."""
+        """Draw drops on ballistic paths from the place where the diver meets the water, in pixel row `row`."""
         age = float(self.age[index, diver])
         if age <= 0:
             return
@@ -102,11 +102,11 @@ def film_dive(
 ) -> Film:
     """Set the scene, place the cameras and prepare every figure; nothing is drawn yet.
 
-    `rng` decides what has no bearing on the score: venue, colours, camera work.
+    `rng` draws what does not affect the score: venue, colours, camera work.
     """
     times = np.arange(options.frames) / options.rate
     steps, entries = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
-    looks = draw_looks(rng, options.divers)
+    appearances = draw_appearances(rng, options.divers)
     view = CameraView(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
     world = between_steps(steps, times)
     flat = view.project(world)
@@ -122,7 +122,8 @@ def film_dive(
     front = world[:, :, P["nose"]] - (world[:, :, P["left_ear"]] + world[:, :, P["right_ear"]]) / 2
     facing = front @ toward / np.maximum(np.linalg.norm(front, axis=-1), 1e-9)
     figures = tuple(
-        Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], look) for k, look in enumerate(looks)
+        Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], appearance)
+        for k, appearance in enumerate(appearances)
     )
     visible = above & ((pixels >= 0) & (pixels < size)).all(axis=-1)
     venue = int(rng.integers(1 << 62))

@@ -1,7 +1,7 @@
 """Tiny data sets in the official layouts, for tests and examples: a few seconds to make, traps included.
 
-Their scores follow from how one agent follows the other (`synthetic.planted_relation`). Pictures are simple shapes:
-enough to decode, to track a camera on and to look at, not to find people in (`synthetic.dives` renders those).
+Their scores follow from how one agent follows the other (`synthetic.planted_relation`). Pictures are simple shapes, for
+decoding, camera motion and viewing. They show no people: `synthetic.dives` renders those.
 """
 
 from __future__ import annotations
@@ -45,15 +45,16 @@ def draw_spots(spots: Floats, camera: Floats, seed: int) -> Iterator[Picture]:
 
 
 def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
-    """An AVI file, as the official copies have them."""
+    """Write an AVI file, the format of the official copies."""
     write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
 
 
 def make_tasd2(root: Path, *, count: int = 12, frames: int = 24, seed: int = 0) -> Path:
     """A TASD-2 set: two spots that dive together, every original with a mirrored copy; returns `root`.
 
-    Synchronisation follows from how the second spot keeps to the first, execution is drawn; the final score is
-    difficulty x (.6 execution + .4 synchronisation). Half of the originals are 3 m, half 10 m; every fourth tests.
+    Synchronisation follows from how closely the second spot follows the first; execution is drawn. The final score is
+    difficulty x (.6 execution + .4 synchronisation). Half of the originals are 3 m, half 10 m. Every fourth of an event
+    is in the test part.
     """
     relation = Relation.draw(2, seed, symmetric=True)  # the two divers are equal, as in the paper's table 6
     fall = np.linspace(-0.35, 0.35, frames)[:, None] * [0.0, 1.0]
@@ -78,7 +79,7 @@ def make_tasd2(root: Path, *, count: int = 12, frames: int = 24, seed: int = 0) 
 def athlete_and_camera(
     rng: np.random.Generator, seed: int, quality: float, frames: int, texture: int
 ) -> Iterator[Picture]:
-    """The pictures of an athlete, and a camera that follows it the better the higher the quality."""
+    """The pictures of an athlete whom a camera follows, the better the higher the quality."""
     athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, 25.0))
     return draw_spots(athlete[:, None], camera, texture)
 
@@ -87,7 +88,7 @@ def make_aqa7(root: Path, *, count: int = 6, frames: int = 24, seed: int = 0) ->
     """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
 
     The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video. The second
-    of every three of an action's videos tests.
+    of every three videos of an action is in the test part.
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
     for action, name in enumerate(ACTIONS, start=1):
@@ -106,7 +107,7 @@ def make_aqa7(root: Path, *, count: int = 6, frames: int = 24, seed: int = 0) ->
 
 
 def write_matrix(path: Path, variable: str, values: NDArray[np.floating]) -> None:
-    """A MATLAB file with one matrix."""
+    """Write a MATLAB file with one matrix."""
     import scipy.io
 
     with atomic_path(path) as temporary:

@@ -1,7 +1,7 @@
 """A JIGSAWS set in the official layout, with its traps: CRLF, empty columns, more frames than rows, crossed slaves.
 
-Each hand of the surgeon is a leader with seven latent channels (position, turning, gripper), the instrument it
-drives is the follower (`synthetic.planted_relation`); the six items of the rating follow from how well it follows.
+Each hand of the surgeon is a leader with seven latent channels (position, turning, gripper). The instrument that it
+drives is the follower (`synthetic.planted_relation`). How well it follows decides the six items of the rating.
 Names are those of the official scored trials, so that every protocol works.
 """
 
@@ -40,7 +40,7 @@ def make_jigsaws(
     """A JIGSAWS copy; returns `root`.
 
     Beside the scored trials there are an empty, unscored kinematics file (Knot_Tying_H002) and transcriptions. `trials`
-    of each task are spread over the four folds, None makes all 103; each has about `rows` kinematics rows.
+    of each task are spread over the four folds; None makes all 103. Each has about `rows` kinematics rows.
     """
     relation = Relation.draw(2 * LATENT, seed)
     for task in tasks:

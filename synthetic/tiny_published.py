@@ -31,7 +31,7 @@ def _filmed(quality: float, frames: int, seed: int, number: int) -> Iterator[Pic
 
 
 def _write_frames(folder: Path, pictures: Iterator[Picture], first: int) -> None:
-    """Numbered JPEG pictures from `first` on."""
+    """Write numbered JPEG pictures, from number `first` on."""
     import cv2
 
     for number, picture in enumerate(pictures, start=first):
@@ -47,7 +47,7 @@ def _quality(seed: int, number: int) -> float:
 
 
 def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """MTL-AQA: two competitions as folders of frames; every fourth dive tests, the last listed one has no frames."""
+    """MTL-AQA: two competitions as folders of frames; every fourth dive is a test dive, the last has no frames."""
     annotations: dict[tuple[int, int], dict[str, Any]] = {}
     sides: dict[str, list[tuple[int, int]]] = {"train": [], "test": []}
     for number in range(count):
@@ -159,7 +159,7 @@ BODY = {
     "Toes_L": (12, -92, 15), "HipRight": (-10, -3, 0), "KneeRight": (-11, -45, 3), "AnkleRight": (-11, -88, 0),
     "Toes_R": (-12, -92, 15),
 }  # fmt: skip
-"""Standing, in centimetres."""
+"""Joints of a standing person, in centimetres."""
 
 
 def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0) -> Path:
@@ -215,7 +215,7 @@ def _write_rows(path: Path, rows: Floats, *, tail: str = "", joined: bool = Fals
 
 
 def write_book(path: Path, row: Mapping[str, Any]) -> None:
-    """The least workbook: one sheet, names in row 1, values in row 2."""
+    """Write the smallest workbook: one sheet, names in row 1, values in row 2."""
     cells = [
         "".join(
             f'<c r="{chr(65 + column)}{line}" t="inlineStr"><is><t>{value}</t></is></c>'

@@ -1,4 +1,4 @@
-"""Motion of the whole border between two pictures: four numbers by direct, robust alignment, and a fit to flow cells.
+"""Motion of the whole border between two pictures: four numbers, by direct and robust alignment.
 
 The motion is that of the picture's content, a similarity about the picture's centre (cx, cy):
 
@@ -8,10 +8,10 @@ The motion is that of the picture's content, a similarity about the picture's ce
 in pixels; s > 1 is zooming in, angle > 0 turns the content clockwise on the screen (y points down). A camera that
 pans to the right moves its content to the left, so pan_x < 0.
 
-Alignment goes from coarse to fine. An exhaustive search over whole-pixel shifts at 1/8 and 1/4 of the size finds the
-basin (no gradient step can, beyond a pixel or two); Gauss-Newton steps with Tukey's weights then reach a few
-hundredths of a pixel. People on the border, overlays and new content are outliers of that fit. Brightness may change
-by a gain and an offset, as in flashes and fades.
+Alignment goes from coarse to fine. Gradient steps converge only from within a pixel or two. So an exhaustive search
+over whole-pixel shifts at 1/8 and 1/4 of the size comes first. Gauss-Newton steps with Tukey's weights then reach a
+few hundredths of a pixel. People on the border, overlays and new content are outliers of that fit. Brightness may
+change by a gain and an offset, as in flashes and fades.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from models.tvl1_kernels import Image
 LEVELS = 4  # pyramid levels: full, 1/2, 1/4, 1/8
 
 SMOOTHING = 1.0
-"""Pixels (sigma) of smoothing before anything else. Interpolation smooths noise between pixels and not on them, which
-draws every estimate towards half a pixel; smooth noise has no such preference. At noise of 2 grey levels the mean error
-is .019 px with .6, .008 with 1.0, .010 with 1.5."""
+"""Sigma in pixels of the first smoothing. Interpolation smooths noise between pixels but not on them, so it draws every
+estimate towards half a pixel; smooth noise has no such bias. At noise of 2 grey levels the mean error is .019 px with
+.6, .008 with 1.0 and .010 with 1.5."""
 
 _SCALES = [np.array([1 << level, 1 << level, 1, 1, 1, 1], np.float64) for level in range(LEVELS)]
 FLASH = 5.0  # change of a picture's median, in grey levels, from which the search also tries a change of brightness

@@ -2,8 +2,8 @@
 
 Functions compiled here call none that are compiled elsewhere: see `models.tvl1_kernels`.
 
-States are (6,): pan_x, pan_y in pixels of the level, a, b, gain, offset. Ring pixels
-are (n,) `xs`, `ys`, about the centre (cx, cy).
+States are (6,): pan_x, pan_y in pixels of the level, a, b, gain, offset. Ring pixels are (n,) `xs`, `ys`, about the
+centre (cx, cy).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.tvl1_kernels import Image, compiled, inlined
 Motion = NDArray[np.float64]
 
 NOISE = 0.7
-"""Grey levels that compression and sensor leave between two good pictures of the same thing; floor of the scale."""
+"""Grey levels by which compression and sensor noise make two pictures of one scene differ; floor of the scale."""
 
 FEWEST = 12  # pixels below which a level is left out
 SETTLED = 0.003  # pixels of change below which the fit has settled
@@ -28,8 +28,8 @@ TUKEY = 4.685  # Tukey's constant: 95 % efficiency on Gaussian residuals
 def shift_costs(first: Image, second: Image, xs: Image, ys: Image, offset: float, r: int) -> Image:
     """Mean of min(|I1(x + d) - I0(x)|, 40) over the ring for every shift d within `r`.
 
-    A shift that leaves less than half of the ring inside the picture is out; a small charge per pixel of shift
-    breaks ties on periodic and flat pictures.
+    A shift that leaves less than half of the ring inside the picture costs 1e9. A small cost per pixel of shift breaks
+    ties on periodic and flat pictures.
     """
     rows, columns = second.shape
     n = xs.shape[0]
@@ -51,7 +51,7 @@ def shift_costs(first: Image, second: Image, xs: Image, ys: Image, offset: float
 def gauss_newton(
     first: Image, second: Image, xs: Image, ys: Image, cx: float, cy: float, start: Motion, steps: int
 ) -> Motion:
-    """The robust fit of the six unknowns on one level; unknowns are scaled so that the matrix is well conditioned."""
+    """The state after at most `steps` robust steps on one level; unknowns are scaled for a well-conditioned matrix."""
     rows, columns = second.shape
     span = max(cx, cy)
     state: Motion = start.copy()

@@ -1,7 +1,7 @@
 """The picture's border, on which the camera's motion is measured: cut into cells, without bars and graphics.
 
-Cells, always in this order: `columns` along the top from left to right, `columns` along the bottom, then `rows` down
-the left side and `rows` down the right side between them.
+The order of the cells: `columns` along the top from left to right, `columns` along the bottom, `rows` down the left
+side, `rows` down the right side. The sides have no cells in the corners.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from models.tvl1_kernels import Box, Image, compiled
 
 BAR_SHARE = 0.3  # bars may take up to this share of the picture on each side
 TEXTURE = 2.5  # gradient, in grey levels per pixel, from which a pixel counts as textured
-EVIDENCE_MOTION = 0.7  # pixels of camera motion from which a pixel that stays as it is counts as evidence of a graphic
-EVIDENCE_CHANGE = 8.0  # grey levels that a pixel must be expected to change by before it counts as evidence
+EVIDENCE_MOTION = 0.7  # pixels of camera motion from which an unchanged pixel is evidence of a graphic
+EVIDENCE_CHANGE = 8.0  # expected change of a pixel in grey levels from which it gives evidence
 REFRESH = 4  # pairs between two updates of the mask of graphics
 
 
@@ -34,10 +34,10 @@ class Border:
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """(H, W) true on the border."""
-        on = np.zeros((height, width), bool)
+        mask = np.zeros((height, width), bool)
         for y0, x0, y1, x1 in self.strips:
-            on[y0:y1, x0:x1] = True
-        return on
+            mask[y0:y1, x0:x1] = True
+        return mask
 
 
 def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
@@ -64,8 +64,8 @@ def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
 def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:
     """y0, x0, y1, x1 of the picture inside letterbox or pillarbox bars, from some frames of a video.
 
-    A bar is a band at the edge that is nearly one grey value in every frame and ends in a step. A plain sky ends
-    without one, a fade from black has no end: both are left alone.
+    A bar is a band at the edge that is nearly one grey value in every frame and ends in a step. A plain sky has
+    no such step, and a fade from black has no end: neither is a bar.
     """
     stack = np.stack(frames)
     height, width = stack.shape[1:]
@@ -76,7 +76,7 @@ def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:
 
 
 def _bar(stack: NDArray[np.uint8]) -> int:
-    """Rows that the bar at the top of an (n, h, w) stack takes, 0 for none; two more where it ends, for the blur."""
+    """Rows of the bar at the top of an (n, h, w) stack, with two more for its blurred edge; 0 without a bar."""
     height = stack.shape[1]
     low, high = np.quantile(stack[:, : int(BAR_SHARE * height) + 3], [0.03, 0.97], axis=(0, 2))
     level = low[0]
@@ -93,8 +93,8 @@ def _bar(stack: NDArray[np.uint8]) -> int:
 class Overlays:
     """Finds border pixels that stay while the camera moves: logos, score graphics, clocks, captions.
 
-    Each pair in which a textured pixel ought to have changed gives one piece of evidence for or against; old evidence
-    fades, so graphics may come and go.
+    Each pair in which the camera's motion should change a textured pixel gives one piece of evidence, for or against.
+    Old evidence fades, so graphics may come and go.
     """
 
     def __init__(self, border: Border, frames: Sequence[NDArray[np.uint8]]) -> None:
@@ -105,16 +105,16 @@ class Overlays:
         self._added = 0
         # First evidence comes from `frames`, so that the first pairs are masked too.
         stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
-        on = self.border.mask(*stack.shape[1:])
+        on_border = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
         across, down = (cv2.Sobel(stack[0], cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
-        textured = on & (cv2.magnitude(across, down) > 3 * TEXTURE)
-        quiet, loud = textured & (spread <= 8), textured & (spread >= 24)
-        busy = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, loud)]
-        judged = busy[0] >= 10
-        # Unless most cells change, the camera may be still and only people move: pixels that stay are then no evidence.
-        if np.sum(busy[1][judged] >= 0.5 * busy[0][judged]) >= 0.6 * max(judged.sum(), 8):
-            self.still[quiet] = 6.0
+        textured = on_border & (cv2.magnitude(across, down) > 3 * TEXTURE)
+        steady, varied = textured & (spread <= 8), textured & (spread >= 24)
+        counts = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, varied)]
+        judged = counts[0] >= 10
+        # Steady pixels are evidence only if most cells change: otherwise a still camera may show moving people.
+        if np.sum(counts[1][judged] >= 0.5 * counts[0][judged]) >= 0.6 * max(judged.sum(), 8):
+            self.still[steady] = 6.0
         self.free = self._free()
 
     def add(self, first: Image, second: Image, flow: Sequence[Image]) -> None:
@@ -144,7 +144,7 @@ def _evidence(first: Image, second: Image, box: Box, flow: Image, still: Image, 
                 continue
             gx = np.float32(0.5) * (first[y, x + 1] - first[y, x - 1])
             gy = np.float32(0.5) * (first[y + 1, x] - first[y - 1, x])
-            # Beyond two pixels the gradient no longer foretells the change, only that there is one.
+            # Beyond two pixels of motion the gradient tells that a pixel changes, but not by how much.
             expected = abs(gx * u + gy * v) * min(np.float32(1), np.float32(2) / length)
             if expected < EVIDENCE_CHANGE:
                 continue
@@ -159,7 +159,7 @@ def _evidence(first: Image, second: Image, box: Box, flow: Image, still: Image, 
 def cell_flow(
     border: Border, flow: Sequence[Image], camera: Sequence[Image], first: Image, free: Image
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Median flow of the cells.
+    """Median flow of each cell beyond the camera's motion, and its shares of textured and usable pixels.
 
     Args:
         flow, camera: (2, h, w) flow of each strip in pixels, measured and by the camera's motion alone.

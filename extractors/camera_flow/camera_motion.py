@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Size = tuple[int, int]  # width and height of the picture in pixels
+HALF_WINDOW_S = 0.25  # seconds before and after a pair over which its motion is summed or averaged
 
 
 def largest_shift(motion: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
@@ -21,9 +22,9 @@ def largest_shift(motion: NDArray[np.float64], size: Size) -> NDArray[np.float64
     return np.asarray(np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1))
 
 
-def window(time: NDArray[np.float64], half: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Start and end (excluded) of the rows within `half` seconds of each of the ascending times (n,)."""
-    return np.searchsorted(time, time - half), np.searchsorted(time, time + half, side="right")
+def window(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Start and end (excluded) of the rows within `HALF_WINDOW_S` of each of the ascending times (n,)."""
+    return np.searchsorted(time, time - HALF_WINDOW_S), np.searchsorted(time, time + HALF_WINDOW_S, side="right")
 
 
 def moving(
@@ -32,8 +33,8 @@ def moving(
     """(n,) true where the camera moves.
 
     Compression and sensor noise move a still picture by a few hundredths of a pixel. Over half a second this noise
-    cancels, while even a slow pan accumulates. A camera is still where neither the pair itself nor all pairs within a
-    quarter of a second together displace a corner by more than `still` pixels.
+    cancels, while even a slow pan accumulates. So a camera moves where the pair itself, or all pairs within
+    `HALF_WINDOW_S` together, displace a corner by more than `still` pixels.
 
     Args:
         motion: (n, 4) pan_x, pan_y, a, b in pixels.
@@ -42,7 +43,7 @@ def moving(
         stride: frames from one pair to the next. Frames between are assumed to move alike, so the displacement grows
             `stride`-fold. Errors of the pairs partly cancel, so the sum is scaled by the square root only.
     """
-    low, high = window(time, 0.25)
+    low, high = window(time)
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)
     travelled = largest_shift(total[high] - total[low], size)
     return np.asarray(np.maximum(largest_shift(motion, size), travelled) > still)
@@ -98,7 +99,7 @@ def _shake(pan: NDArray[np.float64], time: NDArray[np.float64], usable: NDArray[
     pan, middle = pan[usable], time[usable].mean(axis=1)
     if len(pan) < 3:
         return 0.0
-    low, high = window(middle, 0.25)
+    low, high = window(middle)
     total = np.concatenate([np.zeros((1, 2)), np.cumsum(pan, axis=0)])
     smooth = (total[high] - total[low]) / (high - low)[:, None]
     return float(np.sqrt(((pan - smooth) ** 2).sum(axis=1).mean()))

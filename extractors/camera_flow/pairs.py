@@ -58,7 +58,7 @@ class Pair(NamedTuple):
 
 
 def pair_table(most: int, cells: int) -> NDArray[np.void]:
-    """Room for `most` pairs, one row each with the fields of `Pair`: no object per pair, since an hour has many."""
+    """An empty table of `most` rows with the fields of `Pair`; an hour has too many pairs for an object each."""
     numbers: list[Any] = [("flow", "f8", (cells, 2)), ("weight", "f8", cells), ("covered", "?", cells)]
     return np.zeros(most, [*numbers, ("motion", "f8", 4), ("inliers", "f8"), ("cut", "?")])
 
@@ -186,7 +186,7 @@ def fit_cells(
             break
         matrix = (design * rows[:, None]).T @ design
         matrix[np.diag_indices(4)] += 1e-6 * np.trace(matrix)
-        # The tiny ridge pulls towards the present motion, not to zero: what the cells leave open stays as it was.
+        # The ridge pulls towards the present motion, not to zero: unknowns that the cells leave open keep their values.
         step = np.linalg.solve(matrix, (design * rows[:, None]).T @ (target - design @ motion))
         motion = motion + step
         if np.abs(step).max() < 1e-4:

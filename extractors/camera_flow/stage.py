@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import VideoError
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.camera_flow.camera_motion import moving, quality, to_rates
@@ -28,7 +27,7 @@ CONTENT = 24  # grey levels between the darkest and the brightest twentieth of a
 OFTEN = 0.25  # share of a video's pairs from which a cell that graphics cover is masked throughout
 
 MIN_SIDE, MAX_SIDE = 64, 640
-"""Pixels that the working size's shorter side is raised to, and that its longer side is held to."""
+"""Least pixels of the working size's shorter side, and most of its longer side."""
 
 
 class CameraFlowConfig(StageConfig):
@@ -104,7 +103,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
         A video of one frame has no pair: it gives one row of zeros, all of it masked.
 
-        Raises VideoError: the stream is damaged, or gives no frame.
+        Raises VideoError: the stream is damaged.
         """
         from extractors.camera_flow.border import lay_out, picture_area
         from extractors.camera_flow.pairs import PairFlow, pair_table
@@ -114,8 +113,6 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
         ahead, informative = _look_ahead(frames)
-        if not ahead:
-            raise VideoError("no frame came out of this video", where=source.record.path)
         informative = informative or [ahead[-1][1]]
         border = lay_out(picture_area(informative), config.border, config.columns, config.rows)
         engine = PairFlow(border, informative, config.reach)
@@ -151,7 +148,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         engine.leave_out(~allowed, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
         if not len(first_frames):
-            when = np.full((1, 2), times[0] if len(times) else 0.0)
+            when = np.full((1, 2), times[0])
         seconds = when[:, 1] - when[:, 0]
         timed = seconds > 0
         seconds[~timed] = 1.0

@@ -1,6 +1,6 @@
 """Clip networks by name: the input and the outputs of each, and how it is built.
 
-torch and the libraries are imported when a network is built, so that the table can be read at no cost.
+torch and the libraries are imported only when a network is built, so that reading the table is quick.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def network_identity(name: str, given: str, seed: int) -> dict[str, str]:
 
 
 def fetch_published(name: str, given: str, progress: Progress) -> None:
-    """Download the weights of `hub` where they are not here. Raises DataError where that fails."""
+    """Download the weights of `hub` if they are missing. Raises DataError if that fails."""
     if given != HUB:
         return
 
@@ -97,7 +97,7 @@ def fetch_published(name: str, given: str, progress: Progress) -> None:
 
 
 def _file(name: str, given: str) -> str:
-    """The name or path of a file of weights; of `hub` the file that `fetch_published` keeps."""
+    """The name or path of a file of weights; for `hub`, the file that `fetch_published` keeps."""
     if given != HUB:
         return given
     library = backbone(name).library
@@ -148,7 +148,7 @@ def _with_weights(name: str, entry: Backbone, path: Path) -> nn.Module:
 
 
 def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:
-    """A library's network of so many classes; None: with the weights that the library publishes."""
+    """A library's network with this number of classes; None: with the weights that the library publishes."""
     make: Callable[..., nn.Module]
     published: dict[str, Any] = {"weights": "DEFAULT"}
     if entry.library == "torchvision":

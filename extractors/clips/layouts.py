@@ -9,8 +9,8 @@ A layout cuts a video of `count` frames into clips of `frames` frames and gives 
   0, 10, ..., 80, 86 for 102 frames. Where that would leave the last two less than half a stride apart, all starts
   are spread evenly instead.
 - `dense`: every window (or every `hop`-th), divided over the steps in order; a step is the average of its windows.
-- `sliding`: the same windows, each a step of its own, so that their number follows from the length of the video: rows
-  for other methods, at one per `hop` frames.
+- `sliding`: the same windows, each a step of its own. Their number follows from the length of the video: one row per
+  `hop` frames, for other methods.
 
 Short videos: a window that is longer than the video repeats the last frame to its end. A `uniform` layout of more
 positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
@@ -45,9 +45,9 @@ class ClipPlan:
         return np.stack([self.clips[self.spans[:, 0], 0], self.clips[self.spans[:, 1] - 1, -1]], axis=1)
 
     def step_frames(self) -> NDArray[np.int32]:
-        """(step, frame) frame numbers of each step, as in the clip where a step is one clip.
+        """(step, frame) frame numbers of each step: those of its clip where every step is one clip.
 
-        Where steps are several clips, each frame once and the row filled up with -1.
+        Otherwise a row has each frame of its clips once, and is filled up with -1.
         """
         if bool((self.spans[:, 1] - self.spans[:, 0] == 1).all()):
             return self.clips[self.spans[:, 0]]
@@ -59,14 +59,10 @@ class ClipPlan:
 
 
 def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: int = 1, hop: int = 1) -> ClipPlan:
-    """The clips of a video; all numbers are at least 1.
+    """The clips of `frames` frames of a video of `count` frames, for `steps` time steps; all numbers are at least 1.
 
     Args:
-        count: frames of the video.
-        layout: see the module.
-        steps: time steps, T in the paper.
-        frames: frames of one clip.
-        stride: distance between neighbouring frames of a window (all but `uniform`).
+        stride: distance between neighbouring frames of a window (all layouts but `uniform`).
         hop: distance between the starts of neighbouring windows (`dense` and `sliding`).
 
     >>> plan_clips(102, layout="windows", steps=10, frames=16).clips[:, 0].tolist()
@@ -120,7 +116,7 @@ def window_starts(last: int, steps: int) -> NDArray[np.int64]:
 
 
 def divide(items: int, steps: int) -> NDArray[np.int32]:
-    """(step, 2) ranges that divide `items` over `steps` in order and evenly; an item serves two steps only when short.
+    """(step, 2) ranges that divide `items` over `steps` evenly and in order; with fewer items than steps, some repeat.
 
     >>> divide(5, 2).tolist(), divide(2, 3).tolist()
     ([[0, 2], [2, 5]], [[0, 1], [0, 1], [1, 2]])
@@ -136,7 +132,7 @@ def _windows(starts: NDArray[np.int64], count: int, frames: int, stride: int) ->
 
 
 def _one_per_step(clips: NDArray[np.int32]) -> ClipPlan:
-    """One clip per step; steps of a short video that see the same frames share one clip."""
+    """One clip per step; steps of a short video with the same frames share one clip."""
     new = np.ones(len(clips), bool)
     new[1:] = (clips[1:] != clips[:-1]).any(axis=1)
     first = np.cumsum(new, dtype=np.int32) - 1

@@ -1,8 +1,8 @@
 """Runs clip networks: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
-OpenVINO model is also kept in the user's cache (`data.weights`), since importing torch and tracing the network take
-seconds and compiling a converted model takes a fifth of one; torch is then not imported at all.
+OpenVINO model is also kept in the user's cache (`data.weights`). Importing torch and tracing the network take seconds;
+compiling a kept model takes a fifth of a second and no torch.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Network:
 
 
 Start = Callable[[Clips], Callable[[], Pair]]
-"""Begins on uint8 (batch, frame, row, column, RGB), in the background where the runtime can; call its result for logits
-and features, before the next start."""
+"""Starts the network on uint8 (batch, frame, row, column, RGB), in the background where the runtime can. Its result,
+called before the next start, returns logits and features."""
 
 
 def gpu_present() -> bool:
@@ -108,7 +108,7 @@ def running(network: Network) -> Start:
 
 
 def _start_openvino(request: Any, clips: Clips) -> Callable[[], Pair]:
-    """A batch of one clip; the caller decodes the next one meanwhile."""
+    """Start a batch of one clip; the caller decodes the next one meanwhile."""
     request.start_async([clips])
 
     def result() -> Pair:
@@ -119,16 +119,16 @@ def _start_openvino(request: Any, clips: Clips) -> Callable[[], Pair]:
 
 
 def _start_torch(module: torch.nn.Module, network: Network, clips: Clips) -> Callable[[], Pair]:
-    """Clips go to the device from pinned memory; on a GPU the caller continues while it computes."""
+    """Start a batch. A GPU gets it from pinned memory, and the caller continues while it computes."""
     import torch
 
-    given = torch.from_numpy(np.ascontiguousarray(clips))
+    batch = torch.from_numpy(np.ascontiguousarray(clips))
     if network.device != "cpu":
-        given = given.pin_memory().to(network.device, non_blocking=True)
+        batch = batch.pin_memory().to(network.device, non_blocking=True)
     elif network.threads:
         torch.set_num_threads(network.threads)
     with torch.inference_mode():
-        logits, features = module(given)
+        logits, features = module(batch)
     return lambda: (logits.cpu().numpy(), features.cpu().numpy())
 
 
@@ -136,11 +136,11 @@ def _place_torch(network: Network) -> torch.nn.Module:
     import torch
 
     if network.device != "cpu" and not torch.cuda.is_available():
-        raise UsageError(f"device '{network.device}' is not there", fix="Set clips.device to cpu or auto")
+        raise UsageError(f"there is no device '{network.device}'", fix="Set clips.device to cpu or auto")
     module = backbones.build(network.backbone, network.weights, network.seed)
     if network.device != "cpu":
-        # For the whole process: TF32 rounds fp32 to 10 bits of mantissa, so that runtimes would no longer agree, and
-        # nondeterministic algorithms would give other last bits on every run.
+        # Both hold for the whole process. With TF32, fp32 has 10 bits of mantissa and runtimes no longer agree.
+        # Nondeterministic algorithms give other last bits on every run.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.deterministic = True
     module.to(network.device)

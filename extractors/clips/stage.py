@@ -59,7 +59,7 @@ class ClipsConfig(StageConfig):
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> ClipsConfig:
-        """The network is known, sees enough frames, and the weights can be its own."""
+        """Refuse an unknown network, too few frames or pixels for it, and weights of another network."""
         try:
             entry = backbone(self.backbone)
         except AimError as error:
@@ -67,11 +67,11 @@ class ClipsConfig(StageConfig):
         if self.frames_per_clip < entry.least_frames:
             raise ValueError(f"{self.backbone} needs at least {entry.least_frames} frames per clip")
         if self.short_side is not None and self.short_side < entry.size:
-            raise ValueError(f"short_side must be at least the {entry.size} pixels that {self.backbone} sees")
+            raise ValueError(f"short_side must be at least the {entry.size} pixels of {self.backbone}'s input")
         if self.weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
             raise ValueError(f"{self.backbone} needs weights of its own: set weights to a path, hub or random")
         if self.weights == HUB and entry.library == "aim":
-            raise ValueError(f"{self.backbone} is of no hub: set weights to i3d-kinetics400 or a path")
+            raise ValueError(f"no library has weights of {self.backbone}: set weights to i3d-kinetics400 or a path")
         return self
 
 
@@ -91,7 +91,7 @@ class Clips(Extractor[ClipsConfig]):
 
     @classmethod
     def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
-        """The content of the weights and the library's version; below fp32 also where they run, which rounds.
+        """Hashes of the weights, the library's version, and below fp32 the runtime and device, which round differently.
 
         Raises DataError, UsageError.
         """
@@ -108,12 +108,12 @@ class Clips(Extractor[ClipsConfig]):
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:
-        """Frames that go through the network, counted once per clip they are in."""
+        """Frames that the network computes; a frame counts once for each of its clips."""
         return _plan(config, frames).clips.size if frames else 0
 
     @classmethod
     def ticks(cls, config: ClipsConfig, frames: int) -> int | None:
-        """The time steps, whatever the length of the video; of the layout sliding the number of windows."""
+        """The time steps, whatever the length of the video; for the layout `sliding`, the number of windows."""
         if config.layout == "sliding":
             return len(_plan(config, frames).spans) if frames else None
         return config.steps
@@ -164,7 +164,7 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
 def prepare(image: Picture, short_side: int, size: int) -> Picture:
     """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
 
-    It is cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
+    The centre is cut first and then resized: averaged over areas when it shrinks, bilinearly when it grows.
 
     >>> prepare(np.zeros((256, 340, 3), np.uint8), 256, 224).shape
     (224, 224, 3)
@@ -198,7 +198,8 @@ def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) ->
             needed = int(plan.clips[done, 0]) if done < len(plan.clips) else frame.index + 1
             held = {index: picture for index, picture in held.items() if index >= needed}
     if done < len(plan.clips):
-        raise VideoError("the video ended before its last clip", where=source.record.path)
+        what = "the video ended before its last clip"
+        raise VideoError(what, where=source.record.path, fix="Copy or download the video again")
 
 
 def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: Start, batch: int) -> tuple[Any, Any]:

@@ -1,11 +1,11 @@
 """Kinematics of the surgical robot: master tools and slave tools, each as channels of equal names and units.
 
-Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of 102 scored trials the left master
-moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
-opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
+Pairing: the data set's readme calls columns 39-57 the left slave. But in 102 of 102 scored trials the left master moves
+with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare opposite hands,
+so `pairing` is "motion" by default; "column" is the readme's order.
 
 The result depends on the kinematics file alone. Where a video can be opened, the quality values report how many more
-frames than rows it has; they start together and have the same rate.
+frames than rows it has. Frames and rows start together and have the same rate.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SLAVES = {
 """Columns of the slaves that belong to the left and the right master, by pairing."""
 
 VELOCITY = slice(12, 15)  # the translational velocity within a block
-USUAL_EXTRA_FRAMES = 20  # videos of the official copy have 2 to 20 more frames than there are rows
+MAX_EXTRA_FRAMES = 20  # videos of the official copy have 2 to 20 more frames than there are rows
 
 
 class KinematicsConfig(StageConfig):
-    """Which channels are made of the 76 columns."""
+    """Settings of stage `kinematics`: the channels to make from the 76 columns."""
 
     pairing: Literal["motion", "column"] = setting(
         "motion", "which slave belongs to which master, see docs/datasets/jigsaws.md"
@@ -49,7 +49,7 @@ class KinematicsConfig(StageConfig):
     rotation: Literal["6d", "matrix", "none"] = setting("6d", "6d: first two columns of the rotation matrix")
     velocity: bool = setting(True, "recorded translational (m/s) and rotational (rad/s) velocity")
     gripper: bool | Literal["slave"] = setting(
-        True, "gripper angle, rad; slave: the slaves alone have it, and that of the master's handle beside it"
+        True, "gripper angle, rad; slave: only the slaves have it, beside the angle of the master's handle"
     )
     speed: bool = setting(True, "lengths of the two velocities, m/s and rad/s")
     acceleration: bool = setting(True, "length of the acceleration, m/s2")
@@ -60,19 +60,19 @@ class KinematicsConfig(StageConfig):
     @model_validator(mode="after")
     def _some_channel(self) -> KinematicsConfig:
         if not self.groups() and not self.bimanual:
-            raise ValueError("no channel is switched on")
+            raise ValueError("no channel is switched on: set position or another group to true")
         return self
 
     def groups(self) -> tuple[str, ...]:
         """The groups of `ONE_TOOL` that are switched on, in stored order."""
-        on = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
-        on["handle"] = self.gripper == "slave"
-        on["rotation_matrix"], on["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
-        return tuple(name for name in ONE_TOOL if on[name])
+        switches = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
+        switches["handle"] = self.gripper == "slave"
+        switches["rotation_matrix"], switches["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
+        return tuple(name for name in ONE_TOOL if switches[name])
 
 
 class Kinematics(Extractor[KinematicsConfig]):
-    """The stage `kinematics`; see the module for its arrays."""
+    """Channels of the master and the slave tools of one trial."""
 
     name: ClassVar[str] = "kinematics"
     version: ClassVar[int] = 1
@@ -116,7 +116,7 @@ class Kinematics(Extractor[KinematicsConfig]):
                 if not np.isfinite(values[role]).all():
                     what = "holds numbers too large to be motion in metres"
                     raise DataError(what, where=path, fix="Get the file again")
-            if self.config.gripper == "slave":  # missing, not left out: both arrays have the same channels
+            if self.config.gripper == "slave":  # NaN, not left out: both arrays have the same channels
                 values["master"][:, ["gripper" in name or "handle" in name for name in channels["master"]]] = np.nan
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
 
@@ -134,7 +134,7 @@ class Kinematics(Extractor[KinematicsConfig]):
             extra = len(times) - len(rows)
             quality["frames_more_than_rows"] = extra
             quality["video_longer_by_s"] = float(times[-1] + period - len(rows) / rate)
-            quality["video_mismatch"] = not 0 <= extra <= USUAL_EXTRA_FRAMES
+            quality["video_mismatch"] = not 0 <= extra <= MAX_EXTRA_FRAMES
         return quality
 
 

@@ -72,8 +72,8 @@ ONE_TOOL: dict[str, Callable[[Tool], list[Named]]] = {
 def two_tools(left: Tool, right: Tool) -> Iterator[Named]:
     """Channels of the two hands together, named `hands_...`.
 
-    Distance of the tips (m; valid if both arms report in one coordinate frame) and its rate, balance
-    of the speeds from -1 (only the right one moves) to 1, and cosine between the directions of motion.
+    They are the distance of the tips in m and its rate, the balance of the speeds from -1 (only the right one moves) to
+    1, and the cosine between the directions of motion. The distance is valid if both arms share a coordinate frame.
     """
     apart = lengths(left.position - right.position)
     fast, fast_too = lengths(left.velocity), lengths(right.velocity)

@@ -1,7 +1,7 @@
-"""Which people are the agents: decided over the whole video, inspectable and overridable.
+"""Chooses the agents among all people of a video; users can inspect and override the choice.
 
 Every person of a shot (`paths.py`) gets a salience, the product of
-- presence: share of the shot from the first to the last detection, however many frames between lack one;
+- presence: share of the shot from the first to the last detection, with the frames between that lack one;
 - size: square root of the median body size in pixels;
 - motion: changes of velocity and of orientation, m in body sizes per second, as m^2 / (1 + m^2);
 - position: closeness to the middle of the frame, where cameras keep athletes;
@@ -38,7 +38,7 @@ def choose_agents(
     size: tuple[int, int],
     config: PoseConfig,
 ) -> tuple[list[list[Track]], Floats]:
-    """At most `config.agents` agents of every shot, and the table (people, columns) of everybody, shot after shot.
+    """At most `config.agents` agents of every shot, and the table (people, columns) of all people, shot after shot.
 
     `shots` has (first, one past the last) frame of each, `times` the seconds of every frame, `size` width and height.
     """
@@ -88,8 +88,8 @@ def _saliences(rows: Floats, places: Floats, first: int, size: tuple[int, int], 
 def _motion(centres: Floats, orientations: Floats, seconds: Floats, size: float) -> float:
     """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
-    Somebody who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
-    that jitter of the joints is no motion. It is at least .001: people in a still picture differ by the rest.
+    A person who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
+    that jitter of the joints is no motion. The result is at least .001: other factors decide in a still picture.
     """
     later = np.searchsorted(seconds, seconds + 0.1)
     first = np.flatnonzero(later < len(seconds))

@@ -16,7 +16,7 @@ OUTLIER = 0.05  # a joint this far from the fitted line, in body sizes, counts h
 
 
 class CleaningConfig(StageConfig):
-    """How the joints of an agent are cleaned over time."""
+    """Settings of the cleaning of an agent's joints."""
 
     fix_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     max_gap_s: float = setting(0.6, "Gaps up to this many seconds are interpolated (marked in `filled`).", ge=0)
@@ -50,10 +50,10 @@ def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, 
 
 
 def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
-    """(M,) frames of one person (M, 17, 3) whose left and right joints are to be exchanged; `times` (M,) seconds.
+    """(M,) true where left and right joints of one person (M, 17, 3) must be exchanged; `times` (M,) seconds.
 
     A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
-    body: the sides are chosen so that all joints move least, and confident frames keep theirs.
+    body: so the chosen sides make all joints move least, and frames with high scores keep theirs.
     """
     score = poses[:, 5:, 2].mean(axis=1)
     price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3

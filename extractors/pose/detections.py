@@ -1,4 +1,4 @@
-"""People of one picture, the views of a frame that a pose network gets, and the merging of what it detects in them."""
+"""People of one picture, views of a frame for a pose network, and the merging of detections from several views."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def _apart(poses: NDArray[np.floating], pose: NDArray[np.floating]) -> NDArray[n
 
 
 def turns_of(views: int, frame: int) -> Sequence[int]:
-    """Clockwise quarter turns of each view of a frame by its number: upright first; of two views the second rotates."""
+    """Clockwise quarter turns of each view of a frame by its number: upright first; the second of two views varies."""
     if views == 2:
         return 0, 1 + frame % 3
     return (0, 1, 3) if views == 3 else range(views)
 
 
 def turned_back(people: Detections, turns: int, width: int, height: int) -> Detections:
-    """Detections in a turned frame, in pixels of the frame of this size."""
+    """Detections of a view in clockwise quarter turns, in pixels of its frame (width, height)."""
     x, y, score = np.moveaxis(people.keypoints, -1, 0)
     places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[turns]
     return Detections(np.stack([*places, score], axis=-1), people.scores)

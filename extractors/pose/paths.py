@@ -1,10 +1,10 @@
-"""A person is a path through the detections of a shot: decided when all frames are known, not frame by frame.
+"""Finds people as paths through the detections of a shot, when all its frames are known.
 
 The best path has the largest sum of its detections' log scores minus its jumps (Viterbi). A jump is the distance of the
 body's centre from the predicted place. The velocity of the best path up to there predicts the place (per-survivor
 processing: Raheli et al., IEEE Trans. Communications 1995).
 
-The second person is the best path through what is left when the first path and other detections of its body are out.
+The second person is the best path through the rest, without the first path and other detections of that body.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from extractors.pose.detections import Detections
 
 Rows = NDArray[np.intp]
 
-REACH_S = 3.0  # longest gap of a path in seconds: somebody who comes back later begins another path
-LEAD_S = 0.2  # seconds for which the velocity predicts the place of somebody who is missing
+REACH_S = 3.0  # longest gap of a path in seconds: a person who comes back later begins another path
+LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person
 
 MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
-"""A jump is less than `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second, `MAX_GROWTH` in size."""
+"""Limits of a jump: `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second; sizes by `MAX_GROWTH`."""
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
@@ -116,7 +116,7 @@ class _Shot:
         return rows[path[::-1]], float(worth.max())
 
     def _jumps(self, before: Rows, now: Rows, gaps: Floats, velocity: Floats) -> Floats:
-        """(before, now) cost of each jump over `gaps` (before,) seconds; infinite where it is none."""
+        """(before, now) cost of each jump over `gaps` (before,) seconds; infinite beyond the limits."""
         size = np.sqrt(self.sizes[before][:, None] * self.sizes[now])
         growth = np.abs(np.log(self.sizes[before][:, None] / self.sizes[now]))
         place = self.centres[before] + velocity * np.minimum(gaps, LEAD_S)[:, None]

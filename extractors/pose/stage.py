@@ -1,6 +1,6 @@
-"""The `pose` stage: who the agents are and where their 17 joints are, frame after frame.
+"""The `pose` stage: the agents and their 17 joints in every frame.
 
-`extractors/pose/__init__.py` tells how a frame becomes an array.
+`extractors/pose/__init__.py` lists the steps from a frame to an array.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from extractors.signals import longest_gap, row_period
 
 
 class Pose(Extractor[PoseConfig]):
-    """People are detected and chosen: up to `agents` people with 17 joints in every frame."""
+    """Detects people and chooses up to `agents` of them, with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
     version: ClassVar[int] = 6
@@ -51,7 +51,7 @@ class Pose(Extractor[PoseConfig]):
         "size": ArraySpec(("side",), "px", "frame size", ("width", "height")),
         "frame_index": ArraySpec(("frame",), "1", "frame number in display order"),
         "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
-        "tracks": ArraySpec(("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS),
+        "tracks": ArraySpec(("track", "figure"), "mixed", "all detected people and why chosen or not", TRACK_COLUMNS),
     }
     seconds_per_unit: ClassVar[float] = 0.05
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "cuts")
@@ -115,14 +115,14 @@ class Pose(Extractor[PoseConfig]):
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
         people = [people_of(candidates, *shot, times, floor) for shot in shots]
         chosen = choose_agents(people, shots, times, size, config)
-        del people, candidates  # of all the people, only the agents are needed from here on
+        del people, candidates  # only the agents are needed from here on
         values, quality = output(config, times, starts[1:], chosen, size)
         quality["views"] = views
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
 
 
 def detected(backend: PoseBackend, image: Image, turns: Sequence[int]) -> Detections:
-    """Each body of a frame once, from its views in these clockwise quarter turns."""
+    """Each body of a frame once, detected in its views in these clockwise quarter turns."""
     height, width = image.shape[:2]
     views = [backend.detect(np.ascontiguousarray(np.rot90(image, -n))) for n in turns]
     return Detections.merged([turned_back(view, n, width, height) for view, n in zip(views, turns, strict=True)])

@@ -1,6 +1,6 @@
 """Stage `skeleton`: a keypoint file is the only input; its joints become those of the stage `pose`, in 2-D or 3-D.
 
-The file says who is who: the k-th agent is the k-th person that it names. Times are the file's, else from `rate_hz`.
+The file decides identities: the k-th agent is the k-th person that it names. Times are the file's, else from `rate_hz`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TRUNK = [5, 6, 11, 12]  # COCO's shoulders and hips
 
 
 class SkeletonConfig(StageConfig):
-    """How the coordinates of a file are read."""
+    """Settings of stage `skeleton`."""
 
     agents: int = setting(1, "people that are kept, in the order in which the file names them", ge=1, le=6)
     rate_hz: float = setting(30.0, "frames per second of files without a column of times", gt=0, le=10_000)
@@ -69,7 +69,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
     @classmethod
     def ticks(cls, config: SkeletonConfig, frames: int) -> int | None:
-        """Only the file tells how many frames it has."""
+        """None: only the file tells how many frames it has."""
         return None
 
     def extract(self, source: Source) -> StageOutput:
@@ -99,7 +99,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.summary}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
-        """The same with 3-D coordinates in metres and y up."""
+        """The keypoints, with 3-D coordinates in metres and y up; 2-D ones as they are."""
         if keypoints.shape[-1] == 3:
             return np.array(keypoints)
         x, y, z, score = np.moveaxis(keypoints, -1, 0)
@@ -109,21 +109,21 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     def _clean(self, time: Floats, points: Floats) -> None:
         """Interpolate the gaps of one agent's joints (frame, 17, coordinate), and smooth them, in place."""
         for joint in range(points.shape[1]):
-            there = np.isfinite(points[:, joint, 0])
-            if not there.any():
+            detected = np.isfinite(points[:, joint, 0])
+            if not detected.any():
                 continue
-            trust = np.where(there, np.maximum(points[:, joint, -1], 0.01), 0.0)
+            trust = np.where(detected, np.maximum(points[:, joint, -1], 0.01), 0.0)
             weight = np.repeat(trust[:, None], points.shape[-1] - 1, axis=1)
-            place, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
-            good = weight[:, 0] > 0
+            places, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
+            placed = weight[:, 0] > 0
             if self.config.smoothing_s:
-                place = local_line(time, np.where(good[:, None], place, 0.0), weight, self.config.smoothing_s)[0]
-            points[good, joint, :-1] = place[good]
-            points[good & ~there, joint, -1] = INTERPOLATED_SCORE
+                places = local_line(time, np.where(placed[:, None], places, 0.0), weight, self.config.smoothing_s)[0]
+            points[placed, joint, :-1] = places[placed]
+            points[placed & ~detected, joint, -1] = INTERPOLATED_SCORE
 
 
 def _centre(points: Floats) -> Floats:
-    """(frame, axis) middle of the trunk (frame, 17, axis) from its median in torso lengths; NaN where not placed."""
+    """(frame, axis) middle of the trunk of (frame, 17, axis), less its median, in torso lengths; NaN where missing."""
     trunk = points[:, _TRUNK]
     middle, spine = trunk.mean(axis=1), trunk[:, :2].mean(axis=1) - trunk[:, 2:].mean(axis=1)
     length = np.linalg.norm(spine, axis=1)

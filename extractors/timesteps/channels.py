@@ -29,11 +29,11 @@ class Channels:
     span: tuple[float, float]  # seconds of the first row's begin and the last row's end
     values: Floats  # (row, channel), finite, 0 where the weight is 0
     weight: Floats  # (row, channel) trust from 0 (no value) to 1
-    observed: Bools  # (row,) true where the agent itself was seen; false where it is missing or filled in
+    observed: Bools  # (row,) true where the agent was detected or measured; false where missing or interpolated
 
     @property
     def present(self) -> Bools:
-        """(row,) true where at least one channel has a value, seen or filled in."""
+        """(row,) true where at least one channel has a value, measured or interpolated."""
         return np.asarray((self.weight > 0).any(axis=1))
 
     def cells(self) -> Floats:
@@ -76,7 +76,7 @@ def make_channels(
 
 
 def row_span(time: Floats) -> tuple[float, float]:
-    """Seconds from the first row to one period after the last, as long as the last frame is shown."""
+    """Begin in seconds of the first row, and end of the last, which lasts one period."""
     return (float(time[0]), float(time[-1]) + row_period(time)) if time.size else (0.0, LONE_PERIOD_S)
 
 
@@ -107,7 +107,7 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     values = np.asarray(arrays[array].values, dtype=np.float64)
     if time.ndim != 1 or values.ndim < 1 or len(values) != len(time):
         shapes = f"{stage}/time {time.shape} and {stage}/{array} {values.shape}"
-        raise DataError(f"{shapes} do not have one row each per time", fix="Name an array with the same first axis")
+        raise DataError(f"{shapes} do not have one row each per time", fix="Choose an array with one row per time")
     last, shape = arrays[array].names, values.shape[1:]
     names = last
     if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it
@@ -116,16 +116,16 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
             parts = [[*part[:-1], last[int(part[-1])]] for part in parts]
         names = tuple(".".join([array, *part]) for part in parts)
     flat = values.reshape(len(time), len(names))
-    good = np.isfinite(flat)
-    observed = np.asarray(good.any(axis=1))
-    return make_channels("array", names, time, lambda r: (flat[r], good[r].astype(np.float64)), observed=observed)
+    finite = np.isfinite(flat)
+    observed = np.asarray(finite.any(axis=1))
+    return make_channels("array", names, time, lambda r: (flat[r], finite[r].astype(np.float64)), observed=observed)
 
 
 def flow_channels(output: StageOutput) -> Channels:
     """Channels of a `camera_flow` output, the camera as an agent: `motion.*`, then `cell.00.u`, `cell.00.v`, …
 
-    A row's time is the middle of its frame pair. The weight of the global motion is the share of cells that
-    agree with it. A masked cell (bars, overlays) has weight 0, and so has everything in a pair over a cut.
+    A row's time is the middle of its frame pair. The weight of the global motion is the share of cells that agree with
+    it. Masked cells (bars, overlays) have weight 0, and so have all channels of a pair over a cut.
 
     Args:
         output: arrays `time` (pair, 2), `motion` (pair, 4), `inliers` (pair,), `cells` (pair, cell, 2) and

@@ -1,4 +1,4 @@
-"""Effect of mirroring the picture, or of exchanging two people, on stored features: for augmentation.
+"""How stored features change when the picture is mirrored or two people are exchanged, for augmentation.
 
 Both follow from the features' names. Mirroring exchanges left and right joints and changes the sign of horizontal
 components. Statistics without a sign (`std`, `absdiff`, `dct…`) stay as they are. This is exact for the channels of
@@ -44,7 +44,7 @@ def exchange_plan(names: Sequence[str]) -> Plan:
 
 
 def _plan(names: Sequence[str], image: Callable[[str], tuple[str, bool]]) -> Plan:
-    """The plan from the counterpart of each name, and whether its sign changes."""
+    """The plan; `image` gives the counterpart of each name, and whether its sign changes."""
     index = {name: i for i, name in enumerate(names)}
     source, factor = np.empty(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32)
     for i, name in enumerate(names):

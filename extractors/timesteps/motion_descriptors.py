@@ -115,10 +115,10 @@ def correlation(a: Floats, b: Floats, weight: Floats) -> float:
 
 
 def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tuple[float, float]:
-    """How many seconds `b` comes after `a` (negative: before), and the correlation at that lag.
+    """Seconds by which `b` follows `a` (negative: precedes it), and the correlation at that lag.
 
-    Both are laid on an even grid; the correlation at a lag sums over all signals, each without its mean;
-    the best lag is refined by a parabola through its neighbours.
+    Both are resampled on an even grid. The correlation at a lag sums over all signals, each without its mean. The best
+    lag is refined by a parabola through its neighbours.
 
     Args:
         time: (row,) seconds.

@@ -1,10 +1,13 @@
 """Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
 
-"place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents, so that
-differences between agents in height, phase and distance survive AIM's subtraction. "body" is the pose, independent of
-place, size and rotation. "angle" has interior angles in radians, the spine's direction as a unit vector, and its
-turning in radians per second, anticlockwise positive. In three dimensions (stage `skeleton`) "body" has x to the body's
-left, y along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
+Groups of channels:
+
+- "place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents. So
+  differences between agents in height, phase and distance survive AIM's subtraction.
+- "body" is the pose, independent of place, size and rotation. In three dimensions (stage `skeleton`), x points to the
+  body's left, y along the spine and z forward.
+- "angle" has interior angles in radians, the spine's direction as a unit vector, and its turning in radians per second,
+  anticlockwise positive. In three dimensions the turning is a speed without a sign (`torso.turn_speed`).
 
 Two halves of one body can be two agents: left against right, or upper against lower. Both halves have the same channels
 in the same order (table: docs/features.md), so that AIM subtracts corresponding joints. Coordinates are those of the
@@ -46,8 +49,8 @@ SIDE_MARK = "side."
 """Prefix of the channels of a left or right half. Its mirror image is the other agent, so `mirror_plan` refuses it."""
 
 _JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
-_SHORT_TORSO = 0.3  # below this share of its length, a torso bent towards the camera gives no reliable direction
-_FAR = 6.0  # body-fixed coordinates are held within this many torso lengths: no limb is longer
+_SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
+_FAR = 6.0  # body-fixed coordinates are clipped to this many torso lengths: no limb is longer
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class SharedFrame:
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
     """Channels of the `agents` of a `pose` output, all in one shared frame.
 
-    An agent that the stage did not detect has all its channels, with weight 0. Read are the arrays `time` (frame,),
+    An agent that the stage did not detect has all its channels, with weight 0. The arrays in use are `time` (frame,),
     `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
     """
     arrays = output.arrays
@@ -71,11 +74,11 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
     shape, poses = (len(time), *keypoints.shape[2:]), []
     for agent in agents:
-        there = agent < keypoints.shape[1]
-        filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if there and "filled" in arrays else None
-        joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
+        detected = agent < keypoints.shape[1]
+        filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if detected and "filled" in arrays else None
+        joints = keypoints[:, agent] if detected else np.broadcast_to(np.float32(np.nan), shape)
         poses.append(clean_pose(time, joints, cuts, settings, filled))
-    del output, arrays, keypoints, joints  # of an hour they take a fourth as much as the channels
+    del output, arrays, keypoints, joints  # for an hour of video they take a fourth as much memory as the channels
     frame = _shared_frame(poses)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 
@@ -210,7 +213,7 @@ def _cross(a: Floats, b: Floats) -> Floats:
 
 
 def _upright(xy: Floats) -> Floats:
-    """Coordinates with y pointing up: those of a picture have it down."""
+    """Coordinates with y pointing up; in a picture, y points down."""
     return np.asarray(xy * np.array([1.0, -1.0])) if xy.shape[-1] == 2 else xy
 
 

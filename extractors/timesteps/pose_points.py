@@ -2,8 +2,8 @@
 
 Left and right, gaps and smoothing are handled by the `pose` stage (`extractors/pose/cleaning.py`).
 
-The five points of the face are merged into one head: on a distant or turned body they are a few pixels
-apart, and which of them are detected depends more on the detector than on the athlete.
+The five points of the face are merged into one head. On a distant or turned body they are a few pixels apart, and the
+detector, more than the athlete, decides which of them are detected.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and
 
 
 class PoseSettings(StageConfig):
-    """How keypoints become channels."""
+    """Settings of the channels of people."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
         "max_gap_s": "the pose stage interpolates: pose.cleaning.max_gap_s",
@@ -59,13 +59,13 @@ class PoseSettings(StageConfig):
 
 @dataclass(frozen=True)
 class CleanPose:
-    """One person over time, in pixels with y pointing down; in 3-D, with three axes for two, in metres with y up."""
+    """One person over time: 2-D in pixels with y down, or 3-D (three axes in place of two) in metres with y up."""
 
     points: Floats  # (frame, 13, 2) px, 0 where the weight is 0
     velocity: Floats  # (frame, 13, 2) px per second
     weight: Floats  # (frame, 13) trust 0..1; 0 where neither detected nor interpolated
     sloped: Bools  # (frame, 13) true where there is a velocity
-    observed: Bools  # (frame,) true where the person was seen in the frame itself
+    observed: Bools  # (frame,) true where the person was detected in the frame itself
 
     @property
     def moving(self) -> Floats:
@@ -123,12 +123,12 @@ def _interpolated_score(scores: NDArray[np.floating], filled: Bools, min_score: 
 def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
     """13 points (frame, 13, 2) and their weights (frame, 13) from COCO's 17.
 
-    The head is the mean of the points of the face by their scores, and weighs as much as the best of them.
+    The head is the mean of the face's points, weighted by their scores. Its weight is the best of these scores.
     """
     score = np.nan_to_num(keypoints[..., -1]).clip(0.0, 1.0)
-    good = np.isfinite(keypoints[..., :-1]).all(axis=-1) & (score >= min_score) & (score > 0)
-    weight = np.where(good, score, 0.0)
-    xy = np.where(good[..., None], keypoints[..., :-1], 0.0)
+    usable = np.isfinite(keypoints[..., :-1]).all(axis=-1) & (score >= min_score) & (score > 0)
+    weight = np.where(usable, score, 0.0)
+    xy = np.where(usable[..., None], keypoints[..., :-1], 0.0)
     face = weight[:, :_FACE, None]
     total = face.sum(axis=1)
     head = np.divide((face * xy[:, :_FACE]).sum(axis=1), total, out=np.zeros_like(xy[:, 0]), where=total > 0)
@@ -154,7 +154,7 @@ def body_scale(pose: CleanPose) -> float | None:
     shoulders, _, shoulder_weight = pose.middle("left_shoulder", "right_shoulder")
     hips, _, hip_weight = pose.middle("left_hip", "right_hip")
     length = np.linalg.norm(shoulders - hips, axis=1)[(shoulder_weight > 0) & (hip_weight > 0)]
-    if not length.size:  # of the box round the points, in frames that show at least two
+    if not length.size:  # by the box around the points, in frames with at least two
         shown = pose.weight > 0
         rows = shown.sum(axis=1) >= 2
         points, shown = pose.points[rows], shown[rows][..., None]

@@ -59,9 +59,9 @@ def parse_scene(text: str) -> tuple[str, str]:
 
 
 def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
-    """Raise ValueError for a repeated role, secondaries of different channels, or an exchange that would mix kinds."""
+    """Raise ValueError for a repeated role, secondaries with different channels, or an exchange that mixes kinds."""
     if len({role.text for role in (primary, *secondary)}) <= len(secondary):
-        raise ValueError("a role is given twice: each agent can play one part only")
+        raise ValueError("a role is given twice: each agent can have one role only")
     if len({(role.kind, role.stage, _family(role)) for role in secondary}) > 1:
         raise ValueError("the secondary agents must be of one kind, such as two people or one camera")
     if len({role.stage for role in (primary, *secondary) if role.kind == "pose"}) > 1:
@@ -71,7 +71,7 @@ def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> N
 
 
 def _family(role: Role) -> str:
-    """Key of parts with the same channels: master and slave tools share one, and both halves of one cut."""
+    """Key of roles with the same channels: master and slave tools share one, and so do both halves of a body."""
     if role.half:
         return "sides" if role.half in ("left", "right") else "levels"
     return "tools" if role.stage == "kinematics" else role.array

@@ -1,18 +1,18 @@
-"""Time is cut into T parts, and weighted statistics summarise the rows of each part.
+"""Cuts time into T parts and summarises the rows of each part by weighted statistics.
 
-Parts are by time, never by the count of frames. Every row represents a stretch of time (`row_cells`), so a statistic is
-an integral over time, and a video with fewer frames than parts needs no padding.
+Parts divide time, never frames. Every row represents a stretch of time (`row_cells`), so a statistic is an integral
+over time. A video with fewer frames than parts needs no padding.
 
 Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
 
 - `mean`: M = integral of w x / W.
 - `mean_std_absdiff`: M; the square root of the integral of w (x - M)^2 / W; the mean of abs(dx/dt), per second.
 - `samples`: x at the middles of k equal pieces of the part, on straight lines between rows.
-- `dct`: magnitudes of the k lowest cosine coefficients. The first is abs(M), the j-th is the square root of 2
-  times abs of the integral of w (x - M) cos(pi j s) / W, with s from 0 to 1 over the part.
+- `dct`: magnitudes of the k lowest cosine coefficients. The first is abs(M). The j-th is the square root of 2 times
+  abs of the integral of w (x - M) cos(pi j s) / W; s runs from 0 to 1 over the part.
 
-`dct` follows Pirsiavash, Vondrick and Torralba (ECCV 2014, section 3.2: low frequencies, magnitudes only),
-applied to each part rather than to the whole video, and scaled so that it does not depend on the frame rate.
+`dct` follows Pirsiavash, Vondrick and Torralba (ECCV 2014, section 3.2: low frequencies, magnitudes only). It is
+applied to each part instead of the whole video, and its scale does not depend on the frame rate.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def equal_parts(start: float, end: float, steps: int) -> Floats:
 
 
 def annotated_parts(start: float, end: float, boundaries: Sequence[float], steps: int) -> Floats:
-    """(steps, 2) begin and end of parts none of which crosses a boundary, a fraction 0..1 of the time.
+    """(steps, 2) begin and end of parts that cross no boundary; boundaries are fractions 0..1 of the time.
 
     Each stretch between boundaries gets the same number of equal parts; the first ones get one more where the division
-    leaves a rest. Step t is so the same phase in every performance with the same number of stretches.
+    leaves a rest. So step t is the same phase in every performance with the same number of stretches.
 
     Example: 0 s to 10 s with a boundary at .2 in four is [[0, 1], [1, 2], [2, 6], [6, 10]].
 
@@ -90,9 +90,9 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
         least: share of the step's time, 0..1.
     """
     cells = channels.cells()
-    there = channels.present.astype(np.float64)
+    present = channels.present.astype(np.float64)
     length = np.maximum(bounds[:, 1] - bounds[:, 0], 1e-12)
-    share = np.array([overlap(cells, part) @ there for part in bounds]) / length
+    share = np.array([overlap(cells, part) @ present for part in bounds]) / length
     mask = (share >= least) & (share > 0)
     names = tuple(f"{name}.{stat}" for name in channels.names for stat in statistic_names(kind, k))
     tables = [_part(channels, cells, part, kind, k) for part in bounds]
@@ -115,9 +115,9 @@ def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
 
 
 def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
-    """Rows (row, channel) that each cover a span (row, 2) of seconds, averaged over the parts (step, 2).
+    """(step, channel) averages over parts (step, 2) of rows (row, channel), each with its span (row, 2) in seconds.
 
-    Weights are the seconds in common; a part that touches no span takes the row whose middle is nearest.
+    The weights are the seconds in common. A part that touches no span takes the row whose middle is nearest.
     Example: five clips over 10 s, averaged into ten parts of 1 s: each clip serves two parts.
     """
     out = np.zeros((len(bounds), rows.shape[1]))

@@ -1,7 +1,7 @@
 """Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
-Roles bind agents to stages (`roles`), channels are made per frame (`channels`, `pose_channels`), time is cut into parts
-and summarised (`segments`). The result depends on stored arrays alone.
+`roles` binds agents to stages. `channels` and `pose_channels` make channels per frame. `segments` cuts time into parts
+and summarises them. The result depends on stored arrays alone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class TimestepsConfig(StageConfig):
 
 
 class Timesteps(Extractor[TimestepsConfig]):
-    """Roles, channels, segments: see the module's docstring."""
+    """Time steps of the agents and the scene, and descriptors of the whole performance."""
 
     name, version, Config = "timesteps", 3, TimestepsConfig
     reads: ClassVar[frozenset[str]] = frozenset()
@@ -110,12 +110,14 @@ class Timesteps(Extractor[TimestepsConfig]):
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
 
-        Raises DataError: boundaries are wanted and the record has none or too many; an upstream array is missing or has
-        another shape than its stage promises.
+        Raises DataError: annotated boundaries are missing or too many; an upstream array is missing or has another
+        shape than its stage promises.
         """
         primary, *secondary = self._channels(self.config.roles(), source.upstream)
         if len({one.names for one in secondary}) > 1:
-            raise DataError("the secondary agents have different channels", fix="Name agents of one kind")
+            raise DataError(
+                "the secondary agents have different channels", fix="Set timesteps.secondary to agents of one kind"
+            )
         agents, config = (primary, *secondary), self.config
         spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
         start, end = min(first for first, _ in spans), max(last for _, last in spans)
@@ -148,7 +150,8 @@ class Timesteps(Extractor[TimestepsConfig]):
         try:
             return annotated_parts(start, end, record.boundaries, self.config.steps)
         except ValueError as error:
-            raise DataError(str(error), where=record.name, fix="Raise timesteps.steps, or use bounds=equal") from None
+            fix = "Raise timesteps.steps, correct the annotation, or --set timesteps.bounds=equal"
+            raise DataError(str(error), where=record.name, fix=fix) from None
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""
@@ -171,7 +174,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     def _scene(
         self, upstream: Mapping[str, StageOutput], bounds: Floats
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """(step, class) and the classes' names: one clip per step as it is, any other number averaged by time."""
+        """Scene (step, class) and the classes' names. One clip per step stays, other numbers are averaged by time."""
         if not self.config.scene:
             return np.zeros((len(bounds), 0), np.float32), ()
         stage, array = parse_scene(self.config.scene)
@@ -180,7 +183,8 @@ class Timesteps(Extractor[TimestepsConfig]):
             raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, arrays))
         values = np.asarray(arrays[array].values, dtype=np.float64)
         if values.ndim != 2 or not len(values):
-            raise DataError(f"{stage}/{array} has shape {values.shape}, not (step, class)", fix="Name another array")
+            what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
+            raise DataError(what, fix="Set timesteps.scene to another array")
         if len(values) != len(bounds) or self.config.bounds == "annotated":
             spans = np.asarray(arrays["bounds"].values if "bounds" in arrays else [], dtype=np.float64)
             if spans.shape != (len(values), 2):

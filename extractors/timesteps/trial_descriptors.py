@@ -1,8 +1,8 @@
 """Trial-level descriptors: duration, path lengths, smoothness, and how two agents move relative to each other.
 
-They feed the trial-level branch of the scorer, which generalises to new people better than the time steps
-do. The names of the descriptors depend on the roles alone, never on the video. A descriptor that cannot be
-measured in a video (an agent that is never detected) is 0.
+They feed the trial-level branch of the scorer, which generalises to new people better than the time steps do. The
+names of the descriptors depend on the roles alone, never on the video. A descriptor that cannot be measured is 0, such
+as that of an agent that is never detected.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def trial_descriptors(
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """Names and values (descriptor,) for a performance of `duration` seconds.
 
-    Each agent's descriptors come first (several secondary agents are averaged), then those of the primary
-    agent with each secondary one (averaged as well).
+    Each agent's descriptors come first, then those of the primary agent with each secondary one. Several secondary
+    agents are averaged.
     """
     descriptors = {"log_duration_s": log(duration)}
     descriptors |= {f"primary.{name}": value for name, value in _agent_descriptors(primary).items()}
@@ -132,9 +132,9 @@ def _integral(channels: Channels, name: str) -> float:
 
 
 def _one_body(channels: Channels, turning: str) -> dict[str, float]:
-    """Turning of the trunk in all, and how straight, closed and together the legs are.
+    """Total turning of the trunk, and mean and 5th percentile of the knee and hip angles, in radians.
 
-    Angles in radians; `hip_low` is the 5th percentile, the tightest tuck or pike. A half has those of its own joints.
+    The 5th percentile of the hip is the tightest tuck or pike. A half has the angles of its own joints.
     """
     descriptors = {"turned_rad": _integral(channels, turning)}
     for joint in ("knee", "hip"):
@@ -149,7 +149,7 @@ def _one_body(channels: Channels, turning: str) -> dict[str, float]:
 def _apart(a: Channels, b: Channels) -> dict[str, float]:
     """Distance of corresponding joints, in the bodies' own frames and in the shared one.
 
-    Halves have one head in common, which is left out.
+    Halves share one head, which is left out.
     """
     descriptors: dict[str, float] = {}
     for form in ("body", "camera"):
@@ -179,7 +179,7 @@ def _two_people(a: Channels, b: Channels) -> dict[str, float]:
 
 
 def _phase(a: Channels, b: Channels, names: Sequence[str]) -> dict[str, float]:
-    """Delay of `b` in seconds and the correlation there, over the rows that show both; empty where none is named."""
+    """Delay of `b` in seconds and the correlation there, over the rows that show both; empty without `names`."""
     if not names:
         return {}
     (first, trust), (second, trust_too) = a.columns(names), b.columns(names)

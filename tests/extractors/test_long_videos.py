@@ -1,4 +1,4 @@
-"""A long video costs little memory per frame, and its blocks give what the whole would: the growth is counted."""
+"""Memory per frame of a long video is small, and blocks of rows give the same bytes as all rows at once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
 
     class Read(UserDict[str, StageOutput]):
         def __getitem__(self, name: str) -> StageOutput:
-            """As from the cache: arrays of their own at every reading."""
+            """A copy of the output, as the cache gives at every reading."""
             return deepcopy(super().__getitem__(name))
 
     config = TimestepsConfig(secondary=("pose:1",), scene="", pose=settings)
@@ -84,7 +84,7 @@ def test_a_detection_costs_little_more_than_its_numbers() -> None:
 
 
 def smaller(patch: pytest.MonkeyPatch, rows: int) -> None:
-    """Blocks of this many rows, and as many numbers as are in four columns of them."""
+    """Set blocks to this many rows, and temporary arrays to four columns of them."""
     for module in (signals, geometry):
         patch.setattr(module, "ROWS", rows)
     patch.setattr(signals, "BLOCK", 4 * rows)
@@ -105,7 +105,7 @@ def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPat
     assert growth(run) < most
 
 
-def test_blocks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_give_the_bytes_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
     made: list[dict[str, Array]] = []
     for rows in (10**6, 16):

@@ -1,4 +1,4 @@
-"""Every setting that is marked as having no effect on the result: its change is in the key by content, or nothing."""
+"""Settings that do not affect the result: a change leaves the arrays equal, or changes another part of the key."""
 
 from __future__ import annotations
 

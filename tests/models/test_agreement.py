@@ -1,4 +1,4 @@
-"""Agreement of raters against published figures and independent computations."""
+"""Agreement of raters against published values and independent computations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHROUT_FLEISS = np.array(
 
 def test_the_published_example() -> None:
     single, mean = intraclass(SHROUT_FLEISS)
-    assert (round(single.value, 2), round(mean.value, 2)) == (0.29, 0.62)  # table 4 there
+    assert (round(single.value, 2), round(mean.value, 2)) == (0.29, 0.62)  # its table 4
     assert (round(single.low, 3), round(single.high, 3)) == (0.019, 0.761)
 
 

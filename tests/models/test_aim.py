@@ -52,7 +52,7 @@ def test_default_network_has_the_papers_sizes() -> None:
 
 
 def test_forward_follows_the_equations() -> None:
-    """Against the equations written out step by step with the network's own layers."""
+    """The expected values are computed step by step with the network's own layers."""
     net, x = build(multi_task=True), inputs(3)
     out = net(x)
     transformed = net.interaction.transformation(x.secondary[:, :, 0])

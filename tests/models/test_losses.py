@@ -32,7 +32,7 @@ def test_losses_are_those_of_a_loop_over_what_counts(seed: int, batch: int) -> N
         assert ranks[member].item() == pytest.approx(top / max(bottom, 1e-6), rel=1e-5, abs=1e-9)
 
 
-def test_what_does_not_count_gets_no_gradient() -> None:
+def test_samples_that_do_not_count_get_no_gradient() -> None:
     predicted = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
     weight = torch.tensor([[1.0, 1, 0, 1, 0]] * 2, dtype=torch.float64)
     target = torch.randn(2, 5, dtype=torch.float64)

@@ -205,7 +205,7 @@ def test_musdl_without_judges_is_refused() -> None:
         build_method(MethodConfig("musdl"), FEATURES, 0, Layers(1))
 
 
-def test_the_figures_of_the_page_are_those_that_were_measured() -> None:
+def test_the_tables_of_the_page_are_those_that_were_measured() -> None:
     from benchmarks.method_comparison import DOCS, tables
 
     page = (DOCS / "methods.md").read_text(encoding="utf-8")

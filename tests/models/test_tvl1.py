@@ -41,7 +41,7 @@ def test_large_shift_is_found_from_a_rough_start() -> None:
     assert np.median(flow[1]) == pytest.approx(-6.0, abs=0.05)
 
 
-def test_masked_pixels_have_no_say() -> None:
+def test_masked_pixels_have_no_influence() -> None:
     first, second = shifted(0.7, 0.0)
     still = [level.copy() for level in second]
     for k, level in enumerate(still):  # the right half stays, as a graphic would

@@ -1,4 +1,4 @@
-"""The rendered dives: real files, honest labels, a truth that fits the pictures, equal seeds equal bytes."""
+"""The rendered dives: files, labels by the formula, a truth that fits the pictures, equal bytes for equal seeds."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_negative_count_is_refused() -> None:
 
 
 def features(dive: Dive) -> NDArray[np.float64]:
-    """Means over ten segments of both poses, their speed and their difference: what a viewer sees."""
+    """Means over ten segments of both poses, their speed and their difference."""
     pose = film_of(dive, Options()).truth.keypoints
     hips = pose[:, :, 11:13].mean(axis=2)
     centred = (pose - hips[:, :, None]) / 30.0
@@ -103,7 +103,7 @@ def test_final_score_can_be_learned_from_the_motion() -> None:
     assert spearmanr(guess, final[~train]).statistic > 0.8
 
 
-def test_keypoints_lie_on_the_drawn_bodies() -> None:
+def test_keypoints_are_on_the_drawn_bodies() -> None:
     film = film_of(plan_dives(3, 0)[1], Options(frames=50))
     for index, image in enumerate(film.frames()):
         if index % 10:

@@ -1,4 +1,4 @@
-"""Clips to practise on: read back as own videos, with the same bytes each time, and answers of made raters."""
+"""Practice clips: listed as own videos, with the same bytes each time, and answers of synthetic raters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def test_the_clips_are_own_videos_and_later_ones_have_other_paths(folder: Path) 
     assert len(probe(path)[1]) == OPTIONS.frames
 
 
-def test_made_raters_answer_what_label_reads_and_then_about_clips_that_came_later(folder: Path, tmp_path: Path) -> None:
+def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_theirs(
+    folder: Path, tmp_path: Path
+) -> None:
     videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
     count = answer_pairs(videos)
     raters, problems = all_answers(videos)
@@ -73,7 +75,7 @@ def test_the_command_makes_the_same_bytes_and_the_answers(
     assert capsys.readouterr().out.splitlines() == [
         f"{tmp_path}/videos: 12 clips of one diver each",
         f"{tmp_path}/new: 6 further clips",
-        f"{tmp_path}/videos/ratings: 84 answers of the made raters eva and finn",
+        f"{tmp_path}/videos/ratings: 84 answers of the synthetic raters eva and finn",
     ]
     for name in ("videos/monday/ben_1.mp4", "new/friday/anna_5.mp4"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()

@@ -1,4 +1,4 @@
-"""Made data sets: read back through the official listers, with the planted relation in them."""
+"""Synthetic data sets: read back by the listers of the real ones, with the planted relation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_jigsaws(tmp_path_factory.mktemp("made"), trials=4, rows=45)
 
 
-def test_made_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) -> None:
+def test_synthetic_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) -> None:
     listing = list_records("jigsaws", jigsaws)
     assert len(listing.records) == 3 * 4 * 2
     assert listing.problems == ("Knot_Tying: 1 kinematics file(s) without a score: Knot_Tying_H002",)
@@ -36,7 +36,7 @@ def test_made_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) -> No
     assert b"\r\n" in (jigsaws / "Knot_Tying" / "meta_file_Knot_Tying.txt").read_bytes()
 
 
-def test_made_slaves_are_crossed_as_the_real_ones(jigsaws: Path) -> None:
+def test_synthetic_slaves_are_crossed_like_the_real_ones(jigsaws: Path) -> None:
     rows = parse_kinematics(next((jigsaws / "Suturing" / "kinematics" / "AllGestures").iterdir()))
     speed = {start: np.linalg.norm(rows[:, start + 12 : start + 15], axis=1) for start in (0, 19, 38, 57)}
     near = [float(np.corrcoef(speed[a], speed[b])[0, 1]) for a, b in ((0, 57), (19, 38))]
@@ -56,7 +56,7 @@ def test_all_103_trials_can_be_made_without_videos(tmp_path: Path) -> None:
     assert len({score(record) for record in records}) > 5
 
 
-def test_made_aqa7(tmp_path: Path) -> None:
+def test_synthetic_aqa7(tmp_path: Path) -> None:
     make_aqa7(tmp_path, count=3, frames=5)
     listing = list_records("aqa7", tmp_path)
     assert len(listing.records) == 17
@@ -96,8 +96,8 @@ def explained(*parts: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_only_both_agents_together_tell_the_quality(symmetric: bool) -> None:
-    """Their plain difference tells it only where the roles are equal."""
+def test_only_both_agents_together_show_the_quality(symmetric: bool) -> None:
+    """Their plain difference shows it only where the roles are equal."""
     leader, follower, quality = planted(symmetric)
     assert explained(leader, follower, quality) > 0.9
     assert max(explained(leader, quality), explained(follower, quality)) < 0.5

@@ -17,12 +17,12 @@ class PoseBackend(Protocol):
     max_views: int  # views of a frame that it can use: 4 for one-stage networks, 1 for those that follow a detector
 
     def detect(self, image: Image) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB from the setting `min_score` on, best first, in its pixels."""
+        """The people in `image` (H, W, 3) uint8 RGB with at least the score `min_score`, best first, in its pixels."""
 
 
 def load_backend(config: PoseConfig) -> PoseBackend:
     """The network of a configuration. Raises DataError: damaged weights; UsageError: no package or bad settings."""
-    used = networks(config)  # refuses where the library is not installed, before the module imports it
+    used = networks(config)  # raises if the library is not installed, before the module imports it
     made: PoseBackend = resolve_name(BACKENDS[config.backend])(config, used)
     return made
 

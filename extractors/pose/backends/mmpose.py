@@ -47,7 +47,7 @@ class MMPose:
         from mmdet.apis import inference_detector
         from mmpose.apis import inference_bottomup, inference_topdown
 
-        picture = np.ascontiguousarray(image[..., ::-1])  # these models are fed BGR and turn it round themselves
+        picture = np.ascontiguousarray(image[..., ::-1])  # these models take BGR and convert it themselves
         if self._detector is None:
             groups = [_people(sample) for sample in inference_bottomup(self._model, picture)]
         else:
@@ -110,7 +110,7 @@ def _loaded(network: PoseNetwork, device: str) -> Any:
     from mmpose.apis import init_model
 
     settings = network.settings
-    settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
+    settings.model.backbone.init_cfg = None  # otherwise mmpose downloads pretrained weights of the backbone
     model = (init_model if network.package == "mmpose" else init_detector)(settings, None, device=device)
     load_checkpoint(model, network.path)
     return model

@@ -1,8 +1,8 @@
 """The `rtmlib` backend: RTMO (one-stage), or YOLOX or RTMDet handed to RTMPose, as ONNX files through rtmlib.
 
-rtmlib prepares pictures and reads answers; the networks run on OpenVINO, compiled as every network of this project is
-(rtmlib's own runtime takes bf16 on some CPUs and ties threads to cores).
-rtmlib's requirements ask for OpenCV builds that clash with the contrib headless one of this project: docs/install.
+rtmlib prepares pictures and decodes outputs. The networks run on OpenVINO, compiled like every network of this project:
+rtmlib's own runtime takes bf16 on some CPUs and ties threads to cores. The OpenCV builds that rtmlib requires conflict
+with the contrib headless build of this project: see docs/install.md.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class RTMLib:
     def detect(self, image: Image) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first.
 
-        rtmlib returns no score of a person: the mean of the joints' takes its place. Nobody is one row of zeros.
+        rtmlib gives no scores of people, so each gets the mean of its joints'. For nobody it returns a row of zeros.
         """
-        given: list[NDArray[Any]] = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
+        arguments: list[NDArray[Any]] = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
         if self._boxes:
-            given.append(np.asarray(self._boxes(*given), dtype=np.float32).reshape(-1, 4))
-            if not len(given[1]):
+            arguments.append(np.asarray(self._boxes(*arguments), dtype=np.float32).reshape(-1, 4))
+            if not len(arguments[1]):
                 return Detections.none()
-        return Detections.of_joints(*self._pose(*given)).best(max(self._min_score, 1e-6))
+        return Detections.of_joints(*self._pose(*arguments)).best(max(self._min_score, 1e-6))
 
 
 class _Compiled(BaseTool):
@@ -69,4 +69,5 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
         return compiled(forward_on_cpu(model, threads=threads), size, **options)
     except Exception as error:
         cause = str(error).splitlines()[0][:120]
-        raise DataError(f"not a {kind.__name__} model ({cause})", where=network.path) from error
+        what, fix = f"not a {kind.__name__} model ({cause})", "Set pose.rtmlib to ONNX files as in docs/install.md"
+        raise DataError(what, where=network.path, fix=fix) from error

@@ -10,16 +10,9 @@ from pycocotools import cocoeval
 
 
 class COCOeval(cocoeval.COCOeval):
-    """pycocotools' evaluation with `sigmas` of the joints.
+    """pycocotools' evaluation, with `sigmas`: standard deviations of the joints in place of COCO's 17.
 
-    Args:
-        cocoGt, cocoDt: truth and detections.
-        iouType: such as "keypoints".
-        sigmas: per-joint standard deviations in place of COCO's 17.
-        use_area: as the fork's; only True is supported.
-
-    Raises:
-        NotImplementedError: `use_area` is False.
+    Raises NotImplementedError: `use_area` is False, which the fork allows.
     """
 
     def __init__(

@@ -240,7 +240,7 @@ sys.stdout.buffer.write(b"".join(array.values.tobytes() for array in shown.array
 
 @pytest.mark.slow
 def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> None:
-    """With functions that call each other the two differed by rounding, on some processors: see `tvl1_kernels`."""
+    """Functions that call each other differed by rounding on some processors: see `models/tvl1_kernels.py`."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
     command = [sys.executable, "-c", FLOW_OF_NOISE]
     first, second = (
@@ -253,7 +253,7 @@ def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("lead", [0, 30, 120])
 def test_bars_are_left_out_of_the_border_after_a_black_start_too(lead: int) -> None:
-    """Many videos begin in the dark; what bars and graphics are must not be judged there."""
+    """Many videos begin with black frames, which must not decide about bars and graphics."""
     step = CameraMotion(2.0, 1.0)
     frames = [frame.copy() for frame in video([step] * 12, 1)]
     for frame in frames:

@@ -1,22 +1,30 @@
-"""Clip arithmetic: worked examples and what must hold for any video length."""
+"""Clip arithmetic for any video length, and the examples of the docstrings."""
 
 from __future__ import annotations
 
 import doctest
+from types import ModuleType
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extractors.camera_flow import stage as camera_flow
 from extractors.clips import layouts as clip_layouts
+from extractors.clips import runtimes as clip_runtimes
+from extractors.clips import stage as clips
 from extractors.clips.layouts import Layout, plan_clips
+from models import i3d
 
 LAYOUTS = st.sampled_from(["uniform", "windows", "dense"])
 NUMBERS = {"count": st.integers(1, 400), "steps": st.integers(1, 20), "frames": st.integers(1, 32)}
 
 
-def test_worked_examples_of_the_docstrings() -> None:
-    assert doctest.testmod(clip_layouts).failed == 0
+@pytest.mark.parametrize("module", [camera_flow, clip_layouts, clip_runtimes, clips, i3d])
+def test_examples_of_the_docstrings(module: ModuleType) -> None:
+    results = doctest.testmod(module)
+    assert (results.failed, results.attempted > 0) == (0, True)
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,8 +1,7 @@
-"""Stage `clips`: what reaches the network, in bounded memory; what comes back; that runtimes agree."""
+"""Stage `clips`: frames that reach the network, averaged outputs, cache keys, and equal numbers of all runtimes."""
 
 from __future__ import annotations
 
-import doctest
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,7 +42,7 @@ def noise(count: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 class Means:
-    """A network in whose place it stands: logits and features are the mean of the clip's pixels."""
+    """Replaces the network: the logits are the mean of a clip's pixels, the features twice that."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -57,7 +56,7 @@ class Means:
 
 @pytest.fixture
 def means(monkeypatch: pytest.MonkeyPatch) -> Means:
-    """The stage with `Means` for a network."""
+    """The stage with `Means` as its network."""
     made = Means()
     monkeypatch.setattr(clips, "running", lambda network: made.start)
     return made
@@ -114,14 +113,14 @@ def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
         ({"backbone": "i3d_r51"}, "did you mean 'i3d_r50'"),
         ({"backbone": "x3d_m"}, "weights of its own"),
         ({"backbone": "x3d_m", "weights": "random", "frames_per_clip": 8}, "at least 16 frames"),
-        ({"weights": "hub"}, "of no hub"),
-        ({"short_side": 200}, "at least the 224 pixels"),
+        ({"weights": "hub"}, "no library has weights"),
+        ({"short_side": 200}, "at least the 224 pixels of i3d_inception"),
         ({"device": "gpu"}, "pattern"),
         ({"steps": 0}, "greater than or equal to 1"),
         ({"colour": 1}, "Extra inputs"),
     ],
 )
-def test_settings_that_cannot_be(change: dict[str, Any], message: str) -> None:
+def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ClipsConfig(**change)
 
@@ -149,15 +148,14 @@ def test_half_precision_is_kept_apart_by_where_it_runs() -> None:
 
 
 def test_impossible_runtimes_are_refused() -> None:
-    assert doctest.testmod(clip_runtimes).failed == 0
     with pytest.raises(UsageError, match="not on 'cuda'"):
         clip_runtimes.resolve("openvino", "cuda")
     if not clip_runtimes.gpu_present():
-        with pytest.raises(UsageError, match="is not there"):
+        with pytest.raises(UsageError, match="there is no device"):
             clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"))
 
 
-def test_networks_are_shared_and_a_kept_graph_gives_the_same_numbers_without_torch(
+def test_networks_are_shared_and_a_kept_model_gives_the_same_numbers_without_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -180,7 +178,7 @@ def test_networks_are_shared_and_a_kept_graph_gives_the_same_numbers_without_tor
 
 
 def test_compiled_networks_are_exact_and_tied_to_no_core() -> None:
-    """The only thread of each of two workers, tied to the first core by OpenVINO, would take turns on it."""
+    """OpenVINO would pin the only thread of each of two workers to the first core."""
     ops = openvino.opset13
     given = ops.parameter([1, 4], np.float32)
     compiled = compile_for_cpu(openvino.Model([ops.relu(given)], [given]), threads=1)
@@ -232,7 +230,7 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
     assert not torch.allclose(logits.sum(), torch.tensor(1.0)), "these are scores before softmax"
     if entry.library == "aim":
         return
-    # the same network as its library runs it, normalised by hand
+    # the same network run by its library, on a clip that is normalised here
     plain = backbones._construct(name, entry, 400).eval()
     inner = network.network
     state_dict = {key.removeprefix("network."): value for key, value in inner.state_dict().items()}

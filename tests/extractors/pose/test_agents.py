@@ -55,7 +55,7 @@ def test_the_moving_person_is_chosen_before_larger_bystanders(spectators_and_a_d
 
 
 def test_a_person_who_walks_past_is_not_chosen() -> None:
-    """Somebody who crosses the picture is larger and moves faster than the athlete, but steadily."""
+    """A person who crosses the picture is larger and moves faster than the athlete, but steadily."""
     rng = np.random.default_rng(1)
     frames = []
     for t in range(COUNT):
@@ -65,8 +65,8 @@ def test_a_person_who_walks_past_is_not_chosen() -> None:
     assert place(athlete) > 250
 
 
-def test_an_athlete_who_is_often_missed_is_chosen_before_somebody_who_walks_past() -> None:
-    """Against the light he is detected in every third frame, with a low score, and stands before he moves."""
+def test_an_athlete_who_is_often_missed_is_chosen_before_a_person_who_walks_past() -> None:
+    """Against the light, the athlete is detected in every third frame, with a low score, and is still at first."""
     frames = []
     for t in range(COUNT):
         passer = person(40 + 14 * t, 250, score=0.8)

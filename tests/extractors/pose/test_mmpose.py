@@ -73,7 +73,7 @@ def detector() -> Any:
 def raised(
     state: dict[str, torch.Tensor], change: Callable[[str, torch.Tensor], torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """A copy of a state dict with some tensors changed, so that random weights find somebody."""
+    """A copy of a state dict with some tensors changed, so that random weights detect people."""
     return {name: change(name, value.clone()) for name, value in state.items()}
 
 

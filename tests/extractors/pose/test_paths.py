@@ -43,7 +43,7 @@ def test_people_who_cross_keep_their_identity() -> None:
         assert (x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) > 300)
 
 
-def test_somebody_hidden_while_crossing_keeps_the_identity() -> None:
+def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
     """The one behind is not detected while the two overlap."""
     frames = []
     for t in range(50):
@@ -63,7 +63,7 @@ def test_people_who_touch_and_part_again_keep_their_identity() -> None:
 
 
 @pytest.mark.parametrize("missing", [10, 60])
-def test_somebody_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
+def test_a_person_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
     def place(t: int) -> float:
         return 560 + 8 * t if t < 20 else 720 - 8 * (t - 20 - missing)
 
@@ -73,13 +73,13 @@ def test_somebody_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
     assert lengths(frames) == [40]
 
 
-def test_somebody_who_comes_back_too_late_is_another_person() -> None:
+def test_a_person_who_comes_back_too_late_is_another_person() -> None:
     late = int(25 * REACH_S) + 1
     frames = [*[people(person(300, 200))] * 20, *[Detections.none()] * late, *[people(person(300, 200))] * 10]
     assert lengths(frames) == [20, 10]
 
 
-def test_somebody_far_away_or_of_another_size_is_another_person() -> None:
+def test_a_person_far_away_or_of_another_size_is_another_person() -> None:
     here = [people(person(100, 200))] * 20
     assert lengths([*here, *[people(person(600, 200))] * 10]) == [20, 10]
     assert lengths([*here, *[people(person(100, 200, scale=0.3))] * 10]) == [20, 10]
@@ -91,7 +91,7 @@ def test_a_wrong_detection_is_left_out_for_a_gap() -> None:
 
 
 def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
-    """The better of the two alternates: frame by frame, nobody can decide between them."""
+    """The better of the two alternates, so no single frame decides between them."""
     frames = []
     for t in range(40):
         pose = person(100 + 6 * t, 200, 0.3 * t)

@@ -1,4 +1,4 @@
-"""People of one picture, views of a frame, and the merging of detections: what is drawn is where it is mapped."""
+"""People of one picture, views of a frame, and the merging of detections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rtmlib backend on tiny ONNX models whose answers are constants (needs rtmlib and onnx)."""
+"""The rtmlib backend on tiny ONNX models with constant outputs (needs rtmlib and onnx)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
 
 
 def model(path: Path, shape: tuple[int, int], **outputs: np.ndarray) -> str:
-    """A model of the given input (height, width) that answers constants, tied to its input so that none is pruned."""
+    """A model of an input (height, width) with constant outputs, which depend on the input so that none is pruned."""
     nodes, values = [], []
     nodes.append(helper.make_node("ReduceMean", ["input"], ["mean"], keepdims=0))
     nodes.append(helper.make_node("Mul", ["mean", "zero"], ["nought"]))
@@ -57,8 +57,8 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
     """rtmlib itself leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
     compiled = []
 
-    def compile_it(graph: Any, **options: Any) -> Any:
-        compiled.append(compile_for_cpu(graph, **options))
+    def compile_it(model: Any, **options: Any) -> Any:
+        compiled.append(compile_for_cpu(model, **options))
         return compiled[-1]
 
     monkeypatch.setattr(openvino_cpu, "compile_for_cpu", compile_it)
@@ -109,7 +109,7 @@ def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) ->
 
 
 def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> None:
-    """A file keeps its decoding under another name."""
+    """The setting decides how boxes are decoded, not the name of the file."""
     dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
     place = Path(model(tmp_path / "detector.onnx", (320, 320), dets=dets))
     pose = model(tmp_path / "rtmpose.onnx", (256, 192), x=np.zeros((1, 17, 384)), y=np.zeros((1, 17, 512)))

@@ -1,4 +1,4 @@
-"""The pose stage from frames to arrays, on drawn people and a network whose answers are known; its settings."""
+"""The pose stage from frames to arrays, on drawn people and a network that reads their colours; its settings."""
 
 from __future__ import annotations
 

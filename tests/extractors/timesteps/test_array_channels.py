@@ -1,4 +1,4 @@
-"""Channels of a stored array: names, gaps, and what is refused by name."""
+"""Channels of a stored array: names, gaps, and arrays that are refused."""
 
 from __future__ import annotations
 

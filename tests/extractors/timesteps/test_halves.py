@@ -1,16 +1,15 @@
-"""Halves of one body as two agents: alike channels, the right joints, descriptors, and what is refused."""
+"""Halves of one body as two agents: equal channels, their joints, descriptors, and refused mirror images."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
-from tests.extractors.timesteps.test_pose_channels import EVERY, TIME, still
+from tests.extractors.timesteps.test_pose_channels import EVERY, TIME, scored, still
 from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
@@ -27,7 +26,7 @@ def person() -> np.ndarray:
     swing = 12 * np.sin(np.arange(50) / 4)
     xy[:, 13, 0] += swing
     xy[:, 9, 1] += swing
-    return np.concatenate([xy, np.full((50, 17, 1), 0.8)], axis=2)[:, None]
+    return scored(xy)[:, None]
 
 
 @pytest.mark.parametrize(("first", "second"), CUTS)
@@ -85,8 +84,3 @@ def test_sides_have_no_mirror_image_and_levels_have():
     source, factor = mirror_plan(names)
     column = names.index("body.left_end.x.mean")
     assert (names[source[column]], factor[column]) == ("body.right_end.x.mean", -1)
-
-
-def test_halves_of_several_people_can_be_secondary_and_need_the_pose_stage_alone():
-    config = TimestepsConfig(primary="pose:0:left", secondary=("pose:0:right", "pose:1:right"), scene="")
-    assert Timesteps.inputs(config) == ("pose",)

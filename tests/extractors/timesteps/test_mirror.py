@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from data.store.arrays import StageOutput
+from extractors.keypoints import MIRRORED
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.made_outputs import pose_output
-
-SWAP = [0, *(k + 1 if k % 2 else k - 1 for k in range(1, 17))]
 
 
 def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
@@ -34,7 +33,7 @@ def test_mirror_plan_equals_the_mirrored_video(keypoints, statistics):
         "statistics": statistics,
         "pose": {"forms": ("place", "camera", "body", "velocity", "angle")},
     }
-    mirrored = keypoints[:, :, SWAP].copy()
+    mirrored = keypoints[:, :, MIRRORED].copy()
     mirrored[..., 0] = 640 - mirrored[..., 0]
     plain, other = extracted(keypoints, **config).arrays, extracted(mirrored, **config).arrays
     source, factor = mirror_plan(plain["primary"].names)

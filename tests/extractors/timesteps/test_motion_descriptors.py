@@ -47,7 +47,7 @@ def test_a_point_that_rests_half_of_the_time_is_idle_half_of_the_time() -> None:
     assert "slow_share" not in track_descriptors(track(np.zeros((600, 2)), unit="body"))
 
 
-def test_rows_without_weight_say_nothing() -> None:
+def test_rows_without_weight_have_no_influence() -> None:
     straight = TIME[:, None] * [0.1, 0.0]
     wild = np.where((TIME > 4)[:, None] & (TIME < 5)[:, None], 99.0, straight)
     weight = np.where((TIME > 4) & (TIME < 5), 0.0, 1.0)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError
+from extractors.keypoints import MIRRORED
 from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
@@ -24,6 +25,11 @@ def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (
 
 def still(pose: np.ndarray, frames: int = 20) -> np.ndarray:
     return np.repeat(pose[None], frames, axis=0)
+
+
+def scored(xy: np.ndarray, score: float = 0.8) -> np.ndarray:
+    """(frame, 17, 3) keypoints with one score."""
+    return np.concatenate([xy, np.full((*xy.shape[:2], 1), score)], axis=2)
 
 
 TIME = np.arange(20) / 25
@@ -96,7 +102,7 @@ def test_outputs_of_versions_with_a_choice_of_the_origin_stay_fresh():
 
 
 def test_interpolated_frames_keep_their_shape_and_count_for_less():
-    keypoints = np.concatenate([still(STANDING), np.full((20, 17, 1), 0.8)], axis=2)
+    keypoints = scored(still(STANDING))
     filled = np.zeros(20, dtype=bool)
     filled[5:8] = True
     keypoints[5:8, :, 2] = 0.05
@@ -111,10 +117,10 @@ def test_interpolated_frames_keep_their_shape_and_count_for_less():
 
 
 def test_positions_gaps_and_sides_stay_as_the_pose_stage_stored_them():
-    keypoints = np.concatenate([still(STANDING, 40), np.full((40, 17, 1), 0.8)], axis=2)
+    keypoints = scored(still(STANDING, 40))
     keypoints[5:8] = np.nan, np.nan, 0
     keypoints[10, 15, 0] += 40
-    keypoints[20] = keypoints[20][[0, 2, 1, *(j + 1 if j % 2 else j - 1 for j in range(3, 17))]]
+    keypoints[20] = keypoints[20][MIRRORED]
     pose = clean_pose(np.arange(40) / 25, keypoints, np.zeros(0), PoseSettings())
     assert not pose.weight[5:8].any()
     assert not pose.observed[5:8].any()
@@ -125,14 +131,13 @@ def test_positions_gaps_and_sides_stay_as_the_pose_stage_stored_them():
 
 
 def test_velocities_do_not_reach_over_a_cut():
-    jump = np.concatenate([still(STANDING, 10), still(moved(shift=(300, 0)), 10)])
-    keypoints = np.concatenate([jump, np.full((20, 17, 1), 0.8)], axis=2)
+    keypoints = scored(np.concatenate([still(STANDING, 10), still(moved(shift=(300, 0)), 10)]))
     assert not clean_pose(TIME, keypoints, np.array([TIME[10]]), PoseSettings()).velocity.any()
     assert np.abs(clean_pose(TIME, keypoints, np.zeros(0), PoseSettings()).velocity).max() > 1000
 
 
 def test_keypoints_with_low_scores_have_no_weight():
-    keypoints = np.concatenate([still(STANDING), np.full((20, 17, 1), 0.9)], axis=2)
+    keypoints = scored(still(STANDING), 0.9)
     keypoints[10, 15, 2] = 0.05
     weight = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings()).weight[:, POINTS.index("left_ankle")]
     assert np.flatnonzero(weight == 0).tolist() == [10]

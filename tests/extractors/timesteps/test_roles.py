@@ -1,4 +1,4 @@
-"""Which roles may stand together: a table of pairs."""
+"""Roles: their grammar, and which of them can be combined."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_scenes() -> None:
         ("skeleton:0:left", ("pose:0:right",), "no common frame"),
     ],
 )
-def test_parts_that_cannot_be_stacked_are_refused(primary: str, secondary: tuple[str, ...], message: str) -> None:
+def test_roles_that_cannot_be_combined_are_refused(primary: str, secondary: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         checked(primary, *secondary)
 
@@ -70,7 +70,7 @@ def test_parts_that_cannot_be_stacked_are_refused(primary: str, secondary: tuple
         ("camera_flow", ("kinematics:master", "kinematics:slave")),
     ],
 )
-def test_parts_of_one_kind_stand_together(primary: str, secondary: tuple[str, ...]) -> None:
+def test_roles_of_one_kind_can_be_combined(primary: str, secondary: tuple[str, ...]) -> None:
     checked(primary, *secondary)
     if parse_role(primary).kind == parse_role(secondary[0]).kind or len(secondary) == 1:
         checked(primary, *secondary, exchange=True)

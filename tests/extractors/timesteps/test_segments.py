@@ -1,4 +1,4 @@
-"""Cutting into time steps: integrals over time, independent of frame rate and clock, honest about gaps."""
+"""Cutting into time steps: integrals over time, independent of frame rate and clock, without values from gaps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wave(t: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * 0.7 * t) + 0.3 * t
 
 
-def test_parts_refuse_nonsense():
+def test_impossible_parts_are_refused():
     for bad in ((0.0, 0.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (0.0, float("nan"), 2)):
         with pytest.raises(ValueError, match="cannot cut"):
             equal_parts(*bad)

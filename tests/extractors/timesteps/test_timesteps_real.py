@@ -1,4 +1,4 @@
-"""Real video through the real stages into time steps: nothing made by hand in between."""
+"""A real video through the real stages into time steps."""
 
 from __future__ import annotations
 
