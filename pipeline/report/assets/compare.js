@@ -2,7 +2,7 @@
 // Two videos of the page side by side. A phase of 3.5 is half of the fourth step, in both.
 Report.compare = (() => {
   const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(Math.abs(v) < 0.005 ? 0 : v);
-  const rounded = (v) => Number(v.toFixed(2)); // parts and differences add up as they are shown
+  const rounded = (v) => Number(v.toFixed(2)); // so that the shown parts and differences add up
   const signed = (v, digits = 2) => points(v, Math.abs(v) < 0.005 ? "" : "+", digits);
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
   const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
@@ -61,7 +61,7 @@ Report.compare = (() => {
       part("now").textContent = `Step ${step + 1} · ${times}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
-    // A hair inside the frame, so that rounding never shows the frame before.
+    // Slightly inside the frame, so that rounding never shows the frame before.
     const seek = (to) => {
       const aim = Report.clamp(to, 0, count);
       sides.filter(runs).forEach((side) => { side.video.currentTime = side.clock(aim) + 1e-3; });
@@ -69,9 +69,9 @@ Report.compare = (() => {
     };
 
     const leader = () => sides.find(runs) ?? sides[0];
-    // The phase now; `passed` seconds after the last one where no video runs.
+    // The phase now: that of the video, or `passed` seconds after the last phase where no video runs.
     const reached = (lead, passed) => lead.clock.invert(runs(lead) ? lead.video.currentTime : lead.time + passed);
-    // The first video that runs leads; the other one's speed makes its step as long, and it is put right when it drifts.
+    // The first video that runs leads. The speed of the other makes its steps as long; drift beyond .15 s is corrected.
     const follow = (now) => {
       if (!playing) return;
       const lead = leader(), to = reached(lead, (speed * (now - last)) / 1000);
@@ -194,7 +194,7 @@ Report.compare = (() => {
       side.video.addEventListener("loadedmetadata", () => { side.video.currentTime = side.clock(phase) + 1e-3; });
       new ResizeObserver(() => side.data && !body.hidden && show(phase)).observe(side.stage);
     }
-    // B is the `other` video, or the one beside it in the list: the next one, or for the last one the one before.
+    // B is the `other` video, or the next one in the list; for the last one, the one before.
     const open = (section, button, other) => {
       const [a, b] = sides.map((side) => side.pick), options = [...a.options];
       a.value = String(sections.indexOf(section));

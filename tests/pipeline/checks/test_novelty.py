@@ -70,7 +70,7 @@ def test_the_camera_of_a_tripod_has_a_floor() -> None:
 
 
 def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
-    """Performances whose secondary agent is a camera with noise of a scale in its channels."""
+    """The secondary agent of the performances is a camera, whose channels have noise of a scale."""
     made, names = made_features(40, channels=4), ("motion.pan_x.mean", "motion.zoom.mean", "cell.00.u.mean", "cell.1.v")
     made = replace(made, names={"primary": made.names["primary"], "secondary": names})
 

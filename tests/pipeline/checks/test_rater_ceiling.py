@@ -33,7 +33,7 @@ def rated(count: int = 24) -> FeatureSet:
     return replace(features, records=tuple(records))
 
 
-def test_it_is_the_agreement_of_the_judges_of_own_videos_alone() -> None:
+def test_only_judges_of_own_videos_have_an_agreement() -> None:
     features = rated()
     judges = np.array([record.labels.judges for record in features.records if record.labels])
     agreed = rater_agreement(features.records, "folder")
