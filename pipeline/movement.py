@@ -109,25 +109,25 @@ def steps_of(moved: Movement, bounds: Floats) -> dict[str, list[float]]:
 
 
 def _angles(body: Channels) -> dict[str, Floats]:
-    made = {f"{side}_{joint}": _known(body, f"angle.{side}_{joint}") for joint in JOINTS for side in ("left", "right")}
+    made = {f"{side}_{joint}": _values(body, f"angle.{side}_{joint}") for joint in JOINTS for side in ("left", "right")}
     return {name: np.degrees(values) for name, values in made.items()} | {"trunk": _tilt(body)}
 
 
 def _tilt(body: Channels) -> Floats:
     """(frame,) degrees between the trunk and the vertical: 0 upright, 180 upside down."""
-    return np.asarray(np.degrees(np.arccos(np.clip(_known(body, "torso.y"), -1.0, 1.0))))
+    return np.asarray(np.degrees(np.arccos(np.clip(_values(body, "torso.y"), -1.0, 1.0))))
 
 
 def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
     """Figures of one person by name; that of a joint is the mean of both sides."""
     turning = "torso.turn" if "torso.turn" in body.names else "torso.turn_speed"
-    middle = {axis: known_mean(np.stack([_known(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
-    reach = [[_known(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
-    velocity = np.stack([_known(body, f"place.v{axis}") for axis in middle])
+    middle = {axis: known_mean(np.stack([_values(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
+    reach = [[_values(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
+    velocity = np.stack([_values(body, f"place.v{axis}") for axis in middle])
     return {
         **{joint: known_mean(np.stack([angles[f"left_{joint}"], angles[f"right_{joint}"]])) for joint in JOINTS},
         "trunk": angles["trunk"],
-        "turning": np.degrees(np.abs(_known(body, turning))),
+        "turning": np.degrees(np.abs(_values(body, turning))),
         "speed": np.asarray(np.linalg.norm(velocity, axis=0)),
         "spread": known_mean(np.linalg.norm(np.array(reach), axis=1)),
     }
@@ -135,7 +135,7 @@ def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
 
 def _two(bodies: Sequence[Channels], figures: Mapping[str, Floats]) -> dict[str, Floats]:
     made = {name: np.abs(figures[f"0.{name}"] - figures[f"1.{name}"]) for name in (*JOINTS, "trunk")}
-    gap = np.stack([_known(bodies[0], f"place.{a}") - _known(bodies[1], f"place.{a}") for a in _axes(bodies[0])])
+    gap = np.stack([_values(bodies[0], f"place.{a}") - _values(bodies[1], f"place.{a}") for a in _axes(bodies[0])])
     together = np.isfinite(gap).all(axis=0).any()
     delay = abs(pair_descriptors(bodies[0], bodies[1])["lag_s"]) if together else np.nan
     return {**made, "distance": np.asarray(np.linalg.norm(gap, axis=0)), "delay": np.full(gap.shape[1], delay)}
@@ -148,7 +148,7 @@ def _axes(body: Channels) -> str:
     return "xyz" if "place.z" in body.names else "xy"
 
 
-def _known(body: Channels, name: str) -> Floats:
+def _values(body: Channels, name: str) -> Floats:
     values, weight = body.column(name)
     return np.where(weight > 0, values, np.nan)
 
@@ -250,7 +250,7 @@ class Difference:
 
 def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]) -> list[Difference]:
     """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
-    found: list[Difference] = []
+    outside: list[Difference] = []
     for key, values in figures.items():
         previous: Difference | None = None
         for step, (value, limit) in enumerate(zip(values, limits.get(key, ()), strict=False)):
@@ -259,9 +259,9 @@ def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float,
                 previous = None
                 continue
             if previous is not None and previous.beyond * one.beyond > 0:
-                found.pop()
+                outside.pop()
                 larger = max(previous, one, key=lambda d: abs(d.beyond))
                 one = Difference(key, previous.first, step, larger.furthest, larger.value, larger.low, larger.high)
-            found.append(one)
+            outside.append(one)
             previous = one
-    return sorted(found, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)
+    return sorted(outside, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)

@@ -137,7 +137,7 @@ class HeldOut:
     def own_intervals(self, level: float) -> list[Interval | None]:
         """Intervals around the predictions, each from the residuals of the other folds; None where these are too few.
 
-        Where no label is negative, no interval goes below zero.
+        Where no label is negative, no interval extends below zero, unless its prediction is negative.
         """
         floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
         intervals: list[Interval | None] = [None] * len(self.truth)

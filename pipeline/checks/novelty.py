@@ -62,7 +62,7 @@ class Distances:
 
 
 def floors(features: FeatureSet) -> dict[str, Floats]:
-    """Smallest deviation that counts of every column of the agents' blocks of `trial_level`, (columns,) each."""
+    """Smallest deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 without a limit."""
     least = {}
     for block, part in zip(BLOCKS[:2], ("primary", "secondary"), strict=True):
         names = features.names.get(part, ())

@@ -60,8 +60,8 @@ def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
         compared.append((name, replace(facts, quality=rates)))
     usual = {}
     for stage, rate in RATES:
-        if known := [facts.quality[stage][rate] for _, facts in compared if stage in facts.quality]:
-            usual[stage] = {rate: (median(known),) * 2}
+        if values := [facts.quality[stage][rate] for _, facts in compared if stage in facts.quality]:
+            usual[stage] = {rate: (median(values),) * 2}
     lengths = [facts.duration for _, facts in compared if facts.duration is not None]
     flagged = {}
     for name, facts in compared:

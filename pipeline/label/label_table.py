@@ -152,9 +152,9 @@ def _refused(answers: Answers, content: str) -> bool:
 def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:
     rows = []
     for record, given in zip(records, scores, strict=True):
-        known = given[np.isfinite(given)]
-        if len(known) > 1 and np.ptp(known) > 0:
-            rows.append((record.id, float(np.ptp(known)), float(known.min()), float(known.max())))
+        judged = given[np.isfinite(given)]
+        if len(judged) > 1 and np.ptp(judged) > 0:
+            rows.append((record.id, float(np.ptp(judged)), float(judged.min()), float(judged.max())))
     return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])
 
 
@@ -167,21 +167,23 @@ def _count_line(session: RatingSession, counts: Mapping[str, int]) -> str:
 def _scale_lines(more: int | None, error: Floats, raters: Mapping[str, Answers]) -> list[str]:
     """Sentences on the error of the scale, and on the number of pairs to which two raters gave the same answer."""
     mean = significant(float(np.sqrt((error**2).mean())))
-    lines = [f"standard error of the scale {mean}; a video that is better by 1 is preferred in 73 of 100 answers"]
     half = (
         f"about {more} more answers would halve the error"
         if more
         else "more answers cannot halve the error while no answer connects some of the videos"
     )
-    lines[0] += f"; {half}"
-    same, both = 0, 0
+    preferred = "a video that is better by 1 is preferred in 73 of 100 answers"
+    lines = [f"standard error of the scale {mean}; {preferred}; {half}"]
+    same, common = 0, 0
     for one, other in combinations(raters.values(), 2):
         for question in one.keys() & other.keys():
             a, b = one[question], other[question]
             if a.answer in OUTCOMES and b.answer in OUTCOMES:
                 turned = OUTCOMES[b.answer] if a.contents == b.contents else 1 - OUTCOMES[b.answer]
-                both, same = both + 1, same + (OUTCOMES[a.answer] == turned)
-    return [*lines, f"two raters gave the same answer on {same} of {both} pairs that both judged"] if both else lines
+                common, same = common + 1, same + (OUTCOMES[a.answer] == turned)
+    if common:
+        lines.append(f"two raters gave the same answer on {same} of {common} pairs that both judged")
+    return lines
 
 
 def agreement_lines(agreed: Agreement | None) -> list[str]:

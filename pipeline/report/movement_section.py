@@ -60,16 +60,16 @@ def better_part(
     limits = ranges["limits"]
     if not steps or any(len(limit) != len(steps) for limit in limits.values()):
         return None
-    found = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
+    outside = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
     better = f"the {ranges['better']} better training videos"
     than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
     typical = round(ranges["typical"])
     return BetterVideos(
-        observations=tuple(_observation(one, steps, names, than) for one in found[:MOST]),
-        found=len(found),
+        observations=tuple(_observation(one, steps, names, than) for one in outside[:MOST]),
+        found=len(outside),
         note=(
             f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges['videos']}. One of them "
-            f"typically has {counted(typical, 'such difference')} from the others; this video has {len(found)}."
+            f"typically has {counted(typical, 'such difference')} from the others; this video has {len(outside)}."
         ),
         best=ranges["best"],
         best_score=ranges["best_score"],

@@ -57,8 +57,9 @@ class Skeleton:
 
 
 Arc = tuple[int, tuple[tuple[int, ...], ...]]
-"""An angle of a person: the person's number, then three points, each the mean of COCO-17 joints. The angle is at the
-second one; without a third one it is between the line to the first and the vertical."""
+"""An angle of a person: the person's number, then two or three points, each the mean of COCO-17 joints.
+
+With three points, the angle is at the second. With two, it is between the vertical and the line to the first."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class ModelFacts:
     Attributes:
         training: steps of the training videos to compare with.
         better: ranges of the better training videos (`pipeline.movement.better_ranges`), by group.
-        roles: of the agents (`timesteps.roles`); quality measures name people in place of them.
+        roles: of the agents (`timesteps.roles`), which the names of quality measures replace by people.
     """
 
     training: TrainingSteps | None = None

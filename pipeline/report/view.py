@@ -58,7 +58,7 @@ def step_views(video: page.VideoReport) -> list[StepView]:
 
     The colours are neutral where the score is not valid.
     """
-    steps, length, scores = video.result.steps, duration(video), _known(video)
+    steps, length, scores = video.result.steps, duration(video), _finite_scores(video)
     reach = colour_reach(video) if not video.result.why else 0.0
     if video.training is not None:
         means = [mean for mean, _ in video.training.scores]
@@ -86,11 +86,11 @@ def colour_reach(video: page.VideoReport) -> float:
         return video.result.accuracy.within / len(video.result.steps)
     if video.training is not None:
         return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
-    scores = _known(video)
+    scores = _finite_scores(video)
     return 2 * pstdev(scores) if scores else 0.0
 
 
-def _known(video: page.VideoReport) -> list[float]:
+def _finite_scores(video: page.VideoReport) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
 
 

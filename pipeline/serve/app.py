@@ -352,8 +352,8 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
         if first == second or any(job.state != "done" or job.pair for job in pair):
             raise HTTPException(409, "choose two different videos that have a score")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        name, both = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
-        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=both)
+        name, jobs_text = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
+        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=jobs_text)
         (queue.folder / job.id).mkdir()
         return _shown(queue, _submit(queue, job, bounds.waiting))
 

@@ -27,7 +27,7 @@ _PUT = "insert into job values (?, ?, ?, ?) on conflict (id) do update set state
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """One uploaded video."""
+    """An upload to score, or two scored uploads to compare."""
 
     id: str  # 32 hexadecimal digits that the server makes; name of the job's folder
     name: str  # the file's name as the client gave it, for display only

@@ -148,9 +148,9 @@ Report.compare = (() => {
       const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
       const small = Math.abs(apart) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
       const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
-      const known = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
-      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = known !== "";
-      part("difference").textContent = known ? `No difference of scores: the model was trained on ${known}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart, a.scored.decimals)} points.${usual}${overlap}`;
+      const trained = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
+      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = trained !== "";
+      part("difference").textContent = trained ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart, a.scored.decimals)} points.${usual}${overlap}`;
     };
     const choose = () => {
       setPlaying(false);
