@@ -156,7 +156,6 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
 
 
 def _record(job: ScoringJob, folder: Path) -> Record:
-    """The record of an upload."""
     kinematics = folder / KINEMATICS
     return Record(
         id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",

@@ -13,7 +13,6 @@ from pipeline.observer import Observer
 
 
 def measured(**videos: dict[str, dict[str, float]]) -> Any:
-    """Videos with the quality values of their outputs."""
     return list(videos.items())
 
 

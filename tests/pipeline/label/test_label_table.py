@@ -21,7 +21,6 @@ SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
 
 @pytest.fixture
 def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
-    """Four videos."""
     for number in range(4):
         make_video(tmp_path / f"{number}.mp4", frames=3 + number)
     return tmp_path

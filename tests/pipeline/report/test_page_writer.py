@@ -48,19 +48,16 @@ class Parsed(html.parser.HTMLParser):
         self.feed(page_text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember the tag."""
         self.tags.append((tag, dict(attrs)))
         self._code = tag == "script" and "type" not in dict(attrs)
         if self._code:
             self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        """Collect the code of executable scripts."""
         if self._code:
             self.scripts[-1] += data
 
     def handle_endtag(self, tag: str) -> None:
-        """Code ends with its tag."""
         self._code = False
 
 

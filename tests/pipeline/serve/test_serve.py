@@ -59,7 +59,6 @@ class FakeWork:
         self.seen: list[str] = []
 
     def __call__(self, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
-        """Score nothing."""
         self.seen.append(job.id)
         assert job.pair or (folder / job.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
@@ -76,7 +75,6 @@ class FakeWork:
 
 @pytest.fixture
 def work() -> FakeWork:
-    """One fake scorer."""
     return FakeWork()
 
 
@@ -89,7 +87,6 @@ def client(tmp_path: Path, work: FakeWork) -> Iterator[Any]:
 
 
 def send(client: Any, name: str = "dive.mp4", content: bytes = MP4, **headers: str) -> Any:
-    """Upload a file."""
     return client.post("/api/videos", content=content, headers={"x-file-name": quote(name, errors="replace")} | headers)
 
 

@@ -88,12 +88,10 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small video."""
     return report_samples.dive_video(tmp_path_factory.mktemp("clip") / "dive.mp4")
 
 
 def upload(page: Any, clip: Path, *names: str) -> None:
-    """Choose files of these names."""
     files = [{"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()} for name in names]
     page.set_input_files("#files", files)
 

@@ -59,7 +59,6 @@ class Noted(Running):
         self.reported: list[tuple[str, float | None]] = []
 
     def progress(self, stage: str, share: float | None = None) -> None:
-        """Note it."""
         self.reported.append((stage, share))
 
 
