@@ -245,7 +245,7 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
     )
     assert ("warn", "training video: no test") in [(flag.level, flag.title) for flag in flagged.flags]
     assert "training video: no test" in csv_text([flagged])
-    assert "was trained on" in score_rows([flagged])[1][0][-1]
+    assert "training video: no test" in score_rows([flagged])[1][0][-1]
     assert other.flags == ()
     assert "training videos" in other.checked
     contents = json.loads((run / "model.json").read_text())["contents"]
@@ -346,7 +346,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
         assert row.shown_score == held_out[row.name] != row.result.score
         assert f'data-v="{held_out[row.name]}">' in page
     assert '<span class="label">held-out prediction</span>' in page
-    assert "networks that were trained without it; the model that knows it gives" in page
+    assert "Networks that were trained without it made this prediction" in page
     assert data.evaluation is not None
     assert {p.id: p.predicted for p in data.evaluation.predictions} == held_out
     tile = data.evaluation.summary[f"Spearman's rho, 95 % interval, n {COUNT}"]
