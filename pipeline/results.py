@@ -96,7 +96,7 @@ class StepScore:
 
 @dataclass(frozen=True)
 class Score:
-    """The score of one video and what it is made of.
+    """The score of one video, its parts, and reasons to doubt it.
 
     Attributes:
         id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.

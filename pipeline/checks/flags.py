@@ -66,8 +66,8 @@ COMPARED: Mapping[tuple[str, str], Compared] = {
 """Quality measures that are compared with training, each with the reason for its floor."""
 
 MARGIN = 0.5
-"""A measure is flagged where it is worse than the worst of training by more than this share of the training range and
-by more than its floor."""
+"""A measure is flagged where it is worse than the worst of training, by more than its floor and by more than this share
+of the training range."""
 
 
 def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:
@@ -294,5 +294,5 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "settings": (lambda _: True, _settings),
     "calibration": (lambda _: True, _intervals),
 }
-"""Checks by the names that reports show: a function of the facts that gives the check's input, None where it cannot
-run, and a function of facts and input that gives the flags."""
+"""Checks by the names that reports show, two functions each. The first gives the check's input from the facts, None
+where the check cannot run. The second gives the flags from facts and input."""

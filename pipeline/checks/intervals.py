@@ -6,8 +6,8 @@ a new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k
 with probability at least 1 - 2a, less a term that vanishes with the fold size; in practice close to 1 - a.
 
 Groups (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data"): views and copies of one
-performance are no independent evidence. With G groups, each of n_g performances, every residual has the weight
-1 / ((G + 1) n_g) and the new performance 1 / (G + 1). Groups of one give the standard rank ceil((1 - a)(n + 1)).
+performance are no independent evidence. There are G groups of n_g performances each. Every residual has the weight
+1 / ((G + 1) n_g), the new performance 1 / (G + 1). Groups of one give the standard rank ceil((1 - a)(n + 1)).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Distance of a performance to the training performances, and the threshold above which it is flagged.
 
-Blocks of trial-level features describe each performance: mean and deviation over the observed steps of the primary and
-of the secondary agents, the mean scene, the trial descriptors, and length with observed shares. The training part
-standardises the columns. The distance of two performances is the root mean square over the blocks, and that of a block
-is the root mean square over its columns: 400 scene classes count as much as 3 lengths. The distance of a performance
-is the mean over its `NEIGHBOURS` nearest training performances. The threshold comes from held-out folds, whose
-distances are measured to their own training parts.
+Five blocks of trial-level features describe each performance. Those of the primary and the secondary agents hold means
+and deviations over the observed steps. The others are the mean scene, the trial descriptors, and length with observed
+shares. The training part standardises the columns. The distance of two performances is the root mean square over the
+blocks. That of a block is the root mean square over its columns, so that 400 scene classes count as much as 3 lengths.
+The distance of a performance is the mean over its `NEIGHBOURS` nearest training performances. The threshold comes from
+held-out folds, whose distances are measured to their own training parts.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ def _scale_lines(more: int | None, error: Floats, raters: Mapping[str, Answers])
 
 
 def agreement_lines(agreed: Agreement | None) -> list[str]:
-    """Sentences on the agreement of raters, or on what it lacks."""
+    """Sentences on the agreement of raters, or on the missing answers."""
     if agreed is None:
         return ["agreement: unknown until two raters have judged the same three videos"]
 

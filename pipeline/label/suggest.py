@@ -64,8 +64,8 @@ def choose(
 ) -> list[int]:
     """Rows of at most `count` new performances, each time that with the largest product of spread and distance.
 
-    The distance is to the nearest performance of the training part or of those already chosen, so that two that are
-    alike are not both chosen.
+    The distance is to the nearest performance of the training part or of those already chosen. So of two that are alike
+    only one is chosen.
 
     Args:
         spread: (m,) of the predictions for the new performances.

@@ -1,4 +1,4 @@
-"""`extract --preview`: a contact sheet and a film per video, by which people can judge an extraction.
+"""`extract --preview`: a contact sheet and a film per video, for people who judge an extraction.
 
 They are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, and the border
 cells with their flow. A preview shows the outputs that are fresh under the configuration. It is drawn again when those

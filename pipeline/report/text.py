@@ -1,7 +1,7 @@
 """Text and addresses for HTML.
 
-Jinja2 escapes markup. This module makes control characters and undecodable bytes visible, keeps the line breaks of long
-texts, and admits only addresses that a page may point to.
+Jinja2 escapes markup. This module makes control characters and undecodable bytes visible, and keeps line breaks. It
+admits only addresses that a page may point to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A video's section of a report page, from its score and the outputs of the stages.
 
-Bodies are compared in torso lengths: joints are relative to the middle of the hips and divided by the median torso
-length of the body over the video, which removes size and position in the picture.
+Bodies are compared without their size and position in the picture: joints are relative to the middle of the hips and in
+torso lengths (the median of the body over the video).
 """
 
 from __future__ import annotations

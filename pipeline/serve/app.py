@@ -1,8 +1,8 @@
 """The web application: its addresses, and the checks of every request.
 
-Any web page can send requests to a server on the visitor's machine. This server answers only to its own names (`Host`),
-accepts changes only from its own pages (`Origin`, and a header that a foreign page cannot send without a preflight
-request), and serves only files that it wrote itself, by identifiers that it generated.
+Any web page can send requests to a server on the visitor's machine. This server answers only to its own names (`Host`).
+It accepts changes only from its own pages: by `Origin`, and by a header that a foreign page cannot send without a
+preflight request. It serves only files that it wrote itself, by identifiers that it generated.
 
 Any account of the machine can reach the loopback interface. So the link that `serve` prints holds a random token. The
 first visit turns it into a cookie, and the server refuses every request without the cookie.

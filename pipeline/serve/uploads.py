@@ -37,7 +37,7 @@ MOST_KINEMATICS = 64 << 20
 DISK_FULL = "the server's disk is full: free space there, then upload this again"
 
 HEAD_BYTES = 512
-"""Bytes at the start of a file by which its type is checked."""
+"""Bytes at the start of a file that the check of its type reads."""
 
 _MAGIC = (
     (4, b"ftyp"),
@@ -67,7 +67,7 @@ class Parts:
 
     video: str | None  # percent-encoded names of the files, None where the body has no such part
     kinematics: str | None = None
-    kinematics_bytes: int = 0  # length of the kinematics file, with which the body begins
+    kinematics_bytes: int = 0  # length of the kinematics file at the start of the body
 
     def check(self, reads: Collection[str]) -> None:
         """Raise UploadError where the model reads other files, a file is too large, or the trials differ."""
