@@ -32,7 +32,8 @@ WHOLE = 0.5
 """Where more than this share of the steps would be named, the sentence names the whole performance instead."""
 
 STANDS_OUT = 1.0
-"""A curve stands out in steps where its mean exceeds that of the other steps by this many of their standard deviations."""
+"""A curve stands out in steps where its mean exceeds that of the other steps, by at least this many of their standard
+deviations."""
 
 LEAST_VALUES = 3
 """Fewest values of a curve that give a mean."""
