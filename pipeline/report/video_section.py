@@ -209,7 +209,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     series = {part: smooth(known_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
     series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
-    about = "The bodies are aligned at the hips. The curve of the hips shows how far these moved relative to each other."
+    about = "Bodies are aligned at the hips. The curve of the hips shows how far these moved relative to each other."
     phrases = {part: f"the {part} of the two differ by" for part in PARTS}
     phrases["hips"] = "the hips of the two have moved against each other by"
     time = _floats(pose, "time")
