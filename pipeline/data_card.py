@@ -1,4 +1,4 @@
-"""The data card of packed features: what they are of, how they were made, and what whoever passes them on must add."""
+"""The data card of packed features: their performances, the settings that made them, and their limits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pipeline.config import BaseConfig
 from pipeline.stages import stage_class
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
-"""Size classes of the Hugging Face Hub, each with its end."""
+"""Size classes of the Hugging Face Hub, each with the number of records that it does not reach."""
 
 LIMITS = (
     "The features hold no picture and no path. They hold the ids and labels of the data set, whose own terms of use "
     "apply: add its licence and source before you pass them on.",
-    "Networks that were trained on other videos made a part of the features, and their errors are in them.",
+    "Networks that were trained on other videos computed some of the features, which contain their errors.",
 )
 
 
 def card_place(out: Path, *, per_video: bool) -> Path:
-    """Where the card of these features is: beside the file, or in the folder."""
+    """Path of the card of these features: beside the file, or in the folder."""
     return out / "card.md" if per_video else out.with_name(f"{out.stem}.card.md")
 
 
@@ -47,7 +47,7 @@ def write_data_card(place: Path, config: BaseConfig, records: Sequence[Record], 
 
 
 def data_lines(config: BaseConfig, records: Sequence[Record], what: str) -> Iterator[str]:
-    """Lines of a card on the performances that it calls `what`: their number, their tasks, their labels."""
+    """Lines of a card: number, tasks and labels of the performances, which the card calls `what`."""
     yield f"{len(records)} {what} of a data set of kind `{config.dataset.kind}`"
     tasks = Counter(record.task for record in records)
     if set(tasks) != {""}:

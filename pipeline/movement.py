@@ -1,8 +1,8 @@
-"""How bodies move: angles and other figures from keypoints, and what differs from the better training videos.
+"""Movement of bodies: angles and other figures from keypoints, and differences from the better training videos.
 
-Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A figure's key is
-`<person>.<name>`, or `pair.<name>` for two people. The run keeps `better_ranges` of its training part
-(`model.json`, `movement` of `calibration`); they are of the better third by the judges' score, per group and time step.
+Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. The key of a figure is
+`<person>.<name>`, or `pair.<name>` for two people. A run keeps the `better_ranges` of its training part
+(`model.json`, `movement` of `calibration`), per group and time step.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.trial_descriptors import pair_descriptors
 
 PEOPLE = ("pose", "skeleton")
-"""Stages whose outputs hold people."""
+"""Stages whose outputs hold the keypoints of people."""
 
 JOINTS = ("knee", "hip", "shoulder", "elbow")
 
 EXTREMITIES = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle", "right_ankle")
-"""Points whose mean distance from the middle of the trunk says how tight a body is."""
+"""Points whose mean distance from the middle of the trunk is the figure `spread`."""
 
 SHARE = 1 / 3
-"""Part of the training videos of a group, the best by the judges' score, that others are compared with."""
+"""Share of a group's training videos, the best by the judges' score, that other videos are compared with."""
 
 LEAST_BETTER = 5
-"""Fewer better videos give no range."""
+"""Fewest better videos that give a range."""
 
 OUTSIDE = 10
-"""At most one better video in this many is beyond a limit: 9 of 10 are not. Fewer than this many: none is."""
+"""One of this many better videos may be beyond a limit; of fewer, none is."""
 
 
 @dataclass(frozen=True)
 class MovementFigure:
     """A movement figure in a coach's words."""
 
-    subject: str  # what has the value
+    subject: str  # such as "knees"
     unit: str
-    lower: str  # how a value below the range is said, and above it
-    higher: str
-    least: float  # smallest distance from the range that is named
+    lower: str  # words for a value below the range
+    higher: str  # words for a value above the range
+    least: float  # smallest distance from the range that is reported
     decimals: int = 0
 
 
@@ -72,8 +72,7 @@ PAIR_FIGURES: Mapping[str, MovementFigure] = {
     "distance": MovementFigure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
     "delay": MovementFigure("delay between the two", "s", "shorter", "longer", 0.06, 2),
 }
-"""Two people: differences of their angles, the distance of their trunks, and the delay over the whole video."""
-
+"""Figures of two people: differences of their angles, distance of their trunks, delay over the whole video."""
 
 MOST_PEOPLE = 6
 
@@ -83,10 +82,10 @@ KEYS |= {f"pair.{name}" for name in PAIR_FIGURES}
 
 @dataclass(frozen=True)
 class Movement:
-    """Curves of one video: `time` (frame,) in seconds, (frame,) values by key, NaN where unknown."""
+    """Curves of one video, (frame,) each, NaN where unknown."""
 
-    time: Floats
-    angles: Sequence[Mapping[str, Floats]]  # of each person in degrees: left_knee, right_knee, ..., trunk
+    time: Floats  # seconds
+    angles: Sequence[Mapping[str, Floats]]  # degrees, by person and name: left_knee, right_knee, ..., trunk
     figures: Mapping[str, Floats]  # by key
 
 
@@ -104,39 +103,39 @@ def movement(pose: StageOutput) -> Movement:
 
 
 def steps_of(moved: Movement, bounds: Floats) -> dict[str, list[float]]:
-    """Mean of every figure in each of the (T, 2) time steps; NaN where it has no value."""
+    """Mean of every figure in each of the (T, 2) time steps, by key; NaN where it has no value."""
     inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
-    return {key: [float(_mean(values[rows])) for rows in inside] for key, values in moved.figures.items()}
+    return {key: [float(known_mean(values[rows])) for rows in inside] for key, values in moved.figures.items()}
 
 
 def _angles(body: Channels) -> dict[str, Floats]:
-    made = {f"{side}_{joint}": _known(body, f"angle.{side}_{joint}") for joint in JOINTS for side in ("left", "right")}
+    made = {f"{side}_{joint}": _values(body, f"angle.{side}_{joint}") for joint in JOINTS for side in ("left", "right")}
     return {name: np.degrees(values) for name, values in made.items()} | {"trunk": _tilt(body)}
 
 
 def _tilt(body: Channels) -> Floats:
     """(frame,) degrees between the trunk and the vertical: 0 upright, 180 upside down."""
-    return np.asarray(np.degrees(np.arccos(np.clip(_known(body, "torso.y"), -1.0, 1.0))))
+    return np.asarray(np.degrees(np.arccos(np.clip(_values(body, "torso.y"), -1.0, 1.0))))
 
 
 def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
-    """The figures of one person, a joint's as the mean of both sides."""
+    """Figures of one person by name; that of a joint is the mean of both sides."""
     turning = "torso.turn" if "torso.turn" in body.names else "torso.turn_speed"
-    middle = {axis: _mean(np.stack([_known(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
-    reach = [[_known(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
-    velocity = np.stack([_known(body, f"place.v{axis}") for axis in middle])
+    middle = {axis: known_mean(np.stack([_values(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
+    reach = [[_values(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
+    velocity = np.stack([_values(body, f"place.v{axis}") for axis in middle])
     return {
-        **{joint: _mean(np.stack([angles[f"left_{joint}"], angles[f"right_{joint}"]])) for joint in JOINTS},
+        **{joint: known_mean(np.stack([angles[f"left_{joint}"], angles[f"right_{joint}"]])) for joint in JOINTS},
         "trunk": angles["trunk"],
-        "turning": np.degrees(np.abs(_known(body, turning))),
+        "turning": np.degrees(np.abs(_values(body, turning))),
         "speed": np.asarray(np.linalg.norm(velocity, axis=0)),
-        "spread": _mean(np.linalg.norm(np.array(reach), axis=1)),
+        "spread": known_mean(np.linalg.norm(np.array(reach), axis=1)),
     }
 
 
 def _two(bodies: Sequence[Channels], figures: Mapping[str, Floats]) -> dict[str, Floats]:
     made = {name: np.abs(figures[f"0.{name}"] - figures[f"1.{name}"]) for name in (*JOINTS, "trunk")}
-    gap = np.stack([_known(bodies[0], f"place.{a}") - _known(bodies[1], f"place.{a}") for a in _axes(bodies[0])])
+    gap = np.stack([_values(bodies[0], f"place.{a}") - _values(bodies[1], f"place.{a}") for a in _axes(bodies[0])])
     together = np.isfinite(gap).all(axis=0).any()
     delay = abs(pair_descriptors(bodies[0], bodies[1])["lag_s"]) if together else np.nan
     return {**made, "distance": np.asarray(np.linalg.norm(gap, axis=0)), "delay": np.full(gap.shape[1], delay)}
@@ -149,16 +148,16 @@ def _axes(body: Channels) -> str:
     return "xyz" if "place.z" in body.names else "xy"
 
 
-def _known(body: Channels, name: str) -> Floats:
+def _values(body: Channels, name: str) -> Floats:
     values, weight = body.column(name)
     return np.where(weight > 0, values, np.nan)
 
 
-def _mean(values: Floats) -> Floats:
-    """Mean over the first axis without NaN; NaN where all values are."""
+def known_mean(values: Floats, axis: int = 0) -> Floats:
+    """Mean without NaN; NaN where all values are."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as intended
-        return np.asarray(np.nanmean(values, axis=0))
+        return np.asarray(np.nanmean(values, axis=axis))
 
 
 StepFigures = Mapping[str, Sequence[float]]  # (T,) by key
@@ -175,10 +174,10 @@ class Trained:
 
 
 def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
-    """By task: the best video and its score, and of the better third the limits of every figure and step.
+    """By task: the best video with its score, and the limits of every figure and step over the better third.
 
     `limits` holds (low, high) per step, None where fewer than `LEAST_BETTER` videos have a value. `typical` is the
-    median number of differences that `differences` finds in one better video against the others.
+    median number of `differences` of one better video from the others. Groups with too few videos are left out.
     """
     made: dict[str, Any] = {}
     for task in dict.fromkeys(video.task for video in videos):
@@ -213,45 +212,45 @@ def read_ranges(stored: Any) -> dict[str, Any]:
 
 
 def _limits(rows: Sequence[StepFigures]) -> dict[str, list[tuple[float, float] | None]]:
-    """The values that all but one in `OUTSIDE` of the rows do not go beyond, on each side."""
+    """(low, high) by key and step: at most one row in `OUTSIDE` is below low, and at most one is above high."""
     limits: dict[str, list[tuple[float, float] | None]] = {}
     for key in rows[0]:
         limits[key] = []
         for values in np.sort(np.array([row[key] for row in rows]), axis=0).T:  # NaN is last
             finite = values[np.isfinite(values)]
             beyond = len(finite) // OUTSIDE
-            enough = len(finite) >= LEAST_BETTER - 1  # one less when a better video is held against the others
+            enough = len(finite) >= LEAST_BETTER - 1  # one less where a better video is left out
             limits[key].append((float(finite[beyond]), float(finite[-1 - beyond])) if enough else None)
     return limits
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure outside the range of the better videos over neighbouring steps; values of the step that is furthest."""
+    """A figure outside the range of the better videos over neighbouring steps."""
 
     key: str
     first: int  # step, from 0
     last: int
-    furthest: int
+    furthest: int  # the step furthest outside, to which value and range belong
     value: float
     low: float
     high: float
 
     @property
     def beyond(self) -> float:
-        """Distance from the range, negative below it."""
+        """Signed distance from the range, negative below it."""
         return self.value - self.low if self.value < self.low else self.value - self.high
 
     @property
     def figure(self) -> MovementFigure:
-        """The differences."""
+        """The figure of `key`."""
         person, _, name = self.key.partition(".")
         return PAIR_FIGURES[name] if person == "pair" else FIGURES[name]
 
 
 def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]) -> list[Difference]:
-    """Figures outside their limits by at least `MovementFigure.least`, the largest of its least distances first."""
-    found: list[Difference] = []
+    """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
+    outside: list[Difference] = []
     for key, values in figures.items():
         previous: Difference | None = None
         for step, (value, limit) in enumerate(zip(values, limits.get(key, ()), strict=False)):
@@ -260,9 +259,9 @@ def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float,
                 previous = None
                 continue
             if previous is not None and previous.beyond * one.beyond > 0:
-                found.pop()
+                outside.pop()
                 larger = max(previous, one, key=lambda d: abs(d.beyond))
                 one = Difference(key, previous.first, step, larger.furthest, larger.value, larger.low, larger.high)
-            found.append(one)
+            outside.append(one)
             previous = one
-    return sorted(found, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)
+    return sorted(outside, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)

@@ -18,10 +18,10 @@ Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
 
 NO_JUDGEMENT = (
-    "Step scores are the network's division of its score among the time steps. They were not trained on labels of "
-    "steps and are no judgement of that moment."
+    "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "
+    "not judge that moment."
 )
-"""The limits of step scores; beside every step score that a person reads."""
+"""The limits of step scores, shown beside every step score that a person reads."""
 
 
 def significant(value: float) -> str:
@@ -31,16 +31,19 @@ def significant(value: float) -> str:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Errors on held-out performances of the training part, by the model and by the mean score of the other folds."""
+    """Errors of the model on held-out performances of the training part, beside those of guessing the mean.
+
+    The guess is the mean score of the other folds.
+    """
 
     performances: int  # independent ones; views and copies of one count once
     rho: float | None  # Spearman's rank correlation; None where undefined
-    mae: float  # mean absolute error of the model, and below of the mean
-    mean_mae: float
-    within: float  # error that 8 of 10 performances do not exceed, and below of the mean
-    mean_within: float
+    mae: float  # mean absolute error of the model
+    mean_mae: float  # the same of guessing the mean
+    within: float  # error that 8 of 10 performances do not exceed, by the model
+    mean_within: float  # the same of guessing the mean
     better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
-    ceiling: str = ""  # the agreement of two raters beside that of the model and their mean, where it is known
+    ceiling: str = ""  # `pipeline.checks.rater_ceiling.ceiling_line`
 
     @property
     def decimals(self) -> int:
@@ -50,7 +53,7 @@ class Accuracy:
         return max(0, min(2, 1 - math.floor(math.log10(self.within))))
 
     def __str__(self) -> str:
-        """One sentence for whoever reads a score."""
+        """One sentence for people who read a score."""
         head = "" if self.better else "no better than guessing the mean: "
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
         return (
@@ -93,29 +96,27 @@ class StepScore:
 
 @dataclass(frozen=True)
 class Score:
-    """The score of one video and what it is made of.
+    """The score of one video, its parts, and reasons to doubt it.
 
     Attributes:
         id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.
-        path: the video.
         score: final score in the unit of the labels, the mean over the run's networks; None where the video failed.
         spread: standard deviation over the networks.
         interval80, interval95: prediction intervals (`pipeline.checks.intervals`); None where the run gives none, and
             a flag gives the reason.
-        percentile: share of the training scores below this score, 0 to 100, ties counted half; None where the score is
-            not valid.
+        percentile: percentage of the training scores below this score, ties counted half; None where the score is not
+            valid.
         execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
             than guessing.
-        steps: one entry per time step.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
-            the steps hold all of it. `ScoreParts` is the whole sum.
+            the steps hold all of it.
         flags: reasons to doubt the score, the worst first (`pipeline.checks.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
-        accuracy: how far off the model was on held-out performances; None where unknown.
+        accuracy: of the model on held-out performances; None where unknown.
         part_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         error: why there is no score.
-        keys: key of every stage's output that the score was made of, by which they are read again.
+        keys: by stage, the key of the output that the score was computed from.
         model: SHA-256 of the model's files (`pipeline.score.run_folder.model_sha256`); equal files give equal scores.
     """
 
@@ -140,7 +141,7 @@ class Score:
     model: str = ""
 
     def __post_init__(self) -> None:
-        if not self.valid:  # a rank among scores would make it one of them
+        if not self.valid:  # a percentile would suggest that the score counts
             object.__setattr__(self, "percentile", None)
 
     @property
@@ -163,8 +164,8 @@ class Score:
 class ScoreParts:
     """A score as a sum: total = constant + steps + other, exactly, each rounded to the same number of decimals.
 
-    The constant is what every score of a model begins with, its lowest training score. It takes up the rounding of the
-    other parts, so it can differ from that score in the last digits.
+    The constant is the model's lowest training score, from which all its scores start. It absorbs the rounding of the
+    other parts, so its last digits can differ.
     """
 
     total: Decimal

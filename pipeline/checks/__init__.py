@@ -1,4 +1,4 @@
-"""Doubts about a video or its score: flags, distances to the training performances, and prediction intervals."""
+"""Doubts about a video or its score: flags, distances to the training performances, prediction intervals."""
 
 from pipeline.checks.video_flags import report_flags
 

@@ -1,11 +1,9 @@
 """Flags of a score: reasons to doubt it, each with a level and a sentence, and the checks that ran.
 
-Levels: "info" for information, "warn" use with care, "bad" do not use. A check runs where its quality measures exist: a
-model without a pose stage has no check for identity switches, and `checked` does not list it. The limits below are our
-own choices, except for the distance, whose limit comes from held-out folds (`pipeline.checks.novelty`), and the length,
-whose limits are those of the training performances. Differences from training below a floor are not flagged, however
-alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.checks.novelty` have the floors. A still
-camera is no fault where a training performance had one.
+A check runs where its quality measures exist: a model without a pose stage has no check for the right person, and
+`checked` does not list it. The limits below are our own choices. Two come from the training performances: that of the
+distance (`pipeline.checks.novelty`) and that of the length. Differences from training below a floor are not flagged,
+however alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.checks.novelty` have the floors.
 """
 
 from __future__ import annotations
@@ -23,23 +21,22 @@ Ranges = Mapping[str, Mapping[str, Sequence[float]]]
 LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
 LENGTH_FLOOR_S = 0.25
-"""Least difference in length that is flagged: whoever cuts videos by hand is off by so much."""
+"""Smallest difference in length that is flagged: cuts by hand are off by as much."""
 SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
 SHORT = 3.0
-"""A video is too short where it is shorter than the median of the others by this factor."""
+"""Before training, a video is too short where it is shorter than the median of the videos by this factor."""
 FAR = 2.0
-"""Distances above the limit are flagged "warn", above this many limits "bad"."""
+"""Distances above the limit are flagged "warn", those above this many limits "bad"."""
 RIVAL = 0.5
-"""Salience of another person, as a share of the followed one's, from which the choice may be wrong."""
+"""Salience of another person relative to a followed one, above which the choice is flagged."""
 FRAMERATES, RATE_MARGIN = (12.0, 130.0), 1.5
-"""Plausible frames per second, and the factor beyond which a frame rate is unlike those of training."""
+"""Plausible frames per second, and the factor beyond which a frame rate differs from those of training."""
 SHAKE = 0.3
 """Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
 dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
 
-
-TRAINED_ON, GUESSING = "was trained on: this is no test", "no better than guessing"
+TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
 """Titles of two flags."""
 
 
@@ -49,7 +46,7 @@ class Compared:
 
     text: str  # its name in texts
     more_is_worse: bool  # else less is worse
-    floor: float  # least difference to the worst of training that is flagged, in the unit of the measure
+    floor: float  # smallest difference from the worst of training that is flagged, in the unit of the measure
 
 
 COMPARED: Mapping[tuple[str, str], Compared] = {
@@ -59,7 +56,7 @@ COMPARED: Mapping[tuple[str, str], Compared] = {
     ("pose", "mean_score"): Compared("mean score of the joints", False, 0.05),
     # In s: a third of the gap that the pose stage interpolates (`pose.cleaning.max_gap_s`, .6).
     ("pose", "longest_gap_s"): Compared("longest gap in the pose in s", True, 0.2),
-    # Share of the border: 4 of its 40 cells, such as somebody at the edge of the picture.
+    # Share of the border: 4 of its 40 cells, such as a person at the edge of the picture.
     ("camera_flow", "inliers_mean"): Compared("share of the border that moves as one", False, 0.1),
     # Share of the frame pairs: 1 in 20.
     ("camera_flow", "unusable_share"): Compared("share of frame pairs without camera motion", True, 0.05),
@@ -67,13 +64,14 @@ COMPARED: Mapping[tuple[str, str], Compared] = {
     ("camera_flow", "shake"): Compared("jitter of the camera", True, 0.05),
 }
 """Quality measures that are compared with training, each with the reason for its floor."""
+
 MARGIN = 0.5
-"""A measure is flagged where it is worse than the worst of training by more than this share of the training range, and
-by more than its floor."""
+"""A measure is flagged where it is worse than the worst of training, by more than its floor and by more than this share
+of the training range."""
 
 
 def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:
-    """Least and greatest value of every quality measure over performances, by stage and name."""
+    """Smallest and largest value of every quality measure over performances, by stage and name."""
     ranges: dict[str, dict[str, list[float]]] = {}
     for quality in each:
         for stage, measures in quality.items():
@@ -89,14 +87,14 @@ class Facts:
     """Inputs of the checks for one video; None and empty values are unknown."""
 
     quality: Quality = field(default_factory=dict)  # measures by stage and name, as in the cache
-    training: Ranges = field(default_factory=dict)  # their ranges over the training performances (`quality_ranges`)
+    training: Ranges = field(default_factory=dict)  # `quality_ranges` of the training performances
     duration: float | None = None  # seconds
     lengths: tuple[float, float] | None = None  # shortest and longest training performance in seconds
     usual_length: float = 0.0  # median of a data set's videos in seconds, before training
-    distance: tuple[float, str] | None = None  # to the training performances, in limits, and the most distant block
+    distance: tuple[float, str] | None = None  # `Novelty.ratios`: distance in limits, and the most distant block
     software: Sequence[str] = ()  # packages whose versions differ from those of training, one line each
     uncalibrated: str | None = None  # why there are no intervals
-    levels_missing: Sequence[int] = ()  # percentages of intervals that need more training performances
+    levels_missing: Sequence[int] = ()  # levels in per cent of the intervals that need more training performances
     independent: int = 0  # number of independent training performances
     camera_agent: bool = False  # the camera's motion is one of the model's agents
     trained_on: bool | None = None  # a file of the performance was in the training part
@@ -104,7 +102,7 @@ class Facts:
 
 
 def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
-    """Flags, the worst first, and the names of the checks that ran; `names` of `CHECKS`, default: all."""
+    """Flags, the worst first, and the names of the checks that ran; `names` chooses among `CHECKS`, default all."""
     flags: list[Flag] = []
     checked = []
     for name in names or CHECKS:
@@ -122,7 +120,7 @@ def _measure(facts: Facts, stage: str, name: str) -> float | None:
 
 
 def _measures(facts: Facts, *places: tuple[str, str]) -> dict[tuple[str, str], float] | None:
-    """Those of the measures (stage, name) that are known; None where none is."""
+    """The known ones of the measures (stage, name); None where none is known."""
     return {place: value for place in places if (value := _measure(facts, *place)) is not None} or None
 
 
@@ -140,24 +138,24 @@ def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
 def _damage(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     if (count := max(counts.values())) > 0:
         packets = "1 packet" if count == 1 else f"{count:.0f} packets"
-        yield Flag("warn", "damaged stream", f"{packets} damaged in the video: frames may be missing.")
+        yield Flag("warn", "damaged stream", f"The video has {packets} that are damaged: frames may be missing.")
 
 
 def _person(_: Facts, rival: float) -> Iterator[Flag]:
     if rival > RIVAL:
-        detail = f"Somebody else is {rival:.2f} times as prominent as a followed person"
-        yield Flag("warn", "wrong person probable", f"{detail}; pose.region or pose.tracks decides.")
+        detail = f"Another person is {rival:.2f} times as prominent as a followed one"
+        yield Flag("warn", "wrong person probable", f"{detail}; choose with pose.region or pose.tracks.")
 
 
 def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     (stage, name), rate = next(iter(rates.items()))
     low, high = facts.training.get(stage, {}).get(name, FRAMERATES)
     if not FRAMERATES[0] <= rate <= FRAMERATES[1]:
-        detail = f"{significant(rate)} frames per second: time may be stretched, or frames are missing."
+        detail = f"The video has {significant(rate)} frames per second: time may be stretched, or frames are missing."
         yield Flag("warn", "implausible frame rate", detail)
     elif not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
         others = significant(low) + (f" to {significant(high)}" if high > low else "")
-        detail = f"{significant(rate)} frames per second, others have {others}."
+        detail = f"The video has {significant(rate)} frames per second, others have {others}."
         yield Flag("warn", "implausible frame rate", detail)
 
 
@@ -203,7 +201,7 @@ def _kinematics(_: Facts, measures: Mapping[str, Any]) -> Iterator[Flag]:
 
 
 def _comparable(facts: Facts) -> list[tuple[Compared, float, Sequence[float]]] | None:
-    """The quality measures that training has too: each with its value and its range in training."""
+    """Each quality measure that training has too, its value and its range in training; None without any."""
     values = _measures(facts, *COMPARED) or {}
     limits = {(stage, name): facts.training.get(stage, {}).get(name) for stage, name in values}
     return [(COMPARED[place], values[place], limit) for place, limit in limits.items() if limit is not None] or None
@@ -224,7 +222,7 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
     if facts.lengths and max(shortest - duration, duration - longest) < LENGTH_FLOOR_S:
         return
     if duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
-        than = "the shortest training performance has" if facts.lengths else "at least expected:"
+        than = "the shortest training performance has" if facts.lengths else "expected are at least"
         has, expected = apart(duration, shortest)
         detail = f"The video has {has} s, {than} {expected} s."
         yield Flag("bad" if duration < 0.5 * shortest else "warn", "too short", detail)
@@ -234,7 +232,7 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
         yield Flag("bad" if duration > 2 * longest else "warn", "too long", detail)
     elif duration < facts.usual_length / SHORT:
         has, usual = apart(duration, facts.usual_length)
-        yield Flag("warn", "too short", f"{has} s, half of the videos have {usual} s or more.")
+        yield Flag("warn", "too short", f"The video has {has} s, half of the videos have {usual} s or more.")
 
 
 def _distance(_: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
@@ -296,4 +294,5 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "settings": (lambda _: True, _settings),
     "calibration": (lambda _: True, _intervals),
 }
-"""Checks by their names in the report: what each needs, None where that is unknown and it cannot run, and its flags."""
+"""Checks by the names that reports show, two functions each. The first gives the check's input from the facts, None
+where the check cannot run. The second gives the flags from facts and input."""

@@ -1,14 +1,13 @@
 """Prediction intervals from held-out residuals, correct for finite samples: CV+ with groups.
 
-CV+ (Barber, Candès, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", section 3): with
-residuals R_i = |y_i - m_k(i)(x_i)| of networks m_k that were trained without the fold k(i) of performance i, the
-interval at a new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. It covers
-with probability at least 1 - 2a for any learner (less a term that vanishes with the fold size), and in practice
-close to the nominal 1 - a.
+CV+ (Barber, Candès, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", section 3): networks m_k(i)
+were trained without the fold k(i) of performance i, and have the residuals R_i = |y_i - m_k(i)(x_i)|. The interval at
+a new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. For any learner it covers
+with probability at least 1 - 2a, less a term that vanishes with the fold size; in practice close to 1 - a.
 
 Groups (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data"): views and copies of one
-performance are no independent evidence. With G groups, each of n_g performances, every residual has the weight
-1 / ((G + 1) n_g) and the new performance 1 / (G + 1); for groups of one the standard rank is ceil((1 - a)(n + 1)).
+performance are no independent evidence. There are G groups of n_g performances each. Every residual has the weight
+1 / ((G + 1) n_g), the new performance 1 / (G + 1). Groups of one give the standard rank ceil((1 - a)(n + 1)).
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ LEVELS = (0.80, 0.95)
 """Levels of the two intervals of every score."""
 
 SHARE = 0.8
-"""Share of the held-out performances whose error the accuracy names."""
+"""Share of the held-out performances whose errors are at most `Accuracy.within`."""
 
 CERTAIN = 1.645
-"""Standard errors by which the model's error must be smaller than that of the mean: one side of 95 %."""
+"""Standard errors by which the model's error must be smaller than that of guessing the mean: one side of 95 %."""
 
 _ROUNDING = 1e-9
 """Tolerance for sums of weights that equal the level up to rounding."""
 
 
 def group_weights(groups: Rows) -> Floats:
-    """(n,) weight of each performance: 1 / ((G + 1) n_g); all together G / (G + 1)."""
+    """(n,) weight of each performance: 1 / ((G + 1) n_g); their sum is G / (G + 1)."""
     _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / ((len(sizes) + 1) * sizes[inverse]))
 
@@ -49,9 +48,9 @@ def needed(level: float) -> int:
 
 
 def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
-    """Smallest value (m,) whose cumulative weight reaches `level`, for each column; infinite where none does.
+    """Smallest value of each column whose cumulative weight reaches `level`, (m,); infinite where none does.
 
-    `values` are (n, m), `weights` (n,) those of `group_weights`: the rest to 1 is at infinity.
+    `values` are (n, m). `weights` (n,) are those of `group_weights`; what they lack of 1 counts as infinite values.
     """
     order = np.argsort(values, axis=0, kind="stable")
     reached = np.cumsum(weights[order], axis=0) >= level - _ROUNDING  # (n, m)
@@ -64,7 +63,7 @@ def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: f
     """(m, 2) low and high ends of CV+ intervals; None where there are too few performances for this level.
 
     Args:
-        centres: (n, m) for every calibration performance i and new performance j, m_k(i)(x_j).
+        centres: (n, m) m_k(i)(x_j) for every calibration performance i and new performance j.
         residuals: (n,) R_i.
         weights: (n,) of `group_weights`.
     """
@@ -77,16 +76,16 @@ def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: f
 def reach(values: Floats, groups: Rows, level: float) -> float:
     """The bound that a new value, exchangeable with `values` (n,), exceeds with probability at most 1 - level.
 
-    Views and copies, of equal `groups` (n,), count once. It is infinite where there are too few.
+    Views and copies have equal `groups` (n,) and count once. The bound is infinite where there are too few groups.
     """
     return float(upper_quantile(values[:, None], group_weights(groups), level)[0])
 
 
-def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int, int]:
-    """Range of the number of hits in `count` draws, at `level`."""
+def binomial_range(count: int, chance: float) -> tuple[int, int]:
+    """95 % range of the number of hits in `count` draws, each of which hits with probability `chance`."""
     from scipy.stats import binom
 
-    low, high = binom.interval(level, count, chance)
+    low, high = binom.interval(0.95, count, chance)
     return int(low), int(high)
 
 
@@ -96,7 +95,7 @@ class HeldOut:
 
     Attributes:
         truth, predicted: (n,) label and prediction.
-        fold: (n,) which fold held it out.
+        fold: (n,) the fold that held it out.
         group: (n,) the independent performance; views and copies share one.
     """
 
@@ -112,12 +111,12 @@ class HeldOut:
 
     @property
     def groups(self) -> int:
-        """Number of independent performances, which the finite-sample correction uses."""
+        """Number of independent performances."""
         return len(np.unique(self.group))
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        """Errors of the predictions, beside those of the mean label of the other folds."""
+        """Errors of the predictions beside those of guessing the mean label of the other folds."""
         means = np.array([self.truth[self.fold != one].mean() for one in self.fold])
         errors, guess_errors = self.residuals, np.abs(self.truth - means)
         names = np.unique(self.group)
@@ -136,9 +135,9 @@ class HeldOut:
         )
 
     def own_intervals(self, level: float) -> list[Interval | None]:
-        """Intervals about the predictions, each from the residuals of the other folds; None where these are too few.
+        """Intervals around the predictions, each from the residuals of the other folds; None where these are too few.
 
-        Where no label is negative, intervals end at zero.
+        Where no label is negative, no interval extends below zero, unless its prediction is negative.
         """
         floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
         intervals: list[Interval | None] = [None] * len(self.truth)

@@ -1,10 +1,10 @@
 """Distance of a performance to the training performances, and the threshold above which it is flagged.
 
-Each performance is described by blocks of trial-level features: mean and deviation over the observed steps of the
-primary and of the secondary agents, the mean scene, the trial descriptors, and length and observed shares. Columns are
-standardised by the training part. Two performances are as far apart as the root mean square over the blocks, each of
-which is the root mean square over its columns, so that 400 scene classes count as much as 3 durations. A
-performance's distance is the mean to its `NEIGHBOURS` nearest training performances. The threshold comes from
+Five blocks of trial-level features describe each performance. Those of the primary and the secondary agents hold means
+and deviations over the observed steps. The others are the mean scene, the trial descriptors, and length with observed
+shares. The training part standardises the columns. The distance of two performances is the root mean square over the
+blocks. That of a block is the root mean square over its columns, so that 400 scene classes count as much as 3 lengths.
+The distance of a performance is the mean over its `NEIGHBOURS` nearest training performances. The threshold comes from
 held-out folds, whose distances are measured to their own training parts.
 """
 
@@ -26,11 +26,12 @@ LEVEL = 0.99
 """At most one exchangeable performance in a hundred is flagged (or one in G + 1, where that is more)."""
 
 CUT = 10.0
-"""Standardised columns are clipped to +- this, so that one nearly constant column does not dominate."""
+"""Standardised columns are clipped to this on both sides, so that one nearly constant column does not dominate."""
 
 STILL, STILL_CHANGE = 0.01, 0.25
-"""Least deviations of the camera's channels: picture widths (rad, log scale) per second, and for the channels' absolute
-rate of change that per frame at 25 frames per second. Tripods differ by the noise of the flow alone."""
+"""Smallest deviation of the camera's channels in picture widths (rad, log scale) per second, since tripods differ by
+the noise of the flow alone. That of the absolute rates of change is a change by `STILL` per frame at 25 frames per
+second."""
 
 BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
 
@@ -61,7 +62,7 @@ class Distances:
 
 
 def floors(features: FeatureSet) -> dict[str, Floats]:
-    """Least deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 for none."""
+    """Smallest deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 without a limit."""
     least = {}
     for block, part in zip(BLOCKS[:2], ("primary", "secondary"), strict=True):
         names = features.names.get(part, ())
@@ -80,10 +81,7 @@ def distances(
 ) -> Distances:
     """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation.
 
-    Args:
-        reference, new: of `trial_level`.
-        least: of `floors`; a smaller deviation of a column counts as this.
-        neighbours: how many nearest rows.
+    `reference` and `new` come from `trial_level`, `least` from `floors`: smaller deviations are raised to it.
     """
     least = least or {}
     squares = {name: _squares(reference[name], new[name], least.get(name, 0.0)) for name in reference}  # (m, n) each
@@ -98,7 +96,7 @@ def distances(
 
 @dataclass(frozen=True)
 class Novelty:
-    """Reference distances of a run."""
+    """The training performances of a run, and how far apart they are."""
 
     known: Mapping[str, Floats]  # trial-level features of the training performances
     held_out: Distances  # of the training performances to the training parts of the folds that held them out
@@ -120,12 +118,12 @@ class Novelty:
 
     @property
     def limit(self) -> float:
-        """Distances above this are flagged; with few performances it is the greatest of theirs."""
+        """Distances above this are flagged; with too few performances for `LEVEL` it is their largest distance."""
         bound = reach(self.held_out.whole, self.group, LEVEL)
         return bound if math.isfinite(bound) else float(self.held_out.whole.max())
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
-        """For each performance, its distance in units of `limit`, and the most distant block."""
+        """Distance of each performance in units of `limit`, and its most distant block."""
         measured = distances(self.known, trial_level(features), floors(features))
         limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out.blocks.items()}
         limit = max(self.limit, 1e-9)

@@ -1,4 +1,4 @@
-"""The agreement of raters beside a model's: what two people disagree on, no model can learn."""
+"""The agreement of two raters, which is the ceiling of what a model can learn from them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from models.agreement import agreement
 from pipeline.results import significant
 
 OWN_VIDEOS = "folder"
-"""The kind of data set whose `judges` are raters of the same thing; elsewhere they are items, or panels of judges."""
+"""The kind of data set whose `judges` are raters of the same thing; in others they are items or panels of judges."""
 
 
 def rater_agreement(records: Sequence[Record], kind: str) -> dict[str, Any] | None:
-    """Figures of `models.agreement.agreement` as plain values, from the judges' scores; None without two raters.
+    """`models.agreement.agreement` of the judges' scores as JSON types; None without two raters.
 
-    A rater is known by the place in the list, so the figures are exact where every rater judged every video.
+    The place in the list of scores identifies a rater, so the result is exact only if every rater judged every video.
     """
     judges = [record.labels.judges for record in records if record.labels is not None and len(record.labels.judges) > 1]
     if kind != OWN_VIDEOS or not judges:
@@ -39,7 +39,7 @@ def rater_agreement(records: Sequence[Record], kind: str) -> dict[str, Any] | No
 
 
 def ceiling_line(agreed: dict[str, Any] | None, rho: float | None, mae: float) -> str:
-    """The agreement of two raters beside that of the model and their mean; empty where it is unknown."""
+    """One sentence: the agreement of two raters, and that of the model with their mean; empty where it is unknown."""
     if agreed is None or agreed["spearman"]["value"] is None:
         return ""
     among, low, high = (agreed["spearman"][end] for end in ("value", "low", "high"))

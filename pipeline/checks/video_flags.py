@@ -1,4 +1,4 @@
-"""Flags of videos before training: bad training data is seen while it can still be mended."""
+"""Flags of videos before training, so that users can mend bad training data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.results import Flag, worst_first
 
 ALONE = ("stream", "people detected", "right person", "cuts", "kinematics")
 AMONG_OTHERS = ("frame rate", "length")
-"""Checks of `pipeline.checks.flags` of a video alone, and against the others."""
+"""Names of the checks (`pipeline.checks.flags.CHECKS`) of a video alone, and of those against the other videos."""
 
 SHARED_CACHE = Path("cache/folder")
 """Cache of the presets `folder` and `person`."""
@@ -30,9 +30,9 @@ Measured = tuple[str, Mapping[str, Mapping[str, Any]]]
 def report_flags(
     measured: Iterable[Measured], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
-    """Flags by the name of the video; the observer gets them, and how to look at the videos.
+    """Flags by the name of the video; the observer gets them, and where the contact sheets are.
 
-    Those of the `videos` that were extracted are `measured`. `sheets` is the cache in which previews were drawn.
+    `measured` holds the extracted ones of all `videos`. `sheets` is the cache with their previews, empty without any.
     Raises DataError where `strict` and a video is flagged.
     """
     flagged = flag_videos(measured)
@@ -51,7 +51,7 @@ def report_flags(
 def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
     alone: dict[str, tuple[Flag, ...]] = {}
-    compared: list[tuple[str, Facts]] = []  # of a large data set only what the comparison needs
+    compared: list[tuple[str, Facts]] = []  # holds only what the comparison needs, since data sets may be large
     for name, quality in measured:
         facts = Facts(quality=quality, duration=quality.get("timesteps", {}).get("duration_s"))
         alone[name] = find_flags(facts, ALONE)[0]
@@ -60,8 +60,8 @@ def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
         compared.append((name, replace(facts, quality=rates)))
     usual = {}
     for stage, rate in RATES:
-        if known := [facts.quality[stage][rate] for _, facts in compared if stage in facts.quality]:
-            usual[stage] = {rate: (median(known),) * 2}
+        if values := [facts.quality[stage][rate] for _, facts in compared if stage in facts.quality]:
+            usual[stage] = {rate: (median(values),) * 2}
     lengths = [facts.duration for _, facts in compared if facts.duration is not None]
     flagged = {}
     for name, facts in compared:
@@ -72,10 +72,10 @@ def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
 
 
 def still_camera_advice(measured: Iterable[Measured], config: BaseConfig, out: Path) -> str:
-    """One sentence that names the preset for one person before a still camera; empty where it does not fit.
+    """Advice to use the preset for one person before a still camera; empty where it does not fit.
 
-    It fits where the camera's motion is the secondary agent of one person and most videos have none. `out` is the
-    folder of the run, for the command.
+    It fits where the camera's motion is the secondary agent of one person, and the camera of most videos stands still.
+    `out` is the folder of the run, for the command.
     """
     timesteps = config.stage("timesteps")
     if not isinstance(timesteps, TimestepsConfig):

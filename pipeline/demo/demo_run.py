@@ -42,10 +42,10 @@ PARTS = ("rendering", "extracting", "training", "scoring", "writing the report p
 
 @dataclass(frozen=True)
 class Size:
-    """How large a demo is."""
+    """The size of a demo."""
 
     dives: int
-    settings: tuple[str, ...]  # what differs from the preset
+    settings: tuple[str, ...]  # overrides of the preset
     minutes: int  # on two cores, as measured (docs/benchmarks.md)
     megabytes: int  # on disk
 
@@ -69,14 +69,14 @@ class DemoResult:
     seconds: dict[str, float]  # time of each part
 
     def coverage(self) -> dict[str, str]:
-        """Share of intervals that contain the judges' score, with the range expected by chance."""
+        """Sentences on the share of intervals that contain the judges' score, by level."""
         return {
             "80 %": coverage_line([row.interval80 for row in self.scored], self.truth, 0.80),
             "95 %": coverage_line([row.interval95 for row in self.scored], self.truth, 0.95),
         }
 
     def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-        """Title, columns and rows of what the demo prints at the end."""
+        """Title, columns and rows of the tables that the demo prints at the end."""
         pose = self.pose_figures
         figures = [
             ("frames in which both divers can be seen", int(pose["frames"])),
@@ -101,7 +101,7 @@ class DemoResult:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The same as `tables`, as JSON types."""
+        """The result as JSON types."""
         return {
             "page": str(self.page),
             "run": str(self.run),
@@ -123,7 +123,7 @@ def run_demo(
         full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
 
-    Raises AimError where weights cannot be had or dives failed, Cancelled after a stop.
+    Raises AimError where weights cannot be downloaded or dives failed, Cancelled after a stop.
     """
     size, began = FULL if full else QUICK, time.monotonic()
     seconds: dict[str, float] = {}
@@ -170,7 +170,7 @@ def run_demo(
 
 
 def announcement(size: Size, out: Path) -> str:
-    """The time and space that a demo will take, and how to get the other one."""
+    """One line on the time and space that a demo takes, and on the larger demo."""
     other = f"; `demo --full` renders {FULL.dives} dives: {FULL.minutes} minutes, {FULL.megabytes} MB"
     return (
         f"the demo renders {size.dives} dives and goes from raw video to scores in {len(PARTS)} parts: about"
@@ -179,7 +179,7 @@ def announcement(size: Size, out: Path) -> str:
 
 
 def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> None:
-    """The report page of the held-out dives."""
+    """Write the report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in result.metrics}
     rows = tuple(ResultsRow(name, values, kinds[name]) for name, values in metric_rows(result.metrics))
     table = ResultsTable(f"{len(unseen)} held-out dives", METRICS, rows, better=("high", "neither", "low"))
@@ -195,7 +195,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
 
 
 def metric_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, tuple[float | str | None, ...]]]:
-    """Name and cells of `METRICS` of every prediction; None for what is undefined."""
+    """Name and cells (`METRICS`) of every prediction; undefined cells are None."""
     return [
         (name, (or_none(m["spearman"]), interval_text({e: or_none(m[e]) for e in ("low", "high")}), m["mae"]))
         for name, m in metrics.items()
@@ -209,7 +209,7 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
 
 
 def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Report], OSError | None]:
-    """The work of a rendering worker, which returns the error of a disk."""
+    """The function that renders one dive in a worker, and returns the error of a full disk, else None."""
 
     def run(dive: Dive, report: Report) -> OSError | None:
         try:
@@ -226,7 +226,7 @@ def _lost(dive: Dive, loss: WorkerLost) -> OSError | None:
 
 
 def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
-    """Render the dives that are not there yet, on all cores; the labels are written last. Raises as `run_demo`."""
+    """Render the missing dives on all cores, then write the labels, and return all dives. Raises as `run_demo`."""
     dives = plan_dives(count, SEED)
     truth = folder / "truth"
     missing = [d for d in dives if not ((folder / d.video).exists() and (truth / f"{d.name}.npz").exists())]

@@ -1,4 +1,4 @@
-"""Quality of the demo: agreement of the poses with the rendered truth, the scorer against predictions without video."""
+"""Quality of the demo: agreement of the poses with the rendered truth, and the model beside trivial baselines."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ from synthetic import read_truth
 SEED = 7
 """Seed of the random scores."""
 
-
 SHOULDERS, HIPS = (5, 6), (11, 12)
 
 FOUND_TORSOS = 0.5
-"""A person counts as detected where the median joint error is below this share of the torso length."""
+"""A person counts as detected where the median joint error is below this many torso lengths."""
 
 MIN_TORSO = 8.0
-"""Pixels; a torso seen end on is short in the picture, and must not make every error large."""
+"""Smallest torso length in pixels: a torso that points at the camera is short and would make every error large."""
 
 FAR_TORSOS = 10.0
-"""Errors are cut off here, so a missing joint and a far one count the same."""
+"""Largest error in torso lengths, so that missing joints and far ones count the same."""
 
 
 def pose_agreement(
     records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
 ) -> dict[str, float]:
-    """Results of `compare` over all dives, on frames that the pose stage read: means of shares by frames, and sums."""
+    """Results of `compare` over all dives, on the frames of the pose stage: weighted mean shares, and summed counts."""
     videos = []
     for record in records:
         arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays
@@ -62,10 +61,10 @@ def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> dic
             frame where at least half of their joints are visible.
 
     Returns:
-        `frames` in which all people are visible; the share of these in which every one of them was detected
-        (`found_all`), and of (frame, person) pairs (`found`); identity switches, changes of a person's agent from one
-        detection to the next (`swaps`); shares of joints within .2 and .5 of a torso length (`pck20`, `pck50`), where
-        missing joints count as errors.
+        `frames`: number of frames in which all people are visible. `found_all`: share of these frames in which all
+        people were detected. `found`: share of (frame, person) pairs that were detected. `swaps`: identity switches,
+        which are changes of a person's agent from one detection to the next. `pck20`, `pck50`: shares of joints within
+        .2 and .5 of a torso length; missing joints count as errors.
     """
     errors = np.linalg.norm(keypoints[:, None, :, :, :2] - truth[:, :, None], axis=-1)  # (N, P, A, 17)
     length = np.linalg.norm(truth[:, :, SHOULDERS].mean(axis=2) - truth[:, :, HIPS].mean(axis=2), axis=-1)
@@ -96,7 +95,7 @@ def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> dic
 
 
 def label_of(record: Record) -> float:
-    """The final score of a labelled record."""
+    """The final score of a record. Raises DataError without one."""
     if record.labels is None or record.labels.score is None:
         raise DataError("this performance has no final score", where=record.id)
     return record.labels.score
@@ -133,7 +132,7 @@ def _agreement(guess: Floats, actual: Floats) -> dict[str, float]:
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:
-    """Scores by a straight line over the announced difficulty, which is known before the dive."""
+    """Scores of the `unseen` dives by a straight line over the announced difficulty, which is known before the dive."""
 
     def difficulty(records: Sequence[Record]) -> np.ndarray:
         return np.array([r.labels.difficulty if r.labels and r.labels.difficulty else np.nan for r in records])

@@ -1,9 +1,9 @@
-"""`label`: a local page on which raters score videos or compare them in pairs, and the table of labels that follows.
+"""`label`: a local page on which raters score videos or compare them in pairs, and the table of their labels.
 
-The only state are the raters' files (`data.datasets.ratings`): an answer is on the disk before the next question shows,
-and the next question is a function of the answers. Modules: `questions` (which one is next), `pair_scale` (from pairs),
-`label_table` (labels and agreement), `label_app` (the page), `suggest` (which videos next; it alone needs a model). The
-last two are imported where they are used: they take seconds to import.
+The raters' files (`data.datasets.ratings`) are the only state: an answer is on the disk before the next question shows,
+and the next question is a function of the answers. Modules: `questions` (the next question), `pair_scale` (a scale from
+pairs), `label_table` (labels and agreement), `label_app` (the page), `suggest` (the next videos; it alone needs a
+model). The last two take seconds to import, so callers import them where they use them.
 """
 
 from pipeline.label.label_table import LabelReport, LabelResult, label_report, write_labels

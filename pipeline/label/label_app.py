@@ -1,7 +1,7 @@
 """The page on which a rater judges videos; the server, its token and its checks are those of `serve`.
 
-No state is kept here: each request reads the rater's file. The handlers run one after the other on the event loop, so
-two tabs of one rater write one after the other too.
+Each request reads the rater's file; the page has no other state. The handlers run one after the other on the event
+loop, so the answers of two tabs cannot mix.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipeline.serve.app import guarded_app, sealed_page
 PACKAGE = "pipeline.label"
 
 COPY_BYTES = 64 << 20
-"""Most bytes of a copy of a video that browsers do not play."""
+"""Most bytes of the copy that the server makes of a video that browsers do not play."""
 
 Text = Annotated[str, Field(max_length=200)]
 
@@ -51,12 +51,12 @@ class GivenAnswer(BaseModel):
 
 def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
     """The application; `rubric` is Markdown that raters read; for `token` see `guarded_app`."""
-    shown: dict[str, Record] = {}  # the videos of the questions that were asked, by content
+    shown: dict[str, Record] = {}  # by content, the videos that were asked about
     ending = ExitStack()
 
     @cache
     def copies() -> Path:
-        """A folder for copies of videos, made with the first one and removed at the end."""
+        """A folder for copies of videos; the first copy makes it, the end of the application removes it."""
         return ending.enter_context(working_folder(Path(tempfile.gettempdir()), "aim-label-"))
 
     @asynccontextmanager
@@ -74,7 +74,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
     def next_for(rater: str) -> dict[str, Any]:
-        """The next question of a rater as the page shows it; a video that cannot be shown is not asked about."""
+        """The next question of a rater as the page shows it; unreadable videos are not asked about."""
         answers, _ = read_answers(rater_file(session.folder, rater))
         videos = session.by_content()
         done, whole = session.progress(answers, videos)
@@ -97,7 +97,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         _check(given, session)
         videos = session.by_content()
         if not videos.keys() >= set(given.contents):
-            raise HTTPException(409, "this video was replaced or deleted meanwhile, so the answer was not kept")
+            raise HTTPException(409, "the answer was not saved, since this video was replaced or deleted meanwhile")
         names = tuple(videos[content].id for content in given.contents)
         append_answer(path, Answer(tuple(given.contents), given.answer, given.scores, names))
         return next_for(given.rater)
@@ -111,7 +111,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     @app.get("/videos/{content}")
     def video(content: str) -> FileResponse:
         """A video that was asked about, or a copy that browsers play."""
-        if content not in shown:  # looked up only, never part of a path from outside
+        if content not in shown:  # only looked up, so that no request makes a path
             raise HTTPException(404, "no such video")
         path = shown[content].files()["video"]
         if kind := playable_type(path):
@@ -119,7 +119,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         copy = copies() / f"{content}.mp4"
         if not copy.exists():
             if (embedded := embed_video(path, COPY_BYTES)) is None:
-                raise HTTPException(415, "browsers cannot play this video, and a copy would be too large")
+                raise HTTPException(415, "browsers cannot play this video, and a copy for them would be too large")
             write_bytes(copy, b64decode(embedded.uri.partition(",")[2]))
         return FileResponse(copy, media_type="video/mp4")
 
@@ -127,7 +127,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
 
 
 def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
-    """The page of a session, and its content security policy."""
+    """The page of a rating session, and its content security policy."""
     scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "player.js")), asset("label.js", PACKAGE)]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
@@ -136,7 +136,10 @@ def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
 
 
 def _describe(content: str, record: Record) -> dict[str, Any] | None:
-    """The facts that the page needs to show a video, None where it cannot be read; its name would tell too much."""
+    """Content, size in pixels and times in seconds of a video; None where it cannot be read.
+
+    The name is left out, since it could bias the rater.
+    """
     try:
         info, times = probe(record.files()["video"])
     except VideoError:
@@ -152,7 +155,7 @@ def _describe(content: str, record: Record) -> dict[str, Any] | None:
 
 
 def _check(given: GivenAnswer, session: RatingSession) -> None:
-    """Raise UsageError for an answer that the page does not give."""
+    """Raise UsageError for an answer that the page cannot send."""
     contents, kinds = (2, OF_TWO) if session.pairs else (1, OF_ONE)
     right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds
     wanted = set(session.columns) if given.answer == "scored" else set()
@@ -168,5 +171,5 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 def _unwritable(_: Request, error: Exception) -> JSONResponse:
     reason = getattr(error, "strerror", None) or str(error)
     return JSONResponse(
-        {"detail": f"the answer was not kept ({reason}). Make room on the disk, then answer again"}, 507
+        {"detail": f"the answer was not saved ({reason}). Free space on the disk, then answer again"}, 507
     )

@@ -1,4 +1,4 @@
-"""From answers to labels: the table that the data set `folder` reads, and how far the raters agree."""
+"""From answers to labels: the table that the data set `folder` reads, and the agreement of the raters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.results import significant
 
 MOST_BYTES = 64 << 20
 DISPUTED = 5
-"""Videos shown on which the raters differ most."""
+"""Most videos that a report lists, those on which the raters differ most."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class LabelReport:
 
     Attributes:
         answers: number of answers by rater.
-        rows: cells of the table of labels by column, one row a video that has answers.
+        rows: one row of the table of labels for each video with answers, cells by column.
         agreement: None with fewer than two raters of the same videos.
         disputed: (video, difference between the raters, lowest, highest), the largest first.
-        lines: sentences for people, without names of raters but in the first.
+        lines: sentences for people, of which only the first names raters.
         problems: lines about answers that do not count.
     """
 
@@ -50,11 +50,11 @@ class LabelReport:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A video whose label would tell the model much."""
+    """A video to label next."""
 
     video: str
-    spread: float  # standard deviation of the predictions of the calibration's folds, in the unit of the labels
-    distance: float  # to the training part, where 1 is the limit beyond which a score is flagged
+    spread: float  # standard deviation of the predictions by networks of different folds, in the unit of the labels
+    distance: float  # to the training part, in units of the limit above which scores are flagged
     reason: str
 
 
@@ -69,8 +69,9 @@ class LabelResult:
 def label_report(session: RatingSession) -> LabelReport:
     """The labels and the agreement of all raters of a session's folder.
 
-    The score of a video is the mean over its raters, or its place on the scale of all pairs; `deviation` is that of the
-    raters, or the standard error of the scale. Raises OSError where a rater's file cannot be read.
+    The score of a video is the mean over its raters; in pairs, its place on the scale of all answers. `deviation` is
+    the standard deviation over its raters; in pairs, the standard error of the scale. Raises OSError where a rater's
+    file cannot be read.
     """
     raters, problems = all_answers(session.folder)
     videos = session.by_content()
@@ -79,12 +80,12 @@ def label_report(session: RatingSession) -> LabelReport:
     raters = {name: answers for name, answers in raters.items() if counts[name]}
     gone = sum(len(q) == size and not q <= videos.keys() for answers in raters.values() for q in answers)
     if gone:
-        problems.append(f"{counted(gone, 'answer')} on videos that are no longer there, or were replaced: not counted")
+        problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     contents = list(videos)
     tables = _of_pairs(contents, raters) if session.pairs else _of_scores(contents, raters, session.columns)
     first = tables[session.columns[0] if not session.pairs else "score"]
     lines = [_count_line(session, counts)]
-    if session.pairs and (compared := _compared(contents, raters.values())):  # others have no error to bring to half
+    if session.pairs and (compared := _compared(contents, raters.values())):  # a scale needs compared videos
         scale = pair_scale(compared, list(raters.values()))
         label = dict(zip(compared, zip(scale.value, scale.error, strict=True), strict=True))
         lines += _scale_lines(scale.answers_to_half(sum(counts.values())), scale.error, raters)
@@ -132,7 +133,7 @@ def _of_pairs(contents: Sequence[str], raters: Mapping[str, Answers]) -> dict[st
 
 
 def _compared(contents: Sequence[str], raters: Iterable[Answers]) -> list[str]:
-    """Those of the videos that some rater compared with another of them."""
+    """The videos that some rater compared with another one of them."""
     decided = {
         content
         for answers in raters
@@ -151,9 +152,9 @@ def _refused(answers: Answers, content: str) -> bool:
 def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:
     rows = []
     for record, given in zip(records, scores, strict=True):
-        known = given[np.isfinite(given)]
-        if len(known) > 1 and np.ptp(known) > 0:
-            rows.append((record.id, float(np.ptp(known)), float(known.min()), float(known.max())))
+        judged = given[np.isfinite(given)]
+        if len(judged) > 1 and np.ptp(judged) > 0:
+            rows.append((record.id, float(np.ptp(judged)), float(judged.min()), float(judged.max())))
     return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])
 
 
@@ -164,25 +165,29 @@ def _count_line(session: RatingSession, counts: Mapping[str, int]) -> str:
 
 
 def _scale_lines(more: int | None, error: Floats, raters: Mapping[str, Answers]) -> list[str]:
-    """How certain the scale is, and on how many pairs two raters gave the same answer."""
+    """Sentences on the error of the scale, and on the number of pairs to which two raters gave the same answer."""
     mean = significant(float(np.sqrt((error**2).mean())))
-    lines = [f"standard error of the scale {mean}, where a difference of 1 is preferred in 73 of 100 answers"]
     half = (
-        f"about {more} more answers would halve it" if more else "videos that no answer connects keep it from halving"
+        f"about {more} more answers would halve the error"
+        if more
+        else "more answers cannot halve the error while no answer connects some of the videos"
     )
-    lines[0] += f"; {half}"
-    same, both = 0, 0
+    preferred = "a video that is better by 1 is preferred in 73 of 100 answers"
+    lines = [f"standard error of the scale {mean}; {preferred}; {half}"]
+    same, common = 0, 0
     for one, other in combinations(raters.values(), 2):
         for question in one.keys() & other.keys():
             a, b = one[question], other[question]
             if a.answer in OUTCOMES and b.answer in OUTCOMES:
                 turned = OUTCOMES[b.answer] if a.contents == b.contents else 1 - OUTCOMES[b.answer]
-                both, same = both + 1, same + (OUTCOMES[a.answer] == turned)
-    return [*lines, f"two raters gave the same answer on {same} of {both} pairs that both judged"] if both else lines
+                common, same = common + 1, same + (OUTCOMES[a.answer] == turned)
+    if common:
+        lines.append(f"two raters gave the same answer on {same} of {common} pairs that both judged")
+    return lines
 
 
 def agreement_lines(agreed: Agreement | None) -> list[str]:
-    """Sentences on the agreement of raters; one that says what is missing where there is none."""
+    """Sentences on the agreement of raters, or on the missing answers."""
     if agreed is None:
         return ["agreement: unknown until two raters have judged the same three videos"]
 
@@ -200,11 +205,12 @@ def agreement_lines(agreed: Agreement | None) -> list[str]:
 
 
 def write_labels(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the table that the data set `folder` reads; further columns of a table of before, such as subject, stay.
+    """Write the table that the data set `folder` reads.
 
-    Raises UsageError for a table that `label` did not write.
+    An existing table keeps the columns that `label` does not write, such as subject. Raises UsageError for a table that
+    `label` did not write.
     """
-    before, further = _table_of_before(path)
+    existing, further = _existing_table(path)
     scores = [name for name in LABELS if any(name in r for r in rows)]
     columns = ["video", *scores, "deviation", "raters", "judges", *further]
     text = io.StringIO()
@@ -213,13 +219,13 @@ def write_labels(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         cells = {name: _number(row.get(name)) for name in (*scores, "deviation", "raters")}
         cells |= {"video": row["video"], "judges": " ".join(map(_number, row["judges"] or ()))}
-        kept = {name: before.get(row["video"], {}).get(name, "") for name in further}
+        kept = {name: existing.get(row["video"], {}).get(name, "") for name in further}
         writer.writerow(cells | kept)
     write_text(path, text.getvalue())
 
 
-def _table_of_before(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """The rows of the table that is there by video, and its columns that `label` does not write."""
+def _existing_table(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """The rows of the table at a path by video, and its columns that `label` does not write; empty without a table."""
     try:
         content = read_regular(path, MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:

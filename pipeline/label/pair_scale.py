@@ -1,11 +1,10 @@
-"""A scale from answers "this one is better": Bradley-Terry with standard errors, and what the next answer would tell.
+"""A scale from answers "this one is better": Bradley-Terry with standard errors, and the gain of the next answer.
 
 P(first better than second) = 1 / (1 + exp(second - first)), so a difference of 1 means that the better video is
 preferred in 73 of 100 answers. "Equal" counts as half of an answer for each side. A normal prior with mean zero keeps
-videos without answers, and those that always won, finite; the scale is the mean over priors of several spreads, each
-weighted by how well it explains the answers (Laplace's approximation). Newton's method is written out: its Hessian
-gives the standard errors, and `choix`, which the tests compare with, takes 2 s for 2000 answers, too long between two
-questions.
+videos finite that have no answers or always won. The scale is the mean over priors of several spreads, each weighted by
+its evidence given the answers (Laplace's approximation). Newton's method is written out, since its Hessian gives the
+standard errors. `choix`, which the tests compare with, takes 2 s for 2000 answers, too long between two questions.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Standard deviations of the priors."""
 
 CHOOSING = 2.0
-"""The prior's standard deviation where the next pair is chosen: with few answers a wider one takes one defeat for a
-certain order, and asks about neighbours too early (`benchmarks/label.py`)."""
+"""Standard deviation of the prior that chooses the next pair. With few answers, a wider prior takes one defeat as
+certain and asks about neighbours too early (`benchmarks/label.py`)."""
 
 STEPS = 100
-"""Most steps of Newton's method; ten are usual."""
+"""Most steps of Newton's method, which usually takes ten."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +50,25 @@ class PairScale:
         return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
 
     def gains(self) -> Floats:
-        """(n, n) what an answer on each pair would tell: its information times the variance of the difference.
+        """(n, n) gain of an answer on each pair: its information times the variance of the difference.
 
-        It is large for neighbours on the scale, whose answer is open, and for videos of which little is known.
+        It is large for neighbours on the scale, whose answer is open, and for videos with few answers.
         """
         chance = 1 / (1 + np.exp(self.value[:, None] - self.value))
         variance = np.diag(self.covariance)
         return np.asarray(chance * (1 - chance) * (variance[:, None] + variance - 2 * self.covariance))
 
     def answers_to_half(self, answers: int) -> int | None:
-        """How many more answers bring the root mean square error to half, if they tell as much as those until now.
+        """Number of further answers that halve the root mean square error, if they are like those until now.
 
-        None where they would not: videos, or groups of them, that no answer connects stay unknown.
+        None where no number does, since no answer connects some of the videos.
         """
         if len(self.value) < 2 or not answers:
             return None
-        known = np.linalg.eigvalsh(self.information)[1:]  # without the shift of all videos, which no answer tells
+        precisions = np.linalg.eigvalsh(self.information)[1:]  # the first is that of a shift of all videos: none
 
         def square(factor: float) -> float:
-            return float((1 / (1 / self.spread**2 + factor * known)).mean())
+            return float((1 / (1 / self.spread**2 + factor * precisions)).mean())
 
         low, high, goal = 1.0, 1e4, square(1.0) / 4
         if square(high) > goal:

@@ -1,4 +1,4 @@
-"""The videos that are judged, and which question a rater gets next: a function of the rater's answers alone."""
+"""The videos to judge, and the next question of a rater, which is a function of the rater's answers alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.label.pair_scale import CHOOSING, SPREADS, PairScale, fit_scale
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
 PAIRS_A_VIDEO = 6
-"""Answers that a video takes part in, after which the page calls a scale done; more are always possible."""
+"""Answers on each video after which the page calls a scale done; more are always possible."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class RatingSession:
 
     Attributes:
         pairs: whether videos are compared; else they get scores.
-        columns: which scores are given, of `data.video.LABELS`.
-        only: ids of the videos that are asked about; empty: all. In pairs, they are compared with one another and with
-            those that the rater has compared before: a further one would get a label from one answer.
+        columns: names of the scores that raters give, of `data.video.LABELS`.
+        only: ids of the videos to ask about; empty: all. In pairs, they are compared with one another and with videos
+            that the rater has compared before; any other video would get a label from a single answer.
     """
 
     folder: Path
@@ -41,12 +41,12 @@ class RatingSession:
     _hashes: dict[Path, tuple[str | None, str]] = field(default_factory=dict, repr=False)
 
     def by_content(self) -> dict[str, Record]:
-        """The videos that are there now by their content; a file is read again where it may have changed."""
+        """The videos that exist now by the hash of their content; a file that may have changed is read again."""
         videos: dict[str, Record] = {}
         for record in self.records:
             path, stamp = record.files()["video"], stamps(record)["video"]
             if stamp is None:
-                continue  # deleted meanwhile
+                continue  # the file was deleted
             if self._hashes.get(path, ("", ""))[0] != stamp:
                 self._hashes[path] = (stamp, fingerprint_file(path))
             videos.setdefault(self._hashes[path][1], record)
@@ -61,7 +61,7 @@ class RatingSession:
         return next(((one,) for one in order if one in wanted and frozenset((one,)) not in answers), None)
 
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
-        """How many questions about the wanted videos the rater has answered, and how many make a whole."""
+        """Number of answered questions about the videos to ask about, and the number at which the page says "done"."""
         size, (wanted, partners) = 2 if self.pairs else 1, self._asked(answers, videos)
         done = sum(len(one) == size and one <= videos.keys() and bool(one & wanted) for one in answers)
         if not self.pairs:
@@ -71,7 +71,7 @@ class RatingSession:
         return done, min(every, len(wanted) * PAIRS_A_VIDEO // (1 if others else 2))
 
     def _asked(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[set[str], set[str]]:
-        """Contents of the videos that are asked about, and of these and those that they are compared with."""
+        """Contents of the videos to ask about, and of these together with those that they are compared with."""
         wanted = {content for content, record in videos.items() if not self.only or record.id in self.only}
         compared = {content for question in answers if len(question) == 2 for content in question & videos.keys()}
         partners = wanted | compared
@@ -81,7 +81,7 @@ class RatingSession:
 def find_session(
     folder: Path, *, pairs: bool = False, columns: Sequence[str] = (), only: Sequence[str] = ()
 ) -> tuple[RatingSession, tuple[str, ...]]:
-    """The session of a folder, and lines about what is left out; `columns` is "score" where left out.
+    """The session of a folder, and lines about videos that are left out; `columns` is "score" where it is empty.
 
     Raises UsageError for a wrong name or no video.
     """
@@ -104,7 +104,7 @@ def find_session(
 
 
 def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple[str, str] | None:
-    """The pair that was not asked yet and whose answer tells most (`PairScale.gains`), the left one first."""
+    """The pair without an answer that gains most (`PairScale.gains`), the left video first; None without any."""
     place = {content: number for number, content in enumerate(order)}
     gains = np.triu(pair_scale(order, [answers], (CHOOSING,)).gains(), 1)
     for question in answers:
@@ -121,7 +121,7 @@ def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple
 
 
 def pair_scale(contents: Sequence[str], raters: Sequence[Answers], spreads: Sequence[float] = SPREADS) -> PairScale:
-    """The scale of videos by all answers of these raters on pairs of them; `spreads` as in `fit_scale`."""
+    """The scale of videos from all answers of these raters on pairs of them; `spreads` as in `fit_scale`."""
     place = {content: number for number, content in enumerate(contents)}
     decided = [
         (place[answer.contents[0]], place[answer.contents[1]], OUTCOMES[answer.answer])

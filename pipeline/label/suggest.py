@@ -1,4 +1,4 @@
-"""Which unlabelled videos to label next: those of which a trained model knows least, spread over the feature space."""
+"""Suggests videos to label next: those on which a trained model is least certain, spread over the feature space."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 UNLIKE = 0.8
-"""Distance from the training part, in units of the limit of the flag, from which it is a reason."""
+"""Smallest distance to the training part, in units of the flag's limit, that is given as a reason."""
 
 
 def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer: Observer) -> list[Suggestion]:
     """At most `count` videos that nobody has judged and the model was not trained on, the most useful first.
 
-    Features that are missing are extracted. Raises UsageError for a model without calibration, or no such video.
+    Missing features are extracted. Raises UsageError for a model without calibration, or where no video is left.
     """
     if scorer.calibration is None:
         fix = "Train it again without --folds 0"
@@ -62,10 +62,10 @@ def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer:
 def choose(
     spread: Floats, known: Mapping[str, Floats], new: Mapping[str, Floats], count: int, least: Mapping[str, Floats]
 ) -> list[int]:
-    """Rows of at most `count` new performances, one after the other: the largest product of spread and distance.
+    """Rows of at most `count` new performances, each time that with the largest product of spread and distance.
 
-    The distance is that to the nearest performance of the training part or of those chosen before, so that two alike
-    are not both chosen.
+    The distance is to the nearest performance of the training part or of those already chosen. So of two that are alike
+    only one is chosen.
 
     Args:
         spread: (m,) of the predictions for the new performances.

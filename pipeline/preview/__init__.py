@@ -1,4 +1,4 @@
-"""Pictures of what the stages found: contact sheet and video."""
+"""Previews of the outputs of the stages: a contact sheet and a film for each video."""
 
 from pipeline.preview.preview_files import draw_previews, refuse_remote
 

@@ -1,4 +1,4 @@
-"""Draws on one picture: skeletons, boxes, border cells with arrows, text that can be read on any ground."""
+"""Draws on one picture: skeletons, boxes, border cells with arrows, text that is legible on any background."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ Reals = NDArray[np.floating]
 Colour = tuple[int, int, int]
 
 AGENT_COLOURS: tuple[Colour, ...] = ((240, 170, 20), (86, 190, 245), (60, 200, 140), (220, 130, 190), (235, 110, 60))
-"""RGB per agent, distinguishable for colour-blind people (after Okabe and Ito)."""
+"""RGB by agent, after the palette of Okabe and Ito for colour-blind readers."""
 
 WHITE, GREY, INK = (245, 245, 245), (150, 150, 150), (16, 18, 22)
 FLOW, MASKED = (120, 255, 120), (255, 80, 80)
+
+FONT_SCALE = 0.45
 
 LIMBS: tuple[tuple[int, int], ...] = tuple(
     (COCO17.index(a), COCO17.index(b))
@@ -36,20 +38,20 @@ LIMBS: tuple[tuple[int, int], ...] = tuple(
 """Pairs of COCO-17 joints that are joined by a line."""
 
 MIN_SCORE = 0.1
-"""Joints scored below this are drawn hollow, and their limbs thin: the time steps do not use them either."""
+"""Joints with a lower score are drawn hollow, and their limbs thin; the time steps do not use them."""
 
 ARROW_SECONDS = 0.1
-"""An arrow is as long as the picture's content moves in this time."""
+"""The length of an arrow is the motion of the picture's content in this time."""
 
 LONGEST_ARROW = 0.12
 """Longest arrow as a share of the picture's longer side."""
 
 RIGHT_SHADE = 0.55
-"""Brightness of right limbs relative to left ones, so that exchanged sides are seen."""
+"""Brightness of right limbs relative to left ones, so that exchanged sides are visible."""
 
 
 def colour_of(agent: int) -> Colour:
-    """The colour of an agent wherever it is shown."""
+    """The colour of an agent."""
     return AGENT_COLOURS[agent % len(AGENT_COLOURS)]
 
 
@@ -58,21 +60,21 @@ def shade(colour: Colour, share: float) -> Colour:
     return (int(colour[0] * share), int(colour[1] * share), int(colour[2] * share))
 
 
-def write(image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE, size: float = 0.45) -> None:
-    """Text with its baseline's left end at `place` (x, y), on a dark plate."""
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+def write(image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE) -> None:
+    """Write text on a dark plate, with the left end of its baseline at `place` (x, y)."""
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)
     x, y = place
     cv2.rectangle(image, (x - 2, y - height - 2), (x + width + 2, y + below - 1), INK, -1)
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, colour, 1, cv2.LINE_AA)
 
 
-def text_width(text: str, size: float = 0.45) -> int:
-    """Pixels that `write` takes."""
-    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0])
+def text_width(text: str) -> int:
+    """Width in pixels of the text that `write` draws."""
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)[0][0])
 
 
 def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: Colour, thick: int = 1) -> None:
-    """An antialiased line between two points (x, y); nothing where a point is far outside or NaN."""
+    """Draw a line between two points (x, y), or nothing where a point is far outside or NaN."""
     ends = np.array([first, last], np.float64)
     if not np.isfinite(ends).all() or np.abs(ends).max() > 8 * max(image.shape):
         return
@@ -81,7 +83,7 @@ def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: 
 
 
 def draw_outputs(image: Picture, outputs: Mapping[str, StageOutput], time: float, scale: Reals) -> None:
-    """Draw what the stages found in the frame shown at `time` seconds.
+    """Draw the outputs of the stages for the frame shown at `time` seconds.
 
     Args:
         image: (height, width, 3) RGB, written into.
@@ -103,7 +105,7 @@ def draw_outputs(image: Picture, outputs: Mapping[str, StageOutput], time: float
 
 
 def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpolated: bool = False) -> None:
-    """Box, name (as in `timesteps.primary`), limbs and joints of one agent; interpolated bodies are thin and grey.
+    """Draw box, name (as in `timesteps.primary`), limbs and joints of one agent; interpolated bodies are thin and grey.
 
     Args:
         image: (height, width, 3) RGB, written into.
@@ -128,19 +130,19 @@ def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpol
         cv2.rectangle(image, (x1, y1), (x2, y2), GREY if interpolated else colour, 1, cv2.LINE_AA)
         label = f"pose:{agent}" + (" (interpolated)" if interpolated else "")
         left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
-        below = agent % 2 == 1  # names of two people who overlap stay apart
+        below = agent % 2 == 1  # so that the names of two people who overlap do not
         base = int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))
         write(image, label, (left, base), colour)
 
 
 def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: NDArray[np.bool_]) -> None:
-    """Outlines of the border cells; an arrow where a cell's flow is usable, a cross where it is masked.
+    """Draw the outlines of the border cells, an arrow where a cell's flow is usable, and a cross where it is masked.
 
     Args:
         image: (height, width, 3) RGB, written into.
         boxes: (cell, 4) x1 y1 x2 y2 in shares of the picture.
         flow: (cell, 2) picture widths and heights per second.
-        usable: (cell,) whether the flow means something.
+        usable: (cell,) whether the flow is usable.
     """
     height, width = image.shape[:2]
     boxes = boxes * np.array([width, height, width, height])
@@ -150,7 +152,7 @@ def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: NDArray[np.bo
     for box, good in zip(boxes, usable, strict=True):
         x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
         cv2.rectangle(outlined, (x1, y1), (x2 - 1, y2 - 1), WHITE if good else MASKED, 1)
-    cv2.addWeighted(outlined, 0.45, image, 0.55, 0, dst=image)  # what the cells are read from is still seen
+    cv2.addWeighted(outlined, 0.45, image, 0.55, 0, dst=image)  # the picture below stays visible
     for box, shift, good in zip(boxes, shifts, usable, strict=True):
         middle = (box[:2] + box[2:]) / 2
         if not good:

@@ -1,8 +1,8 @@
-"""`extract --preview`: pictures by which a person can judge an extraction, a contact sheet and a film per video.
+"""`extract --preview`: a contact sheet and a film per video, for people who judge an extraction.
 
 They are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, and the border
-cells with their flow. A preview shows outputs that are fresh under the configuration. It is drawn again when it shows
-others.
+cells with their flow. A preview shows the outputs that are fresh under the configuration. It is drawn again when those
+outputs change.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from pipeline.run import Planner, run_extract
 from pipeline.run.failures import NO_SPACE
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
-"""Pixels that large videos are reduced to; small ones are enlarged to `LEAST_WIDTH`."""
+"""Most pixels of a drawn picture; larger videos are reduced."""
 
 LEAST_WIDTH = 640
-"""Pixels that narrower videos are enlarged to, so that thin lines and names can be seen."""
+"""Pixels to which narrower videos are enlarged, so that thin lines and names are visible."""
 
 TILE_WIDTH, SHEET_WIDTH = 640, 1980
-"""Pixels: width of a picture of the contact sheet at most, and of all that are side by side; at least one is."""
+"""Most pixels of the width of a picture of the contact sheet, and of a row of pictures; a row has at least one."""
 
 MOST_TILES = 40
-"""Pictures of a contact sheet at most where there are no time steps to show one each."""
+"""Most pictures of a contact sheet without time steps or clips, which have one picture each."""
 
 MOST_FRAMES, MOST_RATE = 4500, 30.0
-"""Pictures and pictures per second of a film at most; a longer video is shown at fewer pictures per second."""
+"""Most pictures of a film, and most per second; a longer video is shown at fewer pictures per second."""
 
 MOST_NAMED = 20
-"""Videos without a preview that are named one by one."""
+"""Most videos without a preview that are named."""
 
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
@@ -57,24 +57,24 @@ def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
 
 
 def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
-    """Raise UsageError where the cache or a video is on a store: no preview can be drawn of it."""
-    far = [record.name for record in records if record.remote]
-    if far or is_remote(planner.cache.root):
+    """Raise UsageError where a video or the cache is on a store, since previews need both on this machine."""
+    remote = [record.name for record in records if record.remote]
+    if remote or is_remote(planner.cache.root):
         raise UsageError(
-            "previews are drawn of videos and caches of this machine only",
-            where=far[0] if far else planner.cache.place,
+            "previews need the videos and the cache on this machine",
+            where=remote[0] if remote else planner.cache.place,
             fix="Leave --preview out, or copy the videos and the cache here",
         )
 
 
 def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> dict[str, Any]:
-    """Draw the previews of videos with fresh outputs; a failure is reported, and skips that video's preview only.
+    """Draw the previews of videos with fresh outputs. A failure is reported and skips only that preview.
 
-    The observer's stop event leaves what is drawn. With the planner's `force`, everything is drawn again.
+    After the observer's stop event, finished previews stay. With the planner's `force`, all are drawn again.
 
     Returns:
-        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, of
-        their outputs; why others `failed`, by their printable names.
+        As JSON types: the films and sheets `written`, two per video; the number of videos with a `fresh` preview; and
+        the reasons of those that `failed`, by the name of the video.
     """
     written: list[str] = []
     failed: dict[str, str] = {}
@@ -84,8 +84,8 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
             if stop.is_set():
                 break
             try:
-                if not (folder / PREVIEW_MARK).exists():  # a cache among the videos adds no films to them
-                    write_text(folder / PREVIEW_MARK, "Films that `extract --preview` drew; they are no inputs\n")
+                if not (folder / PREVIEW_MARK).exists():  # so that films of a cache among the videos are no inputs
+                    write_text(folder / PREVIEW_MARK, "`extract --preview` drew these films; they are no inputs\n")
                 paths = preview_paths(planner.cache, record.id)
                 keys, index = _fresh(record, planner), planner.cache.index
                 shown = index.get(PREVIEWS, paths[0].absolute(), stamp(paths[0])) if paths[1].exists() else None
@@ -97,7 +97,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
                     written += map(printable, paths)
             except Cancelled:
                 break
-            except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
+            except Exception as error:  # noqa: BLE001 -- no error of one video stops the others
                 what = getattr(error, "what", None) or getattr(error, "strerror", None)
                 failed[record.name] = NO_SPACE if is_full(error) else what or f"{type(error).__name__}: {error}"
             progress.steps(number, len(records))
@@ -108,9 +108,9 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
 
 
 def read_outputs(record: Record, planner: Planner) -> dict[str, StageOutput]:
-    """The fresh outputs of a video; one that is damaged is extracted again.
+    """The fresh outputs of a video by stage; damaged ones are extracted again.
 
-    Raises DataError without a video or a fresh output, CacheError for a damaged output.
+    Raises DataError without a video or a fresh output, CacheError where an output stays damaged.
     """
 
     def read() -> dict[str, StageOutput]:
@@ -124,16 +124,16 @@ def read_outputs(record: Record, planner: Planner) -> dict[str, StageOutput]:
         run_extract([record], planner)
         outputs = read()
     if not outputs:
-        raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
+        raise DataError("no output to show", where=record.id, fix="`status` with the same arguments gives the reason")
     return outputs
 
 
 def draw_preview(
     record: Record, outputs: Mapping[str, StageOutput], sheet: Path, film: Path, stop: threading.Event | None = None
 ) -> None:
-    """Write the contact sheet and the film of a video from one decode; holds the pictures of the sheet in memory.
+    """Write the contact sheet and the film of a video from one decode. The pictures of the sheet are held in memory.
 
-    Raises VideoError where the video cannot be decoded, Cancelled after `stop`; nothing is left half written.
+    Raises VideoError where the video cannot be decoded, Cancelled after `stop`. No file is left half written.
     """
     path = record.video
     assert path is not None
@@ -164,7 +164,7 @@ def draw_preview(
 
 
 def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
-    """Pictures per second and the (pictures,) frames shown, so that the film runs at the video's own pace.
+    """Pictures per second of the film, and the (pictures,) frames that it shows, so that it runs at the video's pace.
 
     >>> film_frames(np.arange(4) / 25)
     (25.0, array([0, 1, 2, 3]))
@@ -173,12 +173,12 @@ def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
     duration = float(times[-1]) + length
     rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
     count = max(1, round(duration * rate))
-    moments = np.arange(count) / rate + length / 100  # a stamp rounded up by its time base is still met
+    moments = np.arange(count) / rate + length / 100  # later than stamps that their time base rounded up
     return rate, np.clip(np.searchsorted(times, moments, side="right") - 1, 0, len(times) - 1)
 
 
 def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, int]:
-    """Even (width, height) in which a video of a size is drawn, at most `most` pixels wide.
+    """Even (width, height) in pixels in which a video is drawn, at most `most` wide.
 
     >>> drawn_size(455, 256), drawn_size(1080, 1920), drawn_size(1920, 1080)
     ((640, 360), (404, 720), (1280, 720))
@@ -190,7 +190,7 @@ def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, in
 
 
 def sheet_frames(times: NDArray[np.float64], outputs: Mapping[str, StageOutput]) -> list[int]:
-    """Frames of the contact sheet: the middle of every time step (of every clip), else one a second."""
+    """Frames of the contact sheet: the middle of every time step, or else of every clip, or else one a second."""
     spans = [outputs[name].arrays["bounds"].values for name in ("timesteps", "clips") if name in outputs]
     if spans and len(spans[0]):
         middles = spans[0].mean(axis=1)

@@ -1,4 +1,4 @@
-"""Files that a page offers: scores and tables as CSV, tables as LaTeX. Joints are written by the page itself."""
+"""Files that a page offers: scores and tables as CSV, tables as LaTeX. The page itself writes those of joints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LATEX = {
 
 
 def downloads(data: ReportData) -> dict[str, str]:
-    """Content by file name."""
+    """Content of the files by name."""
     rows = [video.result for video in (data.batch.rows if data.batch else data.videos)]
     made = {SCORES: csv_text(rows)} if rows else {}
     if data.evaluation is not None:
@@ -34,7 +34,7 @@ def downloads(data: ReportData) -> dict[str, str]:
 
 
 def table_csv(table: ResultsTable) -> str:
-    """A results table with all digits, the system first."""
+    """A results table as CSV with all digits; its first column is the system."""
     rows = ([row.name, *("" if value is None else value for value in row.values)] for row in table.rows)
     return csv_of([("system", *table.columns), *rows])
 

@@ -1,4 +1,4 @@
-"""The section of a report page on an evaluation, from its results, and the folder that an evaluation leaves."""
+"""The section of a report page on an evaluation, and the files that an evaluation writes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEAD_NOTE = (
 
 
 NO_LEAK = "leak audit: no leak"
-"""Beginning of the note that the list of the leak audit repeats."""
+"""Beginning of a note that the page leaves out, since its list of the leak audit says the same."""
 
 
 def write_evaluation(done: Evaluation) -> None:
@@ -88,15 +88,18 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
         },
         predictions=tuple(predictions),
         notes=(
-            "These are the training videos: no part of the data set is kept for testing. Every prediction here is by "
-            "networks that were trained without the video.",
+            "These are the training videos: the data set has no part for testing. Each prediction is by networks that "
+            "were trained without that video.",
         ),
         leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts["kinds"]),
     )
 
 
 def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
-    """Spearman's rho of (n,) predictions with its 95 % bootstrap interval and n; `group` is equal for views of one."""
+    """Title and value of a tile: Spearman's rho of (n,) predictions, its 95 % bootstrap interval, and n.
+
+    Views of one performance have equal `group` and count once.
+    """
     names, number = np.unique(group, return_inverse=True)
     weights = resampled_weights(len(names))[:, number]
     low, high = percentile_interval(spearman_of_samples(predicted, truth, weights))
@@ -106,7 +109,7 @@ def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
 
 
 def _headline(results: Results, name: str) -> dict[str, str]:
-    """Correlations, each with its interval and n: of each task, and of several tasks their averages.
+    """Tiles with the correlation of each task and, for several tasks, their average; each with its interval and n.
 
     With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
     decide a Fisher average.
@@ -164,7 +167,7 @@ def _page_table(
 
 
 def _runs_table(results: Results) -> page.ResultsTable | None:
-    """The correlation of every run on its own, a column each; None where the results lack them."""
+    """The correlation of every run, a column each; None where the results lack them."""
     rows = [
         (f"{name}, {task}" if task else name, form, tuple(given["values"]))
         for name, system in results["systems"].items()
@@ -195,7 +198,7 @@ def _predictions(results: Results, system: str) -> tuple[page.Prediction, ...]:
 
 
 def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[page.BarChart, ...]:
-    """One chart per task: the lead of `ours` over each other system; none without `differences` in the results."""
+    """One chart per task: the lead of `ours` over each other system. Tasks without leads have none."""
     charts = []
     for task in results["tasks"]:
         bars = []
@@ -218,7 +221,7 @@ def _curve(losses: Mapping[str, Sequence[float]] | None) -> page.TrainingCurve |
 
 
 def leak_checks(audit: Mapping[str, Any] | None) -> tuple[page.LeakCheck, ...] | None:
-    """The leak audit as questions and answers."""
+    """The leak audit as questions and answers; None where it did not run."""
     if audit is None:
         return None
     kinds = {leak["kind"] for leak in audit["leaks"]}

@@ -1,4 +1,4 @@
-"""Angles of a video as charts, and what differs from the better training videos in words and numbers."""
+"""Charts of the angles of a video, and its differences from the better training videos in words and numbers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipeline.report.text import clock, number
 from pipeline.results import StepScore
 
 MOST = 6
-"""Most differences that a page lists, the largest."""
+"""Most differences that a page lists."""
 
 ANGLES = {**{joint: joint.capitalize() for joint in JOINTS}, "trunk": "Trunk against the vertical"}
-"""Charts of angles in the order of the page."""
+"""Titles of the charts of angles, in the order of the page."""
 
 
 def angle_charts(moved: Movement, names: Sequence[str]) -> tuple[Traces, ...]:
-    """One chart per joint: each person's sides, and for two people the difference of their means over both sides."""
+    """One chart per joint: both sides of each person, and for two people the difference of their means."""
     charts = []
     for joint, title in ANGLES.items():
         sides = ("",) if joint == "trunk" else ("left", "right")
@@ -60,21 +60,16 @@ def better_part(
     limits = ranges["limits"]
     if not steps or any(len(limit) != len(steps) for limit in limits.values()):
         return None
-    found = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
+    outside = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
     better = f"the {ranges['better']} better training videos"
     than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
     typical = round(ranges["typical"])
     return BetterVideos(
-        observations=tuple(_observation(one, steps, names, than) for one in found[:MOST]),
-        found=len(found),
+        observations=tuple(_observation(one, steps, names, than) for one in outside[:MOST]),
+        found=len(outside),
         note=(
-            f"{better[:1].upper()}{better[1:]} are the best by the judges' score of {ranges['videos']}. One of them, "
-            f"held against the others, has {counted(typical, 'such difference')}"
-            + (
-                ": this video has no more than is usual."
-                if len(found) <= typical
-                else f"; this video has {len(found)}."
-            )
+            f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges['videos']}. One of them "
+            f"typically has {counted(typical, 'such difference')} from the others; this video has {len(outside)}."
         ),
         best=ranges["best"],
         best_score=ranges["best_score"],
@@ -91,5 +86,5 @@ def _observation(one: Difference, steps: Sequence[StepScore], names: Sequence[st
     text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
     first, last = one.first + 1, one.last + 1
     shown = f"step {first}" if first == last else f"steps {first}\N{EN DASH}{last}"
-    numbers = f"{value} {figure.unit}, there {low} to {high}" + ("" if name == "delay" else f"; {shown}")
+    numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
     return Observation(text[:1].upper() + text[1:], numbers, place)

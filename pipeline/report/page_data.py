@@ -27,10 +27,10 @@ Curve = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Media:
-    """The video itself."""
+    """A video that a page embeds or links."""
 
     uri: str | None  # the whole video as a `data:` URI (`data.video.media.embed_video`)
-    link: str | None  # address relative to the page, used where `uri` is None; the file may be absent elsewhere
+    link: str | None  # address relative to the page, used where `uri` is None
     width: int  # pixels as shown, after rotation
     height: int
     note: str = ""  # why the video is linked, re-encoded or absent
@@ -57,8 +57,9 @@ class Skeleton:
 
 
 Arc = tuple[int, tuple[tuple[int, ...], ...]]
-"""An angle of a person: the person's number, then three points, each the mean of COCO-17 joints. The angle is at the
-second one; without a third one it is between the line to the first and the vertical."""
+"""An angle of a person: the person's number, then two or three points, each the mean of COCO-17 joints.
+
+With three points, the angle is at the second. With two, it is between the vertical and the line to the first."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Traces:
     series: Mapping[str, Curve]  # (row,) values by name
     about: str = ""  # one sentence on how to read the chart
     least: float = 0.0  # smallest height of the axis in the unit, so that noise is not drawn as large as motion
-    phrases: Mapping[str, str] = field(default_factory=dict)  # by series: what a sentence says before its value
-    arcs: Mapping[str, Arc] = field(default_factory=dict)  # by series: the angle that it has, to draw over the video
+    phrases: Mapping[str, str] = field(default_factory=dict)  # by series: words before its value in a sentence
+    arcs: Mapping[str, Arc] = field(default_factory=dict)  # by series: the angle to draw over the video
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class TrainingSteps:
     """The T time steps of the training videos, scored by the same model."""
 
     scores: tuple[tuple[float, float], ...]  # mean and standard deviation of each step's score
-    lowest: tuple[float, ...]  # of each video, the least difference of a step's score from that step's mean
+    lowest: tuple[float, ...]  # by video: the smallest difference of a step's score from that step's mean
     attention: tuple[Interval, ...] = ()  # 5th and 95th percentile of each step's attention to the interaction
 
 
@@ -110,8 +111,8 @@ class BetterVideos:
 
     observations: tuple[Observation, ...]  # the largest ones
     found: int  # all differences
-    note: str  # which videos these are
-    best: str  # id of the training video with the best score, and that score
+    note: str  # which videos these are, and how many differences are typical
+    best: str  # id of the training video with the highest score
     best_score: float
 
 
@@ -119,13 +120,13 @@ class BetterVideos:
 class VideoReport:
     """One scored video: a section of the page, or without media and charts a line of the batch table."""
 
-    name: str  # what the page calls the video, unique within the page
+    name: str  # shown name of the video, unique within the page
     result: Score
     truth: Mapping[str, float] = field(default_factory=dict)  # the judges' scores by name, where known
     duration: float | None = None  # seconds
     task: str = ""  # group of the video, such as "Suturing"
-    subject: str = ""  # who performs, and the day such as "2026-05-31", where labels or file name have both
-    day: str = ""
+    subject: str = ""  # who performs; subject and day are empty unless labels or file name have both
+    day: str = ""  # such as "2026-05-31"
     training: TrainingSteps | None = None  # to compare with
     media: Media | None = None
     key_frames: tuple[KeyFrame, ...] = ()
@@ -135,12 +136,12 @@ class VideoReport:
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None
-    beside: str = ""  # name of the video of this page that is the best training video of the group
-    held_out: float | None = None  # of a training video: the prediction by networks that were trained without it
+    beside: str = ""  # name of the group's best training video, where this page has it
+    held_out: float | None = None  # prediction of a training video by networks that were trained without it
 
     @property
     def shown_score(self) -> float | None:
-        """The score that the page shows: of a training video, the held-out prediction where there is one."""
+        """The score that the page shows: the held-out prediction where there is one."""
         return self.result.score if self.held_out is None else self.held_out
 
 
@@ -193,7 +194,7 @@ class ResultsTable:
     rows: tuple[ResultsRow, ...]
     digits: int = 3  # decimals shown
     note: str = ""  # how the values were computed, and from which data
-    better: tuple[Better, ...] = ()  # good end of each column, whose best value is bold; rows of `view.ASIDE` are not
+    better: tuple[Better, ...] = ()  # by column: which values are good; the best is bold, rows of `view.ASIDE` aside
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Bar:
     name: str
     value: float
     interval: Interval | None = None
-    baseline: bool = False  # whether that is a trivial baseline, in grey
+    baseline: bool = False  # whether the other system is a trivial baseline, drawn in grey
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ class EvaluationReport:
     tables: tuple[ResultsTable, ...] = ()  # results beside baselines and the paper's row
     bars: tuple[BarChart, ...] = ()  # leads over the other systems, a chart per task
     curve: TrainingCurve | None = None
-    notes: tuple[str, ...] = ()  # what a reader must know before the numbers
+    notes: tuple[str, ...] = ()  # shown before the numbers
     runs: ResultsTable | None = None  # correlations of every run, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
 
@@ -255,7 +256,7 @@ class ReportData:
 
     title: str  # heading and window title
     subtitle: str = ""  # one line below it
-    made: str = ""  # when and by what, as text
+    made: str = ""  # time of writing, as text
     run: Mapping[str, str] = field(default_factory=dict)  # facts on the run by name: command, versions, machine
     config: str = ""  # the whole configuration as text
     videos: tuple[VideoReport, ...] = ()  # a section each

@@ -1,7 +1,7 @@
 """Writes a page: templates, style, scripts and the bundled library in one file that loads nothing.
 
-A content security policy names the page's own scripts by hash and forbids every request to the network: a text that
-passed the escaping could still not run.
+A content security policy names the page's own scripts by hash and forbids every request to the network. So even a text
+that is not escaped could not run.
 """
 
 from __future__ import annotations
@@ -80,20 +80,20 @@ def write_report(path: Path, data: ReportData) -> None:
 
 @cache
 def asset(name: str, package: str = "pipeline.report") -> Markup:
-    """A file of the package's `assets`, trusted unescaped; texts of users never pass through here."""
+    """The content of a file of the package's `assets`, which goes into pages without escaping."""
     content = (files(package) / "assets" / name).read_text(encoding="utf-8")
     return Markup(content)  # noqa: S704
 
 
 def script_sources(scripts: Sequence[Markup]) -> str:
-    """The scripts' hashes, as a content security policy lists them."""
+    """The hashes of the scripts, as a content security policy lists them."""
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 @cache
 def environment(package: str = "pipeline.report") -> jinja2.Environment:
-    """The templates of a package, with escaping, and the filters of the report."""
+    """The templates of a package, with escaping and the filters of the report."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader(package, "templates"),
         autoescape=True,

@@ -19,7 +19,7 @@ MAX_POINTS = 800
 """Most points of one curve: more than a screen has pixels."""
 
 TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS, LOSS_AXIS = "judges' score", "predicted score", "epoch", "training loss"
-"""Titles of axes, equal on the page and in the figures of `plot`."""
+"""Titles of the axes on the page and in the figures of `plot`."""
 
 LEAST_PAN = 0.1
 """Smallest height of the chart of the camera's pan, in picture widths or heights."""
@@ -48,12 +48,12 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
 
 
 def is_known(video: page.VideoReport) -> bool:
-    """Whether the model was trained on this video: its scores are then no test, and not compared with others."""
+    """Whether the model was trained on this video, so that the page compares its score with no other."""
     return video.held_out is not None or any(flag.title == TRAINED_ON for flag in video.result.flags)
 
 
 def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:
-    """Every chart of the time axis in the order of the page."""
+    """The charts of the time axis without the angles, in the order of the page."""
     return (*video.difference, *(_camera_traces(video.camera) if video.camera else ()), *video.kinematics)
 
 
@@ -66,7 +66,7 @@ def duration(video: page.VideoReport) -> float:
 
 
 def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
-    """Valid scores of the batch and scores of the training videos, of these at most 5000."""
+    """Valid scores of the batch, at most 5000 scores of training videos, and scores of performers by day."""
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
         "scores": [row.shown_score for row in batch.rows if row.result.valid],
@@ -121,7 +121,7 @@ def _curve(curve: page.TrainingCurve) -> list[dict[str, Any]]:
 
 
 def _camera_traces(camera: page.CameraPath) -> Iterator[page.Traces]:
-    """Pan, zoom and rotation where they change enough for a chart: by a fiftieth of the picture, 1 %, half a degree."""
+    """Pan, zoom and rotation, each where it changes by more than a fiftieth of the picture, 1 %, half a degree."""
     if not is_static(camera):
         pan = {"right": camera.x, "down": camera.y}
         yield page.Traces("Camera pan", "picture widths / heights", camera.time, pan, least=LEAST_PAN)
@@ -150,7 +150,7 @@ def _traces(traces: page.Traces) -> dict[str, Any]:
 
 
 def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
-    """Rows to draw: all, or lowest, highest and first missing of every bucket, which keeps peaks and gaps."""
+    """Rows to draw: all, or the lowest, highest and first missing one of every bucket, which keeps peaks and gaps."""
     if len(values) <= MAX_POINTS:
         return list(range(len(values)))
     rows: set[int] = {0, len(values) - 1}
@@ -197,6 +197,6 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def rounded(value: Any) -> float | None:
-    """`value` with five significant digits, which keeps pages small; None where not finite."""
+    """The value with five significant digits, which keeps pages small; None where it is not finite."""
     number = float(f"{float(value):.5g}")  # the largest numbers become infinite
     return number if math.isfinite(number) else None

@@ -3,7 +3,7 @@
     for path in plot_report(data, Path("figures")): ...
 
 Every figure is one column wide (3.3 in) and has text of 7 and 8 points, so it goes into a paper without scaling.
-Colours: the palette of Okabe and Ito, and for attention `cividis`; both are made for colour-blind readers. Markers
+Colour-blind readers can tell the colours apart: the palette of Okabe and Ito, and for attention `cividis`. Markers
 differ too, for grey print. Text stays text in both formats. The same data gives the same bytes.
 """
 
@@ -42,13 +42,13 @@ SMALL = 7
 """Points of the smallest text; labels of axes have 8."""
 
 LABEL_LENGTH = 48
-"""Characters of a name that a figure shows."""
+"""Most characters of a task's name in a figure."""
 
 NAME_LENGTH = 20
 """Most characters of a video's name beside the attention; a longer one loses its folders, then its beginning."""
 
 LABELLED_STEPS = 16
-"""Most bars of one figure that show their number; more have no room for it."""
+"""Most bars of a figure with numbers; more bars have no room for them."""
 
 LEAST_ATTENTION = 2.0
 """Smallest range of the colours of attention in per cent, so that noise is not drawn as large as a difference."""
@@ -82,8 +82,8 @@ def plot_report(
 ) -> list[Path]:
     """Write every figure of a report's data and return the files: `steps-NAME`, `attention`, `predictions`, `bars-N`...
 
-    `formats` are of `FORMATS`. Raises UsageError for another one, or where the folder cannot be written, Cancelled
-    where the observer stops between two figures.
+    Raises UsageError for a format that is not in `FORMATS` or a folder that cannot be written, Cancelled where the
+    observer stops between two figures.
     """
     import matplotlib as mpl
 
@@ -99,7 +99,7 @@ def plot_report(
 
 
 def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
-    """Name and figure of all that the data holds."""
+    """Name and figure of everything in the data that can be drawn."""
     counts: dict[str, int] = {}
     for video in data.videos:
         if video.result.steps:
@@ -120,7 +120,7 @@ def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
 
 
 def step_figure(video: VideoReport) -> Figure:
-    """Figure 6: frames of the video over the difference of each time step from training, in points."""
+    """Figure 6 of the paper: frames of the video above the difference of each time step from training, in points."""
     stills, columns = 10, 5
     frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
     rows = -(-len(frames) // columns)
@@ -140,7 +140,7 @@ def step_figure(video: VideoReport) -> Figure:
 
 
 def _step_bars(axes: Axes, video: VideoReport) -> None:
-    """One bar per step: its score minus the expected one, which its label says too; blue above, orange below."""
+    """Draw one bar per step: its score minus the mean, with its number; blue above zero, orange below."""
     views = step_views(video)
     for view in views:
         gap, width = round(float(view.gap), 2) + 0.0, view.step.end - view.step.start
@@ -160,7 +160,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
             )
     axes.axhline(0, color="black", linewidth=0.6)
     if is_known(video):
-        axes.set_title("A training video: the model knows it, so this is no test", fontsize=SMALL)
+        axes.set_title("The model was trained on this video: no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)")
@@ -178,7 +178,10 @@ def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoRepo
 
 
 def attention_range(videos: Iterable[VideoReport]) -> Interval:
-    """Ends of the colours in whole per cent: of these videos and the usual range of training, never too close."""
+    """Ends of the colours in whole per cent, at least `LEAST_ATTENTION` apart.
+
+    They hold the attention of these videos and its usual range in training.
+    """
     videos = list(videos)
     usual = [video.training.attention for video in videos if video.training is not None]
     values = np.concatenate([*map(_attention, videos), *(100 * np.ravel(ranges) for ranges in usual)])
@@ -188,7 +191,7 @@ def attention_range(videos: Iterable[VideoReport]) -> Interval:
 
 
 def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
-    """Figure 7: attention to the interaction by video and time step in per cent, one panel per action."""
+    """Figure 7 of the paper: attention to the interaction by video and time step in per cent, one panel per task."""
     low, high = attention_range(video for videos in groups.values() for video in videos)
     lines = [len(videos) for videos in groups.values()]
     figure = _new(0.85 + 0.17 * sum(lines) + 0.3 * len(groups))
@@ -219,7 +222,7 @@ def _attention(video: VideoReport) -> NDArray[np.floating[Any]]:
 
 
 def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
-    """Predicted against true scores of held-out videos: intervals, line of agreement, one scale on both axes."""
+    """Predicted against true scores of held-out videos, with intervals and the line of agreement, on equal axes."""
     figure = _new(WIDTH)
     axes = figure.subplots()
     tasks = tasks_of(predictions)
@@ -241,7 +244,7 @@ def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
 
 
 def bar_figure(chart: BarChart) -> Figure:
-    """Bars with intervals, such as leads; the first bar on top, its value at the right edge."""
+    """Bars with intervals, the first one on top, and their values at the right edge."""
     names = [_wrapped(bar.name, 24) for bar in chart.bars]
     figure = _new(0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
@@ -279,15 +282,18 @@ def curve_figure(curve: TrainingCurve) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure atomically and without dates: equal figures are equal files. UsageError where it cannot be."""
+    """Write a figure atomically and without dates, so that equal figures are equal files, and return `path`.
+
+    Raises UsageError where the file cannot be written.
+    """
     kind = path.suffix.lstrip(".")
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for axes in figure.axes:  # the solver's last bits differ from run to run, and would be in the names of SVG parts
+    for axes in figure.axes:  # the last bits of the layout differ between runs, and would get into names inside SVG
         left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
         axes.set_position((left, bottom, width, height))
-    content = io.BytesIO()  # the library's own writer of PDF hides the error of a full disk
+    content = io.BytesIO()  # the library's PDF writer would hide the error of a full disk
     figure.savefig(content, format=kind, metadata=undated)
     try:
         write_bytes(path, content.getvalue())
@@ -308,7 +314,7 @@ def _label(text: str) -> str:
 
 
 def _short(name: str) -> str:
-    """A video's name in at most `NAME_LENGTH` characters."""
+    """The name of a video in at most `NAME_LENGTH` characters."""
     shown = printable(name)
     if len(shown) > NAME_LENGTH:
         shown = shown.rstrip("/").rsplit("/", 1)[-1]
@@ -328,7 +334,7 @@ def _new(height: float) -> Figure:
 
 
 def _picture(uri: str) -> NDArray[np.uint8] | None:
-    """The pixels of a JPEG `data:` URI, or None where it is none."""
+    """The pixels of a JPEG `data:` URI; None for another URI."""
     from matplotlib.image import imread
 
     head, _, body = uri.partition(",")

@@ -18,7 +18,7 @@ class PerformerProgress:
 
     @property
     def sentence(self) -> str:
-        """From the first day to the last, and whether the change is larger than the model's error."""
+        """The scores of the first and the last day, and whether the change is smaller than the model's error."""
         first, last = self.videos[0], self.videos[-1]
         start, end, result = first.shown_score or 0.0, last.shown_score or 0.0, last.result
         change = end - start
@@ -29,7 +29,7 @@ class PerformerProgress:
         if result.accuracy is None or abs(change) >= result.accuracy.within:
             return f"{said}."
         error = significant(result.accuracy.within)
-        return f"{said}. Smaller than the model's usual error of ±{error}: no sign of progress."
+        return f"{said}. This is smaller than the model's usual error of ±{error}: no sign of progress."
 
 
 def progress(batch: BatchReport) -> list[PerformerProgress]:

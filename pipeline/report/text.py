@@ -1,7 +1,7 @@
-"""Text and addresses for HTML: printable, safe inside a page, without loss.
+"""Text and addresses for HTML.
 
-Jinja2 escapes markup; this module makes control characters and undecodable bytes visible, keeps the line
-breaks of long texts, and admits only addresses that a page may point to.
+Jinja2 escapes markup. This module makes control characters and undecodable bytes visible, and keeps line breaks. It
+admits only addresses that a page may point to.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def data_uri(uri: str | None) -> str | None:
 def address(link: str | None) -> str | None:
     """A percent-encoded link: http, https, file or a path relative to the page; None where it is unsafe.
 
-    Undecodable bytes of a file name are kept (`%ff`). Any other text, such as `javascript:`, is a file name; None where
-    none can hold it (half a surrogate pair).
+    Undecodable bytes of a file name are kept (`%ff`). Any other text, such as `javascript:`, counts as a file name.
+    Text that no file name can hold (half a surrogate pair) gives None.
     """
     if not link or _DRIVE.match(link):
         return None

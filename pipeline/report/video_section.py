@@ -1,14 +1,13 @@
 """A video's section of a report page, from its score and the outputs of the stages.
 
-Bodies are compared in torso lengths: joints are relative to the middle of the hips and divided by the median torso
-length of the body over the video, which removes size and position in the picture.
+Bodies are compared without their size and position in the picture: joints are relative to the middle of the hips and in
+torso lengths (the median of the body over the video).
 """
 
 from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -23,7 +22,7 @@ from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from extractors.timesteps.roles import Role
-from pipeline.movement import PEOPLE, movement
+from pipeline.movement import PEOPLE, known_mean, movement
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
@@ -39,7 +38,7 @@ PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9, 10)
 """COCO-17 joints by body part."""
 
 LEAST_SCORE = 0.05
-"""Joints below this score are ignored."""
+"""Curves of bodies ignore joints below this score."""
 
 SMOOTHING = 5
 """Frames of the moving average of joint curves, which removes jitter of the pose estimator."""
@@ -63,9 +62,9 @@ def batch_row(result: Score, record: Record, *, name: str | None = None) -> Vide
 
 
 def who_and_when(record: Record) -> tuple[str, str]:
-    """Subject and day of a performance: of its labels, else of its file name.
+    """Subject and day of a performance, from its labels or else from its file name; both empty where one is missing.
 
-    A file name has both as in `anna_2026-05-31.mp4`, `20260531 anna 2.mp4` or `anna/2026-05-31.mp4`; empty without.
+    Such file names are `anna_2026-05-31.mp4`, `20260531 anna 2.mp4` and `anna/2026-05-31.mp4`.
     """
     path = PurePosixPath(record.id)
     date = _DATE.search(path.stem) or _DATE.search(str(path.parent))
@@ -81,12 +80,12 @@ _LAST_NUMBER = re.compile(r"[ _-]+\d{1,3}\s*$")
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a section takes from the model that scored it.
+    """Facts of the model that a section shows.
 
     Attributes:
         training: steps of the training videos to compare with.
-        better: figures of the better training videos (`pipeline.movement.better_ranges`), by group.
-        roles: of the agents (`timesteps.roles`), by which quality measures name the people.
+        better: ranges of the better training videos (`pipeline.movement.better_ranges`), by group.
+        roles: of the agents (`timesteps.roles`), which the names of quality measures replace by people.
     """
 
     training: TrainingSteps | None = None
@@ -112,7 +111,7 @@ def video_report(
     Args:
         outputs: outputs by stage name; any stage may be absent.
         page: path of the report, to which the address of a linked video is relative.
-        name: what the page calls the video; the id where left out.
+        name: shown name of the video; the id where left out.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes)
@@ -141,7 +140,7 @@ def video_report(
 
 
 def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
-    """The figures of a video's group; those of the only group for a video without one, such as an upload."""
+    """The ranges of a video's group; those of the only group for a video without one, such as an upload."""
     return next(iter(better.values())) if not task and len(better) == 1 else better.get(task)
 
 
@@ -159,7 +158,7 @@ def _media(video: Path | FrameFolder | None, page: Path, limit_bytes: int) -> tu
     link, note = _link(path, page), "" if embedded is None else embedded.note
     if embedded is None and path != video:  # no page can show a folder
         return None, duration
-    if embedded is None and Path.home().name in Path(link).parts:
+    if embedded is None and Path.home().name in Path(link).parts:  # a page that is passed on names no account
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
@@ -187,7 +186,7 @@ def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duratio
 
 
 def skeleton(pose: StageOutput) -> Skeleton:
-    """The people of a `pose` output, ready to draw, with names for people who do not know of agents."""
+    """The people of a `pose` output, ready to draw, with names such as "left athlete"."""
     width, height = (float(side) for side in pose.arrays["size"].values)
     points = _floats(pose, "keypoints")
     return Skeleton(_floats(pose, "time"), points, (width, height), people_names(points))
@@ -207,10 +206,10 @@ def pose_difference(pose: StageOutput) -> Traces | None:
         return None
     (shape_a, hips_a, torso_a), (shape_b, hips_b, torso_b) = bodies
     gaps = np.linalg.norm(shape_a - shape_b, axis=-1)
-    series = {part: smooth(_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
+    series = {part: smooth(known_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
     series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
-    about = "Bodies aligned at the hips; the curve of the hips is the change of the vector between them."
+    about = "Bodies are aligned at the hips. The curve of the hips shows how far these moved relative to each other."
     phrases = {part: f"the {part} of the two differ by" for part in PARTS}
     phrases["hips"] = "the hips of the two have moved against each other by"
     time = _floats(pose, "time")
@@ -218,13 +217,13 @@ def pose_difference(pose: StageOutput) -> Traces | None:
 
 
 def body_speed(pose: StageOutput) -> Traces | None:
-    """Speed of each part of the first body against its hips, in torso lengths per second; None where never detected."""
+    """Speed of each part of the first body relative to its hips, in torso lengths/s; None where never detected."""
     time = _floats(pose, "time")
     shape, _, torso = _body(_floats(pose, "keypoints")[:, 0])
     if torso is None or len(time) < 3:
         return None
     speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)
-    series = {part: smooth(_mean(speed[:, joints], axis=1)) for part, joints in PARTS.items()}
+    series = {part: smooth(known_mean(speed[:, joints], axis=1)) for part, joints in PARTS.items()}
     return Traces(
         "Movement of the body",
         "torso lengths/s",
@@ -243,11 +242,11 @@ def tool_difference(kinematics: StageOutput) -> Traces | None:
             series[f"{hand} tool"] = master - slave
     if not series:
         return None
-    return Traces("Master minus slave speed", "m/s", _floats(kinematics, "time"), series, "Zero: the slave follows.")
+    return Traces("Master minus slave speed", "m/s", _floats(kinematics, "time"), series, "At zero the slave follows.")
 
 
 def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
-    """Speed and gripper angle of all tools, distance of the hands: the channels that were stored."""
+    """Charts of the stored channels: speed and gripper angle of all tools, distance of the hands."""
     time = _floats(kinematics, "time")
     charts = []
     for title, unit, channel in _MASTER_CHARTS:
@@ -268,8 +267,8 @@ def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
 def camera_path(flow: StageOutput) -> CameraPath | None:
     """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
 
-    The content moves opposite to the camera, so pan and rotation are summed with inverted sign. Between sampled pairs
-    the motion of the next pair is assumed. Unknown motion counts as none.
+    The content moves opposite to the camera, so pan and rotation are summed with inverted sign. The time between
+    sampled pairs has the motion of the next pair. Unknown motion counts as none.
     """
     times = _floats(flow, "time")
     if len(times) == 0:
@@ -282,17 +281,17 @@ def camera_path(flow: StageOutput) -> CameraPath | None:
 
 
 def smooth(values: NDArray[np.floating[Any]]) -> Floats:
-    """Centred mean over `SMOOTHING` values, NaN left out; NaN where the value itself is NaN."""
+    """Centred mean over `SMOOTHING` values without NaN; NaN where the value itself is NaN."""
     padded = np.pad(np.asarray(values, dtype=np.float64), SMOOTHING // 2, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING)
-    return np.where(np.isfinite(values), _mean(windows, axis=1), np.nan)
+    return np.where(np.isfinite(values), known_mean(windows, axis=1), np.nan)
 
 
 def _body(points: Floats) -> tuple[Floats, Floats, float | None]:
-    """(frame, 17, 2) joints from the hips in torso lengths, (frame, 2) hips in pixels, torso length in pixels."""
+    """(frame, 17, 2) joints relative to the hips in torso lengths, (frame, 2) hips and the torso length in pixels."""
     joints = np.where(points[..., 2:] >= LEAST_SCORE, points[..., :2], np.nan)
-    hips = _mean(joints[:, (11, 12)], axis=1)
-    lengths = np.linalg.norm(_mean(joints[:, (5, 6)], axis=1) - hips, axis=-1)
+    hips = known_mean(joints[:, (11, 12)], axis=1)
+    lengths = np.linalg.norm(known_mean(joints[:, (5, 6)], axis=1) - hips, axis=-1)
     valid = lengths[np.isfinite(lengths) & (lengths > 0)]
     torso = float(np.median(valid)) if valid.size else None
     return (joints - hips[:, None]) / (torso or np.nan), hips, torso
@@ -302,13 +301,6 @@ def _start(values: Floats) -> Floats:
     """Median of the first finite rows."""
     finite = values[np.isfinite(values).all(axis=-1)]
     return np.median(finite[:5], axis=0) if len(finite) else np.full(values.shape[-1], np.nan)
-
-
-def _mean(values: Floats, axis: int) -> Floats:
-    """Mean without NaN; NaN where all values are."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as intended
-        return np.asarray(np.nanmean(values, axis=axis))
 
 
 def _channel(output: StageOutput, role: str, name: str) -> Floats | None:

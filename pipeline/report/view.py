@@ -1,4 +1,4 @@
-"""Values for the templates: colours of steps, positions on axes, best values of tables, the sentence above a video."""
+"""Values for the templates: colours of steps, places on axes, best values of tables, the sentence above a video."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ ASIDE: tuple[page.Kind, ...] = ("paper", "oracle")
 """Rows of a results table that are not compared with the others."""
 
 RARE = 0.1
-"""A step is unusual where at most this share of the training videos has a step as far below its mean."""
+"""A step is unusual where at most this share of the training videos have a step as far below its mean."""
 
 NEIGHBOUR = 0.5
-"""Steps beside the lowest one are named with it from this share of its distance from the mean on."""
+"""Neighbours of the lowest step are named with it where they are at least this share of its distance below the mean."""
 
 WHOLE = 0.5
-"""From more than this share of the steps on, what is low is the whole performance and no step of it."""
+"""Where more than this share of the steps would be named, the sentence names the whole performance instead."""
 
 STANDS_OUT = 1.0
-"""A curve stands out where it is higher than in the other steps by this many of its standard deviations there."""
+"""A curve stands out in steps where its mean exceeds that of the other steps, by at least this many of their standard
+deviations."""
 
 LEAST_VALUES = 3
-"""Values of a curve that a mean needs."""
+"""Fewest values of a curve that give a mean."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,16 @@ class StepView:
     width: float  # per cent of the time axis
     share: Decimal | None  # its score as shown
     gap: float  # its score minus the mean that it is compared with, in points
-    shown_gap: Decimal  # the same as shown
+    shown_gap: Decimal  # `gap` as shown
     quality: float  # -1 (below) to 1 (above): `shown_gap` on the colour scale of the page
 
 
 def step_views(video: page.VideoReport) -> list[StepView]:
-    """The steps of one video beside the means of the training videos, or else beside the video's own mean.
+    """The steps of one video against the means of the training videos, or else against the video's own mean.
 
     The colours are neutral where the score is not valid.
     """
-    steps, length, scores = video.result.steps, duration(video), _known(video)
+    steps, length, scores = video.result.steps, duration(video), _finite_scores(video)
     reach = colour_reach(video) if not video.result.why else 0.0
     if video.training is not None:
         means = [mean for mean, _ in video.training.scores]
@@ -78,24 +79,24 @@ def step_views(video: page.VideoReport) -> list[StepView]:
 def colour_reach(video: page.VideoReport) -> float:
     """Points above or below the mean that give the full colour, the same for all steps.
 
-    The model's error on held-out videos, divided among the steps: only a score that is further off than this error has
-    the full colour in every step. Where the error is unknown, two standard deviations of a step.
+    They are the model's error on held-out videos divided by the number of steps. So all steps have the full colour only
+    where the score is off by more than this error. Where the error is unknown, two standard deviations of a step.
     """
     if video.result.accuracy is not None and video.result.steps:
         return video.result.accuracy.within / len(video.result.steps)
     if video.training is not None:
         return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
-    scores = _known(video)
+    scores = _finite_scores(video)
     return 2 * pstdev(scores) if scores else 0.0
 
 
-def _known(video: page.VideoReport) -> list[float]:
+def _finite_scores(video: page.VideoReport) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
 
 
 @dataclass(frozen=True)
 class AttentionView:
-    """One step's attention to the interaction on an axis of its own range; places are per cent from the bottom."""
+    """The attention of one step to the interaction, drawn on an axis; places are per cent from the bottom."""
 
     view: StepView
     value: float  # 0 to 1
@@ -104,7 +105,10 @@ class AttentionView:
 
 
 def attention(video: page.VideoReport, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
-    """Attention of each step on its axis, which just holds it and its usual range in training; else it is 0 to 1."""
+    """The axis of attention, and the attention of each step; None without attention.
+
+    The axis holds all values and their usual range in training. Without that range it is 0 to 1.
+    """
     values = [one.step.interaction for one in steps if one.step.interaction is not None]
     if not values:
         return None
@@ -123,23 +127,23 @@ def attention(video: page.VideoReport, steps: Sequence[StepView]) -> tuple[Scale
 
 @dataclass(frozen=True)
 class Scale:
-    """A score axis that every interval of the page is drawn on; its ends are in score points."""
+    """An axis, with its ends in the unit of its values."""
 
     low: float
     high: float
 
     def place(self, value: float) -> float:
-        """Per cent from the left, kept within the axis."""
+        """Per cent from the low end, kept within the axis."""
         return max(0.0, min(100.0, 100 * (value - self.low) / (self.high - self.low)))
 
     def span(self, interval: Interval) -> tuple[float, float]:
-        """Left end and width of an interval in per cent."""
+        """Low end and width of an interval in per cent."""
         left, right = self.place(interval[0]), self.place(interval[1])
         return left, max(right - left, 0.5)
 
 
 def score_scale(data: page.ReportData) -> Scale:
-    """One axis for all scores of the page, so that glyphs can be compared."""
+    """One axis for all scores and intervals of the page, so that readers can compare them."""
     values: list[float] = []
     for row in (*data.videos, *(data.batch.rows if data.batch else ())):
         values += [v for v in (row.shown_score, row.truth.get("score")) if v is not None]
@@ -183,13 +187,13 @@ def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
 
 
 def shared_flags(rows: Sequence[page.VideoReport]) -> list[str]:
-    """Titles of the flags that every one of several videos has: the page says them once, below the table."""
+    """Titles of the flags that all of several videos have; the page shows them once, below the table."""
     titles = [{flag.title for flag in row.result.flags} for row in rows]
     return sorted(set.intersection(*titles)) if len(rows) > 1 else []
 
 
 def own_flags(row: page.VideoReport, shared: Sequence[str]) -> list[Flag]:
-    """The flags of a video that not every video has."""
+    """The flags of a video without the `shared` ones."""
     return [flag for flag in row.result.flags if flag.title not in shared]
 
 
@@ -200,7 +204,7 @@ def part_decimals(result: Score, name: str) -> int:
 
 
 def best_of(table: page.ResultsTable) -> set[tuple[int, int]]:
-    """(row, column) of the best value of every column with a good end; the paper's rows and oracles are left aside."""
+    """(row, column) of the best value of every column with a good end; rows of `ASIDE` do not count."""
     best: set[tuple[int, int]] = set()
     for column, better in enumerate(table.better):
         if better == "neither":
@@ -217,7 +221,7 @@ def _comparable(row: page.ResultsRow, column: int) -> float | None:
 
 
 def sort_key(value: float | str | None) -> float | str:
-    """The sort value of a cell: the number, that at the start of a text, else the text; "" where undefined."""
+    """The sort value of a cell: a number, the number at the start of a text, or the text; "" where undefined."""
     if isinstance(value, str):
         start = re.match(r"[-+]?\d+(\.\d+)?", value)
         return float(start[0]) if start else value
@@ -238,14 +242,14 @@ def bold_note(table: page.ResultsTable) -> str:
 
 
 def tasks_of(predictions: Sequence[page.Prediction]) -> list[str]:
-    """Tasks in the order in which they appear; the order of their colours."""
+    """Tasks in the order in which they appear, which is that of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))
 
 
 def why(video: page.VideoReport) -> str:
-    """One sentence, or "" for a score that is not valid or without steps of known score.
+    """The sentence above a video; "" for a score that is not valid or has a step without a finite score.
 
-    Differences are those that the steps show, in points.
+    Its differences are those that the steps show, in points.
     """
     steps = step_views(video)
     if video.result.why or not steps or not all(math.isfinite(view.step.score) for view in steps):
@@ -262,7 +266,7 @@ def why(video: page.VideoReport) -> str:
     as_low = sum(score <= steps[lowest].gap for score in scores)
     rank = f"{as_low or 'none'} of {len(scores)} training videos {'have' if as_low > 1 else 'has'} a step as far below"
     if as_low > RARE * len(scores):
-        return f"No step is unusual: the lowest against training is {_named([steps[lowest]])}, and {rank}."
+        return f"No step is unusual. Lowest against training: {_named([steps[lowest]])} ({rank})."
     if len(run) > WHOLE * len(steps):
         return _whole(video, sum((view.shown_gap for view in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
@@ -270,7 +274,7 @@ def why(video: page.VideoReport) -> str:
 
 
 def _whole(video: page.VideoReport, points: Decimal) -> str:
-    """The sentence of a performance that is low in most steps; `points` are those of all steps."""
+    """The sentence on a performance that is low in most steps; `points` is the sum over all steps."""
     accuracy = video.result.accuracy
     less = ""
     if accuracy is not None and abs(points) < accuracy.within:
@@ -281,7 +285,7 @@ def _whole(video: page.VideoReport, points: Decimal) -> str:
 
 
 def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
-    """The lowest step and those beside it that are almost as low."""
+    """The lowest step and its neighbours that are almost as low (`NEIGHBOUR`)."""
     first, last, limit = lowest, lowest, NEIGHBOUR * steps[lowest].gap
     if limit < 0:
         while first > 0 and steps[first - 1].gap <= limit:
@@ -299,7 +303,7 @@ def _named(run: Sequence[StepView]) -> str:
 
 
 def _there(video: page.VideoReport, run: Sequence[StepView]) -> str:
-    """The curve that stands out most in these steps, with its mean there and in the other steps."""
+    """Words on the curve that stands out most in these steps: its mean there and in the other steps."""
     curves = (*video.difference, *video.kinematics)
     if not curves or len(run) == len(video.result.steps):
         return ""

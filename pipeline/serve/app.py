@@ -1,11 +1,11 @@
 """The web application: its addresses, and the checks of every request.
 
-Any web page can send requests to a server on the visitor's machine. This server answers only to its own names (`Host`),
-accepts changes only from its own pages (`Origin`, and a header that a foreign page cannot send without a preflight
-request), and serves only files that it wrote itself, by identifiers that it generated.
+Any web page can send requests to a server on the visitor's machine. This server answers only to its own names (`Host`).
+It accepts changes only from its own pages: by `Origin`, and by a header that a foreign page cannot send without a
+preflight request. It serves only files that it wrote itself, by identifiers that it generated.
 
-Any account of the machine can reach the loopback interface. The link that is printed holds a random token; the first
-visit turns it into a cookie, and every request without the cookie is refused.
+Any account of the machine can reach the loopback interface. So the link that `serve` prints holds a random token. The
+first visit turns it into a cookie, and the server refuses every request without the cookie.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ HEADER = "x-aim-serve"
 """Header of every request that changes something."""
 
 NAME_HEADER, KINEMATICS_HEADER = "x-file-name", "x-kinematics-name"
-"""Percent-encoded names of an uploaded video and of the kinematics file before it."""
+"""Percent-encoded names of an uploaded video and of the kinematics file that precedes it in the body."""
 
 BYTES_HEADER = "x-kinematics-bytes"
-"""Length of the kinematics file."""
+"""Length of the kinematics file in bytes."""
 
 LENGTH_DIGITS = 18
 """Most digits of a length: an exabyte."""
@@ -57,7 +57,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 TOKEN_BYTES = 32
 
 CLOSE = {"connection": "close"}
-"""Headers of a refusal: the rest of a request's body is not read."""
+"""Headers of a refusal: the server does not read the rest of the body."""
 
 NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
 
@@ -77,25 +77,25 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of the server."""
+    """Limits of uploads and waiting jobs."""
 
     file_bytes: int = 512 << 20  # largest upload
-    waiting: int = 50  # most jobs that are queued or running, including running uploads
+    waiting: int = 50  # most queued or running jobs, with the uploads under way
     spare_bytes: int = 256 << 20  # space that must stay free on the disk
     uploads: int = 8  # most uploads at the same time; a browser sends at most six to one server
-    stall_s: float = 30.0  # an upload that sends nothing for this long is dropped
+    stall_s: float = 30.0  # longest time for which an upload may send nothing
     upload_s: float = 900.0  # longest time for one upload
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a server does for its visitors, which depends on the model.
+    """The part of a server that depends on the model.
 
     Attributes:
         work: scores one upload.
         reads: input files of the model: "video", "kinematics".
-        facts: shown at the bottom of the page: model, data, results.
-        over_time: makes the page of athletes' scores over time from jobs, the newest first; None where there is none.
+        facts: text by name, at the bottom of the page.
+        over_time: makes the page of athletes' scores over time from jobs, the newest first; None without such scores.
     """
 
     work: Work
@@ -131,7 +131,7 @@ def create_app(folder: Path, service: Service, limits: Limits | None = None, tok
 
 
 def guarded_app(lifespan: Lifespan[FastAPI], token: str | None) -> FastAPI:
-    """An application behind a `Guard`; `token` admits whoever has it (default: random) and is in `app.state.token`."""
+    """An application behind a `Guard`, which admits visitors with the token (default: random), `app.state.token`."""
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
     app.add_middleware(Guard, token=app.state.token)
@@ -141,9 +141,9 @@ def guarded_app(lifespan: Lifespan[FastAPI], token: str | None) -> FastAPI:
 def sealed_page(
     package: str, name: str, scripts: Sequence[Markup], admitted: str = "", **values: Any
 ) -> tuple[str, str]:
-    """A template of a package with its scripts, and the policy by which the page runs and asks for nothing else.
+    """The page of a package's template, and its content security policy, which admits these scripts and no others.
 
-    `admitted` is what more the policy admits, such as "media-src 'self'; ".
+    `admitted` adds to the policy, such as "media-src 'self'; ".
     """
     policy = (
         f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
@@ -176,14 +176,14 @@ class Guard:
         await answer(scope, receive, sealed)
 
     def _answer(self, request: Request) -> Response | None:
-        """The response to a request that is not passed on."""
+        """The response to a request that is not passed on; None for one that is."""
         problem = refusal(request.method, request.headers)
         if problem is not None:
             return JSONResponse({"detail": problem[1]}, problem[0], CLOSE)
         cookie = cookie_name(request.headers.get("host", ""))
         path = request.scope["path"]
         if path == "/" and request.method == "GET" and self._admits(request.query_params.get("token", "")):
-            # Without the token in the address, it is in no history, bookmark or screenshot.
+            # An address without the token keeps it out of histories, bookmarks and screenshots.
             welcome = RedirectResponse("/", 303)
             welcome.set_cookie(cookie, self.token, path="/", httponly=True, samesite="lax")
             return welcome
@@ -198,13 +198,13 @@ class Guard:
 
 
 def cookie_name(host: str) -> str:
-    """The cookie of the server with this Host header: browsers send cookies to all ports of a host."""
+    """Name of the cookie, which holds the port, since browsers send cookies to all ports of a host."""
     port = re.search(r":(\d+)$", host)
     return f"aim-serve-{port[1] if port else 80}"
 
 
 def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
-    """Status and reason where a request is not from one of our own pages, else None."""
+    """Status and reason of refusing a request that is not from a page of this server; None for its own."""
     host = headers.get("host", "")
     if re.sub(r":\d+$", "", host) not in LOOPBACK:
         return 421, "this server answers on this machine only"
@@ -235,7 +235,8 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
     def progress() -> HTMLResponse:
         page = service.over_time(queue.history.latest())
         if page is None:
-            raise HTTPException(404, "no athlete has scores of two days; name videos such as anna_2026-05-31.mp4")
+            fix = "name videos by athlete and day, such as anna_2026-05-31.mp4"
+            raise HTTPException(404, f"no athlete has scores of two days; {fix}")
         return HTMLResponse(render_report(page))
 
     @app.get("/scores.csv")
@@ -244,7 +245,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
 
     @app.get("/jobs/{job_id}/{name}")
     def video(job_id: str, name: str) -> FileResponse:
-        """The video, which a report links to when it is too large to embed."""
+        """The video of a job, to which its report links where it is too large to embed."""
         job = _job(queue, job_id)
         path = queue.folder / job.id / job.file
         if name != path.name or not path.is_file():
@@ -253,7 +254,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
 
 
 def chosen(start: float | None, end: float | None, region: str | None) -> tuple[dict[str, Any], str]:
-    """The choice of a part and a person as it is stored, and in words; HTTPException 422 for one that cannot be."""
+    """The chosen part and person as stored, and in words. Raises HTTPException 422 for an impossible choice."""
     choice: dict[str, Any] = {}
     words = []
     if start is not None or end is not None:
@@ -314,13 +315,13 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
         nonlocal under_way
         _refuse_when_full(queue, under_way, bounds.waiting)
         if under_way >= bounds.uploads:
-            raise uploads.UploadError(429, f"{bounds.uploads} uploads are under way; send this one after them")
+            raise uploads.UploadError(429, f"{bounds.uploads} uploads are under way; upload this one after them")
         announced = _length(request.headers.get("content-length"))
         if shutil.disk_usage(queue.folder.parent).free - (announced or 0) < bounds.spare_bytes:
-            raise uploads.UploadError(507, "the disk is full")
+            raise uploads.UploadError(507, uploads.DISK_FULL)
         name, kinematics = (request.headers.get(header) for header in (NAME_HEADER, KINEMATICS_HEADER))
         if name is None and kinematics is None:
-            name = ""  # of a client that sends no names
+            name = ""  # a client that sends no names sends a video
         parts = uploads.Parts(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
         parts.check(service.reads)
         under_way += 1
@@ -335,7 +336,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
 
     @app.post("/api/videos", status_code=201)
     async def answered_upload(request: Request) -> dict[str, Any]:
-        """An upload, or its refusal once the browser has sent all, or for `stall_s`."""
+        """Take an upload. A refusal waits until the browser has sent everything, at most `stall_s`."""
         content = request.stream()
         try:
             return await upload(request, content)
@@ -351,8 +352,8 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
         if first == second or any(job.state != "done" or job.pair for job in pair):
             raise HTTPException(409, "choose two different videos that have a score")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        name, both = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
-        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=both)
+        name, jobs_text = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
+        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=jobs_text)
         (queue.folder / job.id).mkdir()
         return _shown(queue, _submit(queue, job, bounds.waiting))
 
@@ -360,7 +361,7 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
     def again(
         job_id: str, start: float | None = None, end: float | None = None, region: str | None = None
     ) -> dict[str, Any]:
-        """Queue an upload once more: of another model, or only a part of it, or another person.
+        """Queue an upload again, whole or the part from `start` to `end` (s), for the person in a region.
 
         `region` is x1,y1,x2,y2 relative to the picture.
         """
@@ -397,7 +398,7 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
 
 
 def _submit(queue: Queue, job: ScoringJob, most: int) -> ScoringJob:
-    """Queue an upload; delete its files where that fails."""
+    """Queue a job; delete its files where that fails."""
     try:
         _refuse_when_full(queue, 0, most)
         return queue.submit(job)
@@ -407,7 +408,7 @@ def _submit(queue: Queue, job: ScoringJob, most: int) -> ScoringJob:
 
 
 def _job(queue: Queue, job_id: str) -> ScoringJob:
-    """The job, or 404: the identifier is only looked up, never part of a path."""
+    """The job of an identifier, which is never part of a path. Raises HTTPException 404 without such a job."""
     job = queue.history.get(job_id) if _JOB.fullmatch(job_id) else None
     if job is None:
         raise HTTPException(404, "no such job")
@@ -425,7 +426,7 @@ def _length(header: str | None) -> int | None:
     if header is None:
         return None
     if not (header.isascii() and header.isdigit() and len(header) <= LENGTH_DIGITS):
-        raise uploads.UploadError(400, "a length header is no number of bytes")
+        raise uploads.UploadError(400, "a length header is not a number of bytes")
     return int(header)
 
 

@@ -1,7 +1,7 @@
 """Connections of the server: their number, the time until a request is complete, and the lines that they log.
 
-Every account of the machine can open connections, so none without a complete request keeps others out: the one that
-has waited longest is closed for a newer one, and all of them after `REQUEST_S`.
+Every account of the machine can open connections. So that none keeps others out, a connection without a complete
+request is closed after `REQUEST_S`, or earlier for a newer one; the one that has waited longest goes first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 MOST_CONNECTIONS = 128
-"""Connections at the same time, far below the files that a process may open (1024 on Linux, 256 on macOS)."""
+"""Most connections at the same time, far below the files that a process may open (1024 on Linux, 256 on macOS)."""
 
 BACKLOG = 32
 """Connections that the system accepts before the server counts them."""
@@ -30,16 +30,16 @@ REQUEST_S = 10.0
 """Longest time until the headers of a request are complete."""
 
 REPEAT_S = 60.0
-"""Time in which an equal line is logged once."""
+"""Equal lines are logged once in this time."""
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that is closed where no request is complete in time, or to make room for a newer one."""
+    """A connection that closes without a complete request in time, or to make room for a newer one."""
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Admit the connection; the one that has waited longest for a request is closed where there are too many."""
+        """Admit the connection; where there are too many, close the one that has waited longest for a request."""
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > MOST_CONNECTIONS:
@@ -81,7 +81,7 @@ class BoundedConnection(H11Protocol):
 
 
 class Rarely(logging.Filter):
-    """Lets an equal line pass once in `REPEAT_S`; an error of the system is one line, without its stack."""
+    """Lets equal lines pass once in `REPEAT_S`, and shortens an OSError to one line without its stack."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Rarely(logging.Filter):
 
 @contextmanager
 def log_rarely() -> Iterator[None]:
-    """The loggers of the server let equal lines pass once in `REPEAT_S`."""
+    """Put `Rarely` on the loggers of the server while the context lasts."""
     repeats, loggers = Rarely(), [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
     for logger in loggers:
         logger.addFilter(repeats)
@@ -114,7 +114,7 @@ def log_rarely() -> Iterator[None]:
 
 
 class Server(uvicorn.Server):
-    """A server whose application ends after a second Ctrl-C too."""
+    """A server whose application ends cleanly after a second Ctrl-C too."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close connections, then let the application end: uvicorn, forced to quit, cancels it with a traceback."""

@@ -27,9 +27,9 @@ _PUT = "insert into job values (?, ?, ?, ?) on conflict (id) do update set state
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """One uploaded video."""
+    """An upload to score, or two scored uploads to compare."""
 
-    id: str  # 32 hexadecimal digits of the server's own making; names the job's folder
+    id: str  # 32 hexadecimal digits that the server makes; name of the job's folder
     name: str  # the file's name as the client gave it, for display only
     suffix: str  # one of the admitted suffixes; "" without a video
     size: int  # bytes
@@ -38,7 +38,7 @@ class ScoringJob:
     created: float = 0.0  # seconds since 1970, like the next two
     started: float | None = None
     finished: float | None = None
-    stage: str = ""  # serious flags of a finished job, as text
+    stage: str = ""  # of a finished job: its serious flags, as text
     score: float | None = None
     flags: int = 0  # number of flags
     error: str = ""  # reason of a failure, one line
@@ -47,7 +47,7 @@ class ScoringJob:
     level: Level | Literal[""] = ""  # the worst level of the flags
     decimals: int = 2  # of the score as people read it
     pair: str = ""  # of a comparison: both jobs as JSON
-    choice: str = ""  # the part and the person that were chosen on the page, as JSON: start, end, region
+    choice: str = ""  # part and person that were chosen on the page, as JSON: start, end, region
     model: str = ""  # SHA-256 of the model that gave the score
 
     @property
@@ -57,7 +57,7 @@ class ScoringJob:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ScoringJob:
-        """The job of these fields; those that only former versions had are left out."""
+        """The job of these fields, without those that only former versions had."""
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
@@ -65,8 +65,8 @@ class History:
     """The jobs of one folder, locked for this process until closed. Safe to use from several threads.
 
     The file has a row per job, and is read once: no other process can change it. Jobs that an earlier server left
-    running are failed. Raises UsageError where another server uses the folder, since both would treat each other's jobs
-    as abandoned; CacheError where the file is no usable database.
+    running become failed. Raises UsageError where another server uses the folder, since each would fail the other's
+    jobs; CacheError where the file is no usable database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +80,7 @@ class History:
             if "locked" in str(error):
                 fix = "Use that server's page, stop it, or name another folder with --folder"
                 raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
-            fix = "Move this file away, the server makes a new one; or name a folder that can be written with --folder"
+            fix = "Move this file away (the server makes a new one), or name a folder that can be written with --folder"
             raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
         for job in self._all():
             self.update(
@@ -164,7 +164,7 @@ def _locked_and_read(db: sqlite3.Connection) -> list[ScoringJob]:
         db.execute("begin exclusive")
         columns = [column for _, column, *_ in db.execute("pragma table_info(job)")]
         former = []
-        if columns and "body" not in columns:  # of a version that had a column for each field
+        if columns and "body" not in columns:  # a former version had a column for each field
             rows = db.execute("select * from job order by created, rowid")
             former = [ScoringJob.of(dict(zip(columns, row, strict=True))) for row in rows]
             db.execute("drop table job")

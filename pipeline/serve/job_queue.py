@@ -18,14 +18,14 @@ from pipeline.serve.history import History, ScoringJob
 log = logging.getLogger(__name__)
 
 REPORT = "report.html"
-"""A job's page, in its folder."""
+"""Name of a job's page in its folder."""
 
 FAULT = "an error of the program; details are in the server's terminal"
 
 
 @dataclass
 class Running:
-    """The job that is at work: only the page that waits for it asks what it does."""
+    """The running job, and the activity that the page shows."""
 
     id: str
     stop: threading.Event = field(default_factory=threading.Event)
@@ -44,9 +44,9 @@ class Running:
 
 
 Work = Callable[[ScoringJob, Path, Running], dict[str, Any]]
-"""Called with (job, the folder that has its files and gets `REPORT`, the state that its page shows).
+"""Called with (job, the folder that has its files and gets `REPORT`, its `Running`).
 
-Returns what the job's fields become. Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`.
+Returns new values of the job's fields. Raises `AimError` where the video cannot be scored, `Cancelled` after `stop`.
 """
 
 
@@ -95,7 +95,7 @@ class Queue:
         return True
 
     def activity(self, job: ScoringJob) -> tuple[str, float | None]:
-        """A job's activity, as text, and its share from 0 to 1; the job's own text where it is not at work."""
+        """The activity of a job as text, and its share from 0 to 1; the job's own text where it is not running."""
         running = self._running
         if job.state != "running" or running is None or running.id != job.id:
             return job.stage, None
@@ -116,10 +116,10 @@ class Queue:
         return self.folder / job.id / REPORT
 
     def _sweep(self) -> None:
-        """Delete folders of uploads that a killed server left before they became jobs.
+        """Delete folders of uploads that never became jobs, since the server was killed.
 
-        Such a folder holds uploaded files and nothing else. One with a report stays: it is the result of a job whose
-        history was moved away.
+        Such a folder holds only uploaded files. A folder with a report stays: it belongs to a job whose history was
+        moved away.
         """
         for place in self.folder.glob("[0-9a-f]" * 32):
             only_uploads = {path.stem for path in place.glob("*")} <= {"video", "kinematics"}
@@ -147,7 +147,7 @@ class Queue:
             self._running = None
 
     def _end(self, job: ScoringJob, running: Running) -> None:
-        """Run the work and store its end; no fault of it ends the thread, without which no further job would run."""
+        """Run the work and store its result. No error ends the thread, which all further jobs need."""
         try:
             values = self._work(job, self.folder / job.id, running)
             self.history.update(job.id, state="done", finished=time.time(), **values)

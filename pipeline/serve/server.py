@@ -1,4 +1,4 @@
-"""Starts the server, on one port of the loopback interface, and scores what is uploaded."""
+"""Starts the server on one port of the loopback interface, and scores uploads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     """Serve on 127.0.0.1 until interrupted; `folder` as in `create_app`, port 0 for any free one.
 
-    The observer gets the link that admits its reader, when the port is open, and notes on videos that are extracted
-    again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
+    The observer gets the link with the token when the port is open, and notes on videos that are extracted again.
+    Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
     from pipeline.serve.app import Service, create_app
 
@@ -42,7 +42,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     if accuracy is not None:
         facts["accuracy"] = str(accuracy)
     over_time = partial(progress_page, model=scorer.model_sha256, accuracy=accuracy)
-    # Before the port: with both in use, another port would not help.
+    # The folder comes before the port: where both are in use, another port would not help.
     app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, over_time))
     with closing(app.state.queue.history):
         run_app(app, port, observer)
@@ -62,18 +62,18 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:
-    """Raise UsageError for a model that reads keypoint files of another program, which the page cannot take."""
+    """Raise UsageError for a model that reads keypoint files of another program, which the page does not accept."""
     pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
     if getattr(pose, "backend", "") == "import":
         raise UsageError(
-            "this model reads keypoint files of another program (pose.backend: import), and the page takes none",
+            "this model reads keypoint files of another program (pose.backend: import), which the page does not accept",
             where=scorer.folder,
             fix=f"Use: {PROGRAM} score VIDEOS --model RUN, or train a model whose poses the program detects itself",
         )
 
 
 class UploadObserver(Observer):
-    """Passes notes on to the server's observer, and frames to the page that waits for the upload."""
+    """Passes notes on to the server's observer, and progress to the page that waits for the upload."""
 
     def __init__(self, server: Observer, running: Running) -> None:
         super().__init__(running.stop)
@@ -89,7 +89,7 @@ class UploadObserver(Observer):
 
 
 class UploadProgress(Progress):
-    """Frames of one video, on the page that waits for it."""
+    """Progress of one video, for the page that waits for it."""
 
     def __init__(self, running: Running) -> None:
         super().__init__("frames")
@@ -106,13 +106,11 @@ class UploadProgress(Progress):
 
 
 def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
-    """Score a job, or both of a comparison, and write its page.
+    """Score a job, or both of a comparison, and write its page: with its first two arguments, the `Work` of a queue.
 
-    Given a scorer and an observer, this is the `Work` of a queue.
-
-    The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
-    `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
-    Raises VideoError where there is no score, Cancelled after `stop`.
+    The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. The
+    observer gets notes on videos that are extracted again. Raises VideoError where there is no score, DataError for a
+    comparison of equal videos, Cancelled after `stop`.
     """
     from pipeline.report import ReportData, Scored, report_comparison, report_scores
 
@@ -159,7 +157,6 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
 
 
 def _record(job: ScoringJob, folder: Path) -> Record:
-    """The performance of an upload."""
     kinematics = folder / KINEMATICS
     return Record(
         id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
@@ -169,10 +166,12 @@ def _record(job: ScoringJob, folder: Path) -> Record:
 
 
 def progress_page(jobs: Sequence[ScoringJob], model: str, accuracy: Accuracy | None) -> ReportData | None:
-    """Athletes' scores over time, from uploads whose names have an athlete and a day; None without two days of one.
+    """Page of athletes' scores over time; None where no athlete has scores of two days.
+
+    Names of uploads give athlete and day. Of an upload that was scored several times, the last score counts.
 
     Args:
-        jobs: the newest first; an upload that was scored again counts as it was scored last.
+        jobs: the newest first.
         model: SHA-256 of the model; scores of other models are left out.
         accuracy: of the model on held-out performances.
     """
@@ -189,14 +188,14 @@ def progress_page(jobs: Sequence[ScoringJob], model: str, accuracy: Accuracy | N
         flags = (Flag(job.level, job.stage),) if job.level and job.stage else ()
         ends = None if job.low is None or job.high is None else (job.low, job.high)
         result = Score(job.name, score=job.score, interval80=ends, flags=flags, accuracy=accuracy)
-        chosen = job.name.lower().rfind(job.suffix) + len(job.suffix)  # a chosen part is said behind the file's name
+        chosen = job.name.lower().rfind(job.suffix) + len(job.suffix)  # a chosen part follows the file's name
         rows.append(batch_row(result, Record(job.name[:chosen], None), name=job.name))
     batch = BatchReport(rows=tuple(row for row in rows if row.day))
     return ReportData("Progress over time", batch=batch, home="/") if progress(batch) else None
 
 
 TRIMMED = ".trimmed.mp4"
-"""Ending of the part of an upload that is scored."""
+"""Ending of the file that holds the chosen part of an upload."""
 
 ACTIVITIES = {
     "clips": "watching the whole scene",
@@ -206,7 +205,7 @@ ACTIVITIES = {
     "skeleton": "reading the joints",
     "timesteps": "cutting the video into steps",
 }
-"""The work of each stage, in the words of the people who upload."""
+"""Activity by stage, in words for people who upload videos."""
 
 
 def _listen(port: int, backlog: int = 64) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Receives uploads: streams a request's body to files, checks size and type, and generates their names.
+"""Receives uploads: streams a request's body to files, checks their size and type, and makes their names.
 
 The body is the video. For a model of kinematics, the body is the kinematics file followed by the video, if any.
 """
@@ -29,13 +29,15 @@ NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""
 
 KINEMATICS = "kinematics.txt"
-"""The kinematics file in a job's folder."""
+"""Name of the kinematics file in a job's folder."""
 
 MOST_KINEMATICS = 64 << 20
-"""Bytes of the largest kinematics file: it is read whole, and an hour of surgery has less."""
+"""Most bytes of a kinematics file, which is read whole; an hour of surgery has fewer."""
+
+DISK_FULL = "the server's disk is full: free space there, then upload this again"
 
 HEAD_BYTES = 512
-"""Bytes at the start of a file that identify its type."""
+"""Bytes at the start of a file that the check of its type reads."""
 
 _MAGIC = (
     (4, b"ftyp"),
@@ -53,7 +55,7 @@ _MAGIC = (
 
 
 class UploadError(HTTPException):
-    """An upload that is refused, with its HTTP status and one line for the user."""
+    """The refusal of an upload, with its HTTP status and one line for the user."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(status, reason, {"connection": "close"})
@@ -65,12 +67,12 @@ class Parts:
 
     video: str | None  # percent-encoded names of the files, None where the body has no such part
     kinematics: str | None = None
-    kinematics_bytes: int = 0  # length of the kinematics file, with which the body begins
+    kinematics_bytes: int = 0  # length of the kinematics file at the start of the body
 
     def check(self, reads: Collection[str]) -> None:
-        """Raise UploadError where a file that the model reads is missing or too much, or trials differ."""
+        """Raise UploadError where the model reads other files, a file is too large, or the trials differ."""
         if self.video is None and "video" in reads:
-            raise UploadError(400, "the video is missing, and this model reads one")
+            raise UploadError(400, "this model also reads the video: drop the video of this trial too")
         if self.kinematics is None and "kinematics" in reads:
             raise UploadError(
                 400, "this model also reads kinematics: drop the kinematics file (.txt) of this trial too"
@@ -82,7 +84,8 @@ class Parts:
         stems = [PurePosixPath(shown_name(name)).stem for name in (self.video, self.kinematics) if name is not None]
         trials = [trial_of(stem) for stem in stems]
         if stems != trials and len(set(trials)) > 1:
-            raise UploadError(400, f"the kinematics are those of {trials[1]}, the video is of {trials[0]}")
+            differ = f"the video is of {trials[0]}, the kinematics of {trials[1]}"
+            raise UploadError(400, f"{differ}: drop files of one trial")
 
 
 def shown_name(header: str | None) -> str:
@@ -94,7 +97,7 @@ def shown_name(header: str | None) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """The admitted suffix of a file name. Raises UploadError for another one."""
+    """The suffix of a video's file name in lower case. Raises UploadError for another file."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         raise UploadError(415, f"not a video: videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
@@ -104,7 +107,7 @@ def suffix_of(name: str) -> str:
 async def receive(
     body: AsyncIterator[bytes], parts: Parts, announced: int | None, folder: Path, most_bytes: int
 ) -> ScoringJob:
-    """Write a body to disk, into a folder of its own below `folder`: `video` + suffix and `KINEMATICS`.
+    """Write a body into a new folder below `folder`, as `video` + suffix and `KINEMATICS`, and return its job.
 
     A refused or broken upload leaves no file. `announced` is the Content-Length, where the client sent one. Raises
     UploadError for a body of a wrong type, too large or empty, or where the disk is full.
@@ -123,15 +126,12 @@ async def receive(
     except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UploadError(507, "the disk is full") from error
+            raise UploadError(507, DISK_FULL) from error
         raise
 
 
 async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) -> AsyncIterator[bytes]:
-    """The blocks of a body. Raises UploadError after `stall_s` without a block, or after `upload_s` in all.
-
-    The latter also ends uploads of a few bytes a minute.
-    """
+    """The blocks of a body. Raises UploadError after `stall_s` without a block, or after `upload_s` in all."""
     end = time.monotonic() + upload_s
     while True:
         left = end - time.monotonic()
@@ -145,7 +145,7 @@ async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) ->
 
 
 async def drain(body: AsyncIterator[bytes], most_s: float) -> None:
-    """Read and drop the rest of a refused body for a time: a browser that is still sending reads no answer."""
+    """Read and drop the rest of a refused body, at most for `most_s`: a browser reads no answer while it sends."""
     with suppress(UploadError, ClientDisconnect):
         async for _ in timely(body, most_s, most_s):
             continue
@@ -154,7 +154,7 @@ async def drain(body: AsyncIterator[bytes], most_s: float) -> None:
 async def _write(
     body: AsyncIterator[bytes], paths: tuple[Path, Path], parts: Parts, most_bytes: int
 ) -> tuple[int, str]:
-    """Write the kinematics and the video of a body to two paths; returns the size and SHA-256 of both."""
+    """Write the kinematics and the video of a body to two paths; returns the body's size and SHA-256."""
     digest, size, head, left = hashlib.sha256(), 0, b"", parts.kinematics_bytes
     with ExitStack() as files:
         text = files.enter_context(paths[0].open("xb")) if parts.kinematics is not None else None

@@ -41,7 +41,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Addresses of the pages that are files."""
+    """Addresses of the pages by name."""
     folder = tmp_path_factory.mktemp("pages")
     data = report_samples.report(folder, count=2)
     made = {
@@ -55,7 +55,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def faults(tab: Any, axe: str) -> list[str]:
-    """Serious and critical faults of the page as it is now, one line each."""
+    """Serious and critical faults of the page, one line each."""
     tab.evaluate(axe)
     violations = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
     return [

@@ -14,7 +14,7 @@ from pipeline.data_card import card_place, write_data_card
 
 @pytest.fixture
 def card(tmp_path: Path) -> str:
-    """The card of two labelled performances and one without a label, from a folder with a name of its own."""
+    """The card of two labelled performances and one without a label, in a folder of somebody."""
     records = [
         Record("a.mp4", Path("/home/somebody/a.mp4"), task="vault", labels=Labels(7.5, difficulty=2.0)),
         Record("b.mp4", Path("/home/somebody/b.mp4"), task="vault", labels=Labels(8.5)),

@@ -1,4 +1,4 @@
-"""Angles and movement figures from keypoints, and what differs from the better training videos."""
+"""Angles and movement figures from keypoints, and differences from the better training videos."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def trained(count: int, hips: float = 100.0) -> list[Trained]:
 def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range() -> None:
     ranges = better_ranges(trained(30))["10 m"]
     assert (ranges["videos"], ranges["better"], ranges["best"], ranges["best_score"]) == (30, 10, "v29", 29.0)
-    assert ranges["limits"]["0.hip"] == [(121.0, 128.0), None]  # 9 of 10 are at least, and at most, there
+    assert ranges["limits"]["0.hip"] == [(121.0, 128.0), None]  # one of ten is below, one above
     assert ranges["typical"] == 0
     (found,) = differences({"0.hip": [83.0, 20.0]}, ranges["limits"])
     assert (found.first, found.last, found.beyond) == (0, 0, -38.0)
-    assert differences({"0.hip": [115.0, 20.0]}, ranges["limits"]) == []  # less than is named
+    assert differences({"0.hip": [115.0, 20.0]}, ranges["limits"]) == []  # too small a difference
     assert read_ranges(json.loads(json.dumps({"10 m": ranges}))) == {"10 m": ranges}
 
 

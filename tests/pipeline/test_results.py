@@ -72,7 +72,7 @@ UNLIKE = Flag("bad", "unlike the training performances", "The distance is 3.1 ti
 
 
 def accuracy(within: float) -> Accuracy:
-    """Facts of a model that is better than guessing."""
+    """The accuracy of a model that is better than guessing."""
     return Accuracy(38, 0.5, 0.6 * within, within, within, 2 * within, True)
 
 
@@ -83,7 +83,7 @@ def page_text(page: str) -> str:
 
 
 def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
-    """A woman walks, and a model of synchronised dives scores her."""
+    """A model of synchronised dives scores a person who walks."""
     steps = tuple(StepScore(i, i + 1, 4.5) for i in range(10))
     ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
     row = Score("walk.mp4", score=45.43, percentile=76.0, steps=steps, flags=(UNLIKE,), accuracy=accuracy(0.5), **ends)

@@ -1,5 +1,5 @@
 "use strict";
-// A rater's page: one question after the other. The server has every answer on its disk before it gives the next one.
+// A rater's page: one question after the other. The server saves every answer before it gives the next question.
 (() => {
   const byId = (id) => document.getElementById(id);
   const pairs = document.body.dataset.pairs === "true", form = byId("answer"), place = byId("videos"), ends = byId("end");
@@ -37,7 +37,7 @@
     form.hidden = !question;
     ends.hidden = Boolean(question);
     back.disabled = !earlier.length;
-    byId("agreement").hidden = content.done < content.of; // what others gave would lead the rater
+    byId("agreement").hidden = content.done < content.of; // earlier, the answers of others would bias the rater
     players.forEach((one) => one.video.pause());
     players = (question || []).map(shown);
     place.className = pairs ? "two" : "";

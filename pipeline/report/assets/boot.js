@@ -1,5 +1,5 @@
 "use strict";
-// Starts what the page holds. A video section starts when it is first opened.
+// Starts the parts of the page. A video section starts when it is first opened.
 (() => {
   Report.startTheme(document.getElementById("theme"));
   if (location.protocol === "file:") Report.all(".home").forEach((link) => link.remove()); // a saved page has no server

@@ -26,7 +26,7 @@ Report.charts = (() => {
     });
   };
 
-  // At least `least` high, and down to zero unless the curve stays near a value far from it.
+  // Ends of the axis: at least `least` apart, and with zero unless the curve stays near a value far from it.
   const heights = (rows, least) => {
     let [low, high] = d3.extent(rows, (d) => d.v);
     if (low === undefined) return [0, least || 1];
@@ -39,7 +39,7 @@ Report.charts = (() => {
     return low <= 0 && high >= 0;
   };
 
-  // Where the camera pointed, as seen: x to the right, y down, the colour of a point is its time.
+  // The direction of the camera: x to the right, y down. The colour of a point is its time.
   const path = (node, camera, duration) => {
     const rows = camera.t.map((t, i) => ({ t, x: camera.x[i], y: camera.y[i] })).filter((d) => d.x !== null && d.y !== null);
     if (!rows.length) return;

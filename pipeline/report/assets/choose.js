@@ -1,5 +1,5 @@
 "use strict";
-// The part of a video and the person to score: chosen on the contact sheet, written as commands, or sent to `serve`.
+// Chooses on the contact sheet which part of a video and which person to score; writes commands, or leads to `serve`.
 Report.choose = (() => {
   const REACH = 0.12; // of the picture, about every click
   const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
@@ -13,7 +13,7 @@ Report.choose = (() => {
     const tiles = Report.all(".tile", root).map((node) => ({ node, time: Number(node.dataset.time), shot: node.querySelector(".shot") }));
     let from = null, to = null, clicks = [];
 
-    // Holds every click on the athlete, and so the middle of the way of somebody who moves.
+    // A box around all clicks, so that it holds the middle of the trajectory of a person who moves.
     const region = () => {
       const ends = [0, 1].map((axis) => d3.extent(clicks, (click) => click[axis]));
       return [...ends.map(([low]) => low - REACH), ...ends.map(([, high]) => high + REACH)].map((v) => Report.clamp(v, 0, 1));
@@ -21,8 +21,8 @@ Report.choose = (() => {
     const show = () => {
       const trimmed = from !== null || to !== null, [a, b] = [from ?? 0, to ?? duration].map((t) => t.toFixed(2));
       const wrong = trimmed && Number(a) >= Number(b), box = clicks.length ? region() : null, corners = box?.map((v) => v.toFixed(2));
-      const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "who is in the box" : ""].filter(Boolean).join(", ");
-      part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}. To type:` : help;
+      const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "the people in the box" : ""].filter(Boolean).join(", ");
+      part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}. Type:` : help;
       const video = trimmed ? "trimmed.mp4" : quoted(scored.name);
       const lines = [trimmed ? `ffmpeg -i ${quoted(scored.name)} -ss ${a} -to ${b} trimmed.mp4` : "", `aqa score ${video} --model RUN${box ? ` --set pose.region=[${corners}]` : ""}`];
       part("command").textContent = lines.filter(Boolean).join("\n");
@@ -45,7 +45,7 @@ Report.choose = (() => {
       else return;
       show();
     });
-    // The pictures are those of the key frames, with the people whom the program follows.
+    // The pictures are the key frames with the skeletons of the followed people.
     new ResizeObserver(() => tiles.forEach(({ shot, time: t }, i) => {
       shot.querySelector("img").src = pictures[i].src;
       Report.overlay.draw(shot.querySelector("canvas"), skeleton, t);

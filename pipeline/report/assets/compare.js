@@ -2,7 +2,7 @@
 // Two videos of the page side by side. A phase of 3.5 is half of the fourth step, in both.
 Report.compare = (() => {
   const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(Math.abs(v) < 0.005 ? 0 : v);
-  const rounded = (v) => Number(v.toFixed(2)); // parts and differences add up as they are shown
+  const rounded = (v) => Number(v.toFixed(2)); // so that the shown parts and differences add up
   const signed = (v, digits = 2) => points(v, Math.abs(v) < 0.005 ? "" : "+", digits);
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
   const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
@@ -61,7 +61,7 @@ Report.compare = (() => {
       part("now").textContent = `Step ${step + 1} · ${times}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
-    // A hair inside the frame, so that rounding never shows the frame before.
+    // Slightly inside the frame, so that rounding never shows the frame before.
     const seek = (to) => {
       const aim = Report.clamp(to, 0, count);
       sides.filter(runs).forEach((side) => { side.video.currentTime = side.clock(aim) + 1e-3; });
@@ -69,9 +69,9 @@ Report.compare = (() => {
     };
 
     const leader = () => sides.find(runs) ?? sides[0];
-    // The phase now; `passed` seconds after the last one where no video runs.
+    // The phase now: that of the video, or `passed` seconds after the last phase where no video runs.
     const reached = (lead, passed) => lead.clock.invert(runs(lead) ? lead.video.currentTime : lead.time + passed);
-    // The first video that runs leads; the other one's speed makes its step as long, and it is put right when it drifts.
+    // The first video that runs leads. The speed of the other makes its steps as long; drift beyond .15 s is corrected.
     const follow = (now) => {
       if (!playing) return;
       const lead = leader(), to = reached(lead, (speed * (now - last)) / 1000);
@@ -148,9 +148,9 @@ Report.compare = (() => {
       const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
       const small = Math.abs(apart) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
       const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
-      const known = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
-      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = known !== "";
-      part("difference").textContent = known ? `No difference of scores: the model was trained on ${known}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart, a.scored.decimals)} points.${usual}${overlap}`;
+      const trained = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
+      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = trained !== "";
+      part("difference").textContent = trained ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart, a.scored.decimals)} points.${usual}${overlap}`;
     };
     const choose = () => {
       setPlaying(false);
@@ -194,7 +194,7 @@ Report.compare = (() => {
       side.video.addEventListener("loadedmetadata", () => { side.video.currentTime = side.clock(phase) + 1e-3; });
       new ResizeObserver(() => side.data && !body.hidden && show(phase)).observe(side.stage);
     }
-    // B is the `other` video, or the one beside it in the list: the next one, or for the last one the one before.
+    // B is the `other` video, or the next one in the list; for the last one, the one before.
     const open = (section, button, other) => {
       const [a, b] = sides.map((side) => side.pick), options = [...a.options];
       a.value = String(sections.indexOf(section));

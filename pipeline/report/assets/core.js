@@ -8,8 +8,8 @@ const Report = (() => {
   const clock = (t) => (t < 60 ? `${t.toFixed(2)} s` : `${Math.floor(t / 60)}:${(t % 60).toFixed(1).padStart(4, "0")}`);
   const color = (index) => `var(--s${index % 8})`;
 
-  // Draw now and again whenever the width of the node changes; never for a hidden node. The node has the name that
-  // screen readers say, so they pass over the drawing.
+  // Draw whenever the width of the node changes, but never for a hidden node. Screen readers read the name of the node
+  // and skip the drawing.
   const whenSized = (node, draw) => {
     let width = 0;
     new ResizeObserver(() => {

@@ -1,5 +1,5 @@
 "use strict";
-// Files that the page offers: texts that it holds, the joints of a video, and the video with what is drawn over it.
+// Files that the page offers: texts that it holds, the joints of a video, and the video with skeletons and angles.
 Report.downloads = (() => {
   const save = (name, content) => {
     const link = document.createElement("a");

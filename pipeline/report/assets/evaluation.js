@@ -21,7 +21,7 @@ Report.results = (() => {
   };
   const steps = (bins) => bins.flatMap((b) => [{ x: b.x0, n: b.n }, { x: b.x1, n: b.n }]);
 
-  // Square, and both axes have the same range: the line of agreement is the diagonal, and no prediction is cut off.
+  // A square with equal axes: the line of agreement is the diagonal, and no prediction is cut off.
   const scatter = (node, { predictions: rows, axes, range: ends }) => {
     const margins = { marginLeft: 46, marginRight: 14, marginBottom: 40, marginTop: 20 };
     const tasks = [...new Set(rows.map((d) => d.task))];

@@ -9,7 +9,7 @@ Report.overlay = (() => {
     return times.length && Math.abs(times[i] - t) < 0.5 ? i : -1;
   };
 
-  // `arcs` are angles to draw: { arc: [person, points], value in degrees }; `bodies` whether to draw the skeletons.
+  // `arcs` are the angles to draw: { arc: [person, points], value in degrees }. `bodies`: whether to draw skeletons.
   const draw = (canvas, skeleton, t, arcs = [], bodies = true) => {
     const context = fit(canvas);
     if (!skeleton || t === null) return;
@@ -29,7 +29,7 @@ Report.overlay = (() => {
     }
   };
 
-  // The angle at the second point, between the first and the third, or the vertical: a wedge and its degrees.
+  // A wedge and its degrees at the second point, between the first and the third point, or the vertical.
   const angle = (context, joint, points, value, colour, stroke) => {
     const places = points.map((joints) => joints.map(joint));
     if (value === null || places.flat().some((p) => p.score < 0)) return;
@@ -44,7 +44,7 @@ Report.overlay = (() => {
     context.fillStyle = colour;
     context.fill();
     context.globalAlpha = 1;
-    const text = `${Math.round(value)}°`, away = points.flat().every((j) => j % 2) && third ? -1 : 1; // of the left side to the left
+    const text = `${Math.round(value)}°`, away = points.flat().every((j) => j % 2) && third ? -1 : 1; // angles of left joints have their text on the left
     context.textAlign = away < 0 ? "right" : "left";
     context.font = `600 ${Math.max(12, stroke * 5)}px system-ui, sans-serif`;
     context.lineWidth = stroke * 1.5;
@@ -83,7 +83,7 @@ Report.overlay = (() => {
     context.globalAlpha = 1;
   };
 
-  // The canvas in device pixels, empty.
+  // The context of the canvas, which is cleared and has device pixels.
   const fit = (canvas) => {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);

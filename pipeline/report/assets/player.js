@@ -1,5 +1,5 @@
 "use strict";
-// One video section: the video, its overlay, the steps and the cursor tell the same time.
+// One video section: the video, its overlay, the steps and the cursor show the same time.
 Report.player = (() => {
   const bytesToUrl = (uri) => {
     const [head, body] = uri.split(",", 2);
@@ -7,7 +7,7 @@ Report.player = (() => {
     return URL.createObjectURL(new Blob([bytes], { type: head.slice(5).split(";")[0] }));
   };
 
-  // The numbers and the address of a section's video, made once: the player and the comparison share them.
+  // The numbers and the address of a section's video, which the player and the comparison share.
   const all = new Map();
   const held = (section) => {
     if (!all.has(section)) {
@@ -50,7 +50,7 @@ Report.player = (() => {
     const shown = (v) => (v === null ? "–" : d3.format(Math.abs(v) < 10 ? ".2f" : ".0f")(v));
     const anglesAt = (t) => data.charts[Number(choice.value)].series.filter((s) => s.arc).map((s) => ({ arc: s.arc, value: valueAt(s, t) }));
     const stepAt = (t) => data.steps.findLastIndex((s) => t >= s.start - 1e-6);
-    // A hair inside the frame, so that rounding never shows the frame before.
+    // Slightly inside the frame, so that rounding never shows the frame before.
     const seek = (t) => {
       const to = Report.clamp(t, 0, data.duration);
       if (video) video.currentTime = to + 1e-3;
@@ -72,7 +72,7 @@ Report.player = (() => {
     if (video) {
       video.addEventListener("play", follow);
       for (const name of ["play", "pause"]) video.addEventListener(name, () => { control("play").textContent = video.paused ? "Play" : "Pause"; });
-      // A loop that ends with the video would stop there.
+      // Without this, a loop that ends with the video would stop there.
       video.addEventListener("ended", () => { if (loop !== null) { seek(data.steps[loop].start); video.play(); } });
       for (const name of ["seeked", "timeupdate", "loadeddata"]) video.addEventListener(name, () => show(video.currentTime));
       video.addEventListener("error", () => section.classList.add("no-video"));
@@ -148,7 +148,8 @@ Report.player = (() => {
     };
   };
 
-  // The picture up to eight times as large; it is dragged while it is. The browser's own controls would grow with it.
+  // Enlarges the picture up to eight times; an enlarged picture can be dragged. The browser's own controls are hidden
+  // then, since they would grow too.
   const zoom = (stage, out, larger) => {
     const video = stage.querySelector("video"), most = 8;
     let scale = 1, x = 0, y = 0;
@@ -178,7 +179,7 @@ Report.player = (() => {
     stage.addEventListener("pointerup", () => { last = null; });
     return (factor) => {
       const next = Report.clamp(scale * factor, 1, most), by = next / scale;
-      x = stage.clientWidth / 2 - (stage.clientWidth / 2 - x) * by; // about the middle
+      x = stage.clientWidth / 2 - (stage.clientWidth / 2 - x) * by; // the middle stays
       y = stage.clientHeight / 2 - (stage.clientHeight / 2 - y) * by;
       scale = next;
       place();

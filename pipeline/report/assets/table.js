@@ -1,5 +1,5 @@
 "use strict";
-// Sorting of tables, and filtering of the batch table: of thousands of rows only the first PART that fit are in the page.
+// Sorts tables, and filters the batch table, of whose fitting rows the page holds only the first PART.
 Report.table = (() => {
   const PART = 200;
   const collator = new Intl.Collator("en", { numeric: true });

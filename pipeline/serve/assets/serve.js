@@ -3,7 +3,7 @@
   const byId = (id) => document.getElementById(id);
   const list = byId("jobs"), template = byId("job"), most = Number(list.dataset.most);
   const headers = { "x-aim-serve": "1" };
-  const uploads = new Map(); // uploads that are under way or wait for their other file, by a number of their own
+  const uploads = new Map(); // by id: uploads that are under way, and files that wait for the other file of their trial
   const reads = list.dataset.reads.split(" "), pairs = reads.length > 1;
   const texts = new Map(); // kinematics files by trial: a second view of the trial may follow
   let jobs = [], serial = 0, soon = null;
@@ -20,7 +20,7 @@
   const trialOf = (file) => file.name.replace(/\.[^.]*$/, "").replace(/_capture[12]$/, "");
   const encoded = (name) => encodeURIComponent(name.toWellFormed ? name.toWellFormed() : name);
 
-  // Files of one trial come from two folders: each waits until the other one is there.
+  // The files of a trial are in two folders and may come one after the other: each waits for the other one.
   const add = (files) => {
     if (!pairs) return files.forEach((file) => (isText(file) && reads[0] === "kinematics" ? upload(null, file) : upload(file, null)));
     for (const file of files) {
@@ -30,7 +30,7 @@
     }
     const waiting = [...uploads.values()].filter((entry) => entry.file), used = new Set();
     const videos = waiting.filter((entry) => !isText(entry.file)), kinematics = waiting.filter((entry) => isText(entry.file));
-    const only = videos.length === 1 && kinematics.length === 1 ? kinematics[0].file : null; // whatever their names
+    const only = videos.length === 1 && kinematics.length === 1 ? kinematics[0].file : null; // one of each belong together, whatever their names
     for (const video of videos) {
       const text = texts.get(trialOf(video.file)) || only;
       if (!text) continue;
@@ -42,7 +42,7 @@
     draw();
   };
 
-  // XMLHttpRequest, since fetch cannot tell how much was sent.
+  // XMLHttpRequest, since fetch gives no progress of sending.
   const upload = (video, text) => {
     const body = new Blob([text, video].filter(Boolean)), name = [video, text].filter(Boolean).map((part) => part.name).join(" + ");
     if (body.size > most) return say(`${name}: larger than ${Math.round(most / 1e6)} MB`);
@@ -92,7 +92,7 @@
     for (const link of [part("open"), part("download")]) link.hidden = job.state !== "done";
     part("download").href = `/jobs/${job.id}/report.html`;
     part("download").setAttribute("download", `${job.name}.html`);
-    part("again").hidden = open || job.state === "uploading";
+    part("again").hidden = open;
     if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
     part("cancel").hidden = !open || job.stage === "stopping";
     part("delete").hidden = open;
@@ -124,7 +124,7 @@
     byId("counts").textContent = waiting ? `${waiting} in progress` : "";
   };
 
-  // Two ticked videos open the comparison; a third one waits until one is cleared.
+  // Two ticked videos offer the comparison; until one is cleared, no third one can be ticked.
   const picked = () => [...list.querySelectorAll(".pick:checked")].map((box) => box.closest(".job").dataset.id);
   const choose = () => {
     const two = picked().length === 2;
@@ -171,7 +171,7 @@
     drop.classList.remove("over");
     add([...(event.dataTransfer?.files || [])]);
   });
-  // The page of a video leads here with what was chosen on it: #again/JOB?start=1.2&end=3.4&region=...
+  // The page of a video leads here with the chosen part and person: #again/JOB?start=1.2&end=3.4&region=...
   const asked = /^#again\/([0-9a-f]{32})(\?[\w=&.,%-]*)$/.exec(location.hash);
   if (asked) {
     const bar = byId("asked"), part = new URLSearchParams(asked[2]);

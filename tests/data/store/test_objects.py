@@ -406,5 +406,5 @@ def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., P
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
     assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")
     preview = CliRunner().invoke(run_pipeline.app, ["extract", videos, *near, "--preview"])
-    assert "previews are drawn of videos and caches of this machine only" in str(preview.exception)
+    assert "previews need the videos and the cache on this machine" in str(preview.exception)
     assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"

@@ -1,4 +1,4 @@
-"""Every flag, and the floors below which a difference from training is not flagged."""
+"""Every flag, and the floors of differences from training."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_each_flag(facts: Facts, level: str, title: str) -> None:
     assert flag.detail.endswith(".")
 
 
-def test_figures_are_held_against_those_of_training() -> None:
+def test_measures_are_compared_with_those_of_training() -> None:
     ranges = quality_ranges(
         [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
     )
@@ -65,7 +65,7 @@ def test_figures_are_held_against_those_of_training() -> None:
         assert "quality against training" in checked
 
 
-def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
+def test_good_videos_have_no_flag_and_only_checks_that_ran_are_listed() -> None:
     for facts in (pose(), camera(), Facts(duration=3.2, lengths=(3.0, 4.0), distance=(0.9, "the scene"))):
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
@@ -75,7 +75,7 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
 
 def test_large_numbers_have_no_exponent() -> None:
     (flag,) = find_flags(Facts(quality={"clips": {"frames_per_s": 1350.0}}), ("frame rate",))[0]
-    assert flag.detail.startswith("1350 frames per second: ")
+    assert flag.detail.startswith("The video has 1350 frames per second: ")
 
 
 def test_the_worst_flag_comes_first() -> None:
@@ -97,7 +97,7 @@ def test_a_difference_is_flagged_above_its_floor_alone(place: tuple[str, str], m
     [([0.0, 0.0], True, None), ([0.0, 1.0], True, None), ([1.0, 1.0], False, "warn"), (None, True, "warn"),
      (None, False, "info")],
 )  # fmt: skip
-def test_a_static_camera_is_a_fault_only_where_training_had_none(
+def test_a_static_camera_is_flagged_only_where_training_had_none(
     moving: list[float] | None, camera_agent: bool, level: str | None
 ) -> None:
     quality = {"camera_flow": {"shake": 0.0, "moving": False}}
@@ -115,9 +115,9 @@ def test_lengths_within_the_floor_are_not_flagged(off: float, title: str | None)
     assert [flag.title for flag in find_flags(facts, ["length"])[0]] == ([title] if title else [])
 
 
-def test_figures_that_differ_have_the_digits_that_show_it() -> None:
+def test_numbers_that_differ_have_enough_digits_to_show_it() -> None:
     (flag,), _ = find_flags(Facts(duration=0.97), ["length"])
-    assert flag.detail == "The video has 0.97 s, at least expected: 1.00 s."
+    assert flag.detail == "The video has 0.97 s, expected are at least 1.00 s."
     quality = {"pose": {"found_rate_all": 1.0, "longest_gap_s": 0.04}}
     (flag,), _ = find_flags(Facts(duration=0.06, quality=quality), ["people detected"])
     assert flag.detail == "A person was not detected for 0.04 s in a row, of 0.06 s."

@@ -76,7 +76,7 @@ def test_a_held_out_interval_comes_from_the_other_folds_alone(seed: int, folds: 
 
 
 def split_intervals(rng: np.random.Generator, n: int, m: int, level: float) -> float:
-    """Share of m new values covered after n calibration residuals of a fixed predictor; heavy tails on purpose."""
+    """Share of m new values in the intervals from n residuals of a fixed predictor, with heavy tails."""
     residuals = np.abs(rng.standard_t(3, n))
     ends = cross_interval(np.zeros((n, m)), residuals, group_weights(np.arange(n)), level)
     assert ends is not None
@@ -96,7 +96,7 @@ def test_coverage_of_exchangeable_residuals(n: int, level: float) -> None:
 
 
 def test_coverage_with_views_of_one_performance() -> None:
-    """Two to four views share their error: counting views as independent would promise more than it holds."""
+    """Views share their error: intervals that count them as independent would cover too little."""
     rng, hits = np.random.default_rng(2), []
     for _ in range(6000):
         sizes = rng.integers(1, 5, 20)

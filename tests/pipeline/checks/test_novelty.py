@@ -11,6 +11,9 @@ from pipeline.checks.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelt
 from pipeline.features import FeatureSet
 from tests.helpers.made_features import made_features
 
+FOLDS = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]
+"""Training and test rows of four folds of 40 performances."""
+
 
 def test_blocks_are_means_and_deviations_over_what_was_observed() -> None:
     features = made_features(5, steps=4, channels=3, agents=2, scene=4, trial=2, missing=0.4)
@@ -70,7 +73,7 @@ def test_the_camera_of_a_tripod_has_a_floor() -> None:
 
 
 def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
-    """Performances whose secondary agent is a camera with noise of a scale in its channels."""
+    """The secondary agent of the performances is a camera, whose channels have noise of a scale."""
     made, names = made_features(40, channels=4), ("motion.pan_x.mean", "motion.zoom.mean", "cell.00.u.mean", "cell.1.v")
     made = replace(made, names={"primary": made.names["primary"], "secondary": names})
 
@@ -78,8 +81,7 @@ def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
         noise = np.random.default_rng(seed).normal(0, scale, made.secondary.shape).astype(np.float32)
         return replace(made, secondary=noise)
 
-    folds = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]
-    novelty = Novelty.measure(still(0.0001, 2), folds, np.arange(40))
+    novelty = Novelty.measure(still(0.0001, 2), FOLDS, np.arange(40))
     calm, moving = still(0.0009, 3), novelty.ratios(still(0.5, 3))
     assert max(ratio for ratio, _ in novelty.ratios(calm)) <= 1
     assert min(ratio for ratio, _ in moving) > 1
@@ -89,8 +91,7 @@ def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
 
 def test_a_strange_performance_is_beyond_the_limit_and_names_its_block() -> None:
     features = made_features(40, channels=4, scene=5, trial=3)
-    folds = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]
-    novelty = Novelty.measure(features, folds, np.arange(40))
+    novelty = Novelty.measure(features, FOLDS, np.arange(40))
     assert novelty.limit == novelty.held_out.whole.max()
     usual = [ratio for ratio, _ in novelty.ratios(features)]
     assert max(usual) <= 1

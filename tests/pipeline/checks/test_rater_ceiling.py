@@ -12,7 +12,7 @@ from scipy import stats
 from data.video import Labels
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.config import load_config
-from pipeline.evaluate import evaluate_features
+from pipeline.evaluate import Asked, evaluate_features
 from pipeline.features import FeatureSet
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.score import train_scorer
@@ -33,7 +33,7 @@ def rated(count: int = 24) -> FeatureSet:
     return replace(features, records=tuple(records))
 
 
-def test_it_is_the_agreement_of_the_judges_of_own_videos_alone() -> None:
+def test_only_judges_of_own_videos_have_an_agreement() -> None:
     features = rated()
     judges = np.array([record.labels.judges for record in features.records if record.labels])
     agreed = rater_agreement(features.records, "folder")
@@ -46,7 +46,7 @@ def test_it_is_the_agreement_of_the_judges_of_own_videos_alone() -> None:
 
 def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
     session = Session(load_config("folder", [*QUICK, "run.workers=0"]))
-    done = evaluate_features(rated(), session, tmp_path, quick=True, curve=True)
+    done = evaluate_features(rated(), session, tmp_path, Asked(quick=True, curve=True))
     ours = done.results["systems"]["AIM (ours)"]["tasks"][""]["together"]
     line = next(note for note in done.notes() if note.startswith("two raters agree by rho"))
     assert f"the model and their mean by rho {ours['spearman']:.2f}" in line

@@ -13,7 +13,6 @@ from pipeline.observer import Observer
 
 
 def measured(**videos: dict[str, dict[str, float]]) -> Any:
-    """Videos with the quality values of their outputs."""
     return list(videos.items())
 
 
@@ -40,7 +39,7 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
         "shorter": ["too short"],
         "damaged": ["damaged stream"],
     }
-    assert flagged["damaged"][0].detail.startswith("3 packets damaged")
+    assert flagged["damaged"][0].detail.startswith("The video has 3 packets that are damaged")
     assert "60 frames per second, others have 25" in flagged["slow"][0].detail
 
 
@@ -68,7 +67,7 @@ def advice(config: str, *moving: bool, **overrides: str) -> str:
     return still_camera_advice(measured(**videos), settings, Path("runs/mine"))
 
 
-def test_still_cameras_with_the_camera_as_an_agent_get_the_command_of_the_other_preset() -> None:
+def test_still_cameras_as_agents_get_the_command_of_the_other_preset() -> None:
     text = advice("folder", False, False, True, dataset__root="my videos")
     assert "stands still in 2 of 3 training videos" in text
     assert text.endswith(

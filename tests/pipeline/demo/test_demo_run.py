@@ -1,4 +1,4 @@
-"""The demo says at its start what it takes, and is the short one unless asked for the whole."""
+"""The demo first says how long it takes and how large it is, and is short without `--full`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_full_demo_sees_every_frame() -> None:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_what_it_takes_and_the_first_part_come_before_any_work(
+def test_the_announcement_and_the_first_part_come_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
     def stopped(folder: Path, count: int, observer: Observer) -> None:

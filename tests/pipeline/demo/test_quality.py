@@ -17,7 +17,7 @@ def people() -> np.ndarray:
 
 
 def detected(truth: np.ndarray) -> np.ndarray:
-    """The truth with full scores, as the pose stage gives it."""
+    """(N, A, 17, 3) keypoints of the pose stage that equal the truth."""
     return np.concatenate([truth, np.ones((*truth.shape[:3], 1))], axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""The page's addresses: who is admitted, what is refused, and what is written."""
+"""The addresses of the page: admitted visitors, refused answers, written answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEND = {"x-aim-serve": "1"}
 
 @pytest.fixture
 def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
-    """Three videos that browsers do not play, and one that is none."""
+    """Three videos that browsers do not play, and a file that is no video."""
     for number in range(3):
         make_video(tmp_path / f"{number}.avi", frames=3 + number)
     (tmp_path / "broken.mp4").write_bytes(b"no video")
@@ -93,7 +93,7 @@ def test_answers_that_do_not_fit_are_refused_and_nothing_is_written(
     assert all_answers(folder) == ({}, [])
 
 
-def test_a_full_disk_is_said_and_the_answer_is_not_confirmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_gives_an_error_in_place_of_a_confirmation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = client(folder)
     given = page.get("/api/question", params={"rater": "anna"}).json()
 
@@ -103,7 +103,7 @@ def test_a_full_disk_is_said_and_the_answer_is_not_confirmed(folder: Path, monke
     monkeypatch.setattr("pipeline.label.label_app.append_answer", full)
     refused = answer(page, given)
     assert refused.status_code == 507
-    assert "not kept" in refused.json()["detail"]
+    assert "not saved" in refused.json()["detail"]
 
 
 def test_the_page_escapes_the_rubric(folder: Path) -> None:

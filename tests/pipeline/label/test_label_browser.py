@@ -38,16 +38,14 @@ def videos(tmp_path: Path) -> Path:
     film = report_samples.dive_video(tmp_path / "film.mp4").read_bytes()
     (tmp_path / "videos").mkdir()
     for number in range(4):
-        box = (
-            (8 + number).to_bytes(4, "big") + b"free" + bytes(number)
-        )  # changes the content, and nothing that is shown
+        box = (8 + number).to_bytes(4, "big") + b"free" + bytes(number)  # changes the content, but not the picture
         (tmp_path / f"videos/{number}.mp4").write_bytes(film + box)
     return tmp_path / "videos"
 
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page in a context of its own, as on a further machine; a complaint of the browser fails the test."""
+    """Opens a page in a context of its own, as on another machine; a complaint of the browser fails the test."""
     with ExitStack() as pages:
         yield lambda link, **options: pages.enter_context(browsing.opened(browser, link, **options))
 
@@ -138,7 +136,7 @@ def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable
         first, second = opened(link), opened(link)
         begin(first, "Anna")
         begin(second, "Ben")
-        assert first.locator("#agreement").is_hidden(), "what others gave would lead the rater"
+        assert first.locator("#agreement").is_hidden(), "the answers of others would bias the rater"
         for done in range(1, 7):
             for tab, key in ((first, "1"), (second, "0" if done == 1 else "2")):
                 tab.keyboard.press(key)
@@ -156,7 +154,7 @@ def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable
     assert asked[0] != asked[1], "every rater has an order of his own"
 
 
-def test_a_replaced_video_is_told_and_its_answer_is_not_kept(browser: Any, videos: Path) -> None:
+def test_the_answer_on_a_replaced_video_is_refused_with_a_message(browser: Any, videos: Path) -> None:
     with running(videos) as link:
         tab = browser.new_page()
         tab.goto(link)

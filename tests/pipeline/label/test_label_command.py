@@ -73,6 +73,3 @@ def test_wrong_use(folder: Path) -> None:
     ):
         with pytest.raises(UsageError, match=said):
             api.label(folder, **arguments)  # type: ignore[arg-type]
-    (folder / "labels.csv").write_text("video,score\n0.mp4,3\n")
-    with pytest.raises(UsageError, match="not written by `label`"):
-        api.label(folder, report=True)

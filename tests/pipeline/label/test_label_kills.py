@@ -1,4 +1,4 @@
-"""A server that is killed with SIGKILL at random moments loses no answer and doubles none."""
+"""A server that is killed with SIGKILL at random moments loses no answer and writes none twice."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ while True:
     print(child, flush=True)
     os.waitpid(child, 0)
 """
-"""Prints its port, and the process of each server; starts another one when it was killed."""
+"""Prints its port and the process id of each server, and starts another server when one was killed."""
 
 
 def ask(port: int, path: str, body: Any = None) -> Any:
@@ -66,7 +66,7 @@ def ask(port: int, path: str, body: Any = None) -> Any:
 
 
 @pytest.mark.slow
-def test_fifty_kills_lose_no_answer_and_double_none(make_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..., Path], tmp_path: Path) -> None:
     for number in range(40):
         make_video(tmp_path / f"videos/{number}.mp4", frames=3 + number, size=(32, 32))
     program = [sys.executable, "-c", PROGRAM, str(tmp_path / "videos")]

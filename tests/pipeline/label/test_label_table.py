@@ -1,4 +1,4 @@
-"""From answers to the table that the data set `folder` reads, and what the raters are told of their agreement."""
+"""From answers to the table that the data set `folder` reads, and to sentences on the raters' agreement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
 
 @pytest.fixture
 def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
-    """Four videos."""
     for number in range(4):
         make_video(tmp_path / f"{number}.mp4", frames=3 + number)
     return tmp_path
@@ -71,7 +70,7 @@ def test_a_renamed_video_keeps_its_answers_and_a_replaced_one_has_none(
     make_video(folder / "1.mp4", frames=30)
     made = report(folder)
     assert [(row["video"], row["score"]) for row in made.rows] == [("x.mp4", 3.0)]
-    assert any("1 answer on videos that are no longer there, or were replaced" in line for line in made.problems)
+    assert any("1 answer on videos that were deleted or replaced" in line for line in made.problems)
 
 
 def test_pairs_give_a_scale_in_the_order_of_the_answers(folder: Path) -> None:
@@ -83,7 +82,7 @@ def test_pairs_give_a_scale_in_the_order_of_the_answers(folder: Path) -> None:
     assert places == sorted(places)
     assert all(row["deviation"] > 0 and row["raters"] == 2 for row in made.rows)
     assert any("same answer on 6 of 6 pairs" in line for line in made.lines)
-    assert any("more answers would halve it" in line for line in made.lines)
+    assert any("more answers would halve the error" in line for line in made.lines)
 
 
 def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Path) -> None:
@@ -120,7 +119,7 @@ def test_videos_without_answers_do_not_change_the_scale_of_the_others(
     after = report(folder, pairs=True)
     assert after.rows == before.rows
     assert after.lines == before.lines
-    assert "more answers would halve it" in after.lines[1]
+    assert "more answers would halve the error" in after.lines[1]
 
 
 def test_skipped_pairs_alone_give_no_scale(folder: Path) -> None:

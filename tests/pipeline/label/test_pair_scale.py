@@ -21,7 +21,7 @@ def compared(truth: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.n
     return first, second, won.astype(float)
 
 
-def test_it_is_the_scale_of_choix() -> None:
+def test_the_scale_is_that_of_choix() -> None:
     choix = pytest.importorskip("choix", reason='needs python -m pip install -e ".[test]"')
     truth = np.random.default_rng(0).normal(size=12)
     first, second, won = compared(truth, 60, 1)
@@ -31,7 +31,7 @@ def test_it_is_the_scale_of_choix() -> None:
     assert scale.value == pytest.approx(expected, abs=1e-5)
 
 
-def test_standard_errors_hold() -> None:
+def test_95_percent_intervals_hold_the_truth() -> None:
     inside = []
     for seed in range(40):
         truth = np.random.default_rng(seed).normal(size=20)
@@ -68,7 +68,7 @@ def name(number: int) -> str:
 
 
 def asked(truth: np.ndarray, count: int) -> Answers:
-    """The answers of a rater without error to the chosen questions."""
+    """The answers of a rater without error to `count` chosen questions."""
     order, answers = [name(n) for n in range(len(truth))], Answers()
     for _ in range(count):
         question = next_pair(order, answers, set(order))
@@ -79,7 +79,7 @@ def asked(truth: np.ndarray, count: int) -> Answers:
     return answers
 
 
-def test_videos_that_were_never_seen_come_first_and_no_pair_comes_twice() -> None:
+def test_videos_without_answers_come_first_and_no_pair_comes_twice() -> None:
     truth = np.random.default_rng(0).normal(size=8)
     first = [one for question in asked(truth, 4) for one in question]
     assert len(set(first)) == 8

@@ -1,4 +1,4 @@
-"""Which videos to label next: uncertain ones, unlike the training part, and not two alike."""
+"""Suggested videos are uncertain or unlike the training part, and no two of them are alike."""
 
 from __future__ import annotations
 

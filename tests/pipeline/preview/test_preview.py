@@ -1,4 +1,4 @@
-"""Previews: what is drawn where, how long films are, what happens to videos that cannot be drawn."""
+"""Previews: places of the drawings, lengths of the films, videos that cannot be drawn."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def record(make_video: Made, tmp_path: Path) -> Record:
 
 @pytest.fixture
 def found() -> dict[str, StageOutput]:
-    """Outputs for that video, as far as they are drawn: two agents, the second seen in the first half only."""
+    """The drawn arrays of that video's outputs: two agents, the second detected in the first half only."""
     times = np.arange(FRAMES) / 25
     points = np.random.default_rng(0).uniform(0.2, 0.8, (FRAMES, 2, 17, 2)) * SIZE
     keypoints = np.concatenate([points, np.full((FRAMES, 2, 17, 1), 0.9)], axis=3)
@@ -157,7 +157,7 @@ def test_stopping_leaves_nothing(record: Record, tmp_path: Path) -> None:
     assert list((tmp_path / "o").iterdir()) == []
 
 
-def test_batch_draws_what_is_new_and_names_what_fails(
+def test_a_batch_draws_new_outputs_and_names_failed_videos(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (
@@ -176,7 +176,7 @@ def test_batch_draws_what_is_new_and_names_what_fails(
     assert set(drawn["failed"]) == {"none", "new.mp4"}
     assert (shown.done, shown.total) == (3, 3)
     assert draw_previews(records[:1], planner, observer)["fresh"] == 1
-    with monkeypatch.context() as patch:  # as for times that are NaN
+    with monkeypatch.context() as patch:  # an error that no code expects
         patch.setattr("pipeline.preview.preview_files.read_outputs", lambda *_: int("x"))
         forced = Planner(first, cache, force=True)
         assert draw_previews(records, forced, observer)["failed"].keys() == {record.name for record in records}

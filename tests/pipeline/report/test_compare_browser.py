@@ -64,17 +64,17 @@ def pair(browser: Any, pages: dict[str, str], width: int) -> Iterator[Any]:
 
 
 def loaded(tab: Any) -> None:
-    """Until both videos show a picture."""
+    """Wait until both videos show a picture."""
     wait_for(tab, "[...document.querySelectorAll('#compare video')].every(v => v.readyState >= 2 && !v.seeking)")
 
 
 def times(tab: Any) -> list[float]:
-    """Where both videos are, in seconds."""
+    """The times of both videos in seconds."""
     return list(tab.evaluate("[...document.querySelectorAll('#compare video')].map(v => v.currentTime)"))
 
 
 def phase_of(seconds: float, bounds: list[float]) -> float:
-    """Steps that have passed, the last one in part."""
+    """The phase of a time: the number of passed steps, with the share of the current one."""
     k = max(i for i in range(10) if bounds[i] <= seconds)
     return k + (seconds - bounds[k]) / (bounds[k + 1] - bounds[k])
 
@@ -87,7 +87,7 @@ def painted(tab: Any) -> list[int]:
 
 
 @WIDTHS
-def test_both_videos_stand_at_the_same_part_of_the_same_step(pair: Any) -> None:
+def test_both_videos_show_the_same_part_of_the_same_step(pair: Any) -> None:
     pair.keyboard.press("5")
     assert times(pair) == pytest.approx([0.4 * LENGTH, LATE[4]], abs=0.01)
     pair.keyboard.press("0")
@@ -204,7 +204,7 @@ def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dic
         assert "Compare with" in tab.evaluate("document.activeElement.textContent")
 
 
-def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, str]) -> None:
+def test_videos_that_cannot_be_compared_give_one_message(browser: Any, pages: dict[str, str]) -> None:
     with opened(browser, pages["unlike"]) as tab:
         alert = tab.get_by_role("alert")
         assert alert.inner_text().startswith("A has 10 steps and B has 8: steps cannot be compared")

@@ -42,7 +42,7 @@ def tables(page: str) -> list[list[list[str]]]:
 
 @pytest.fixture(scope="module")
 def evaluated() -> Results:
-    """Two tasks of 20 performances, one with a hostile name; our system knows the score up to noise."""
+    """Results on two tasks of 20 performances, one with a hostile name; our system predicts the score plus noise."""
     made = made_features(40, channels=3, scene=4)
     records = [replace(record, task="ab"[i % 2]) for i, record in enumerate(made.records)]
     records[3] = replace(records[3], id=HOSTILE)
@@ -127,7 +127,7 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
             assert row[1 - last : -1 : 2] == [interval_text(one) or "\N{EN DASH}" for one in given]
 
 
-def test_what_the_terminal_said_is_read_first(evaluated: Results) -> None:
+def test_the_notes_of_the_terminal_come_first(evaluated: Results) -> None:
     notes = [
         "leak audit: no leak; kept apart: trial",
         "note: --quick: no inner validation",

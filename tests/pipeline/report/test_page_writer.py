@@ -1,7 +1,8 @@
-"""The report page: whole, self-contained, harmless whatever the names, right where it computes something."""
+"""The report page: self-contained, harmless whatever the names, and correct where it computes numbers."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html.parser
 import math
@@ -37,7 +38,7 @@ HOSTILE = [
 
 
 class Parsed(html.parser.HTMLParser):
-    """Tags and attributes of a page, and what its executable scripts are."""
+    """Tags and attributes of a page, and its executable scripts."""
 
     def __init__(self, page_text: str) -> None:
         super().__init__()
@@ -47,19 +48,16 @@ class Parsed(html.parser.HTMLParser):
         self.feed(page_text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember the tag."""
         self.tags.append((tag, dict(attrs)))
         self._code = tag == "script" and "type" not in dict(attrs)
         if self._code:
             self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        """Collect the code of executable scripts."""
         if self._code:
             self.scripts[-1] += data
 
     def handle_endtag(self, tag: str) -> None:
-        """Code ends with its tag."""
         self._code = False
 
 
@@ -93,7 +91,7 @@ def hostile_report(name: str) -> ReportData:
 
 
 def harmless(page_text: str) -> None:
-    """No executable script but the page's own, no event handler, no address that leaves the page or runs."""
+    """Assert that a page has no foreign script, no event handler, and no address that leaves the page or runs."""
     parsed = Parsed(page_text)
     scripts = [page.asset(name) for name in page.SCRIPTS]
     assert [code.strip() for code in parsed.scripts] == [code.strip() for code in scripts]
@@ -116,7 +114,7 @@ def hostile_examples(test: Callable[[str], None]) -> Callable[[str], None]:
 @settings(max_examples=40, deadline=None)
 @hostile_examples
 @given(st.text(st.characters(codec=None, categories=None), min_size=1, max_size=30))
-@example("\ud800")  # half a surrogate pair: no file's name, and nothing that UTF-8 can write
+@example("\ud800")  # half a surrogate pair, which no file name and no UTF-8 text can hold
 def test_any_text_is_harmless(name: str) -> None:
     made = render_report(hostile_report(name))
     harmless(made)
@@ -139,8 +137,6 @@ def test_a_page_needs_nothing_beside_it(tmp_path: Path) -> None:
 
 
 def test_the_policy_names_the_scripts_of_the_page() -> None:
-    import base64
-
     made = render_report(ReportData("empty"))
     policy = next(a["content"] for tag, a in Parsed(made).tags if a.get("http-equiv") == "Content-Security-Policy")
     assert (policy or "").startswith("default-src 'none'; script-src 'sha256-")
@@ -166,7 +162,7 @@ def test_two_videos_of_one_name_are_refused() -> None:
         )
 
 
-def test_the_bundled_library_is_the_one_that_is_listed() -> None:
+def test_the_bundled_libraries_have_the_listed_hashes() -> None:
     folder = Path(page.__file__).parent / "assets" / "vendor"
     listed = dict(re.findall(r"\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|", (folder / "VERSIONS.md").read_text("utf-8")))
     assert listed == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.js")}
@@ -284,7 +280,7 @@ def test_a_page_of_one_video_has_no_table_of_one_row() -> None:
     assert 'id="filter"' not in without_section
 
 
-def test_what_every_video_shares_is_said_once_and_empty_columns_are_left_out() -> None:
+def test_flags_of_every_video_are_shown_once_and_empty_columns_are_left_out() -> None:
     everywhere, one = Flag("info", "no 95 % interval", "too few"), Flag("warn", "shaking camera")
 
     def batch(*flags: tuple[Flag, ...], **options: Any) -> str:
@@ -297,7 +293,7 @@ def test_what_every_video_shares_is_said_once_and_empty_columns_are_left_out() -
 
     text = batch((everywhere, one), (everywhere,))
     assert text.count("no 95 % interval") == 1
-    assert "Every video: no 95 % interval." in text
+    assert "Every video is flagged: no 95 % interval." in text
     assert "2 scored 1 flagged" in text
     assert "shaking camera" in text
     for absent in ("95 % interval Judges", "and 95 % interval", "Group", "Distribution"):

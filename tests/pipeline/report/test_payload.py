@@ -1,4 +1,4 @@
-"""Numbers of the page's charts: what is thinned and rounded stays what it was."""
+"""Numbers of the page's charts: thinning and rounding keep their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures for papers: all that the data holds, whole files, the same bytes twice."""
+"""Figures for papers: one for everything that the data holds, in complete files, equal for equal data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from matplotlib.text import Text  # noqa: E402
 
 
 def drawn(figure: Any) -> list[Text]:
-    """Texts of a figure that have ink: no labels of ticks outside the axes."""
+    """The visible texts of a figure, without labels of ticks outside the axes."""
     texts = [text for axes in figure.axes for text in (axes.title, *axes.texts)]
     for axis in [axis for axes in figure.axes if axes.axison for axis in (axes.xaxis, axes.yaxis)]:
         low, high = sorted(axis.get_view_interval())
@@ -37,13 +37,13 @@ def drawn(figure: Any) -> list[Text]:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
-    """A report with four videos of two tasks and an evaluation of three."""
+    """A report with four videos of two tasks, and an evaluation."""
     return report_samples.report(tmp_path_factory.mktemp("sample"), 4)
 
 
 @pytest.fixture(autouse=True)
 def style() -> Iterator[None]:
-    """Figures as `plot_report` makes them."""
+    """Draws figures in the style of `plot_report`."""
     with mpl.rc_context(plots.STYLE):  # type: ignore[arg-type, unused-ignore]
         yield
 

@@ -19,7 +19,7 @@ ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, 24.7, True)
 
 
 def row(name: str, score: float, **options: object) -> VideoReport:
-    """A scored video of this file name."""
+    """The row of a scored video with this file name."""
     return batch_row(Score(name, score=score, accuracy=ERROR, **options), Record(name, None))  # type: ignore[arg-type]
 
 
@@ -52,8 +52,8 @@ def test_the_page_says_how_a_performer_changed_and_whether_that_is_more_than_the
     page = render_report(ReportData("t", batch=BatchReport(rows)))
     shown = [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: .*?)</li>", page)]
     assert [line.replace("&#39;", "'") for line in shown] == [
-        "anna: 62 on 2026-03-01, 71 on 2026-05-31 (+9; 2 videos). Smaller than the model's usual error of ±14.6: "
-        "no sign of progress.",
+        "anna: 62 on 2026-03-01, 71 on 2026-05-31 (+9; 2 videos). This is smaller than the model's usual error of "
+        "±14.6: no sign of progress.",
         "ben: 40 on 2026-03-01, 60 on 2026-04-01 (+20; 2 videos).",
     ]
 

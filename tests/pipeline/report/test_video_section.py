@@ -67,7 +67,7 @@ def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
     assert 'data-src="../videos/dive.mp4"' in page
 
 
-def test_a_damaged_video_costs_the_picture_and_not_the_report(tmp_path: Path) -> None:
+def test_a_damaged_video_has_a_section_without_a_player(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video")
     video = section(broken, {"pose": pose_output(two_bodies())}, tmp_path / "r.html")
@@ -84,13 +84,13 @@ def test_a_line_of_the_batch_holds_labels_and_the_length_of_the_steps() -> None:
     assert (row.media, row.key_frames, row.difference) == (None, (), ())
 
 
-def better_than(clip: Path, page: Path, change: float, count: int = 30) -> VideoReport:
-    """A section of two standing bodies, held against `count` training videos whose trunks are `change` degrees off."""
+def better_than(clip: Path, page: Path, change: float) -> VideoReport:
+    """The section of two standing bodies beside 30 training videos whose second trunk differs by `change` degrees."""
     outputs = {"pose": pose_output(two_bodies())}
     moved, bounds = movement(outputs["pose"]), np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
     own = steps_of(moved, bounds)
     videos = []
-    for number in range(count):
+    for number in range(30):
         figures = {key: [value + 0.0001 * number for value in values] for key, values in own.items()}
         figures["1.trunk"] = [value + change for value in figures["1.trunk"]]
         videos.append(Trained(f"train_{number}.mp4", "10 m", float(number), figures))
@@ -110,15 +110,15 @@ def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> N
         r"than in 9 of 10 of the 10 better training videos",
         text,
     )
-    assert "The 10 better training videos are the best by the judges' score of 30." in text
-    assert "An observation, no cause of the score." in text
-    assert "The best of training is train_29.mp4 (29.00)." in text
+    assert "The 10 better training videos have the highest judges' scores of 30." in text
+    assert "These are observations, not causes of the score." in text
+    assert "The best training video is train_29.mp4 (29.00)." in text
 
 
 def test_a_section_without_differences_says_so(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "dive.mp4")
     page = render_report(ReportData("t", videos=(better_than(clip, tmp_path / "page.html", 0.0),)))
-    assert "No movement figure is outside the range of the better training videos" in page
+    assert "No clear difference from the better training videos" in page
 
 
 def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_raised_arm_and_a_late_fall_are_shown_where_they_are() -> None:
     np.testing.assert_allclose(apart.series["hips"][5:-5], moved[5:-5], atol=1e-6)
 
 
-def test_joints_that_nobody_saw_leave_gaps_and_one_body_has_no_difference() -> None:
+def test_undetected_joints_leave_gaps_and_one_body_has_no_difference() -> None:
     points = pose(falling(), falling())
     points.arrays["keypoints"].values[20:30, 1, [13, 14, 15, 16], 2] = 0.01
     made = video_section.pose_difference(points)
@@ -207,7 +207,7 @@ def flow(motion: np.ndarray, time: np.ndarray) -> StageOutput:
     return StageOutput({"time": Array(time, ("pair", "2"), "s"), "motion": Array(motion, ("pair", "4"), "mixed")})
 
 
-def test_the_path_of_the_camera_is_the_sum_of_its_steps_the_other_way_round() -> None:
+def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion() -> None:
     rng = np.random.default_rng(0)
     ends = np.cumsum(rng.uniform(0.02, 0.06, 31))
     motion = rng.normal(size=(30, 4))
@@ -247,7 +247,7 @@ def test_charts_of_tools_are_the_channels_that_were_stored() -> None:
     assert video_section.tool_difference(StageOutput({"time": Array(TIME, ("row",), "s")})) is None
 
 
-def test_smoothing_is_the_mean_of_what_is_there() -> None:
+def test_smoothing_is_the_mean_of_the_known_values() -> None:
     values = np.random.default_rng(2).normal(size=30)
     values[[4, 5, 6, 7, 8, 9, 20]] = np.nan
     made = video_section.smooth(values)

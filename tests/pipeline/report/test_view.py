@@ -1,4 +1,4 @@
-"""The sentence on top of a video says what the numbers say."""
+"""The sentence above a video agrees with its numbers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).
 
 
 def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple[Traces, ...] = ()) -> VideoReport:
-    """Five steps of one second, so many points from the mean."""
+    """Five steps of one second, with these differences from the mean in points."""
     steps = tuple(StepScore(i, i + 1, MEAN + gap, 0.45, 0.55) for i, gap in enumerate(gaps))
     return VideoReport("v", Score("v", score=20.0, steps=steps), training=training, difference=curves)
 
 
 def curve(raised: float, name: str = "hips", **more: object) -> Traces:
-    """0.1 with a ripple, raised in the steps 3 and 4."""
+    """A curve of 0.1 with a ripple, raised in the steps 3 and 4."""
     time = np.arange(0, 5, 0.05)
     values = 0.1 + 0.01 * np.sin(9 * time) + np.where((time >= 2) & (time < 4), raised, 0.0)
     return Traces("Difference between the two", "torso lengths", time, {name: values}, **more)  # type: ignore[arg-type]
@@ -61,8 +61,8 @@ def test_a_lower_curve_is_no_reason_and_gaps_do_not_count() -> None:
     [
         (
             (0.1, 0.0, -0.5, 0.0, 0.0),
-            "No step is unusual: the lowest against training is step 3, 2.00–3.00 s, −0.50 points, and 11 of 20 "
-            "training videos have a step as far below.",
+            "No step is unusual. Lowest against training: step 3, 2.00–3.00 s, −0.50 points (11 of 20 training videos "
+            "have a step as far below).",
         ),
         ((0.1, 0.0, 0.2, 0.0, 0.0), "No step is below the mean of the training videos."),
         (
@@ -72,7 +72,7 @@ def test_a_lower_curve_is_no_reason_and_gaps_do_not_count() -> None:
         ),
     ],
 )
-def test_what_is_usual_is_said(gaps: tuple[float, ...], expected: str) -> None:
+def test_the_sentence_names_a_step_only_where_it_is_unusual(gaps: tuple[float, ...], expected: str) -> None:
     assert why(video(*gaps)) == expected
 
 
@@ -84,7 +84,7 @@ def test_without_training_videos_nothing_is_called_unusual() -> None:
     assert why(video(float("nan"), 0, 0, 0, 0)) == ""
 
 
-def test_what_the_model_cannot_say_is_beside_it_in_the_words_of_the_model_card() -> None:
+def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_card() -> None:
     assert NO_JUDGEMENT in LIMITS
     for gaps in ((0.0, 0.0, -1.2, 0.0, 0.0), (0.1, 0.1, 0.1, 0.1, 0.1)):
         page = render_report(ReportData("t", videos=(video(*gaps),)))
@@ -95,7 +95,7 @@ def test_what_the_model_cannot_say_is_beside_it_in_the_words_of_the_model_card()
 
 
 def test_colour_and_number_are_on_one_scale() -> None:
-    """A step that is further below in points is never the paler one, even where its deviation in training is larger."""
+    """A step that is further below has never the paler colour, even where its deviation in training is larger."""
     training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
     steps = view.step_views(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
     by_number = sorted(steps, key=lambda step: step.shown_gap)
@@ -106,12 +106,12 @@ def test_colour_and_number_are_on_one_scale() -> None:
 
 
 def accurate(shown: VideoReport, within: float) -> VideoReport:
-    """The video, scored by a model of this error."""
+    """The video, scored by a model with this error."""
     accuracy = Accuracy(38, 0.5, within / 2, within, within, 2 * within, True)
     return replace(shown, result=replace(shown.result, accuracy=accuracy))
 
 
-def test_what_is_low_everywhere_is_the_whole_performance() -> None:
+def test_where_most_steps_are_low_the_whole_performance_is_called_low() -> None:
     low = video(0.1, -0.28, -0.3, -0.28, -0.25, training=replace(TRAINING, lowest=(-0.1,) * 20))
     assert why(low) == "The whole performance is below usual: −1.01 points against the training videos."
     assert why(accurate(low, 18.3)) == (
@@ -122,7 +122,7 @@ def test_what_is_low_everywhere_is_the_whole_performance() -> None:
 
 
 def test_the_colours_of_steps_are_on_the_scale_of_the_models_error() -> None:
-    """Steps that are .28 points below are pale where the model errs by 18 points."""
+    """Steps that are .28 points below the mean are pale where the model's error is 18 points."""
     shown = accurate(video(-0.28, -0.28, -0.28, -0.28, -0.28), 18.3)
     assert view.colour_reach(shown) == pytest.approx(18.3 / 5)
     assert all(step.quality == pytest.approx(-0.28 / 3.66) for step in view.step_views(shown))

@@ -163,7 +163,7 @@ def test_a_combination_is_scored_from_video_to_page(
     assert as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
     assert as_json(rows)[0]["constant"] == pytest.approx(low)
     report_scores(tmp_path / "page.html", Scored(scorer, rows, films), ReportData("films"))
-    assert "(no step: the part of the model that sees the whole performance)" in (tmp_path / "page.html").read_text()
+    assert "(no step: the part of the model that reads the whole performance)" in (tmp_path / "page.html").read_text()
     assert "weighted mean: AIM" in (run / CARD).read_text()
 
 
@@ -243,9 +243,9 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
         load_scorer(run, tmp_path / "cache").score(trained_video),
         load_scorer(run, tmp_path / "cache").score(new / "a.mp4"),
     )
-    assert ("warn", "was trained on: this is no test") in [(flag.level, flag.title) for flag in flagged.flags]
-    assert "was trained on: this is no test" in csv_text([flagged])
-    assert "was trained on" in score_rows([flagged])[1][0][-1]
+    assert ("warn", "training video: no test") in [(flag.level, flag.title) for flag in flagged.flags]
+    assert "training video: no test" in csv_text([flagged])
+    assert "training video: no test" in score_rows([flagged])[1][0][-1]
     assert other.flags == ()
     assert "training videos" in other.checked
     contents = json.loads((run / "model.json").read_text())["contents"]
@@ -346,7 +346,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
         assert row.shown_score == held_out[row.name] != row.result.score
         assert f'data-v="{held_out[row.name]}">' in page
     assert '<span class="label">held-out prediction</span>' in page
-    assert "networks that were trained without it; the model that knows it gives" in page
+    assert "Networks that were trained without it made this prediction" in page
     assert data.evaluation is not None
     assert {p.id: p.predicted for p in data.evaluation.predictions} == held_out
     tile = data.evaluation.summary[f"Spearman's rho, 95 % interval, n {COUNT}"]

@@ -25,7 +25,7 @@ TOKEN = "the token of these tests"
 
 @pytest.fixture
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A running server that admits 16 connections, and drops those without a request after 3 s."""
+    """A running server that admits 16 connections and drops those without a request after 3 s."""
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
     monkeypatch.setattr(connections, "REQUEST_S", 3.0)
     app = create_app(tmp_path / "serve", Service(lambda *_: {}), Limits(file_bytes=100_000, spare_bytes=0), TOKEN)

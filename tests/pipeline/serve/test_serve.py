@@ -46,12 +46,12 @@ SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), calibratio
 
 
 def create_app(folder: Path, work: Any, limits: Limits | None = None, **service: Any) -> Any:
-    """An application that does this work for whoever has the token."""
+    """An application that does this work for visitors with `TOKEN`."""
     return serve_app.create_app(folder, Service(work, **service), limits, TOKEN)
 
 
 class FakeWork:
-    """Writes a page; waits while its event is set; fails for videos whose name says so."""
+    """Writes a page once its event is set; fails for videos with "bad" or "bug" in their name."""
 
     def __init__(self) -> None:
         self.hold = threading.Event()
@@ -59,7 +59,6 @@ class FakeWork:
         self.seen: list[str] = []
 
     def __call__(self, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
-        """Score nothing."""
         self.seen.append(job.id)
         assert job.pair or (folder / job.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
@@ -76,7 +75,6 @@ class FakeWork:
 
 @pytest.fixture
 def work() -> FakeWork:
-    """One fake scorer."""
     return FakeWork()
 
 
@@ -89,7 +87,6 @@ def client(tmp_path: Path, work: FakeWork) -> Iterator[Any]:
 
 
 def send(client: Any, name: str = "dive.mp4", content: bytes = MP4, **headers: str) -> Any:
-    """Upload a file."""
     return client.post("/api/videos", content=content, headers={"x-file-name": quote(name, errors="replace")} | headers)
 
 
@@ -166,9 +163,9 @@ def test_the_scores_of_all_uploads_are_one_table(client: Any) -> None:
         (("video", "kinematics"), ("a.mp4", "b.txt"), 201, "a.mp4 + b.txt"),
         (("kinematics",), (None, "T_B001.txt"), 201, "T_B001.txt"),
         (("video", "kinematics"), ("a.mp4", None), 400, "drop the kinematics file (.txt) of this trial too"),
-        (("video", "kinematics"), (None, "b.txt"), 400, "the video is missing"),
+        (("video", "kinematics"), (None, "b.txt"), 400, "drop the video of this trial too"),
         (("video",), ("a.mp4", "b.txt"), 415, "reads no kinematics"),
-        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_C002.txt"), 400, "kinematics are those of T_C002"),
+        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_C002.txt"), 400, "the kinematics of T_C002"),
         (("video", "kinematics"), ("a.mp4", "empty.txt"), 400, "empty or incomplete"),
     ],
 )
@@ -197,7 +194,7 @@ def test_a_model_gets_the_files_that_it_reads(
     assert status == 201 or files(tmp_path) == set()
 
 
-def test_failures_say_why_and_faults_tell_nothing_of_the_inside(client: Any) -> None:
+def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client: Any) -> None:
     bad = wait(client, send(client, "bad.mp4").json()["id"], "failed")
     assert bad["error"] == "no frame in the video stream. Leave this file out"
     bug = wait(client, send(client, "bug.mp4").json()["id"], "failed")
@@ -310,7 +307,7 @@ def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
     assert "access-control-allow-origin" not in client.get("/").headers
 
 
-def test_only_who_has_the_link_is_admitted(tmp_path: Path, work: FakeWork) -> None:
+def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork) -> None:
     app, other = (serve_app.create_app(tmp_path / name, Service(work)) for name in ("serve", "other"))
     assert app.state.token != other.state.token
     assert len(app.state.token) >= 40
@@ -343,7 +340,7 @@ def test_a_deleted_report_is_not_there(client: Any, tmp_path: Path) -> None:
     assert (answer.status_code, answer.json()["detail"][:23]) == (404, "this report was deleted")
 
 
-def test_every_answer_is_sealed(client: Any) -> None:
+def test_every_answer_has_the_security_headers(client: Any) -> None:
     job = send(client).json()["id"]
     wait(client, job, "done")
     for path in ("/", "/api/jobs", f"/jobs/{job}/report.html", f"/jobs/{job}/video.mp4", "/nothing"):
@@ -353,7 +350,7 @@ def test_every_answer_is_sealed(client: Any) -> None:
     assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
 
 
-def test_history_survives_and_what_ran_is_said_to_be_interrupted(tmp_path: Path) -> None:
+def test_history_survives_and_jobs_that_ran_are_called_interrupted(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite")
     for index, state in enumerate(("running", "queued", "done")):
         history.add(ScoringJob(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
@@ -416,7 +413,7 @@ def has_ended(history: History, job_id: str) -> bool:
 
 
 def eventually(reached: Callable[[], bool]) -> None:
-    """Wait until something has come true."""
+    """Wait until the condition holds."""
     end = time.monotonic() + 30
     while not reached():
         assert time.monotonic() < end
@@ -477,7 +474,7 @@ def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> N
             yield content[offset : offset + 100]
 
     refused = send_together(app, *(slow(b"no video, but longer than its head") for _ in range(3)))
-    assert refused == [415] * 3  # and these count no longer
+    assert refused == [415] * 3  # refused uploads do not count below
     assert send_together(app, *(slow() for _ in range(20))) == [201] * 3 + [429] * 17
     assert len(files(tmp_path)) == 3
     app.state.queue.history.close()
@@ -503,7 +500,7 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
     app.state.queue.history.close()
 
 
-def test_the_limit_is_looked_at_again_when_the_file_is_whole(tmp_path: Path, work: FakeWork) -> None:
+def test_the_limit_is_checked_again_when_the_file_is_complete(tmp_path: Path, work: FakeWork) -> None:
     app = create_app(tmp_path / "serve", work, Limits(waiting=1, spare_bytes=0))
 
     async def overtaken() -> AsyncIterator[bytes]:
@@ -538,7 +535,7 @@ def test_a_start_sweeps_uploads_that_never_became_a_job(tmp_path: Path, work: Fa
         (jobs / name).write_bytes(MP4)
     (jobs / ("c" * 32)).mkdir()
     with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS):
-        # A page without a job is of a history that was moved away; a name that is not ours is none of our business.
+        # A page without a job belongs to a history that was moved away. Other names are not the server's.
         assert {path.name for path in jobs.iterdir()} == {done, "b" * 32, "d" * 32, "notes"}
 
 
@@ -563,13 +560,13 @@ def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
         process.kill()
         process.wait()
         process.communicate()
-    app = create_app(tmp_path, work)  # the lock of a killed server is none
+    app = create_app(tmp_path, work)  # a killed server holds no lock
     with pytest.raises(UsageError, match="another server"):
         create_app(tmp_path, work)
     app.state.queue.history.close()
 
 
-def test_a_history_that_is_none_holds_no_folder(tmp_path: Path) -> None:
+def test_an_unusable_history_does_not_lock_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     path.write_bytes(b"no database" * 100)
     with pytest.raises(CacheError, match="Move this file away"):
@@ -587,4 +584,4 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., dic
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UsageError, match="cannot be used"):
             serve(tmp_path, SCORER, taken.getsockname()[1], Observer())
-    create_app(tmp_path, work).state.queue.history.close()  # a start that failed holds no folder
+    create_app(tmp_path, work).state.queue.history.close()  # a failed start does not lock the folder

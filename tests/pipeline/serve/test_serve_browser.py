@@ -28,7 +28,7 @@ pytestmark = IN_BROWSER
 
 
 GO_ON = threading.Event()
-"""Set by the tests to let the work end: what they look at then does not depend on who is faster."""
+"""The tests set it to let the work end, so that nothing depends on speed."""
 
 
 def two_sections(report: Path) -> tuple[VideoReport, ...]:
@@ -74,7 +74,7 @@ def running(folder: Path, **options: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own in a thread."""
+    """The link of a server that the tests of this module share."""
     with running(tmp_path_factory.mktemp("serve")) as link:
         yield link
 
@@ -88,12 +88,10 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small video."""
     return report_samples.dive_video(tmp_path_factory.mktemp("clip") / "dive.mp4")
 
 
 def upload(page: Any, clip: Path, *names: str) -> None:
-    """Choose files of these names."""
     files = [{"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()} for name in names]
     page.set_input_files("#files", files)
 
@@ -171,9 +169,9 @@ def test_refusals_are_shown(page: Any, clip: Path) -> None:
 
 
 def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
-    """The page says what it needs, waits for the other file, and a second view of the trial needs no second drop."""
+    """The page says what it needs and waits for the other file; a second view needs no second kinematics file."""
     with running(tmp_path, reads=("video", "kinematics")) as address:
-        tab = browser.new_page()  # a refusal is an error of its console
+        tab = browser.new_page()  # not `opened`, since a refusal is an error in the console
         tab.goto(address)
         assert "reads the video and the kinematics" in tab.inner_text("#needs")
         text = {"name": "T_B001.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}
@@ -185,7 +183,7 @@ def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
         upload(tab, clip, "T_B001_capture2.mp4")
         wait_for(tab, f"{state('T_B001_capture2.mp4 + T_B001.txt')}?.startsWith('done')")
         tab.set_input_files("#files", [{**text, "name": "T_D003.txt"}])
-        wait_for(tab, "document.getElementById('messages').textContent.includes('kinematics are those of T_D003')")
+        wait_for(tab, "document.getElementById('messages').textContent.includes('the kinematics of T_D003')")
 
 
 def test_it_fits_a_phone(browser: Any, address: str) -> None:

@@ -1,4 +1,4 @@
-"""Scoring an upload: the scorer's rows become an outcome and a page, its failures one line; scores over time."""
+"""Scoring an upload gives a job's values and a page, or an error of one line; scores over time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
 
 
 class FakeScorer:
-    """Scores the videos given."""
+    """Gives one row for all videos."""
 
     folder = Path("runs/demo")
 
@@ -59,12 +59,11 @@ class Noted(Running):
         self.reported: list[tuple[str, float | None]] = []
 
     def progress(self, stage: str, share: float | None = None) -> None:
-        """Note it."""
         self.reported.append((stage, share))
 
 
 def run(scorer: Any, folder: Path, job: ScoringJob = JOB) -> tuple[Any, list[tuple[str, float | None]]]:
-    """The outcome and the progress reported on the way."""
+    """The values of the scored job, and the reported progress."""
     running = Noted()
     return work.score_upload(scorer, Observer(), job, folder / job.id, running), running.reported
 
@@ -86,7 +85,7 @@ def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.
     )
 
 
-def test_every_stage_has_words_of_whoever_uploads() -> None:
+def test_every_stage_has_words_for_people_who_upload() -> None:
     assert set(work.ACTIVITIES) == set(STAGES)
 
 
@@ -151,7 +150,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert path == tmp_path / JOB.id / "report.html"
     assert (head.title, head.home) == (JOB.name, "/")
     (record,) = scorer.records
-    assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
+    assert record.id == "uploads/abababababababab.mp4"  # made of the content, never of the client's name
 
 
 def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,14 +201,14 @@ def test_a_video_counts_as_it_was_scored_last() -> None:
     part = job("anna_2026-05-31.MP4 (1.00 to 3.00 s)", 75.0, "same")
     jobs = (part, job("anna_2026-05-31.MP4", 70.0, "same"), job("anna_2026-03-01.mp4", 62.0))
     assert said(*jobs) == [
-        "anna: 62 on 2026-03-01, 75 on 2026-05-31 (+13; 2 videos). Smaller than the model's usual error of ±14.6: "
-        "no sign of progress."
+        "anna: 62 on 2026-03-01, 75 on 2026-05-31 (+13; 2 videos). This is smaller than the model's usual error of "
+        "±14.6: no sign of progress."
     ]
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"model": "of before"}, {"score": None}, {"level": "bad", "stage": "this score is not valid: too short"}],
+    [{"model": "another"}, {"score": None}, {"level": "bad", "stage": "this score is not valid: too short"}],
 )
 def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) -> None:
     later = {"score": 71.0} | options
