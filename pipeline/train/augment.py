@@ -1,9 +1,8 @@
 """The rows that networks are trained on: every trial once, and copies with exchanged agents or mirrored.
 
-It is made of features after the split, from the training rows of a fold only: no network learns from a copy of a
-held-out performance, and none predicts one. The same holds for inner validation and calibration. Copies that a data
-set itself contains as videos (TASD-2) carry the group `original`, which every split keeps together and the leak audit
-checks.
+A fold trains on the copies of its own training rows only, in inner validation and calibration too. So no network learns
+from a copy of a held-out performance, and none predicts one. Copies that a data set itself contains as videos (TASD-2)
+have the group `original`, which every split keeps together and the leak audit checks.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from pipeline.train.normalise import same_channels
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Performances to predict and what is made of them to train on."""
+    """Performances, and the rows that are trained on in their place."""
 
     features: FeatureSet  # the n given performances, then trials whose views were joined, then copies
     stand_ins: Rows  # (c, n) rows of `features` that are trained on in place of each given performance
 
     def rows(self, rows: Rows) -> Rows:
-        """The rows of `features` that are trained on where `rows` is the training part."""
+        """The rows of `features` to train on for a training part `rows` of the given performances."""
         return np.array(list(dict.fromkeys(self.stand_ins[:, rows].ravel().tolist())), dtype=np.intp)
 
 
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
     """Every trial once (`pipeline.features.one_per_trial`), followed by the copies that the recipe asks for.
 
-    Raises UsageError where the agents cannot be exchanged, or have no mirror image.
+    Raises as `with_exchanged` and `with_mirrored`.
     """
     trials, became = one_per_trial(features)
     count, more = len(trials), trials
@@ -82,9 +81,9 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
 def with_mirrored(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each mirrored, with left and right joints swapped.
 
-    Equal to extracting the mirrored video (`extractors.timesteps.mirror`), with two departures: the primary agent stays
-    primary, where the pose stage would swap the numbers of two people; the whole-scene feature is that of the original
-    video, about as similar to the mirrored one's as a neighbouring time step (`docs/training.md`).
+    A copy equals the features of the mirrored video (`extractors.timesteps.mirror`), with two departures. The primary
+    agent stays primary, while the pose stage would swap the numbers of two people. The whole-scene feature stays the
+    original's, which is about as similar to the mirrored one as a neighbouring time step (`docs/training.md`).
 
     Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
     """
@@ -102,5 +101,5 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
 
 
 def _planned(values: NDArray[np.float32], plan: Plan) -> NDArray[np.float32]:
-    """The last axis rearranged and signed by a plan."""
+    """`values` with the last axis rearranged and signed by a plan."""
     return np.asarray(plan[1] * values[..., plan[0]], dtype=np.float32)
