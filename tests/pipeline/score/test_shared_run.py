@@ -87,7 +87,7 @@ def test_another_run_is_not_written_over(trained_run: Path, tmp_path: Path) -> N
 
 
 def test_what_is_no_trained_run_is_not_pushed(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no trained run with hashes here"):
+    with pytest.raises(DataError, match=r"no trained model here\. Name the folder that .* train"):
         push_run(tmp_path, str(tmp_path / "there"))
 
 
@@ -140,7 +140,7 @@ def test_a_zip_file_and_a_folder_on_a_web_server(
     assert scores_the_same(copies.pop(), trained_run, features)
     with pytest.raises(DataError, match="no trained run at this address"):
         local_run(f"{web}/nothing")
-    with pytest.raises(UsageError, match="a web server is only read"):
+    with pytest.raises(UsageError, match=r"a run cannot be pushed to a web server.*Name a folder"):
         push_run(trained_run, f"{web}/new")
 
 
