@@ -1,4 +1,4 @@
-"""Tampered bundles, caches and packs give a good result or one error of ours, never another exception."""
+"""Tampered bundles, caches and packs give a good result or one AimError, never another exception."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def use(folder: Path, features: FeatureSet) -> None:
-    """Score as `score` does."""
+    """Score as the command does."""
     loaded = load(folder)
     made = loaded.predict(replace(features, settings=loaded.run.settings))
     if loaded.calibration is not None:
@@ -62,7 +62,7 @@ def use(folder: Path, features: FeatureSet) -> None:
 
 
 def outcome(act: Callable[[], Any], about: str) -> bool:
-    """Whether it went well; an error of ours has one line. Every other exception fails the test."""
+    """True if `act` succeeds, False for an AimError, which must be one line. Any other exception fails the test."""
     try:
         act()
     except AimError as error:
@@ -82,7 +82,7 @@ def test_tampered_bundles(model: Path, features: FeatureSet, tmp_path: Path) -> 
     for name in ("model.json", "model.safetensors", "sha256.json"):
         content = (model / name).read_bytes()
         for number, damaged in enumerate(damaged_bytes(content)):
-            for hashes in (False, True):  # damage, and a damage that whoever made it has hashed again
+            for hashes in (False, True):  # with the former hashes, and with hashes of the damaged file
                 (folder / name).write_bytes(damaged)
                 if hashes and name != "sha256.json":
                     cover(folder)
@@ -128,7 +128,7 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path) -> 
     shutil.copytree(model, folder, dirs_exist_ok=True)
     (folder / "model.json").write_text(json.dumps(description))
     cover(folder)
-    assert not outcome(lambda: use(folder, one), "a kernel that there is not")
+    assert not outcome(lambda: use(folder, one), "an unknown kernel")
 
 
 def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:

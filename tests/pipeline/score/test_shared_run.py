@@ -86,7 +86,7 @@ def test_another_run_is_not_written_over(trained_run: Path, tmp_path: Path) -> N
     load(there)
 
 
-def test_what_is_no_trained_run_is_not_pushed(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_not_pushed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no trained model here\. Name the folder that .* train"):
         push_run(tmp_path, str(tmp_path / "there"))
 
@@ -186,9 +186,8 @@ def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path
     random = np.random.default_rng(0)
     for number in range(200):
         damaged = bytearray(content)
-        place = (
-            len(content) - 1 - number if number < 100 else int(random.integers(len(content)))
-        )  # the directory, and all
+        in_directory = number < 100  # the end of a ZIP file is its directory
+        place = len(content) - 1 - number if in_directory else int(random.integers(len(content)))
         damaged[place] ^= 1 << int(random.integers(8))
         packed.write_bytes(damaged)
         shutil.rmtree(cache_dir() / "models", ignore_errors=True)
@@ -214,7 +213,7 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are no trained run"):
         local_run(packed)
     content = packed.read_bytes().replace((100 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
-    packed.write_bytes(content)  # the directory says less
+    packed.write_bytes(content)  # the directory now claims 1000 bytes
     with pytest.raises(DataError, match=r"bomb\.zip: damaged"):
         local_run(packed)
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
@@ -223,7 +222,7 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
 
 
 def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
-    """The real client against a stand-in for the hub's file interface; a real hub was never asked."""
+    """The real client talks to a stand-in for the hub's file interface; no real hub is asked."""
     pytest.importorskip("huggingface_hub")
     with model_hub() as (address, repositories):
         variables = {"HF_ENDPOINT": address, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
