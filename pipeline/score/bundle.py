@@ -1,7 +1,7 @@
 """Runs a trained scorer on features.
 
-Scoring is deterministic. Each performance is computed alone and in double precision, so that neither the other
-performances of a batch nor the number of threads change the printed scores.
+Scoring is deterministic. Each performance is computed alone and in double precision, so the other performances of a
+batch and the number of threads do not change the printed scores.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SHA-256 of a run folder's files, which keep a damaged model from scoring.
+"""SHA-256 of a run folder's files, so that a damaged model is refused.
 
     RUN/sha256.json     format 1: {"files": {name: SHA-256}}
 
@@ -29,6 +29,7 @@ MAX_FILE_BYTES = 1 << 32
 """Larger files of a model are refused before they are hashed."""
 
 FORMAT = 1
+TRAIN_AGAIN = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
 FIX = "Copy the run folder again from where it was trained, or train it again"
 
 
@@ -46,8 +47,7 @@ def hash_table(hashes: Mapping[str, str]) -> str:
 
 def older_version(place: str | Path) -> DataError:
     """The error for a run folder that an older version wrote."""
-    fix = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
-    return DataError("this model was trained by an older version", where=place, fix=fix)
+    return DataError("this model was trained by an older version", where=place, fix=TRAIN_AGAIN)
 
 
 def check_hashes(folder: Path) -> None:

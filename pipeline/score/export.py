@@ -82,10 +82,10 @@ class Exported:
 
 
 def export_onnx(run: Path, out: Path) -> Exported:
-    """Compare the exported run with torch on random performances, then write it to `out`.
+    """Write the run in folder `run` as ONNX file `out`, if the file agrees with torch on random performances.
 
-    Raises DataError if `run` holds no trained run or the scores differ from torch's, UsageError if the packages that
-    write ONNX are not installed.
+    Raises DataError if there is no trained run or the file differs from torch, UsageError if the packages that write
+    ONNX are not installed.
     """
     bundle = load(run)
     probe, net = _probe(bundle, max(1, _steps(bundle))), _Ensemble(bundle)

@@ -1,8 +1,8 @@
 """The configuration of a run folder, and which of its settings hold when the run scores.
 
-A configuration names a cache to write to, an object store to send credentials to, files of networks, and, with the
-mmpose backend, a Python file that is executed. A run folder decides none of these, whoever made it. Paths, devices and
-limits come from the user's own configuration, or are the defaults.
+A configuration names a cache to write to, files of networks, and an object store to send credentials to. With the
+mmpose backend it names a Python file that is executed. A run folder decides none of these, whoever made it. Paths,
+devices and limits come from the user's own configuration, or are the defaults.
 
     RUN/config.json     every setting of the training, for people and for comparison
 """
@@ -23,6 +23,7 @@ from data.weights import REGISTRY
 from extractors.base import StageConfig
 from pipeline.config import BaseConfig, config_class, validate, without_removed
 from pipeline.score.bundle import no_run_fix
+from pipeline.score.bundle_hashes import TRAIN_AGAIN
 
 CONFIG_FILE = "config.json"
 
@@ -73,7 +74,7 @@ def run_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, 
     except FileNotFoundError:
         raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from None
     except (OSError, ValueError) as error:
-        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
+        raise DataError(f"not a readable configuration ({error})", where=path, fix=TRAIN_AGAIN) from None
     usable, ignored = portable(without_removed(values), user)
     if user is not None and user.frames.fps:
         usable["frames"] = {"fps": user.frames.fps}

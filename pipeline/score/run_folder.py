@@ -34,7 +34,7 @@ from models.layers import Layers
 from pipeline.config import BaseConfig
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle import FAULTS, Bundle, blank_features, no_run_fix, plain
-from pipeline.score.bundle_hashes import FORMER, MODEL_FILES, check_hashes, cover, older_version
+from pipeline.score.bundle_hashes import FORMER, MODEL_FILES, TRAIN_AGAIN, check_hashes, cover, older_version
 from pipeline.score.calibration import Calibration, calibration_facts, calibration_tensors, read_calibration
 from pipeline.score.run_config import save_config
 from pipeline.systems.combination import FittedCombination, part_of
@@ -131,7 +131,7 @@ def load(folder: Path) -> RunFolder:
         raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error
+        raise DataError(f"this model is damaged ({cause})", where=folder, fix=TRAIN_AGAIN) from error
 
 
 def _check_shapes(run: TrainedRun) -> None:

@@ -31,6 +31,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
 from pipeline.score.bundle import Predictions, plain, setting_lines
+from pipeline.score.bundle_hashes import TRAIN_AGAIN
 from pipeline.score.calibration import PARTS
 from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
@@ -67,7 +68,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(differing),
                 where=folder,
-                fix=f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`",
+                fix=TRAIN_AGAIN,
             )
 
     def following(self, region: Sequence[float]) -> Scorer:
@@ -230,8 +231,8 @@ def load_scorer(
             (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
         observer: gets notes on the run folder.
 
-    Raises DataError if the folder holds no trained run or a damaged one, and UsageError as `Scorer` or for settings of
-    the run that this version does not have.
+    Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
+    settings of the run that this version does not have.
     """
     folder = Path(folder)
     loaded = load(folder)

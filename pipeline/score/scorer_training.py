@@ -72,8 +72,8 @@ def train_scorer(
             and movement of the training performances are stored for comparison.
         strict: refuse to train if a video is flagged.
 
-    Raises Cancelled after a stop, UsageError if the folder cannot be written, DataError if the features cannot be
-    trained on, or if `strict` and a video is flagged.
+    Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if the features
+    cannot be trained on, or if `strict` and a video is flagged.
     """
     config, observer, plans = session.config, session.observer, list[MeasuredPlan]()
     if cached:

@@ -66,8 +66,8 @@ ELSEWHERE = "Free space, or set XDG_CACHE_HOME to another folder"
 def local_run(place: str | Path) -> Path:
     """The folder of a run: `place` itself, or a local copy of the run at an address or in a ZIP file.
 
-    Raises DataError if an address or a ZIP file holds no run or a damaged one, UsageError for a file that is no folder,
-    StorageError if the address does not answer.
+    Raises DataError if an address or a ZIP file holds no run or a damaged one. Raises UsageError for any other file,
+    and StorageError if the address does not answer.
     """
     path = local_path(Path(place))
     if is_shared(place):
@@ -79,7 +79,7 @@ def local_run(place: str | Path) -> Path:
             try:
                 file.writelines(remote.blocks("", MAX_FILE_BYTES))
             except FileNotFoundError:
-                raise DataError("no trained run at this address", where=url, fix="Check the address") from None
+                raise DataError("no trained model at this address", where=url, fix="Check the address") from None
             return _unzip(file, file.tell(), url)
     if _is_zip(str(path)) and path.is_file():
         with open_regular(path) as file:
@@ -95,8 +95,8 @@ def push_run(run: Path, place: str, *, replace: bool = False, public: bool = Fal
     """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the run is.
 
     The upload has no paths of this machine. `replace` writes over another run; `public` opens a new repository of a hub
-    to everybody. Raises UsageError if another run is there or such an address cannot be written to, DataError for no
-    trained run or a damaged one, StorageError if the store does not answer or refuses.
+    to everybody. Raises UsageError if another run is there or such an address cannot be written to. Raises DataError
+    for no trained run or a damaged one, and StorageError if the store does not answer or refuses.
     """
     contents = _contents(run)
     there = _hashes_at(place)
@@ -199,7 +199,7 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
         hashes = read_table(table, place)
     except FileNotFoundError:
         raise DataError(
-            f"no trained run at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
+            f"no trained model at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
         ) from None
     except ValueError as error:
         raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=place, fix=AGAIN) from error

@@ -51,7 +51,7 @@ def difficulties(features: FeatureSet) -> Floats:
 
 
 def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
-    """The baselines of every evaluation; the difficulty is one only where performances have it."""
+    """The baselines of every evaluation; `difficulty_alone` is among them if any performance has a difficulty."""
     baselines = (
         SimpleSystem("training mean", training_mean, baseline=True),
         SimpleSystem("duration", duration, baseline=True),

@@ -94,7 +94,7 @@ class Combined(System):
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """A fitted combination. Each candidate trains when it predicts, and `Trainings` shares that with its own row."""
+    """A fitted combination. Each candidate trains when it predicts, so that its own row can share the training."""
 
     system: Combined
     train: FeatureSet

@@ -13,10 +13,10 @@ from data.store.arrays import Rows
 from pipeline.features import FeatureSet
 
 INNER_FOLDS = 3
-"""Number of random inner folds, which replace the protocol's own where these do not serve."""
+"""Number of random inner folds, where the protocol's folds are not the inner ones (`Cuts.inner`)."""
 
 MOST_FOLDS = 6
-"""A protocol of more folds gets random inner ones: to train on all pairs of folds would take longer."""
+"""A protocol of more folds gets random inner folds, since training for all pairs of its folds would take longer."""
 
 MIN_TRAIN = 2
 """Fewest training performances of a task in a fold."""
@@ -54,8 +54,8 @@ class Cuts:
     def inner(self, train: FeatureSet) -> list[Part]:
         """Inner folds over all tasks of a training part; none where it cannot be split.
 
-        They are the protocol's other folds where these test every performance once, else random. With the protocol's
-        folds, two of them share the inner training on everything but both, and `Trainings` makes it once.
+        They are the protocol's other folds where these test every performance once, else random. For two folds A and B
+        of the protocol, the inner training without A and B is then the same, and `Trainings` makes it once.
         """
         folds = self.folds if len(self.folds) <= MOST_FOLDS else ()
         held = [np.isin(train.ids, list(ids)) for ids in folds]

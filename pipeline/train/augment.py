@@ -21,6 +21,8 @@ from pipeline.features import FeatureSet, one_per_trial
 from pipeline.recipes import TrainConfig
 from pipeline.train.normalise import same_channels
 
+NO_EXCHANGE = "Add --set train.exchange_copies=false"
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -59,14 +61,14 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
     """
     if features.secondary.shape[2] != 1 or not same_channels(features):
         raise UsageError(
-            "exchanged copies need one secondary agent with the channels of the primary one",
-            fix="Set train.exchange_copies=false",
+            "no exchanged copies: they need one secondary agent with the channels of the primary agent",
+            fix=NO_EXCHANGE,
         )
     names = features.names.get("trial", ())
     try:
         plan = exchange_plan(names)
     except ValueError as error:
-        raise UsageError(f"descriptors cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
+        raise UsageError(f"no exchanged copies: {error}", fix=NO_EXCHANGE) from error
     other = replace(
         features,
         primary=features.secondary[:, :, 0],
@@ -95,7 +97,7 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
                 raise ValueError(f"the channels of '{part}' have no names")
             plan = mirror_plan(names)
         except ValueError as error:
-            raise UsageError(f"no mirrored copies: {error}", fix="Set train.mirror_copies=false") from error
+            raise UsageError(f"no mirrored copies: {error}", fix="Add --set train.mirror_copies=false") from error
         mirrored[part] = _planned(values, plan)
     return features.followed_by(replace(features, **mirrored))
 

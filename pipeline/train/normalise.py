@@ -48,7 +48,7 @@ class Normaliser:
     trial: Floats  # (2, K)
     score_range: Floats  # (3, 2) lowest and highest training label of each of `SCORES`; NaN where there is none
     score_mean: Floats  # (3,) mean training label; NaN where there is none
-    clip: Floats  # () standardised values are clipped to +- this
+    clip: Floats  # () standardised values are clipped to +- this; inf clips nothing
     scene_map: Floats  # (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`
 
     @classmethod

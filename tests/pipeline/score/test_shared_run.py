@@ -109,7 +109,7 @@ def test_a_run_on_a_store(
     with pytest.raises(DataError, match="damaged"):
         local_run(place)
     assert not copy.exists()
-    with pytest.raises(DataError, match=r"no trained run at this address.*"):
+    with pytest.raises(DataError, match=r"no trained model at this address.*"):
         local_run(f"s3://{bucket.name}/models/other")
 
 
@@ -138,7 +138,7 @@ def test_a_zip_file_and_a_folder_on_a_web_server(
     copies = {local_run(place) for place in (f"{web}/run", f"{web}/packed.zip", tmp_path / "site/packed.zip")}
     assert len(copies) == 1, "one content is kept once"
     assert scores_the_same(copies.pop(), trained_run, features)
-    with pytest.raises(DataError, match="no trained run at this address"):
+    with pytest.raises(DataError, match="no trained model at this address"):
         local_run(f"{web}/nothing")
     with pytest.raises(UsageError, match=r"a run cannot be pushed to a web server.*Name a folder"):
         push_run(trained_run, f"{web}/new")
@@ -240,7 +240,7 @@ def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
         assert repository.files[README] == (trained_run / CARD).read_bytes()
         done = run("print(local_run(Path('hf:/user/dives')))")
         assert model_sha256(Path(done.stdout.strip())) == model_sha256(trained_run), done.stderr
-        assert "no trained run at this address" in run("local_run('hf://user/none')").stderr
+        assert "no trained model at this address" in run("local_run('hf://user/none')").stderr
         assert "names no repository" in run(f"push_run(Path({str(trained_run)!r}), 'hf://user')").stderr
 
 
