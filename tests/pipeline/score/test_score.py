@@ -436,8 +436,8 @@ def test_every_command_gives_the_same_notes(
         scorer.score_records(find_videos([tmp_path / "in"]).records)
         damage(scorer.cache.root, "timesteps", "a.mp4")
         scorer.cache.close()
-        call(seen := Watching())
-        notes[command] = [line.replace(str(tmp_path / command), "") for line in seen.lines]
+        call(watching := Watching())
+        notes[command] = [line.replace(str(tmp_path / command), "") for line in watching.lines]
     assert notes["score"] == notes["report"] == notes["plot"]
     texts = ("leads nowhere", "not a regular file", "extracted again")
     assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 3
