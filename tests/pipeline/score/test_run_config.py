@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from data.errors import DataError
 from data.store import write_text
 from extractors.base import StageConfig
 from pipeline.config import config_class, load_config, validate
@@ -79,6 +80,12 @@ def test_a_folder_of_this_account_sets_no_paths_either(tmp_path: Path) -> None:
     assert run_config(tmp_path, config)[0] == config.dump(), "a user's own configuration gives them"
     assert input_settings(tmp_path).frames.fps == 12
     assert input_settings(tmp_path, load_config(None, {"frames.fps": 25})).frames.fps == 25
+
+
+def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
+    write_text(tmp_path / CONFIG_FILE, "[]")
+    with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
+        run_config(tmp_path)
 
 
 @pytest.mark.parametrize("foreign", [{"pose": 1}, {"pose": {"mmpose": []}}, {"nmae": 1}, {"run": 3, "cache": []}])

@@ -393,7 +393,10 @@ def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, t
     assert [flag.title for flag in scored.flags] == ["no intervals"]
 
 
-def test_a_run_without_hashes_or_of_an_older_version_is_refused(run_copy: Path) -> None:
+def test_a_run_that_is_damaged_without_hashes_or_of_an_older_version_is_refused(run_copy: Path) -> None:
+    describe(run_copy, names=5)
+    with pytest.raises(DataError, match=r"this model is damaged \(.*\. Train it again: .* train ROOT"):
+        load_scorer(run_copy)
     describe(run_copy, format=2)
     with pytest.raises(DataError, match=r"trained by an older version\. Train it again: .* train ROOT"):
         load_scorer(run_copy)

@@ -52,7 +52,7 @@ def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
     assert np.array_equal(more.trial[6:], features.trial[:, [0, 2, 1]])
     assert np.array_equal(more.primary[:6], features.primary)
     assert np.array_equal(with_exchanged(more).primary[12:18], more.secondary[:6, :, 0])
-    with pytest.raises(UsageError, match="exchanged copies"):
+    with pytest.raises(UsageError, match=r"no exchanged copies: .*\. Add --set train.exchange_copies=false"):
         with_exchanged(made_features(6, agents=2))
 
 
@@ -82,7 +82,7 @@ def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
 
 @pytest.mark.parametrize("names", [("left_x_m.mean",) * 7, ("cell.00.u.mean",) * 7, (), BODY[:3]])
 def test_tools_and_cells_have_no_mirrored_copies(features: FeatureSet, names: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="no mirrored copies"):
+    with pytest.raises(UsageError, match=r"no mirrored copies: .*\. Add --set train.mirror_copies=false"):
         with_mirrored(replace(features, names={"primary": names, "secondary": BODY}))
 
 

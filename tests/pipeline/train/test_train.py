@@ -262,8 +262,11 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
     run = train(replace(features, records=records), fast(runs=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
     assert all(values.isfinite().all() for values in run.state.values())
-    with pytest.raises(AimError, match="at least 2 labelled"):
-        train(replace(features, records=tuple(replace(r, labels=None) for r in records)), fast(), TINY)
+    unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
+    with pytest.raises(AimError, match=r"at least 2 labelled.*\. Give the labels of the data set, or check"):
+        train(unlabelled, fast(), TINY)
+    with pytest.raises(AimError, match=r"no performance of .* has a score\. Give the labels of the data set, or check"):
+        Normaliser.fit(unlabelled, np.arange(40), fast())
 
 
 def test_without_scene_and_with_several_secondaries() -> None:
