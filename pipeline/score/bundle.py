@@ -1,7 +1,7 @@
 """Runs a trained scorer on features.
 
-Scoring is deterministic: each performance is computed alone and in double precision, so that neither the other
-performances of a batch nor the number of threads change the printed scores.
+Scoring is deterministic. Each performance is computed alone and in double precision, so the other performances of a
+batch and the number of threads do not change the printed scores.
 """
 
 from __future__ import annotations
@@ -33,17 +33,15 @@ from pipeline.train import TrainedRun, sizes_of, stack_data
 
 @dataclass(frozen=True)
 class Predictions:
-    """Scores of n performances in the units of the labels; the mean over the runs unless said otherwise.
+    """Scores of n performances in the units of the labels: means over the runs, except `members`.
 
     Attributes:
-        ids: the performances.
         score: (n,) final score.
         members: (runs, n) final score by each run.
-        step_scores: (n, T) share of each time step; with `other_share` and the lower end of the scale they sum to
+        step_scores: (n, T) share of each time step; with `other_share` and the lowest training score they sum to
             the score.
         attention: (n, T, 2) weights of scene and interaction.
-        execution: (n,), or None where the model has no such head, or the training part no such label.
-        synchronisation: (n,), or None.
+        execution, synchronisation: (n,), or None where the model has no such head, or the training part no such label.
         other_share: (n,) share of the score that belongs to no step: of a combination's regressions or of the network's
             trial-level branch; None where there is neither.
     """
@@ -67,7 +65,7 @@ class Bundle:
         self._net = double_network(run.model, run.sizes, run.state)
 
     def predict(self, features: FeatureSet) -> Predictions:
-        """Score performances, at least one. Raises UsageError for none, or as `check`."""
+        """Score performances. Raises UsageError for none, and as `check`."""
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
@@ -77,8 +75,8 @@ class Bundle:
 
         def mean(name: str, column: int) -> Floats | None:
             values = getattr(output, name)
-            if values is None or not np.isfinite(self.run.train_labels[:, column]).any():  # no scale without labels
-                return None
+            if values is None or not np.isfinite(self.run.train_labels[:, column]).any():
+                return None  # without labels the output has no scale
             return unscale(values.mean(0).numpy(), column)
 
         score = unscale(output.score.mean(0).numpy(), 0)
@@ -104,7 +102,7 @@ class Bundle:
         )
 
     def check(self, features: FeatureSet) -> None:
-        """Raise UsageError, which lists the differences, where settings, channel names or sizes are not the model's."""
+        """Raise UsageError, which lists the differences, if settings, channel names or sizes are not the model's."""
         differing = setting_lines(plain(self.run.settings), plain(features.settings))
         for name in sorted({*self.run.names, *features.names}):
             if tuple(self.run.names.get(name, ())) != tuple(features.names.get(name, ())):
@@ -121,7 +119,7 @@ class Bundle:
 
 
 def no_run_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
-    """The folder to name in place of one that holds no run: the run inside of it, such as `demo/run`, if any."""
+    """What to name in place of a folder without a run: a run one folder below (`demo/run` for `demo`), or a new one."""
     with suppress(OSError):
         if runs := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
             return f"Did you mean {printable(runs[0])}?"
@@ -136,11 +134,11 @@ def double_network(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor
 
 
 FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
-"""Errors of JSON, numpy and torch for parts that do not fit together."""
+"""Errors of JSON, numpy and torch where parts of a run do not fit together."""
 
 
 def blank_features(run: TrainedRun, steps: int = 3) -> FeatureSet:
-    """One performance of zeros, of the sizes that a run reads; every step is observed."""
+    """One performance of zeros in the sizes that a run reads; every step is observed."""
     sizes = run.sizes
     return FeatureSet(
         records=(Record("blank", None),),
@@ -166,5 +164,5 @@ def _shown(value: Any) -> str:
 
 
 def plain(settings: Mapping[str, Any]) -> Any:
-    """Settings after a round trip through JSON: saved and new settings compare equal, tuples become lists."""
+    """Settings after a round trip through JSON, where tuples become lists: saved and new ones then compare equal."""
     return json.loads(json.dumps(settings, sort_keys=True))

@@ -1,4 +1,4 @@
-"""SHA-256 of a run folder's files, so that no damaged model scores.
+"""SHA-256 of a run folder's files, so that a damaged model is refused.
 
     RUN/sha256.json     format 1: {"files": {name: SHA-256}}
 
@@ -19,7 +19,7 @@ from data.store import open_regular, parse_json, read_regular, sha256_file, writ
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
 FILES = (*MODEL_FILES, "config.json")
-"""Every file that a score depends on; the model card is for people, who may add to it."""
+"""Every file that a score depends on. The model card has no hash, since people may add to it."""
 
 FORMER = ("calibration.json", "calibration.safetensors", "training.json")
 """Files of run folders of older versions."""
@@ -29,6 +29,7 @@ MAX_FILE_BYTES = 1 << 32
 """Larger files of a model are refused before they are hashed."""
 
 FORMAT = 1
+TRAIN_AGAIN = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
 FIX = "Copy the run folder again from where it was trained, or train it again"
 
 
@@ -45,9 +46,8 @@ def hash_table(hashes: Mapping[str, str]) -> str:
 
 
 def older_version(place: str | Path) -> DataError:
-    """The error of a run folder in the form of an older version."""
-    fix = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
-    return DataError("this model was trained by an older version", where=place, fix=fix)
+    """The error for a run folder that an older version wrote."""
+    return DataError("this model was trained by an older version", where=place, fix=TRAIN_AGAIN)
 
 
 def check_hashes(folder: Path) -> None:
@@ -79,9 +79,9 @@ def check_hashes(folder: Path) -> None:
 
 
 def read_table(text: bytes, place: str | Path) -> dict[str, str]:
-    """The hashes by name of a file of hashes of the run at `place`.
+    """The hashes by file name from the table of hashes of the run at `place`.
 
-    Raises ValueError: damaged, or it names no file of a model; DataError for a run of an older version.
+    Raises ValueError if it is damaged or names other files than those of a model, DataError for an older version.
     """
     try:
         stored = parse_json(text)
@@ -90,7 +90,7 @@ def read_table(text: bytes, place: str | Path) -> dict[str, str]:
             raise ValueError(f"format {stored['format']}")
         if isinstance(files, dict) and set(FORMER) & set(files):
             raise older_version(place)
-        # A name outside of the list is refused: it could name any file of the machine.
+        # Another name could be the path of any file of the machine.
         if not isinstance(files, dict) or not set(MODEL_FILES) <= set(files) <= set(FILES):
             raise ValueError("other files than those of a model")
     except (KeyError, TypeError) as error:

@@ -4,8 +4,8 @@
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
 The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
-other folds, predict it; all folds train as one stack. `pipeline.checks.intervals` states the guarantee of the
-intervals, `pipeline.checks.novelty` defines the distances. `pipeline.score.run_folder` keeps it with its run.
+other folds, predict it; all folds train together. `pipeline.checks.intervals` states the guarantee of the intervals,
+`pipeline.checks.novelty` defines the distances. `pipeline.score.run_folder` stores a calibration with its run.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from pipeline.score.bundle import Bundle, blank_features, double_network
 from pipeline.systems import Part
 from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import Normaliser, Surroundings, TrainedRun, fit_parts, label_table, stack_data
+from pipeline.train import SCORES, Normaliser, Surroundings, TrainedRun, fit_parts, label_table, stack_data
 from pipeline.train.fit import one_thread
 
-PARTS = ("execution", "synchronisation")
-"""Further scores of a performance: columns 1 and 2 of the labels."""
+PARTS = SCORES[1:]
+"""Scores beside the final one: columns 1 and 2 of the labels."""
 
 FOLDS, RUNS = 5, 2
-"""Folds of the training part and networks per fold, which train as long as the ten networks of the run itself."""
+"""Folds of the training part and networks per fold: together as many networks as a run has by default."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FoldNetworks:
 
     Attributes:
         state: parameter name to stacked values (folds * runs, ...), folds outermost.
-        combinations: regressions that the score is averaged with, one per fold, or none.
+        combinations: the combination of each fold; empty for a network alone.
     """
 
     model: AimConfig
@@ -63,7 +63,7 @@ class FoldNetworks:
     combinations: tuple[FittedCombination, ...] = ()
 
     def predict(self, features: FeatureSet) -> Floats:
-        """(folds, m) final score of each fold's model, in double precision, one performance alone."""
+        """(folds, m) final score by each fold's model, in double precision, each performance alone."""
         network = self.of_networks(features)
         if not self.combinations:
             return network
@@ -71,11 +71,11 @@ class FoldNetworks:
         return np.stack([one.combine(scores, one.others(features)) for one, scores in pairs])
 
     def of_networks(self, features: FeatureSet) -> Floats:
-        """(folds, m) the mean of each fold's networks."""
+        """(folds, m) mean score by each fold's networks."""
         return self._unscaled(self._members(features).score, 0)
 
     def parts(self, features: FeatureSet) -> Floats:
-        """(folds, m, 2) execution and synchronisation of each fold's networks; NaN where there is no such head."""
+        """(folds, m, 2) execution and synchronisation by each fold's networks; NaN where there is no such head."""
         output, values = self._members(features), []
         for column, name in enumerate(PARTS, start=1):
             scaled = getattr(output, name)
@@ -90,7 +90,7 @@ class FoldNetworks:
         return predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1)
 
     def _unscaled(self, scaled: Tensor, column: int) -> Floats:
-        """(folds, m) the mean over each fold's networks in the unit of the labels; `scaled` is (folds * runs, m)."""
+        """(folds, m) means over each fold's networks, in the units of the labels, of `scaled` (folds * runs, m)."""
         means = scaled.reshape(len(self.normalisers), -1, scaled.shape[-1]).mean(1).numpy()
         return np.stack([n.unscale(row, column) for n, row in zip(self.normalisers, means, strict=True)])
 
@@ -104,14 +104,13 @@ class Calibration(HeldOut):
     """Held-out predictions of the training part, and the distances of its performances.
 
     Attributes:
-        networks: of the folds.
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
-        novelty: distances and their threshold.
         facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures),
-            movement (figures of the better third), and, where two raters gave the labels, their agreement as `raters`.
+            movement (ranges of the better third), `combination` (`InnerPredictions.choice`) and `raters` (agreement of
+            two raters); the last two only where there are any.
         attention: (n, T) the run's attention to the interaction in the training performances.
-        part_truth, part_predicted: (n, 2) like `truth` and `predicted`, of `PARTS`; NaN where there is no label or no
+        part_truth, part_predicted: (n, 2) like `truth` and `predicted`, for `PARTS`; NaN where there is no label or no
             such head.
     """
 
@@ -126,26 +125,26 @@ class Calibration(HeldOut):
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        """See `HeldOut.accuracy`; where two raters gave the labels, their agreement is beside it."""
+        """See `HeldOut.accuracy`; it includes the agreement of the raters where two gave the labels."""
         accuracy = super().accuracy
         return replace(accuracy, ceiling=ceiling_line(self.facts.get("raters"), accuracy.rho, accuracy.mae))
 
     @cached_property
     def part_accuracies(self) -> dict[str, Accuracy]:
-        """The same of execution and synchronisation, by name, where labels and predictions of two folds are known."""
+        """Accuracy of execution and synchronisation by name; absent without labels and predictions in two folds."""
         accuracies: dict[str, Accuracy] = {}
         for column, name in enumerate(PARTS):
             truth, predicted = self.part_truth[:, column], self.part_predicted[:, column]
-            known = np.isfinite(truth) & np.isfinite(predicted)
-            if len(np.unique(self.fold[known])) > 1:
-                accuracies[name] = HeldOut(truth[known], predicted[known], self.fold[known], self.group[known]).accuracy
+            rows = np.isfinite(truth) & np.isfinite(predicted)
+            if len(np.unique(self.fold[rows])) > 1:
+                accuracies[name] = HeldOut(truth[rows], predicted[rows], self.fold[rows], self.group[rows]).accuracy
         return accuracies
 
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
-        `scores` (m,) are those of the run; an interval that does not contain its score is widened. Where no training
-        label is negative, intervals end at zero: no possible score is lost.
+        An interval is widened to contain the run's score, where `scores` (m,) are given. If no training label is
+        negative, no interval reaches below zero.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         weights = group_weights(self.group)
@@ -170,13 +169,13 @@ def calibrate(
     """Predict every training performance with networks of other folds.
 
     Args:
-        features: holds the performances that `run` was trained on.
+        features: contain the performances that `run` was trained on.
         folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        systems: regressions that the score is averaged with. Those of a fold are weighted by the predictions for the
-            other folds; `facts["combination"]` has the weights by all of them.
+        systems: regressions that the score is averaged with. The predictions for the other folds give a fold's weights;
+            `facts["combination"]` has the weights that all folds give.
 
-    Raises DataError where all training performances are tied together or one is not in `features`, Cancelled after
+    Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `around.stop`.
     """
     part, group, cuts = _folds(features, run, folds, kinds)
@@ -225,7 +224,7 @@ def _with_regressions(
     systems: Sequence[RegressionSystem],
     kinds: Sequence[str],
 ) -> tuple[FoldNetworks, dict[str, Any]]:
-    """The networks with the regressions of their folds, and weights and held-out figures by system."""
+    """The networks with the combinations of their folds, and the `InnerPredictions.choice` of all folds."""
     fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
     network, predicted = networks.of_networks(part), []
     for number, (_, test) in enumerate(cuts):
@@ -282,20 +281,20 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
 
 
 def calibration_facts(calibration: Calibration) -> dict[str, Any]:
-    """The rest of a calibration, as JSON types: `Calibration.facts`, the number of groups, its regressions."""
+    """The rest of a calibration as JSON types: `Calibration.facts`, the number of groups, the combinations."""
     combinations = [one.description() for one in calibration.networks.combinations]
     return {"groups": calibration.groups, "combinations": combinations, **calibration.facts}
 
 
 def read_calibration(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
-    """The calibration of `run` from what the two functions above gave. Raises one of `FAULTS` where it is damaged."""
+    """The calibration from `calibration_tensors` and `calibration_facts`. Raises one of `FAULTS` if it is damaged."""
     calibration = _read(tensors, facts, run)
     _check(calibration, run)
     return calibration
 
 
 def _check(calibration: Calibration, run: TrainedRun) -> None:
-    """Compute with zeros: parts that do not fit together raise here (ValueError and others), not with a video."""
+    """Compute with zeros, so that parts that do not fit together raise one of `FAULTS` here, not with a video."""
     facts, number = calibration.facts, len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")
@@ -329,7 +328,7 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
         for number, one in enumerate(facts["combinations"])
     ]
     networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
-    kept = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
-    kept += ["raters"] if "raters" in facts else []
-    known = {name: facts[name] for name in kept} | {"movement": read_ranges(facts["movement"])}
-    return Calibration(networks=networks, **arrays, novelty=novelty, facts=known)
+    names = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
+    names += ["raters"] if "raters" in facts else []
+    kept = {name: facts[name] for name in names} | {"movement": read_ranges(facts["movement"])}
+    return Calibration(networks=networks, **arrays, novelty=novelty, facts=kept)

@@ -5,14 +5,14 @@ Inputs, as in `pipeline.features.FeatureSet` and in its units, batch first; thos
     primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
     trial (B, K), all float32; masks are 1 where observed
 
-Outputs in the units of the labels, the mean over the networks but for `members`:
+Outputs in the units of the labels, means over the networks except `members`:
 
-    score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2), where the model has these heads
-    and the training part had these labels execution (B,), synchronisation (B,), and for a combination other_share (B,)
+    score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2)
+    execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
+    other_share (B,)                        of a combination
 
-A combination is exported whole: its regressions are part of the file (`pipeline.score.export_regressions`).
-
-Intervals, flags and the percentile are not part of the file: they need the calibration of the run folder.
+The file contains the regressions of a combination (`pipeline.score.export_regressions`). It contains no intervals,
+flags or percentile: they need the calibration of the run folder.
 """
 
 from __future__ import annotations
@@ -42,19 +42,22 @@ from models.layers import Layers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
 from pipeline.score.bundle import Bundle, blank_features
+from pipeline.score.calibration import PARTS
 from pipeline.score.export_regressions import ExportedCombination
 from pipeline.score.run_folder import load
 from pipeline.train import Normaliser
 
 TOLERANCE = 1e-5
-"""Greatest difference between the file and torch, relative to the output where that is above 1."""
+"""Greatest allowed difference between the file and torch, relative to outputs above 1."""
 
 KERNEL_TOLERANCE = 1e-4
-"""The same for a combination, whose kernels sum many weights of both signs in single precision."""
+"""`TOLERANCE` of a combination, whose kernels sum many weights of both signs in single precision."""
+
+BUG = "This is an error of the program: report it with the run folder (CONTRIBUTING.md)"
 
 OPSET = 18
 PROBES = 6
-"""Random performances for the comparison of the file with torch."""
+"""Number of random performances on which the file is compared with torch."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Exported:
 
     path: Path
     bytes: int
-    runtime: str  # of the comparison
-    difference: float  # the greatest one, see `TOLERANCE`
+    runtime: str  # ran the file for the comparison with torch
+    difference: float  # the greatest, as for `TOLERANCE`
     inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
 
@@ -79,10 +82,10 @@ class Exported:
 
 
 def export_onnx(run: Path, out: Path) -> Exported:
-    """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
+    """Write the run in folder `run` as ONNX file `out`, if the file agrees with torch on random performances.
 
-    Raises DataError where there is no trained run or the scores differ from torch's, UsageError where the packages
-    that write ONNX are not installed.
+    Raises DataError if there is no trained run or the file differs from torch, UsageError if the packages that write
+    ONNX are not installed.
     """
     bundle = load(run)
     probe, net = _probe(bundle, max(1, _steps(bundle))), _Ensemble(bundle)
@@ -93,8 +96,10 @@ def export_onnx(run: Path, out: Path) -> Exported:
 
 
 class _Normalise(nn.Module):
-    """(x - mean) / deviation in single precision, as exact as `Normaliser` in double precision: the mean is a sum of
-    two numbers, which keeps the digits of channels far from zero."""
+    """Standardises in single precision as exactly as `Normaliser` in double precision.
+
+    The mean is a sum of two numbers, which keeps the digits of channels far from zero.
+    """
 
     def __init__(self, statistics: Floats, clip: float, mapping: Floats | None = None) -> None:
         super().__init__()
@@ -106,9 +111,9 @@ class _Normalise(nn.Module):
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Standardised x, zero where unobserved or not a number."""
+        """(x - mean) / deviation, zero where unobserved or NaN."""
         apart = x - self.get_buffer("high")
-        # Besides removing NaN, this keeps runtimes from merging the two parts of the mean into one.
+        # This removes NaN, and keeps runtimes from merging the two parts of the mean.
         apart = torch.where(apart.abs() < torch.finfo(torch.float32).max, apart, torch.zeros_like(apart))
         scaled = (apart - self.get_buffer("low")) * self.get_buffer("inverse")
         if np.isfinite(self.clip):
@@ -139,7 +144,7 @@ class _Ensemble(nn.Module):
         self.scales = [_scale(normaliser, column) for column in range(3)]
         given, names = bundle.combination, run.names.get("trial", ())
         self.combination = None if given is None else ExportedCombination(given, names, _steps(bundle))
-        self.shapes: dict[str, tuple[int, ...]] = {  # behind batch and time
+        self.shapes: dict[str, tuple[int, ...]] = {  # after batch and time
             "primary": (sizes.primary,),
             "primary_mask": (),
             "secondary": (sizes.agents, sizes.secondary),
@@ -150,7 +155,7 @@ class _Ensemble(nn.Module):
         self.inputs = [name for name in self.shapes if prod(self.shapes[name.removesuffix("_mask")])]
         self.heads = [
             (column, name)
-            for column, name in ((1, "execution"), (2, "synchronisation"))
+            for column, name in enumerate(PARTS, start=1)
             if hasattr(self.members[0], name) and np.isfinite(self.scales[column][0])
         ]
         self.outputs = ["score", "members", "step_scores", "attention", *(name for _, name in self.heads)]
@@ -159,7 +164,7 @@ class _Ensemble(nn.Module):
         self.eval()
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Inputs in the order of `inputs` to outputs in the order of `outputs`."""
+        """The outputs, in the order of `outputs`, for the inputs, in the order of `inputs`."""
         x, lead = dict(zip(self.inputs, given, strict=True)), given[0].shape[:2]
         for name, shape in self.shapes.items():
             if name not in x:
@@ -202,7 +207,7 @@ def _steps(bundle: Bundle) -> int:
 
 
 def _probe(bundle: Bundle, steps: int) -> FeatureSet:
-    """Random performances with the normaliser's statistics, some agents unobserved."""
+    """Random performances with the normaliser's statistics; some agents are unobserved in some steps."""
     rng = np.random.default_rng(0)
     sizes, n = bundle.run.sizes, bundle.run.normaliser
 
@@ -255,9 +260,9 @@ def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -
 
 
 def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> tuple[Any, float]:
-    """Shapes by name and the greatest difference, for all probes together and for one alone.
+    """The shapes of inputs and outputs by name, and the greatest difference over all probes together and one alone.
 
-    Raises DataError where it is above `TOLERANCE` or `KERNEL_TOLERANCE`.
+    Raises DataError if it is above `TOLERANCE` or `KERNEL_TOLERANCE`.
     """
     from data.weights.quiet_openvino import openvino as ov
 
@@ -269,10 +274,10 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
         for name in net.outputs:
             want, got = np.asarray(getattr(truth, name)), np.asarray(outputs[name])
             if want.shape != got.shape or not np.isfinite(got).all():
-                raise DataError(f"output '{name}' of the ONNX file is wrong", fix="Report this as an error")
+                raise DataError(f"output '{name}' of the ONNX file is not that of torch", fix=BUG)
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))
     if not worst <= (TOLERANCE if bundle.combination is None else KERNEL_TOLERANCE):
-        raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix="Report this as an error")
+        raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix=BUG)
 
     def shape(port: Any) -> list[int | str]:
         return [int(str(size)) if str(size).isdigit() else "B" for size in port.get_partial_shape()]

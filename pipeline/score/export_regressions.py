@@ -1,7 +1,7 @@
 """The regressions of a combination as layers of an exported model: descriptors, standardisation, kernel.
 
-Everything is a few matrix operations on the inputs of the file. Single precision decides a few comparisons (approximate
-entropy, nearest neighbours) otherwise than double precision where two numbers are equal but for rounding.
+All are matrix operations on the inputs of the file. Approximate entropy and nearest neighbours compare numbers: where
+two are equal but for rounding, single precision may decide differently from double precision.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class ExportedCombination(nn.Module):
         self.regressions = nn.ModuleList(_Regression(one) for one in combination.regressions)
 
     def forward(self, given: dict[str, Tensor]) -> Tensor:
-        """`given` holds the features by name, those of size 0 too."""
+        """Scores (B, k) from the features by name, which include those of size 0."""
         clean = {name: torch.where(x == x, x, torch.zeros_like(x)) for name, x in given.items()}  # NaN becomes 0
         tables = {kind: self._table(kind, clean) for kind in dict.fromkeys(self.kinds)}
         scores = [model(tables[kind]) for kind, model in zip(self.kinds, self.regressions, strict=True)]
         return torch.stack(scores, dim=-1)
 
     def _table(self, kind: str, x: dict[str, Tensor]) -> Tensor:
-        """(B, K) as the function of that name in `pipeline.systems.descriptors.DESCRIPTORS`."""
+        """(B, K) descriptors as `pipeline.systems.descriptors.DESCRIPTORS[kind]` makes them."""
         if kind == "trial":
             return x["trial"]
         if kind == "skill":
@@ -61,7 +61,7 @@ class ExportedCombination(nn.Module):
         return torch.cat([cosines, sizes, _entropy(series)], dim=1)
 
     def _waves(self, name: str, series: Tensor) -> Tensor:
-        """(B, T, channels) to the coefficients (B, COEFFICIENTS x channels) of these waves."""
+        """(B, COEFFICIENTS x channels) coefficients of the series (B, T, channels)."""
         return (self.get_buffer(name) @ series).flatten(1)
 
 
@@ -110,13 +110,13 @@ class _Regression(nn.Module):
 
 
 def _over_steps(values: Tensor, mask: Tensor) -> Tensor:
-    """(B, T, A, N) to (B, N): mean over the observed steps and agents."""
+    """(B, N) means of (B, T, A, N) over the observed steps and agents."""
     total = (values * mask.unsqueeze(-1)).sum((1, 2))
     return total / mask.sum((1, 2)).clamp(min=1).unsqueeze(-1)
 
 
 def _entropy(series: Tensor) -> Tensor:
-    """(B, channels) as `pipeline.systems.descriptors.approximate_entropy`."""
+    """(B, channels) approximate entropy, as `pipeline.systems.descriptors.approximate_entropy`."""
     tolerance = 0.2 * (series - series.mean(1, keepdim=True)).square().mean(1, keepdim=True).sqrt()
     apart = (series.unsqueeze(1) - series.unsqueeze(2)).abs()  # (B, T, T, channels)
     pairs = torch.maximum(apart[:, :-1, :-1], apart[:, 1:, 1:])

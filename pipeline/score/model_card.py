@@ -37,8 +37,10 @@ def model_card(
 ) -> str:
     """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
-    `features` hold the training performances; `why_not` is the reason for a missing calibration, `model_sha256` the
-    hash of the model's files, as in tables of scores.
+    Args:
+        features: contain the training performances.
+        why_not: the reason for a missing calibration.
+        model_sha256: hash of the model's files, as in tables of scores.
     """
     run, calibration = content.run, content.calibration
     hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
@@ -55,7 +57,7 @@ def model_card(
 
 
 def _metadata(config: BaseConfig, calibration: Calibration | None) -> str:
-    """The head of a card, which the Hugging Face Hub reads, as YAML; the licence is the owner's to add."""
+    """The head of a card, which the Hugging Face Hub reads, as YAML; the owner of the run adds the licence."""
     facts: dict[str, Any] = {
         "library_name": "aqa",
         "pipeline_tag": "video-classification",
@@ -87,7 +89,7 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
         yield f"groups of kind {card_text(kind)}: {len(values)}"
     yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
     for stage, facts in sorted(run.settings.items()):
-        facts = facts if isinstance(facts, Mapping) else {}  # of a pack from elsewhere
+        facts = facts if isinstance(facts, Mapping) else {}  # a pack from elsewhere may hold anything
         identity, version = facts.get("identity"), facts.get("version", "unknown")
         named = sorted(identity.items()) if isinstance(identity, Mapping) else ()
         identified = "".join(f", {card_text(key)} {card_text(value)}" for key, value in named)

@@ -17,7 +17,7 @@ AGENT = re.compile(r"(primary|secondary) agents?|_(primary|secondary)$")
 
 
 def people_names(points: Floats) -> tuple[str, ...]:
-    """A name for each person of (frame, agent, 17, 3); two are named by their median place in the picture."""
+    """A name for each person of keypoints (frame, agent, 17, 3); two people are named by their median place."""
     count = points.shape[1]
     if count == 2:
         places = [values[np.isfinite(values)] for values in (points[:, agent, :, 0] for agent in (0, 1))]
@@ -27,14 +27,14 @@ def people_names(points: Floats) -> tuple[str, ...]:
 
 
 def agent_namer(roles: Sequence[Role], outputs: Mapping[str, StageOutput]) -> Callable[[str], str]:
-    """A function that replaces agents in a text by names; it changes nothing where the agents are not two people."""
+    """A function that replaces agents in a text by names; it changes nothing unless the agents are two people."""
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
     names = () if people is None else people_names(np.asarray(people.arrays["keypoints"].values))
     if len(names) < 2 or not roles or any(role.kind != "pose" or role.half for role in roles):
         return str
     who = {part: names[role.agent] for part, role in zip(("primary", "secondary"), roles, strict=False)}
 
-    def name(found: re.Match[str]) -> str:
-        return who[found[1]] if found[1] else f" ({who[found[2]]})"
+    def name(match: re.Match[str]) -> str:
+        return who[match[1]] if match[1] else f" ({who[match[2]]})"
 
     return lambda text: AGENT.sub(name, text)

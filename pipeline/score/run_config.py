@@ -1,8 +1,8 @@
-"""The configuration of a run folder: which of its settings may decide something when it scores.
+"""The configuration of a run folder, and which of its settings hold when the run scores.
 
-A configuration names a cache to write to, an object store to send credentials to, files of networks, and, with the
-mmpose backend, a Python file that is executed. A run folder decides none of these, whoever made it: paths, devices and
-limits come from the user's own configuration, or are the defaults.
+A configuration names a cache to write to, files of networks, and an object store to send credentials to. With the
+mmpose backend it names a Python file that is executed. A run folder decides none of these, whoever made it. Paths,
+devices and limits come from the user's own configuration, or are the defaults.
 
     RUN/config.json     every setting of the training, for people and for comparison
 """
@@ -23,6 +23,7 @@ from data.weights import REGISTRY
 from extractors.base import StageConfig
 from pipeline.config import BaseConfig, config_class, validate, without_removed
 from pipeline.score.bundle import no_run_fix
+from pipeline.score.bundle_hashes import TRAIN_AGAIN
 
 CONFIG_FILE = "config.json"
 
@@ -30,10 +31,10 @@ SHARED_SECTIONS = ("name", "stages", "frames", "protocol", "split", "model", "tr
 """Sections beside those of the stages that a run folder may set."""
 
 WHO = ("pose.region", "pose.tracks")
-"""Settings that choose the person of one video: the user's go before those of the run, and make no other features."""
+"""Settings that choose the person of one video. The user's replace the run's, and the model still fits the features."""
 
 MOST_SHOWN = 8
-"""Settings named in a note."""
+"""Greatest number of settings that a note names."""
 
 NAMES: Mapping[str, frozenset[str] | None] = {
     "clips.weights": frozenset({*REGISTRY, "hub", "random"}),
@@ -42,10 +43,10 @@ NAMES: Mapping[str, frozenset[str] | None] = {
     "pose.mmpose.alias": None,
     "pose.rtmlib.mode": None,
 }
-"""Settings outside the cache key that name a published network, with the names allowed; None: the value is no path."""
+"""Settings outside the cache key that name a published network, with the allowed names; None: any, it is no path."""
 
 EXCLUDING = {"pose.mmpose.alias": ("config", "checkpoint"), "pose.rtmlib.mode": ("model", "detector")}
-"""Names that a user's own files replace."""
+"""Settings of a user's own files; where one is set, the run's published name is not used."""
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:
@@ -54,16 +55,16 @@ def save_config(config: BaseConfig, folder: Path) -> None:
 
 
 def run_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
-    """The configuration to score with, and notes on settings of the stages that a run folder may not set.
+    """The configuration to score with, and a note on settings of the stages that a run folder may not set.
+
+    Settings that this version removed are left out. If they changed the features, the settings in `model.json` differ
+    from this version's, and the model is refused.
 
     Args:
-        user: gives paths, devices, limits and the data set; a rate `frames.fps` of it goes before the run's. None: the
-            program's defaults.
+        user: gives paths, devices, limits, the data set, and the rate `frames.fps` if it has one. None: the program's
+            defaults.
 
-    Settings that this version removed are left out: where they changed the features, the settings that the model
-    itself names differ.
-
-    Raises DataError where it is missing or damaged.
+    Raises DataError if the file is missing or damaged.
     """
     path = folder / CONFIG_FILE
     try:
@@ -73,7 +74,7 @@ def run_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, 
     except FileNotFoundError:
         raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from None
     except (OSError, ValueError) as error:
-        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
+        raise DataError(f"not a readable configuration ({error})", where=path, fix=TRAIN_AGAIN) from None
     usable, ignored = portable(without_removed(values), user)
     if user is not None and user.frames.fps:
         usable["frames"] = {"fps": user.frames.fps}
@@ -86,18 +87,18 @@ def run_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, 
 
 
 def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
-    """The configuration that finds inputs for a run folder.
+    """The configuration by which the inputs of a run folder are listed.
 
-    Raises as `run_config`, and UsageError where it has settings that this version does not have.
+    Raises as `run_config`, and UsageError for settings that this version does not have.
     """
     return validate(run_config(folder, user)[0], where=folder / CONFIG_FILE)
 
 
 def portable(stored: Mapping[str, Any], user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
-    """The configuration of a run folder with every path, device and limit from the user's (None: the defaults).
+    """The configuration of a run folder with the user's paths, devices and limits (None: the defaults).
 
-    Returns the values, and the dotted keys that were left out. Wrong ones stay, so that
-    `validate` refuses them.
+    Returns the values, and the dotted keys of the run's that were left out. Wrong values stay, so that `validate`
+    refuses them.
     """
     ignored: list[str] = []
     return _section(config_class(), stored, (user or validate({})).dump(), "", ignored), ignored
@@ -129,7 +130,7 @@ def _section(kind: type[BaseModel], stored: Any, local: Mapping[str, Any], place
 
 
 def _is_name(dotted: str, value: Any, local: Mapping[str, Any]) -> bool:
-    """Whether a setting names a published network and the user names no file in its place."""
+    """Whether a setting names a published network, and the user sets no file in its place."""
     if dotted not in NAMES or any(local[key] for key in EXCLUDING.get(dotted, ())):
         return False
     allowed = NAMES[dotted]

@@ -1,4 +1,4 @@
-"""The folder of a trained run, written once when all of it is there; it works on any machine.
+"""The folder of a trained run, written at the end of training; it works on any machine.
 
 RUN/model.json           format 3: versions, network, sizes, recipe, feature settings, channel names, training ids,
                          `calibration` (`pipeline.score.calibration.calibration_facts`) or null,
@@ -34,7 +34,7 @@ from models.layers import Layers
 from pipeline.config import BaseConfig
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle import FAULTS, Bundle, blank_features, no_run_fix, plain
-from pipeline.score.bundle_hashes import FORMER, MODEL_FILES, check_hashes, cover, older_version
+from pipeline.score.bundle_hashes import FORMER, MODEL_FILES, TRAIN_AGAIN, check_hashes, cover, older_version
 from pipeline.score.calibration import Calibration, calibration_facts, calibration_tensors, read_calibration
 from pipeline.score.run_config import save_config
 from pipeline.systems.combination import FittedCombination, part_of
@@ -43,7 +43,7 @@ from pipeline.train import Normaliser, TrainedRun
 FORMAT = 3
 SETTINGS, WEIGHTS = MODEL_FILES
 MAX_SIZE = 1 << 24
-"""Greatest size of a layer that is read."""
+"""Greatest size of a layer that `load` accepts."""
 
 
 class RunFolder(Bundle):
@@ -51,7 +51,7 @@ class RunFolder(Bundle):
 
     Attributes:
         calibration: gives scores their intervals; None where there is none.
-        contents: hashes of the training videos' files; None where unknown, as for packed features.
+        contents: hashes of the input files of training; None where unknown, as for packed features.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ def save(content: RunFolder, folder: Path, config: BaseConfig | None = None) -> 
     """
     run, combination, calibration = content.run, content.combination, content.calibration
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (SETTINGS, *FORMER):  # of an earlier run, which must not describe other weights
+    for name in (SETTINGS, *FORMER):  # an earlier run's files must not describe the new weights
         (folder / name).unlink(missing_ok=True)
     if config is not None:
         save_config(config, folder)
@@ -106,7 +106,7 @@ def save(content: RunFolder, folder: Path, config: BaseConfig | None = None) -> 
 
 
 def load(folder: Path) -> RunFolder:
-    """Read a run that `save` wrote. Raises DataError where there is none, it is damaged, or of an older version."""
+    """Read a run that `save` wrote. Raises DataError if it is missing, damaged or of an older version."""
     place = folder / SETTINGS
     try:
         if not place.exists():
@@ -131,11 +131,11 @@ def load(folder: Path) -> RunFolder:
         raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error
+        raise DataError(f"this model is damaged ({cause})", where=folder, fix=TRAIN_AGAIN) from error
 
 
 def _check_shapes(run: TrainedRun) -> None:
-    """Compare the weights with the network that the settings describe, before any memory is taken for it."""
+    """Compare the weights with the network that the settings describe, before it takes memory. Raises ValueError."""
     numbers = (run.model.width, run.model.regression_width, *asdict(run.sizes).values())
     if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
         raise ValueError("a size is no number, or too large")
@@ -150,7 +150,7 @@ def _check_shapes(run: TrainedRun) -> None:
 
 
 def model_sha256(folder: Path) -> str:
-    """SHA-256 that names a saved model: over the content of its two files, wherever they are."""
+    """SHA-256 of a saved model, from the content of its two files; a copy elsewhere has the same."""
     contents = "".join(f"{name} {sha256_file(folder / name)}\n" for name in MODEL_FILES)
     return hashlib.sha256(contents.encode()).hexdigest()
 

@@ -25,16 +25,16 @@ def find_performances(
     dataset: BaseConfig | None = None,
     settings: BaseConfig | None = None,
 ) -> tuple[Record, ...]:
-    """The performances to score; the observer gets a line about each problem and about a data set that is recognised.
+    """The performances to score; the observer gets a line about each problem and about a recognised data set.
 
     Args:
-        inputs: videos or folders. A view in the layout of JIGSAWS comes with its kinematics file.
-        kinematics: of the one trial whose views `inputs` names; it may have no video.
-        dataset: names the data set that is scored where there are no inputs.
+        inputs: videos or folders. In the layout of JIGSAWS, a video comes with the kinematics file of its trial.
+        kinematics: the file of one trial; `inputs` are the trial's views, if it has any.
+        dataset: names the data set to score where there are no inputs.
         settings: say how stores are reached, and the rate of folders of frames; None: the defaults.
 
-    Raises UsageError where there is nothing to score, no such input, or files of different trials; DataError where the
-    data set's own files cannot be used.
+    Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
+    set's own files cannot be used.
     """
     storage, frame_rate = (settings.storage.reach(), settings.frames.fps) if settings else (None, 0.0)
     if kinematics is not None:
@@ -47,7 +47,7 @@ def find_performances(
         raise UsageError("nothing to score", fix=NOTHING)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
-    for record in listing.records:  # the layout of JIGSAWS puts a kinematics file beside its video
+    for record in listing.records:
         if record.path and "kinematics" not in record.sidecars and (path := kinematics_of(record.path)):
             record = replace(record, sidecars={**record.sidecars, "kinematics": path})
         records.append(record)
@@ -55,9 +55,9 @@ def find_performances(
 
 
 def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None = None) -> tuple[Record, ...]:
-    """The views of one trial, each with its kinematics file; one record without a video where there are no views.
+    """The views of one trial, each with its kinematics file; without views, one record without a video.
 
-    Raises UsageError where a file is missing, or the files are not those of one trial.
+    Raises UsageError if a file is missing or the files are not those of one trial.
     """
     if is_remote(kinematics):
         raise UsageError("kinematics are read from this machine only", where=kinematics, fix="Copy the file here")
@@ -73,7 +73,7 @@ def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None 
         raise UsageError("a kinematics file belongs to one trial, and this is a folder", where=folder, fix=fix)
     trials = sorted({trial_of(path.stem) for path in (*videos, kinematics) if trial_of(path.stem) != path.stem})
     if trials and any(trial != trials[0] for trial in (*trials, kinematics.stem)):
-        fix = f"Give the kinematics of {printable(trials[0])}, and only its videos"
+        fix = f"Give the kinematics file of {printable(trials[0])}, and only the videos of this trial"
         raise UsageError(f"the videos are not of the trial {printable(kinematics.stem)}", where=kinematics, fix=fix)
     records = find_videos(videos, storage).records if videos else (Record(kinematics.name, None),)
     return tuple(replace(record, sidecars={"kinematics": kinematics}) for record in records)

@@ -24,15 +24,15 @@ NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile"
 
 
 def write_csv(path: Path, rows: Sequence[Score]) -> None:
-    """One line per video: `NUMBERS`, the parts of the score, whether it is valid, the flags, the error, the model.
-
-    Cells cannot start a spreadsheet formula. Flags and errors name no folders of this machine.
-    """
+    """Write `csv_text` to `path`."""
     write_text(path, csv_text(rows))
 
 
 def csv_text(rows: Sequence[Score]) -> str:
-    """The content of `write_csv`."""
+    """One line per video: `NUMBERS`, the parts of the score, whether it is valid, the flags, the error, the model.
+
+    No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
+    """
     steps = max((len(row.steps) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -70,14 +70,14 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
 
 
 def _shown(row: Score) -> str | None:
-    """The score with the digits that its accuracy allows, and whether it is not valid."""
+    """The score with the digits that its accuracy allows; " not valid" follows where it is not."""
     if row.score is None:
         return None
     return f"{row.score:.{row.decimals}f}" + ("" if row.valid else " not valid")
 
 
 def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
-    """The rows as JSON types; numbers in the unit of the labels, None where a score has no such part.
+    """The rows as JSON types; numbers are in the unit of the labels, None where a score has no such part.
 
     Paths, flags and errors name no folders of this machine.
     """
@@ -107,6 +107,6 @@ def _interval(ends: tuple[float, float] | None, decimals: int) -> str | None:
 
 
 def cell(text: str) -> str:
-    """Text that a spreadsheet does not read as a formula."""
+    """The text in a form that a spreadsheet does not read as a formula."""
     shown = printable(text)
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown

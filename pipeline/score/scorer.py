@@ -1,4 +1,4 @@
-"""Scores videos with a trained run: missing features, prediction, intervals, flags and the share of each step.
+"""Scores videos with a trained run: extraction, prediction, intervals, flags and the share of each step.
 
     from pipeline.score import load_scorer
     scored = load_scorer("runs/demo").score("dive.mp4")
@@ -31,6 +31,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
 from pipeline.score.bundle import Predictions, plain, setting_lines
+from pipeline.score.bundle_hashes import TRAIN_AGAIN
 from pipeline.score.calibration import PARTS
 from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
@@ -40,18 +41,17 @@ from pipeline.session import Session
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
-
 UNANNOTATED = (
     "no annotated boundaries, at which this model cuts time: name an annotated data set "
     f"(`{PROGRAM} score --config PRESET --set dataset.root=FOLDER`), or train a model with --set timesteps.bounds=equal"
 )
-"""Error of a video that a model of `timesteps.bounds: annotated` cannot score."""
+"""Error of a video without annotation, which a model of `timesteps.bounds: annotated` cannot score."""
 
 
 class Scorer:
     """A trained run with the configuration that made its features, as `load_scorer` reads it.
 
-    Raises UsageError, which lists the differences, where this version makes other features than those of training.
+    Raises UsageError, which lists the differences, if this version makes other features than those of training.
     """
 
     def __init__(self, folder: Path, loaded: RunFolder, config: BaseConfig) -> None:
@@ -68,29 +68,26 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(differing),
                 where=folder,
-                fix=f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`",
+                fix=TRAIN_AGAIN,
             )
 
     def following(self, region: Sequence[float]) -> Scorer:
-        """The same scorer for a video in which the athlete's middle is in this region (x1 y1 x2 y2, 0 to 1)."""
+        """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
         values = self.config.dump()
         values["pose"] = {**values["pose"], "region": list(region)}
         return Scorer(self.folder, self.bundle, validate(values))
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
-        """Score one video, or a trial by the files that the model reads.
-
-        Raises UsageError where a file is missing, or its features have not the shape that the model reads.
-        """
+        """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
         given, settings = [] if video is None else [Path(video)], self.config
         trial = None if kinematics is None else Path(kinematics)
         return self.score_records(find_performances(given, Observer(), kinematics=trial, settings=settings))[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
-        """Score many videos. Failed videos have `error` set.
+        """Score many performances. A failed one has `error` set.
 
-        A damaged output is extracted again, and the observer is told. Its stop event ends the work after the current
-        writes; videos not extracted by then count as failed. Raises as `pipeline.run.run_extract`.
+        A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
+        the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run_extract`.
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
@@ -100,7 +97,7 @@ class Scorer:
         return [replace(row, model=self.model_sha256) for row in named]
 
     def _named(self, row: Score, record: Record) -> Score:
-        """The score with people's names in its flags; the poses are read only where a flag is about an agent."""
+        """The score with people's names in its flags; the poses are read only if a flag names an agent."""
         if not any(AGENT.search(f"{flag.title} {flag.detail}") for flag in row.flags):
             return row
         name = agent_namer(self.roles, self.outputs(row, record))
@@ -114,7 +111,7 @@ class Scorer:
         return config.roles() if isinstance(config, TimestepsConfig) else ()
 
     def lacking(self, record: Record) -> str:
-        """Which input of the model a performance lacks, and how to give it; empty where it has all."""
+        """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""
         if not (lacking := self.planner.lacking(record)):
             annotated = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") == "annotated"
             return UNANNOTATED if annotated and not record.boundaries else ""
@@ -123,7 +120,7 @@ class Scorer:
         return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
 
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
-        """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
+        """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""
         outputs: dict[str, StageOutput] = {}
         damaged = []
         for stage in self.planner.stages:
@@ -140,9 +137,9 @@ class Scorer:
         return outputs
 
     def _scored(self, record: Record, keys: Mapping[str, str]) -> Score:
-        """The score of one performance by the keys of its outputs, or the error of one without a finite score.
+        """The score of one performance by the keys of its outputs; `error` is set where there is no finite score.
 
-        Performances are scored one by one: products of a batch may round differently. Raises as `Cache.read`.
+        Performances are scored one by one, since products of a batch may round differently. Raises as `Cache.read`.
         """
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = self.planner.measures(record, keys)
@@ -190,7 +187,7 @@ class Scorer:
         quality: dict[str, dict[str, Any]],
         intervals: Mapping[float, Floats | None],
     ) -> Facts:
-        """The facts about one performance that its flags follow from."""
+        """The facts about one performance from which its flags follow."""
         calibration, trained_on = self.calibration, None
         if self.bundle.contents is not None:
             hashes = fingerprints(record, self.cache)
@@ -234,8 +231,8 @@ def load_scorer(
             (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
         observer: gets notes on the run folder.
 
-    Raises DataError where the folder holds no trained run or a damaged one, UsageError as `Scorer`, or where the run's
-    configuration has settings that this version does not have.
+    Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
+    settings of the run that this version does not have.
     """
     folder = Path(folder)
     loaded = load(folder)
@@ -252,7 +249,7 @@ def load_scorer(
 
 
 def percentile(training: np.ndarray, score: float) -> float | None:
-    """Share of the training scores below `score`, 0 to 100, ties counted half; None without training scores."""
+    """Percentage of the training scores below `score`; ties count half; None without training scores."""
     labelled = training[np.isfinite(training)]
     if not len(labelled):
         return None
@@ -260,7 +257,7 @@ def percentile(training: np.ndarray, score: float) -> float | None:
 
 
 def _require_finite(made: Predictions, intervals: Mapping[float, Floats | None]) -> None:
-    """Raise DataError where a number of a score is not finite."""
+    """Raise DataError if a number of a score is not finite."""
     heads = [made.score, made.other_share, made.members, made.step_scores, made.attention]
     heads += [made.execution, made.synchronisation, *intervals.values()]
     if not all(values is None or np.isfinite(values).all() for values in heads):
@@ -284,14 +281,13 @@ def score_videos(
     *,
     kinematics: Path | None = None,
 ) -> list[Score]:
-    """Score performances (see `find_performances`) with the run in folder `model`; failed ones have `error` set.
+    """Score performances (see `find_performances`) with the run in folder `model`; a failed one has `error` set.
 
     Args:
-        session: the user's cache, paths, devices and limits, and the data set that is scored without inputs.
-        kinematics: see `find_performances`.
+        session: has the user's cache, paths, devices and limits, and the data set that is scored without inputs.
 
-    Raises UsageError for an input that is missing or not read by the model, or for features unlike those of training;
-    DataError where there is no trained run, or a damaged one.
+    Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
+    training; DataError if there is no trained run, or a damaged one.
     """
     user, observer = session.beside_model, session.observer
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None

@@ -39,7 +39,7 @@ from pipeline.train import train as train_networks
 from pipeline.train.fit import one_thread
 
 MOST_SHOWN = 2
-"""Settings named in a warning."""
+"""Greatest number of settings that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,19 @@ def train_scorer(
     cached: bool = True,
     strict: bool = False,
 ) -> TrainedScorer:
-    """Train, calibrate and describe a scorer, and write all of it into `folder` (`pipeline.score.run_folder`).
+    """Train and calibrate a scorer, and write it with its model card into `folder` (`pipeline.score.run_folder`).
 
-    With `model.system: combined` the run gets the regressions of all training performances, weighted by the
-    calibration; without folds all weights are equal. A run that was killed resumes from `folder/checkpoints`.
+    With `model.system: combined` the run has regressions of all training performances too. The calibration gives their
+    weights; without folds all weights are equal. A killed training resumes from `folder/checkpoints`.
 
     Args:
-        folds: of the calibration; 0 leaves it out: scores then have no intervals, and a flag says so.
-        cached: whether the session's cache holds the stages' outputs of these features. Then hashes, quality measures
+        folds: of the calibration; 0: none, so scores have no intervals, and a flag says so.
+        cached: whether the session's cache holds the stages' outputs of these features. If so, hashes, quality measures
             and movement of the training performances are stored for comparison.
-        strict: refuse to train where a video is flagged.
+        strict: refuse to train if a video is flagged.
 
-    Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
-    video is flagged, UsageError where the folder cannot be written.
+    Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if the features
+    cannot be trained on, or if `strict` and a video is flagged.
     """
     config, observer, plans = session.config, session.observer, list[MeasuredPlan]()
     if cached:
@@ -113,7 +113,7 @@ def train_scorer(
 
 
 def _facts(session: Session, records: Sequence[Record], plans: Sequence[MeasuredPlan]) -> dict[str, Any]:
-    """Ranges of the measures of training performances, and where two raters gave the labels, their agreement."""
+    """Ranges of the measures of training performances, and the agreement of the raters where two gave the labels."""
     movements = better_ranges(trained_movement(session.cache, plans)) if plans else {}
     agreed = rater_agreement(records, session.config.dataset.kind)
     ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
@@ -123,7 +123,7 @@ def _facts(session: Session, records: Sequence[Record], plans: Sequence[Measured
 def _combination(
     features: FeatureSet, run: TrainedRun, systems: Sequence[RegressionSystem], calibration: Calibration | None
 ) -> FittedCombination:
-    """The regressions of all training performances with the weights of the calibration, equal ones without it."""
+    """The regressions of all training performances with the calibration's weights; without it, weights are equal."""
     place = {name: row for row, name in enumerate(features.ids)}
     rows = np.array([place[name] for name in run.train_ids], dtype=np.intp)
     weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
@@ -134,11 +134,11 @@ def _combination(
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
     hashes = {content for plan in plans for step in plan.steps for content in step.computation.inputs.values()}
-    return frozenset(content for content in hashes if len(content) == 64)  # others are unreadable files
+    return frozenset(content for content in hashes if len(content) == 64)  # unreadable files have no hash
 
 
 def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Trained]:
-    """Movement figures per time step of performances whose outputs are in the cache; others are left out."""
+    """Movement per time step of the scored performances whose outputs are in the cache."""
     made = []
     for plan, _ in plans:
         record, keys = plan.record, plan.keys()
@@ -153,7 +153,7 @@ def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Traine
 
 
 def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
-    """A warning where a pack was made with other settings than the configuration, whose features `score` then makes."""
+    """A warning if a pack has other settings than the configuration, with which `score` will make features."""
     packed = {
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }

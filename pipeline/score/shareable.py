@@ -1,4 +1,4 @@
-"""Leaves the account, the machine and folders out of what is made for sharing: pages, CSV and JSON.
+"""Removes names of the account, the machine and folders from pages, CSV and JSON, which are made for sharing.
 
 Run folders keep them, as provenance.
 """
@@ -30,7 +30,7 @@ def without_folders(text: str) -> str:
 
 
 def without_folders_in(value: Any) -> Any:
-    """The same for every text of nested mappings and lists."""
+    """`value` with `without_folders` applied to every text in nested mappings and lists."""
     if isinstance(value, str):
         return without_folders(value)
     if isinstance(value, dict):
@@ -39,7 +39,7 @@ def without_folders_in(value: Any) -> Any:
 
 
 def shareable(row: Score) -> Score:
-    """A score whose texts and path name no folder of this machine."""
+    """The score with no folder of this machine in its texts and path."""
     return replace(
         row,
         path=None if row.path is None else Path(without_folders(str(row.path))),

@@ -1,7 +1,7 @@
 """Trained runs at an address: a local copy to score with, and the upload of a run.
 
 <user's cache>/models/<key>/    a copy; the key is the start of the SHA-256 of the run's table of hashes, so that
-                                one content is kept once, and downloaded once
+                                equal runs are downloaded and kept once
 """
 
 from __future__ import annotations
@@ -30,7 +30,17 @@ from data.store import (
 )
 from data.store.scratch import working_folder
 from data.weights import cache_dir
-from pipeline.score.bundle_hashes import FILES, HASHES, MAX_BYTES, MAX_FILE_BYTES, check_hashes, hash_table, read_table
+from pipeline.score.bundle import no_run_fix
+from pipeline.score.bundle_hashes import (
+    FILES,
+    HASHES,
+    MAX_BYTES,
+    MAX_FILE_BYTES,
+    MODEL_FILES,
+    check_hashes,
+    hash_table,
+    read_table,
+)
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_config import portable
 
@@ -41,7 +51,7 @@ README = "README.md"
 KEY_LETTERS = 24
 
 MOST_RATIO, FREE_BYTES = 10, 16 << 20
-"""A run unpacks to at most so many times the size of its archive, and bytes beside them: weights hardly shrink."""
+"""A run unpacks to at most `MOST_RATIO` times the size of its archive plus `FREE_BYTES`: weights hardly compress."""
 
 BLOCK = 1 << 20
 
@@ -49,14 +59,15 @@ Blocks = Callable[[str, int], Iterator[bytes]]
 """Takes a file's name and the most bytes it may have; gives its content in parts."""
 
 AGAIN = "Download it again"
+ZIP_ONE = f"Zip one folder that `{PROGRAM} train` wrote"
 ELSEWHERE = "Free space, or set XDG_CACHE_HOME to another folder"
 
 
 def local_run(place: str | Path) -> Path:
-    """The folder of a run: `place` itself, or the copy of what an address or a ZIP file holds.
+    """The folder of a run: `place` itself, or a local copy of the run at an address or in a ZIP file.
 
-    Raises DataError where there is no run, or one without hashes or with other files than they say, StorageError where
-    the address does not answer.
+    Raises DataError if an address or a ZIP file holds no run or a damaged one. Raises UsageError for any other file,
+    and StorageError if the address does not answer.
     """
     path = local_path(Path(place))
     if is_shared(place):
@@ -68,22 +79,24 @@ def local_run(place: str | Path) -> Path:
             try:
                 file.writelines(remote.blocks("", MAX_FILE_BYTES))
             except FileNotFoundError:
-                raise DataError("no trained run at this address", where=url, fix="Check the address") from None
+                raise DataError("no trained model at this address", where=url, fix="Check the address") from None
             return _unzip(file, file.tell(), url)
     if _is_zip(str(path)) and path.is_file():
         with open_regular(path) as file:
             return _unzip(file, os.fstat(file.fileno()).st_size, path)
     if path.exists() and not path.is_dir():
-        raise UsageError("a file, and a run is a folder", where=path, fix=f"Name its folder: {printable(path.parent)}")
+        raise UsageError(
+            "this is a file, and a run is a folder", where=path, fix=f"Name its folder: {printable(path.parent)}"
+        )
     return path
 
 
 def push_run(run: Path, place: str, *, replace: bool = False, public: bool = False) -> str:
-    """Upload what scoring needs, with the model card, to an address or a folder; returns where the run is now.
+    """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the run is.
 
-    Paths of this machine stay here. `replace` writes over another run; `public` opens a new repository of a hub to
-    everybody. Raises UsageError where another run is there or nothing can be written to such an address, DataError
-    for no trained run or a damaged one, StorageError where the store does not answer or refuses.
+    The upload has no paths of this machine. `replace` writes over another run; `public` opens a new repository of a hub
+    to everybody. Raises UsageError if another run is there or such an address cannot be written to. Raises DataError
+    for no trained run or a damaged one, and StorageError if the store does not answer or refuses.
     """
     contents = _contents(run)
     there = _hashes_at(place)
@@ -92,7 +105,8 @@ def push_run(run: Path, place: str, *, replace: bool = False, public: bool = Fal
     if address(place).startswith("hf:"):
         return push_to_hub(place, contents | {README: contents[CARD]}, "A model of action quality", public=public)
     if address(place).startswith("http"):
-        raise UsageError("a web server is only read", where=address(place), fix="Write s3://, gs://, hf:// or a folder")
+        fix = "Name a folder, or an address that starts with s3://, gs:// or hf://"
+        raise UsageError("a run cannot be pushed to a web server", where=address(place), fix=fix)
     for name, content in contents.items():
         if is_shared(place):
             RemoteFolder(place, Storage()).write(name, content)
@@ -103,8 +117,8 @@ def push_run(run: Path, place: str, *, replace: bool = False, public: bool = Fal
 
 def _contents(run: Path) -> dict[str, bytes]:
     """Files by name; the hashes are last, so that a broken upload holds no run."""
-    if not (run / HASHES).exists():
-        raise DataError("no trained run with hashes here", where=run, fix="Give a folder that 'train' wrote")
+    if not (run / MODEL_FILES[0]).exists():
+        raise DataError("no trained model here", where=run, fix=no_run_fix(run))
     check_hashes(run)
     contents = {name: read_regular(run / name, most) for name, most in MOST_BYTES.items() if (run / name).is_file()}
     contents.setdefault(CARD, b"")
@@ -116,7 +130,7 @@ def _contents(run: Path) -> dict[str, bytes]:
 
 
 def _hashes_at(place: str) -> bytes | None:
-    """The table of hashes of the run that an address holds, None where it holds none."""
+    """The table of hashes of the run at an address, None where there is no run."""
     with suppress(FileNotFoundError):
         if is_shared(place):
             return RemoteFolder(place, Storage()).read(HASHES, MAX_BYTES)
@@ -130,7 +144,7 @@ def _is_zip(place: str) -> bool:
 
 @contextmanager
 def _damage(place: str | Path) -> Iterator[None]:
-    """One error of ours for whatever a damaged archive makes `zipfile` raise."""
+    """Raise DataError for any exception that `zipfile` raises for a damaged archive."""
     try:
         yield
     except Exception as error:
@@ -139,18 +153,18 @@ def _damage(place: str | Path) -> Iterator[None]:
 
 
 def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
-    """The local copy of the one run in a ZIP file of `size` bytes, whatever folder of it the run is in."""
+    """The local copy of the one run in a ZIP file of `size` bytes; the run may be in any folder of it."""
     with _damage(place):
         archive = zipfile.ZipFile(stream)
         entries = {info.filename: info for info in archive.infolist()}
     tables = [name for name in entries if name.rpartition("/")[2] == HASHES]
     if len(tables) != 1:
-        raise DataError(f"{len(tables)} runs in this ZIP file", where=place, fix="Zip one folder that 'train' wrote")
+        raise DataError(f"{len(tables)} runs in this ZIP file", where=place, fix=ZIP_ONE)
     folder = tables[0].removesuffix(HASHES)
     members = {name: entries[folder + name] for name in (*MOST_BYTES, HASHES) if folder + name in entries}
     if (unpacked := sum(info.file_size for info in members.values())) > MOST_RATIO * size + FREE_BYTES:
         what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are no trained run"
-        raise DataError(what, where=place, fix="Zip a folder that 'train' wrote")
+        raise DataError(what, where=place, fix=ZIP_ONE)
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
         raise DataError(
             "damaged archive, or a compression that is not read", where=place, fix=f"{AGAIN}, or zip it anew"
@@ -176,16 +190,16 @@ def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
 
 
 def _copy(blocks: Blocks, place: str | Path) -> Path:
-    """The folder in the user's cache that holds the run at `place`; made if it is not there.
+    """The folder in the user's cache that holds the run at `place`; it is made if it is missing or damaged.
 
-    Every file is hashed while it is written, and the first that differs from its hash ends the copy.
+    Every file is hashed while it is written; the first one that differs from its hash ends the copy.
     """
     try:
         table = b"".join(blocks(HASHES, MAX_BYTES))
         hashes = read_table(table, place)
     except FileNotFoundError:
         raise DataError(
-            f"no trained run at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
+            f"no trained model at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
         ) from None
     except ValueError as error:
         raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=place, fix=AGAIN) from error
@@ -194,7 +208,7 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
         if target.exists():
             check_hashes(target)
             return target
-    shutil.rmtree(target, ignore_errors=True)  # damaged
+    shutil.rmtree(target, ignore_errors=True)
     with _temporary_folder() as temporary:
         folder, left = temporary / "run", MAX_FILE_BYTES
         folder.mkdir()

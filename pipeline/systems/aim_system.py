@@ -1,4 +1,4 @@
-"""AIM or a compared network as a system, and one that learns the score without the difficulty."""
+"""AIM and the compared networks as systems, and AIM on score / difficulty."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pipeline.systems.baselines import difficulties
 from pipeline.systems.inner_folds import tasks_of
 from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted
 from pipeline.train import (
+    SCORES,
     Normaliser,
     Surroundings,
     check_sizes,
@@ -33,15 +34,12 @@ from pipeline.train import (
     training_set,
 )
 
-COLUMNS = {"score": 0, "execution": 1, "synchronisation": 2}
-"""Outputs of a network, and the label column of each."""
-
 
 @dataclass(frozen=True)
 class AimSystem(NetworkSystem):
-    """AIM or a compared network: all runs train at once, as in `pipeline.train.train`.
+    """AIM or a compared network; all runs train as one stack.
 
-    With `pool` one network trains on all tasks, each task with its own normalisation and score range; else each task
+    With `pool` a network trains on all tasks, each with its own normalisation and score range. Without `pool` each task
     trains on its own, as in the paper.
     """
 
@@ -49,7 +47,7 @@ class AimSystem(NetworkSystem):
     pool: bool = False
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> AimModel:
-        """See `NetworkSystem.train`; raises as `check_sizes`."""
+        """See `NetworkSystem.train`. Raises as `check_sizes` too."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
         rows = {task: learning.rows(mine) for task, mine in tasks_of(train).items()}
@@ -74,7 +72,7 @@ class AimModel:
         normalisers: by task.
         state: parameter name to stacked values (runs, ...).
         losses: (epochs kept, runs).
-        by_epoch: (epochs watched, runs, m) scores of the performances watched, in the training scale, or None.
+        by_epoch: (epochs watched, runs, m) scores of the watched performances, in the training scale, or None.
     """
 
     system: AimSystem
@@ -90,7 +88,7 @@ class AimModel:
         net.load_state_dict(self.state)
         data = stack_data(features, list(self.normalisers.values()), _owners(features, self.normalisers))
         output = predict_members(net, data, torch.zeros(self.system.config.runs, dtype=torch.int64))
-        scaled = {name: (getattr(output, name), column) for name, column in COLUMNS.items()}
+        scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
         scaled["by_epoch"] = (self.by_epoch, 0)
         made: dict[str, Any] = {
             name: self._unscaled(values.double().numpy(), features, column)
@@ -108,7 +106,7 @@ class AimModel:
 
 @dataclass(frozen=True)
 class TimesDifficulty(NetworkSystem):
-    """AIM on score / difficulty; its prediction times the announced difficulty is the score."""
+    """AIM trained on score / difficulty; the score is its prediction times the announced difficulty."""
 
     model: NetworkConfig
 
@@ -139,6 +137,6 @@ def _without_difficulty(record: Record) -> Record:
 
 
 def _owners(features: FeatureSet, tasks: Mapping[str, Any]) -> Rows:
-    """(1, n) place of each performance's task among `tasks`, whose normaliser is its own."""
+    """(1, n) index in `tasks` of each performance's task, for `stack_data`."""
     places = {task: number for number, task in enumerate(tasks)}
     return np.array([[places[record.task] for record in features.records]], dtype=np.intp)

@@ -13,18 +13,18 @@ from pipeline.train import label_table
 
 
 def training_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) the mean training score for every performance: the constant with the least squared error."""
+    """(m,) the mean training score, which is the constant with the least squared error."""
     return np.full(len(test), _scores(train).mean())
 
 
 def duration(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) straight line through training scores over the logarithm of the duration."""
+    """(m,) linear fit of the training scores over the logarithm of the duration."""
     logs = [np.log(np.maximum(np.nan_to_num(part.duration, nan=1.0), 1e-3)) for part in (train, test)]
     return _line(train, *logs)
 
 
 def subject_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) mean score of the same subject's training performances; of all where there are none."""
+    """(m,) mean score of the same subject's training performances; for a new subject, the mean of all."""
     scores, subjects = _scores(train), np.array(_subjects(train))
     means = []
     for subject in _subjects(test):
@@ -34,13 +34,13 @@ def subject_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
 
 
 def random_scores(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) drawn evenly between the least and the greatest training score (RANDOM of table 4)."""
+    """(m,) drawn uniformly between the lowest and the highest training score (RANDOM of table 4)."""
     low, high = np.quantile(_scores(train), [0.0, 1.0])
     return np.random.default_rng([run, *map(zlib.crc32, map(str.encode, test.ids))]).uniform(low, high, len(test))
 
 
 def difficulty_alone(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) straight line through training scores over the announced difficulty; the mean where there is none."""
+    """(m,) linear fit of the training scores over the announced difficulty; their mean where it is unknown."""
     return _line(train, difficulties(train), difficulties(test))
 
 
@@ -51,7 +51,7 @@ def difficulties(features: FeatureSet) -> Floats:
 
 
 def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
-    """The baselines of every evaluation; the difficulty only where performances have one."""
+    """The baselines of every evaluation; `difficulty_alone` is among them if any performance has a difficulty."""
     baselines = (
         SimpleSystem("training mean", training_mean, baseline=True),
         SimpleSystem("duration", duration, baseline=True),
@@ -64,15 +64,15 @@ def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
 
 
 def _line(train: FeatureSet, given: Floats, asked: Floats) -> Floats:
-    """(m,) at `asked` the straight line through training scores over `given` (k,).
+    """(m,) linear fit of the training scores over `given` (k,), evaluated at `asked` (m,).
 
-    It is the mean where a value is NaN or all are equal.
+    It is the mean score where `asked` is NaN, and everywhere if all values of `given` are equal or NaN.
     """
-    scores, known = _scores(train), np.isfinite(given)
+    scores, finite = _scores(train), np.isfinite(given)
     mean = np.full(len(asked), scores.mean())
-    if not known.any() or np.ptp(given[known]) == 0:
+    if not finite.any() or np.ptp(given[finite]) == 0:
         return mean
-    slope, offset = np.polyfit(given[known], scores[known], 1)
+    slope, offset = np.polyfit(given[finite], scores[finite], 1)
     return np.where(np.isfinite(asked), slope * asked + offset, mean)
 
 

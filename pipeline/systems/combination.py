@@ -1,9 +1,9 @@
 """The combination of several systems, weighted by inner validation; it needs no label of a test part.
 
-Systems that rank the inner predictions no better than chance have no weight. The others have the least-squares ones:
-none negative, sum 1, drawn towards equal weights as strongly as `SHRINKAGE` performances would, since a mean of several
-good systems is hard to beat with small data. Where users are kept apart, ranks within each user are fitted, as the
-correlation per user is what counts there. Where the weighted mean still ranks worse inside than the best system, that
+A system whose inner predictions rank no better than chance has no weight. The others have non-negative least-squares
+weights of sum 1. `SHRINKAGE` pulls these towards equal weights, since a mean of several good systems is hard to beat
+with few performances. Where a protocol holds out whole users, ranks within each user are fitted, because the protocol
+reports the correlation per user. If the best system still has a higher inner correlation than the weighted mean, that
 system alone is the combination.
 """
 
@@ -40,13 +40,13 @@ NETWORK = "AIM"
 """The name of the network's weight in a `FittedCombination`."""
 
 SHRINKAGE = 5.0
-"""Performances that speak for equal weights."""
+"""Strength of the pull towards equal weights, as a number of performances."""
 
 CHANCE = 1.645
-"""Standard errors by which an inner correlation must exceed 0 for a weight: one side of 95 %."""
+"""A system has a weight if its inner correlation exceeds 0 by so many standard errors: one-sided 95 %."""
 
 BLOCKS = 10
-"""The spread of an inner figure comes from leaving out each user, or each of so many groups of performances."""
+"""The jackknife leaves out each user, or each of so many groups of performances."""
 
 REGRESSIONS = (
     "trial descriptors, SVR",
@@ -59,7 +59,7 @@ REGRESSIONS = (
 
 
 def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
-    """The regressions of a combination; where `kinds` keeps subjects apart, also those that fit new people best."""
+    """The regressions of a combination; where `kinds` has "subject", also those that fit new people best."""
     systems = {system.name: replace(system, kinds=tuple(kinds)) for system in regression_systems(features)}
     chosen = [systems[name] for name in REGRESSIONS if name in systems]
     if "subject" in kinds and features.trial.shape[-1]:
@@ -71,15 +71,12 @@ def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regress
 class Combined(System):
     """The weighted mean of several systems.
 
-    The training part, over all its tasks, is split into inner folds that keep apart what the protocol keeps apart;
-    every candidate predicts them; the weights follow from these predictions and hold for all tasks.
-
-    Attributes:
-        validate: False leaves out the inner validation: equal weights.
+    Every candidate predicts inner folds over all tasks of the training part. The weights follow from these predictions
+    and hold for all tasks.
     """
 
     candidates: tuple[System, ...]
-    validate: bool = True
+    validate: bool = True  # False: equal weights, without inner folds
     name: str = COMBINED
     pool: bool = True
 
@@ -97,16 +94,16 @@ class Combined(System):
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """A fitted combination. Each candidate trains when it predicts, so that its row and this one share the training."""
+    """A fitted combination. Each candidate trains when it predicts, so that its own row can share the training."""
 
     system: Combined
     train: FeatureSet
     trainings: Trainings
     weights: Floats  # (candidates,)
-    choice: Mapping[str, Any]  # weights and inner figures (`InnerPredictions.choice`), empty without inner validation
+    choice: Mapping[str, Any]  # `InnerPredictions.choice`, empty without inner validation
 
     def predict(self, features: FeatureSet) -> Predicted:
-        """See `pipeline.systems.interface.Model.predict`; `Predicted.weighting` has the choice."""
+        """See `pipeline.systems.interface.Model.predict`; `Predicted.weighting` is `choice`."""
         each = [self.trainings.predict(one, self.train, features).score for one in self.system.candidates]
         return Predicted(np.tensordot(self.weights, np.stack(as_many_runs(each)), 1), weighting=self.choice)
 
@@ -117,17 +114,17 @@ class InnerPredictions:
 
     values: Floats  # (n, candidates)
     true: Floats  # (n,) labels
-    tasks: Texts  # (n,) like the next three
-    users: Texts
-    folds: Texts  # inner folds
-    bundles: Texts  # performances, each with its views and copies
-    by_user: bool  # users are kept apart, so ranks within a user count, and differences between users do not
+    tasks: Texts  # (n,)
+    users: Texts  # (n,)
+    folds: Texts  # (n,) inner folds
+    bundles: Texts  # (n,) equal for views and copies of one performance
+    by_user: bool  # whole users are held out, so ranks within a user count, and differences between users do not
 
     @classmethod
     def gather(
         cls, features: FeatureSet, cuts: Sequence[Part], predicted: Sequence[Floats], kinds: Sequence[str]
     ) -> InnerPredictions:
-        """From (candidates, m) predictions for the test rows of each inner fold; `kinds` are kept apart."""
+        """The predictions (candidates, m) of each inner fold's test rows, with labels; no fold splits `kinds`."""
         rows = np.concatenate([cut.test for cut in cuts])
         records = [features.records[row] for row in rows]
         return cls(
@@ -145,14 +142,14 @@ class InnerPredictions:
         return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
 
     def weights(self) -> Floats:
-        """(candidates,) weights of sum 1; all is the best candidate's where the weighted mean ranks worse inside."""
-        fitted, inside = self.fitted_weights(), len(set(self.folds.tolist())) > 1
-        if inside and self.rank(self.crossed()) < max(map(self.rank, self.values.T)):
+        """(candidates,) weights of sum 1: `fitted_weights`, or 1 for the best candidate if it ranks better alone."""
+        fitted, several = self.fitted_weights(), len(set(self.folds.tolist())) > 1
+        if several and self.rank(self.crossed()) < max(map(self.rank, self.values.T)):
             return self._best_alone()
         return fitted
 
     def fitted_weights(self) -> Floats:
-        """(candidates,) least-squares weights of those that rank better than chance; the best one where none does."""
+        """(candidates,) least-squares weights of those that rank better than chance; if none does, 1 for the best."""
         from scipy.optimize import nnls
 
         measured = [self._jackknifed(values, self.by_user) for values in self.values.T]
@@ -174,7 +171,7 @@ class InnerPredictions:
         return weights
 
     def rank(self, values: Floats) -> float:
-        """The correlation of predictions (n,) that decides; below all others where it is undefined."""
+        """The correlation by which predictions (n,) are compared; -2 where it is undefined."""
         return sortable(float((self._per_user if self.by_user else self._together)(values, [])[0]))
 
     def _best_alone(self) -> Floats:
@@ -186,22 +183,22 @@ class InnerPredictions:
         return _groups(np.char.add(np.char.add(self.tasks, "\n"), self.users) if self.by_user else self.tasks)
 
     def choice(self, names: Sequence[str]) -> dict[str, Any]:
-        """Weights and figures by the names of the candidates, as JSON types; figures of `COMBINED` are the last."""
+        """Weights and `figures` by the names of the candidates, as JSON types; the last figures are `COMBINED`'s."""
         figures = dict(zip([*names, COMBINED], self.figures(), strict=True))
         return {"weights": dict(zip(names, self.weights().tolist(), strict=True)), "figures": figures}
 
     def crossed(self) -> Floats:
-        """(n,) the combination, weighted for each inner fold by the other inner folds."""
+        """(n,) predictions of the combination; each inner fold has the weights that the other inner folds give."""
         out = np.zeros(len(self.true))
         for mine in _groups(self.folds):
             out[mine] = self.values[mine] @ self.take(~mine).fitted_weights()
         return out
 
     def figures(self) -> list[dict[str, float | None]]:
-        """Inner figures of every candidate and of the weighted mean, with their standard errors by the jackknife.
+        """Inner correlations of every candidate and of the weighted mean, with their jackknife standard errors.
 
-        "together" is Spearman's rho of all performances of a task, averaged over the tasks by Fisher's z; "users" is
-        the mean of each user's own rho, where users are kept apart.
+        "together" is Spearman's rho of all performances of a task, averaged over the tasks by Fisher's z. "users", only
+        with `by_user`, is the mean of each user's own rho.
         """
         return [self._figure(values) for values in [*self.values.T, self.crossed()]]
 
@@ -213,7 +210,7 @@ class InnerPredictions:
         return out
 
     def _jackknifed(self, values: Floats, per_user: bool) -> tuple[float, float]:
-        """A correlation of predictions (n,), and its standard error without each user or each of `BLOCKS` groups."""
+        """A correlation of predictions (n,) and its jackknife standard error, NaN with fewer than two groups."""
         value, *without = (self._per_user if per_user else self._together)(values, self._left_out)
         if len(without) < 2:
             return float(value), np.nan
@@ -226,7 +223,7 @@ class InnerPredictions:
         return _groups(self.users if self.by_user else _blocks(self.bundles))
 
     @cached_property
-    def _of_each_user(self) -> list[Rows]:
+    def _rows_by_user(self) -> list[Rows]:
         """The rows of each user in each task."""
         cells = [mine & user for mine in _groups(self.tasks) for user in _groups(self.users)]
         return [np.flatnonzero(cell) for cell in cells if cell.any()]
@@ -242,7 +239,7 @@ class InnerPredictions:
 
     def _per_user(self, values: Floats, left_out: Sequence[Any]) -> Floats:
         """(1 + k,) means of the users' own correlations: of all users, and without each of k masks of whole users."""
-        rows = self._of_each_user
+        rows = self._rows_by_user
         each = np.array([spearman(values[mine], self.true[mine]) for mine in rows])
         kept = [np.ones(len(rows), dtype=bool), *(np.array([not mask[mine[0]] for mine in rows]) for mask in left_out)]
         return np.array([arithmetic_average(each[chosen]).value for chosen in kept])
@@ -250,19 +247,19 @@ class InnerPredictions:
 
 @dataclass(frozen=True)
 class FittedCombination:
-    """A combination as a run folder holds it: a network's score averaged with those of fitted regressions."""
+    """A combination as a run folder holds it: the weighted mean of a network's score and of fitted regressions."""
 
     names: tuple[str, ...]  # of the network, then of the regressions
-    weights: Floats  # (1 + k,), of sum 1
+    weights: Floats  # (1 + k,) of sum 1
     regressions: tuple[FittedRegression, ...]  # k
 
     @classmethod
     def fit(
         cls, features: FeatureSet, rows: Rows, systems: Sequence[RegressionSystem], weights: Floats | None = None
     ) -> FittedCombination:
-        """Regressions of the labelled performances `rows`; equal weights unless given.
+        """Fit the regressions to the labelled performances `rows`; weights are equal unless given.
 
-        All tasks are one here, as they are for the network of a run: a new video does not name its task.
+        All tasks count as one, as for the network of a run, since a new video does not name its task.
         """
         part = without_tasks(features)
         tables = _tables(part, systems)
@@ -280,8 +277,8 @@ class FittedCombination:
     def combine(self, network: Floats, others: Floats) -> Floats:
         """(..., n) weighted mean of the network's scores (..., n) and the regressions' (k, n)."""
         total = self.weights[0] * network
-        for weight, values in zip(self.weights[1:], others, strict=True):  # no matrix product: bits depend on its size
-            total = total + weight * values
+        for weight, values in zip(self.weights[1:], others, strict=True):
+            total = total + weight * values  # the bits of a matrix product would depend on n
         return np.asarray(total)
 
     def description(self) -> dict[str, Any]:
@@ -298,7 +295,10 @@ class FittedCombination:
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedCombination:
-        """The combination that `description` and `arrays` came from; ValueError and others where they do not fit."""
+        """The combination that `description` and `arrays` came from.
+
+        Raises ValueError, LookupError or TypeError where they do not fit together.
+        """
         regressions = tuple(
             FittedRegression.from_arrays(one, part_of(arrays, f"{i}."))
             for i, one in enumerate(description["regressions"])
@@ -317,12 +317,12 @@ def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
 def _tables(
     features: FeatureSet, regressions: Sequence[RegressionSystem] | Sequence[FittedRegression]
 ) -> dict[str, Floats]:
-    """The descriptors that regressions read, each made once."""
+    """The descriptors that the regressions read, by name."""
     return {name: DESCRIPTORS[name](features) for name in dict.fromkeys(one.describe for one in regressions)}
 
 
 def without_tasks(features: FeatureSet) -> FeatureSet:
-    """The same performances as of one task."""
+    """The same performances, all of one task."""
     return replace(features, records=tuple(replace(record, task="") for record in features.records))
 
 
@@ -330,7 +330,7 @@ _BY_ROW = ("values", "true", "tasks", "users", "folds", "bundles")
 
 
 def _groups(names: Texts) -> list[Any]:
-    """(n,) masks of equal names."""
+    """One mask (n,) for each distinct name."""
     return [names == name for name in dict.fromkeys(names.tolist())]
 
 
@@ -342,7 +342,7 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _blocks(bundles: Texts) -> Texts:
-    """(n,) block of each performance, bundles dealt out in turn."""
+    """(n,) number of each performance's block; consecutive bundles are in different blocks."""
     order = {name: str(i % BLOCKS) for i, name in enumerate(sorted(set(bundles.tolist()), key=int))}
     return np.array([order[name] for name in bundles.tolist()])
 

@@ -1,4 +1,4 @@
-"""Descriptors of whole performances, which the regressions read; those of one performance depend on no other."""
+"""Descriptors of whole performances, which the regressions read; each performance is described alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data.store.arrays import Floats
 from pipeline.features import FeatureSet
 
 COEFFICIENTS = 5
-"""Lowest cosine or Fourier coefficients that are kept of each channel over the time steps."""
+"""Number of lowest cosine or Fourier coefficients that are kept of each channel."""
 
 _SKILL = re.compile(
     r"log_duration_s|secondary\.hands\.(speed_correlation|log_speed_ratio)|(primary|secondary)\.(left|right)\."
@@ -27,23 +27,24 @@ def trial_descriptors(features: FeatureSet) -> Floats:
 
 
 def skill_descriptors(features: FeatureSet) -> Floats:
-    """(n, K) of the trial-level descriptors those that carry over between surgeons; all, where no tools are recorded.
+    """(n, K) the trial-level descriptors that carry over between surgeons; all of them where no tools are recorded.
 
-    For each of four tools path length, speeds, acceleration, jerk, gripper travel, workspace, variation and centroid
-    of the speed, slow share and gripper reversals; the duration; correlation and ratio of the slaves' speeds.
+    They are the duration, the correlation and the ratio of the slaves' speeds, and for each of four tools: path length,
+    speeds, acceleration, jerk, gripper travel, workspace, variation and centroid of the speed, slow share and gripper
+    reversals.
     """
     columns = skill_columns(features.names.get("trial", ()))
     return trial_descriptors(features)[:, columns] if columns else trial_descriptors(features)
 
 
 def skill_columns(names: Sequence[str]) -> list[int]:
-    """Places of these descriptors among the trial-level ones; none where no tools are recorded."""
+    """Columns of `skill_descriptors` in the trial-level descriptors; none where no tools are recorded."""
     columns = [place for place, name in enumerate(names) if _SKILL.fullmatch(name)]
-    return columns if len(columns) > 1 else []
+    return columns if len(columns) > 1 else []  # every performance has a duration
 
 
 def whole_descriptors(features: FeatureSet) -> Floats:
-    """(n, K) trial-level descriptors, channels averaged over the observed steps, and the scene averaged over all."""
+    """(n, K) trial-level descriptors, then agents' channels and the scene as means over the (observed) steps."""
     primary = _over_steps(features.primary[:, :, None], features.primary_mask[:, :, None])
     secondary = _over_steps(features.secondary, features.secondary_mask)
     return np.concatenate([trial_descriptors(features), primary, secondary, scene_mean(features)], axis=1)
@@ -55,7 +56,7 @@ def scene_mean(features: FeatureSet) -> Floats:
 
 
 def scene_unit(features: FeatureSet) -> Floats:
-    """(n, Nc) the same scaled to unit length, as C3D-SVR has it (Parmar and Morris 2017, reference 17)."""
+    """(n, Nc) `scene_mean` scaled to unit length, as in C3D-SVR (Parmar and Morris 2017, reference 17)."""
     mean = scene_mean(features)
     return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9))
 
@@ -73,7 +74,7 @@ def cosines(features: FeatureSet) -> Floats:
 def frequency_and_entropy(features: FeatureSet) -> Floats:
     """(n, K) DCT, DFT magnitudes and approximate entropy: DCT+DFT+ApEn (Zia and Essa 2018, reference 30).
 
-    Departure: over the T time steps of every channel instead of the full-rate kinematics.
+    Departure: they describe the T time steps of every channel instead of the full-rate kinematics.
     """
     series = _series(features)
     fourier = _lowest(np.abs(np.fft.rfft(series, axis=1))[:, 1:])
@@ -92,10 +93,10 @@ DESCRIPTORS: Mapping[str, Callable[[FeatureSet], Floats]] = {
 """Functions from features to descriptors (n, K), by the names that saved models carry."""
 
 
-def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
-    """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991), tolerance r deviations."""
-    tolerance = r * series.std(1, keepdims=True)  # (n, 1, channels)
-    return np.asarray(_phi(series, m, tolerance) - _phi(series, m + 1, tolerance))
+def approximate_entropy(series: Floats) -> Floats:
+    """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991): m = 1, r = 0.2 deviations."""
+    tolerance = 0.2 * series.std(1, keepdims=True)  # (n, 1, channels)
+    return np.asarray(_phi(series, 1, tolerance) - _phi(series, 2, tolerance))
 
 
 def _lowest(coefficients: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Inner folds of a training part, on which systems choose and weigh without a label of the test part."""
+"""Inner folds of a training part: systems select and weigh on them, without a label of the test part."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from data.store.arrays import Rows
 from pipeline.features import FeatureSet
 
 INNER_FOLDS = 3
-"""Number of inner folds of a training part, where they are not those of the protocol."""
+"""Number of random inner folds, where the protocol's folds are not the inner ones (`Cuts.inner`)."""
 
 MOST_FOLDS = 6
-"""With more folds a protocol's own are not the inner ones: all their pairs take longer than three for each fold."""
+"""A protocol of more folds gets random inner folds, since training for all pairs of its folds would take longer."""
 
 MIN_TRAIN = 2
 """Fewest training performances of a task in a fold."""
@@ -27,7 +27,7 @@ class Part:
     """One fold of one task, as rows of a feature set: all of them labelled.
 
     Attributes:
-        task: whose fold this is, "" for all tasks together.
+        task: the task of the fold, "" for all tasks together.
         train, test: (k,) and (m,) rows.
     """
 
@@ -42,7 +42,7 @@ class Cuts:
     """How the training parts of an evaluation are cut into inner folds.
 
     Attributes:
-        kinds: groups that stay on one side of an inner fold, as in the protocol (("subject",) for leave-one-user-out).
+        kinds: groups that no inner fold splits, as in the protocol (("subject",) for leave-one-user-out).
         seed: of random inner folds.
         folds: the ids that each fold of the protocol holds out; empty where there is no protocol.
     """
@@ -52,33 +52,31 @@ class Cuts:
     folds: tuple[frozenset[str], ...] = ()
 
     def inner(self, train: FeatureSet) -> list[Part]:
-        """A training part cut into folds over all its tasks; none where it cannot be split.
+        """Inner folds over all tasks of a training part; none where it cannot be split.
 
-        They are the protocol's other folds where these test every performance once, else random. Two folds of the
-        protocol then need the same inner training, the one without both, and `Trainings` makes it once.
+        They are the protocol's other folds where these test every performance once, else random. For two folds A and B
+        of the protocol, the inner training without A and B is then the same, and `Trainings` makes it once.
         """
         folds = self.folds if len(self.folds) <= MOST_FOLDS else ()
         held = [np.isin(train.ids, list(ids)) for ids in folds]
         others = [number for number, rows in enumerate(held) if rows.any()]
         if len(others) < 2 or not (np.sum(held, axis=0) == 1).all():
             return inner_folds(train, self.kinds, self.seed)
-        # Those after the fold that is held out come first: folds that train side by side begin with different ones.
+        # The folds after the held-out one come first: folds that run in parallel then begin with different trainings.
         first = next((number for number in range(len(held)) if number not in others), 0)
         others.sort(key=lambda number: number < first)
         return _parts(train, {str(number): held[number] for number in others})
 
 
-def inner_folds(
-    train: FeatureSet, kinds: Sequence[str] = TIED, seed: int = 0, *, folds: int = INNER_FOLDS
-) -> list[Part]:
-    """A training part split into random folds over all its tasks, which keep apart `kinds`; none where it cannot be."""
-    folds = min(folds, len(tied(train.records, kinds)))
+def inner_folds(train: FeatureSet, kinds: Sequence[str] = TIED, seed: int = 0) -> list[Part]:
+    """Random inner folds over all tasks of a training part, which split no group of `kinds`; none if impossible."""
+    folds = min(INNER_FOLDS, len(tied(train.records, kinds)))
     made = kfold(train.records, k=folds, seed=seed, kinds=kinds) if folds > 1 else ()
     return _parts(train, {fold.name: np.isin(train.ids, fold.test) for fold in made})
 
 
 def _parts(train: FeatureSet, tests: dict[str, NDArray[np.bool_]]) -> list[Part]:
-    """Folds that test masks (n,) name; they have no performance of a task of which too few are left to train on."""
+    """One fold for each test mask (n,), by name; a fold leaves out tasks with fewer than `MIN_TRAIN` training rows."""
     parts = []
     for name, test in tests.items():
         possible = [rows for rows in tasks_of(train).values() if (~test[rows]).sum() >= MIN_TRAIN and test[rows].any()]

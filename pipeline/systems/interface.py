@@ -1,6 +1,6 @@
 """The interface of systems: a system learns from a training part (`fit`), and its model scores others (`predict`).
 
-A system is given the training part alone, and its model performances without scores (`without_scores`). So no system
+A system gets the training part alone, and its model gets performances without scores (`without_scores`). So no system
 can read a score of a test part. A system that consists of others asks `Trainings` for their predictions, also on
 inner folds of its training part.
 """
@@ -38,9 +38,9 @@ class Predicted:
         deviation: (runs, m) predicted standard deviation of the score, or None.
         by_epoch: (epochs watched, runs, m) the score after every watched epoch, or None.
         losses: (epochs kept, members) training loss; None for systems without one.
-        loss_epochs: which epochs those are.
-        chosen: what a system that selects has selected.
-        weighting: for a combination, its weights and inner figures, as JSON types.
+        loss_epochs: the epochs of `losses`, counted from 1.
+        chosen: name of the selected candidate or epoch, "" for systems that select none.
+        weighting: weights and inner correlations of a combination, as JSON types.
         inside: |error| / deviation of the training performances that inner validation held out, by id.
     """
 
@@ -56,14 +56,14 @@ class Predicted:
     inside: Mapping[str, float] = field(default_factory=dict)
 
     def take(self, columns: Rows) -> Predicted:
-        """The predictions of some of the performances."""
+        """The predictions for the performances at `columns`."""
         given = {name: getattr(self, name) for name in BY_PERFORMANCE}
         chosen = {name: values[..., columns] for name, values in given.items() if values is not None}
         return replace(self, **chosen)
 
 
 BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoch")
-"""Arrays of `Predicted` whose last axis is that of the performances."""
+"""Arrays of `Predicted` whose last axis is the performances."""
 
 
 class Model(Protocol):
@@ -92,9 +92,9 @@ class System:
         raise NotImplementedError
 
     def identity(self) -> Any:
-        """JSON types that, with the data, decide what is predicted; None where the predictions are not worth keeping.
+        """JSON types that determine the predictions together with the data; None where predictions are not kept.
 
-        A system that consists of others has none, and its parts have.
+        Systems without a training of their own, and systems that consist of others, return None.
         """
         return None
 
@@ -105,23 +105,16 @@ class System:
 
 @dataclass(frozen=True)
 class NetworkSystem(System):
-    """A system whose networks train by a recipe.
-
-    Attributes:
-        name: shown in tables.
-        model: the network.
-        config: the recipe.
-        watch: epochs, counted from 1, whose predictions are kept in `Predicted.by_epoch`.
-    """
+    """A system whose networks train by a recipe."""
 
     name: str
     model: NetworkConfig | MethodConfig
     config: TrainConfig
-    watch: tuple[int, ...] = ()
+    watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predicted.by_epoch`
 
     @property
     def passes(self) -> int:
-        """How often a training passes each row through a network: networks times epochs."""
+        """How often a training passes each row through a network: networks x epochs."""
         return self.config.runs * self.config.epochs
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
@@ -131,7 +124,8 @@ class NetworkSystem(System):
     def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
         """Train the networks. Raises Cancelled after `around.stop`.
 
-        The model has the scores of `watched` after every epoch of `watch`, and predicts these afterwards.
+        The model keeps its scores of `watched` after every epoch of `watch` as `Predicted.by_epoch`. A model that
+        keeps them predicts `watched` alone.
         """
         raise NotImplementedError
 
@@ -147,15 +141,15 @@ class NetworkSystem(System):
 
 
 class Trainings:
-    """Trains systems, each once on the same data: predictions are kept, by a hash of all that they depend on.
+    """Trains systems. It keeps predictions by a hash of all that they depend on, so that no training repeats.
 
     Args:
-        performances: all of the evaluation. A training predicts all of them that it has not seen, so that folds of the
-            protocol share the inner trainings that they have in common.
-        cuts: how systems cut training parts into inner folds.
-        folder: where predictions of networks are kept for later calls, and checkpoints of unfinished trainings.
-        spent: called with the rows that have passed through networks, those of kept trainings included.
+        folder: keeps predictions of networks for later calls, and checkpoints of unfinished trainings.
+        spent: called with the number of rows that have passed through networks; kept trainings count.
         stop: true ends a training after a checkpoint.
+        performances: all performances of the evaluation. A training predicts each that it did not learn from, so folds
+            of the protocol share equal inner trainings.
+        cuts: how systems cut training parts into inner folds.
     """
 
     def __init__(
@@ -173,9 +167,9 @@ class Trainings:
         self._kept: dict[str, Predicted] = {}
 
     def predict(self, system: System, train: FeatureSet, test: FeatureSet) -> Predicted:
-        """The system's predictions for `test` after training on `train`; scores of `test` are not handed on.
+        """The system's predictions for `test` after training on `train`; the system gets no score of `test`.
 
-        Raises the AimError of a system that fails, with its name in front.
+        An AimError of the system is raised with the system's name in front.
         """
         tasks, identity = tasks_of(train), system.identity()
         if len(tasks) > 1 and not system.pool:
@@ -192,18 +186,18 @@ class Trainings:
         return self._kept[key].take(_places(test, asked))
 
     def _unseen(self, train: FeatureSet, test: FeatureSet) -> FeatureSet:
-        """All performances of the tasks of a training part that it lacks; `test` where that is none of them."""
+        """All performances of the training part's tasks outside it; `test` where they do not contain `test`."""
         if self._performances is None:
             return test
-        tasks, seen, every = set(tasks_of(train)), set(train.ids), self._performances.records
-        others = self._performances.take([i for i, r in enumerate(every) if r.task in tasks and r.id not in seen])
+        tasks, learnt, every = set(tasks_of(train)), set(train.ids), self._performances.records
+        others = self._performances.take([i for i, r in enumerate(every) if r.task in tasks and r.id not in learnt])
         if not set(test.ids) <= set(others.ids):
             return test
         same = others.take(_places(test, others))
         return others if digest_of("", _content(same)) == digest_of("", _content(test)) else test
 
     def _trained(self, system: System, train: FeatureSet, test: FeatureSet, key: str = "") -> Predicted:
-        """The predictions of a training that this object has not made yet; `key` names what is kept of it."""
+        """The predictions for `test` of a training that is not in memory; `key` names its files."""
         try:
             if not isinstance(system, NetworkSystem):
                 return system.fit(train, self).predict(test)
@@ -226,7 +220,7 @@ class Trainings:
 
 
 def without_scores(features: FeatureSet) -> FeatureSet:
-    """The same performances with nothing of their labels but the difficulty, which is announced beforehand."""
+    """The same performances without their labels, except the difficulty, which is announced before a performance."""
     return replace(features, records=tuple(map(_without_scores, features.records)))
 
 
@@ -236,7 +230,7 @@ def _without_scores(record: Record) -> Record:
 
 
 def joined(rows: Sequence[Rows], parts: Sequence[Predicted]) -> Predicted:
-    """The predictions of several groups of performances as one; `rows` are the places of each group."""
+    """The predictions for several groups of performances as one; `rows` are the places of each group in it."""
     order = np.argsort(np.concatenate(rows))
     arrays: dict[str, Any] = {}
     for name, axis in (*((name, -1) for name in BY_PERFORMANCE), ("losses", 1)):
@@ -249,7 +243,7 @@ def joined(rows: Sequence[Rows], parts: Sequence[Predicted]) -> Predicted:
 
 @dataclass(frozen=True)
 class SimpleSystem(System):
-    """A system that is a function of both parts."""
+    """A system that is one function of the training part and the performances to score."""
 
     name: str
     score: Callable[[FeatureSet, FeatureSet, int], Floats]  # training part, m other performances, run: (m,) scores
@@ -264,23 +258,22 @@ class SimpleSystem(System):
 
 
 def _places(some: FeatureSet, whole: FeatureSet) -> Rows:
-    """(m,) where the performances are among those of another feature set."""
+    """(m,) row of each performance of `some` in `whole`."""
     places = {name: place for place, name in enumerate(whole.ids)}
     return np.array([places[name] for name in some.ids], dtype=np.intp)
 
 
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
-    """(runs, m) of every part with the runs of the part that has most.
+    """The scores (runs, m) of each system, repeated up to the number of runs of the system that has most.
 
-    Where a system of several networks and a single one are joined, the single one counts in every run, because the
-    result of a run needs a prediction for every part.
+    The result of a run needs a prediction of every system, so a system of one run counts in every run.
     """
     most = max((len(values) for values in scores), default=0)
     return tuple(values[np.arange(most) % len(values)] for values in scores)
 
 
 def _content(features: FeatureSet) -> list[Any]:
-    """Arrays that hold everything of performances that a training can read."""
+    """Arrays that hold everything that a training can read of performances."""
     described = [[r.id, r.task, sorted(r.groups.items()), r.labels] for r in features.records]
     names = sorted((name, list(channels)) for name, channels in features.names.items())
     text = np.frombuffer(repr([described, names]).encode(), dtype=np.uint8)
@@ -288,7 +281,7 @@ def _content(features: FeatureSet) -> list[Any]:
 
 
 def _write(place: Path, key: str, predicted: Predicted) -> None:
-    """Keep the predictions of a finished training, in place of its checkpoints."""
+    """Write the predictions of a finished training, and delete its checkpoints."""
     given = {name: getattr(predicted, name) for name in (*BY_PERFORMANCE, "losses")}
     arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in given.items() if v is not None}
     arrays["loss_epochs"] = torch.tensor(predicted.loss_epochs, dtype=torch.int64)
@@ -297,7 +290,7 @@ def _write(place: Path, key: str, predicted: Predicted) -> None:
 
 
 def _read(place: Path | None, key: str) -> Predicted | None:
-    """The predictions that `_write` wrote; None where there are none, or those of another training."""
+    """The predictions that `_write` wrote; None where they are missing, damaged or of another training."""
     kept = None if place is None else read_checkpoint(place.with_suffix(".safetensors"), key)
     if kept is None:
         return None

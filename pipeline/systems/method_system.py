@@ -1,12 +1,12 @@
 """The methods of `models.methods` as systems: one training loop for all, on the features and protocols of AIM.
 
-Batches, number of networks and normalisation are those of the recipe. Epochs, learning rates and weight decay are the
-same for all methods (`method_systems`), since the recipe's are tuned to AIM's loss; the optimiser is AdamW. The runs
-train as one stack; each draws from generators that depend on the seed and the run alone.
+The recipe sets batches, number of networks and normalisation. Epochs, learning rates and weight decay are the same for
+all methods (`method_systems`), since the recipe's are tuned to AIM's loss. The optimiser is AdamW. The runs train as
+one stack, and each draws from generators that depend on the seed and the run alone.
 
-A method reads, for each step, the agents' channels, whether they were observed, and the scene; no trial descriptors.
-MUSDL learns from the performances that have the scores of single judges. It and the choice of exemplars also read the
-difficulty, which is announced before a performance, and nothing else about the test part.
+A method reads the agents' channels, their masks and the scene of each step, but no trial-level descriptors. MUSDL
+learns only from performances with the scores of single judges. MUSDL and the choice of exemplars read the difficulty
+too, which is announced before a performance; no method reads another label of the test part.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pipeline.train.normalise import SCALE
 from pipeline.train.stack import Member, draw_batches
 
 EPOCHS = 100
-"""Epochs of all methods, or fewer where the recipe has fewer."""
+"""Epochs of all methods; fewer where the recipe has fewer."""
 
 RATES = (1e-3, 3e-4)
 """Learning rates of all methods: in the first seven tenths of the epochs and in the rest."""
@@ -44,28 +44,26 @@ WEIGHT_DECAY = 0.05
 """Decoupled weight decay of all methods."""
 
 JUDGED = 0.9
-"""Least share of the labelled performances with single judges' scores: published sets have panels with misprints."""
+"""MUSDL needs judges' scores of at least this share of the labelled performances: published panels have misprints."""
 
 METHOD_ROWS = {entry.title: kind for kind, entry in METHODS.items()}
-"""Rows of the leaderboard, each with its kind."""
+"""The kind of each method, by its row of the leaderboard."""
 
 
 @dataclass(frozen=True)
 class JudgesRule:
-    """How single judges' scores make the final one: factor x difficulty x sum of the middle judges + constant."""
+    """The final score from single judges' scores: factor x difficulty x sum of the middle judges + constant."""
 
     dropped: int  # judges left out at either end, after sorting
-    divided: bool  # the score is without the difficulty, which is left out then
-    factor: float  # fitted to the training part by least squares, as `constant`
-    constant: float
+    divided: bool  # True: the rule has no difficulty
+    factor: float  # fitted to the training part by least squares
+    constant: float  # likewise
 
     @classmethod
     def fit(cls, judges: Floats, difficulty: Floats, score: Floats) -> JudgesRule:
-        """The rule that fits best, over all numbers of judges left out and both uses of the difficulty.
+        """The rule of least squared error for judges (n, J), difficulty (n,) and score (n,).
 
-        Args:
-            judges: (n, J).
-            difficulty, score: (n,).
+        It tries all numbers of left-out judges, each with and without the difficulty.
         """
         fits = []
         for dropped, divided in product(range((judges.shape[1] + 1) // 2), (False, True)):
@@ -89,7 +87,7 @@ def _middle(judges: Floats, dropped: int) -> Floats:
 def judges_of(features: FeatureSet) -> Floats:
     """(n, J) scores of single judges, NaN where unknown.
 
-    Where panels differ in size, each is reduced to as many middle judges, sorted, as the smallest has.
+    If panels differ in size, the larger ones keep as many middle judges, sorted, as the smallest has.
     """
     given = [record.labels.judges if record.labels else () for record in features.records]
     sizes = {len(one) for one in given if one}
@@ -113,12 +111,12 @@ def has_deviation(system: NetworkSystem) -> bool:
 
 @dataclass(frozen=True)
 class MethodSystem(NetworkSystem):
-    """A method as a system; the module's docstring says what it takes of the recipe."""
+    """A method as a system; the module's docstring says which settings of the recipe it uses."""
 
     model: MethodConfig
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> MethodModel:
-        """See `NetworkSystem.train`; a training that is stopped begins again."""
+        """See `NetworkSystem.train`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
         if self.model.kind == "musdl":
@@ -157,7 +155,7 @@ class _Learner:
     """The networks of all runs and their training part; n performances, J judges.
 
     Attributes:
-        used: (F,) entries of a step that are not 0 in the whole training part.
+        used: (F,) the entries of a step that are not 0 throughout the training part.
         bank: the training part for each member, in the training scale.
         level: (n,) difficulty, NaN where unknown.
         judges: (n, J) scores of single judges in their own units; J is 0 for methods that do not read them.
@@ -181,7 +179,7 @@ class _Learner:
 
     @classmethod
     def start(cls, system: MethodSystem, part: FeatureSet) -> _Learner:
-        """Networks at their start values; statistics, exemplars and the judges' rule come from the training part."""
+        """Networks with start values, and the statistics and exemplars of the training part."""
         config, model, count = system.config, system.model, len(part)
         normaliser = Normaliser.fit(part, np.arange(count), config)
         data = stack_data(part, [normaliser])
@@ -233,7 +231,7 @@ class _Learner:
         return np.stack(losses)
 
     def predict(self, features: FeatureSet) -> Predicted:
-        """The scores by the networks as they are."""
+        """The scores by the networks as trained so far."""
         level, size = difficulties(features), len(self.members)
         steps = _steps(stack_data(features, [self.normaliser]).inputs)[..., self.used]
         voters = _voters(self.level, level, self.members, self.system.model.voters)
@@ -245,26 +243,26 @@ class _Learner:
             deviation = self.normaliser.unscale(out.deviation.double().numpy(), 0, shift=False)
         if out.judges is not None:
             low, span = _range(self.judges)
-            known, asked = (np.where(np.isfinite(one), one, 1.0) for one in (self.level, level))
-            rule = JudgesRule.fit(self.judges, known, self.score)
+            learnt, asked = (np.where(np.isfinite(one), one, 1.0) for one in (self.level, level))
+            rule = JudgesRule.fit(self.judges, learnt, self.score)
             score = rule(out.judges.double().numpy() / SCALE * span + low, asked)
         return Predicted(score, deviation=deviation)
 
 
 def _range(judges: Floats) -> tuple[float, float]:
-    """The least score of the judges, and the span of all."""
+    """The lowest of the judges' scores, and their span; (0, 1) without judges."""
     return (float(judges.min()), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
 
 
 def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:
-    """(B,) another row for each of B rows at random, of the same difficulty where there is one."""
+    """(B,) a random other row for each of B rows, of the same difficulty where there is one."""
     order = generator.random((len(level), len(level))) + 2.0 * (level[:, None] == level)
     np.fill_diagonal(order, -1.0)
     return np.asarray(order.argmax(1))
 
 
 def _voters(train: Floats, test: Floats, members: Sequence[Member], count: int) -> Tensor:
-    """(M, m, V) training rows that vote on each test row, at random; those of the same difficulty come first."""
+    """(M, m, V) random training rows that vote on each test row: of the same difficulty, or any where there is none."""
     picked = []
     for generator in _fresh(members):
         order = generator.random((len(test), len(train))) + 2.0 * (test[:, None] == train)
@@ -283,13 +281,13 @@ def _fresh(members: Sequence[Member]) -> list[np.random.Generator]:
 
 
 def _steps(inputs: AimInputs) -> Tensor:
-    """(1, n, T, F) all that a method reads of each step."""
+    """(1, n, T, F) everything that a method reads of each step."""
     masks = inputs.primary_mask.unsqueeze(-1), inputs.secondary_mask
     return torch.cat([inputs.primary, inputs.secondary.flatten(-2), *masks, inputs.scene], dim=-1)
 
 
 def method_systems(features: FeatureSet, config: TrainConfig) -> list[MethodSystem]:
-    """The methods that these features allow, with what they share in place of the recipe's values."""
+    """The methods that can learn from these features, with the epochs, rates and weight decay that they share."""
     epochs = min(EPOCHS, config.epochs)
     schedule = {"learning_rates": RATES, "switch_epochs": (max(1, epochs * 7 // 10), epochs)}
     config = config.model_copy(update={"epochs": epochs, "weight_decay": WEIGHT_DECAY, **schedule})

@@ -1,12 +1,13 @@
 """Systems without networks: support vectors, Gaussian processes, ridge and nearest neighbours on fixed descriptors.
 
-Standardisation and regression are fitted on the training part alone, in which the views of one trial count once: equal
+Standardisation and regression are fitted on the training part alone. The views of one trial count once there: equal
 labels on nearly equal descriptors would look like labels without noise. A fitted regression is a few arrays, so that a
 run folder can hold it (`FittedRegression.arrays`).
 
-The constants of the systems on trial descriptors are the library's defaults or chosen inside the training part: C,
-epsilon and kernel by inner validation (`GRID`), length scale and noise by the marginal likelihood, penalties by leaving
-out trials or users. The descriptors of `POOLED_RIDGE` come from trials on the real JIGSAWS that saw its test folds.
+The systems on trial descriptors use the library's defaults or choose constants inside the training part. Inner
+validation chooses C, epsilon and kernel (`GRID`). The marginal likelihood chooses length scale and noise. Leaving out
+trials or users chooses the ridge penalty. The descriptors of `POOLED_RIDGE` were selected by experiments on the real
+JIGSAWS that used its test folds.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ PENALTIES = np.logspace(-1, 4, 20)
 """Ridge penalties to choose from, inside the training part."""
 
 TASK_WEIGHT = 3.0
-"""Size of the columns that tell the tasks apart in a regression over several."""
+"""Value of a task's indicator column in a regression over several tasks."""
 
 USER_WEIGHT = 3.0
-"""Size of the columns that take up what is particular about each training user."""
+"""Value of a training user's indicator column, see `_ridge_by_user`."""
 
 GRID: tuple[tuple[Literal["rbf", "linear"], float, float], ...] = (
     ("rbf", 1.0, 0.1),
@@ -50,11 +51,11 @@ GRID: tuple[tuple[Literal["rbf", "linear"], float, float], ...] = (
         if (k, c, e) != ("rbf", 1.0, 0.1)
     ),
 )
-"""Kernel, C and epsilon of a support vector regression to choose from; the first are the library's defaults."""
+"""Kernel, C and epsilon to choose from for support vector regression; the library's defaults come first."""
 
 NEIGHBOURS = 5
 RANKS = np.linspace(0.0, 1.0, 21)
-"""Quantiles of the training part between which ranks are interpolated."""
+"""Quantiles of the training part; ranks are interpolated between them."""
 
 LENGTHS = 2.0 ** np.arange(-1.5, 4.1, 0.5)
 """Length scales of the Gaussian process to choose from, in units of the root of the number of descriptors."""
@@ -70,14 +71,13 @@ class FittedRegression:
     Attributes:
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         kernel: "nearest" averages the weights of the `NEIGHBOURS` nearest anchors, by inverse distance.
-        tasks: those of the rows of the next four; a single "" where all tasks share them.
-        centre, spread: (t, K) of the descriptors; an infinite spread drops a constant one.
+        tasks: (t) tasks of `centre`, `spread`, `knots` and `score`; a single "" where all tasks share them.
+        centre, spread: (t, K) of the descriptors; an infinite spread drops a constant descriptor.
         knots: (t, len(RANKS), K) quantiles where descriptors become ranks, else (t, 0, K).
         score: (t, 2) shift and scale of the predictions.
-        indicators: tasks that have a column of their own after the descriptors.
-        anchors: (m, K + indicators) training rows, or the coefficients of a linear one.
+        indicators: tasks that have an indicator column after the descriptors.
+        anchors: (m, K + indicators) training rows; of a linear kernel, coefficients.
         weights: (m,).
-        gamma, bias: of the kernel and of the sum.
     """
 
     describe: str
@@ -94,7 +94,7 @@ class FittedRegression:
     bias: float = 0.0
 
     def predict(self, features: FeatureSet, table: Floats | None = None) -> Floats:
-        """(n,) scores, each computed alone; `table` holds the descriptors where they are made already."""
+        """(n,) scores, each computed alone; `table` holds the descriptors if they are computed already."""
         table = DESCRIPTORS[self.describe](features) if table is None else table
         tasks = [record.task for record in features.records]
         inputs = self.inputs(table, tasks)
@@ -103,12 +103,12 @@ class FittedRegression:
         return np.asarray(scaled * scale + shift)
 
     def inputs(self, table: Floats, tasks: Sequence[str]) -> Floats:
-        """(n, K + indicators) what the kernel compares."""
+        """(n, K + indicators) the standardised rows that the kernel compares."""
         scaled = np.stack([self._scaled(table, i) for i in range(len(self.tasks))])  # (t, n, K)
         chosen = [self._of_task(scaled[:, row], task) for row, task in enumerate(tasks)]
         marks = [[_share(one, task, self.indicators) * TASK_WEIGHT for one in self.indicators] for task in tasks]
         joined = np.concatenate([np.array(chosen), np.array(marks).reshape(len(tasks), -1)], axis=1)
-        return np.asarray(joined.astype(np.float32), dtype=np.float64)  # as stored, so that saved models predict alike
+        return np.asarray(joined.astype(np.float32), dtype=np.float64)  # saved models have these digits
 
     def _scaled(self, table: Floats, i: int) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -120,7 +120,7 @@ class FittedRegression:
         return np.asarray(out)
 
     def _of_task(self, values: Floats, task: str) -> Floats:
-        """The entry of a task along the first axis; the mean over the tasks for another one."""
+        """The entry of a task along the first axis; the mean over all entries for an unknown task."""
         return np.asarray(values[self.tasks.index(task)] if task in self.tasks else values.mean(0))
 
     def _one(self, row: Floats) -> float:
@@ -135,13 +135,13 @@ class FittedRegression:
         return float(inverse @ self.weights[nearest] / inverse.sum())
 
     def arrays(self) -> dict[str, Floats]:
-        """The numbers, for storing: training rows lose no digit in single precision. The rest is in `description`."""
-        rows = self.kernel != "linear"  # else the anchors are coefficients
+        """The numbers for storing; `description` has the rest."""
+        rows = self.kernel != "linear"  # rows lose no digit in single precision (`inputs`), coefficients would
         kinds = {"anchors": np.float32 if rows else np.float64}
         return {name: np.array(getattr(self, name), kinds.get(name, np.float64), order="C") for name in _NUMBERS}
 
     def description(self) -> dict[str, Any]:
-        """Everything but the arrays, as texts and tuples of texts."""
+        """Everything but `arrays`, as texts and tuples of texts."""
         return {name: getattr(self, name) for name in _TEXTS}
 
     @classmethod
@@ -169,15 +169,14 @@ class RegressionSystem(System):
     """A regression as a system.
 
     Attributes:
-        name: shown in tables.
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         model: key of `SOLVERS`.
-        scaling: descriptors and scores standardised over "all" training rows, within each "task", or descriptors as
-            "rank" within the task; "range" scales scores to 0..1.
+        scaling: "all" standardises descriptors and scores over all training rows, "task" within each task. "rank" turns
+            descriptors into ranks within each task. "range" scales scores to 0..1.
         kernel, c, epsilon: of the support vector regression; the defaults are the library's.
-        grid: the entry of `GRID` with the least squared error on inner folds of the training part takes their place.
-        kinds: groups that stay on one side of these folds.
-        pool: learn from all tasks of a fold at once, each marked by a column.
+        grid: inner folds of the training part choose these three from `GRID`, by the squared error.
+        kinds: groups that no inner fold splits.
+        pool: learn from all tasks of a fold at once, each with an indicator column.
     """
 
     name: str
@@ -201,7 +200,7 @@ class RegressionSystem(System):
         return [type(self).__name__, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}]
 
     def fitted(self, train: FeatureSet, table: Floats | None = None) -> FittedRegression:
-        """The regression of labelled performances; `table` holds their descriptors where they are made already."""
+        """Fit to labelled performances; `table` holds their descriptors if they are computed already."""
         table = DESCRIPTORS[self.describe](train) if table is None else table
         firsts, means = _trials(train)
         values, scores = means @ table, means @ label_table(train.records)[:, 0]
@@ -229,7 +228,7 @@ class RegressionSystem(System):
         return replace(empty, **self._solve(x, (scores - shift) / scale, train.take(firsts)))
 
     def _solve(self, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
-        if not x.any():  # constant descriptors, such as without any detection
+        if not x.any():  # all descriptors are constant, for example without any detection
             return {"kernel": "linear", "anchors": x[:1], "weights": np.zeros(1), "bias": float(y.mean())}
         return SOLVERS[self.model](self, x, y, trials)
 
@@ -237,8 +236,8 @@ class RegressionSystem(System):
 def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
     """Lower ends and lengths (segments, K) of the segments between knots (len(RANKS), K).
 
-    A rank is the mean over the segments of the share that is below a value. Equal knots are moved a little apart, so
-    that a value is on both sides of none.
+    The rank of a value is the mean, over the segments, of the share of the segment below the value. Segments between
+    equal knots get a small length, so that a share is always defined.
     """
     span = np.maximum(knots[-1] - knots[0], 1e-9)
     return knots[:-1], np.maximum(np.diff(knots, axis=0), 1e-3 * span)
@@ -253,7 +252,7 @@ def _trials(features: FeatureSet) -> tuple[Rows, Floats]:
 
 
 def _share(one: str, task: str, tasks: Sequence[str]) -> float:
-    """1 for the own task, 0 for another; an unknown task belongs to all alike."""
+    """1 where `task` is `one`, 0 where it is another of `tasks`; an unknown task belongs to all of them alike."""
     return float(one == task) if task in tasks else 1.0 / len(tasks)
 
 
@@ -264,7 +263,7 @@ def _spread(values: Floats) -> Floats:
 
 
 def _moments(scores: Floats, *, in_range: bool) -> tuple[float, float]:
-    """Shift and scale of the scores, none of them 0."""
+    """Shift and scale of the scores; the scale is never 0."""
     if in_range:
         return float(scores.min()), float(np.ptp(scores)) or 1.0
     return float(scores.mean()), float(scores.std()) or 1.0
@@ -285,10 +284,10 @@ def _support_vectors(system: RegressionSystem, x: Floats, y: Floats, trials: Fea
         chosen = GRID[int(np.argmin(errors))]
     fitted, kernel = fit(np.arange(len(x)), *chosen), chosen[0]
     bias, weights = float(fitted.intercept_[0]), np.asarray(fitted.dual_coef_[0])
-    found: Solution = {"kernel": kernel, "bias": bias}
+    solution: Solution = {"kernel": kernel, "bias": bias}
     if kernel == "linear":
-        return found | {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1)}
-    return found | {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma)}
+        return solution | {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1)}
+    return solution | {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma)}
 
 
 def _process(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
@@ -301,7 +300,7 @@ def _nearest(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet)
 
 
 def _ridge(system: RegressionSystem, x: Floats, y: Floats, trials: FeatureSet) -> Solution:
-    """Leave-one-out over the trials chooses the penalty."""
+    """Ridge regression; leave-one-out over the trials chooses the penalty."""
     from sklearn.linear_model import RidgeCV
 
     ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
@@ -324,14 +323,14 @@ SOLVERS: Mapping[str, Callable[[RegressionSystem, Floats, Floats, FeatureSet], S
     "ridge by user": _ridge_for_new_users,
     "nearest": _nearest,
 }
-"""Fit standardised scores y (m,) of trials to their inputs x (m, K): the kernel, anchors, weights, gamma and bias."""
+"""Functions that fit standardised scores y (m,) to inputs x (m, K); they give kernel, anchors, weights, gamma, bias."""
 
 
 def _ridge_by_user(x: Floats, y: Floats, users: Any) -> tuple[Floats, float]:
     """Slopes and intercept for a new user; leave-one-user-out chooses the penalty.
 
-    Every training user has a column, which takes up part of what is particular about the user, so that the slopes rest
-    more on differences within users. A new user's columns are 0.
+    Every training user has an indicator column. It takes up part of the user's level, so that the slopes rest more on
+    differences within users. A new user has 0 in all these columns.
     """
     names = sorted(set(users))
     marks = USER_WEIGHT * np.array([[user == name for name in names] for user in users], dtype=np.float64)

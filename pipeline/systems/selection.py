@@ -1,7 +1,7 @@
 """Selects systems and epochs by inner validation, on the training part only.
 
 The paper does not name the epoch of its results, and public code of this field often takes the best one on the test
-part. Here the last epoch is the result; the chosen epoch and, on request, the best on the test part are further rows.
+part. Here the last epoch is the result. The chosen epoch and, on request, the best on the test part have further rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.systems.interface import Function, NetworkSystem, Predicted, Syste
 from pipeline.train import label_table
 
 WATCHED = 20
-"""About this many epochs, evenly spread, can be chosen."""
+"""Approximate number of evenly spread epochs to choose from."""
 
 CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (oracle)"
 """Name endings of the rows."""
@@ -40,28 +40,25 @@ def agreement(train: FeatureSet, rows: Rows, predicted: Floats) -> float:
 
 
 def sortable(value: float) -> float:
-    """`value`, below every correlation where it is undefined."""
+    """`value`, or -2 where it is undefined: below every correlation."""
     return value if np.isfinite(value) else -2.0
 
 
 def derived(
     system: System, train: FeatureSet, trainings: Trainings, change: Callable[[Predicted], Predicted]
 ) -> Function:
-    """A model whose predictions are another system's, changed.
+    """A model that predicts with another system and changes the predictions.
 
-    That system trains when they are asked for: other rows may want the same training, and networks need not stay in
-    memory until then.
+    That system trains only when the model predicts, so that no network stays in memory until then.
     """
     return Function(lambda features: change(trainings.predict(system, train, features)))
 
 
 @dataclass(frozen=True)
 class Selected(System):
-    """The candidate that ranks best on inner folds of the training part, trained on the whole of it.
+    """The candidate with the highest `agreement` on inner folds, trained on the whole training part.
 
-    The training part, over all its tasks, is split into inner folds. The candidate is chosen that has the highest
-    Spearman's rho, over all inner predictions of a task ranked together and averaged over the tasks by Fisher's z; the
-    first where the training part cannot be split.
+    It is the first candidate where the training part cannot be split.
     """
 
     name: str
@@ -86,17 +83,13 @@ def watched_epochs(epochs: int) -> tuple[int, ...]:
 
 
 def watching(network: NetworkSystem) -> NetworkSystem:
-    """The network with predictions after the epochs that can be chosen."""
+    """The network with predictions after every epoch that can be chosen."""
     return replace(network, watch=watched_epochs(network.config.epochs))
 
 
 @dataclass(frozen=True)
 class Further(System):
-    """A further row of a network, from the same training as its own.
-
-    Attributes:
-        network: a part of the name of the row.
-    """
+    """A further row of a network, from the same training as the network's own row."""
 
     network: NetworkSystem
     pool: bool = True
@@ -109,10 +102,9 @@ class Further(System):
 
 
 class ChosenEpoch(Further):
-    """A network, which watches epochs (`watching`), by the one that inner validation chooses.
+    """A network that watches epochs (`watching`), at the epoch with the highest `agreement` on inner folds.
 
-    The epoch with the highest Spearman's rho of all inner predictions of a task ranked together, averaged over the
-    tasks by Fisher's z, is chosen for the fold; the last where the training part cannot be split.
+    It is the last epoch where the training part cannot be split.
     """
 
     ending = f", {CHOSEN}"
@@ -129,9 +121,9 @@ class ChosenEpoch(Further):
 
 
 class BestOnTest(Further):
-    """A network by the epoch that ranks the test part best, for comparison with numbers that were published so.
+    """A network at the epoch that ranks the test part best, for comparison with numbers published in this form.
 
-    The system itself sees no score: it predicts `Predicted.by_epoch`, and `evaluate` takes the epoch.
+    The system itself reads no test score: it predicts `Predicted.by_epoch`, and `evaluate` selects the epoch.
     """
 
     ending = f", {ORACLE}"
@@ -142,9 +134,9 @@ class BestOnTest(Further):
 
 
 class WithInside(Further):
-    """A network that predicts deviations, with how they agree with the errors on inner folds of the training part.
+    """A network that predicts deviations, with |error| / deviation of inner predictions as `Predicted.inside`.
 
-    `Predicted.inside` has |error| / deviation of the training performances, from which intervals are calibrated.
+    These ratios calibrate its intervals.
     """
 
     def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
@@ -158,10 +150,7 @@ class WithInside(Further):
 
 
 def errors_and_deviations(predicted: Predicted, true: Floats) -> tuple[Floats, Floats]:
-    """Absolute errors (m,) of the mean of the runs and predicted deviations (m,), for true scores (m,).
-
-    The runs' variances are averaged.
-    """
+    """Absolute errors (m,) of the mean over the runs, and deviations (m,) from the mean variance over the runs."""
     assert predicted.deviation is not None
     return np.abs(predicted.score.mean(0) - true), np.sqrt(np.square(predicted.deviation).mean(0))
 
@@ -173,6 +162,6 @@ def by_epoch_of(predicted: Predicted) -> Floats:
 
 
 def latest_best(correlations: Sequence[float]) -> int:
-    """Index of the highest correlation, the latest of equal ones."""
+    """Index of the highest correlation; of equal ones, the last."""
     backwards = [sortable(value) for value in reversed(correlations)]
     return len(backwards) - 1 - int(np.argmax(backwards))

@@ -1,9 +1,8 @@
 """The rows that networks are trained on: every trial once, and copies with exchanged agents or mirrored.
 
-It is made of features after the split, from the training rows of a fold only: no network learns from a copy of a
-held-out performance, and none predicts one. The same holds for inner validation and calibration. Copies that a data
-set itself contains as videos (TASD-2) carry the group `original`, which every split keeps together and the leak audit
-checks.
+A fold trains on the copies of its own training rows only, in inner validation and calibration too. So no network learns
+from a copy of a held-out performance, and none predicts one. Copies that a data set itself contains as videos (TASD-2)
+have the group `original`, which every split keeps together and the leak audit checks.
 """
 
 from __future__ import annotations
@@ -22,23 +21,25 @@ from pipeline.features import FeatureSet, one_per_trial
 from pipeline.recipes import TrainConfig
 from pipeline.train.normalise import same_channels
 
+NO_EXCHANGE = "Add --set train.exchange_copies=false"
+
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Performances to predict and what is made of them to train on."""
+    """Performances, and the rows that are trained on in their place."""
 
     features: FeatureSet  # the n given performances, then trials whose views were joined, then copies
     stand_ins: Rows  # (c, n) rows of `features` that are trained on in place of each given performance
 
     def rows(self, rows: Rows) -> Rows:
-        """The rows of `features` that are trained on where `rows` is the training part."""
+        """The rows of `features` to train on for a training part `rows` of the given performances."""
         return np.array(list(dict.fromkeys(self.stand_ins[:, rows].ravel().tolist())), dtype=np.intp)
 
 
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
     """Every trial once (`pipeline.features.one_per_trial`), followed by the copies that the recipe asks for.
 
-    Raises UsageError where the agents cannot be exchanged, or have no mirror image.
+    Raises as `with_exchanged` and `with_mirrored`.
     """
     trials, became = one_per_trial(features)
     count, more = len(trials), trials
@@ -60,14 +61,14 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
     """
     if features.secondary.shape[2] != 1 or not same_channels(features):
         raise UsageError(
-            "exchanged copies need one secondary agent with the channels of the primary one",
-            fix="Set train.exchange_copies=false",
+            "no exchanged copies: they need one secondary agent with the channels of the primary agent",
+            fix=NO_EXCHANGE,
         )
     names = features.names.get("trial", ())
     try:
         plan = exchange_plan(names)
     except ValueError as error:
-        raise UsageError(f"descriptors cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
+        raise UsageError(f"no exchanged copies: {error}", fix=NO_EXCHANGE) from error
     other = replace(
         features,
         primary=features.secondary[:, :, 0],
@@ -82,9 +83,9 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
 def with_mirrored(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each mirrored, with left and right joints swapped.
 
-    Equal to extracting the mirrored video (`extractors.timesteps.mirror`), with two departures: the primary agent stays
-    primary, where the pose stage would swap the numbers of two people; the whole-scene feature is that of the original
-    video, about as similar to the mirrored one's as a neighbouring time step (`docs/training.md`).
+    A copy equals the features of the mirrored video (`extractors.timesteps.mirror`), with two departures. The primary
+    agent stays primary, while the pose stage would swap the numbers of two people. The whole-scene feature stays the
+    original's, which is about as similar to the mirrored one as a neighbouring time step (`docs/training.md`).
 
     Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
     """
@@ -96,11 +97,11 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
                 raise ValueError(f"the channels of '{part}' have no names")
             plan = mirror_plan(names)
         except ValueError as error:
-            raise UsageError(f"no mirrored copies: {error}", fix="Set train.mirror_copies=false") from error
+            raise UsageError(f"no mirrored copies: {error}", fix="Add --set train.mirror_copies=false") from error
         mirrored[part] = _planned(values, plan)
     return features.followed_by(replace(features, **mirrored))
 
 
 def _planned(values: NDArray[np.float32], plan: Plan) -> NDArray[np.float32]:
-    """The last axis rearranged and signed by a plan."""
+    """`values` with the last axis rearranged and signed by a plan."""
     return np.asarray(plan[1] * values[..., plan[0]], dtype=np.float32)

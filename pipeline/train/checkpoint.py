@@ -27,7 +27,7 @@ Tensors = dict[str, Tensor]
 
 
 def write_checkpoint(place: Path, identity: str, epoch: int, tensors: Tensors) -> None:
-    """Write a state after `epoch` epochs atomically. Where that fails, raises UsageError; the previous one remains."""
+    """Write the state after `epoch` epochs atomically. Raises UsageError if that fails; the previous state remains."""
     metadata = {"identity": identity, "epoch": str(epoch), "content": _content(identity, epoch, tensors)}
     try:
         with atomic_path(place) as temporary:

@@ -38,17 +38,10 @@ CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The files and reports of a training; they change no result.
+    """Checkpoints, progress and stop of a training; they change no result."""
 
-    Attributes:
-        checkpoints: their folder, or None. A call with the same inputs and settings resumes from them and ends with the
-            same bits as an uninterrupted one.
-        progress: called with the epochs done and to do.
-        stop: called after every epoch; true ends the training after a checkpoint.
-    """
-
-    checkpoints: Path | None = None
-    progress: Steps | None = None
+    checkpoints: Path | None = None  # their folder: the same training resumes from them and ends with the same bits
+    progress: Steps | None = None  # called with the epochs done and to do
     stop: Stop | None = None
 
 
@@ -70,7 +63,7 @@ def fit_members(
     *,
     watch: Sequence[int] = (),
 ) -> Fitted:
-    """Train every member (at least one); members with the same number of batches per epoch train as one stack.
+    """Train every member (at least one), in the stacks of `split_members`.
 
     Args:
         watch: epochs, counted from 1, after which every member scores its `test` rows.
@@ -113,12 +106,12 @@ def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitt
 def split_members(
     members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
 ) -> list[list[int]]:
-    """Which members train as one stack.
+    """The members of each stack, as indices; a restart of the same training gives the same stacks.
 
     Members of a stack have the same number of batches per epoch, so that each has the batches of a training alone. On
-    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches, four members and more are at
-    least two stacks, so that two cores need not wait for each other, and members of a stack have about as many rows, so
-    that little is padded. A restart of the same training gives the same split.
+    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches. Four or more members are at
+    least two stacks, so that two cores need not wait for each other. Members of a stack have similar numbers of rows,
+    so that little is padded.
     """
     by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
@@ -138,7 +131,7 @@ def split_members(
 
 @contextmanager
 def one_thread(cores: int) -> Iterator[None]:
-    """Linear algebra of this thread on one thread; stacks train side by side on `cores` cores (0: torch's threads)."""
+    """Give linear algebra one thread; stacks train in parallel on `cores` cores (0: torch's number of threads)."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
     before = torch.get_num_threads()
@@ -168,8 +161,8 @@ def in_threads(
 ) -> list[T]:
     """The results of `work(number, report, stop)` for `count` numbers, `workers` at a time on `threads` threads each.
 
-    With one thread each, no core waits for another within a step. `reported` gets, in this thread, a number and what
-    its work reports, None at its end. The first that fails stops the others.
+    With one thread each, no core waits for another within a step. `reported` is called in this thread with a number and
+    the value that its work reports, or None at its end. The first work that fails stops the others.
     """
     aborted = threading.Event()
     events: queue.SimpleQueue[tuple[int, float | None]] = queue.SimpleQueue()
@@ -205,7 +198,7 @@ def in_threads(
 
 
 def _mean_of(progress: Steps, count: int, epochs: int) -> Callable[[int, float | None], None]:
-    """Takes the epochs that each of `count` stacks has done, those of a checkpoint too, and passes their mean on."""
+    """A function that takes a stack's number and its epochs done, and gives `progress` the mean over `count` stacks."""
     done = [0] * count
     shown = 0
 
@@ -222,8 +215,8 @@ def _mean_of(progress: Steps, count: int, epochs: int) -> Callable[[int, float |
 def _keep_memory() -> None:
     """Make the C library keep freed memory for the next step.
 
-    A training step frees and allocates the same arrays of some megabytes; mapping and clearing them each time takes as
-    long as the optimiser. Only glibc has this setting.
+    A training step frees and allocates the same arrays of some megabytes. To map and clear them each time takes as long
+    as the optimiser. Only glibc has this setting.
     """
     top_pad, trim, map_threshold, arenas = -2, -1, -3, -8  # names M_... in malloc.h
     try:

@@ -17,17 +17,19 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 
 SCORES = ("score", "execution", "synchronisation")
-"""Order of the label columns everywhere."""
+"""The label columns, in their order."""
+
+NO_LABELS_FIX = "Give the labels of the data set, or check that they name these videos"
 
 SCALE = 10.0
-"""Scores are trained as (s - min) / (max - min) * 10 (facts.md, 'Score scaling')."""
+"""Scores are trained as (s - min) / (max - min) * 10."""
 
 CONSTANT = 1e-6
-"""A channel whose deviation is below this share of its mean size (or of 1e-6) is constant and becomes 0 everywhere."""
+"""A channel is constant, and becomes 0, if its deviation is below this share of its absolute mean (at least 1e-6)."""
 
 
 def label_table(records: tuple[Record, ...]) -> Floats:
-    """(n, 3) final, execution and synchronisation score, NaN where there is none. Raises DataError for a huge one."""
+    """(n, 3) final, execution and synchronisation score, NaN where missing. Raises DataError above `MAX_LABEL`."""
     given = [[getattr(record.labels, name, None) for name in SCORES] for record in records]
     table = np.array(given, dtype=np.float64).reshape(len(records), len(SCORES))
     for row, column in np.argwhere(np.abs(table) > MAX_LABEL):
@@ -44,14 +46,14 @@ class Normaliser:
     secondary: Floats  # (2, Ns), over steps and agents
     scene: Floats  # (2, Nc)
     trial: Floats  # (2, K)
-    score_range: Floats  # (3, 2) least and greatest training label of each of `SCORES`; NaN where there is none
+    score_range: Floats  # (3, 2) lowest and highest training label of each of `SCORES`; NaN where there is none
     score_mean: Floats  # (3,) mean training label; NaN where there is none
-    clip: Floats  # standardised values are cut to +- this; infinite cuts nothing
+    clip: Floats  # () standardised values are clipped to +- this; inf clips nothing
     scene_map: Floats  # (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`
 
     @classmethod
     def fit(cls, features: FeatureSet, rows: Rows, config: TrainConfig) -> Normaliser:
-        """Statistics of the training part `rows` alone. Raises DataError where no training sample has a score."""
+        """Statistics of the training part `rows` alone. Raises DataError if no performance of it has a score."""
         part = features.take(rows)
         primary = part.primary[part.primary_mask]  # (observed, Np)
         secondary = part.secondary[part.secondary_mask]  # (observed, Ns)
@@ -59,7 +61,7 @@ class Normaliser:
             primary = secondary = np.concatenate([primary, secondary])  # their difference keeps its meaning
         scores = label_table(part.records)
         if not np.isfinite(scores[:, 0]).any():
-            raise DataError("no sample of the training part has a score", fix="Give the labels of the data set")
+            raise DataError("no performance of the training part has a score", fix=NO_LABELS_FIX)
         steps = part.scene.reshape(len(part) * part.scene.shape[1], part.scene.shape[-1])
         scene = _statistics(steps)
         return cls(
@@ -138,11 +140,11 @@ def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
 
 
 def _principal_map(rows: Floats, components: int | None, gain: float) -> Floats:
-    """(Nc, Nc) matrix that turns the standardised scene into its leading principal components, all of deviation
-    `gain`, and zeros; without `components` it only scales, and (0, 0) leaves the scene alone.
+    """(Nc, Nc) matrix from the standardised scene to its leading principal components, each of deviation `gain`.
 
-    400 entries over a few dozen performances can fit any scores. Few components of small deviation learn slowly, which
-    keeps the network from memorising scenes.
+    The columns after the components are 0. Without `components` the matrix only scales. It is (0, 0) if it would change
+    nothing. 400 entries over a few dozen performances can fit any scores. A few components of small deviation learn
+    slowly, which keeps the network from memorising scenes.
     """
     size = rows.shape[1]
     if size == 0 or (components is None and gain == 1.0):

@@ -40,7 +40,7 @@ class Member:
     """One network to train."""
 
     run: int  # its number among the runs
-    fold: int  # index of its normalisation in `StackData`
+    fold: int  # index of its normalisation in the `StackData`
     rows: Rows  # (k,) its training rows
     seed: int  # of its start values, batches and dropout
     start: float = float("nan")  # initial bias of the last layer, in the training scale; NaN keeps the drawn value
@@ -48,11 +48,11 @@ class Member:
 
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Rows (M, B), filled up where a member's batch is shorter, and the real samples (M,) of each member."""
+"""Rows (M, B), padded where a member's batch is shorter, and the number of real rows (M,) of each member."""
 
 
 def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> list[Batch]:
-    """Each member's rows in an order of its own, split into as few batches as `batch` allows.
+    """Each member's rows in a random order of its own, split into as few batches as `batch` allows.
 
     The batches of a member differ by at most one row in size, so that no step has only a few rows: 188 rows at 64 give
     63, 63 and 62. With one batch, or `batch` 0, the rows keep their order.
@@ -73,16 +73,17 @@ def loss_epochs(epochs: int) -> tuple[int, ...]:
 
 
 def batch_count(member: Member, batch: int) -> int:
-    """Batches of an epoch."""
+    """Number of batches per epoch."""
     return 1 if batch == 0 else -(-len(member.rows) // batch)
 
 
 class Stack:
-    """Members with the same number of batches an epoch, their optimiser and their place in the schedule.
+    """Members with the same number of batches per epoch, their optimiser and their losses.
 
-    `digest` is that of the data, asked for where checkpoints are kept: one of the same `identity` is resumed. After
-    each epoch of `watch` (counted from 1) every member scores its `test` rows: `watched`, (members, most test rows)
-    each, in the training scale; members with fewer of them are padded with another row's score.
+    Args:
+        digest: hash of `data`; only checkpoints need it. A checkpoint of the same `identity` is resumed.
+        watch: epochs, counted from 1, after which every member scores its `test` rows. `watched` has, for each epoch,
+            (members, most test rows) in the training scale; members with fewer test rows are padded.
     """
 
     def __init__(
@@ -119,9 +120,9 @@ class Stack:
         )
 
     def run(self, place: Path | None, report: Report, stop: Stop) -> None:
-        """Train to the end, from the checkpoint at `place` where it is of the same training.
+        """Train to the end, from the checkpoint at `place` if it is of the same training.
 
-        Raises Cancelled where `stop` returned true before the end; the state is at `place`.
+        Raises Cancelled if `stop` returns true before the end; the checkpoint at `place` then holds the state.
         """
         first = self._resume(place)
         report(first)
@@ -210,13 +211,13 @@ class Stack:
 
 
 def sizes_of(inputs: FeatureSet | AimInputs) -> AimSizes:
-    """Sizes of the network inputs."""
+    """The sizes of a network that reads these inputs."""
     agents, secondary = inputs.secondary.shape[-2:]
     return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], inputs.trial.shape[-1])
 
 
 def _narrow(data: StackData, model: NetworkConfig) -> StackData:
-    """Without the last scene entries, where they are 0 in every row (`scene_components`) and the network allows it."""
+    """The data without the last scene entries that are 0 in all rows (`scene_components`), if the network allows it."""
     if isinstance(model, AimConfig) and model.system == "scene_agents":
         return data
     used = data.inputs.scene.flatten(0, -2).any(0).nonzero()
@@ -225,7 +226,7 @@ def _narrow(data: StackData, model: NetworkConfig) -> StackData:
 
 
 def _padded(rows: Sequence[Rows], longest: int) -> NDArray[np.int64]:
-    """(len(rows), longest) filled up with the first entry of each, or with row 0 where there is none."""
+    """(len(rows), longest) padded with the first entry of each, or with 0 where there is none."""
     out = np.zeros((len(rows), longest), dtype=np.int64)
     for number, one in enumerate(rows):
         out[number, : len(one)] = one

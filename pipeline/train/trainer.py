@@ -1,4 +1,4 @@
-"""Trains a run on features and labels: `runs` networks on one training part."""
+"""Trains `runs` networks on one training part."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig
 from models.stacked import StackData
 from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig, model_for
+from pipeline.recipes import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.fit import Fitted, Surroundings, fit_members
-from pipeline.train.normalise import SCORES, Normaliser, label_table
+from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack import NO_ROWS, Member, loss_epochs, sizes_of
 
 
@@ -30,17 +30,11 @@ class TrainedRun:
     """A trained run, with everything that scoring needs; `pipeline.score.run_folder.save` writes it.
 
     Attributes:
-        model: the network.
-        sizes: of its inputs.
-        config: the recipe.
-        normaliser: statistics of the training part.
         state: parameter name to stacked values, (runs, ...).
-        settings: the settings of the stages that made its features.
-        names: channel names of its features.
-        train_ids: the performances it was trained on.
-        train_labels: (k, 3) their final, execution and synchronisation scores; NaN where missing.
-        losses: (epochs kept, runs) training loss.
-        loss_epochs: which epochs those are.
+        settings: the settings of the stages that made the features.
+        names: channel names of the features.
+        train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
+        losses: (epochs kept, runs) training loss after each of `loss_epochs`.
     """
 
     model: AimConfig
@@ -58,8 +52,8 @@ class TrainedRun:
 
 def train(
     features: FeatureSet,
-    config: TrainConfig | None = None,
-    model: AimConfig | None = None,
+    config: TrainConfig,
+    model: AimConfig,
     *,
     rows: Sequence[int] | Rows | None = None,
     around: Surroundings | None = None,
@@ -67,20 +61,17 @@ def train(
     """Train `config.runs` networks on the labelled performances of `features`.
 
     Args:
-        config: the recipe; `fast` where left out.
-        model: the network; that of `fast` where left out.
-        rows: the training part; all where left out. Unlabelled ones are skipped.
+        rows: the training part, of which only labelled performances are used; None: all performances.
 
     Raises DataError for fewer than two labelled performances, UsageError where the model or the augmentation does not
     fit the features, Cancelled after `around.stop`.
     """
-    config, model = config or TrainConfig(), model or model_for("fast")
     given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
     chosen = given[np.isfinite(label_table(features.records)[given, 0])]
     if len(chosen) < 2:
         raise DataError(
             f"training needs at least 2 labelled performances and has {len(chosen)}",
-            fix="Give the labels of the data set, or check that they name these videos",
+            fix=NO_LABELS_FIX,
         )
     normalisers, fitted = fit_parts(features, [chosen], model, config, around)
     part = features.take(chosen)
@@ -123,7 +114,7 @@ def fit_parts(
 
 
 def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
-    """Raise UsageError, which names the setting to change, where the network does not fit the features."""
+    """Raise UsageError if the network does not fit the features."""
     try:
         model.check(sizes_of(features))
     except ValueError as error:
@@ -133,7 +124,7 @@ def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
 def run_members(
     rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows = NO_ROWS
 ) -> list[Member]:
-    """One member per run on the training rows of one fold; seeds differ by run and fold. `test`: see `Member`."""
+    """One member per run for the training rows of one fold; seeds differ by run and fold. `test`: see `Member`."""
     mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
     start = mean if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
@@ -143,7 +134,8 @@ def run_members(
 def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
     """Normalised features and labels as tensors (F, n, ...).
 
-    `owners` (F, n): the normaliser of each performance in each fold; left out: fold f has normaliser f.
+    Args:
+        owners: (F, n) index of each performance's normaliser in each fold; None: fold f has normaliser f.
     """
     if owners is None:
         owners = np.repeat(np.arange(len(normalisers))[:, None], len(features), axis=1)

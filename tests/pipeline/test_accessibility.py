@@ -1,4 +1,4 @@
-"""axe-core finds no serious fault on the report, the comparison, the evaluation and the page of `serve`.
+"""axe-core finds no serious fault in the report, the comparison, the evaluation and the page of `serve`.
 
 axe-core comes from npm at test time; without npm or its registry the tests are skipped.
 """
@@ -67,7 +67,7 @@ def faults(tab: Any, axe: str) -> list[str]:
 
 
 def views(browser: Any, address: str) -> Iterator[Any]:
-    """The page wide and light, then narrow and dark, without its policy, which would refuse axe."""
+    """The page, wide and light, then narrow and dark; its security policy is off, since it would refuse axe."""
     for width, scheme in VIEWS:
         options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "reduced_motion": "reduce"}
         with opened(browser, address, bypass_csp=True, **options) as tab:

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("few_draws")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def ended(seen: Watching) -> dict[str, int]:
-    """How many there were of each; all of the last ones are done."""
-    bars = {bar.what: bar for bar in seen.bars}
+def ended(observer: Watching) -> dict[str, int]:
+    """The total of the last progress bar of each kind; all of these bars are done."""
+    bars = {bar.what: bar for bar in observer.bars}
     assert all(bar.done == bar.total and bar.share == 1 for bar in bars.values() if bar.total)
     return {what: bar.total for what, bar in bars.items()}
 

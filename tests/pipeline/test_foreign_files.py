@@ -1,4 +1,4 @@
-"""Every reader takes regular files up to a limit, and no text from a file reaches the terminal unescaped."""
+"""Every reader accepts only regular files up to a limit; no text from a file reaches the terminal unescaped."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unix_socket(path: Path) -> None:
 
 
 def endless(path: Path) -> None:
-    """A terabyte that takes no room."""
+    """Make a file of a terabyte that takes no disk space."""
     with path.open("wb") as stream:
         stream.truncate(1 << 40)
 
@@ -59,7 +59,7 @@ def nested(path: Path) -> None:
 
 
 def in_folder(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """A reader of a file that has this name in its folder."""
+    """A reader of the folder in which the file has the name `name`."""
 
     def read_it(path: Path) -> Any:
         (path.parent / name).symlink_to(path)
@@ -69,7 +69,7 @@ def in_folder(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 def check_weights(folder: Path) -> None:
-    """Check a model whose description is whole."""
+    """Check the weights of a model whose other files are sound."""
     (folder / "model.json").touch()
     hashes = {"model.json": sha256_file(folder / "model.json"), "model.safetensors": "0" * 64}
     (folder / "sha256.json").write_text(hash_table(hashes))
@@ -113,7 +113,7 @@ def test_regular_files_up_to_a_limit(
 
 
 @pytest.mark.parametrize("read", [fingerprint_file, sha256_file, lambda path: read_regular(path, 9)])
-def test_what_is_hashed_is_regular(read: Callable[[Path], Any], tmp_path: Path) -> None:
+def test_only_regular_files_are_hashed(read: Callable[[Path], Any], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(OSError, match="not a regular file"):
@@ -139,7 +139,7 @@ def test_every_error_is_printable() -> None:
 
 
 @pytest.mark.parametrize("name", [RED, "m [bold] [/x] \\[y] :on:"])
-def test_what_the_terminal_shows_is_printable_and_no_markup(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_terminal_shows_printable_text_without_markup(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     shown = io.StringIO()
     for stream in ("stdout", "stderr"):
         monkeypatch.setattr(terminal.console(stream), "_file", shown)

@@ -1,4 +1,4 @@
-"""A session: one configuration, cache and pool for several calls, closed by whatever ends them."""
+"""A session: one configuration, cache and pool for several calls, closed at their end and after an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLOW = ("stages=[camera_flow]", "run.workers=0")
 
 @pytest.fixture
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Places of the caches that were closed."""
+    """The places of the caches that were closed."""
     places: list[str] = []
     close = Cache.close
 

@@ -1,4 +1,4 @@
-"""Tampered bundles, caches and packs give a good result or one error of ours, never another exception."""
+"""Tampered bundles, caches and packs give a good result or one AimError, never another exception."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests of scores have a working directory of their own, since features go to its folder `cache`."""
+"""Each test of scores runs in a folder of its own, since features go to the folder `cache` there."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder `cache` of a test is its own."""
+    """Run the test in a folder of its own."""
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Bundles: what is saved scores the same elsewhere, and refuses features of another making."""
+"""Bundles: a saved run scores the same after loading, and refuses features of other settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_shapes_and_sums(run: TrainedRun, features: FeatureSet) -> None:
 
 
 def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: Path) -> None:
-    """A set in the layout of TASD-2 need not have the parts of the score; its scores are no damage."""
+    """A set in the layout of TASD-2 may have no parts of the score; the run folder still loads and scores."""
     records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
     unlabelled = replace(features, records=records)
     save(RunFolder(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True))), tmp_path)
@@ -100,7 +100,7 @@ def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: Feature
 def test_a_training_that_dies_while_saving_leaves_no_mixture(
     run: TrainedRun, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """New weights beside the facts of an earlier run would be scored without a word."""
+    """Otherwise new weights would score with the description of an earlier run, without an error."""
     save(RunFolder(run), tmp_path)
     other = train(features, fast(runs=3, epochs=2, seed=7), AimConfig(width=8, regression_width=4, multi_task=True))
 

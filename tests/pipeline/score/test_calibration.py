@@ -1,4 +1,4 @@
-"""Intervals cover what they promise on exchangeable data, and distances find what is unlike the training part."""
+"""Intervals reach their coverage on exchangeable data; distances find performances unlike the training part."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import pytest
 
 from data.errors import DataError
 from models.aim_config import AimConfig
-from pipeline.checks.intervals import (
-    LEVELS,
-    binomial_range,
-)
+from pipeline.checks.intervals import LEVELS, binomial_range
 from pipeline.checks.novelty import BLOCKS
 from pipeline.config import validate
 from pipeline.features import FeatureSet
@@ -52,7 +49,7 @@ def test_intervals_of_the_network_cover(calibration: Calibration, features: Feat
         ends = intervals[level]
         assert ends is not None
         covered = ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()
-        # One calibration of 40 and one test of 200: both vary (beta-binomial), so three deviations of both.
+        # Calibration (40) and test part (200) both vary (beta-binomial): three deviations of both are allowed.
         error = np.sqrt(level * (1 - level) * (1 / 200 + 1 / 42))
         assert covered > level - 3 * error
     assert np.all(intervals[0.95][:, 0] <= intervals[0.80][:, 0])  # type: ignore[index]
@@ -102,8 +99,8 @@ def test_saved_and_loaded_is_the_same(
 
 def test_distances_find_what_is_unlike(calibration: Calibration, features: FeatureSet) -> None:
     new = features.take(range(40, 240))
-    usual = [ratio for ratio, _ in calibration.novelty.ratios(new)]
-    assert np.mean(np.array(usual) > 1) <= binomial_range(200, 1 / 41)[1] / 200
+    plain = [ratio for ratio, _ in calibration.novelty.ratios(new)]
+    assert np.mean(np.array(plain) > 1) <= binomial_range(200, 1 / 41)[1] / 200
     shifted = {
         "the scene": replace(new, scene=new.scene + 12),
         "the primary agent": replace(new, primary=new.primary * 8),

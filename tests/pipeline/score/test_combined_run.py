@@ -1,4 +1,4 @@
-"""A run folder with a combination: weights by held-out folds, equal bits after storage, intervals that cover."""
+"""A run folder with a combination: weights from held-out folds, equal bits after storage, export."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.weights.quiet_openvino import openvino as ov
 from pipeline.config import BaseConfig, validate
 from pipeline.features import FeatureSet
 from pipeline.score.bundle import Bundle
@@ -44,6 +45,12 @@ def features() -> FeatureSet:
 def trained(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedScorer, Path]:
     folder = tmp_path_factory.mktemp("combined") / "run"
     return train_on(features.take(list(ROWS)), folder), folder
+
+
+@pytest.fixture(scope="module")
+def trained_for_new_users(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedScorer, Path]:
+    folder = tmp_path_factory.mktemp("louo") / "run"
+    return train_on(features.take(list(ROWS)), folder, config_of(protocol="louo")), folder
 
 
 def test_the_score_is_the_weighted_mean_and_its_shares_sum_to_it(
@@ -101,9 +108,11 @@ def test_without_folds_all_weights_are_equal(features: FeatureSet, tmp_path: Pat
     assert np.allclose(combination.weights, 1 / 6)
 
 
-def test_new_users_have_more_candidates_and_users_stay_together(features: FeatureSet, tmp_path: Path) -> None:
-    done = train_on(features.take(list(ROWS)), tmp_path, config_of(protocol="louo"))
-    combination = load(tmp_path).combination
+def test_new_users_have_more_candidates_and_users_stay_together(
+    trained_for_new_users: tuple[TrainedScorer, Path], features: FeatureSet
+) -> None:
+    done, folder = trained_for_new_users
+    combination = load(folder).combination
     assert combination is not None
     assert len(combination.names) == 10
     assert done.calibration is not None
@@ -112,19 +121,19 @@ def test_new_users_have_more_candidates_and_users_stay_together(features: Featur
     assert all(len(set(done.calibration.fold[[s == name for s in subjects]])) == 1 for name in set(subjects))
 
 
-@pytest.mark.parametrize("protocol", ["kfold", "louo"])
-def test_export_holds_the_whole_combination(features: FeatureSet, tmp_path: Path, protocol: str) -> None:
-    """Under louo further kinds of regressions: ranks, and a second Gaussian process."""
-    from data.weights.quiet_openvino import openvino as ov
-
+@pytest.mark.parametrize("name", ["trained", "trained_for_new_users"])
+def test_export_holds_the_whole_combination(
+    features: FeatureSet, tmp_path: Path, name: str, request: pytest.FixtureRequest
+) -> None:
+    """The run for new users has two further kinds of regressions: ranks, and a second Gaussian process."""
     pytest.importorskip("onnxscript")
-    train_on(features.take(list(ROWS)), tmp_path / "run", config_of(protocol=protocol))
-    done = export_onnx(tmp_path / "run", tmp_path / "model.onnx")
+    _, folder = request.getfixturevalue(name)
+    done = export_onnx(folder, tmp_path / "model.onnx")
     assert done.outputs["other_share"] == ["B"]
     net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     new = features.take(range(48, 60))
-    truth = load(tmp_path / "run").predict(new)
-    got = net({name: np.asarray(getattr(new, name), dtype=np.float32) for name in done.inputs})
-    for name in ("score", "members", "step_scores", "other_share"):
-        np.testing.assert_allclose(got[name], getattr(truth, name), rtol=1e-3, atol=1e-3)
-    assert np.std(truth.score - truth.step_scores.sum(1)) > 1e-2  # the regressions do move the score
+    truth = load(folder).predict(new)
+    made = net({key: np.asarray(getattr(new, key), dtype=np.float32) for key in done.inputs})
+    for output in ("score", "members", "step_scores", "other_share"):
+        np.testing.assert_allclose(made[output], getattr(truth, output), rtol=1e-3, atol=1e-3)
+    assert np.std(truth.score - truth.step_scores.sum(1)) > 1e-2, "the regressions change the score"

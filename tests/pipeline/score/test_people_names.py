@@ -33,7 +33,7 @@ def test_two_people_have_names_and_other_agents_keep_theirs(
     assert detail.count(title.removesuffix(" missing")) == 2
 
 
-def test_nobody_has_no_name() -> None:
+def test_agents_keep_their_names_without_an_output() -> None:
     roles = [parse_role("pose:0"), parse_role("pose:1")]
     assert agent_namer(roles, {})(TITLE) == TITLE
     assert agent_namer(roles, {"pose": pose_output(np.full((4, 2, 17, 3), np.nan))})(TITLE) == "right athlete missing"

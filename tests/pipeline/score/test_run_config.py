@@ -1,4 +1,4 @@
-"""A run folder decides features and scores, never where files are written or which code runs."""
+"""A run folder decides features and scores; it never decides where files are written or which code runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from data.errors import DataError
 from data.store import write_text
 from extractors.base import StageConfig
 from pipeline.config import config_class, load_config, validate
@@ -34,14 +35,13 @@ FOREIGN: dict[str, Any] = {
 def test_a_run_folder_sets_features_only(tmp_path: Path) -> None:
     write_text(tmp_path / CONFIG_FILE, json.dumps(FOREIGN))
     values, notes = run_config(tmp_path)
-    config, plain = validate(values), validate({})
+    config, plain, local = validate(values), validate({}), ("mmpose", "weights", "device", "import")
     assert (config.cache, config.run, config.storage, config.dataset) == (
         plain.cache, plain.run, plain.storage, plain.dataset
     )  # fmt: skip
-    pose, usual = config.stage("pose").model_dump(), plain.stage("pose").model_dump()
+    pose, default = config.stage("pose").model_dump(), plain.stage("pose").model_dump()
     assert (pose["backend"], pose["stride"], pose["rtmlib"]["mode"]) == ("mmpose", 3, "balanced")
-    assert pose["mmpose"] == usual["mmpose"]
-    assert (pose["weights"], pose["device"], pose["import"]) == (usual["weights"], usual["device"], usual["import"])
+    assert {key: pose[key] for key in local} == {key: default[key] for key in local}
     assert config.stage("clips") == plain.stage("clips")
     assert "evil" not in json.dumps(config.dump())
     assert len(notes) == 1
@@ -82,6 +82,12 @@ def test_a_folder_of_this_account_sets_no_paths_either(tmp_path: Path) -> None:
     assert input_settings(tmp_path, load_config(None, {"frames.fps": 25})).frames.fps == 25
 
 
+def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
+    write_text(tmp_path / CONFIG_FILE, "[]")
+    with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
+        run_config(tmp_path)
+
+
 @pytest.mark.parametrize("foreign", [{"pose": 1}, {"pose": {"mmpose": []}}, {"nmae": 1}, {"run": 3, "cache": []}])
 def test_wrong_sections_stay_for_the_check_or_are_left_out(foreign: dict[str, Any]) -> None:
     values, ignored = portable(foreign)
@@ -89,7 +95,7 @@ def test_wrong_sections_stay_for_the_check_or_are_left_out(foreign: dict[str, An
 
 
 def test_every_setting_that_is_text_was_judged() -> None:
-    """A new setting of text that changes the result may be a path: add it here once that is excluded."""
+    """A new text setting that changes the result may be a path: add it to `judged` once that is excluded."""
     texts, names = set(), set()
 
     def walk(kind: type[StageConfig], place: str) -> None:

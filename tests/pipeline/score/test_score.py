@@ -1,4 +1,4 @@
-"""Scoring from video files to tables and page, on a toy stage: numbers, flags, sameness of bytes, hostile names."""
+"""Scoring from video files to tables and page, on a toy stage: numbers, flags, equal bytes, hostile names."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def toy_table() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def labelled(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """Films whose score is their brightness, below a folder `train`."""
+    """Films in a folder `train`, whose score is their brightness."""
     root = tmp_path_factory.mktemp("score")
     greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
     for number, grey in enumerate(greys):
@@ -95,7 +95,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
 
 
 def folder_of(records: list[Record]) -> Path:
-    """The folder above that of the films."""
+    """The folder that contains the folder of the films."""
     assert records[0].path is not None
     return records[0].path.parents[1]
 
@@ -148,7 +148,7 @@ def test_a_score_with_everything_beside_it(scorer: Scorer, trained: tuple[Path, 
 def test_a_combination_is_scored_from_video_to_page(
     trained: tuple[Path, Path], labelled: list[Record], tmp_path: Path
 ) -> None:
-    """One more column, one more line on the page."""
+    """The share that belongs to no step has a column in the tables and a line on the page."""
     run = tmp_path / "run"
     with Session(toy_config(folder_of(labelled) / "cache", system="combined")) as session:
         train_scorer(gather(labelled, session.planner(), Observer()), session, run, folds=3)
@@ -168,7 +168,7 @@ def test_a_combination_is_scored_from_video_to_page(
 
 
 def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    """Earlier versions kept what a memory guard did; one loaded scorer, as `serve` has it, mends it."""
+    """Earlier versions kept failures by a memory guard; a scorer extracts such a video again."""
     run, new = trained
     scorer, record = load_scorer(run, tmp_path / "cache"), find_videos([new / "a.mp4"]).records[0]
     step = scorer.planner.plan(record).steps[-1]
@@ -323,7 +323,7 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
 def test_training_videos_are_shown_by_their_held_out_predictions(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, calibrated: bool
 ) -> None:
-    """Where no video is kept for testing, no page shows how well a model knows what it learnt."""
+    """A page about training videos shows held-out predictions, or says that it is no test."""
     if not calibrated:
         describe(run_copy, calibration=None)
     root = trained[0].parent
@@ -393,7 +393,10 @@ def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, t
     assert [flag.title for flag in scored.flags] == ["no intervals"]
 
 
-def test_a_run_without_hashes_or_of_an_older_version_is_refused(run_copy: Path) -> None:
+def test_a_run_that_is_damaged_without_hashes_or_of_an_older_version_is_refused(run_copy: Path) -> None:
+    describe(run_copy, names=5)
+    with pytest.raises(DataError, match=r"this model is damaged \(.*\. Train it again: .* train ROOT"):
+        load_scorer(run_copy)
     describe(run_copy, format=2)
     with pytest.raises(DataError, match=r"trained by an older version\. Train it again: .* train ROOT"):
         load_scorer(run_copy)
@@ -415,10 +418,10 @@ def test_one_flipped_bit_is_refused_by_the_name_of_its_file(run_copy: Path, name
         load_scorer(run_copy)
 
 
-def test_every_command_tells_the_same_notes(
+def test_every_command_gives_the_same_notes(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Notes about inputs that are left out, and about outputs that are extracted again."""
+    """The notes are about inputs that are left out, and about outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
     shutil.copytree(trained[1], tmp_path / "in")
     monkeypatch.setattr("pipeline.run.worker_pool.LocalPool", lambda _: None)  # worker processes have no toy stage
@@ -436,8 +439,8 @@ def test_every_command_tells_the_same_notes(
         scorer.score_records(find_videos([tmp_path / "in"]).records)
         damage(scorer.cache.root, "timesteps", "a.mp4")
         scorer.cache.close()
-        call(seen := Watching())
-        notes[command] = [line.replace(str(tmp_path / command), "") for line in seen.lines]
+        call(watching := Watching())
+        notes[command] = [line.replace(str(tmp_path / command), "") for line in watching.lines]
     assert notes["score"] == notes["report"] == notes["plot"]
     texts = ("leads nowhere", "not a regular file", "extracted again")
     assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 3
@@ -536,7 +539,7 @@ def test_the_command_fails_where_a_video_has_no_score(
 
 
 def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    """Ctrl-C: outputs that are fresh are scored, stale and missing ones come back as not extracted."""
+    """After Ctrl-C videos with fresh outputs have a score; those with stale or missing ones are not extracted."""
     run, new = trained
     videos = [Path(shutil.copy(new / f"{name}.mp4", tmp_path / f"{name}.mp4")) for name in "abc"]
     scorer = load_scorer(run, tmp_path / "cache")

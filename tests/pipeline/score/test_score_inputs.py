@@ -1,4 +1,4 @@
-"""Inputs of `score`: videos with their kinematics, one trial's files, and data sets in the layout of JIGSAWS."""
+"""Inputs of `score`: videos with their kinematics, the files of one trial, and data sets in the layout of JIGSAWS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LACKS = "no kinematics file; this model reads video and kinematics: name it with
 
 
 def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
-    """Settings that train on kinematics."""
+    """Settings of a short training on kinematics."""
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "cache": cache}
     return {**settings, "run.workers": 0, "train": {"runs": 1, "epochs": 1}, "model.width": 4, **more}
 
@@ -46,7 +46,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """New trials of another seed without a meta file; one lacks its kinematics, one its second view."""
+    """New trials without a meta file; one lacks its kinematics, one its second view."""
     root = make_jigsaws(tmp_path_factory.mktemp("new") / "NEW", trials=3, tasks=["Suturing"], rows=45, seed=5)
     (root / "Suturing/meta_file_Suturing.txt").unlink()
     names = sorted(path.stem for path in (root / "Suturing/kinematics/AllGestures").iterdir())
@@ -106,7 +106,7 @@ def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new:
     assert str(row.error).startswith("no video file; this model reads video and kinematics: name the video")
 
 
-def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:
+def test_a_lacking_input_is_named_by_evaluation_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy"))
     gone = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     gone.unlink()
@@ -136,7 +136,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "said"), WRONG)
-def test_wrong_use_is_said_before_anything_runs(tools: Path, new: Path, given: dict[str, Any], said: str) -> None:
+def test_wrong_use_is_refused_before_anything_runs(tools: Path, new: Path, given: dict[str, Any], said: str) -> None:
     texts = sorted((new / "Suturing/kinematics/AllGestures").iterdir())
     video = new / f"Suturing/video/{texts[0].stem}_capture1.avi"
     names = {"new": new, "video": video, "text": texts[0], "other": texts[1]}

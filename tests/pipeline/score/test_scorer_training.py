@@ -1,4 +1,4 @@
-"""Facts that a run keeps about its training videos."""
+"""What training keeps about its videos, and a training that dies in its calibration."""
 
 from __future__ import annotations
 

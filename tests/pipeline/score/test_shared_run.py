@@ -86,8 +86,8 @@ def test_another_run_is_not_written_over(trained_run: Path, tmp_path: Path) -> N
     load(there)
 
 
-def test_what_is_no_trained_run_is_not_pushed(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no trained run with hashes here"):
+def test_a_folder_without_a_run_is_not_pushed(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no trained model here\. Name the folder that .* train"):
         push_run(tmp_path, str(tmp_path / "there"))
 
 
@@ -109,7 +109,7 @@ def test_a_run_on_a_store(
     with pytest.raises(DataError, match="damaged"):
         local_run(place)
     assert not copy.exists()
-    with pytest.raises(DataError, match=r"no trained run at this address.*"):
+    with pytest.raises(DataError, match=r"no trained model at this address.*"):
         local_run(f"s3://{bucket.name}/models/other")
 
 
@@ -138,9 +138,9 @@ def test_a_zip_file_and_a_folder_on_a_web_server(
     copies = {local_run(place) for place in (f"{web}/run", f"{web}/packed.zip", tmp_path / "site/packed.zip")}
     assert len(copies) == 1, "one content is kept once"
     assert scores_the_same(copies.pop(), trained_run, features)
-    with pytest.raises(DataError, match="no trained run at this address"):
+    with pytest.raises(DataError, match="no trained model at this address"):
         local_run(f"{web}/nothing")
-    with pytest.raises(UsageError, match="a web server is only read"):
+    with pytest.raises(UsageError, match=r"a run cannot be pushed to a web server.*Name a folder"):
         push_run(trained_run, f"{web}/new")
 
 
@@ -186,9 +186,8 @@ def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path
     random = np.random.default_rng(0)
     for number in range(200):
         damaged = bytearray(content)
-        place = (
-            len(content) - 1 - number if number < 100 else int(random.integers(len(content)))
-        )  # the directory, and all
+        in_directory = number < 100  # the end of a ZIP file is its directory
+        place = len(content) - 1 - number if in_directory else int(random.integers(len(content)))
         damaged[place] ^= 1 << int(random.integers(8))
         packed.write_bytes(damaged)
         shutil.rmtree(cache_dir() / "models", ignore_errors=True)
@@ -214,7 +213,7 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are no trained run"):
         local_run(packed)
     content = packed.read_bytes().replace((100 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
-    packed.write_bytes(content)  # the directory says less
+    packed.write_bytes(content)  # the directory now claims 1000 bytes
     with pytest.raises(DataError, match=r"bomb\.zip: damaged"):
         local_run(packed)
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
@@ -223,7 +222,7 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
 
 
 def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
-    """The real client against a stand-in for the hub's file interface; a real hub was never asked."""
+    """The real client talks to a stand-in for the hub's file interface; no real hub is asked."""
     pytest.importorskip("huggingface_hub")
     with model_hub() as (address, repositories):
         variables = {"HF_ENDPOINT": address, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
@@ -241,7 +240,7 @@ def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
         assert repository.files[README] == (trained_run / CARD).read_bytes()
         done = run("print(local_run(Path('hf:/user/dives')))")
         assert model_sha256(Path(done.stdout.strip())) == model_sha256(trained_run), done.stderr
-        assert "no trained run at this address" in run("local_run('hf://user/none')").stderr
+        assert "no trained model at this address" in run("local_run('hf://user/none')").stderr
         assert "names no repository" in run(f"push_run(Path({str(trained_run)!r}), 'hf://user')").stderr
 
 

@@ -34,7 +34,7 @@ def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | No
 
 @pytest.fixture(scope="module")
 def dives() -> FeatureSet:
-    """Score: what the features show, times a difficulty that no feature shows."""
+    """The score is a quality that the features show, times a difficulty that no feature shows."""
     made = made_features(60, channels=6, scene=5, missing=0.0)
     return relabelled(made, lambda i, one: Labels((one.score or 0.0) * LEVELS[i], difficulty=float(LEVELS[i])))
 
@@ -59,7 +59,7 @@ def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) ->
     assert can_divide(relabelled(dives, lambda i, one: None if i == 50 else one))
 
 
-def test_what_is_multiplied_is_ranked_better(dives: FeatureSet) -> None:
+def test_times_difficulty_ranks_better_than_aim_alone(dives: FeatureSet) -> None:
     true, config = label_table(dives.records)[TEST, 0], fast(runs=2, epochs=40)
     part = Part("made", "fixed", TRAIN, TEST)
     times = TimesDifficulty(TIMES_DIFFICULTY, MODEL, config)

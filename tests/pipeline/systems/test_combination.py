@@ -1,4 +1,4 @@
-"""Regressions and their combination: what they find in planted data, and what not."""
+"""Regressions and their combination: what they find in planted data, and what they cannot find."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.helpers.planted_people import planted_people
 
 
 def people(seed: int = 0, **given: Any) -> FeatureSet:
-    """Planted people as features: trial-level descriptors only, agents are noise."""
+    """Planted people as features: the trial-level descriptors carry the planted data, the agents are noise."""
     made = planted_people(seed=seed, **given)
     noise = made_features(len(made.score), channels=3, scene=0, seed=seed)
     records = tuple(
@@ -122,7 +122,7 @@ def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: Regress
 
 
 def test_what_carries_over_between_people_is_found() -> None:
-    """Six descriptors show the quality; style and level of the task are none of it."""
+    """Six descriptors show the quality; all show the person's style and the task's level too."""
     correlations: dict[str, list[float]] = {}
     for seed in range(3):
         features = people(seed)
@@ -141,7 +141,7 @@ def test_what_carries_over_between_people_is_found() -> None:
 
 
 def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
-    """Descriptors of style alone rank trials of known people, and nobody else's."""
+    """Descriptors of style alone rank trials of people in the training part, but of nobody else."""
     rng = np.random.default_rng(0)
     features = people(tasks=1, people=10, trials=8)
     person = np.array([int(record.groups["subject"][1:]) for record in features.records])
@@ -188,8 +188,8 @@ def by_users(true: np.ndarray[Any, Any], *values: np.ndarray[Any, Any]) -> Inner
     return InnerPredictions(np.stack(values, axis=1), true, tasks, users, users, names, by_user=True)
 
 
-def test_what_ranks_the_trials_of_a_user_no_better_than_chance_has_no_weight() -> None:
-    """Also where it knows how good each user is, which says nothing of a new one."""
+def test_a_candidate_that_ranks_trials_of_a_user_no_better_than_chance_has_no_weight() -> None:
+    """This holds for a candidate that knows each user's level, too: the level says nothing about a new user."""
     rng = np.random.default_rng(0)
     level, within = np.repeat(rng.normal(size=8), 10), rng.normal(size=80)
     true = 3 * level + within
@@ -275,7 +275,7 @@ def test_without_inner_validation_all_count_alike() -> None:
 
 
 def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candidate() -> None:
-    """On planted people, over seeds: inner validation loses little to the best system, which nobody knows before."""
+    """On planted people, inner validation loses little against the best system, which is not known beforehand."""
     totals: dict[str, list[float]] = {}
     for seed in range(2):
         features = people(seed, style=1.0)

@@ -1,4 +1,4 @@
-"""The other systems: stacks equal single networks, graphs from names, impossible rows are left out."""
+"""Compared networks and regressions: stacks equal single networks, names give graphs, impossible rows are left out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.comparisons import COMPARISONS, ComparisonConfig, StGcn, build
 from models.layers import Layers
+from models.metrics import spearman
 from models.stacked import member_state
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS, all_systems
 from pipeline.features import FeatureSet
@@ -61,7 +62,7 @@ def test_graph_networks_read_all_agents_along_edges(kind: str) -> None:
 
 
 def test_a_block_of_st_gcn_by_hand() -> None:
-    """Mean over neighbours times importance, nine steps, a skip connection around the second block alone."""
+    """A block takes neighbours' means times importance, then nine steps; only the second one has a skip connection."""
     torch.manual_seed(0)
     net, x = build(replace(config("st_gcn"), reach=4), SIZES, Layers()), inputs(2, sizes=SIZES)
     assert isinstance(net, StGcn)
@@ -142,15 +143,13 @@ def test_regressions_learn() -> None:
     records = tuple(
         replace(r, labels=replace(r.labels, score=r.labels.execution)) for r in features.records if r.labels
     )
-    from models.metrics import spearman
-
     true = [record.labels.score for record in records[50:] if record.labels]
     for system in regression_systems(features):
         predicted = system.fitted(replace(features, records=records).take(rows)).predict(features.take(asked))
         assert np.isfinite(predicted).all(), system.name
         if "SVR" in system.name:
             assert spearman(predicted, true) > 0.5, system.name
-        if "ridge" in system.name:  # one weak figure
+        if "ridge" in system.name:  # the descriptors show the quality weakly
             assert spearman(predicted, true) > 0.2
 
 

@@ -1,4 +1,4 @@
-"""The methods as systems: what they find, the same bits again, watched by epoch, and chosen by name."""
+"""The methods as systems: what they learn, equal bits, watched epochs, and choice by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.method_comparison import cue_features
+from benchmarks.method_comparison import cue_features, planted_cue
 from data.errors import Cancelled, UsageError
 from data.splits import Fold, kfold
 from data.video import Labels
@@ -21,15 +21,7 @@ from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.spread import Job, Runner, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
-from pipeline.systems import (
-    METHOD_ROWS,
-    ChosenEpoch,
-    MethodSystem,
-    Part,
-    WithInside,
-    method_systems,
-    watching,
-)
+from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.train.normalise import label_table
@@ -42,7 +34,7 @@ PART = Part("", "fixed", TRAIN, TEST)
 
 @pytest.fixture(scope="module")
 def judged() -> FeatureSet:
-    """Scores with judges and a difficulty, found by every method as far as the difficulty is not needed."""
+    """Performances with judges' scores, whose difficulty no feature shows."""
     return cue_features("difficulty", 90)
 
 
@@ -63,7 +55,7 @@ def test_each_method_finds_a_level_that_shows_the_score(name: str, judged: Featu
     assert rho(features, method(features, name, epochs=EPOCHS)) > 0.8
 
 
-def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
+def test_only_some_methods_learn_order_and_difficulty(judged: FeatureSet) -> None:
     time = cue_features("time", 90)
     reached = {name: rho(time, method(time, name, epochs=EPOCHS)) for name in ("USDL", "Transformer over steps")}
     assert reached["Transformer over steps"] > 0.6
@@ -75,8 +67,6 @@ def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
 
 
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
-    from benchmarks.method_comparison import planted_cue
-
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
     part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
     predicted = predict_part(method(features, "RICA2", epochs=EPOCHS), features, part).deviation

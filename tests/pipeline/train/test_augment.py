@@ -1,4 +1,4 @@
-"""Copies for training: what they hold, and that no copy of a held-out performance is ever learnt."""
+"""Copies for training: what they contain, and that no network learns from a copy of a held-out performance."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def features() -> FeatureSet:
     return replace(made, names={"primary": BODY, "secondary": BODY})
 
 
-def test_exchanged_copies_swap_the_agents_and_their_figures() -> None:
+def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
     made = made_features(6, channels=4, scene=3, trial=3)
     features = replace(made, names={**made.names, "trial": ("log_s", "primary.jerk", "secondary.jerk")})
     more = with_exchanged(features)
@@ -52,7 +52,7 @@ def test_exchanged_copies_swap_the_agents_and_their_figures() -> None:
     assert np.array_equal(more.trial[6:], features.trial[:, [0, 2, 1]])
     assert np.array_equal(more.primary[:6], features.primary)
     assert np.array_equal(with_exchanged(more).primary[12:18], more.secondary[:6, :, 0])
-    with pytest.raises(UsageError, match="exchanged copies"):
+    with pytest.raises(UsageError, match=r"no exchanged copies: .*\. Add --set train.exchange_copies=false"):
         with_exchanged(made_features(6, agents=2))
 
 
@@ -82,7 +82,7 @@ def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
 
 @pytest.mark.parametrize("names", [("left_x_m.mean",) * 7, ("cell.00.u.mean",) * 7, (), BODY[:3]])
 def test_tools_and_cells_have_no_mirrored_copies(features: FeatureSet, names: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="no mirrored copies"):
+    with pytest.raises(UsageError, match=r"no mirrored copies: .*\. Add --set train.mirror_copies=false"):
         with_mirrored(replace(features, names={"primary": names, "secondary": BODY}))
 
 
@@ -99,7 +99,7 @@ def test_rows_of_copies_are_those_of_the_training_part(features: FeatureSet, exc
 
 
 def two_views(features: FeatureSet) -> FeatureSet:
-    """Every performance as a trial in two views, whose scenes differ."""
+    """Two views of every performance, whose scenes differ; each performance is a trial."""
     views = []
     for view in (0, 1):
         records = tuple(replace(r, id=f"{r.id}-{view}", groups={**r.groups, "trial": r.id}) for r in features.records)
@@ -130,7 +130,7 @@ def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None
 
 
 def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
-    """With every copy on: neither labels nor features of the test part change what is learnt."""
+    """With all copies, neither labels nor features of the test part change what a network learns."""
     (part,) = make_parts(features, kfold(features.records, k=4)[:1])
     test = part.test
     records, primary = list(features.records), features.primary.copy()

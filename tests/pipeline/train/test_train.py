@@ -18,11 +18,12 @@ from data.video.records import Labels
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig
 from models.losses import aim_loss
+from models.metrics import spearman
 from models.stacked import MemberDropout, StackData, member_state
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast, model_for
 from pipeline.score.bundle import Bundle
-from pipeline.train.fit import Surroundings
+from pipeline.train.fit import Surroundings, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
 from pipeline.train.trainer import stack_data, train
@@ -46,7 +47,7 @@ def features() -> FeatureSet:
 
 
 def train_plainly(data: StackData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
-    """The ordinary loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, one batch after the other."""
+    """An ordinary training loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, batch by batch."""
     net = Aim(model, sizes_of(data.inputs))
     start = Stack(data, [member], model, config)
     net.load_state_dict(member_state(start.net.state_dict(), 0))
@@ -69,9 +70,9 @@ def train_plainly(data: StackData, member: Member, config: TrainConfig, model: A
 
 @pytest.mark.parametrize("components", [None, 4])
 def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, components: int | None) -> None:
-    """50 steps, members of different training parts and folds, Adam with weight decay: 1e-4 per parameter.
+    """After 50 steps of Adam with weight decay, no parameter differs by 1e-4; training parts and folds differ.
 
-    A stack leaves out the 5 scene entries that are 0 where 4 components are kept; a network alone reads all 9.
+    With 4 scene components a stack leaves out the 5 scene entries that are 0; a network alone reads all 9.
     """
     config = paper(
         batch=8, learning_rates=(1e-2, 1e-3), switch_epochs=(6, 20), runs=1, scene_components=components, clip=5.0
@@ -95,8 +96,6 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     parts = [np.arange(40), np.arange(17)]
     data = stack_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
-    from pipeline.train.fit import fit_members
-
     together = fit_members(data, members, TINY, config)
     for position, member in enumerate(members):
         alone = fit_members(data, [member], TINY, config)
@@ -112,8 +111,6 @@ def test_it_learns_the_planted_asymmetry() -> None:
     run = train(features, config, model, rows=rows)
     predicted = Bundle(run).predict(features.take(held_out))
     true = label_table(features.records)[held_out]
-    from models.metrics import spearman
-
     assert spearman(predicted.score, true[:, 0]) > 0.7
     assert predicted.execution is not None
     assert spearman(predicted.execution, true[:, 1]) > 0.7
@@ -130,7 +127,7 @@ def test_training_is_reproducible(features: FeatureSet) -> None:
 
 @pytest.fixture
 def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Every epoch that any stack computes."""
+    """The number of every epoch that a stack computes."""
     run: list[int] = []
     real = Stack.epoch
 
@@ -218,7 +215,7 @@ def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> No
 
 def test_standardisation(features: FeatureSet) -> None:
     primary = features.primary.copy()
-    primary[..., 2] = 5.0  # constant while training
+    primary[..., 2] = 5.0  # constant in the training part
     primary[7, 3, 4] = np.nan
     given = replace(features, primary=primary)
     normaliser = Normaliser.fit(given, np.arange(40), paper())
@@ -267,8 +264,11 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
     run = train(replace(features, records=records), fast(runs=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
     assert all(values.isfinite().all() for values in run.state.values())
-    with pytest.raises(AimError, match="at least 2 labelled"):
-        train(replace(features, records=tuple(replace(r, labels=None) for r in records)), fast(), TINY)
+    unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
+    with pytest.raises(AimError, match=r"at least 2 labelled.*\. Give the labels of the data set, or check"):
+        train(unlabelled, fast(), TINY)
+    with pytest.raises(AimError, match=r"no performance of .* has a score\. Give the labels of the data set, or check"):
+        Normaliser.fit(unlabelled, np.arange(40), fast())
 
 
 def test_without_scene_and_with_several_secondaries() -> None:
@@ -306,16 +306,8 @@ def test_batches_are_even_and_cover_every_row_once() -> None:
 
 def test_the_papers_schedule() -> None:
     config = paper()
-    assert [config.learning_rate(e) for e in (0, 19, 20, 49, 50, 99, 100, 2999)] == [
-        1e-4,
-        1e-4,
-        1e-5,
-        1e-5,
-        1e-6,
-        1e-6,
-        1e-4,
-        1e-6,
-    ]
+    rates = {0: 1e-4, 19: 1e-4, 20: 1e-5, 49: 1e-5, 50: 1e-6, 99: 1e-6, 100: 1e-4, 2999: 1e-6}
+    assert {epoch: config.learning_rate(epoch) for epoch in rates} == rates
     assert (config.epochs, config.batch, config.weight_decay, config.theta, config.runs) == (3000, 64, 0.5, 0.4, 10)
 
 
