@@ -25,7 +25,7 @@ from rich.console import Console
 from data.splits import Fold, kfold
 from data.store.arrays import Floats
 from data.video import Labels, Record
-from pipeline.evaluate import evaluate
+from pipeline.evaluate import Protocol, evaluate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast, model_for
@@ -174,7 +174,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     if cue == CHOICE:
         features = features.take(np.arange(count))
         folds = kfold(features.records, k=4)
-    results = evaluate(features, folds, systems, protocol="planted", draws=0)["systems"]
+    results = evaluate(features, Protocol(folds, "planted"), systems, draws=0)["systems"]
     task = {name: result["tasks"][cue] for name, result in results.items()}
     return {
         "rho": {name: one["together"]["spearman"] for name, one in task.items()},

@@ -213,6 +213,7 @@ def train(
 
     check_folder(Path(out))
     from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
+    from pipeline.evaluate.spread import Runner
 
     with opened(session, words) as session:
         session = _on_data_set(session, root, pack)
@@ -220,7 +221,8 @@ def train(
         done = train_scorer(features, session, Path(out), folds=folds, cached=pack is None, strict=strict)
         if curve:
             with observer.progress("trainings of the learning curve") as progress:
-                made = learning_curve(features, session.config, progress=progress, stop=observer.stop_event().is_set)
+                runner = Runner(progress=progress, stop=observer.stop_event().is_set)
+                made = learning_curve(features, session.config, runner=runner)
             made.write(Path(out) / CURVE_FILE)
             observer.notes(made.lines())
         return done
@@ -250,7 +252,7 @@ def evaluate(
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances, and what more labels would likely bring.
     """
-    from pipeline.evaluate import evaluate_features
+    from pipeline.evaluate import Asked, evaluate_features
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
     from pipeline.feature_source import all_features
     from pipeline.report import write_evaluation
@@ -263,7 +265,8 @@ def evaluate(
         more = [by_inner_validation(tried)] if grids else []
         check_folder(Path(out))
         features = all_features(chosen, one_path(pack))
-        done = evaluate_features(features, chosen, Path(out), oracle=oracle, quick=quick, curve=curve, more=more)
+        asked = Asked(oracle=oracle, quick=quick, curve=curve, more=more)
+        done = evaluate_features(features, chosen, Path(out), asked)
         write_evaluation(done)
         return done
 
@@ -287,7 +290,7 @@ def leaderboard(
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
-    from pipeline.evaluate import evaluate_features, table_protocol
+    from pipeline.evaluate import Asked, evaluate_features, table_protocol
     from pipeline.feature_source import all_features
     from pipeline.report import write_evaluation
 
@@ -300,7 +303,8 @@ def leaderboard(
             session = session.changed({"protocol": protocol})
         check_folder(Path(out))
         features = all_features(session, one_path(pack))
-        done = evaluate_features(features, session, Path(out), systems=table or "all", only=systems, oracle=oracle)
+        asked = Asked(table or "all", only=systems, oracle=oracle)
+        done = evaluate_features(features, session, Path(out), asked)
         write_evaluation(done)
         return done
 

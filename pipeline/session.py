@@ -168,7 +168,7 @@ class Session:
 
 
 class CacheWords(TypedDict, total=False):
-    """Words that make the session of a call that looks after a cache."""
+    """Words that make a session, for a call that looks after a cache."""
 
     config: Configuration
     cache: Place | None
@@ -176,26 +176,26 @@ class CacheWords(TypedDict, total=False):
 
 
 class SettingsWords(CacheWords, total=False):
-    """The same of a call that depends on every setting."""
+    """Words for a call that depends on every setting."""
 
     overrides: Overrides
 
 
 class WorkerWords(SettingsWords, total=False):
-    """The same of a call that extracts on this machine."""
+    """Words for a call that extracts on this machine."""
 
     workers: int | None
 
 
 class PoolWords(WorkerWords, total=False):
-    """The same of a call whose work can be spread over machines."""
+    """Words for a call whose work can be spread over machines."""
 
     engine: str
     address: str | None
 
 
 def opened(session: Session | None, words: CacheWords) -> AbstractContextManager[Session]:
-    """The session of a call: the given one, which stays open, or one of the words."""
+    """The session of a call: the given one, which stays open, or a new one made from the words."""
     if session is None:
         return Session(**words)
     if words:

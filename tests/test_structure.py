@@ -234,7 +234,7 @@ pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.S
     ),
     "evaluation without a cluster": (
         "import pipeline.evaluate.protocols\nfrom pipeline import session\nfrom pipeline.evaluate import spread\n"
-        "spread.pick_run(session.Session().pool)",
+        "spread.Runner(session.Session().pool)",
         "ray",
     ),
 }

@@ -1,8 +1,8 @@
 """The `cache` commands and `weights rm`: list a cache, verify it, and delete what is unneeded, old or no longer wanted.
 
-Links are not followed. Only files whose own header says that this program wrote them are ever removed, and folders that
-become empty by it; everything else in the folder stays, whatever its name. A cache may be in use meanwhile: outputs
-younger than `YOUNG_SECONDS` are never removed for their age.
+Links are not followed. A file is only removed where its own header says that this program wrote it; folders that become
+empty go too. Everything else stays, whatever its name. A cache may be in use meanwhile: outputs younger than
+`YOUNG_SECONDS` are never removed for their age.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Obs
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
-    """The outputs unread for the longest time that must go for the cache to fit in `most_bytes`."""
+    """The least recently used outputs that must go for the cache to fit into `most_bytes`."""
     outputs = [file for file in stored_files(cache, cache.stage_names(), OUTPUT) if cache.is_ours(file.path)]
     excess = sum(file.size for file in outputs) - most_bytes
     findings = []
@@ -227,7 +227,7 @@ def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
 
 
 def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
-    """Delete findings and folders that become empty where the user said yes, report them either way."""
+    """Delete findings, and folders that become empty, where the user said yes; report them in any case."""
     if yes:
         for finding in findings:
             with suppress(FileNotFoundError):

@@ -43,8 +43,8 @@ SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 class Index:
     """A small SQLite table of facts about files; a failure turns the index off and never stops a run.
 
-    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up. Without
-    a cache's marker in the folder they stay in memory, since it may be somebody's, unless it is `owned` by us.
+    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up. They
+    stay in memory where the folder has no cache marker and is not `owned` by this program: it may be somebody else's.
     While `frozen` is true nothing is written, such as for a command that only lists what it would do.
     """
 
@@ -80,7 +80,7 @@ class Index:
     def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
         """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
 
-        Take the stamp before the content is read: a change meanwhile then makes the fact void.
+        Take the stamp before the content is read, so that a change in between makes the fact void.
         """
         fact = self.get(kind, path, version)
         if fact is None:

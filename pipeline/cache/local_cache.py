@@ -63,7 +63,7 @@ MAX_FAILURE_BYTES = 1 << 20
 MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
 KEY_DIGITS = 12
-"""Digits of the key in a file name. They tell apart the outputs of one video, of which there are few."""
+"""Digits of the key in a file name. They distinguish the outputs of one video, which are few."""
 
 OUTPUT, FAILURE = "h5", "failed.json"
 """Endings of the names of outputs and failures."""
@@ -72,7 +72,7 @@ NAME = re.compile(rf"(?P<video>.+?)(\.(?P<key>[0-9a-f]{{{KEY_DIGITS}}}))?\.(?P<e
 """A file name in the folder of a stage. Version 0.1.0 wrote names without a key."""
 
 USED_SECONDS = 3600
-"""The time of the last reading is at most this old in the file system."""
+"""In the file system, the time of the last reading may lag behind by this much."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Cache:
     def fingerprint(self, place: Path | RemoteFile | FrameFolder) -> str:
         """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
 
-        That of a folder of frames covers its pictures in order and the frame rate, and no names. Raises OSError where
-        it cannot be read (StorageError for an object), VideoError where there are no frames, or two of one number.
+        The hash of a folder of frames covers the pictures in order and the frame rate, but no names. Raises OSError for
+        what cannot be read (StorageError for an object), VideoError where there are no frames, or two of one number.
         """
         if isinstance(place, FrameFolder):
             kind, where = f"frames {place.first}-{place.last}", place.folder.absolute()
@@ -246,12 +246,12 @@ class Cache:
         return self.folder.exists()
 
     def marked(self) -> bool:
-        """Whether `extract` has marked this folder as a cache; it is not asked for again once it has."""
+        """Whether `extract` has marked this folder as a cache; a yes is remembered."""
         self._marked = self._marked or self.folder.has(CACHE_MARKER)
         return self._marked
 
     def mark(self) -> None:
-        """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will fail."""
+        """Mark this folder as a cache before a run writes here; an error is left to the writes that follow."""
         with suppress(OSError):
             if not self.marked():
                 self.folder.write(CACHE_MARKER, MARKER_TEXT.encode())
@@ -277,9 +277,10 @@ class Cache:
             yield self.root / name, file
 
     def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave, of the stage and key of its name.
+        """The output at a place that `entries` gave.
 
-        Raises FileNotFoundError where there is none, CacheError where it is damaged.
+        Raises FileNotFoundError where there is none, CacheError where it is damaged, or is not of the stage and key
+        that its name says.
         """
         stored = store.read(path, self._content(path))
         name, folder = NAME.fullmatch(path.name), path.relative_to(self.root).parts[0]
@@ -331,7 +332,7 @@ class Cache:
     def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a part of a header in the index, and return it; what many outputs have in common is kept once.
 
-        Nothing is kept of a name without a key, whose content may change.
+        A file without a key in its name is not kept, since its content may change.
         """
         fact = {name: header[name] for name in ("inputs", "upstream", "quality") if name in header}
         common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
@@ -438,7 +439,7 @@ def _described(computation: Computation) -> dict[str, Any]:
 
 
 def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
-    """SHA-256 of the content of every input file by kind, of unreadable ones the reason; `copied` are kept as given."""
+    """SHA-256 of every input file's content by kind, or why it cannot be read; `copied` hashes are kept as given."""
     hashes = dict(copied or {})
     for kind, place in record.inputs().items():
         if kind in hashes:
@@ -458,7 +459,7 @@ def stamps(record: Record) -> dict[str, str | None]:
 
 
 def unreadable(error: BaseException) -> str:
-    """One line of an error in `UNREADABLE`."""
+    """An error of `UNREADABLE` in one line."""
     return error.what if isinstance(error, AimError) else "it was removed meanwhile"
 
 

@@ -20,7 +20,7 @@ from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import interval_text
 from pipeline.feature_source import gather
 from pipeline.observer import Observer
-from pipeline.report import ReportData, report_scores
+from pipeline.report import ReportData, Scored, report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.report.text import number
@@ -191,7 +191,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     evaluation = EvaluationReport(predictions=predictions, tables=(table,), leaks=leak_checks(result.leaks.as_dict()))
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
-    report_scores(result.page, scorer, result.scored, unseen, head, sections=PAGE_DIVES)
+    report_scores(result.page, Scored(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
 
 
 def metric_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, tuple[float | str | None, ...]]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -37,34 +37,45 @@ from pipeline.evaluate.fold_summary import (
     task_summary,
 )
 from pipeline.evaluate.separation import separation
-from pipeline.evaluate.spread import Job, Run, parts_of, run_here
+from pipeline.evaluate.spread import Job, Runner, parts_of
 from pipeline.features import FeatureSet, one_per_trial
-from pipeline.observer import Progress
 from pipeline.systems import BestOnTest, Cuts, NetworkSystem, Part, Predicted, System
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import by_epoch_of, errors_and_deviations, latest_best
-from pipeline.train import SCORES, Stop, label_table
+from pipeline.train import SCORES, label_table
 
 FORMAT = 1
 
 Results = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """How an evaluation splits performances.
+
+    Attributes:
+        folds: over the ids of all performances, all tasks at once.
+        name: of the protocol (`data.splits`).
+        seed: of random inner folds, where those of the protocol cannot be the inner ones.
+        audit: the leak audit of the folds.
+    """
+
+    folds: Sequence[Fold]
+    name: str = ""
+    seed: int = 0
+    audit: LeakReport | None = None
+
+
 def evaluate(
     features: FeatureSet,
-    folds: Sequence[Fold],
+    protocol: Protocol,
     systems: Sequence[System],
     *,
-    protocol: str = "",
-    audit: LeakReport | None = None,
-    draws: int = DRAWS,
     against: str = "",
+    draws: int = DRAWS,
     kept: Path | None = None,
-    seed: int = 0,
-    run: Run = run_here,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
+    runner: Runner | None = None,
 ) -> Results:
     """Train and test every system on every fold of every task; docs/results.md describes the results.
 
@@ -72,29 +83,26 @@ def evaluate(
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
-        folds: over the ids of `features`, all tasks at once.
-        protocol, audit: of these folds, for the record.
-        draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
+        draws: bootstrap resamples for the intervals; 0 leaves them out.
         kept: folder where trainings are kept for later calls; None keeps none.
-        seed: of random inner folds, where those of the protocol cannot be the inner ones.
-        run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
+        runner: where the systems train; changes no result.
 
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
-    begins with its name), Cancelled after `stop`.
+    begins with its name), Cancelled after a stop.
     """
     videos = len(features)
-    features, folds = distinct(features, folds)
+    features, folds = distinct(features, protocol.folds)
     parts = make_parts(features, folds)
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
-    kinds = forbidden(protocol) if protocol else TIED
-    cuts = Cuts(kinds, seed, tuple(frozenset(fold.test) for fold in folds))
+    kinds = forbidden(protocol.name) if protocol.name else TIED
+    cuts = Cuts(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
     jobs = fold_jobs(parts, systems, kept, cuts)
     predicted: dict[tuple[str, str], Predicted] = {}
-    for job, each in zip(jobs, run(features, jobs, progress, stop), strict=True):
+    for job, each in zip(jobs, (runner or Runner()).run(features, jobs), strict=True):
         predicted |= {(job.name, system.name): one for system, one in zip(job.systems, each, strict=True)}
-    users = sorted({part.fold for part in parts}) if protocol == "louo" else []
+    users = sorted({part.fold for part in parts}) if protocol.name == "louo" else []
     labelled = {
         name: {task: HeldOut.of(features, parts, task, truth[:, column], users) for task in tasks}
         for column, name in enumerate(SCORES)
@@ -112,10 +120,10 @@ def evaluate(
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {
-            "name": protocol,
+            "name": protocol.name,
             "folds": [{"name": fold.name, "train": len(fold.train), "test": len(fold.test)} for fold in folds],
         },
-        "audit": None if audit is None else audit.as_dict(),
+        "audit": None if protocol.audit is None else protocol.audit.as_dict(),
         "videos": videos,
         "performances": len(features),
         "left_out": [
@@ -288,8 +296,8 @@ def _uncertainty(
 ) -> Results:
     """How the predicted deviations of a task agree with the errors.
 
-    A calibrated interval extends as many deviations as 90 % of the inner held-out errors of the fold's training part,
-    by the conformal quantile with views and copies counted once (`pipeline.checks.intervals`).
+    A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
+    part: the conformal quantile, with views and copies counted once (`pipeline.checks.intervals`).
     """
     mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
     pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,19 @@ from pipeline.evaluate.leaderboard import OURS, PUBLISHED, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.protocols import (
+    Asked,
     TableRows,
     audit_lines,
-    leak_audit,
-    protocol_folds,
+    protocol_of,
     protocol_systems,
     results_tables,
 )
 from pipeline.evaluate.separation import separation_line
-from pipeline.evaluate.spread import pick_run
+from pipeline.evaluate.spread import Runner
 from pipeline.features import FeatureSet
 from pipeline.recipes import PAPER
 from pipeline.session import Session
-from pipeline.systems import COMBINED, System
+from pipeline.systems import COMBINED
 
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""
@@ -47,9 +46,7 @@ class Evaluation:
     results: Results  # content of `results.json` (`pipeline.evaluate.cross_validation`)
     folder: Path  # holds `results.json`, `config.json` and `report.html`
     config: BaseConfig
-    systems: str = "aim"  # as asked for: "aim", "all", or the number of one of the paper's tables
-    quick: bool = False  # there was no inner validation
-    only: str = ""  # the rows that were asked for; empty: all
+    asked: Asked = field(default_factory=Asked)
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
@@ -63,25 +60,25 @@ class Evaluation:
             lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
         if apart := separation_line(results):
             lines.append(apart)
-        if self.quick:
+        if self.asked.quick:
             lines.append("note: --quick: no inner validation; equal weights where combined")
         if ceiling := results.get("ceiling"):
             lines.append(ceiling)
         if curve := results.get("curve"):
             lines.append(curve["sentence"])
         lines += self._training_notes()
-        asked = {part.strip().lower() for part in self.only.split(",")} - {""}
+        named = {part.strip().lower() for part in self.asked.only.split(",")} - {""}
         if by_grid := results["systems"].get(CHOSEN):
             counts = Counter(choice["system"] for choice in by_grid["chosen"])
             chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
             lines.append(f"settings chosen by inner validation, with the number of trainings: {chosen}")
-        if self.systems == "all" and "MUSDL" not in results["systems"] and (not asked or PUBLISHED in asked):
+        if self.asked.systems == "all" and "MUSDL" not in results["systems"] and (not named or PUBLISHED in named):
             lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
-        if self.systems in TABLES:
+        if self.asked.systems in TABLES:
             if not results["paper"]:
-                theirs = f"{TABLES[self.systems].kind}, {TABLES[self.systems].protocol}"
+                theirs = f"{TABLES[self.asked.systems].kind}, {TABLES[self.asked.systems].protocol}"
                 lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
-            if missing := [name for name in TABLES[self.systems].systems if name not in results["systems"]]:
+            if missing := [name for name in TABLES[self.asked.systems].systems if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
 
@@ -126,56 +123,31 @@ def table_protocol(table: str) -> tuple[str, str]:
     return TABLES[table].kind, TABLES[table].protocol
 
 
-def evaluate_features(
-    features: FeatureSet,
-    session: Session,
-    folder: Path,
-    *,
-    systems: str = "aim",
-    only: str = "",
-    oracle: bool = False,
-    quick: bool = False,
-    curve: bool = False,
-    more: Sequence[System] = (),
-) -> Evaluation:
+def evaluate_features(features: FeatureSet, session: Session, folder: Path, asked: Asked | None = None) -> Evaluation:
     """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
-
-    AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
-    `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
-    weighted by inner validation (`pipeline.systems.combination.Combined`).
 
     Args:
         features: labelled performances.
         session: its configuration names the protocol, the network and the recipe; trainings run on its pool.
         folder: has the checkpoints.
-        systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
-        only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
-        oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
-        quick: `QUICK_RUNS` networks at most and no inner validation: AIM by its last epoch alone, and equal weights in
-            a combination.
-        curve: also a learning curve, of the training part alone under `protocol: fixed`.
-        more: additional systems.
+        asked: the rows; default: AIM.
 
-    Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
-    under a protocol that forbids it, Cancelled after a stop.
+    Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
     """
-    config, observer = session.config, session.observer
-    if quick:
+    config, observer, asked = session.config, session.observer, asked or Asked()
+    if asked.quick:
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
-    folds, stop = protocol_folds(config, features), observer.stop_event().is_set
-    report = leak_audit(folds, features, session)
-    chosen = [*more, *protocol_systems(config, features, systems, oracle, quick)]
-    chosen = chosen_systems(only, chosen) if only else chosen
+    protocol = protocol_of(config, features, session)
+    chosen = [*asked.more, *protocol_systems(config, features, asked)]
+    chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
+    kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
-        results = evaluate(
-            features, folds, chosen, protocol=config.protocol, audit=report, against=against, draws=DRAWS,
-            kept=folder / "checkpoints", seed=config.split.seed, run=pick_run(session.pool), progress=progress,
-            stop=stop,
-        )  # fmt: skip
-    table = systems if systems in TABLES else ""
+        runner = Runner(session.pool, progress, stop)
+        results = evaluate(features, protocol, chosen, against=against, draws=DRAWS, kept=kept, runner=runner)
+    table = asked.systems if asked.systems in TABLES else ""
     if table or config.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
     if agreed := rater_agreement(features.records, config.dataset.kind):
@@ -183,13 +155,11 @@ def evaluate_features(
         if len(results["tasks"]) == 1 and against in results["systems"]:
             ours = results["systems"][against]["tasks"][results["tasks"][0]]["together"]
             results["ceiling"] = ceiling_line(agreed, ours["spearman"], ours["mae"])
-    if curve:
+    if asked.curve:
         learnt = [row for row, one in enumerate(features.records) if config.protocol != "fixed" or one.split != "test"]
         with observer.progress("trainings of the learning curve") as progress:
-            made = learning_curve(
-                features.take(learnt), config, run=pick_run(session.pool), progress=progress, stop=stop
-            )
+            made = learning_curve(features.take(learnt), config, runner=Runner(session.pool, progress, stop))
         results["curve"] = made.as_dict()
-    done = Evaluation(results, folder, config, systems, quick, only=only)
+    done = Evaluation(results, folder, config, asked)
     results["notes"] = done.notes()
     return done

@@ -66,14 +66,14 @@ def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metr
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The labelled test rows of one task, m in all, of which its figures are made.
+    """The m labelled test rows of one task, from which its metrics are computed.
 
     Attributes:
         parts: its folds with labelled test rows, and these rows.
-        columns: of each, its number among the folds of all tasks, and which of its test rows are labelled.
+        columns: for each fold, its number among the folds of all tasks, and which of its test rows have labels.
         true: (n,) labels of all rows of the feature set.
         performance: (m,) number of the performance that each row shows, equal for its views and copies.
-        users: those of all tasks, by whom the folds are named; empty where folds are no users.
+        users: of all tasks, where each fold is named after the user whom it holds out; else empty.
     """
 
     parts: tuple[Part, ...]
@@ -86,7 +86,7 @@ class HeldOut:
     def of(
         cls, features: FeatureSet, parts: Sequence[Part], task: str, true: Floats, users: Sequence[str] = ()
     ) -> HeldOut:
-        """Those of a task among the folds of all tasks; `true` (n,) is NaN where a label is missing."""
+        """The rows of a task, from the folds of all tasks; `true` (n,) is NaN where a label is missing."""
         marks = [np.isfinite(true[part.test]) for part in parts]
         columns = tuple((i, mark) for i, mark in enumerate(marks) if parts[i].task == task and mark.any())
         mine = tuple(replace(parts[i], test=parts[i].test[mark]) for i, mark in columns)
@@ -104,7 +104,7 @@ class HeldOut:
 
     @cached_property
     def labels(self) -> Floats:
-        """(m,)."""
+        """(m,) labels of the rows."""
         return np.asarray(self.true[np.concatenate([part.test for part in self.parts])])
 
     @cached_property
@@ -114,33 +114,33 @@ class HeldOut:
 
     @property
     def performances(self) -> int:
-        """How many performances there are."""
+        """Number of performances."""
         return int(self.performance.max()) + 1
 
     @cached_property
     def group(self) -> Rows:
-        """(m,) what is resampled: the number of each row's user, or else of its performance."""
+        """(m,) number of what is resampled with each row: its user, or else its performance."""
         if not self.users:
             return self.performance
         return np.array([self.users.index(part.fold) for part in self.parts])[self.fold]
 
     @property
     def groups(self) -> int:
-        """How many there are of what is resampled; users without a row of this task count."""
+        """Number of users or performances to resample; users without a row of this task count."""
         return len(self.users) or self.performances
 
 
 def resampled(held: HeldOut, predicted: Sequence[Floats], *, draws: int, seed: int = 0) -> Resampled:
     """The correlations of one task in bootstrap resamples.
 
-    All resample whole performances, but `folds_arithmetic` folds, those of one name together in all tasks. Where each
-    fold is a user, all resample users. The average over folds by Fisher's z is left out where folds have few
-    performances.
+    Every form resamples whole performances, except `folds_arithmetic`: it resamples folds, and draws folds of one name
+    together in all tasks. Where each fold is a user, every form resamples users. The average over folds by Fisher's z
+    is left out where folds have few performances.
 
     Args:
         predicted: (runs, m) for the folds of all tasks.
-        draws: how many resamples; 0: nothing is returned.
-        seed: another one for each task, whose performances are independent; the same one for users.
+        draws: number of resamples; 0 returns nothing.
+        seed: one for each task, whose performances are independent; where users are resampled, one for all.
     """
     if not draws:
         return {}
@@ -175,7 +175,8 @@ def task_summary(held: HeldOut, predicted: Sequence[Floats], drawn: Resampled | 
     """Metrics of one task.
 
     Args:
-        predicted: as for `resampled`, which gives `drawn`; None leaves the intervals out.
+        predicted: as for `resampled`.
+        drawn: what `resampled` returned; None leaves the intervals out.
 
     Returns:
         Among the metrics, `interval` of all ranked together, `folds_interval` of the Fisher average over folds, and
@@ -206,7 +207,7 @@ def task_summary(held: HeldOut, predicted: Sequence[Floats], drawn: Resampled | 
 def average_summary(tasks: Mapping[str, Metrics], drawn: Mapping[str, Resampled] | None = None) -> Metrics:
     """Averages over tasks of each form of the correlation, arithmetic and by Fisher's z.
 
-    `drawn` has the resamples of each task, from which those of `BOUNDED` have an `interval`.
+    `drawn` has the resamples of each task. The forms of `BOUNDED` get an `interval` from them.
     """
     forms = {
         "folds_fisher": [task["over_folds"]["fisher"]["value"] for task in tasks.values()],

@@ -23,13 +23,12 @@ from models.metrics import spearman
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
-from pipeline.evaluate.protocols import TableRows, protocol_systems
-from pipeline.evaluate.spread import Job, Run, run_here
+from pipeline.evaluate.protocols import Asked, TableRows, protocol_systems
+from pipeline.evaluate.spread import Job, Runner
 from pipeline.features import FeatureSet
-from pipeline.observer import Progress
 from pipeline.results import significant
 from pipeline.systems import System
-from pipeline.train import Stop, label_table
+from pipeline.train import label_table
 
 CURVE_FILE = "curve.json"
 """Where `train --curve` writes it, in the folder of the run."""
@@ -151,7 +150,7 @@ def curve_system(config: BaseConfig, features: FeatureSet) -> System:
     """The system of a configuration with few networks and without inner validation."""
     recipe = config.scorer[1]
     few = recipe.model_copy(update={"runs": min(RUNS, recipe.runs)})
-    return protocol_systems(config.model_copy(update={"train": few}), features, "aim", False, True)[0]
+    return protocol_systems(config.model_copy(update={"train": few}), features, Asked(quick=True))[0]
 
 
 def learning_curve(
@@ -159,9 +158,7 @@ def learning_curve(
     config: BaseConfig,
     *,
     system: System | None = None,
-    run: Run = run_here,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
+    runner: Runner | None = None,
 ) -> LearningCurve:
     """Train on nested subsets and predict the rest.
 
@@ -170,7 +167,7 @@ def learning_curve(
         config: names the system, and the protocol whose groups stay together.
         system: another system than that of the configuration.
 
-    Raises DataError for several tasks or too few performances, and as `pipeline.evaluate.spread.Run`.
+    Raises DataError for several tasks or too few performances, and as `pipeline.evaluate.spread.Runner.run`.
     """
     features, _ = distinct(features, ())
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
@@ -196,7 +193,7 @@ def learning_curve(
                 jobs.append(Job(f"fold {fold.name}, {len(subset)} performances", (chosen,), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
-    for result, (step, repeat, test) in zip(run(features, jobs, progress, stop), places, strict=True):
+    for result, (step, repeat, test) in zip((runner or Runner()).run(features, jobs), places, strict=True):
         predicted[step, repeat, test] = result[0].score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]
     rhos = np.array([[spearman(one, truth) for one in step] for step in predicted])

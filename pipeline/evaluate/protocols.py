@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from data.leaks import LeakReport, audit
+from data.leaks import audit
 from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results
+from pipeline.evaluate.cross_validation import Protocol, Results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
@@ -46,20 +47,50 @@ TableRows = tuple[str, tuple[str, ...], list[Row]]
 """Title, columns and rows of a table."""
 
 
-def leak_audit(folds: Sequence[Fold], features: FeatureSet, session: Session) -> LeakReport:
-    """The leak audit of the protocol's folds. Raises DataError for a leak that the protocol forbids."""
-    protocol = session.config.protocol
-    report = audit(folds, features.records, fingerprints(features, session), forbidden(protocol))
-    if protocol in MUST_BE_CLEAN:
+@dataclass(frozen=True)
+class Asked:
+    """The rows of an evaluation.
+
+    Attributes:
+        systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
+        only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
+        oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
+        quick: few networks and no inner validation: AIM by its last epoch alone, and equal weights in a combination.
+        curve: also a learning curve, of the training part alone under `protocol: fixed`.
+        more: additional systems.
+    """
+
+    systems: str = "aim"
+    only: str = ""
+    oracle: bool = False
+    quick: bool = False
+    curve: bool = False
+    more: Sequence[System] = ()
+
+
+def protocol_of(config: BaseConfig, features: FeatureSet, session: Session) -> Protocol:
+    """The folds of the configuration's protocol over these performances, audited for leaks.
+
+    Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
+    under a protocol that forbids it.
+    """
+    folds = protocol_folds(config, features)
+    report = audit(folds, features.records, fingerprints(features, session), forbidden(config.protocol))
+    if config.protocol in MUST_BE_CLEAN:
         report.require()
-    return report
+    return Protocol(folds, config.protocol, config.split.seed, report)
 
 
-def protocol_systems(config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool) -> list[System]:
-    """The systems of an evaluation; the arguments are those of `pipeline.evaluate.evaluation_run.evaluate_features`."""
+def protocol_systems(config: BaseConfig, features: FeatureSet, asked: Asked) -> list[System]:
+    """The systems of an evaluation, without `asked.more` and before `asked.only`.
+
+    AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
+    `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
+    weighted by inner validation (`pipeline.systems.combination.Combined`).
+    """
     model, recipe = config.scorer
-    if systems in TABLES:
-        return table_systems(systems, all_systems(features, model, recipe))
+    if asked.systems in TABLES:
+        return table_systems(asked.systems, all_systems(features, model, recipe))
 
     def with_epochs(network: NetworkSystem) -> list[System]:
         """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
@@ -68,14 +99,14 @@ def protocol_systems(config: BaseConfig, features: FeatureSet, systems: str, ora
         """
         network = watching(network)
         last = WithInside(network) if has_deviation(network) else network
-        return [last, ChosenEpoch(network), *([BestOnTest(network)] if oracle else [])]
+        return [last, ChosenEpoch(network), *([BestOnTest(network)] if asked.oracle else [])]
 
     network = AimSystem(OURS, model, recipe)
-    ours: list[System] = [network] if quick else with_epochs(network)
+    ours: list[System] = [network] if asked.quick else with_epochs(network)
     if config.combined or config.protocol == "louo":
-        ours = combined_rows(ours, features, forbidden(config.protocol), validate=not quick)
+        ours = combined_rows(ours, features, forbidden(config.protocol), validate=not asked.quick)
     chosen = [*ours, *trivial_baselines(features)]
-    if systems == "all":
+    if asked.systems == "all":
         possible = all_systems(features, model, recipe)
         if config.dataset.score == "execution":  # divided already
             possible.pop(TIMES_DIFFICULTY, None)
@@ -185,7 +216,7 @@ def interval_text(interval: Mapping[str, Any] | None) -> str | None:
 
 
 Bounded = tuple[float | None, str | None]
-"""A figure and its interval as text."""
+"""A value and its interval as text."""
 
 
 def average_of(results: Results, system: str, form: str, over: str = "fisher") -> Bounded:
@@ -196,7 +227,7 @@ def average_of(results: Results, system: str, form: str, over: str = "fisher") -
 
 
 def _choice_table(results: Results) -> list[TableRows]:
-    """Inner figures and weights of the systems of a combination, averaged over the folds."""
+    """Correlations in inner validation, and weights, of the systems of a combination, averaged over the folds."""
     choices = results["systems"].get(COMBINED, {}).get("inner") or []
     if not choices:
         return []

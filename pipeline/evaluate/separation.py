@@ -28,7 +28,7 @@ def separation(held: Sequence[HeldOut], scores: Mapping[str, Sequence[Floats]], 
     exchanged. Systems without a correlation, such as one constant prediction, are left out.
 
     Args:
-        held: of every task.
+        held: the held-out rows of each task.
         scores: (runs, m) for the folds of all tasks, by system.
     """
     ranks = {name: [_ranks(task, each) for task in held] for name, each in scores.items()}

@@ -11,9 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
@@ -26,7 +24,7 @@ from pipeline.train import Stop
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
 INNER = 2
-"""Training parts that an inner network passes: three inner folds have two thirds of one each."""
+"""Passes of inner validation over a training part: each of three inner folds trains on two thirds of it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class JobError(AimError):
 def run_job(
     features: FeatureSet, job: Job, reported: Callable[[float], None] | None = None, stop: Stop | None = None
 ) -> list[Predicted]:
-    """The predictions of each system of a job; `reported` is called with the share that is done. Raises as `Run`."""
+    """The predictions of each system of a job; `reported` gets the share that is done. Raises as `Runner.run`."""
     train, test, name = features.take(job.train), features.take(job.test), ""
     weight, tell = job.weight, reported or (lambda share: None)
 
@@ -92,78 +90,74 @@ def run_job(
         raise JobError(f"{name}: {type(error).__name__}: {error}", where=where) from error
 
 
-Run: TypeAlias = Callable[[FeatureSet, Sequence[Job], Progress | None, Stop | None], list[list[Predicted]]]
-"""Runs jobs; the results are in the order of the jobs.
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs on the actors of a Ray cluster, else in threads of this process; the results are the same.
 
-Raises the AimError of the first job that fails, named by the system; Cancelled after a stop.
-"""
-
-
-def pick_run(pool: Pool | None) -> Run:
-    """How jobs are run: on the actors of a Ray cluster, else in threads of this process."""
-    if not isinstance(pool, RayPool):
-        return run_here
-    return partial(run_on_workers, pool=pool, threads=worker_threads(pool.run))
-
-
-def run_here(
-    features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
-) -> list[list[Predicted]]:
-    """See `Run`: as many jobs at once as there are cores; where these are more, they share the stacks of the jobs."""
-    progress = progress or Progress()
-    order = _planned(jobs, progress)
-
-    with one_thread(0):
-        workers = min(cores(), len(jobs))
-        share = max(1, cores() // workers)
-
-        def run(place: int, report: Callable[[float], None], stopping: Stop) -> list[Predicted]:
-            CORES.set(share)
-            return run_job(features, jobs[order[place]], report, stopping)
-
-        def reported(place: int, share: float | None) -> None:
-            number = order[place]
-            progress.finish(number) if share is None else progress.inside(number, share, 1.0)
-
-        done = in_threads(run, len(jobs), reported, stop, workers=workers, threads=1)
-    return [done[order.index(number)] for number in range(len(jobs))]
-
-
-def run_on_workers(
-    features: FeatureSet,
-    jobs: Sequence[Job],
-    progress: Progress | None = None,
-    stop: Stop | None = None,
-    *,
-    pool: Pool,
-    threads: int = 1,
-) -> list[list[Predicted]]:
-    """See `Run`: as many jobs at once as the pool has places, each on `threads` cores.
-
-    A job whose worker is lost runs once more; with trainings kept in a folder that all machines see, it resumes there.
-    Raises UsageError where the cluster cannot be reached or has no room, JobError where a job failed by a fault of the
-    program or lost two workers.
+    Attributes:
+        pool: a pool of a cluster; any other, or None: this process.
+        progress: follows the jobs.
+        stop: is asked between epochs.
     """
 
-    def lost(numbered: tuple[int, Job], loss: WorkerLost) -> tuple[int, list[Predicted] | None]:
-        fix = "See whether the machines have enough memory; raise run.ray_cpus"
-        raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
+    pool: Pool | None = None
+    progress: Progress = field(default_factory=Progress)
+    stop: Stop | None = None
 
-    progress = progress or Progress()
-    task = Task(_start_worker, (features, threads), lost)
-    finished: dict[int, list[Predicted]] = {}
-    order = [(number, jobs[number]) for number in _planned(jobs, progress)]
+    def run(self, features: FeatureSet, jobs: Sequence[Job]) -> list[list[Predicted]]:
+        """The predictions of each system, by job.
 
-    def reported(numbered: tuple[int, Job], share: float) -> None:
-        progress.inside(numbered[0], share, 1.0)
+        Raises the AimError of the first job that fails, which names the system, Cancelled after a stop. On a cluster
+        also UsageError where it cannot be reached or has no room, and JobError where a job lost two workers.
+        """
+        if isinstance(self.pool, RayPool):
+            return self._on_workers(features, jobs, self.pool)
+        return self._here(features, jobs)
 
-    for number, predicted in run_jobs(pool, task, order, stop or (lambda: False), reported):
-        if predicted is not None:
-            finished[number] = predicted
-            progress.finish(number)
-    if len(finished) < len(jobs):
-        raise Cancelled
-    return [finished[number] for number in range(len(jobs))]
+    def _here(self, features: FeatureSet, jobs: Sequence[Job]) -> list[list[Predicted]]:
+        """As many jobs at once as there are cores; where these are more, they share the stacks of the jobs."""
+        order = _planned(jobs, self.progress)
+
+        with one_thread(0):
+            workers = min(cores(), len(jobs))
+            share = max(1, cores() // workers)
+
+            def run(place: int, report: Callable[[float], None], stopping: Stop) -> list[Predicted]:
+                CORES.set(share)
+                return run_job(features, jobs[order[place]], report, stopping)
+
+            def reported(place: int, share: float | None) -> None:
+                number = order[place]
+                self.progress.finish(number) if share is None else self.progress.inside(number, share, 1.0)
+
+            done = in_threads(run, len(jobs), reported, self.stop, workers=workers, threads=1)
+        return [done[order.index(number)] for number in range(len(jobs))]
+
+    def _on_workers(self, features: FeatureSet, jobs: Sequence[Job], pool: RayPool) -> list[list[Predicted]]:
+        """As many jobs at once as the pool has places.
+
+        A job whose worker is lost runs once more; with trainings kept in a folder that all machines see, it resumes
+        there.
+        """
+
+        def lost(numbered: tuple[int, Job], loss: WorkerLost) -> tuple[int, list[Predicted] | None]:
+            fix = "See whether the machines have enough memory; raise run.ray_cpus"
+            raise JobError(f"{numbered[1].name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
+
+        task = Task(_start_worker, (features, worker_threads(pool.run)), lost)
+        finished: dict[int, list[Predicted]] = {}
+        order = [(number, jobs[number]) for number in _planned(jobs, self.progress)]
+
+        def reported(numbered: tuple[int, Job], share: float) -> None:
+            self.progress.inside(numbered[0], share, 1.0)
+
+        for number, predicted in run_jobs(pool, task, order, self.stop or (lambda: False), reported):
+            if predicted is not None:
+                finished[number] = predicted
+                self.progress.finish(number)
+        if len(finished) < len(jobs):
+            raise Cancelled
+        return [finished[number] for number in range(len(jobs))]
 
 
 def _planned(jobs: Sequence[Job], progress: Progress) -> list[int]:

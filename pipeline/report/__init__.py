@@ -8,10 +8,11 @@ from pipeline.report.evaluation_section import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
-from pipeline.report.run_report import report_comparison, report_scores, run_report_data, write_comparison
+from pipeline.report.run_report import Scored, report_comparison, report_scores, run_report_data, write_comparison
 
 __all__ = [
     "ReportData",
+    "Scored",
     "plot_report",
     "render_report",
     "report_comparison",

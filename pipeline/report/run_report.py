@@ -6,11 +6,10 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,6 +43,24 @@ EMBEDDED_VIDEOS = 12
 """Most videos with a section of their own, so that a page stays small enough to mail. The table lists all."""
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Scored videos.
+
+    Attributes:
+        scorer: made the scores; its cache holds the stages' outputs.
+        rows: the scores.
+        records: the same videos, with labels where known.
+        names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
+            page escapes all text.
+    """
+
+    scorer: Scorer
+    rows: Sequence[Score]
+    records: Sequence[Record]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
 def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int, session: Session) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
@@ -61,7 +78,8 @@ def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, session)
-    scorer, rows = _scored(run, records, session)
+    scored = _scored(run, records, session)
+    scorer = scored.scorer
     title, held_out = run.name, False
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
@@ -72,7 +90,7 @@ def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
             held_out = True
     head = ReportData(title, evaluation=evaluation)
-    return scores_page(page, scorer, rows, records, head, sections=sections, held_out=held_out)
+    return scores_page(page, scored, head, sections=sections, held_out=held_out)
 
 
 def write_comparison(run: Path, names: tuple[str, str], page: Path, session: Session) -> None:
@@ -86,41 +104,32 @@ def write_comparison(run: Path, names: tuple[str, str], page: Path, session: Ses
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    scorer, rows = _scored(run, records, session)
-    report_comparison(page, scorer, rows, records, ReportData(" and ".join(row.id for row in rows)))
+    scored = _scored(run, records, session)
+    report_comparison(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
-def _scored(run: Path, records: Sequence[Record], session: Session) -> tuple[Scorer, list[Score]]:
-    """The scorer of a run folder and its scores. Raises Cancelled where the work was stopped."""
+def _scored(run: Path, records: Sequence[Record], session: Session) -> Scored:
+    """The videos, scored by a run folder. Raises Cancelled where the work was stopped."""
     scorer = load_scorer(run, user=session.beside_model, observer=session.observer)
     with scorer.session:
         rows = scorer.score_records(records, session.observer)
     session.observer.raise_if_stopped()
-    return scorer, rows
+    return Scored(scorer, rows, records)
 
 
-def report_comparison(
-    path: Path,
-    scorer: Scorer,
-    rows: Sequence[Score],
-    records: Sequence[Record],
-    head: ReportData,
-    names: Mapping[str, str] | None = None,
-) -> None:
+def report_comparison(path: Path, scored: Scored, head: ReportData) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
     Raises DataError where a video has no score, or their steps cannot be compared.
     """
-    refuse_incomparable(*rows)
-    data = scores_page(path, scorer, rows, records, head, names=names)
+    refuse_incomparable(*scored.rows)
+    data = scores_page(path, scored, head)
     write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
 
 
-def report_scores(
-    path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], head: ReportData, **more: Any
-) -> ReportData:
+def report_scores(path: Path, scored: Scored, head: ReportData, *, sections: int = EMBEDDED_VIDEOS) -> ReportData:
     """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
-    data = scores_page(path, scorer, rows, records, head, **more)
+    data = scores_page(path, scored, head, sections=sections)
     write_report(path, data)
     return data
 
@@ -139,31 +148,19 @@ def refuse_incomparable(a: Score, b: Score) -> None:
 
 
 def scores_page(
-    path: Path,
-    scorer: Scorer,
-    rows: Sequence[Score],
-    records: Sequence[Record],
-    head: ReportData,
-    *,
-    names: Mapping[str, str] | None = None,
-    sections: int = EMBEDDED_VIDEOS,
-    held_out: bool = False,
+    path: Path, scored: Scored, head: ReportData, *, sections: int = EMBEDDED_VIDEOS, held_out: bool = False
 ) -> ReportData:
     """The page of a scored batch.
 
     Args:
-        scorer: made the scores; its cache holds the stages' outputs.
-        records: the same videos as `rows`, with labels where known.
         head: title and subtitle, the section of an evaluation where the videos were held out from training, and the
             address of the page that leads here.
-        names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
-            page escapes all text.
         sections: number of scored videos with a section of their own, the first ones.
         held_out: whether the page shows, in place of the score of a training video, the prediction by networks that
             were trained without it.
     """
-    by_id = {record.id: record for record in records}
-    shown = _shown_names(rows, names or {})
+    scorer, rows, by_id = scored.scorer, scored.rows, {record.id: record for record in scored.records}
+    shown = _shown_names(rows, scored.names)
     good, facts = [row for row in rows if row.error is None], _model_facts(scorer)
 
     def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoReport:

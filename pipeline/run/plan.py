@@ -145,7 +145,8 @@ class Planner:
             except DataError as error:
                 more[name], unclear[name] = {}, str(error)
             files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
-            record = replace(record, sidecars={**record.sidecars, **files})
+            if files:
+                record = replace(record, sidecars={**record.sidecars, **files})
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:

@@ -114,7 +114,7 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     `workers=1` a decoder crash ends a child process only. The observer gets notes on videos that are extracted again.
     Raises VideoError where there is no score, Cancelled after `stop`.
     """
-    from pipeline.report import ReportData, report_comparison, report_scores
+    from pipeline.report import ReportData, Scored, report_comparison, report_scores
 
     jobs = [ScoringJob.of(one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
@@ -139,10 +139,11 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     running.progress("writing the page")
     head = ReportData(job.name, f"scored by {scorer.folder.name}", home="/")
     names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}
+    scored = Scored(scorer, rows, records, names)
     if job.pair:
-        report_comparison(folder / REPORT, scorer, rows, records, head, names=names)
+        report_comparison(folder / REPORT, scored, head)
         return {}
-    row = report_scores(folder / REPORT, scorer, rows, records, head, names=names).videos[0].result
+    row = report_scores(folder / REPORT, scored, head).videos[0].result
     serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
     low, high = row.interval80 or (None, None)
     return {

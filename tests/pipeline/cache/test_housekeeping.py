@@ -159,6 +159,20 @@ def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: Filled) -> 
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("brightness", "a.mp4")], "the other was read"
 
 
+def test_a_later_reading_is_noted_where_the_system_notes_the_first_one_only(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, records, config = filled
+    monkeypatch.setattr("pipeline.cache.local_cache.USED_SECONDS", 0)
+    key, path = Planner(config, cache).plan(records[0]).keys()["contrast"], output_of(cache.root, "contrast", "a.mp4")
+    times = []
+    for _ in range(3):
+        cache.read("contrast", "a.mp4", key)
+        times.append(dict(cache.entries("contrast"))[path].used)
+        time.sleep(0.01)
+    assert times == sorted(set(times))
+
+
 def test_gc_sweeps(filled: Filled) -> None:
     temporary = filled.cache.root / "brightness/.writing-elsewhere-1-00"
     temporary.touch()

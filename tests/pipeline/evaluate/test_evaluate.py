@@ -18,7 +18,7 @@ from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts, read_results, write_results
+from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results, write_results
 from pipeline.evaluate.spread import run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
@@ -62,7 +62,7 @@ def results(features: FeatureSet) -> dict[str, Any]:
     folds = kfold(features.records, k=3)
     systems = (AimSystem("AIM", MODEL, fast(runs=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
-    return evaluate(features, folds, systems, protocol="kfold", audit=report, draws=50)
+    return evaluate(features, Protocol(folds, "kfold", audit=report), systems, draws=50)
 
 
 def test_predictions_name_the_performance_that_they_show(results: dict[str, Any], features: FeatureSet) -> None:
@@ -148,7 +148,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 
     levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
     given, folds = replace(features, records=levels), kfold(features.records, k=2)
-    evaluate(given, folds, [SimpleSystem("reading", reading)], draws=0)
+    evaluate(given, Protocol(folds), [SimpleSystem("reading", reading)], draws=0)
     assert {record.labels for test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
 
@@ -206,18 +206,18 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
     records = tuple(replace(r, labels=None) if i % 4 == 0 else r for i, r in enumerate(features.records))
     given = replace(features, records=records)
     oracle = knowing("oracle", features)
-    results = evaluate(given, kfold(given.records, k=3), [oracle], draws=20)
+    results = evaluate(given, Protocol(kfold(given.records, k=3)), [oracle], draws=20)
     assert len(results["predictions"]) == 24
     together = results["systems"]["oracle"]["tasks"]["a"]["together"]
     assert together["spearman"] == pytest.approx(1)
     assert together["mse"] == 0
     assert results["systems"]["oracle"]["average"]["together"]["fisher"]["clipped"] == 2
     with pytest.raises(DataError, match="no fold has labelled"):
-        evaluate(given, [Fold("1", (given.ids[0],), (given.ids[4],))], [oracle])
+        evaluate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])
 
 
 def test_intervals_resample_performances_not_views(features: FeatureSet) -> None:
-    results = evaluate(features, kfold(features.records, k=3), trivial_baselines(features)[1:2], draws=20)
+    results = evaluate(features, Protocol(kfold(features.records, k=3)), trivial_baselines(features)[1:2], draws=20)
     assert results["systems"]["duration"]["tasks"]["a"]["interval"]["clusters"] == 8
     assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
 
@@ -229,7 +229,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
     systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines(features))
-    twice, once = (evaluate(f, kfold(f.records, k=2), systems, draws=0) for f in (two_tasks, mean))
+    twice, once = (evaluate(f, Protocol(kfold(f.records, k=2)), systems, draws=0) for f in (two_tasks, mean))
     assert (twice["videos"], twice["performances"], once["videos"]) == (32, 16, 16)
     assert [row["id"] for row in twice["predictions"]] == [row["id"] for row in once["predictions"]]
     assert [fold["test"] for fold in twice["protocol"]["folds"]] == [8, 8]
@@ -308,7 +308,7 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     features, network = features.take(np.arange(0, 32, 2)), watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=2)))
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
-    shared = evaluate(features, folds, rows, draws=0, kept=tmp_path / "shared")
+    shared = evaluate(features, Protocol(folds), rows, draws=0, kept=tmp_path / "shared")
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
     cuts = Cuts(folds=tuple(frozenset(fold.test) for fold in folds))
     for fold in folds:
@@ -371,7 +371,9 @@ def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
         knowing("same", features, lambda scores: 2 * scores + 1),
         knowing("worse", features, lambda scores: scores * np.where(np.arange(32) % 3 == 0, -1, 1)),
     ]
-    differences = evaluate(features, kfold(features.records, k=3), systems, draws=100, against="oracle")["differences"]
+    differences = evaluate(features, Protocol(kfold(features.records, k=3)), systems, draws=100, against="oracle")[
+        "differences"
+    ]
     assert set(differences) == {"same", "worse"}
     assert differences["same"]["a"] == {"value": 0.0, "level": 0.95, "low": 0.0, "high": 0.0}
     assert differences["worse"]["b"]["low"] > 0
@@ -380,10 +382,10 @@ def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
 def test_the_last_epoch_counts_and_others_stand_beside_it(features: FeatureSet) -> None:
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
     folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, fast(runs=2, epochs=40))
-    plain = evaluate(features, folds, [ours], draws=0)["systems"]["AIM"]["tasks"]
+    plain = evaluate(features, Protocol(folds), [ours], draws=0)["systems"]["AIM"]["tasks"]
     watched = watching(ours)
     rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
-    evaluated = evaluate(features, folds, rows, draws=0)["systems"]
+    evaluated = evaluate(features, Protocol(folds), rows, draws=0)["systems"]
     assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
     assert evaluated["AIM"]["tasks"] == plain
     assert "oracle" in ORACLE

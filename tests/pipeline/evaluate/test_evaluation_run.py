@@ -10,6 +10,7 @@ import pytest
 from pipeline.config import load_config
 from pipeline.evaluate.evaluation_run import FEW_USERS, Evaluation
 from pipeline.evaluate.fold_summary import FEW
+from pipeline.evaluate.protocols import Asked
 
 AUDIT = {"ok": True, "leaks": [], "forbid": ["trial"], "content_checked": True}
 
@@ -29,7 +30,7 @@ def results(systems: tuple[str, ...] = ("AIM (ours)", "USDL"), rows: int = 60, f
 
 
 def notes(made: dict[str, Any], systems: str = "all", **more: Any) -> str:
-    return "\n".join(Evaluation(made, Path("runs/x"), load_config(None, {}), systems, **more).notes())
+    return "\n".join(Evaluation(made, Path("runs/x"), load_config(None, {}), Asked(systems, **more)).notes())
 
 
 @pytest.mark.parametrize(
@@ -91,9 +92,9 @@ def test_how_the_networks_were_trained_is_said_beside_the_paper() -> None:
     assert "AIM" not in notes(results(("USDL",)), "usdl")
     settings = {"dataset.kind": "jigsaws", "train.recipe": "tools", "timesteps.scene": "", "train.epochs": 5}
     config = load_config(None, settings)
-    made = "\n".join(Evaluation(results(), Path("runs/x"), config, "aim").notes())
+    made = "\n".join(Evaluation(results(), Path("runs/x"), config).notes())
     assert "5 epochs" in made
     assert "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known" in made
     assert "the features of the whole scene are left out" in made
     paper = load_config(None, {"train.recipe": "paper"})
-    assert "differs from the paper" not in "\n".join(Evaluation(results(), Path("runs/x"), paper, "aim").notes())
+    assert "differs from the paper" not in "\n".join(Evaluation(results(), Path("runs/x"), paper).notes())

@@ -26,6 +26,7 @@ from pipeline.evaluate.protocols import (
     INTERVAL,
     PER_USER,
     SINGLE_RUNS,
+    Asked,
     audit_lines,
     interval_text,
     protocol_folds,
@@ -49,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("few_draws")
 
 def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Results:
     with TemporaryDirectory() as folder:
-        return evaluate_features(features, Session(config), Path(folder), **options).results
+        return evaluate_features(features, Session(config), Path(folder), Asked(**options)).results
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from data.splits import Fold, kfold
 from data.store.arrays import Rows
 from models.metrics import percentile_interval, spearman
-from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.fold_summary import BOUNDED, HeldOut, average_summary, difference, resampled, task_summary
 from pipeline.evaluate.separation import holm, separation_line
 from pipeline.systems import Part
@@ -35,7 +35,7 @@ def test_a_better_row_is_separated_and_an_equal_one_is_a_tie() -> None:
         knowing("constant", features, lambda scores: 0 * scores),
     ]
     folds = kfold(features.records, k=3)
-    results, again = (evaluate(features, folds, systems, against="ours", draws=10) for _ in range(2))
+    results, again = (evaluate(features, Protocol(folds), systems, against="ours", draws=10) for _ in range(2))
     assert {**again, "created": ""} == {**results, "created": ""}, "resamples and permutations are the same again"
     rows = results["separation"]["rows"]
     assert set(rows) == {"equal", "noise"}, "a constant prediction has no correlation"
@@ -57,7 +57,7 @@ def test_views_of_one_performance_are_no_further_evidence() -> None:
         knowing("reversed", features, lambda scores: -scores),
     ]
     folds = [Fold("f", features.ids[:10], features.ids[10:])]
-    results = evaluate(features, folds, systems, against="ours", draws=10)
+    results = evaluate(features, Protocol(folds), systems, against="ours", draws=10)
     assert results["separation"]["rows"]["reversed"]["p"] == pytest.approx(2 / 32)
     assert "separate no row from ours" in separation_line(results)
 

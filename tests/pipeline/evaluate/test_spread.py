@@ -19,10 +19,10 @@ from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
 from pipeline.config import BaseConfig, load_config
-from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts, read_results
+from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.spread import Job, JobError, Run, pick_run, run_here, run_job
+from pipeline.evaluate.spread import Job, JobError, Runner, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.pack import write_pack
@@ -38,7 +38,6 @@ from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
-from pipeline.train.stack import Stop
 from run_pipeline import app
 from tests.helpers.made_features import made_features
 
@@ -56,8 +55,8 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def on_ray(workers: int = 2) -> Any:
-    return pick_run(Session(overrides={"run.workers": workers}, engine="ray").pool)
+def on_ray(workers: int = 2, **more: Any) -> Runner:
+    return Runner(Session(overrides={"run.workers": workers}, engine="ray").pool, **more)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:
@@ -74,19 +73,6 @@ def same(one: Sequence[Predicted], other: Sequence[Predicted]) -> bool:
     """The same to the last bit."""
     pairs = zip(one, other, strict=True)
     return all(a.chosen == b.chosen and a.score.tobytes() == b.score.tobytes() for a, b in pairs)
-
-
-def noted() -> tuple[list[Job], Run]:
-    """A run here that notes its jobs."""
-    started: list[Job] = []
-
-    def run(
-        features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
-    ) -> list[list[Predicted]]:
-        started.extend(jobs)
-        return run_here(features, jobs, progress, stop)
-
-    return started, run
 
 
 def job_of(system: System, features: FeatureSet, **more: Any) -> Job:
@@ -146,8 +132,8 @@ def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> No
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, MethodSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
-    here = evaluate(judged, folds, systems, draws=0)
-    assert without_time(evaluate(judged, folds, systems, draws=0, run=on_ray())) == without_time(here)
+    here = evaluate(judged, Protocol(folds), systems, draws=0)
+    assert without_time(evaluate(judged, Protocol(folds), systems, draws=0, runner=on_ray())) == without_time(here)
     assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here["systems"]
     )
@@ -168,7 +154,7 @@ class Counting(System):
 
 def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
     made, fitted = features(), list[int]()
-    evaluate(made, make_folds("kfold", made.records, k=3), [Counting(fitted)], draws=0)
+    evaluate(made, Protocol(make_folds("kfold", made.records, k=3)), [Counting(fitted)], draws=0)
     assert sum(fitted) == 2 * len(made), "each of three folds trains on two thirds"
     assert len(fitted) == 3
 
@@ -197,7 +183,7 @@ def test_the_longest_job_starts_first_and_tells_how_far_it_is(request: pytest.Fi
     network = watching(AimSystem("AIM (ours)", MODEL, fast(runs=2, epochs=120)))
     jobs = [job_of(system, made) for system in (SimpleSystem("counts", predicted), ChosenEpoch(network))]
     with one_thread(1):
-        (on_ray(1) if engine == "ray" else run_here)(made, jobs, seen)
+        (on_ray(1, progress=seen) if engine == "ray" else Runner(progress=seen)).run(made, jobs)
     assert seen.finished == [1, 0]
     assert seen.shares == sorted(seen.shares)
     assert (seen.shares[0], seen.shares[-1]) == (0.0, 1.0)
@@ -211,14 +197,14 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
     for count in (1, 3):
         with one_thread(count):
             results.append([run_job(made, job) for job in jobs])
-    results.append(run_here(made, jobs))
+    results.append(Runner().run(made, jobs))
     assert all(same(one, other) for more in results[1:] for one, other in zip(results[0], more, strict=True))
 
 
 def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> None:
     made = features()
     counts = job_of(SimpleSystem("counts", predicted), made)
-    results = on_ray()(made, [counts, job_of(Killer(tmp_path, 1), made), counts])
+    results = on_ray().run(made, [counts, job_of(Killer(tmp_path, 1), made), counts])
     assert results[1][0].score[0, 0] == 2.0
     assert same(results[0], results[2])
     assert len(list(tmp_path.iterdir())) == 2
@@ -227,7 +213,7 @@ def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> No
 def test_a_job_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
     made = features()
     with pytest.raises(JobError, match=r"^killer: lost 2 workers"):
-        on_ray()(made, [job_of(Killer(tmp_path, 9), made)])
+        on_ray().run(made, [job_of(Killer(tmp_path, 9), made)])
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
@@ -235,21 +221,21 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     if engine == "ray":
         request.getfixturevalue("cluster")
     made = features()
-    run = on_ray() if engine == "ray" else run_here
+    runner = on_ray() if engine == "ray" else Runner()
     folds = make_folds("kfold", made.records, k=2)
     with pytest.raises(JobError, match=r"^test_spread.py:\d+: counts badly: ZeroDivisionError: by nought"):
-        evaluate(made, folds, [*trivial_baselines(made), SimpleSystem("counts badly", broken)], run=run)
+        evaluate(made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], runner=runner)
     absent = AimSystem("w/o transformation", model_for("fast", transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
-        evaluate(uneven, folds, [absent], run=run)
+        evaluate(uneven, Protocol(folds), [absent], runner=runner)
 
 
 def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
     made = features()
     jobs = [job_of(Sleeper(tmp_path / str(i)), made) for i in range(3)]
     with pytest.raises(Cancelled):
-        on_ray()(made, jobs, stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())
+        on_ray(stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists()).run(made, jobs)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
 
 
@@ -259,13 +245,13 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
     endless = fast(runs=1, epochs=10**6, checkpoint_every=20)
     job = job_of(AimSystem("aim", MODEL, endless), made, folder=tmp_path)
     with pytest.raises(Cancelled):
-        on_ray()(made, [job], stop=lambda: any(tmp_path.iterdir()))
+        on_ray(stop=lambda: any(tmp_path.iterdir())).run(made, [job])
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown engine 'rai'"):
-        pick_run(Session(engine="rai").pool)
+        Runner(Session(engine="rai").pool)
 
 
 def command(*words: str) -> Any:

@@ -14,7 +14,7 @@ from data.leaks import audit
 from data.splits import kfold
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Results
-from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.protocols import CENTRED, FORMS, interval_text
 from pipeline.report import ReportData, render_report
 from pipeline.report.evaluation_section import evaluation_report, lead_bars, leak_checks
@@ -51,7 +51,10 @@ def evaluated() -> Results:
     folds = kfold(records, k=2)
     systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *trivial_baselines(features))
     report = audit(folds, records, forbid=("trial",))
-    return {**evaluate(features, folds, systems, protocol="kfold", audit=report, against=SYSTEM, draws=20), "paper": {}}
+    return {
+        **evaluate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM, draws=20),
+        "paper": {},
+    }
 
 
 @pytest.fixture(scope="module")

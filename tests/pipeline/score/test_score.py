@@ -32,7 +32,7 @@ from pipeline.feature_source import gather
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report import ReportData, render_report, report_scores
+from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.run.batch import run_extract
@@ -162,7 +162,7 @@ def test_a_combination_is_scored_from_video_to_page(
     assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6f}"
     assert as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
     assert as_json(rows)[0]["constant"] == pytest.approx(low)
-    report_scores(tmp_path / "page.html", scorer, rows, films, ReportData("films"))
+    report_scores(tmp_path / "page.html", Scored(scorer, rows, films), ReportData("films"))
     assert "(no step: the part of the model that sees the whole performance)" in (tmp_path / "page.html").read_text()
     assert "weighted mean: AIM" in (run / CARD).read_text()
 
@@ -266,14 +266,14 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(
     assert scored.accuracy == accuracy
     assert as_json([scored])[0]["accuracy"] == str(accuracy)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
-    report_scores(page, scorer, [scored], records, ReportData("t"))
+    report_scores(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "guessing the mean is within" in page.read_text()
     scorer.calibration = replace(calibration, predicted=2 * 60 - calibration.predicted)
     assert not scorer.calibration.accuracy.better
     flagged = scorer.score(new / "a.mp4")
     assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
     assert str(flagged.accuracy).startswith("no better than guessing the mean: on 8 of 10 new videos")
-    report_scores(page, scorer, [flagged], records, ReportData("t"))
+    report_scores(page, Scored(scorer, [flagged], records), ReportData("t"))
     assert "This score is not valid: no better than guessing." in page.read_text()
     assert 'class="note bad-text">No better than guessing' in page.read_text()
 
@@ -293,13 +293,13 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth + 0.3)
     scored = scorer.score(new / "a.mp4")
     assert scored.execution is not None
-    report_scores(page, scorer, [scored], records, ReportData("t"))
+    report_scores(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "Execution: on 8 of 10 new videos this model is right within ±0.3; guessing" in page.read_text()
     assert "within ±0.3;" in as_json([scored])[0]["part_accuracy"]["execution"]
     scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth[::-1].copy())
     hidden = scorer.score(new / "a.mp4")
     assert (hidden.execution, hidden.part_accuracy, hidden.score) == (None, {}, scored.score)
-    report_scores(page, scorer, [hidden], records, ReportData("t"))
+    report_scores(page, Scored(scorer, [hidden], records), ReportData("t"))
     assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
 
 
@@ -464,7 +464,8 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     assert [row.error is None for row in rows] == [False, True]
     hostile = '<script>alert("x")</script>\n.mp4'
     page = tmp_path / "page.html"
-    report_scores(page, scorer, rows, records, ReportData("t"), names={"good.mp4": hostile, "bad.mp4": hostile})
+    names = {"good.mp4": hostile, "bad.mp4": hostile}
+    report_scores(page, Scored(scorer, rows, records, names), ReportData("t"))
     text = page.read_text()
     assert '<script>alert("x")' not in text
     assert "&lt;script&gt;" in text

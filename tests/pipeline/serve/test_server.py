@@ -18,7 +18,7 @@ from data.errors import Cancelled, DataError, UsageError, VideoError
 from data.video import probe
 from data.video.records import Record
 from pipeline.observer import Observer
-from pipeline.report import ReportData, render_report
+from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.results import Accuracy, Flag, Score
 from pipeline.serve import server as work
@@ -69,10 +69,10 @@ def run(scorer: Any, folder: Path, job: ScoringJob = JOB) -> tuple[Any, list[tup
     return work.score_upload(scorer, Observer(), job, folder / job.id, running), running.reported
 
 
-def shown(pages: list[tuple[Any, ...]], *parts: Any, **named: Any) -> ReportData:
+def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: Scored, head: ReportData) -> ReportData:
     """The page of a scored upload, noted in `pages`."""
-    pages.append((parts, named))
-    return replace(parts[4], videos=tuple(VideoReport(row.id, row) for row in parts[2]))
+    pages.append((path, head))
+    return replace(head, videos=tuple(VideoReport(row.id, row) for row in scored.rows))
 
 
 def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +91,8 @@ def test_every_stage_has_words_of_whoever_uploads() -> None:
 
 
 def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("pipeline.report.report_comparison", lambda *parts, **named: pages.append((parts, named)))
+    pages: list[Any] = []
+    monkeypatch.setattr("pipeline.report.report_comparison", lambda *parts: pages.append(parts))
     pair = [
         replace(JOB, id="1" * 32, name="before.mp4"),
         replace(JOB, id="2" * 32, name="after.mp4", content="cd" * 32),
@@ -100,8 +100,8 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     job = replace(JOB, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix="")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     assert run(scorer, tmp_path, job)[0] == {}
-    ((_, named),) = pages
-    assert list(named["names"].values()) == ["before.mp4", "after.mp4"]
+    ((_, scored, _),) = pages
+    assert list(scored.names.values()) == ["before.mp4", "after.mp4"]
     assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
     same = replace(job, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
     with pytest.raises(DataError, match="the same video"):
@@ -127,7 +127,7 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[tuple[Any, ...]] = []
+    pages: list[tuple[Path, ReportData]] = []
     monkeypatch.setattr("pipeline.report.report_scores", partial(shown, pages))
     scorer = FakeScorer(
         Score(
@@ -147,9 +147,9 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("watching the whole scene, finding the athlete: 50 %, about 0 s left", 0.5),
         ("cutting the video into steps", None),
     ]
-    ((parts, _),) = pages
-    assert parts[0] == tmp_path / JOB.id / "report.html"
-    assert (parts[4].title, parts[4].home) == (JOB.name, "/")
+    ((path, head),) = pages
+    assert path == tmp_path / JOB.id / "report.html"
+    assert (head.title, head.home) == (JOB.name, "/")
     (record,) = scorer.records
     assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
 

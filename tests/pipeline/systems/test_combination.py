@@ -11,7 +11,7 @@ import pytest
 
 from data.splits import kfold, leave_one_out
 from data.video.records import Labels
-from pipeline.evaluate.cross_validation import evaluate, fold_jobs, make_parts
+from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts
 from pipeline.evaluate.spread import run_job
 from pipeline.features import FeatureSet
 from pipeline.systems.combination import BEST_SINGLE, COMBINED, Combined, InnerPredictions, regressions_for
@@ -128,9 +128,8 @@ def test_what_carries_over_between_people_is_found() -> None:
         features = people(seed)
         results = evaluate(
             features,
-            leave_one_out(features.records, "subject"),
+            Protocol(leave_one_out(features.records, "subject"), "louo"),
             [*trial_regressions(), SUPPORT_VECTORS],
-            protocol="louo",
             draws=0,
         )
         for name, result in results["systems"].items():
@@ -148,12 +147,12 @@ def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
     person = np.array([int(record.groups["subject"][1:]) for record in features.records])
     style = rng.normal(size=(10, 12))[person] + 0.2 * rng.normal(size=(80, 12))
     features = replace(features, trial=style.astype(np.float32))
-    result = evaluate(features, kfold(features.records, k=4), [GAUSSIAN_PROCESS], draws=0)["systems"][
+    result = evaluate(features, Protocol(kfold(features.records, k=4)), [GAUSSIAN_PROCESS], draws=0)["systems"][
         GAUSSIAN_PROCESS.name
     ]
-    new = evaluate(features, leave_one_out(features.records, "subject"), trial_regressions(), protocol="louo", draws=0)[
-        "systems"
-    ]
+    new = evaluate(
+        features, Protocol(leave_one_out(features.records, "subject"), "louo"), trial_regressions(), draws=0
+    )["systems"]
     assert result["average"]["together"]["fisher"]["value"] > 0.6
     assert all(result["average"]["folds_arithmetic"]["arithmetic"]["value"] < 0.3 for result in new.values())
 
@@ -236,7 +235,7 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     folds = leave_one_out(features.records, "subject")
     candidates = tuple(helpful(features, asked))
     rows = [Combined(candidates), *candidates, Selected(BEST_SINGLE, candidates)]
-    result = evaluate(features, folds, rows, protocol="louo", draws=0)["systems"]
+    result = evaluate(features, Protocol(folds, "louo"), rows, draws=0)["systems"]
     assert list(result) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
     assert {entry["system"] for entry in result[BEST_SINGLE]["chosen"]} == {"good"}
     for choice in result[COMBINED]["inner"]:
@@ -283,7 +282,7 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
         candidates = regressions_for(features, ("trial", "subject"))
         rows = [Combined(candidates), *candidates]
         for name, result in evaluate(
-            features, leave_one_out(features.records, "subject"), rows, protocol="louo", draws=0
+            features, Protocol(leave_one_out(features.records, "subject"), "louo"), rows, draws=0
         )["systems"].items():
             totals.setdefault(name, []).append(result["average"]["together"]["fisher"]["value"] or 0.0)
     means = {name: float(np.mean(values)) for name, values in totals.items()}
@@ -300,7 +299,7 @@ def test_under_leave_one_user_out_intervals_resample_users() -> None:
     perfect = knowing("perfect", features)
     guess = SimpleSystem("guess", lambda train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
     result = evaluate(
-        features, leave_one_out(features.records, "subject"), [perfect, guess], protocol="louo", draws=200
+        features, Protocol(leave_one_out(features.records, "subject"), "louo"), [perfect, guess], draws=200
     )["systems"]
     one = pytest.approx(1, abs=1e-3)
     for form, over in (("folds_arithmetic", "arithmetic"), ("together", "fisher")):

@@ -16,9 +16,9 @@ from data.splits import Fold, kfold
 from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
-from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.evaluate.spread import Job, run_here, run_job
+from pipeline.evaluate.spread import Job, Runner, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems import (
@@ -83,7 +83,9 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     assert predicted is not None
     deviation = predicted.mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
-    result = evaluate(features, kfold(features.records, k=2), [method(features, "RICA2")], draws=0)["systems"]["RICA2"]
+    result = evaluate(features, Protocol(kfold(features.records, k=2)), [method(features, "RICA2")], draws=0)[
+        "systems"
+    ]["RICA2"]
     plain = result["uncertainty"]["noise"]
     assert set(plain) == {"spearman", "within90", "mean", "calibrated90", "factor"}
     assert plain["factor"] is None, "nothing was held out inside the training part"
@@ -91,7 +93,7 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
     system, folds = WithInside(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
-    shown = evaluate(judged, folds, [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
+    shown = evaluate(judged, Protocol(folds), [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
     held = predict_part(system, judged, PART)
     assert sorted(held.inside) == sorted(judged.ids[:60]), "the test part decides nothing"
     assert shown["factor"] == pytest.approx(np.sort([*held.inside.values()])[54]), "of 61 with the new one, 90 % are 55"
@@ -105,7 +107,7 @@ def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
     job = Job("fixed", (system,), TRAIN, TEST)
     (once,) = run_job(judged, job)
-    (again,) = run_here(judged, [pickle.loads(pickle.dumps(job))])[0]
+    (again,) = Runner().run(judged, [pickle.loads(pickle.dumps(job))])[0]
     assert np.array_equal(once.score, again.score)
     assert once.score.shape == (2, len(TEST))
     assert not np.array_equal(once.score[0], once.score[1])
