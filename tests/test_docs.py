@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
-EXAMPLES = re.compile(r"brightness|datasets/marks\.py")
-"""Files and settings of the examples in docs/extend: they exist only after a reader has followed the page."""
+EXAMPLES = re.compile(r"brightness|mvit")
+"""Stages and networks of the examples in docs/extend: they exist only after a reader has followed the page."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PRINTED = re.compile(r"^[│┃┏┡└├].*\n", re.MULTILINE)
@@ -53,7 +53,7 @@ def commands(path: Path) -> list[list[str]]:
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
         line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
         line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
-        if EXAMPLES.search(line) or "mvit" in line or line.startswith("--"):
+        if EXAMPLES.search(line) or line.startswith("--"):
             continue
         arguments.append([word for word in shlex.split(line) if word != "…"])
     return arguments
