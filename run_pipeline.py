@@ -8,7 +8,8 @@ import sys
 try:
     from pipeline.cli import app, main
 except ModuleNotFoundError as missing:
-    sys.exit(f"{missing.name} is not installed for {sys.executable}\n  fix: python -m pip install -e .")
+    what = f"package '{missing.name}' is not installed for {sys.executable}"
+    sys.exit(f"error: {what}\n  -> Type: python -m pip install -e .")
 
 __all__ = ["app", "main"]
 

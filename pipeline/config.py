@@ -1,7 +1,7 @@
-"""Every default in one place: one strict configuration from YAML, overrides of the form `section.key=value`.
+"""The configuration: defaults, then values of a YAML file, then overrides of the form `section.key=value`.
 
 Each stage brings its own section (its `Config`), named like the stage; `model` and `train` describe the scorer.
-Unknown keys are refused and the nearest known one is named. The configuration is saved with every output.
+An unknown key is refused, and the error names the nearest known one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class DatasetConfig(Section):
 
     kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"{', '.join(KINDS)}: docs/datasets")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
-    labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
+    labels: Path | None = Field(None, description="CSV of scores; null: the one that the layout names")
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
 
@@ -57,7 +57,7 @@ class RunConfig(Section):
         "0: in this process, on Ray as many as fit",
     )
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
-    timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
+    timeout_s: float = Field(3600.0, gt=0, description="seconds that one video may take; the next run tries it again")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
@@ -71,7 +71,7 @@ class StorageConfig(Section):
 
     endpoint_url: str = Field("", description="an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
     anonymous: bool = Field(False, description="ask without credentials, for public buckets")
-    scratch: Path | None = Field(None, description="folder of local copies; default: the system's temporary folder")
+    scratch: Path | None = Field(None, description="folder of local copies; null: the system's temporary folder")
 
     def reach(self) -> Storage:
         """These settings for the data layer."""
@@ -79,10 +79,10 @@ class StorageConfig(Section):
 
 
 class FramesConfig(Section):
-    """Folders of numbered pictures that are videos."""
+    """Videos that are folders of numbered pictures."""
 
     fps: float = Field(
-        0.0, ge=0, le=10_000, description="their frames per second, at least 0.01; 0: that of the layout"
+        0.0, ge=0, le=10_000, description="frames per second of folders, at least 0.01; 0: that of the layout"
     )
 
 
@@ -94,7 +94,7 @@ class ProtocolConfig(Section):
 
 
 class BaseConfig(Section):
-    """The sections that are always there; the stages' sections are added by `config_class`."""
+    """The sections that are always there; `config_class` adds those of the stages and of the scorer."""
 
     name: str = Field("folder", description="name of this configuration, shown in reports")
     stages: tuple[str, ...] = Field(
@@ -129,7 +129,7 @@ class BaseConfig(Section):
 
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
-        """The network and how it is trained (sections `model` and `train`); that of a combination is AIM."""
+        """The network and how it is trained (sections `model` and `train`); a combination trains AIM."""
         model, train = getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
         return (replace(model, system="aim") if model.system == "combined" else model), train
 
@@ -144,7 +144,7 @@ class BaseConfig(Section):
 
 
 def config_class() -> type[BaseConfig]:
-    """The configuration with one section per stage of the table, and the scorer's sections."""
+    """The class of a configuration: the sections of `BaseConfig`, of every stage, and of the scorer."""
     sections: dict[str, Any] = {}
     for name in STAGES:
         settings = stage_class(name).Config
@@ -187,7 +187,7 @@ def validate(
     """
     model = config_class()
     try:
-        return model.model_validate(_with_recipe(values))
+        return model.model_validate(_with_recipe(values, model))
     except ValidationError as error:
         raise usage_error(model, error, where, overrides or {}) from None
 
@@ -205,8 +205,8 @@ def without_removed(values: Mapping[str, Any], model: type[BaseModel] | None = N
     return kept
 
 
-def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with those of their recipe, where its sections do not say otherwise."""
+def _with_recipe(values: dict[str, Any], model: type[BaseConfig]) -> dict[str, Any]:
+    """The values, with those of their recipe for settings that they leave out."""
     train = values.get("train", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if not isinstance(recipe, str) or recipe not in RECIPES:
@@ -214,6 +214,6 @@ def _with_recipe(values: dict[str, Any]) -> dict[str, Any]:
     filled = dict(values)
     for section, defaults in RECIPES[recipe].items():
         given = values.get(section, {})
-        if section in config_class().model_fields and isinstance(given, dict):
+        if section in model.model_fields and isinstance(given, dict):
             filled[section] = {**defaults, **given}
     return filled

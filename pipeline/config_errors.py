@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from data.errors import UsageError, nearest
 
 MOST_ERRORS = 5
-MOST_PLACES = 3
+MOST_SUGGESTED = 3
 LOOK_UP = "docs/settings.md describes every key, with its default"
 LEAST_SIMILAR = 0.7
 """Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
@@ -54,7 +54,7 @@ def explain(model: type[BaseModel], error: Any) -> str:
 
 
 def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
-    """The dotted keys closest to `name`, the best first; those that differ in the section alone tie.
+    """The dotted keys closest to `name`, the best first; keys that differ in the section alone tie.
 
     >>> nearest_keys("strid", ["pose.stride", "camera_flow.stride", "storage.scratch"])
     ['pose.stride', 'camera_flow.stride']
@@ -67,7 +67,7 @@ def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
         by_last.setdefault(key.rpartition(".")[2], []).append(key)
     likeness = {
         match: SequenceMatcher(None, match, last).ratio()
-        for match in get_close_matches(last, by_last, MOST_PLACES, LEAST_SIMILAR)
+        for match in get_close_matches(last, by_last, MOST_SUGGESTED, LEAST_SIMILAR)
     }
     best = max(likeness.values(), default=0.0)
     close = [key for match, ratio in likeness.items() if ratio == best for key in by_last[match]]
@@ -75,8 +75,8 @@ def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
     return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
 
 
-def _one_of(paths: Sequence[str]) -> str:
-    shown = [f"'{path}'" for path in paths[:MOST_PLACES]]
+def _one_of(keys: Sequence[str]) -> str:
+    shown = [f"'{key}'" for key in keys[:MOST_SUGGESTED]]
     return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
@@ -94,7 +94,7 @@ def known_keys(section: Any) -> list[str]:
 
 
 def _fields(section: Any) -> dict[str, Any]:
-    """Fields by their key in a file: `import`, where Python must call the field `import_`."""
+    """Fields by their key in a file, which is `import` for the field `import_`."""
     fields = getattr(section, "model_fields", None) or getattr(section, "__pydantic_fields__", None)
     fields = fields or getattr(section, "__dataclass_fields__", {})
     return {getattr(field, "alias", None) or name: field for name, field in fields.items()}

@@ -1,4 +1,4 @@
-"""Places that a command writes to: refused before the work begins, and named when the disk takes no more."""
+"""Checks the places that a command writes to before the work begins, and names them in errors of a full disk."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from data.errors import AimError, UsageError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk that takes no more; they name no file."""
+"""Errors of a full disk; they name no file."""
 
 MAKE_ROOM = "Make room on that disk, then type the same command again"
 
 
 def is_full(error: Exception) -> bool:
-    """Whether an error says that the disk takes no more."""
+    """Whether an error says that the disk is full."""
     return getattr(error, "errno", None) in FULL or "No space left" in str(error)
 
 
@@ -29,7 +29,7 @@ def check_file(out: Path) -> None:
 
 
 def check_folder(folder: Path, out: Path | None = None) -> None:
-    """Raise UsageError for a folder in which nothing can be written, there already or not; errors call it `out`."""
+    """Raise UsageError for a folder, existing or not, in which nothing can be written; the error names `out`."""
     from tempfile import TemporaryFile
 
     from data.store import is_remote
@@ -39,7 +39,7 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
         raise UsageError("cannot be written (only a cache can be on a store)", where=out, fix="Name a local place")
     there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
     try:
-        with TemporaryFile(dir=there):  # modes are no proof: root may write everywhere by them, but not in /proc
+        with TemporaryFile(dir=there):  # modes prove nothing: by them root may write in /proc too
             pass
     except OSError as error:
         raise file_error(error, out) from None
@@ -47,14 +47,14 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Raise UsageError about `out` for errors that name no file or a temporary one, such as of a full disk."""
+    """Raise UsageError about `out` for errors that name no file or a temporary one, such as those of a full disk."""
     from safetensors import SafetensorError
 
     from data.store.files import TEMPORARY
 
     try:
         yield
-    except SafetensorError as error:  # what it makes of a full disk
+    except SafetensorError as error:  # raised for a full disk
         raise file_error(error, out) from None
     except OSError as error:
         named = error.filename is not None and not Path(os.fsdecode(error.filename)).name.startswith(TEMPORARY)
@@ -68,7 +68,7 @@ def file_error(error: Exception, place: str | Path | None = None) -> UsageError:
     what = getattr(error, "strerror", None) or str(error)
     if is_full(error) or not isinstance(error, OSError):
         fix = MAKE_ROOM
-    elif place is None and error.errno == errno.ENOENT and error.filename is None:  # as `tempfile` says it
+    elif place is None and error.errno == errno.ENOENT and error.filename is None:  # `tempfile` found no folder
         fix = "Make room there, or name another folder for temporary files: TMPDIR=FOLDER"
     else:
         fix = "Name another place, or check that this one is there and that you may use it"

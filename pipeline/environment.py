@@ -1,4 +1,4 @@
-"""Checks of a setup: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
+"""Checks of the set-up: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SetupCheck:
 
 
 def check_checkout() -> None:
-    """Raise UsageError where a package of ours, whose names are common words, comes from outside this checkout."""
+    """Raise UsageError where a package of ours comes from outside this checkout: their names are common words."""
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         location = Path(spec.origin).resolve() if spec and spec.origin else None
@@ -75,7 +75,7 @@ OPTIONAL = (
     ("pytest", "the tests", "test"),
     ("playwright", "the browser tests", "test"),
 )
-"""Package, what it is needed for, and the extra that installs it."""
+"""Optional packages: name, purpose, and the extra that installs them."""
 
 
 def findings() -> Iterator[SetupCheck]:
@@ -128,7 +128,7 @@ def installed_version(name: str) -> str | None:
 
 
 def _package(name: str, install: str, needed_for: str = "") -> SetupCheck:
-    """A package that everything needs, or one that is only needed for something."""
+    """The check of a package; without `needed_for` the program needs it, so its absence is a fault."""
     state: Literal["missing", "broken"] = "missing" if needed_for else "broken"
     detail = f"; for {needed_for}" if needed_for else ""
     if version := installed_version(name):

@@ -1,4 +1,4 @@
-"""Features to train on: of a packed file, or of the cache after what is missing was extracted."""
+"""Features to train on, from a packed file or from the cache; `extract` can compute missing ones first."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipeline.run import Planner, extract_and_read, run_extract
 from pipeline.session import Session
 
 FEW = 20
-"""A scorer of fewer independent performances gets a warning."""
+"""Fewer independent performances give a warning."""
 
 
 def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
     """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
 
-    Performances without are left out, each with a note and the reason. Raises DataError where no record has fresh time
-    steps, or they do not fit together.
+    Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
+    time steps, or they do not fit together.
     """
     outputs: dict[str, StageOutput] = {}
     again: list[Record] = []
@@ -52,17 +52,17 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
-            fix=f"Run `{PROGRAM} extract` with the same --config, --set and --cache first",
+            fix=f"Type: {PROGRAM} extract, with the same --config, --set and --cache",
         )
     observer.notes([f"left out: {line}" for line in left_out])
     return stack(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
 
 
 def labelled_features(session: Session, pack: Path | None, *, extract: bool = False) -> FeatureSet:
-    """Features of all labelled performances: of a packed file, or the fresh ones of the cache.
+    """Features of all labelled performances, from a packed file or from the cache.
 
-    With `extract` what is missing is extracted first, and failed videos are reported. Raises UsageError without a data
-    set and a pack, DataError where no performance has a score or usable features, Cancelled after a stop.
+    `extract` first computes missing ones and reports failed videos. Raises UsageError without a data set and a pack,
+    DataError where no performance has a score or usable features, Cancelled after a stop.
     """
     config, observer = session.config, session.observer
     if pack is not None:
@@ -78,10 +78,7 @@ def labelled_features(session: Session, pack: Path | None, *, extract: bool = Fa
 
 
 def training_features(session: Session, pack: Path | None) -> FeatureSet:
-    """Features that a scorer is trained on: fresh ones and, under `protocol: fixed`, not of the test part.
-
-    Raises as `labelled_features`.
-    """
+    """Features to train a scorer on; `protocol: fixed` leaves the test part out. Raises as `labelled_features`."""
     features, observer = labelled_features(session, pack), session.observer
     if session.config.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
@@ -92,7 +89,7 @@ def training_features(session: Session, pack: Path | None) -> FeatureSet:
 
 
 def all_features(session: Session, pack: Path | None) -> FeatureSet:
-    """Features that systems are evaluated on; what is missing is extracted. Raises as `labelled_features`."""
+    """Features that systems are evaluated on; missing ones are extracted. Raises as `labelled_features`."""
     features = labelled_features(session, pack, extract=True)
     for task in sorted({record.task for record in features.records}):
         _warn_of_few([record for record in features.records if record.task == task], session.observer)
@@ -105,13 +102,13 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
     if count < FEW:
         of_task = f" of {min(tasks)}" if len(tasks) == 1 and min(tasks) else ""
         what = f"independent performances{of_task}, fewer than {FEW}"
-        observer.note(f"warning: {count} {what}: its scores and every figure about them are uncertain")
+        observer.note(f"warning: {count} {what}: scores and all numbers about them are uncertain")
 
 
 def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
-    """The same features. Raises DataError where what the network reads is missing in every performance.
+    """The same features. Raises DataError where an input of the network is missing in every performance.
 
-    That is the primary or every secondary agent in every time step; for a network of the scene alone, the scene.
+    The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
     """
     system = config.scorer[0].system
     if system == "scene":
@@ -138,7 +135,7 @@ def labelled_records(session: Session) -> list[Record]:
 
 
 def _scores(config: BaseConfig) -> str:
-    """How performances get their scores."""
+    """What to do so that performances have scores."""
     dataset = config.dataset
     if dataset.kind != "folder":
         return (

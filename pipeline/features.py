@@ -69,10 +69,10 @@ class FeatureSet:
 def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     """Views of one trial that share everything but the scene, as one performance with the mean of their scenes.
 
-    Two cameras on one robot have the same kinematics. Trained on once, such a trial takes half of the time.
+    Two cameras on one robot have the same kinematics. Training on such a trial once takes half of the time.
 
     Returns:
-        m performances with the record of their first view, and (n,) which of them each given performance became.
+        m performances with the record of their first view, and (n,) the row among them of each given performance.
     """
     shared = [name for name in ARRAYS if name != "scene"]
     places: dict[tuple[object, ...], int] = {}

@@ -1,4 +1,4 @@
-"""Reports of a call while it works. From Python nothing is shown unless an observer is given; the terminal gives one.
+"""Notes and progress of a running call. A call from Python shows nothing unless it gets an observer, such as:
 
 class Notes(Observer):
     def note(self, text: str) -> None:
@@ -17,17 +17,20 @@ from typing import Any
 
 from data.errors import Cancelled
 
+MOST_NOTES = 20
+
 Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
+
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
-"""Share and seconds before a time left is shown: while workers load their networks, it would be too long."""
+"""The time left is shown after this share or time. Before, while workers load networks, it would be too long."""
 
 
 class Progress:
-    """How much of some work is done, failed and left; this one shows nothing.
+    """How much of some work is done, failed and left; this class shows nothing.
 
-    The work is either equal `steps`, or items of known weight, such as videos with their frames: then `plan`, `inside`
-    and `finish` are called. `what` names the items or steps in the plural; `total`, `done` and `failed` count them.
+    The work is either equal `steps`, or items of known weight, such as videos with their frames: `plan`, `inside` and
+    `finish` count those. `what` names the items or steps in the plural; `total`, `done` and `failed` are their numbers.
     """
 
     def __init__(self, what: str = "") -> None:
@@ -39,20 +42,20 @@ class Progress:
         self._lock, self._began = threading.Lock(), time.monotonic()
 
     def plan(self, weights: Mapping[Any, float], done: int = 0) -> None:
-        """Begin items of these weights; `done` further ones are finished already."""
+        """Begin items with these weights; `done` further ones are finished already."""
         self._weights, self._inside, self._finished = dict(weights), {}, 0.0
         self.total, self.done, self._began = len(weights) + done, done, time.monotonic()
         self.changed()
 
     def inside(self, item: Hashable, done: float, total: float) -> None:
-        """An item in work is `done` of `total` finished."""
+        """Record that `done` of `total` parts of a running item are finished."""
         if total:
             with self._lock:
                 self._inside[item] = self._weights.get(item, 0.0) * done / total
             self.changed()
 
     def finish(self, item: Hashable, failure: str = "") -> None:
-        """An item is finished; `failure` says why it failed."""
+        """Record that an item has ended; `failure` says why it failed, "" that it did not."""
         with self._lock:
             self._inside.pop(item, None)
             self._finished += self._weights.pop(item, 0.0)
@@ -62,7 +65,7 @@ class Progress:
             self.tell(failure)
 
     def steps(self, done: int, total: int) -> None:
-        """`done` of `total` equal steps are done."""
+        """Record that `done` of `total` equal steps are finished."""
         if total != self.total:
             self.plan({"left": total - done}, done)
             self.total = total
@@ -72,7 +75,7 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Share of the work that is finished, of what was left at the beginning."""
+        """Finished share, 0 to 1, of the work that was left at the beginning."""
         with self._lock:
             finished = self._finished + sum(self._inside.values())
             whole = self._finished + sum(self._weights.values())
@@ -97,16 +100,16 @@ class Progress:
         """Called with the reason of a failure."""
 
     def planned(self, plans: Sequence[Any], fresh: int, frames: Sequence[int]) -> None:
-        """The videos of these plans begin, with so many frames each; `fresh` further ones have nothing to do."""
+        """Begin the videos of these plans, with so many `frames` each; `fresh` further ones have nothing to do."""
         weights = {plan.record.id: max(1, count) for plan, count in zip(plans, frames, strict=True)}
         self.plan(weights, fresh)
 
     def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        """So many frames of a video are decoded for the stages at work; no frames to do: these stages begin."""
+        """Record that `done` of `total` frames are decoded for these stages; with `total` 0, the stages begin."""
         self.inside(video, done, total)
 
     def result(self, result: Any) -> None:
-        """The stages of a video have run (`pipeline.run.Result`)."""
+        """Record that the stages of a video have run (`pipeline.run.Result`)."""
         why = next((f"{result.record.name} [{stage}] {reason}" for stage, reason in result.failed.items()), "")
         self.finish(result.record.id, why)
 
@@ -122,7 +125,7 @@ def duration(seconds: float) -> str:
 
 
 class Observer:
-    """Receives notes and progress; this one ignores all of it. Override what you want to see.
+    """Receives notes and progress; this class ignores them. Override the methods whose content you want to see.
 
     Set `stop` to end the work cleanly: what is written stays, and the same call resumes from there.
     """
@@ -131,37 +134,37 @@ class Observer:
         self._stop = stop or threading.Event()
 
     def stop_event(self) -> threading.Event:
-        """The event that ends the work; asked for when work begins that can be ended cleanly."""
+        """The event that ends the work; work that can end cleanly asks for it when it begins."""
         return self._stop
 
     def raise_if_stopped(self) -> None:
-        """Raise Cancelled once the work shall end; called before something is made of results that may be partial."""
+        """Raise Cancelled once the work shall end; called before partial results could be used."""
         if self.stop_event().is_set():
             raise Cancelled
 
     def note(self, text: str) -> None:
-        """One line for people."""
+        """Receive one line for people."""
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """Flags (`pipeline.results.Flag`) by the names of those of so many training videos that have some."""
+        """Receive the flags (`pipeline.results.Flag`) of each flagged training video; `videos` counts all videos."""
 
     def failures(self, results: Sequence[Any]) -> None:
-        """Videos that failed (`pipeline.run.Result`), where the work goes on without them."""
+        """Receive the failed videos (`pipeline.run.Result`) where the work goes on without them."""
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
-        """Progress over `what`, such as videos or epochs."""
+        """A context with the progress over `what`, such as videos or epochs."""
         return nullcontext(Progress(what))
 
     def confirm(self, question: str) -> bool:
-        """Whether the user agrees to delete what the question names; without anybody to ask: no."""
+        """Whether the user agrees to delete what the question names; False where nobody can be asked."""
         return False
 
-    def notes(self, texts: Sequence[str], most: int = 20) -> None:
-        """The first `most` of many notes, and how many follow."""
-        for text in texts[:most]:
+    def notes(self, texts: Sequence[str]) -> None:
+        """Receive the first `MOST_NOTES` of many lines, and how many follow."""
+        for text in texts[:MOST_NOTES]:
             self.note(text)
-        if len(texts) > most:
-            self.note(f"note: and {len(texts) - most} more of this kind")
+        if len(texts) > MOST_NOTES:
+            self.note(f"note: and {len(texts) - MOST_NOTES} more of this kind")
 
 
 SILENT = Observer()

@@ -1,7 +1,7 @@
 """One file with the features of a whole data set, for sharing and for training elsewhere.
 
-It is a file of the cache's format (`data/store/hdf5.py`) whose stage is "pack": the arrays of a feature set with a
-first dimension `performance`, and in the header the records (without paths) and the settings that made the features.
+It is a file of the cache's format (`data/store/hdf5.py`) whose stage is "pack". It has the arrays of a feature set with
+a first dimension `performance`. Its header has the records (without paths) and the settings that made the features.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pipeline.cache import software
 from pipeline.features import ARRAYS, FeatureSet
 
 PACK_VERSION = 1
+
+AGAIN = f"Make it again with: {PROGRAM} pack"
 
 DIMS: dict[str, tuple[tuple[str, ...], str]] = {
     "primary": (("performance", "step", "channel"), "mixed"),
@@ -55,10 +57,10 @@ def read_pack(path: str | Path) -> FeatureSet:
     except FileNotFoundError:
         raise DataError("no such file", where=path, fix=f"Make it with: {PROGRAM} pack") from None
     except CacheError as error:
-        raise DataError(error.what, where=path, fix=f"Make it again with: {PROGRAM} pack") from error
+        raise DataError(error.what, where=path, fix=AGAIN) from error
     header = stored.header
     if header.get("stage") != "pack" or header.get("stage_version") != PACK_VERSION:
-        raise DataError("not a file made by `pack`, or of another version", where=path, fix="Make it again with `pack`")
+        raise DataError("not a file made by `pack`, or of another version", where=path, fix=AGAIN)
     stored_arrays = stored.output.arrays
     fault = next(_array_faults(stored_arrays), None)
     if fault is None:
@@ -68,14 +70,14 @@ def read_pack(path: str | Path) -> FeatureSet:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             fault = f"its list of performances cannot be read ({str(error)[:80]})"
     if fault is not None:
-        raise DataError(f"this pack is damaged: {fault}", where=path, fix="Make it again with `pack`")
+        raise DataError(f"this pack is damaged: {fault}", where=path, fix=AGAIN)
     arrays: dict[str, Any] = {name: stored_arrays[name].values for name in ARRAYS}
     names = {name: stored_arrays[name].names for name in ("primary", "secondary", "trial")}
     return FeatureSet(records=records, settings=header.get("settings", {}), names=names, **arrays)
 
 
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
-    """A pack's labelled performances for training, of `tasks` alone where some are named.
+    """The labelled performances of a pack, of `tasks` alone where some are named.
 
     Raises as `read_pack`, UsageError for a task without performances, DataError where no performance has a label.
     """
@@ -96,7 +98,7 @@ def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
 
 
 def _record_out(record: Record) -> dict[str, Any]:
-    """As JSON types; labels without judges as earlier versions wrote and read them."""
+    """A record as JSON types. Labels without judges' scores are written as earlier versions read them."""
     labels = asdict(record.labels) if record.labels else None
     return {
         "id": printable(record.id),
@@ -114,7 +116,7 @@ def _record_in(entry: dict[str, Any]) -> Record:
 
 
 def _array_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
-    """The fault of the arrays, with which training would compute without complaint."""
+    """Faults of the arrays that training would not notice."""
     lengths: dict[str, int] = {}
     for name in ARRAYS:
         if name not in arrays:
@@ -132,7 +134,7 @@ def _array_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
 
 
 def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str]:
-    """The fault of the performances: a label must not belong to the features of another one."""
+    """Faults of the list of performances, which could give a label to the features of another performance."""
     if len(records) != performances:
         yield f"it lists {len(records)} performances and has the features of {performances}"
     for record in records:

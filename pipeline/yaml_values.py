@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 17
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 
 UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""Errors of PyYAML: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
+"""Errors of PyYAML: for a tag that does not fit (`!!int foo`, `!!map [a]`) or an impossible date, those of Python."""
 
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 """Texts `section.key=value`, pairs of a dotted key and its value, or a mapping of keys or sections to values."""
@@ -40,7 +40,7 @@ class _Loader(yaml.SafeLoader):
         counts = Counter(key for key in keys if isinstance(key, Hashable))  # others are refused below
         repeated = {str(key) for key, count in counts.items() if count > 1}
         if repeated:
-            raise yaml.YAMLError(f"key {sorted(repeated)[0]!r} stands twice, line {node.start_mark.line + 1}")
+            raise yaml.YAMLError(f"key {sorted(repeated)[0]!r} is repeated, line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)
 
     def construct_yaml_int(self, node: Any) -> int:
@@ -73,7 +73,7 @@ def config_path(config: str | Path) -> Path:
 
 
 def preset_hint(name: str) -> str:
-    """The preset whose name is nearest, and the list of all."""
+    """A sentence with the preset whose name is nearest, and all presets."""
     names = presets()
     close = nearest(name, names)
     return close if close.startswith("known") else f"{close} Presets: {', '.join(names)}"
@@ -112,7 +112,7 @@ def parse_values(text: str) -> list[Any]:
 
 
 def _number(value: Any) -> Any:
-    """1e-3 as a number: YAML wants 1.0e-3."""
+    """The value, with texts such as 1e-3 as numbers: YAML reads only 1.0e-3 as one."""
     if isinstance(value, list):
         return [_number(one) for one in value]
     try:

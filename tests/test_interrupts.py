@@ -1,6 +1,6 @@
 """A full disk, and Ctrl-C once and twice, in each command that writes.
 
-Nothing that looks finished is half done, what was finished stays, and the same command completes afterwards.
+No file shows unfinished work as finished, finished files stay, and the same command completes the work afterwards.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ NEW = f"{VIDEOS} --model run --cache new"
 
 @dataclass(frozen=True)
 class Case:
-    """A command and what holds of it.
+    """A command and what is expected of it.
 
     Args:
-        words: the command.
         finished: names of files, each of which shows that work is finished.
-        full: its exit code on a full disk.
         names: what the message of a full disk names.
+        full: its exit code on a full disk.
         press: when Ctrl-C is pressed.
-        ending: options that let it end; `endless`: those instead of them while it is stopped.
+        ending: options with which it ends by itself.
+        endless: options in place of `ending` while Ctrl-C is tested.
         most: bytes that a file can grow to on the full disk.
     """
 
@@ -139,7 +139,7 @@ def test_a_full_disk(name: str, program: ProgramServer, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_ctrl_c(name: str, program: ProgramServer, folder: Path) -> None:
-    """Once, then twice in the same command, then not."""
+    """Press once, then twice in the same command, then let it complete."""
     case, before = CASES[name], contents(folder)
     for times in (1, 2):
         press = Press(case.press.at, times, case.press.call)
@@ -196,7 +196,7 @@ def small_disk() -> None:
 
 @pytest.mark.weights
 def test_the_demo(tmp_path: Path) -> None:
-    """While it renders, on all cores; its later parts are those of the other commands."""
+    """A full disk and Ctrl-C while it renders on all cores; the other commands cover its later parts."""
     process = started("demo", tmp_path, preexec_fn=small_disk)
     printed = process.communicate(timeout=120)[1]
     assert process.returncode == 2, printed
@@ -233,7 +233,7 @@ def test_ctrl_c_closes_a_page(words: str, times: int, folder: Path) -> None:
 
 @pytest.mark.parametrize("library", ["_multiarray_umath", "libtorch_cpu", "cv2"])
 def test_ctrl_c_while_a_library_is_imported(tmp_path: Path, library: str) -> None:
-    """Some swallow an exception that is raised meanwhile, or abort."""
+    """Some libraries swallow an exception that is raised meanwhile, or abort."""
     process = started("doctor", tmp_path)
     while library not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None

@@ -1,4 +1,4 @@
-"""The command line: a command parses, calls the function of its name in `pipeline.api`, prints."""
+"""The command line: each command parses its words, calls the `pipeline.api` function of its name, and prints."""
 
 import os
 import signal
@@ -9,9 +9,9 @@ IMPORTING = "<frozen importlib"
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C in work that nothing watches raises `KeyboardInterrupt`, but ends the process at once during an import.
+    """Raise `KeyboardInterrupt` at Ctrl-C, but end the process at once during an import.
 
-    There, libraries swallow the exception, make another one of it, or abort.
+    There, libraries swallow the exception, replace it by another one, or abort.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith(IMPORTING):

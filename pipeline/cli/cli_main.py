@@ -1,4 +1,4 @@
-"""Starting the command line: streams, errors and exit codes."""
+"""Starts the command line: streams, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.destinations import FULL, file_error
 
 
 def main() -> NoReturn:
-    """Run one command; every error a user can mend is one message and an exit code of docs/commands.md."""
+    """Run one command. An error that a user can mend gives one message and an exit code of docs/commands.md."""
     _mend_streams()
     try:
         from pipeline.environment import check_checkout
@@ -26,7 +26,7 @@ def main() -> NoReturn:
         try:
             app(prog_name=PROGRAM)
         except SystemExit as ended:
-            if ended.code == INTERRUPTED and not STOPPED.is_set():  # in work that nothing watches
+            if ended.code == INTERRUPTED and not STOPPED.is_set():  # no stop event took this Ctrl-C
                 raise Cancelled from None
             sys.stdout.flush()  # reports a full disk here; at exit, the interpreter would print its own error
             raise
@@ -46,14 +46,14 @@ def main() -> NoReturn:
     except OSError as error:
         place = _full_stdout()
         if place is None and error.filename is None and error.errno not in (*FULL, errno.ENOENT):
-            raise  # no file of the user's
+            raise  # not about a file of the user
         _complain(file_error(error, place))
         sys.exit(WRONG_USAGE)
     sys.exit(OK)
 
 
 def _mend_streams() -> None:
-    """Escape what the terminal's encoding lacks, as a video's name may; let a closed stream (`>&-`) swallow all."""
+    """Escape characters that the terminal's encoding lacks; discard what goes to a closed stream (`>&-`)."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
@@ -68,7 +68,7 @@ def _give_up_stdout() -> None:
 
 
 def _full_stdout() -> str | None:
-    """Name of standard output if it takes no more, else None. Writes once more, since the first error names no file."""
+    """The name of standard output if it takes no more, else None. Writes once more: the first error names no file."""
     try:
         print(flush=True)
     except OSError:

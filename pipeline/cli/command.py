@@ -1,6 +1,6 @@
-"""Parts that all commands share: options and help come from the `pipeline.api` function of the same name.
+"""Makes a command of a `pipeline.api` function: its arguments become options, its docstring becomes the help.
 
-`OPTIONS` says how an argument is typed on the command line; its help text is that of the docstring there.
+`OPTIONS` says how an argument is typed on the command line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.cli.terminal import Terminal
 
 
 class PlainFlags:
-    """A command or group whose help shows no `<bool>` after a flag, which would invite `--preview true`."""
+    """A command or group whose help shows no `<bool>` after a flag: it would invite `--preview true`."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The options, among them `--help`."""
@@ -84,22 +84,22 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "keep": (list[str] | None, typer.Option(metavar="PRESET|FILE")),
     "max_gb": (float | None, typer.Option(min=0)),
 }
-"""Type and option by the argument's name. Without an entry: a flag where it is False by default, else one text."""
+"""Type and option by the argument's name. An argument without an entry is a flag if its default is False, else text."""
 
 
 DISPLAY = {
     "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
     "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],
 }
-"""Flags that only decide how results are shown; a command has those that its function takes."""
+"""Flags that only decide how results are shown; a command has those that its printing function takes."""
 
 
 def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[[Callable[..., None]], Command]:
-    """Make a command that calls a function of `pipeline.api` and hands what it returns to the decorated function.
+    """Return a decorator that makes a command of `call`, a function of `pipeline.api`, and of a function that prints.
 
-    The arguments of `call` become options, with its defaults and the words of its docstring; `options` says how one is
-    typed where it is not as in `OPTIONS`. The decorated function prints: its first parameter takes what `call`
-    returned, further ones take the options of these names, among them the flags of `DISPLAY`.
+    The arguments of `call` become options, with their defaults and the texts of its docstring; `options` replaces
+    entries of `OPTIONS`. The first parameter of the printing function takes what `call` returned. Its further
+    parameters take options of these names, or flags of `DISPLAY`.
     """
 
     def make(show: Callable[..., None]) -> Command:
@@ -113,8 +113,8 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
                 arguments["observer"] = Terminal()
             show(call(**arguments), **{name: given[name] for name in wanted})
 
-        words = {**entries(api, "Common arguments"), **entries(call, "Args")}
-        typed = [_typed(one, words.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
+        texts = {**entries(api, "Common arguments"), **entries(call, "Args")}
+        typed = [_typed(one, texts.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
         flags = [name for name in wanted if name in DISPLAY]
         typed += [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name]) for name in flags]
         function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
@@ -130,7 +130,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
 
 
 def parameters_of(call: Callable[..., Any]) -> dict[str, Parameter]:
-    """The parameters of a call by name, the words that make its session in place of a session."""
+    """The parameters of a call by name; those that make a session replace the parameter `session`."""
     given = dict(signature(call).parameters)
     if given.pop("session", None) is None:
         return given
@@ -143,8 +143,8 @@ def show_nothing(_: object) -> None:
     """Print nothing: the call's notes have said it."""
 
 
-def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Parameter:
-    """The parameter as typer reads it: what is typed, the default, and the help text."""
+def _typed(parameter: Parameter, help_text: str, options: dict[str, Any]) -> Parameter:
+    """The parameter as typer reads it: its type, option, default and help text."""
     name, default = parameter.name, parameter.default
     kind, option = bool if default is False else str, typer.Option(f"--{name.replace('_', '-')}")
     if name in options and default is not False:
@@ -152,7 +152,7 @@ def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Paramet
     elif default is not False and isinstance(default, (int, float, Path)):
         raise TypeError(f"'{name}' needs an entry of OPTIONS: its type is unknown")
     option = copy(option)
-    option.help = words
+    option.help = help_text
     default = None if default == () else default
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
@@ -163,7 +163,7 @@ def description(thing: Any) -> str:
 
 
 def entries(thing: Any, section: str) -> dict[str, str]:
-    """Text by name of a section such as `Args:`, in one line without its full stop; "a, b: text" gives two entries."""
+    """Text by name in a section such as `Args:`, as one line without its full stop; "a, b: text" gives two entries."""
     _, _, block = (getdoc(thing) or "").partition(f"{section}:\n")
     block = SECTION.split(block, maxsplit=1)[0]
     matches = re.findall(

@@ -46,8 +46,8 @@ GROUPS = {
     ),
 }
 REMOVED = {
-    "search": f"{PROGRAM} evaluate --grid KEY=A,B, with the options of before except --folds, --runs, --sample",
-    "reproduce": f"{PROGRAM} leaderboard --table N, with the options of before",
+    "search": f"{PROGRAM} evaluate --grid KEY=A,B, with the same options except --folds, --runs, --sample",
+    "reproduce": f"{PROGRAM} leaderboard --table N, with the same options",
     "schema": f"{PROGRAM} COMMAND --set KEY=VALUE; docs/settings.md describes every key",
 }
 """Commands of former versions, and what to type instead."""
@@ -61,7 +61,7 @@ NO_COMMANDS = {
 app = typer.Typer(
     name="aqa",
     cls=PlainGroup,
-    help="Raw videos in, action-quality scores out, every step between cached, inspectable and re-runnable.",
+    help="Predict action-quality scores from raw videos. Each step is cached and can be inspected and repeated.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -84,7 +84,7 @@ def _options(
 
 
 def _answer(name: str, fix: str) -> None:
-    """Let a name that is no command, with any options, answer with what to type."""
+    """Add a hidden command `name`, which takes any options and raises UsageError with `fix`."""
 
     def answer() -> None:
         raise UsageError(f"'{name}' is no command", fix=fix)

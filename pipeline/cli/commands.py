@@ -59,7 +59,7 @@ def label(done: api.LabelResult, root: Path, pairs: bool, as_json: bool) -> None
 
 @command(api.extract, "extract videos/ --config folder --workers 2")
 def extract(done: api.ExtractRun, as_json: bool) -> None:
-    """Print what happened, or what would."""
+    """Print what was extracted, or what would be."""
     if as_json:
         print_json(_extracted_as_json(done))
     elif done.costs is not None:
@@ -144,14 +144,14 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
         (say if accuracy.better else alarm)(str(accuracy))
         if choice := done.calibration.facts.get("combination"):
             by_system = [
-                (name, figures["together"], figures["together_error"], choice["weights"].get(name))
-                for name, figures in choice["figures"].items()
+                (name, values["together"], values["together_error"], choice["weights"].get(name))
+                for name, values in choice["figures"].items()
             ]
             table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
 
 
 def _intervals(done: api.TrainedScorer) -> str:
-    """Which intervals the held-out performances allow."""
+    """One line on the intervals that the held-out performances allow, or on why there are none."""
     if done.calibration is None:
         return f"no intervals: {done.not_calibrated}"
     from pipeline.checks.intervals import LEVELS, needed
@@ -165,7 +165,7 @@ def _intervals(done: api.TrainedScorer) -> str:
 
 
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
-    """The tables of an evaluation and where it is, or its results as JSON."""
+    """Print the tables and files of an evaluation, or its results as JSON."""
     if as_json:
         print_json(done.results)
         return
@@ -254,7 +254,7 @@ def doctor(checks: list[api.SetupCheck], as_json: bool) -> None:
 
 
 SHOWN_PROBLEMS = 10
-"""Problems of a data set that are listed before the rest is only counted."""
+"""Most problems of a data set that are listed; the rest is only counted."""
 
 
 @command(api.data_check, "data check datasets/MTL-AQA")
@@ -276,7 +276,7 @@ def data_check(report: api.DataReport, as_json: bool) -> None:
         print(f"and {len(report.problems) - SHOWN_PROBLEMS} more")
     for line in report.doubts:
         print(line)
-    print("complete, as far as known" if report.ok else f"What to request where: {report.source}")
+    print("complete, as far as known" if report.ok else f"where to request it: {report.source}")
     finish(report.ok)
 
 

@@ -1,7 +1,7 @@
-"""Output of a command: notes, bars and tables on standard error, results or one JSON document on standard output.
+"""Output of a command: notes and progress on standard error, tables or one JSON document on standard output.
 
-`rich` takes long to import, so it is imported with the first line that is shown. Text is shown as it is: names of
-videos and folders may hold `[red]` or `:on:`.
+`rich` takes long to import, so the first output imports it. No text is read as markup: names of videos and folders may
+hold `[red]` or `:on:`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 Stream = Literal["stdout", "stderr"]
 
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes, those of docs/commands.md."""
+"""Exit codes; docs/commands.md explains them."""
 
 WIDE = None if "COLUMNS" in os.environ else 160
-"""Width in characters of tables in a file or a pipe, which have no width of their own."""
+"""Width in characters of tables in a file or a pipe, which has no width of its own."""
 
 LINE_SECONDS = 30.0
-"""A line of progress is written so often where standard error is no terminal, such as a log."""
+"""Seconds between lines of progress where standard error is no terminal, such as a log."""
 
 SHOWN_FLAGGED = 40
 """Most rows of the table of flagged videos."""
@@ -44,12 +44,12 @@ SHOWN_FLAGGED = 40
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
 STOPPED = threading.Event()
-"""Set once Ctrl-C asked this process to stop."""
+"""Set once Ctrl-C has asked this process to stop."""
 
 
 @cache
 def console(stream: Stream, /) -> Console:
-    """Standard output or standard error."""
+    """The console of standard output or of standard error, made once."""
     from rich.console import Console
 
     width = None if getattr(sys, stream).isatty() else WIDE
@@ -62,16 +62,16 @@ class Terminal(Observer):
     _interrupted: threading.Event | None = None
 
     def stop_event(self) -> threading.Event:
-        """Set by the first Ctrl-C after the first call."""
+        """The event that Ctrl-C sets, from the first call on."""
         self._interrupted = self._interrupted or stop_on_interrupt()
         return self._interrupted
 
     def note(self, text: str) -> None:
-        """One line on standard error."""
+        """Print one line on standard error."""
         say(text)
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """One line per flagged video with its flags, at most `SHOWN_FLAGGED`, on standard error."""
+        """Print one row per flagged video with its flags, at most `SHOWN_FLAGGED`, on standard error."""
         rows = [
             (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
             for name, flags in flagged.items()
@@ -81,7 +81,7 @@ class Terminal(Observer):
         table(title, ("video", "flags"), [*rows[:SHOWN_FLAGGED], *more], to="stderr")
 
     def failures(self, results: Sequence[Any]) -> None:
-        """One line per failed video, the stages and the first reason, on standard error."""
+        """Print one row per failed video, with the stages and the first causes, on standard error."""
         rows = []
         for result in results:
             reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}
@@ -90,16 +90,16 @@ class Terminal(Observer):
         table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to="stderr")
 
     def confirm(self, question: str) -> bool:
-        """The answer typed on the terminal; no where there is none."""
+        """Whether the user types yes; False without a terminal."""
         return sys.stdin.isatty() and typer.confirm(question, err=True)
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
-        """A bar, or a line every half minute where standard error is no terminal."""
+        """A `ShownProgress`."""
         return ShownProgress(what)
 
 
 class ShownProgress(Progress):
-    """Shown on standard error: a bar on a terminal, elsewhere a line every `LINE_SECONDS`."""
+    """Progress on standard error: a bar on a terminal, elsewhere a line every `LINE_SECONDS`."""
 
     def __enter__(self) -> ShownProgress:
         from rich.progress import BarColumn, RenderableColumn, TextColumn
@@ -132,7 +132,7 @@ class ShownProgress(Progress):
             self._bar.update(self._task, completed=self.share)
 
     def tell(self, failure: str) -> None:
-        """A line above the bar."""
+        """Print the failure in a line above the bar."""
         from rich.text import Text
 
         console("stderr").print(Text.assemble(("failed", "red"), printable(f" {failure}")), soft_wrap=True)
@@ -143,13 +143,13 @@ class ShownProgress(Progress):
 
 
 def stop_on_interrupt() -> threading.Event:
-    """First Ctrl-C: finish the current write and stop; second: stop at once."""
+    """Handle Ctrl-C from now on: the first sets the returned event, the second ends the process at once."""
     import multiprocessing
 
     stop, bars = threading.Event(), console("stderr")
 
     def interrupted(number: int, frame: object) -> None:
-        if stop.is_set():  # not by an exception: the interpreter would wait for threads, or abort in those of libraries
+        if stop.is_set():  # an exception would wait for threads, or abort in those of libraries
             with suppress(OSError, RuntimeError, ValueError):
                 bars.show_cursor()  # a bar hides it
                 sys.stdout.flush()
@@ -166,19 +166,19 @@ def stop_on_interrupt() -> threading.Event:
 
 
 def say(text: str, style: str = "") -> None:
-    """One line for people, on standard error; control characters, as names of files may hold, are escaped."""
+    """Print one line for people on standard error; escape control characters, which names of files may hold."""
     from rich.text import Text
 
     console("stderr").print(Text(printable(text), style), soft_wrap=True)
 
 
 def alarm(text: str) -> None:
-    """One line for people, on standard error, in red."""
+    """Print one line for people on standard error, in red."""
     say(text, "bold red")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Stream = "stdout") -> None:
-    """A table; nothing in it is taken for markup. A float is shown with three decimals."""
+    """Print a table. Nothing in it is read as markup; floats have three decimals."""
     from rich.table import Table
 
     grid = Table(title=printable(title), title_justify="left", header_style="bold")
@@ -190,7 +190,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 
 
 def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False) -> None:
-    """Table of `status`: state per video and stage, with quality values if it is fresh, else with the reason."""
+    """Print the table of `status`: a state per video and stage, with the reason or the quality values of the output."""
     from rich.table import Table
     from rich.text import Text
 
@@ -219,17 +219,17 @@ def _cell(value: Any) -> str:
 
 
 def print_json(content: Any) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=True, default=str) + "\n")
 
 
 def finish(ok: bool) -> None:
-    """End the command: exit code 0, 1 where something failed, 130 where Ctrl-C kept it from being finished."""
+    """End the command with exit code 0, with 1 where something failed, or with 130 where Ctrl-C stopped it."""
     raise typer.Exit(OK if ok else INTERRUPTED if STOPPED.is_set() else SOME_FAILED)
 
 
 def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
-    """Files of a cache, each with the reason."""
+    """Print at most `most` files of a cache, each with the reason, and the summary."""
     if as_json:
         print_json({"summary": listed.summary, "files": [file.row() for file in listed.files]})
         return

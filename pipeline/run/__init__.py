@@ -2,11 +2,9 @@
 
 from pipeline.run.batch import (
     ExtractRun,
-    FrameProgress,
     Status,
     Summary,
     extract_and_read,
-    plan_all,
     plan_costs,
     run_extract,
     status_rows,
@@ -21,7 +19,6 @@ from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, WorkerLost, 
 __all__ = [
     "MOST_LOST",
     "ExtractRun",
-    "FrameProgress",
     "MeasuredPlan",
     "Plan",
     "Planner",
@@ -37,7 +34,6 @@ __all__ = [
     "extract_and_read",
     "list_inputs",
     "local_pool",
-    "plan_all",
     "plan_costs",
     "prune",
     "run_extract",

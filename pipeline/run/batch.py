@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from data.errors import UsageError
+from data.errors import PROGRAM, UsageError
 from data.store import is_remote, sweep_scratch
 from data.video import Listing, Record
 from pipeline.cache import UNREADABLE, unreadable
@@ -24,10 +24,10 @@ T = TypeVar("T")
 STOPPED = "not extracted: the run was stopped"
 
 FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
-"""Called with (record id, frames done, frames to do, stages at work); no frames to do: these stages begin."""
+"""Called with (record id, frames done, frames to do, stages at work); with 0 frames to do, these stages begin."""
 
 Read = Callable[[Record, Mapping[str, str]], str]
-"""Reads a record's outputs by the key of each stage; returns why one cannot be read, empty where all were read."""
+"""Reads a record's outputs by the key of each stage; returns why one cannot be read, or "" where all were read."""
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Summary:
         results: one per record that had something to do or that failed.
         fresh: number of records with nothing to do.
         keys: key of every planned output by stage, by the record's id.
-        outputs: the same of the outputs that are there.
-        cancelled: the user asked to stop; `extract` goes on where it stopped.
+        outputs: those of `keys` whose outputs are stored.
+        cancelled: the user asked to stop before all was done.
         problems: one line per unusable input.
     """
 
@@ -58,9 +58,9 @@ class Summary:
         return [result for result in self.results if result.failed]
 
     @property
-    def exit_code(self) -> int:
-        """0 all good, 1 some videos failed or the run was stopped."""
-        return 1 if self.failed or self.cancelled else 0
+    def ok(self) -> bool:
+        """Whether no video failed and nobody stopped the run."""
+        return not self.failed and not self.cancelled
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ExtractRun:
     @property
     def ok(self) -> bool:
         """Whether no video and no preview failed, and nobody stopped the run."""
-        return self.costs is not None or (self.summary.exit_code == 0 and not self.preview.get("failed"))
+        return self.costs is not None or (self.summary.ok and not self.preview.get("failed"))
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ class Status:
 def plan_all(
     records: Sequence[Record], planner: Planner, stop: threading.Event | None = None
 ) -> tuple[list[Plan], Summary]:
-    """The plans that have something to do, and a summary of the records that have not; ends early at `stop`."""
+    """The plans with something to do, and a summary that counts the other records; ends early at `stop`."""
     summary = Summary(videos=len(records))
     plans = []
     for plan in planner.plan_all(records):
         if stop is not None and stop.is_set():
             break
         keys = summary.keys[plan.record.id] = plan.keys()
-        whole = len(plan.fresh) == len(keys)  # then one mapping is enough, of a million
+        whole = len(plan.fresh) == len(keys)  # one mapping serves both: there may be a million
         summary.outputs[plan.record.id] = keys if whole else {stage: keys[stage] for stage in plan.fresh}
         if plan.todo:
             plans.append(plan)
@@ -127,11 +127,11 @@ def run_extract(
     After the observer's stop event, stages that are done stay done.
 
     Args:
-        read: reads each record's outputs, before the run where they are fresh and else after it. Outputs that are
-            found damaged before the run are computed like missing ones, and the observer is told.
+        read: reads each record's outputs: before the run where they are fresh, else after it. Outputs that are damaged
+            before the run are computed again, each with a note to the observer.
         announce: note what will run, and what it is expected to cost.
 
-    Raises UsageError where all of several records lost their workers, or to `announce` what OpenCV cannot do here.
+    Raises UsageError where each of several records lost its workers or, with `announce`, OpenCV lacks TV-L1.
     """
     config, cache, stop, ran = planner.config, planner.cache, observer.stop_event(), list[Result]()
     with observer.progress("videos") as progress:
@@ -145,7 +145,7 @@ def run_extract(
                 observer.note(f"{plan.record.name} is extracted again: {why}")
                 plans.append(plan)
         cache.index.flush()  # so that child processes need not hash the inputs again
-        # Videos are counted for somebody who sees it: on a store that costs a copy.
+        # Frames are counted only where the progress is shown: on a store, counting copies the video.
         frames = [0] * len(plans) if observer is SILENT else expected_frames([plan.record for plan in plans])
         if announce and plans:
             check_opencv()
@@ -170,21 +170,21 @@ def run_extract(
 
 
 def _refuse_lost(ran: Sequence[Result]) -> None:
-    """Raise UsageError where all of several videos lost their workers before a stage was done: that is no result.
+    """Raise UsageError where each of several videos lost its workers before a stage was done.
 
-    A single one may be a video that its decoder does not survive, which fails by name.
+    A single lost video may be one that crashes its decoder: it fails by name.
     """
     if len(ran) > 1 and all(result.lost and not result.done for result in ran):
         raise UsageError(
             f"every worker was lost, so nothing was extracted; the last: {ran[-1].lost}",
-            fix="With --workers 0 the work runs in this process and shows its own error; see `doctor`",
+            fix=f"Add --workers 0 to run in this process and see its error, or type: {PROGRAM} doctor",
         )
 
 
 def _damaged(
     records: Sequence[Record], plans: Sequence[Plan], planner: Planner, summary: Summary, read: Read
 ) -> Iterator[tuple[Plan, str]]:
-    """Read the records that have nothing to do; yields new plans and the reasons of those with damaged outputs."""
+    """Read the records that have nothing to do; yields a new plan and the reason for each with a damaged output."""
     others = {plan.record.id for plan in plans} | {result.record.id for result in summary.results}
     for record in records:
         if record.id in others or record.id not in summary.keys or not (why := read(record, summary.keys[record.id])):
@@ -213,7 +213,7 @@ def run_plans(
         def lost(plan: Plan, loss: WorkerLost) -> Result:
             return lost_result(plan, cache, loss)
 
-        task = Task(start_worker, (config.dump(), root), lost, config.run)
+        task = Task(start_worker, (config.dump(), root), lost, config.run.timeout_s)
         yield from run_jobs(planner.pool, task, plans, stop.is_set, report)
         return
     runner = PlanRunner(config, cache, stop)
@@ -232,7 +232,7 @@ def extract_and_read(
     """The results of `read` for each record's outputs, and the reasons where there are none, both by the record's id.
 
     `read` is called with a record and the key of every stage's output, and raises what `Cache.read` raises. The
-    observer gets the reason why an output cannot be read and its record is extracted again.
+    observer gets a note about each record that is extracted again because an output cannot be read.
     """
     values, unread = dict[str, T](), dict[str, str]()
 

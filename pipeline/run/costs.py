@@ -14,17 +14,17 @@ from typing import Any
 
 from data.errors import AimError, counted
 from data.store import fetched
-from data.video import Record
+from data.video import Record, probe
 from pipeline.observer import duration
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import Result
 from pipeline.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
-"""At most this many videos are counted, for at most this time; frames of the others are scaled by file size."""
+"""The frames of at most this many videos are counted, for at most this time; file sizes give those of the others."""
 
 PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
-"""At most this many videos on a store are counted, and no larger ones: each is copied."""
+"""The same for videos on a store: at most this many, and no larger ones, since counting copies the video."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,6 @@ def estimate(
         stages[name] = {"videos": len(work), "work": sum(work), "unit": stage.unit, "seconds_per_unit": rate}
         stages[name]["measured"] = name in measured
     seconds = sum(_seconds(plan, planner, count, stages) for plan, count in zip(plans, frames, strict=True))
-    workers = max(1, workers)
     return Estimate(len(plans), sum(frames), seconds / min(workers, max(1, len(plans))), workers, stages)
 
 
@@ -94,7 +93,7 @@ def dry_run(plans: Sequence[Plan], planner: Planner, workers: int) -> dict[str, 
 
 
 def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Tables for people (title, columns, rows): why stages run, with one video as an example, and what it costs."""
+    """Tables for people (title, columns, rows): why stages run, with one video as an example, and what they cost."""
     why: dict[tuple[str, str], list[str]] = {}
     for row in report["plan"]:
         for stage, reason in row["todo"].items():
@@ -105,13 +104,13 @@ def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...
     costs = [
         (
             *(stage, about["videos"], f"{about['work']} {about['unit']}", f"{about['seconds_per_unit']:.4f}"),
-            "measured" if about["measured"] else "a default",
+            "measured" if about["measured"] else "default",
         )
         for stage, about in cost["stages"].items()
     ]
     frames, workers = counted(cost["frames"], "frame"), counted(cost["workers"], "worker")
     title = f"about {duration(cost['seconds'])} for {frames} with {workers}"
-    yield title, ("stage", "videos", "work", "seconds of one", "where from"), costs
+    yield title, ("stage", "videos", "work", "seconds a unit", "source"), costs
 
 
 def _work(planner: Planner, stage: str, frames: int) -> int:
@@ -119,7 +118,11 @@ def _work(planner: Planner, stage: str, frames: int) -> int:
 
 
 def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[str, Any]]) -> float:
-    """Stages of one wave share one decode. Measured seconds are of stages side by side, defaults of each alone."""
+    """Expected seconds of a plan on one worker.
+
+    The stages of a wave run side by side. Measured seconds include that, so the slowest stage counts; defaults are of
+    one stage alone, so they add up.
+    """
     total = 0.0
     for wave in plan.waves():
         names = [step.stage for step in wave]
@@ -129,29 +132,27 @@ def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[s
 
 
 def expected_frames(records: Sequence[Record]) -> list[int]:
-    """Frames per record: counted for an even sample of at most `PROBED`, by bytes for the rest; decodes nothing.
+    """Frames per record: counted in an even sample of at most `PROBED`, by bytes for the rest; decodes nothing.
 
-    Folders of frames are all counted, since they have other sizes.
+    All folders of frames are counted, since their bytes do not compare with those of videos.
     """
     most = PROBED_FAR if any(record.remote for record in records) else PROBED
     folders = {index: _count(record) for index, record in enumerate(records) if record.frames is not None}
-    counted: dict[int, int] = {}
+    lengths: dict[int, int] = {}
     end = time.monotonic() + PROBING_SECONDS
     for index in range(0, len(records), max(1, -(-len(records) // most))):
         if index not in folders and (count := _count(records[index])):
-            counted[index] = count
+            lengths[index] = count
         if time.monotonic() > end:
             break
     sizes = [_bytes(record) for record in records]
-    counted_bytes = sum(sizes[index] for index in counted)
-    per_byte = sum(counted.values()) / counted_bytes if counted_bytes else 0.0
-    counted |= folders
-    return [counted.get(index, round(size * per_byte)) for index, size in enumerate(sizes)]
+    counted_bytes = sum(sizes[index] for index in lengths)
+    per_byte = sum(lengths.values()) / counted_bytes if counted_bytes else 0.0
+    lengths |= folders
+    return [lengths.get(index, round(size * per_byte)) for index, size in enumerate(sizes)]
 
 
 def _count(record: Record) -> int:
-    from data.video import probe
-
     try:
         if "video" in record.remote:
             if record.remote["video"].size > PROBED_FAR_BYTES:

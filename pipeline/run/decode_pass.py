@@ -1,7 +1,7 @@
 """One decode of a video for all stages that need its frames, streaming, in bounded memory.
 
 Each stage runs in a thread of its own and iterates over `source.frames(...)`. The decoder waits until every stage has
-said which frames it wants, decodes once, and passes each frame to the stages that asked for it through short queues.
+said which frames it wants, and then decodes once. Short queues pass each frame to the stages that asked for it.
 Decoding overlaps with the stages' work, and the slowest stage sets the pace. `map_pictures` and `trim_heap` keep the
 pictures from fragmenting the heap.
 """
@@ -27,7 +27,7 @@ QUEUE_FRAMES = 6
 """Length of a stage's queue; bounds the memory to this many pictures per stage."""
 
 MAPPED = 1 << 20
-"""Bytes from which an array has memory of its own: a picture of 1080p takes 6 MB."""
+"""Arrays of at least this many bytes get memory of their own: a picture of 1080p takes 6 MB."""
 
 POLL_SECONDS = 0.1
 """How often a waiting thread checks whether the user asked to stop or its peer has ended."""
@@ -44,9 +44,10 @@ class _Subscription:
 
 
 class DecodePass:
-    """Opens one video for several stages at once, when a stage first asks for it.
+    """Decodes one video for several stages at once.
 
-    Each of `stages` must end with `leave`. `progress` is called for every decoded frame; `stop` ends the work.
+    `leave` must be called for each of `stages` when it ends. `progress` is called for every decoded frame; `stop` ends
+    the work.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class DecodePass:
         """Declare which frames a stage wants."""
         with self._changed:
             if stage in self._subscriptions:
-                raise RuntimeError(f"stage '{stage}' asked for frames twice; one pass over a video is all there is")
+                raise RuntimeError(f"stage '{stage}' asked for frames twice; it gets one pass over the video")
             self._subscriptions[stage] = subscription
             self._changed.notify_all()
 
@@ -92,7 +93,7 @@ class DecodePass:
 
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
-        """Information and frame times, read once. Raises VideoError without a video that can be read."""
+        """Information and frame times, read once. Raises VideoError without a readable video."""
         with self._probe_lock:
             if self._probed is None:
                 if self.record.video is None:
@@ -114,20 +115,20 @@ class DecodePass:
         asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
         if not asked or self.record.video is None:
             return
-        open_ = {name: np.zeros(len(self.probed[1]), bool) for name in asked}  # a set takes 60 times as much
-        for name, wanted in open_.items():
-            wanted[asked[name]] = True
-        union = np.flatnonzero(np.any([*open_.values()], axis=0))
+        masks = {name: np.zeros(len(self.probed[1]), bool) for name in asked}  # sets take 60 times the memory
+        for name, mask in masks.items():
+            mask[asked[name]] = True
+        union = np.flatnonzero(np.any([*masks.values()], axis=0))
         for done, frame in enumerate(decode(self.record.video, union), start=1):
-            for name, wanted in open_.items():
-                if wanted[frame.index]:
+            for name, mask in masks.items():
+                if mask[frame.index]:
                     self._put(self._subscriptions[name], frame)
             if self.stop.is_set():
                 raise Cancelled
             if self._progress is not None:
-                active = tuple(name for name in open_ if not self._subscriptions[name].closed)
+                active = tuple(name for name in masks if not self._subscriptions[name].closed)
                 self._progress(done, len(union), active)
-            if all(self._subscriptions[name].closed for name in open_):
+            if all(self._subscriptions[name].closed for name in masks):
                 return
 
     def _put(self, subscription: _Subscription, item: Frame | BaseException | None) -> None:
@@ -148,7 +149,7 @@ class StageSource:
 
     @property
     def info(self) -> VideoInfo:
-        """Size as shown."""
+        """Size of the pictures, and damaged packets of the stream."""
         return self._shared.probed[0]
 
     @property
@@ -157,7 +158,7 @@ class StageSource:
         return self._shared.probed[1]
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Decoded frames in display order, each asked-for index once (ascending), or all."""
+        """Decoded frames in display order: those of the ascending `indices`, or all."""
         subscription = _Subscription(range(len(self.times)) if indices is None else indices)
         self._shared.subscribe(self._stage, subscription)
         try:
@@ -167,7 +168,7 @@ class StageSource:
                 yield item
         finally:
             subscription.closed = True
-            trim_heap()  # the pictures are gone, and now the stage makes its arrays
+            trim_heap()  # before the stage makes its arrays
 
     def _next(self, subscription: _Subscription) -> Frame | BaseException | None:
         while True:
@@ -179,18 +180,18 @@ class StageSource:
 
 
 def trim_heap() -> None:
-    """Give the system back what Python and numpy have freed.
+    """Give memory that Python and numpy have freed back to the system.
 
-    The C library keeps it in one heap per thread, where threads that start later cannot use it: the arrays of one
-    stage would be added to the pictures and arrays of the stages before.
+    The C library keeps it in one heap per thread, where later threads cannot use it. So the arrays of one stage would
+    add to the pictures and arrays of the stages before.
     """
     _call("malloc_trim", 0)
 
 
 def map_pictures() -> None:
-    """Give pictures memory of their own, which goes back when they are freed.
+    """Give each picture memory of its own, which returns to the system when the picture is freed.
 
-    By default the first large array that is freed moves all later ones into the heaps, with small arrays between them.
+    By default, once a large array is freed, the C library puts all later ones into its heaps, between small arrays.
     """
     mmap_threshold = -3  # M_MMAP_THRESHOLD in malloc.h
     _call("mallopt", mmap_threshold, MAPPED)

@@ -1,6 +1,6 @@
-"""Which failures a video's own content explains, and which may not occur again.
+"""Separates failures that a video's own content explains from those that may not occur again.
 
-Only the former are kept in the cache and not retried by themselves. Memory, disks, downloads, weights, limits of time
+The cache keeps only the former, and they run again only on request. Memory, disks, downloads, weights, limits of time
 and memory, and other processes are conditions of the moment: the next run tries again.
 """
 
@@ -19,13 +19,13 @@ ALLOCATION = (
     "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
     "failed to allocate", "failed to map", "bad_alloc", "bad alloc", "start new thread", "too many open files",
 )  # fmt: skip
-"""Messages of libraries, in lower case, when the machine has no room; they raise them as any kind of error."""
+"""What libraries say, in lower case, when the machine has no room; the type of the error varies."""
 
 NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """The last is what FFmpeg reports when it cannot start its threads."""
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
-"""Signals by which a decoder ends on a hostile video; others come from outside, such as the memory guard's."""
+"""Signals that a hostile video can cause in its decoder; others come from outside, such as the memory guard's."""
 
 
 def temporary_failure(error: BaseException, record: Record) -> str | None:
@@ -47,9 +47,9 @@ def temporary_failure(error: BaseException, record: Record) -> str | None:
 
 
 def is_crash(reason: str) -> bool:
-    """Whether a lost worker crashed in a way that the video explains, and not by a kill or a limit.
+    """Whether the video explains the loss of its worker: a crash does, a kill or a limit does not.
 
-    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it.
+    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it, so no crash counts.
     """
     return any(f"killed by {name}" in reason for name in CRASHES) and not _memory_is_limited()
 
@@ -64,7 +64,7 @@ def _about(error: AimError, record: Record) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it."""
+    """An error and the errors that led to it."""
     visited: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in visited:
@@ -81,7 +81,7 @@ def _no_room(error: BaseException) -> bool:
 
 
 def _of_a_disk(error: BaseException) -> bool:
-    """Whether the system refused a file; PyAV's errors are OSErrors too, and speak of the video's content."""
+    """Whether the system refused a file; PyAV's errors are OSErrors too, but about the video's content."""
     return isinstance(error, OSError) and not type(error).__module__.startswith("av.")
 
 

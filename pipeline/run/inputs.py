@@ -1,4 +1,4 @@
-"""The videos of a command: given ones, those of the data set, or this machine's shard of them."""
+"""The videos of a command: those of its inputs or of the data set, and this machine's shard of them."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Plan:
         return {step.stage: step.computation.key for step in self.steps}
 
     def faults(self) -> dict[str, str]:
-        """Why stages gave nothing, by stage, the cause first: a missing input, a failure, or a stage that failed."""
+        """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
         failed = {step.stage: step.check.reason for step in self.steps if step.check.state == "failed"}
         for step in self.steps:
             blocked = [name for name in step.computation.upstream if name in failed]
@@ -62,7 +62,7 @@ class Plan:
         return failed
 
     def states(self) -> Iterator[tuple[str, str, str]]:
-        """Stage, state and reason of every step, as `status` shows them; what waits for a failed stage failed too."""
+        """Stage, state and reason of every step, as `status` shows them; a stage that needs a failed one failed too."""
         blocked = self.faults()
         for step in self.steps:
             state, reason = step.check.state, step.check.reason
@@ -71,7 +71,7 @@ class Plan:
             yield step.stage, state, reason
 
     def cause(self) -> str:
-        """Why the last stage has no usable output, in the words of `status`: of the first stage that is not fresh."""
+        """State and reason of the first stage that is not fresh, as one line; "" where all are fresh."""
         return next((f"{stage} {state}: {reason}" for stage, state, reason in self.states() if state != "fresh"), "")
 
     def waves(self) -> Iterator[list[Step]]:
@@ -94,9 +94,9 @@ class Planner:
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
-        fetch: gets a message for each download of weights that a stage's own library names; None: no download.
+        fetch: called with a sentence before each download of weights; None: no download.
 
-    `pool` is where plans run, None for this process: by default as `run.workers` says.
+    `pool` runs the plans, None for this process; `run.workers` chooses it at first.
     Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
     """
 
@@ -134,7 +134,7 @@ class Planner:
     def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
         """The steps of one record; reads no outputs. `siblings`: `Cache.siblings` for many records.
 
-        A stage that cannot tell which further files belong to the record has failed for it.
+        A stage fails where it cannot say which further files belong to the record.
         """
         steps: list[Step] = []
         more: dict[str, Mapping[str, Path | str]] = {}
@@ -162,7 +162,7 @@ class Planner:
         return Plan(record, tuple(steps), self._todo([step for step in steps if step.stage not in unclear]))
 
     def lacking(self, record: Record, *stages: str) -> list[str]:
-        """The input that a performance lacks for these stages (default: all), such as "no kinematics file"."""
+        """The inputs that a record lacks for these stages (default: all), each as "no kinematics file"."""
         needed = {kind for name in stages or self.stages for kind in needed_inputs(name)}
         return [f"no {kind} file" for kind in sorted(needed - {*record.files(), *record.remote})]
 
@@ -183,26 +183,25 @@ class Planner:
         ]
 
     def measures(self, record: Record, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """Quality values by stage of the outputs with these keys; those that cannot be read are left out."""
+        """Quality values by stage of the outputs with these keys; unreadable outputs are left out."""
         measured = {}
         for stage, key in keys.items():
             with suppress(*UNREADABLE):
                 measured[stage] = self.cache.quality(stage, record.id, key)
         return measured
 
-    def describe(self, name: str) -> dict[str, Any]:
-        """The version, settings and identity that a stage's output depends on, as JSON types."""
-        version, settings, identity = self._fixed[name]
-        return {"version": version, "settings": dict(settings), "identity": dict(identity)}
-
     def settings_of(self, stage: str) -> dict[str, Any]:
-        """`describe` by stage, of a stage and every stage that it depends on."""
-        return {name: self.describe(name) for name in with_inputs((stage,), self.configs)}
+        """Version, settings and identity of a stage and of every stage that it needs, by stage, as JSON types."""
+        described = {}
+        for name in with_inputs((stage,), self.configs):
+            version, settings, identity = self._fixed[name]
+            described[name] = {"version": version, "settings": dict(settings), "identity": dict(identity)}
+        return described
 
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
-        """Stages that run: asked for and not usable, and what those need that is not usable.
+        """The stages to run: asked-for ones without a usable output, and those that they need without one.
 
-        A missing upstream output under a fresh one is left missing: nothing needs it.
+        A missing output stays missing where all outputs that need it are fresh.
         """
         by_name = {step.stage: step for step in steps}
         chosen: set[str] = set()

@@ -34,7 +34,7 @@ def prune(
 
 
 def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:
-    """Outputs and failures of the planners' stages that nobody uses: of other videos, settings, versions or inputs."""
+    """Outputs and failures of the planners' stages that no plan uses: of other videos, settings, versions or inputs."""
     kept: set[Path] = set()
     wanted: dict[Path, Computation] = {}
     for records, planner in uses:
@@ -53,7 +53,7 @@ def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:
 
 
 def _reason(cache: Cache, file: Finding, wanted: Computation | None) -> str:
-    """Why a file is not used, from what is wanted of its video."""
+    """Why a file is not used; `wanted` is the computation that is wanted for its video."""
     if wanted is None:
         return "no such video among the inputs"
     if file.path.name.endswith(FAILURE):

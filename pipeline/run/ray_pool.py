@@ -1,7 +1,7 @@
 """Workers on a Ray cluster, or on a Ray started here.
 
-All machines must see this checkout, the folder that the command runs in, inputs and cache under the same paths: on a
-shared file system, or for inputs and cache on a store.
+All machines must see this checkout, the working folder, inputs and cache under the same paths, such as on a shared file
+system. Inputs and cache may also be on a store.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class RayPool(Pool):
     def opened(
         self, start: Callable[..., Any], arguments: tuple[Any, ...], jobs: int
     ) -> Iterator[tuple[int, Callable[[], RayActor]]]:
-        """See `Pool`; uses the Ray of this process where one is connected. Raises UsageError where no worker fits."""
+        """See `Pool`; uses the Ray that this process is connected to. Raises UsageError where no worker fits."""
         import ray
 
         connected = ray.is_initialized()
@@ -96,10 +96,10 @@ class RayPool(Pool):
 
     def places(self, jobs: int) -> tuple[int, str]:
         """See `Pool`; the cluster itself is not asked."""
-        return max(1, self.run.workers or 1), "Ray"
+        return self.run.workers or 1, "Ray"
 
     def _room(self) -> int:
-        """Actors that the cluster has room for, at most `run.workers`."""
+        """The number of actors that fit into the cluster, at most `run.workers`. Raises UsageError where none does."""
         import ray
 
         run, resources = self.run, ray.cluster_resources()
@@ -116,7 +116,7 @@ class RayPool(Pool):
 
 
 class RayActor(Worker):
-    """One actor. Its time counts from its first answer."""
+    """One actor. The time of a job counts from the first answer about it."""
 
     def __init__(self, run: RunConfig, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         import ray
@@ -151,7 +151,7 @@ class RayActor(Worker):
             try:
                 return (ray.get(self.result),)
             except ray.exceptions.RayTaskError as error:
-                raise error.cause from None  # a fault of the program, as it would be here
+                raise error.cause from None  # a fault of the program, raised as in this process
             except ray.exceptions.RayError as error:
                 raise WorkerLost(f"the Ray worker was lost ({_first_line(error)})") from None
         self.state = self.state or self.actor.state.remote()
@@ -204,7 +204,7 @@ class RayWorker:
         self._progress: tuple[Any, ...] = ()
 
     def ready(self) -> bool:
-        """Answers as soon as the actor has started."""
+        """True, as soon as the actor has started."""
         return True
 
     def run(self, job: Any) -> Any:

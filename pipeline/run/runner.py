@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, CacheError, Cancelled, ChangedError, DataError, StorageError, VideoError, printable
-from data.store import OutputSpec, StageOutput, fetched
+from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, fingerprints, open_cache, stamps, unreadable
@@ -25,7 +25,7 @@ from pipeline.run.plan import Plan, Step
 from pipeline.run.worker_pool import LimitExceeded, Report, WorkerLost
 from pipeline.stages import needed_inputs, stage_class
 
-AGAIN = "Run `extract` again"
+AGAIN = "Type the same command again"
 
 REPORT_SECONDS = 0.2
 """How often a worker reports progress."""
@@ -36,11 +36,10 @@ class Result:
     """The outcome of one record.
 
     Attributes:
-        record: the performance.
         done: stages that ran, with their seconds.
         failed: stages that did not give an output, with one line why.
         skipped: stages whose output was there.
-        frames: frames of the video as far as a stage asked for them, else 0.
+        frames: number of frames of the video, 0 where no stage asked for them.
         cancelled: the user asked to stop before all was done.
         lost: why the workers of the record ended by themselves, else empty.
     """
@@ -63,7 +62,7 @@ class UpstreamError(Exception):
 
 
 class Upstream(Mapping[str, StageOutput]):
-    """Outputs of the stages before, each read when it is asked for, so that none is held longer than it is used."""
+    """Outputs of earlier stages by stage. Each is read anew when a stage asks for it, so that none stays in memory."""
 
     def __init__(self, names: Collection[str], read: Callable[[str], StageOutput]) -> None:
         self._names, self._read = names, read
@@ -91,8 +90,8 @@ class PlanRunner:
         self._extractors: dict[str, Extractor[Any]] = {}
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
-        """Run the plan's stages; a stage that fails is left out with those that need it."""
-        map_pictures()  # each time: training in this process wants the contrary
+        """Run the plan's stages; where one fails, those that need it fail too."""
+        map_pictures()  # on every run: training in this process sets the opposite
         result = Result(plan.record, skipped=plan.fresh)
         failed = (step for step in plan.steps if step.check.state == "failed" and step.stage not in plan.todo)
         result.failed = {step.stage: step.check.reason for step in failed}
@@ -111,8 +110,8 @@ class PlanRunner:
     ) -> dict[str, str]:
         """Run stages once; returns those that could not read an output of another stage, with that stage.
 
-        Objects that they read are copied while they run. The fingerprint of a copy is computed from the bytes that are
-        decoded, so that a change of the object is noticed.
+        Objects on a store that they read are copied while they run. The fingerprint of a copy is that of the bytes that
+        are decoded, so a change of the object is noticed.
         """
         reads = {name: set(stage_class(name).reads) for name in plan.todo}
         wanted = {kind: file for kind, file in plan.record.remote.items() if any(kind in one for one in reads.values())}
@@ -143,22 +142,17 @@ class PlanRunner:
             self._extractors[stage] = stage_class(stage)(self._configs[stage])
         return self._extractors[stage]
 
-    def promise(self, stage: str, frames: int) -> OutputSpec:
-        """The arrays that the stage's output must have for a video of so many frames."""
-        return stage_class(stage).promise(self._configs[stage], frames)
-
 
 @dataclass
 class _Job:
     """The stages of one record of local files.
 
     Attributes:
-        runner: with the cache and the extractors.
-        contents: fingerprints of the inputs by kind; given are those of copies.
-        result: where the outcome goes.
+        contents: fingerprints of the inputs by kind; at first only those of copies.
         repaired: stages whose outputs were computed again because they could not be read.
         origins: address of each copied input by its path, for messages.
         unread: stages that could not read an output, with the stage of that output.
+        first_stamps: stamps of the inputs before their content is read.
     """
 
     runner: PlanRunner
@@ -223,12 +217,13 @@ class _Job:
                     fix = f"Add the file, or leave '{name}' out of `stages`"
                     raise DataError(f"no {kind} file", where=record.id, fix=fix)
             upstream = Upstream(step.computation.upstream, lambda stage: self._read(step, stage))
-            output = self.runner.extractor(name).extract(StageSource(shared, name, upstream))
+            extractor = self.runner.extractor(name)
+            output = extractor.extract(StageSource(shared, name, upstream))
             if shared.damaged_packets:
                 output = replace(output, quality={**output.quality, "damaged_packets": shared.damaged_packets})
             if self.first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
-            promise = self.runner.promise(name, shared.frame_count)
+            promise = extractor.promise(extractor.config, shared.frame_count)
             self.runner.cache.write(step.computation, record, output, promise)
             result.done[name] = time.perf_counter() - start
         except Cancelled:
@@ -242,7 +237,7 @@ class _Job:
             shared.leave(name)
 
     def _read(self, step: Step, name: str) -> StageOutput:
-        """The output of a stage before. Raises UpstreamError to have it computed again, CacheError then."""
+        """The output of an earlier stage. Raises UpstreamError if it must be computed again, CacheError if it was."""
         try:
             return self.runner.cache.read(name, self.record.id, step.computation.upstream[name]).output
         except UNREADABLE as error:
@@ -251,7 +246,7 @@ class _Job:
             raise UpstreamError(name) from error
 
     def _keep_failure(self, step: Step, error: BaseException) -> str:
-        """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""
+        """Keep a failure in the cache, unless the moment is at fault; returns one line why."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self.origins.get(error.where, error.where)
         temporary = temporary_failure(error, self.record)
@@ -264,7 +259,7 @@ class _Job:
 
 
 def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> Callable[[Plan, Report], Result]:
-    """The work of a worker that runs plans, made from a dumped configuration and the cache's place."""
+    """The function that runs plans in a worker, from a dumped configuration and the cache's place."""
     config = validate(values)
     cache = open_cache(root, config.storage.reach())
     runner = PlanRunner(config, cache, stop)
@@ -286,7 +281,7 @@ def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> C
 
 
 def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
-    """The result of a record that lost its workers: stages that were written are done, the others failed.
+    """The result of a record that lost its workers: stages with an output are done, the others failed.
 
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """

@@ -7,6 +7,7 @@ Processes of this machine die with their parent.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import queue
@@ -26,7 +27,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import psutil
 
-from data.errors import UsageError, counted
+from data.errors import PROGRAM, UsageError, counted
 from pipeline.config import RunConfig
 
 J = TypeVar("J")
@@ -43,14 +44,14 @@ WORKER_BYTES = 1.5e9
 """Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
 
 MOST_LOST = 2
-"""Workers that one job may lose before it fails. The first loss may be the machine's fault, such as a kill by its
-memory guard for what others took."""
+"""A job fails when it has lost this many workers. The first loss may be no fault of the job: the system's memory guard
+may kill a worker for memory that others took."""
 
 GRACE_SECONDS = 60.0
 """After a stop, workers have this long to finish their current write or epoch; then they are killed."""
 
 
-class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often no program
+class WorkerLost(Exception):  # noqa: N818 -- it is an event, often no error
     """A worker ended by itself; the message says how."""
 
 
@@ -86,7 +87,7 @@ class Worker(ABC):
 class Pool(ABC):
     """Where workers run."""
 
-    exit_seconds: ClassVar[float]  # for running jobs to stop by themselves when another ends the run by an error
+    exit_seconds: ClassVar[float]  # in which running jobs may stop by themselves when an error ends the run
 
     @abstractmethod
     def opened(
@@ -96,7 +97,7 @@ class Pool(ABC):
 
     @abstractmethod
     def places(self, jobs: int) -> tuple[int, str]:
-        """The number of workers for so many jobs as far as the settings say, and in words where they run."""
+        """The number of workers that the settings give for so many jobs, and in words where they run."""
 
     @abstractmethod
     def wait(self, workers: Sequence[Any]) -> None:
@@ -105,13 +106,13 @@ class Pool(ABC):
 
 @dataclass(frozen=True)
 class Task(Generic[J, R]):
-    """The work of workers for each job. Jobs and results are picklable, `start` by its name."""
+    """What workers do with each job. Jobs and results must be picklable, `start` by its name."""
 
     # Called once in every worker with `arguments` and an event that asks to stop; returns the function that runs a job.
     start: Callable[..., Callable[[J, Report], R]]
     arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
     lost: Callable[[J, WorkerLost], R]  # the result of a job that lost its workers, from the job and the last reason
-    limits: RunConfig | None = None  # `timeout_s` of one job; None: unlimited
+    timeout_s: float = math.inf  # of one job
 
 
 def run_jobs(
@@ -127,12 +128,12 @@ def run_jobs(
     `on_report` is called with a job and what it reports.
     """
     waiting = iter(jobs)
-    deadline, exit_seconds = float("inf"), pool.exit_seconds
+    deadline, exit_seconds = math.inf, pool.exit_seconds
     with pool.opened(task.start, task.arguments, len(jobs)) as (places, new_worker):
         slots = [_Slot(task, new_worker, job) for job in islice(waiting, places)]
         try:
             while busy := [slot for slot in slots if slot.job is not None]:
-                if stop() and deadline == float("inf"):
+                if stop() and deadline == math.inf:
                     deadline = time.monotonic() + GRACE_SECONDS
                     for slot in busy:
                         slot.worker.halt()
@@ -167,7 +168,7 @@ class _Slot(Generic[J, R]):
         self.worker.give(job)
 
     def collect(self, stopped: bool, on_report: Callable[..., None] | None) -> tuple[R, ...]:
-        """The job's result, or none yet; a job that lost its worker starts again or fails."""
+        """The job's result in a tuple, empty while it runs; a job that lost its worker starts again or fails."""
         job = self.job
         assert job is not None
         try:
@@ -191,19 +192,17 @@ class _Slot(Generic[J, R]):
         return ()
 
     def _check_time(self) -> None:
-        limits, started = self.task.limits, self.worker.started
-        if limits is None:
-            return
-        if started is not None and time.monotonic() - started > limits.timeout_s:
-            raise LimitExceeded(f"took longer than {limits.timeout_s:g} s (run.timeout_s)")
+        limit, started = self.task.timeout_s, self.worker.started
+        if started is not None and time.monotonic() - started > limit:
+            raise LimitExceeded(f"took longer than {limit:g} s (run.timeout_s)")
 
 
 @dataclass(frozen=True)
 class LocalPool(Pool):
     """`run.workers` processes of this machine, each with its share of the cores as threads.
 
-    By default there is one for each core, since the networks of people use one thread (`pose.threads`), but no more
-    than jobs and than fit into the free memory.
+    By default there is one process per core, since pose networks use one thread (`pose.threads`). There are at most as
+    many as jobs, and as fit into the free memory.
     """
 
     run: RunConfig
@@ -237,7 +236,7 @@ class LocalPool(Pool):
 
 
 def local_pool(run: RunConfig) -> Pool | None:
-    """Where jobs run on this machine; None for `run.workers` 0: in this process."""
+    """The pool of this machine, None for `run.workers` 0: jobs then run in this process."""
     return None if run.workers == 0 else LocalPool(run)
 
 
@@ -280,7 +279,8 @@ class LocalWorker(Worker):
             cause = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
             if not self.ready and code is not None and code >= 0:  # the next one would end so too
                 raise UsageError(
-                    f"a worker process cannot start: it {cause}", fix="Its error is printed above; see `doctor`"
+                    f"a worker process cannot start: it {cause}",
+                    fix=f"Its error is printed above; type: {PROGRAM} doctor",
                 ) from None
             raise WorkerLost(f"the worker process {cause}") from None
         return ()
@@ -301,7 +301,7 @@ class LocalWorker(Worker):
 
 
 def _serve(pipe: Connection, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """The loop of a worker process: takes a job, runs it, sends the result, until it is asked to stop."""
+    """The loop of a worker process: take a job, run it, send the result, until the parent says stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     stop = threading.Event()
     jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -316,7 +316,7 @@ def _serve(pipe: Connection, start: Callable[..., Any], arguments: tuple[Any, ..
 def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Event) -> None:
     """Queue the jobs that the parent sends; None means stop. The pipe ends where the parent was killed.
 
-    A pipe and not a shared event: an event whose waiter is killed blocks everybody who sets it.
+    No shared event says stop: an event whose waiter was killed blocks everybody who sets it.
     """
     try:
         while (job := pipe.recv()) is not None:
@@ -328,13 +328,13 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Even
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, which a batch system may have limited."""
+    """The number of cores that this process may use; a batch system may have limited them."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables that a child process inherits and this process does not keep."""
+    """Set environment variables for child processes that start meanwhile, then restore them."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -349,7 +349,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _empty_main() -> Iterator[None]:
-    """Let a child process that starts now import no main module: that is the user's script, which would run again."""
+    """Hide the main module from child processes that start meanwhile: they would run the user's script again."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:

@@ -48,7 +48,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     config = load_config("jigsaws", settings)
     assert {row["state"] for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
-    assert len(pack(config=config, out=str(tmp_path / "set.h5"))) == 8
+    assert pack(config=config, out=str(tmp_path / "set.h5")).performances == 8
     trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
     assert (len(trained.run.train_ids), trained.calibration) == (8, None)
     with pytest.raises(UsageError, match=r"no videos to show.*--config PRESET --set dataset.root=FOLDER"):

@@ -125,7 +125,7 @@ def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: a\nname: b", "stands twice"),
+        ("name: a\nname: b", "is repeated"),
         ("a: &x [1]\nb: *x", "aliases"),
         ("- 1\n- 2", "mapping"),
         ("a: [", "not a readable YAML"),
@@ -143,7 +143,7 @@ def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
         ("name: a\0b", "not a readable YAML"),
         ("? [a, b]\n: c", "not a readable YAML"),
         ("1: 2", "keys should be strings"),
-        ("#" * (2 << 20), "larger than"),
+        ("#" * (1 << 18), "larger than"),
     ],
 )
 def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -268,27 +268,6 @@ def test_a_role_of_a_person_who_is_not_kept_is_refused_in_the_plan(tmp_path: Pat
     config = load_config(None, ["timesteps.primary=pose:5", "pose.agents=2"])
     with pytest.raises(UsageError, match=r"role 'pose:5' needs 6 people, and pose.agents is 2"):
         Planner(config, Cache(tmp_path), stages=("timesteps",))
-
-
-@pytest.mark.parametrize("part", ["primary", "secondary"])
-def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
-    import numpy as np
-
-    from data.errors import DataError
-    from pipeline.feature_source import refuse_empty
-    from pipeline.features import FeatureSet
-
-    arrays = {
-        "primary": np.zeros((3, 4, 5), np.float32), "primary_mask": np.ones((3, 4), bool),
-        "secondary": np.zeros((3, 4, 1, 5), np.float32), "secondary_mask": np.ones((3, 4, 1), bool),
-        "scene": np.ones((3, 4, 2), np.float32), "trial": np.zeros((3, 0), np.float32), "duration": np.ones(3),
-    }  # fmt: skip
-    config = load_config(None)
-    refuse_empty(FeatureSet((), **arrays), config)
-    arrays[f"{part}_mask"][:] = False
-    with pytest.raises(DataError, match=f"no {part} agent was detected in any of"):
-        refuse_empty(FeatureSet((), **arrays), config)
-    refuse_empty(FeatureSet((), **arrays), load_config(None, ["model.system=scene"]))
 
 
 def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
-"""Which performances a scorer is trained on."""
+"""Features that a scorer is trained on: never of the test part, and refused where an input is empty."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.feature_source import training_features
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from pipeline.config import load_config
+from pipeline.feature_source import refuse_empty, training_features
 from pipeline.pack import write_pack
 from pipeline.session import Session
 from tests.helpers.made_features import made_features
@@ -19,3 +24,13 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
         with Session("folder", overrides={"protocol": protocol}, cache=tmp_path / "cache") as session:
             ids = training_features(session, tmp_path / "features.h5").ids
         assert (len(ids), made.ids[2] in ids) == (count, protocol == "kfold")
+
+
+@pytest.mark.parametrize("part", ["primary", "secondary"])
+def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
+    made, config = made_features(3, channels=5, scene=2), load_config(None)
+    assert refuse_empty(made, config) is made
+    empty = replace(made, **{f"{part}_mask": np.zeros_like(getattr(made, f"{part}_mask"))})
+    with pytest.raises(DataError, match=f"no {part} agent was detected in any of 3 videos"):
+        refuse_empty(empty, config)
+    assert refuse_empty(empty, load_config(None, ["model.system=scene"])) is empty

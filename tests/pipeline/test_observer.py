@@ -1,4 +1,4 @@
-"""Progress: the total is known before, and where there is no terminal lines tell what is done, failed and left."""
+"""Progress: the total is known from the start; without a terminal, lines show what is done, failed and left."""
 
 from __future__ import annotations
 

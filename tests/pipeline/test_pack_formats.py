@@ -116,7 +116,7 @@ def test_what_cannot_be_written_says_so(
 
 
 def test_files_of_one_name_in_two_folders_stay_two_files(tmp_path: Path) -> None:
-    """Also names that become one by the shortening or the ending that the files get."""
+    """Also names that would become equal by shortening, or by the ending of the files."""
     ids = ["a/x.csv", "b/x.csv", "x.csv", "x.csv.csv", f"{'l' * 240}.csv", f"{'l' * 240}.csv.csv"]
     for number, name in enumerate(ids):
         write(tmp_path / "in" / name, moving(10, seed=number))

@@ -33,15 +33,15 @@ SMALL = ["train.runs=1", "train.epochs=1", "model.width=4", "run.workers=0", "sp
 
 
 def command(*arguments: object) -> str:
-    """Run the command line; what it printed."""
+    """What the command line prints; it must return 0."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
     return result.output
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
-def test_preset_runs_on_its_made_set(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Videos are replaced by their brightness, since this is about layouts, labels and splits."""
+def test_preset_runs_on_its_synthetic_set(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage of brightness replaces the extractors, since this tests layouts, labels and splits."""
     settings = [f"dataset.root={PUBLISHED[kind](tmp_path / 'set')}", *SMALL]
     if kind not in ("ui-prmd", "kimore"):
         table = {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"}

@@ -44,7 +44,7 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
     plans = [planner.plan(record) for record in records]
     cost = estimate(plans, planner).stages["brightness"]
     assert cost == {"videos": 1, "work": 4, "unit": "frames", "seconds_per_unit": 0.0125, "measured": False}
-    assert extract(records, config).exit_code == 0
+    assert extract(records, config).ok
     assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}
     assert "| `brightness` | (frame) | 1 | mean of all pixels, 0 to 255 |" in generated.arrays("brightness")
     assert "## `brightness`\n\nMean grey level per frame. Its clock is `frame`." in generated.stages()

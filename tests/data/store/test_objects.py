@@ -111,7 +111,7 @@ def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
     result = PlanRunner(config, cache).run(plan)
     assert "changed since the run began" in result.failed["brightness"]
-    assert extract(filled.videos(), config).exit_code == 0
+    assert extract(filled.videos(), config).ok
 
 
 def _only(bucket: Bucket, prefix: str) -> str:
@@ -145,7 +145,7 @@ def test_local_copies_are_removed_and_old_ones_swept(filled: Bucket) -> None:
     config = filled.config()
     records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.storage.reach()).records
     assert [record.id for record in records] == ["a.mp4"]
-    assert extract(records, config).exit_code == 0
+    assert extract(records, config).ok
     with fetched(records[0].remote) as copies:
         path, content = copies["video"]
         assert len(scratch_left(filled)) == 1
@@ -234,7 +234,7 @@ def test_training_packing_and_scoring_from_a_store(
     bucket.put("in/scores.csv", b"video,score\n" + b"".join(b"%d.mp4,%d\n" % (n, n) for n in range(6)))
     config = bucket.config(stages=["timesteps"], dataset={"root": f"s3://{bucket.name}/in"})
     records = dataset_records(config).records
-    assert extract(records, config).exit_code == 0
+    assert extract(records, config).ok
     cache = open_cache(config.cache, config.storage.reach())
     features = gather(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)

@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureS
     cache = Cache(config.cache)
     planner = Planner(config, cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
-    assert run_extract(records, planner).exit_code == 0
+    assert run_extract(records, planner).ok
     return config, gather(records, planner, Observer())
 
 

@@ -87,9 +87,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert not estimate(plans, Planner(config, Cache(config.cache))).stages["brightness"]["measured"]
 
 
-def test_sampling_settings_change_what_a_run_is_said_to_cost(
-    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_stages(monkeypatch, **REAL_STAGES)
 
     def work(**settings: Any) -> dict[str, int]:

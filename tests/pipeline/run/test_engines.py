@@ -28,34 +28,35 @@ from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_co
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    return moving_films(tmp_path / "in", "abc")
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return moving_films(tmp_path_factory.mktemp("engines") / "in", "abc")
 
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
-    assert extract_flow(videos, flow_config(tmp_path / "one")).exit_code == 0
+    assert extract_flow(videos, flow_config(tmp_path / "one")).ok
     reports: set[tuple[str, ...]] = set()
     on_frames = lambda video, done, total, stages: reports.add(stages)  # noqa: E731
-    assert extract_flow(videos, flow_config(tmp_path / "two", 2), on_frames=on_frames).exit_code == 0
+    assert extract_flow(videos, flow_config(tmp_path / "two", 2), on_frames=on_frames).ok
     assert ("camera_flow",) in reports
     assert_equal_outputs(tmp_path / "one", tmp_path / "two")
 
 
 SCRIPT = """
+import sys
 from pipeline.api import extract
 
 print("begun", flush=True)
-done = extract("in", cache="cache", overrides=["stages=[camera_flow]"], workers=2)
+done = extract(sys.argv[1], cache="cache", overrides=["stages=[camera_flow]"], workers=2)
 print(done.ok, len(done.summary.results))
 """
 
 
 def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path) -> None:
-    """A script without a guard, as anybody writes it first."""
+    """The script has no `if __name__ == "__main__"`."""
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "script.py"]
+    command = [sys.executable, "script.py", str(videos)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\nTrue 3\n", "")
 
@@ -117,17 +118,20 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
 
 
 class Killer:
-    """A hook that kills the worker whenever it reports frames of one video (default: of the first), so many times."""
+    """A hook that kills the worker when it reports frames of `video`, at most `kills` times.
 
-    def __init__(self, number: signal.Signals, kills: int = 1000, video: str = "") -> None:
-        self.number, self.left, self.video = number, kills, video
+    By default `video` is the first one that reports frames; "any" is every one.
+    """
+
+    def __init__(self, signal_number: signal.Signals, kills: int = 1000, video: str = "") -> None:
+        self.signal_number, self.left, self.video = signal_number, kills, video
 
     def __call__(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         self.video = self.video or video
         if self.left and self.video in ("any", video):
             self.left -= 1
             for child in multiprocessing.active_children():
-                os.kill(child.pid or 0, self.number)
+                os.kill(child.pid or 0, self.signal_number)
 
 
 def test_one_lost_worker_costs_no_video(videos: Path, tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     assert len(again.failed) == kept, "a crash is the video's, a kill from outside is the moment's"
     retried = Planner(config, Cache(config.cache), retry_failed=True)
     records = find_videos([videos]).records
-    assert run_extract(records, retried).exit_code == 0
+    assert run_extract(records, retried).ok
 
 
 def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) -> None:
@@ -164,7 +168,7 @@ def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path)
     summary = extract_flow(videos, config)
     assert len(summary.failed) == 3
     assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
-    assert extract_flow(videos, flow_config(tmp_path / "cache", 0)).exit_code == 0, "a limit is not the video's fault"
+    assert extract_flow(videos, flow_config(tmp_path / "cache", 0)).ok, "a limit is not the video's fault"
 
 
 def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
         DataError("torchvision could not bring its weights"),
     ],
 )
-def test_the_moment(error: BaseException) -> None:
+def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
     assert temporary_failure(error, RECORD)
 
 
@@ -69,11 +69,11 @@ def test_the_moment(error: BaseException) -> None:
         lambda: ZeroDivisionError("a bug is kept with its traceback"),
     ],
 )
-def test_the_video(make: Callable[[], BaseException]) -> None:
+def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
     assert temporary_failure(make(), RECORD) is None
 
 
-def test_lost_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_memory_is_limited", lambda: False)
     assert is_crash("the worker process was killed by SIGSEGV")
     for reason in ("killed by SIGKILL", "ended with code 1", "took longer than 3 s", "killed by SIGTERM"):

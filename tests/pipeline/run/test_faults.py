@@ -166,8 +166,8 @@ def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path) -> 
 
     failed = extract(changing, cache, on_frames=change).failed
     assert sorted(result.failed[STAGE] for result in failed) == [
-        "the input changed while it was read. Run `extract` again",
-        "the video file changed since the run began. Run `extract` again",
+        "the input changed while it was read. Type the same command again",
+        "the video file changed since the run began. Type the same command again",
     ]
     check_whole(cache)
     extract(changing, tmp_path / "quiet")

@@ -1,4 +1,4 @@
-"""Shards of the videos, which the script for Slurm names."""
+"""Shards of the videos, as `--shard` and the script for Slurm name them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 
-from data.video.records import Record, find_videos
+from data.errors import UsageError
+from data.video.records import Record
 from pipeline.run.inputs import take_shard
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_shards_divide_the_videos(make_video: Any, tmp_path: Path) -> None:
-    for number in range(3):
-        make_video(tmp_path / f"in/{number}.mp4")
-    records = find_videos([tmp_path / "in"]).records
+def test_shards_divide_the_videos() -> None:
+    records = tuple(Record(f"{number}.mp4", None) for number in range(3))
     assert [[r.id for r in take_shard(records, f"{part}/2")] for part in (1, 2)] == [["0.mp4", "2.mp4"], ["1.mp4"]]
     assert take_shard(records, "") == records
+
+
+@pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
+def test_odd_shards_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not of the form i/n"):
+        take_shard((), text)
 
 
 def test_an_array_of_slurm_is_no_shard_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

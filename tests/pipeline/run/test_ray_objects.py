@@ -18,6 +18,6 @@ pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
 def test_storage_settings_reach_ray_workers(bucket: Bucket, make_video: Callable[..., Path]) -> None:
     bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4").read_bytes())
     with Session(bucket.config(stages=["camera_flow"], run={"workers": 1}), engine="ray") as session:
-        assert run_extract(bucket.videos(), session.planner()).exit_code == 0
+        assert run_extract(bucket.videos(), session.planner()).ok
         assert run_extract(bucket.videos(), session.planner()).fresh == 1
     assert not list((bucket.home / "scratch").glob("*")), "a copy of the video was left"

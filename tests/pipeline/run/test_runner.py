@@ -55,7 +55,7 @@ def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes
     planner = Planner(config, opened(config))
     assert estimate(list(planner.plan_all(records)), planner).frames == 30
     summary = extract(records, config)
-    assert (summary.exit_code, [result.record.id for result in summary.results]) == (0, ["a.mp4", "sub/a.mp4"])
+    assert (summary.ok, [result.record.id for result in summary.results]) == (True, ["a.mp4", "sub/a.mp4"])
     cache, keys = opened(config), summary.keys["sub/a.mp4"]
     stored = cache.read("brightness", "sub/a.mp4", keys["brightness"])
     assert stored.header["video"] == "sub/a.mp4"
@@ -125,7 +125,7 @@ def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]
     records, config = place.records(), place.config()
     place.folder.remove("in/gone.mp4")
     summary = extract(records, config)
-    assert summary.exit_code == 1
+    assert not summary.ok
     failed = {result.record.id: result.failed["brightness"] for result in summary.failed}
     assert sorted(failed) == ["empty.mp4", "gone.mp4", "text.mp4"]
     assert f"{place.folder.url}/in/gone.mp4" in failed["gone.mp4"]
@@ -137,7 +137,7 @@ def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]
     assert states(records, config)["good.mp4/contrast"] == ("fresh", "")
     assert states(records, config)["text.mp4/brightness"][0] == "failed"
     again = extract(records, config)
-    assert (again.exit_code, again.fresh, [r.done for r in again.failed]) == (1, 1, [{}, {}])
+    assert (again.ok, again.fresh, [r.done for r in again.failed]) == (False, 1, [{}, {}])
     place.put("text.mp4", video())
     assert len(extract(place.records(), config).failed) == 1, "a mended input runs again without being asked to"
 
@@ -162,13 +162,13 @@ def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(m
 def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     second = "tests.pipeline.run.test_runner:Second"
     use_stages(monkeypatch, brightness="tests.helpers.toy_stages:Brightness", second=second)
-    opened: list[object] = []
+    decoded: list[object] = []
     original = decode_pass.decode
-    monkeypatch.setattr(decode_pass, "decode", lambda *args: opened.append(args) or original(*args))
+    monkeypatch.setattr(decode_pass, "decode", lambda *args: decoded.append(args) or original(*args))
     records = find_videos([make_video(tmp_path / "a.mp4", frames=40)]).records
     config = configured(tmp_path / "cache", stages=["brightness", "second"], brightness={"stride": 3})
-    assert extract(records, config).exit_code == 0
-    assert len(opened) == 1
+    assert extract(records, config).ok
+    assert len(decoded) == 1
 
 
 def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
@@ -192,25 +192,25 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     observer = Watching(stop=stop, on_result=lambda result: stop.set())
     summary = run_extract(records, Planner(config, cache), observer)
     assert summary.cancelled
-    assert summary.exit_code == 1
+    assert not summary.ok
     assert len(summary.results) == 1
     assert not list(tmp_path.rglob(".writing-*"))
     assert extract(records, config).fresh == 1
 
 
 class Second(Brightness):
-    """The same under another name."""
+    """`Brightness` under another name."""
 
     name = "second"
 
 
 class Wants(Brightness):
-    """Asks for what is not installed until `there` says otherwise."""
+    """A stage that misses a device until `there` is true."""
 
     there = False
 
     def extract(self, source: Source) -> StageOutput:
-        """As the stage above, or refused."""
+        """As `Brightness`. Raises UsageError without the device."""
         if not type(self).there:
             raise UsageError("no such device", fix="Set device to cpu")
         return super().extract(source)
@@ -227,7 +227,7 @@ def test_a_fault_of_the_set_up_is_not_kept_as_the_videos(
     assert [r.failed for r in extract(records, config).failed] == [{"brightness": "no such device. Set device to cpu"}]
     assert not list((tmp_path / "cache").rglob("*.failed.json"))
     monkeypatch.setattr(Wants, "there", True)
-    assert extract(records, config).exit_code == 0
+    assert extract(records, config).ok
 
 
 def test_a_cache_among_the_videos_is_no_input(make_video, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     root = folder_of(labelled)
     with Session(toy_config(root / "cache")) as session:
         planner = session.planner()
-        assert run_extract(labelled, planner).exit_code == 0
+        assert run_extract(labelled, planner).ok
         done = train_scorer(gather(labelled, planner, Observer()), session, root / "run", folds=4)
     assert (done.calibration is not None, done.not_calibrated) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state
 from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig, fast, model_for, paper
+from pipeline.recipes import TrainConfig, fast, model_for
 from pipeline.score.bundle import Bundle
 from pipeline.train.fit import Surroundings
 from pipeline.train.normalise import Normaliser, label_table
@@ -27,6 +28,7 @@ from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
 from pipeline.train.trainer import stack_data, train
 from tests.helpers.made_features import made_features
 
+paper = partial(TrainConfig, recipe="paper")
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 
 
