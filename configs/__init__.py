@@ -1,1 +1,1 @@
-"""Presets: one configuration per kind of data set, found by name (`--config jigsaws`), and the published splits."""
+"""Presets: one configuration for each kind of data set, chosen by name (`--config jigsaws`), and published splits."""

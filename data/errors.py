@@ -18,7 +18,7 @@ PROGRAM = "python run_pipeline.py" if Path(*sys.argv[:1]).name == "run_pipeline.
 class AimError(Exception):
     """An error that the user can fix.
 
-    Its texts are printable, since names and contents of foreign files are among them.
+    Its texts are made printable, because they quote names and contents of foreign files.
 
     Args:
         what: what is wrong, one sentence without a full stop.
@@ -27,7 +27,7 @@ class AimError(Exception):
     """
 
     momentary = False
-    """Whether the set-up or the moment is at fault and not the file; the next run then tries again by itself."""
+    """Whether the set-up or the moment is at fault, not the file: the next run then tries again."""
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what)
@@ -46,7 +46,7 @@ class AimError(Exception):
 
 
 class UsageError(AimError):
-    """Wrong command line or configuration (exit code 2), or a required package is not installed."""
+    """A wrong command line or configuration, or a missing package (exit code 2)."""
 
     momentary = True
 
@@ -70,9 +70,9 @@ class CacheError(AimError):
 
 
 class StorageError(AimError, OSError):
-    """An object store does not answer or refuses: a fault of the set-up, never recorded as a video's failure.
+    """An object store does not answer or refuses; this is never recorded as a video's failure.
 
-    It is an OSError too, so it is treated like a failing disk.
+    It is an OSError too, so callers treat it like a failing disk.
     """
 
     momentary = True
@@ -93,7 +93,7 @@ def printable(text: str | Path) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun, which takes an s unless there is one.
+    """A number with its noun, in the plural unless the number is 1.
 
     >>> counted(1, "video"), counted(0, "video")
     ('1 video', '0 videos')
@@ -102,7 +102,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
-    """Numbers with the fewest digits after the point, `digits` or more, that show which differ and which are not 0.
+    """Numbers as texts, with the fewest decimals that keep unequal ones unequal, and nonzero ones nonzero.
+
+    There are at least `digits` decimals, and at most `MOST_DIGITS`.
 
     >>> apart(0.97, 1.02), apart(0.04, 0.06), apart(2.0, 2.0)
     (('0.97', '1.02'), ('0.04', '0.06'), ('2.0', '2.0'))

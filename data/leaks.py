@@ -1,7 +1,7 @@
 """The leak audit: does anything appear on both the training and the test side of a fold?
 
-Two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content make
-a result look better than it is. The audit does not know how the folds were made; it compares the two sides.
+Examples are two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content.
+Each makes a result look better than it is. The audit does not know how the folds were made; it compares the two sides.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """Result of an audit."""
+    """The result of an audit."""
 
     forbid: tuple[str, ...]  # group kinds that were not allowed on both sides
     leaks: tuple[Leak, ...]  # forbidden groups, repeated records and equal file contents on both sides
@@ -92,12 +92,11 @@ def audit(
     """List every group, copy and file content that is on both sides of a fold.
 
     Args:
-        folds: of a protocol, or from elsewhere.
-        records: the performances the folds speak of.
-        fingerprints: content fingerprints of each record's input files by id; None skips that comparison,
-            and where a record has none it does not count as made.
-        forbid: group kinds that must not be on both sides. A repeated record and equal contents always count
-            as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
+        records: the performances that the folds name.
+        fingerprints: content fingerprints of each record's input files by id; None skips this comparison. It counts
+            as made only where every record in a fold has fingerprints.
+        forbid: group kinds that must not be on both sides. Repeated records and equal contents are always leaks. Two
+            views of one trial share a kinematics file, so they are a leak of content too.
 
     Raises DataError: a fold names a record that is not in `records`.
     """

@@ -1,4 +1,4 @@
-"""Weights and configurations of pose networks that rtmlib and mmpose name: located, downloaded, hashed and opened."""
+"""Locates, downloads, hashes and opens weights and configurations of the pose networks of rtmlib and mmpose."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INSTALL = {
 
 _TIMEOUT_S = 30.0
 _DATASETS = ("body8", "body7", "coco")
-"""Data sets in order of preference: a short name means the model that was trained on the first of them."""
+"""Training sets in order of preference: a short name means the model that was trained on the first of them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PoseNetwork:
 
     @property
     def path(self) -> Path:
-        """The file of weights. Raises DataError where it is missing; says what to download and where to put it."""
+        """The file of weights. Raises DataError: it is missing; the error says what to download and where to put it."""
         given = Path(self.weights).expanduser()
         if not self._is_named:
             if not given.is_file():
@@ -56,7 +56,7 @@ class PoseNetwork:
 
     @property
     def content(self) -> bytes:
-        """The file of weights itself; raises as `path`."""
+        """The bytes of the file of weights; raises as `path`."""
         return self.path.read_bytes()
 
     @property
@@ -89,7 +89,8 @@ class PoseNetwork:
         try:
             return Config.fromfile(self.config)
         except Exception as error:
-            raise DataError(f"no readable configuration ({error})", where=self.config) from error
+            fix = "Check the file, and the files that it names as its bases"
+            raise DataError(f"no readable configuration ({error})", where=self.config, fix=fix) from error
 
     def fetch(self, progress: Progress) -> None:
         """Download the weights that the library names, where missing. Raises DataError, which says how by hand."""
@@ -98,7 +99,10 @@ class PoseNetwork:
 
 
 def _download(address: str, folder: Path) -> Path:
-    """rtmlib's zipped ONNX by rtmlib itself, which knows mirrors; a checkpoint is checked by the hash in its name."""
+    """Download a file to `folder`. Raises ValueError: a checkpoint has another hash than its name says.
+
+    rtmlib itself downloads its zipped ONNX files, because it knows mirrors.
+    """
     if address.endswith(".zip"):
         from rtmlib.tools.file import download_checkpoint
 
@@ -120,7 +124,7 @@ def _name(value: Any) -> str:
 
 
 def require(package: Literal["rtmlib", "mmpose"]) -> None:
-    """Refuse where a package is not installed. Raises UsageError: it is not."""
+    """Raise UsageError if a package is not installed."""
     if util.find_spec(package) is None:
         raise UsageError(f"the {package} backend is not installed here", fix=INSTALL[package])
 
@@ -136,10 +140,10 @@ def identity_of(networks: Mapping[str, PoseNetwork]) -> dict[str, str]:
     return hashes
 
 
-def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str = "") -> dict[str, PoseNetwork]:
-    """The networks of the rtmlib backend: of its own table for a mode, or ONNX files.
+def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str) -> dict[str, PoseNetwork]:
+    """The networks of the rtmlib backend: those of its own table for `mode`, or the given ONNX files.
 
-    Raises UsageError: rtmlib is not installed, not one of both is named, or a detector of no kind.
+    Raises UsageError: rtmlib is not installed; mode and model are both set or both empty; a detector without its kind.
     """
     require("rtmlib")
     if bool(mode) == bool(model or detector):
@@ -158,10 +162,10 @@ def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str = "
 
 
 def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:
-    """The networks of the mmpose backend: of its model index for an alias, or of a configuration and a checkpoint.
+    """The networks of the mmpose backend: that of its model index for `alias`, or a configuration and a checkpoint.
 
-    Raises UsageError: mmpose is not installed, not one of both is named, or no model has this alias; DataError: no
-    such configuration.
+    Raises UsageError: mmpose is not installed; both ways are set or neither; no model has this alias. Raises DataError:
+    no such configuration.
     """
     require("mmpose")
     if alias and (config or checkpoint):
@@ -195,7 +199,7 @@ def _config(given: str) -> Path:
 
 
 def _of_index(alias: str) -> PoseNetwork:
-    """The model with this alias or name in mmpose's index, or the best trained one that begins with it (`rtmo-l`)."""
+    """The model of mmpose's index with this name, alias or short name (`rtmo-l`)."""
     import yaml
 
     loader, root = getattr(yaml, "CSafeLoader", yaml.SafeLoader), _root("mmpose") / ".mim"
@@ -218,7 +222,7 @@ def _of_index(alias: str) -> PoseNetwork:
 
 
 def _people_detector() -> PoseNetwork:
-    """The detector that mmpose's inferencer takes for people where none is named."""
+    """The detector of people that mmpose's inferencer uses by default."""
     place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
     entry = runpy.run_path(str(place))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
     return PoseNetwork("mmdet", entry["weights"], Path(entry["model"]))

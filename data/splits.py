@@ -54,11 +54,15 @@ class Fold:
 
 
 def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
-    """One fold per value of the group `kind`, which tests. Raises DataError: a record without it, or one value only."""
+    """One fold for each value of the group `kind`, whose records are the test part.
+
+    Raises DataError: a record without this group, or a single value.
+    """
     values = _values(records, kind)
     names = sorted(set(values.values()), key=_natural)
     if len(names) < 2:
-        raise DataError(f"leaving one {kind} out needs at least two of them, found {len(names)}", fix="Use k-fold")
+        what = f"leaving one {kind} out needs at least two of them, but there is {len(names)}"
+        raise DataError(what, fix="Type --set protocol=kfold")
     return [_fold(name, records, {r.id for r in records if values[r.id] == name}) for name in names]
 
 
@@ -111,7 +115,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
     Raises UsageError: k below 2; DataError: fewer than k bundles of tied records.
     """
     if k < 2:
-        raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
+        raise UsageError(f"{k} fold(s) cannot be tested", fix="Type --set split.folds=4, or another number from 2 on")
     bundles = tied(records, kinds)
     if len(bundles) < k:
         fewer = f"Make fewer: --set split.folds={len(bundles)}"
@@ -175,7 +179,7 @@ PROTOCOLS: Mapping[str, tuple[Callable[..., list[Fold]], tuple[str, ...]]] = {
     "fixed": (fixed, TIED),
     "kfold": (kfold, TIED),
     "holdout": (holdout, TIED),
-}  # by the name that the configuration uses: what makes the folds, and the groups that none has on both sides
+}  # by name in the configuration: the function that makes the folds, and the groups that no fold has on both sides
 
 
 def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list[Fold]:
@@ -184,7 +188,7 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
     Args:
         protocol: a key of `PROTOCOLS`.
         records: labelled performances.
-        options: the protocol's own, such as k and seed; TypeError for those of another one.
+        options: those of the protocol, such as k and seed; others raise TypeError.
 
     Raises UsageError: unknown protocol; DataError: the records cannot be split this way.
     """
@@ -192,7 +196,7 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
 
 
 def forbidden(protocol: str) -> tuple[str, ...]:
-    """The group kinds that `audit` must find apart under a protocol. Raises UsageError: unknown protocol."""
+    """The group kinds that a protocol keeps on one side, for `audit`. Raises UsageError: unknown protocol."""
     return _protocol(protocol)[1]
 
 

@@ -26,7 +26,8 @@ Common arguments:
     overrides: override one key: --set pose.stride=2.
     cache: folder of the stages' outputs.
     stages: only these, comma separated; those they need are added.
-    workers: processes side by side; default: one per core, as memory allows; 0: in this process, on Ray as many as fit.
+    workers: processes side by side; default: one per core, as memory allows; 0: this process. On Ray the default and 0
+        are as many as fit.
     engine: local (this machine) or ray; the results are the same.
     address: a running Ray cluster; default: one here.
     pack: features from a packed file instead of the cache.
@@ -131,8 +132,8 @@ def extract(
         force: run again even where fresh.
         retry_failed: run again what failed before.
         shard: this machine's part of the videos: i/n; default: all.
-        dry_run: tell what would run, why and at what cost.
-        preview: draw what was found: CACHE/preview/<video>.jpg and .mp4.
+        dry_run: show what would run, why, and at what cost.
+        preview: draw skeletons, flow and clips: CACHE/preview/<video>.jpg and .mp4.
         strict: exit code 2 where a video is flagged, such as one with a cut or without people.
 
     Returns:
@@ -199,7 +200,7 @@ def train(
 ) -> TrainedScorer:
     """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
 
-    A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
+    `protocol: fixed` leaves out the test part of the data set.
 
     Args:
         out: folder of the trained run.
@@ -243,12 +244,12 @@ def evaluate(
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
     Values are those of the last epoch; a further row takes the epoch that inner validation chooses. With
-    `model.system=combined` and under `protocol=louo` the first row is AIM combined with regressions: docs/systems.md.
+    `model.system=combined`, or under `protocol=louo`, the first row is AIM combined with regressions: docs/systems.md.
 
     Args:
         out: folder of results.json and the page.
-        grids: values of one setting of model or train; repeated: all combinations. A row takes, for each fold, the
-            best by inner validation.
+        grids: values of one setting of model or train; repeated: all combinations. One row takes, for each
+            fold, the combination that is best by inner validation.
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances, and what more labels would likely bring.
     """
@@ -450,7 +451,7 @@ def label(
     """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
 
     Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
-    --report: mean over raters, their deviation and number. With two raters it shows how far they agree.
+    --report: the mean over raters, their standard deviation and number. With two raters it shows how far they agree.
 
     Args:
         root: folder of the videos.
@@ -460,7 +461,7 @@ def label(
         rubric: a Markdown file that raters read on the page.
         only: ask about this video only; may be repeated.
         report: no page: write the labels, and show the agreement of the raters.
-        suggest: no page: name so many unlabelled videos whose label would tell --model most, with the reason.
+        suggest: no page: list so many unlabelled videos whose labels would help --model most, with the reasons.
         model: folder that `train` wrote.
         config: the scores to give; for --suggest your own cache, paths and devices, as `extract` was given them.
         out: the table of labels; default: ROOT/labels.csv.
@@ -551,7 +552,7 @@ def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, 
         run: folder that `train` wrote.
         to: s3://bucket/run, gs://bucket/run, hf://user/name, or a folder.
         replace: write over another run.
-        public: a new repository of a hub is open to everybody, not private.
+        public: make a new repository of a hub public; default: private.
     """
     from data.store import address
     from pipeline.score import push_run
@@ -594,8 +595,8 @@ def pack(
     Args:
         out: the file, default features.FORMAT; with --per-video the folder, default features.
         format: h5, npz, csv or parquet; default: by the ending of --out, else h5.
-        stage: whose arrays are written, such as clips.
-        per_video: one file a video, which needs the memory of one video.
+        stage: the stage whose arrays are written, such as clips.
+        per_video: one file per video, so that one video at a time is in memory.
     """
     from pipeline.data_card import card_place, write_data_card
     from pipeline.feature_source import gather

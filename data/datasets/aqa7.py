@@ -9,8 +9,8 @@ hand the samples on as folders of frames:
 
     ROOT/diving-out/001/img_00001.jpg ...
 
-A list has rows [action 1..6, sample index, score]. Copies differ in whether the score is in points or in
-hundredths of a point. The largest score shows which: none is above 105 points, and none in hundredths below 500.
+A list has rows [action 1..6, sample index, score]. Some copies give scores in points, others in hundredths of a point.
+The largest score shows the unit: none is above 105 points, and none in hundredths is below 500.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.matlab import read_matrix
-from data.datasets.score_lists import join_lists
+from data.datasets.score_lists import FRAME_RATE, join_lists
 from data.datasets.tables import first_file
 from data.errors import DataError
 from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
@@ -32,18 +32,14 @@ from data.video.frame_folder import numbered_pictures
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
 """Folder and task of action 1, 2, ... 6."""
 
-FRAME_RATE = 25.0
-"""Frames per second of folders of frames, which state none."""
-
-MAX_POINTS = 150.0  # no score in points is larger (the largest is 104.88), none in hundredths is smaller
+MAX_POINTS = 150.0  # a list with a larger score is in hundredths; the largest score in points is 104.88
 
 
 def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
     """The samples of an AQA-7 copy below `root`, each with its fixed split and the score in points.
 
-    Ids are paths such as "Actions/diving/001.avi" or "diving-out/001"; the task is the action. A listed sample without
-    video is a problem line, and so is a video that no list names. `frame_rate` is that of folders of frames (0:
-    `FRAME_RATE`).
+    Ids are paths such as "Actions/diving/001.avi" or "diving-out/001"; the task is the action. `frame_rate` is that of
+    folders of frames (0: `FRAME_RATE`).
 
     Raises:
         UsageError: no lists in `root`.
@@ -87,7 +83,7 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
 
 
 def _videos(root: Path, frame_rate: float) -> dict[str, Record]:
-    """Videos, else folders of frames, by sample: the first in Actions/ACTION, ACTION or ACTION-out."""
+    """The video or folder of frames of each sample: the first in Actions/ACTION, ACTION and ACTION-out."""
     videos: dict[str, Record] = {}
     for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):

@@ -1,6 +1,6 @@
 """MTL-AQA and FineDiving: annotations in pickles, dives as folders of frames, official splits.
 
-MTL-AQA (Parmar and Morris, CVPR 2019): frames of whole competitions, of which a dive is a range of numbers.
+MTL-AQA (Parmar and Morris, CVPR 2019): one folder of frames a competition; a dive is a range of their numbers.
 
     ROOT/MTL-AQA_split_0_data/{final_annotations_dict,train_split_0,test_split_0}.pkl
     ROOT/whole_videos_frames/01/000001.jpg ...     as the publisher's frame_extractor.sh writes them
@@ -16,8 +16,8 @@ FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-acti
     ROOT/Annotations/FineDiving_coarse_annotation.pkl          may be absent: single judges' scores
     ROOT/FineDiving/FINADivingWorldCup2021_Men3m_final_r1/0/00489.jpg ...
 
-Neither states a frame rate: 25 per second unless `frames.fps` says otherwise. Score "final" is the judges' final
-score, "execution" the same without the difficulty: final / difficulty.
+Neither states a frame rate: it is 25 per second, or `frames.fps`. Score "final" is the judges' final score,
+"execution" is final / difficulty.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.score_lists import checked_score, join_lists
+from data.datasets.score_lists import FRAME_RATE, checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
 from data.errors import DataError
 from data.store.restricted_pickle import load_plain
@@ -39,7 +39,6 @@ from data.video import FrameFolder, Labels, Listing, Record
 from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
 
-FRAME_RATE = 25.0
 MAX_AWARD = 10.0  # the highest score of a single judge
 AGAIN = "Get the annotations and lists again from their publisher"
 
@@ -50,10 +49,10 @@ class AnnotatedDive:
 
     score: float
     difficulty: float
-    first: int | None  # its numbers in the folder of frames; None: the whole folder
+    first: int | None  # first and last number in the folder of frames; None: the whole folder
     last: int | None
     boundaries: tuple[float, ...]  # see `Record.boundaries`
-    frames: int  # number of frames that the annotation speaks of
+    frames: int  # number of annotated frames
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,12 @@ class DivingLayout:
     annotations: tuple[str, ...]  # names of the annotation file; the first that exists is read
     folders: tuple[str, ...]  # below the root, where annotations and lists may be
     lists: Mapping[str, tuple[str, ...]]  # names of the list of each side
-    frames: tuple[str, ...]  # below the root, what may hold the folders of frames
+    frames: tuple[str, ...]  # below the root, where the folders of frames may be
     keys: tuple[type, type]  # types of the two keys of a dive
     id: Callable[[Any, Any], str]  # the id of a dive from its two keys
     folder: Callable[[Any, Any], str]  # its folder of frames below one of `frames`
-    dive: Callable[[Any], AnnotatedDive]  # from one annotation; raises KeyError, ValueError, ... where it cannot be one
-    judges: tuple[str, ...] = ()  # names of the annotation that has the scores of single judges
+    dive: Callable[[Any], AnnotatedDive]  # from its annotation; raises LookupError, TypeError or ValueError
+    judges: tuple[str, ...] = ()  # names of the file with the scores of single judges
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
@@ -85,8 +84,8 @@ def _fine_dive(row: Any) -> AnnotatedDive:
         labels = np.asarray(labels)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
         raise ValueError("frames_labels is no list of numbers")
-    meets = (np.flatnonzero(np.diff(labels)) + 1) / len(labels)
-    return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, tuple(meets.tolist()), len(labels))
+    boundaries = (np.flatnonzero(np.diff(labels)) + 1) / len(labels)
+    return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, tuple(boundaries.tolist()), len(labels))
 
 
 def _real(value: Any) -> float:
@@ -102,6 +101,7 @@ def _whole(value: Any) -> int:
 
 
 def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
+    """The key of a dive; None where it is of another type, or names a folder outside the set."""
     good = isinstance(key, tuple) and len(key) == 2 and all(map(isinstance, key, kinds))
     name = str(key[0]) if good and isinstance(key[0], str) else ""
     safe = not (set(name) & set("/\\\0")) and name not in (".", "..")
@@ -125,7 +125,11 @@ FINEDIVING = DivingLayout(
     folders=("Annotations", "train_test_split", ""),
     lists={"train": ("train_split.pkl",), "test": ("test_split.pkl",)},
     frames=(
-        *("FineDiving", "FINADiving_MTL_256s", "Trimmed_Video_Frames/FINADiving_MTL_256s", "Trimmed_Video_Frames", ""),
+        "FineDiving",
+        "FINADiving_MTL_256s",
+        "Trimmed_Video_Frames/FINADiving_MTL_256s",
+        "Trimmed_Video_Frames",
+        "",
     ),
     keys=(str, int),
     id="{}/{:03d}".format,
@@ -136,7 +140,7 @@ FINEDIVING = DivingLayout(
 
 
 def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
-    """The dives of one layout with their official split; what the lists name and the copy lacks is a problem line.
+    """The dives of one layout with their official split; a listed dive without frames is a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
     `score` is "final" (default) or "execution", `frame_rate` in frames per second (0: `FRAME_RATE`).
@@ -149,7 +153,7 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
     path = find(layout.annotations)
     annotations = load_plain(read_bytes(path), path)
     if not isinstance(annotations, dict):
-        raise DataError("holds no dict of dives", where=path, fix=AGAIN)
+        raise DataError("is no dict of dives", where=path, fix=AGAIN)
     folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
     panels = _panels(root, layout)
     listed, problems = [], []
@@ -159,18 +163,20 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
             name = layout.id(*key)
             place, pictures = folder(layout.folder(*key))
             dive = _dive(annotations, key, layout, score, path)
-            have = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
-            if not have:
+            present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
+            if not present:
                 listed.append((list_file, Record(name, None, split=side)))
                 continue
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
-            if have != dive.frames:
-                problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
+            if present != dive.frames:
+                problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
             judges, difficulty = panels.get(key, ((), dive.difficulty))
             if difficulty != dive.difficulty:
-                problems.append(f"{name}: difficulty {dive.difficulty:g}, {difficulty:g} beside the judges' scores")
+                problems.append(
+                    f"{name}: the difficulty is {dive.difficulty:g}, and {difficulty:g} beside the judges' scores"
+                )
             if judges and max(judges) > MAX_AWARD:
-                problems.append(f"{name}: a judge's score of {max(judges):g}, so its judges are left out")
+                problems.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
                 judges = ()
             labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
@@ -216,7 +222,7 @@ def _dive(annotations: dict[Any, Any], key: Any, layout: DivingLayout, score: st
 
 
 def _folder(root: Path, places: tuple[str, ...], name: str) -> tuple[Path, list[int]]:
-    """The place of a folder of frames, and the numbers of its pictures."""
+    """The path of a folder of frames, and the numbers of its pictures."""
     paths = [root / place / name for place in places]
     path = next(filter(Path.is_dir, paths), paths[0])
     names = os.listdir(path) if path.is_dir() else ()

@@ -3,12 +3,12 @@
     video,score,execution,synchronisation,difficulty,judges,group,subject,date,split,task
     day1/jump_01.mp4,7.5,,,,7 7.5 8,athlete 3,,2026-05-31,train,
 
-The first line names the columns, in any order; only `video` is needed. UTF-8, comma, semicolon, tab or bar
-(with any but the comma, "7,5" is a number too). `judges` are the scores of single judges, separated by blanks.
-`group` ties performances together that must not be divided between training and test, `subject` is who performs.
-Rows without a video are reported and left out; rows that repeat a video are dropped when they agree, and when they
-contradict each other the video has no label.
-In a folder of keypoint files, one a performance, the column `video` names the keypoint file.
+The first line names the columns, in any order; only `video` is needed. The text is UTF-8; the delimiter is a comma,
+semicolon, tab or bar. Unless it is a comma, "7,5" is a number too. `judges` are the scores of single judges, separated
+by blanks. Performances of one `group` stay on one side of every split; `subject` is who performs.
+
+Rows without a video are reported and left out. Rows that repeat a video are dropped if they agree; if they contradict
+each other, the video has no label. In a folder of keypoint files, the column `video` names the keypoint file.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_vid
 from data.video.records import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
-CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
+CANDIDATES = ("scores.csv", "labels.csv")  # names of label files that need not be given
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
 
 _DAY = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 
-SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
+SUGGESTED = 20  # unknown videos for which a similar name is suggested: this takes time in a large data set
 
 LabelFile = tuple[str | Path, bytes]  # path or address of a label file, and its content
 
@@ -69,7 +69,7 @@ def _spreadsheets(root: Path) -> list[str]:
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
-    """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`; raises as it."""
+    """The keypoint files below `root` with the labels of its CSV. Arguments and errors are those of `list_folder`."""
     table, problems = find_labels(root, labels, CANDIDATES), list[str]()
     paths = [folder / name for folder, _, names in walk(root, problems) for name in names]
     records = [
@@ -85,7 +85,7 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
 
 
 def _build(record: Record, row: Row) -> Record:
-    """The record with what a row of the table says of it."""
+    """The record with the labels, groups, split, task and day of a row."""
     numbers = {name: row.number(name) for name in LABELS}
     cells = row.text("judges").split()
     judges = tuple(number(c, where=row.where, what="judges", decimal_comma=row.decimal_comma) for c in cells)
@@ -101,7 +101,9 @@ def _build(record: Record, row: Row) -> Record:
 def find_labels(
     root: Path, given: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
 ) -> LabelFile | None:
-    """The label file: `given`, below `root` or as a path, or the candidate; also where `root` is on a store.
+    """The label file `given`, below `root` or as a path, else the one candidate in `root`; None where there is none.
+
+    `root` may be on a store.
 
     Raises UsageError: missing, or several; DataError: it cannot be read, or is too large; StorageError: the store does
     not answer or refuses.
@@ -119,7 +121,7 @@ def find_labels(
         files = {path: read_bytes(path)}
     if len(files) > 1:
         names = [PurePosixPath(place).name for place in files]
-        fix = f"Say which: dataset.labels={names[0]}"
+        fix = f"Choose one: --set dataset.labels={names[0]}"
         raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
     if not files and given is not None:
         raise UsageError(absence(Path(given), "label file"), where=given, fix="Check dataset.labels")
@@ -135,7 +137,7 @@ def split_of(row: Row) -> str | None:
 
 
 def key_of(name: str) -> str:
-    """A name compared without its video suffix and in one Unicode form: "3m/001.mp4" and "3m/001" are the same."""
+    """A name without its video suffix, in one Unicode form: "3m/001.mp4" and "3m/001" have the same key."""
     if not name:
         return ""
     path = PurePosixPath(unicodedata.normalize("NFC", name.replace("\\", "/")))
@@ -145,10 +147,9 @@ def key_of(name: str) -> str:
 def join_listing(
     listing: Listing, file: LabelFile, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
 ) -> Listing:
-    """The performances of a listing with what the table says of them.
+    """The performances of a listing with the labels of a table.
 
-    The table needs the first of `columns`, "video", and may have the others; `build` gives a record its labels, groups,
-    task and split.
+    The table needs the first of `columns`, "video", and may have the others. `build` makes the record of a row.
 
     Raises DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """
@@ -162,7 +163,7 @@ def join_listing(
         chosen = built[0] if built else record
         if any(other != chosen for other in built):
             lines = ", ".join(row.where.rpartition(":")[2] for row in listed)
-            fault = f"contradicting labels for '{record.name}' in lines {lines}; it has none now"
+            fault = f"contradicting labels for '{record.name}' in lines {lines}; it is read without labels"
             problems.append(f"{listed[0].where}: {fault}")
             chosen = replace(chosen, labels=None, split=None)
         else:

@@ -5,14 +5,14 @@
     ROOT/TASK/transcriptions/TASK_X00n.txt
     ROOT/TASK/meta_file_TASK.txt
 
-TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The meta file says which trials
-exist (39 + 28 + 36 are scored); what it lists and the copy lacks becomes a problem line. A trial without any
-video (a kinematics-only copy has none) is one record with `path` None, named after its kinematics file. New trials,
-which have no score yet, need no meta file: `list_jigsaws(root, unscored=True)` lists whatever has a file.
+TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The meta file lists the scored trials
+(39 + 28 + 36); each one that the copy lacks becomes a problem line. A trial without video, as in a copy of kinematics
+alone, is one record with `path` None, named after its kinematics file. New trials have no score yet and need no meta
+file: `list_jigsaws(root, unscored=True)` lists every trial that has a file.
 
-Kinematics: no header, 30 rows a second, 76 numbers a row separated by blanks, in four blocks of 19:
-master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix
-(9, row by row), translational velocity (3, m/s), rotational velocity (3, rad/s) and gripper angle (1, rad).
+Kinematics files have no header, 30 rows a second, and 76 numbers a row, separated by blanks. They are four blocks of
+19: master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix (9, row
+by row), translational velocity (3, m/s), rotational velocity (3, rad/s) and gripper angle (1, rad).
 """
 
 from __future__ import annotations
@@ -50,11 +50,10 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
     Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS, and the
     judges' scores are its six items.
     Groups: "trial" ("Suturing_B001"), "subject" ("B", the same person in every task), "supertrial" ("1") and
-    "view" ("capture1", or "none"). Sidecars "kinematics" and "transcription" where those files hold something.
+    "view" ("capture1", or "none"). Sidecars: "kinematics" and "transcription", where these files are not empty.
 
     Args:
         root: the folder that holds the task folders.
-        tasks: which tasks to list.
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
 
     Raises:
@@ -79,7 +78,7 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
 
 
 def jigsaws_folder(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
-    """Root and tasks of the JIGSAWS copy that `folder` is, or one task of which it is; None for any other folder."""
+    """(root, tasks) of a JIGSAWS copy, if `folder` is its root or one of its task folders; None for other folders."""
     tasks = tuple(task for task in TASKS if _is_task(folder / task))
     if tasks:
         return folder, tasks
@@ -112,12 +111,12 @@ def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Re
     scores: dict[str, Labels | None] = {**(read_scores(meta, task, problems) if meta.is_file() else {})}
     videos = _by_stem(folder / "video", problems)
     files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
-    rest = {  # that the meta file gives no score
+    unlisted = {  # the meta file gives them no score
         "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scores),
         "kinematics file": [p.stem for p in files if p.stem not in scores and not p.name.startswith(".")],
     }
     if unscored:
-        scores |= dict.fromkeys(sorted({trial_of(stem) for stems in rest.values() for stem in stems}))
+        scores |= dict.fromkeys(sorted({trial_of(stem) for stems in unlisted.values() for stem in stems}))
     for trial, labels in scores.items():
         sidecars = _sidecars(folder, trial, problems)
         records = list(_trial_records(folder, trial, labels, videos, sidecars))
@@ -126,13 +125,13 @@ def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Re
             absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
             problems += [f"{trial}: no video of {view}" for view in absent]
             problems += [] if records else [f"{trial}: listed in {meta.name}, but has no input"]
-    for what, stems in rest.items():
+    for what, stems in unlisted.items():
         if stems and not unscored:
             problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
 
 
 def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
-    """Videos by file name without suffix (.avi first, as in the official copy); second ones are reported."""
+    """Videos by file name without suffix (.avi first, as in the official copy); others of a view are reported."""
     kept: dict[str, Path] = {}
     paths = folder.iterdir() if folder.is_dir() else ()
     usable = [p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")]
@@ -144,7 +143,7 @@ def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
 
 
 def _sidecars(folder: Path, trial: str, problems: list[str]) -> dict[str, Path]:
-    """Kinematics and transcription of a trial where they hold something; missing kinematics are reported."""
+    """Kinematics and transcription of a trial, empty files left out; missing kinematics are reported."""
     kinematics = folder / "kinematics" / "AllGestures" / f"{trial}.txt"
     places = {"kinematics": kinematics, "transcription": folder / "transcriptions" / f"{trial}.txt"}
     kept = {kind: path for kind, path in places.items() if path.is_file() and path.stat().st_size > 0}
@@ -171,8 +170,8 @@ def _trial_records(
 def parse_kinematics(path: Path) -> NDArray[np.float64]:
     """The (rows, 76) float64 numbers of a kinematics file, in file order.
 
-    Raises DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
-    number; names the file and the line. A file cut inside the last number of its last row looks whole and is read.
+    Raises DataError, which names the file and the line: no row, a row without 76 columns, a cell that is not a finite
+    number. A file that is cut inside its very last number looks whole and is read.
     """
     lines = read_bytes(path).translate(_ODD).rstrip().split(b"\n")
     if lines == [b""]:
@@ -225,7 +224,7 @@ def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]
             raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
         trial, _, *scores = cells
         if not TRIAL.fullmatch(trial) or not trial.startswith(f"{task}_"):
-            raise DataError(f"'{clip(trial)}' is no trial of {task}", where=where, fix=f"Such as {task}_B001")
+            raise DataError(f"'{clip(trial)}' is no trial of {task}", where=where, fix=f"Expected {task}_B001 or so")
         if odd := [score for score in scores if not _INTEGER.fullmatch(score)]:
             raise DataError(f"the score '{clip(odd[0])}' is not a whole number", where=where, fix=fix)
         grs, *items = map(float, scores)

@@ -29,7 +29,7 @@ FINE_GRAINED = (
     "919b1ff8",
     "643e1bde",
 )
-"""Usable versions of FineDiving's annotation: two of its publisher, and those that T2CR and HP-MCoRe hand on."""
+"""Beginnings of SHA-256 of FineDiving's annotation: two of its publisher, and those of T2CR and HP-MCoRe."""
 
 ROUNDING = 0.02
 """Scores that differ by less are equal: they are published with two decimals."""
@@ -40,9 +40,9 @@ class DataSetKind:
     """One kind of data set; a new one is a function (root, **options) -> Listing and an entry of `KINDS`."""
 
     lister: Callable[..., Listing]
-    source: str  # what to request where
+    source: str  # where to get the set
     counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
-    marks: tuple[str, ...] = ()  # paths below the root, with `*`; any of them shows that a folder is this set
+    marks: tuple[str, ...] = ()  # glob patterns below the root; one match shows that a folder is this set
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Beginnings of the SHA-256 of every usable version of a file, by its path below one of `folders`."""
     folders: tuple[str, ...] = ("",)
@@ -153,7 +153,7 @@ KINDS: Mapping[str, DataSetKind] = {
     "folder": DataSetKind(list_folder, "your own videos: docs/datasets/folder.md"),
     "skeletons": DataSetKind(list_skeletons, "your own keypoint files: docs/datasets/skeletons.md"),
 }
-"""By name. Counts and hashes are of the publishers' files or papers, which the pages of docs/datasets name."""
+"""By name. Counts and hashes come from the publishers' files or papers, which the pages of docs/datasets name."""
 
 
 def list_records(
@@ -165,15 +165,15 @@ def list_records(
     frame_rate: float = 0.0,
     **options: Any,
 ) -> Listing:
-    """The records of a data set, and what is wrong with the rest.
+    """The records of a data set, and one line about each problem.
 
     Args:
         kind: a key of `KINDS`.
-        root: the data set's folder; of kind "folder" also an address on a store.
+        root: the data set's folder; for kind "folder" also an address on a store.
         storage: how stores are reached.
-        unscored: also list performances that the data set's own files give no score, where the kind can.
+        unscored: also list performances without a score, where the kind can.
         frame_rate: frames per second of folders of frames, where the kind does not state it; 0: unknown.
-        options: the kind's own, such as labels="scores.csv" for a folder, or score="execution" where there are several.
+        options: those of the kind, such as labels="scores.csv" for a folder, or score="execution" for several scores.
 
     Raises:
         UsageError: unknown kind or option, no such folder, or nothing of that kind in it.
@@ -201,15 +201,15 @@ def list_records(
 
 @dataclass(frozen=True)
 class DataReport:
-    """How a copy compares."""
+    """How a copy compares with the published set."""
 
     kind: str
     root: str
-    source: str  # what to request where
-    counts: tuple[tuple[str, int, int | None], ...]  # what is counted, here, and as published (None: not known)
-    files: tuple[tuple[str, str], ...]  # files whose hash is known, each "agrees", "differs" or "missing"
-    problems: tuple[str, ...]  # what the lists name and the copy lacks, or why it cannot be read; one line each
-    doubts: tuple[str, ...] = ()  # labels that contradict each other, also in copies as published; one line each
+    source: str  # where to get the set
+    counts: tuple[tuple[str, int, int | None], ...]  # name, number here, and published number (None: not known)
+    files: tuple[tuple[str, str], ...]  # files with a known hash, each "agrees", "differs" or "missing"
+    problems: tuple[str, ...]  # lines about listed performances that the copy lacks, or why it cannot be read
+    doubts: tuple[str, ...] = ()  # lines about labels that contradict each other, even in published copies
 
     @property
     def ok(self) -> bool:
@@ -219,7 +219,7 @@ class DataReport:
 
 
 def kind_of(folder: Path) -> tuple[str, Path]:
-    """The kind of data set that a folder, or else one directly in it, shows itself to be; and the set's own folder.
+    """(kind, folder) of the data set in `folder`, or else in one of its subfolders, by its layout.
 
     Raises UsageError: none or several.
     """
@@ -236,7 +236,7 @@ def kind_of(folder: Path) -> tuple[str, Path]:
 
 
 def _shown(root: Path) -> list[str]:
-    """Kinds whose layout a folder has; where that is not one, those of which it has a file as published."""
+    """The kinds whose layout a folder has. If that is not one kind, those of which it has a published file, if any."""
     kinds = [kind for kind, entry in KINDS.items() if any(next(root.glob(m), None) for m in entry.marks)]
     if len(kinds) == 1:
         return kinds
@@ -245,7 +245,7 @@ def _shown(root: Path) -> list[str]:
 
 
 def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
-    """Compare a copy with what is published; every label file is read, no video is opened."""
+    """Compare a copy with the published set; every label file is read, no video is opened."""
     entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
     try:
         listing = list_records(kind, root, **options)
@@ -268,9 +268,9 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
 def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:
     """One line for each dive whose judges' scores do not give its score.
 
-    The score of a dive is the difficulty times the sum of the middle three judges, or, of two divers together, times .6
-    of the sum of all five. `divided`: scores are without the difficulty. Sets whose judges follow another rule, as most
-    of their performances show, have no doubts.
+    A dive's score is its difficulty times the sum of the middle three judges. For two divers together, it is the
+    difficulty times .6 of the sum of five. `divided`: scores are without the difficulty. Where most performances break
+    this rule, the set follows another one, and there are no lines.
     """
     judged, doubts = 0, []
     for record in records:
@@ -283,7 +283,7 @@ def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[st
         sums = [sum(awards[cut : cut + 3]), *([0.6 * sum(awards)] if len(awards) == 5 else [])]
         if all(abs(level * total - labels.score) > ROUNDING for total in sums):
             given = " ".join(f"{award:g}" for award in labels.judges)
-            doubts.append(f"{record.name}: score {labels.score:g}, but {level * sums[0]:g} of the judges {given}")
+            doubts.append(f"{record.name}: score {labels.score:g}, but the judges {given} give {level * sums[0]:g}")
     return doubts if 2 * len(doubts) < judged else []
 
 

@@ -1,8 +1,7 @@
-"""A numeric matrix out of a MATLAB 5 file (versions 5 to 7), read with every length checked.
+"""Reads a numeric matrix of a MATLAB 5 file (versions 5 to 7), and checks every length.
 
-`scipy.io.loadmat` reads more, but a damaged file can end the whole process inside its compiled reader (seen
-with scipy 1.17: a segmentation fault after two changed bytes), and label files are other people's. This one
-reads plain real matrices only and runs nothing.
+`scipy.io.loadmat` reads more, but a damaged file can end the whole process inside its compiled reader: two changed
+bytes gave a segmentation fault (scipy 1.17). This reader takes plain real matrices only.
 
 Format: "MAT-File Format", The MathWorks, chapter 1: a 128-byte header, then data elements, each a tag (type,
 number of bytes) and its data; a matrix element holds flags, dimensions, name and real part as sub-elements.
@@ -56,11 +55,11 @@ def _named(content: bytes, name: str) -> NDArray[np.float64]:
         if matrix is not None:
             return matrix
         names.append(label)
-    raise ValueError(f"no variable '{name}' (found: {', '.join(names[:10]) or 'none'})")
+    raise ValueError(f"no variable '{name}' (it has {', '.join(names[:10]) or 'none'})")
 
 
 def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """The type and content of each data element; a length beyond the end is an error."""
+    """The type and content of each data element. Raises ValueError: a length beyond the end."""
     place = 0
     while len(data) - place >= 8:
         kind, size = struct.unpack_from(f"{order}II", data, place)

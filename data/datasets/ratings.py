@@ -4,9 +4,9 @@
     monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,2026-11-27T18:04:05+00:00
     monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,2026-11-27T18:05:12+00:00
 
-`content` is the fingerprint of the file (`data.video.records.fingerprint_file`). It tells videos apart, and the name is
-for people: a renamed video keeps its answers, a replaced one has none. `when` is the last cell, so a line that was cut
-off is recognised and does not count. The last of several answers of a rater to one question counts.
+`content` is the fingerprint of the file (`data.video.records.fingerprint_file`). It identifies the video; the name is
+for people. So a renamed video keeps its answers, and a replaced one has none. `when` is the last cell, so that a line
+that was cut off is recognised and does not count. The last answer of a rater to a question counts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ Answers = dict[frozenset[str], Answer]
 
 
 def rater_file(folder: Path, rater: str) -> Path:
-    """The file of a rater. Raises UsageError for a name that is no file name; upper and lower case are one rater."""
+    """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is no file name."""
     name = unicodedata.normalize("NFC", " ".join(rater.split())).casefold()
     if not _RATER.fullmatch(name):
         fix = "Take 1 to 40 letters, digits, spaces, dots and hyphens, such as: anna"
@@ -72,7 +72,7 @@ def rater_file(folder: Path, rater: str) -> Path:
 
 
 def append_answer(path: Path, answer: Answer) -> None:
-    """Add an answer to a rater's file; it is on the disk when this returns. Raises OSError where it cannot be."""
+    """Add an answer to a rater's file; it is on the disk when this returns. Raises OSError: it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     names = [_cell(name) for name in answer.names or ("",) * len(answer.contents)]
     videos = [cell for pair in zip(names, answer.contents, strict=True) for cell in pair]
@@ -102,9 +102,9 @@ def append_answer(path: Path, answer: Answer) -> None:
 
 
 def read_answers(path: Path) -> tuple[Answers, int]:
-    """The answers of a rater's file, and how many lines are none; no answers where there is no file.
+    """The answers of a rater's file, and the number of its other lines; no answers where there is no file.
 
-    Raises OSError or ValueError where the file cannot be read or is too large.
+    Raises OSError or ValueError: the file cannot be read or is too large.
     """
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig", errors="replace")
@@ -133,13 +133,13 @@ def all_answers(folder: Path) -> tuple[dict[str, Answers], list[str]]:
             continue
         if unread:
             problems.append(
-                f"{printable(path)}: lines that are no answers, such as one cut off, do not count: {unread}"
+                f"{printable(path)}: {unread} line(s) are no answers, such as one cut off, and do not count"
             )
     return raters, problems
 
 
 def _answer(cells: list[str]) -> Answer | None:
-    """The answer of a line; None where the line is cut off, or no answer."""
+    """The answer of a line; None where it is cut off or no answer."""
     if len(cells) != len(COLUMNS) or not _WHEN.fullmatch(cells[-1]):
         return None
     row = dict(zip(COLUMNS, cells, strict=True))
@@ -168,6 +168,6 @@ def _line(cells: tuple[str, ...] | list[str]) -> bytes:
 
 
 def _cell(name: str) -> str:
-    """A name on one line, which a spreadsheet does not read as a formula."""
+    """A name on one line that no spreadsheet reads as a formula."""
     shown = printable(name)
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown

@@ -9,7 +9,7 @@ KIMORE (Capecci et al., IEEE TNSRE 2019): five exercises, healthy people (CG) an
 
     ROOT/CG/Expert/E_ID1/Es1/{Raw/JointPosition*.csv,Label/ClinicalAssessment_E_ID1.xlsx}
 
-The task is the movement or exercise. All performances of one person stay on one side (group "group").
+The task is the movement or exercise. The group "group" keeps all performances of a person on one side of every split.
 """
 
 from __future__ import annotations
@@ -108,17 +108,17 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
 
 
 def _originals_first(paths: Iterable[Path]) -> list[Path]:
-    """Files by name; those whose names say that they are copies, such as "a (1).csv", come last."""
+    """The files in the order of their names; copies, such as "a (1).csv", come last."""
     return sorted(paths, key=lambda path: (_COPY.search(path.stem) is not None, path.name))
 
 
 def _plain(person: str) -> str:
-    """A person's name as it is compared: "E_ID01" and "e id1" are the same."""
+    """A person's name for comparison: "E_ID01" and "e id1" are the same."""
     return "".join(part.lstrip("0") for part in re.findall(r"[a-z]+|[0-9]+", person.lower()))
 
 
 def _assessment(path: Path) -> tuple[str, dict[str, float]]:
-    """The subject and the numbers of an assessment's second row, by the names in its first; without empty cells."""
+    """The subject of an assessment, and its numbers (row 2) by name (row 1); empty cells are left out."""
     try:
         with zipfile.ZipFile(path) as book:
             texts = list[str]()
@@ -128,7 +128,7 @@ def _assessment(path: Path) -> tuple[str, dict[str, float]]:
             names, cells = (_cells(row, texts) for row in rows[:2])
     except (OSError, zipfile.BadZipFile, KeyError, IndexError, ValueError, ET.ParseError, RuntimeError) as error:
         fix = "Expected a sheet with names in row 1 and numbers in row 2"
-        raise DataError(f"is no such workbook ({clip(str(error))})", where=path, fix=fix) from error
+        raise DataError(f"is no readable workbook ({clip(str(error))})", where=path, fix=fix) from error
     subject = next((cells.get(c, "") for c, name in names.items() if name.strip().lower() == "subject id"), "")
     return subject.strip(), {
         name.strip(): number(cells[column], where=at_line(path, 2), what=clip(name))

@@ -1,8 +1,7 @@
 """Data sets whose labels are one list a side: Fis-V, FS1000, rhythmic gymnastics, and UNLV-Dive and Vault.
 
-A `ListLayout` says where lists and videos are and what the columns mean; one reader serves all. Lists are text, cells
-separated by blanks or tabs; UNLV's are MATLAB matrices. A listed performance without video, and a video that no list
-names, become problem lines.
+A `ListLayout` says where lists and videos are and what the columns mean; one reader serves all. Lists are text whose
+cells are separated by blanks or tabs; those of UNLV are MATLAB matrices.
 """
 
 from __future__ import annotations
@@ -18,6 +17,9 @@ from data.datasets.matlab import read_matrix
 from data.datasets.tables import at_line, clip, first_file, number, read_text
 from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+
+FRAME_RATE = 25.0
+"""Frames per second of published folders of frames, which state none."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _text_rows(path: Path, layout: ListLayout) -> Iterator[tuple[str, dict[str, 
 UNLV = {
     "diving": ("diving", "diving_overall_scores.mat", "split_300_70", "diving_samples_len_ori"),
     "vault": ("gymnastic_vault", "gym_vault_overall_scores.mat", "split_4", "gym_vault_samples_len_ori"),
-}  # task -> folder, scores, folder of the split, folder of the videos
+}  # by task: folder, scores, folder of the split, folder of the videos
 
 
 def list_unlv(root: Path, *, score: str = "") -> Listing:
@@ -167,11 +169,14 @@ def join_lists(
 
     Args:
         root: the folder of the set.
-        listed: each with its list. Without a path, its id is the name in the list, and it gets that of its video.
+        listed: each list with one of its performances. One without a path is named as in the list, and gets id, path
+            and frames of its video.
         videos: by plain name, with id, path and frames.
         expected: where the videos should be.
 
-    Raises DataError: one is listed twice, or none has a video.
+    A listed performance without video, and a video that no list names, become problem lines.
+
+    Raises DataError: a performance is listed twice, or none has a video.
     """
     sides, problems, records = dict[str, str | None](), list[str](), dict[str, Record]()
     for file, record in listed:
@@ -192,5 +197,5 @@ def join_lists(
 
 
 def _plain(name: str) -> str:
-    """A name without leading zeros, small: videos 1.mp4 and 001.mp4 are both sample 1."""
+    """A name in lower case without leading zeros: videos 1.mp4 and 001.mp4 are both sample 1."""
     return re.sub(r"^0+(?=\d)", "", name.lower())

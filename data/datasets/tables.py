@@ -1,7 +1,7 @@
-"""Label files as text: bounded, decoded strictly, every error naming the file and the line.
+"""Reads label files as text of bounded size, decoded strictly; every error names the file and the line.
 
-Label files are written by hand, so nothing in them is trusted: a number must look like one, a video name
-must stay inside the data set's folder, and a cell too many is an error instead of a shifted column.
+Label files are written by hand, so nothing in them is trusted. A number must look like one. A video name must
+stay inside the data set's folder. A row with another number of cells than the header is an error.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def first_file(root: Path, folders: Sequence[str], names: Sequence[str], fix: st
 def read_text(path: str | Path, content: bytes | None = None) -> str:
     """A UTF-8 text (with or without byte order mark; UTF-16 with one), line ends as `\\n`.
 
-    `content` is that of the file where it was read before. Raises DataError: unreadable, too large, or not such a text;
-    names the line.
+    `content` is that of the file, if it was read before. Raises DataError, which names the line: unreadable, too large,
+    or not such a text.
     """
     content = read_bytes(Path(path)) if content is None else content
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
@@ -123,10 +123,10 @@ class Row:
 def read_table(
     path: str | Path, content: bytes, columns: tuple[str, ...], aliases: Mapping[str, str]
 ) -> tuple[list[Row], list[str]]:
-    """The rows of a table whose header has at least the first of `columns`; a line for each column that is not read.
+    """The rows of a table, and a line for each column that is not read.
 
-    The delimiter is the one of comma, semicolon, tab and bar that makes the header hold that first column;
-    names are compared without case and surrounding blanks, `aliases` are other names of known columns.
+    The header must have the first of `columns`, which shows the delimiter: comma, semicolon, tab or bar. Names are
+    compared without case and surrounding blanks; `aliases` are other names of known columns.
 
     Raises DataError: no such header, a column twice, a row of another length than the header, broken quoting.
     """
@@ -145,7 +145,7 @@ def read_table(
 
 
 def _meant(name: str, header: list[str], rows: Sequence[Row], columns: tuple[str, ...]) -> str:
-    """A hint for a column that is not read: it may be the score, where no column is and it holds numbers."""
+    """A hint for an unread column: it may be the score if it holds numbers and no column is called score."""
     cells = [text for row in rows if (text := row.text(name))]
     if "score" in columns and "score" not in header and cells and all(_is_number(text) for text in cells):
         return "if it is the score, rename it to 'score'"
@@ -172,10 +172,10 @@ def _header(path: str | Path, line: str, columns: tuple[str, ...], aliases: Mapp
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    """A header's cells; a delimiter between quotes belongs to its cell."""
+    """The cells of a header; a delimiter between quotes is part of its cell."""
     try:
         return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
-    except csv.Error:  # longer than a cell may be
+    except csv.Error:  # a cell longer than csv allows
         return line.split(delimiter)
 
 

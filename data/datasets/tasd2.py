@@ -1,14 +1,14 @@
 """TASD-2 (Gao et al., ECCV 2020): synchronised diving from 3 m and 10 m, 102 frames a sample.
 
-The data set has no public layout that we know of, so this is ours, one folder with the videos and `labels.csv`:
+We know of no public layout of the data set. This one is ours: one folder with the videos and `labels.csv`.
 
     video,final,execution,synchronisation,difficulty,split,original,event
     3m/001.mp4,71.1,38.5,40.2,2.8,train,,3m
     3m/001_mirrored.mp4,71.1,38.5,40.2,2.8,train,3m/001.mp4,3m
 
-`final` is the score; `original` names the video that an augmented copy was made from (with or without suffix),
-and keeps the two on one side of every split; `event` is 3m or 10m. Execution, synchronisation, difficulty,
-split and original may be empty. UTF-8; delimiters as in `data.datasets.folder`.
+`final` is the score. `original` names the source video of an augmented copy (with or without suffix), and keeps both
+on one side of every split. `event` is 3m or 10m. Execution, synchronisation, difficulty, split and original may be
+empty. Encoding and delimiters are those of `data.datasets.folder`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
     """The samples of a TASD-2 folder; groups: "original" (an original and its copies) and "event".
 
     Args:
-        root: the folder with the videos.
         labels: the CSV, below `root` or anywhere; None takes "labels.csv" or "tasd2.csv".
 
     Raises:
@@ -66,7 +65,7 @@ def _build(record: Record, row: Row) -> Record:
 
 
 def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """Every record with its first original as group "original"; a line for each original that is nowhere."""
+    """Every record with its first original as group "original"; a line for each original that is not here."""
     keys = {key_of(record.id) for record in records}
     origin = {key_of(r.id): _resolve(r.groups.get("original", ""), key_of(r.id), keys) for r in records}
     done = [replace(r, groups={**r.groups, "original": _first(key_of(r.id), origin)}) for r in records]
@@ -76,7 +75,7 @@ def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
 
 
 def _resolve(named: str, name: str, keys: Collection[str]) -> str:
-    """The key that an `original` cell means: a video, a video of the same folder, or just a label."""
+    """The key for the text of an `original` cell: a video, a video of the same folder, or only a label."""
     beside = str(PurePosixPath(name).parent / named)
     return name if not named else beside if named not in keys and beside in keys else named
 

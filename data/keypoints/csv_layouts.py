@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError
 from data.keypoints.deeplabcut import of_table
 from data.keypoints.entries import MAX_BYTES, Entries, Field, Person, refuse
 from data.keypoints.json_layouts import FRAMES
@@ -31,13 +30,13 @@ VISIBILITIES = ("visibility", "v", "score", "confidence")
 
 
 def of_file(path: Path) -> Entries:
-    """A CSV file of either tool."""
+    """The entries of a CSV file, whose header shows the layout. Raises DataError: no CSV, or an unknown layout."""
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"is no CSV ({error})", where=path, fix="Export the keypoints again") from None
+        raise refuse(path, f"is no CSV ({error})") from None
     if is_kimore(rows):
         return kimore_entries(path, rows)
     head = [name.strip().lower() for name in rows[0]] if rows else []
@@ -55,7 +54,7 @@ def of_file(path: Path) -> Entries:
 
 
 def _lines(path: Path, rows: Rows, width: int, start: int) -> Iterator[tuple[str, Sequence[str]]]:
-    """The place of each row, such as "row 2", and its cells. Raises DataError: it is not as long as the header."""
+    """The place of each row, such as "row 2", and its cells. Raises DataError: a row is not as long as the header."""
     for line, row in enumerate(rows, start=start):
         if len(row) != width:
             raise refuse(path, f"row {line}: {len(row)} cells, the header has {width}")
@@ -78,7 +77,7 @@ def _deeplabcut(path: Path, rows: Rows) -> Entries:
 
 
 def _wide_columns(head: Sequence[str]) -> list[list[int]]:
-    """Columns of x, y and visibility (-1: none) of the 33 landmarks; empty where these are not there.
+    """Columns of x, y and visibility (-1: none) of the 33 landmarks; empty where a landmark is missing.
 
     They are named `left_knee_x` or `x25`, counted from 0 or 1.
     """
@@ -92,7 +91,7 @@ def _wide_columns(head: Sequence[str]) -> list[list[int]]:
 
 
 def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: Rows) -> Entries | None:
-    """Joints named `<joint>_x`, `<joint>_y`, where all have it `<joint>_z`, and their scores; None without any."""
+    """The entries of columns `<joint>_x`, `_y`, `_z` (if every joint has it) and scores; None without such columns."""
     place = {name: column for column, name in enumerate(head)}
     joints = [name.removesuffix("_x") for name in place if name.endswith("_x") and f"{name[:-1]}y" in place]
     if not joints:
@@ -110,7 +109,7 @@ def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: Rows) ->
 
 
 def _fill(entries: Entries, head: Sequence[str], joints: Sequence[Sequence[int]], rows: Rows) -> Entries:
-    """One row a frame and person; the columns `frame`, `time` (seconds) and `person` may be missing."""
+    """Add one person a row to `entries`; the columns `frame`, `time` (seconds) and `person` may be missing."""
     path, frame, time, who = entries.path, _column(head, FRAMES), _column(head, TIMES), _column(head, PEOPLE)
     entries.complete = frame < 0
     for index, (where, row) in enumerate(_lines(path, rows, len(head), 2)):
@@ -147,7 +146,7 @@ def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
         key = (Field(row[frame], path, f"{where}, {head[frame]}").frame(), row[who] if who >= 0 else "")
         person = people.setdefault(key, {})
         if place in person:
-            raise refuse(path, f"{where}: landmark {row[mark]} of frame {key[0]} is there twice")
+            raise refuse(path, f"{where}: landmark {row[mark]} of frame {key[0]} appears twice")
         person[place] = [Field(row[c], path, where).cell() if c >= 0 else 1.0 for c in marked]
     for (index, name), marks in people.items():
         if len(marks) != len(MEDIAPIPE):

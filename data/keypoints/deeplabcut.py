@@ -20,7 +20,7 @@ CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
 def of_table(
     path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any], values: NDArray[np.float64]
 ) -> Entries:
-    """A table of numbers (row, column), NaN where nothing was found; `index` has the frame index of each row.
+    """The entries of a (row, column) table, NaN where nothing was detected; `index` has the frame of each row.
 
     Columns are named (scorer, joint, coordinate) or (scorer, individual, joint, coordinate).
     """
@@ -30,7 +30,7 @@ def of_table(
             raise refuse(path, f"column {number + 1} ({'/'.join(column)}): not x, y or likelihood", CSV_INSTEAD)
         key = (column[1] if len(column) == 4 else "", column[-2], column[-1])
         if key in place:
-            raise refuse(path, f"column {number + 1} ({'/'.join(column)}): is there twice")
+            raise refuse(path, f"column {number + 1} ({'/'.join(column)}): appears twice")
         place[key] = number
     joints = tuple(dict.fromkeys(joint for _, joint, _ in place))
     entries = Entries(path, "DeepLabCut", joints, complete=True)
@@ -52,11 +52,11 @@ def of_table(
 
 
 def of_h5(path: Path) -> Entries:
-    """The table that pandas wrote. Raises DataError: not such a file, or column names that are more than texts."""
+    """The entries of a table that pandas wrote. Raises DataError: no such table, or column names that are no texts."""
     import h5py
 
     try:
-        open_regular(path).close()  # a pipe would never end
+        open_regular(path).close()  # refuses a pipe, which would never end
         with h5py.File(path, "r") as file:
             groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
             group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
@@ -81,7 +81,7 @@ def of_h5(path: Path) -> Entries:
 
 
 def _columns(path: Path, text: bytes) -> list[tuple[str, ...]]:
-    """Column names from pandas' attribute `non_index_axes`: [(1, [(scorer, joint, coordinate), ...])]."""
+    """Column names from the attribute `non_index_axes` of pandas: [(1, [(scorer, joint, coordinate), ...])]."""
     fault = refuse(path, "non_index_axes: the pickled column names are more than lists of texts", CSV_INSTEAD)
     try:
         ((axis, columns),) = load_plain(text)

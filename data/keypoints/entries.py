@@ -20,11 +20,11 @@ MAX_BYTES = 1 << 30  # larger files, or folders, are refused
 
 @dataclass
 class Person:
-    """points: (K, 3) x, y, score of the layout's joints, or (K, 4) x, y, z, score; score of the person, if any."""
+    """One person in one frame, in the layout's joints."""
 
-    points: NDArray[np.float64]
-    score: float | None = None
-    id: str = ""
+    points: NDArray[np.float64]  # (K, 3) x, y, score, or (K, 4) x, y, z, score
+    score: float | None = None  # of the person, where the file has one
+    id: str = ""  # name or number of the person, likewise
 
 
 @dataclass
@@ -42,11 +42,11 @@ class Entries:
     def new_frame(self, index: int, field: Field) -> list[Person]:
         """The empty list of people of a frame that has not been read yet; `field` names the frame."""
         if index in self.frames:
-            raise refuse(field.path, f"{field.where}: frame {index} is there twice", "Keep one entry a frame")
+            raise refuse(field.path, f"{field.where}: frame {index} appears twice", "Keep one entry a frame")
         return self.frames.setdefault(index, [])
 
     def use(self, layout: str, joints: tuple[str, ...], field: Field) -> None:
-        """Take the skeleton of the person in `field`, which must be that of the others."""
+        """Set the file's skeleton. Raises DataError: the person in `field` has another one than those before."""
         if self.joints and (self.layout, self.joints) != (layout, joints):
             raise field.refuse(f"is {layout}, other people of the file are {self.layout}")
         self.layout, self.joints = layout, joints
@@ -58,7 +58,7 @@ def refuse(path: Path, what: str, fix: str = AGAIN) -> DataError:
 
 
 class Field(NamedTuple):
-    """A value of a file. Each method raises DataError, which names the file and the field, where it is another kind."""
+    """A value of a file. Methods raise DataError, which names the file and the field, if it is of another kind."""
 
     value: Any
     path: Path
@@ -79,7 +79,7 @@ class Field(NamedTuple):
         return isinstance(self.value, dict) and name in self.value
 
     def get(self, *names: str) -> Field:
-        """The object's field of the first of these names that it has; null where it has none."""
+        """The field with the first of these names that the object has; null where it has none."""
         inner = self.object()
         name = next((name for name in names if name in inner), names[0])
         return Field(inner.get(name), self.path, f"{self.where}.{name}".removeprefix("."))
@@ -91,7 +91,7 @@ class Field(NamedTuple):
         return [Field(value, self.path, f"{self.where}[{row}]") for row, value in enumerate(self.value)]
 
     def number(self) -> float:
-        """A number; null, NaN and what no float can hold are NaN."""
+        """A number; NaN for null and for numbers that no float can hold."""
         return self._number(self.value)
 
     def numbers(self) -> NDArray[np.float64]:

@@ -19,9 +19,9 @@ FRAMES = ("frame", "frame_id", "frame_index", "frame_number")
 
 
 def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
-    """One file a frame: OpenPose's `<video>_000000000012_keypoints.json`, MMPose's predictions of single pictures.
+    """The entries of files of one frame: OpenPose's `<video>_000000000012_keypoints.json`, MMPose's predictions.
 
-    Pose2Sim writes `<video>.0012.json`. Where files begin with the video's name, the others are left out.
+    Pose2Sim writes `<video>.0012.json`. If files begin with the video's name, the others are left out.
     """
     of_video = re.compile(re.escape(stem) + r"[_.][0-9]{1,15}(_keypoints)?")
     entries = Entries(folder, complete=True)
@@ -37,7 +37,7 @@ def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
 
 
 def of_file(path: Path, value: Any) -> Entries:
-    """One file for the whole video."""
+    """The entries of one file for the whole video. Raises DataError: an unknown layout."""
     entries, content = Entries(path), Field(value, path)
     items = value if isinstance(value, list) and all(isinstance(item, dict) for item in value) else None
     first = items[0] if items else {}
@@ -63,7 +63,7 @@ def of_file(path: Path, value: Any) -> Entries:
 
 
 def _index_of(path: Path) -> int:
-    # The suffix stays: `frame` takes one off, and that of `cam01.0012` would be the number.
+    # `Field.frame` removes one suffix: without `.json`, it would remove the number of `cam01.0012`.
     return Field(f"{path.stem.removesuffix('_keypoints')}{path.suffix}", path, "file name").frame()
 
 
@@ -75,7 +75,7 @@ def _unknown(content: Field) -> DataError:
 
 
 def _id(value: Any) -> str:
-    """A person's number or name; -1 and an empty list are none."""
+    """A person's number or name; empty for -1 and for an empty list."""
     while isinstance(value, list) and value:
         value = value[0]
     named = isinstance(value, (int, float, str)) and not isinstance(value, bool) and value != -1
@@ -95,7 +95,7 @@ def _openpose(entries: Entries, content: Field, index: int) -> None:
 
 
 def _flat(entries: Entries, item: Field, layout: str, flags: bool = False) -> Person:
-    """A person whose keypoints are x, y, score one after another (flags: COCO's visibility 0, 1, 2 as score)."""
+    """A person whose keypoints are a flat list of x, y, score (`flags`: the score is COCO's visibility 0, 1, 2)."""
     field = item.get("keypoints")
     values = field.numbers()
     count = len(values) // 3

@@ -1,4 +1,4 @@
-"""Tables of Kinect joints without a header, as UI-PRMD and KIMORE have them: one row a frame.
+"""Reads UI-PRMD's and KIMORE's tables of Kinect joints, which have no header: one row a frame.
 
 - KIMORE, 100 columns: x, y, z in metres and a tracking state (0 none, 1 inferred, 2 tracked) of 25 joints.
 - UI-PRMD, 66 columns: x, y, z in centimetres of 22 joints. Only the waist is in the room. Every other joint is
@@ -25,16 +25,16 @@ UI_PRMD = (
     *("Waist", "Spine", "Chest", "Neck", "Nose", "HeadTip", "Collar_L", "ShoulderLeft", "ElbowLeft", "WristLeft"),
     *("Collar_R", "ShoulderRight", "ElbowRight", "WristRight", "HipLeft", "KneeLeft", "AnkleLeft", "Toes_L"),
     *("HipRight", "KneeRight", "AnkleRight", "Toes_R"),
-)  # what the publisher calls head, upper arm, forearm, hand, upper leg, lower leg and foot is where that part begins
+)  # the publisher names each joint after the body part that begins there, such as forearm or lower leg
 PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20)
 """Parent of each joint of UI-PRMD."""
 
 CHAINS = (0, 6, 10, 14, 18)
-"""Joints of UI-PRMD whose own chain begins with the parent's rotation alone, as in the publisher's program."""
+"""Joints of UI-PRMD that begin a chain with the rotation of their parent alone, as in the publisher's program."""
 
 
 def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
-    """True for a table without a header, most of whose rows have the cells of KIMORE."""
+    """True for a table without a header in which most rows have KIMORE's number of cells."""
     if 2 * sum(len(row) in (100, 101) for row in rows) <= len(rows):
         return False
     try:
@@ -46,10 +46,10 @@ def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
-    """KIMORE's JointPosition file from its rows.
+    """The entries of the rows of a JointPosition file of KIMORE.
 
     An empty cell is a missing joint. A row may hold several frames, one after another. A row with any other number of
-    cells counts as the missing frames for which it is long enough, at least one, so that later rows keep their time.
+    cells counts as missing frames: one for each 100 cells, rounded, and at least one. So later rows keep their time.
     """
     entries = Entries(path, "KIMORE", KIMORE, complete=True)
     for line, row in enumerate(rows):
@@ -65,33 +65,33 @@ def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
 
 
 def ui_prmd_entries(path: Path, angles: Path | None) -> Entries:
-    """UI-PRMD's positions with its angles, in metres. Raises DataError: no file of angles, or one of another size."""
+    """The entries of UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or fewer or more rows."""
     if angles is None:
-        raise refuse(path, "has positions relative to each parent, and no file of angles", "Add the folder Angles")
-    places, turns = (_table(name) for name in (path, angles))
-    if places.shape != turns.shape:
-        raise refuse(angles, f"has {len(turns)} rows, the positions have {len(places)}", "Get both files again")
+        raise refuse(path, "has relative positions, but no file of angles", "Add the folder Angles")
+    places, degrees = (_table(name) for name in (path, angles))
+    if places.shape != degrees.shape:
+        raise refuse(angles, f"has {len(degrees)} rows, the positions have {len(places)}", "Get both files again")
     entries = Entries(path, "UI-PRMD", UI_PRMD, complete=True)
-    points = absolute_positions(places.reshape(-1, 22, 3), turns.reshape(-1, 22, 3)) * 0.01
+    points = absolute_positions(places.reshape(-1, 22, 3), degrees.reshape(-1, 22, 3)) * 0.01
     for index, frame in enumerate(points):
         entries.frames[index] = [Person(np.column_stack([frame, np.ones(22)]))]
     return entries
 
 
 def absolute_positions(places: Floats, degrees: Floats) -> Floats:
-    """(frame, 22, 3) places in the room from those relative to each parent.
+    """(frame, 22, 3) positions in the room from positions relative to each parent.
 
     The rotation of a joint is Rz Ry Rx of its three angles. Along a chain, rotations multiply. The chains of the arms
     and legs begin with the rotation of the chest or waist alone (`CHAINS`).
     """
     from scipy.spatial.transform import Rotation
 
-    turns = Rotation.from_euler("xyz", degrees.reshape(-1, 3), degrees=True).as_matrix().reshape(*degrees.shape, 3)
-    out, total = places.copy(), turns.copy()
+    rotations = Rotation.from_euler("xyz", degrees.reshape(-1, 3), degrees=True).as_matrix().reshape(*degrees.shape, 3)
+    out, total = places.copy(), rotations.copy()
     for joint, parent in enumerate(PARENTS[1:], start=1):
-        axes = turns[:, parent] if joint in CHAINS else total[:, parent]
+        axes = rotations[:, parent] if joint in CHAINS else total[:, parent]
         out[:, joint] = out[:, parent] + np.einsum("fij,fj->fi", axes, places[:, joint])
-        total[:, joint] = axes @ turns[:, joint]
+        total[:, joint] = axes @ rotations[:, joint]
     return np.asarray(out)
 
 
@@ -103,7 +103,7 @@ def _table(path: Path) -> Floats:
     rows = [line.split(",") for line in text.splitlines() if line.strip()]
     for line, row in enumerate(rows):
         if len(row) != 66:
-            raise refuse(path, f"row {line + 1}: {len(row)} numbers, not 66", "Kinect's files are read, not Vicon's")
+            raise refuse(path, f"row {line + 1}: {len(row)} numbers, not 66", "Give the Kinect's files, not Vicon's")
     if not rows:
         raise refuse(path, "is empty")
     return np.array([_numbers(path, row, line) for line, row in enumerate(rows)])

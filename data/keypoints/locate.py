@@ -1,4 +1,4 @@
-"""Which keypoint file belongs to a video."""
+"""Finds the keypoint file of a video."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data.video.records import Record
 SUFFIXES = (".json", ".csv", ".h5")
 
 ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions", "_json")
-"""Endings that may follow the video's name; no others: `dive1_b.json` belongs to the video dive1_b, not to dive1."""
+"""Endings that may follow the video's name. Others may not: `dive1_b.json` belongs to the video dive1_b, not dive1."""
 
 
 def find_keypoints(folder: Path, video_id: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Keypoints become people with COCO-17 joints: in every frame of a video, or over time without a video."""
+"""Reads keypoint files as people with COCO-17 joints: in every frame of a video, or over time without a video."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from data.store.arrays import Floats
 from data.video.records import Record
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
-MAX_SHARE = 2.0  # shares of the picture with a larger median are pixels: landmarks are seldom outside the picture
-MIN_JOINTS = 4  # fewer joints than this of a person's are no pose
-MAX_FRAMES = 5_000_000  # more frames without a video are refused: two days at 30 per second
+MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not shares of the picture
+MIN_JOINTS = 4  # files with fewer COCO-17 joints are refused
+MAX_FRAMES = 5_000_000  # files without a video and with more frames are refused: two days at 30 per second
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ImportedKeypoints:
     """The content of a keypoint file."""
 
     frames: tuple[FramePeople, ...]  # the people of every frame of the video
-    summary: str  # one line: the layout, which joint became which, and which of COCO-17 the file does not have
+    summary: str  # one line: the layout, the file's joint for each of COCO-17, and those that the file lacks
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RecordedMotion:
 def keypoints_of(record: Record, size: tuple[int, int], frames: int) -> ImportedKeypoints:
     """The keypoints of a video from the file or folder that its record names (`sidecar`).
 
-    Raises DataError: it names none, or as `read_keypoints`.
+    Raises DataError: the record names none, or as `read_keypoints`.
     """
     path = record.sidecars.get("keypoints")
     if path is None:
@@ -68,14 +68,13 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     """Read a keypoint file, or a folder with one file a frame; the layout is recognised from the content.
 
     Args:
-        path: the file or folder.
         video_stem: the video's file name without its suffix, as in `<stem>_000000000012_keypoints.json`.
         size: (width, height) of the video in pixels.
         frames: number of frames of the video.
 
     Raises:
-        DataError: an unknown layout, a wrong count of numbers, a missing, repeated or impossible frame, a file that is
-            too large. Named with file and field.
+        DataError, which names file and field: an unknown layout, a wrong count of numbers, a missing, repeated or
+            impossible frame, a file that is too large.
     """
     entries = _read_entries(path, video_stem)
     joint_map, columns = _joint_columns(entries)
@@ -159,7 +158,7 @@ def _summary(layout: str, joint_map: Mapping[str, str]) -> str:
 
 
 def _read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
-    """A file or folder in its own joints; `stem` is the name with which a folder's files begin."""
+    """The entries of a file or folder, in its own joints; `stem` is the beginning of the names of a folder's files."""
     try:
         entries = _of_layout(path, stem, angles)
     except OSError as error:
@@ -198,7 +197,7 @@ def _json(path: Path) -> Any:
     try:
         return read_json(path, MAX_BYTES)
     except ValueError as error:
-        raise DataError(f"is no JSON ({str(error)[:100]})", where=path, fix="Export the keypoints again") from None
+        raise refuse(path, f"is no JSON ({str(error)[:100]})") from None
 
 
 def _check_frames(entries: Entries, frames: int) -> None:
@@ -214,9 +213,9 @@ def _check_frames(entries: Entries, frames: int) -> None:
 
 
 def _joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
-    """The file's joint by COCO-17 joint, and the (17,) row of each in the file's joints, -1 where it has none.
+    """The file's joint by COCO-17 joint, and its row among the file's joints for each of the 17, -1 where it has none.
 
-    Raises DataError: too few joints of COCO-17, or two of one meaning.
+    Raises DataError: too few COCO-17 joints, or two joints that mean the same.
     """
     by_joint: dict[str, str] = {}
     for name in entries.joints:
@@ -227,7 +226,7 @@ def _joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
         if joint is not None:
             by_joint[joint] = name
     if entries.joints and len(by_joint) < MIN_JOINTS:
-        what = f"of its joints {len(by_joint)} are joints of COCO-17: {', '.join(entries.joints[:8])}"
+        what = f"only {len(by_joint)} of its joints are COCO-17 joints ({', '.join(entries.joints[:8])})"
         raise refuse(entries.path, what, "Name the joints like left_shoulder or RKnee")
     joint_map = {name: by_joint[name] for name in COCO17 if name in by_joint}
     return joint_map, [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]

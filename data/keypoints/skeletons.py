@@ -1,4 +1,4 @@
-"""Joint names of the known skeletons, and which COCO-17 joint a name means."""
+"""Joint names of the known skeletons, and their COCO-17 joints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
 def coco_joint(name: str) -> str | None:
-    """The COCO-17 joint that a joint's name means, None where it is none of them.
+    """The COCO-17 joint of a name in any spelling; None for other joints.
 
     >>> [coco_joint(name) for name in ("RShoulder", "knee_left", "lefthip", "Nose", "left_eye_inner", "neck")]
     ['right_shoulder', 'left_knee', 'left_hip', 'nose', None, None]

@@ -13,9 +13,9 @@ from urllib.parse import unquote
 
 from data.errors import UsageError
 
-PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: its package, the extra with it
+PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: package, extra that installs it
 SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
-"""The same by scheme of a place where trained runs are shared."""
+"""The same for every scheme of addresses at which trained runs are shared."""
 
 WINDOWS = os.name == "nt"
 
@@ -34,12 +34,12 @@ def is_remote(path: str | Path) -> bool:
 
 
 def is_shared(path: str | Path) -> bool:
-    """Whether `path` is an address that trained runs are shared at: a store, a hub or a web server."""
+    """Whether `path` is an address at which trained runs are shared: of a store, a hub or a web server."""
     return scheme_of(path) in SHARING
 
 
 def address(path: str | Path) -> str:
-    """`s3://bucket/key` in this one form; a path stays as it is."""
+    """An address of a store or hub in the form `s3://bucket/key`; any other path as it is."""
     match = _ADDRESS.match(str(path))
     return f"{match[1].lower()}://{match[2].strip('/')}" if match and is_shared(path) else str(path)
 

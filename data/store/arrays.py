@@ -81,13 +81,9 @@ class StageOutput:
         quality: Mapping[str, float | int | str | bool] | None = None,
         names: Mapping[str, tuple[str, ...]] | None = None,
     ) -> StageOutput:
-        """An output whose dims, units and texts come from the stage's table.
+        """An output whose dims, units and texts come from the stage's table `specs`.
 
-        Args:
-            specs: the table, by array.
-            values: by array.
-            quality: figures for people.
-            names: of the entries of the last axis, for arrays whose names depend on the settings.
+        `names` are those of the entries of the last axis, for arrays whose names depend on the settings.
 
         Raises ContractError: an array that the table does not declare, or one with another number of axes.
         """
@@ -110,20 +106,20 @@ class OutputSpec:
     stage: str
     arrays: Mapping[str, ArraySpec]
     clock: str  # the dim along time, such as "frame"; empty for a stage without one
-    ticks: int | None = None  # length of the clock for this video; None where only an input file's content tells it
+    ticks: int | None = None  # length of the clock for this video; None where it depends on an input file's content
 
     def check(self, output: StageOutput) -> None:
         """Refuse an output that is not as declared.
 
-        Raises ContractError: an array is missing, undeclared or has other dims, unit or names; or axes of one name
-        differ in length, or the clock has another length than the video and the settings give.
+        Raises ContractError: an array is missing, undeclared, or has other dims, unit or names; axes of one name
+        differ in length; or the clock is not as long as the video and the settings require.
         """
         faults = [*self._faults(output.arrays)] or [*self._lengths(output.arrays)]
         if faults:
             raise ContractError(f"stage '{self.stage}': {'; '.join(faults)}")
 
     def _faults(self, arrays: Mapping[str, Array]) -> Iterator[str]:
-        """Each array against its declaration."""
+        """Differences between the arrays and their declarations."""
         yield from (f"{name} is not declared" for name in arrays if name not in self.arrays)
         yield from (
             f"{name} is missing" for name, spec in self.arrays.items() if name not in arrays and not spec.optional
@@ -140,9 +136,9 @@ class OutputSpec:
                 yield f"{name} names its last axis {array.names}, declared are {spec.names}"
 
     def _lengths(self, arrays: Mapping[str, Array]) -> Iterator[str]:
-        """The lengths of axes of one name against each other, and the clock against the video."""
+        """Differences between the lengths of axes of one name, and between the clock and the video."""
         first: dict[str, tuple[str, int]] = {}
-        for name in sorted(arrays, key=lambda one: (one != "time", one)):  # time is what others are compared with
+        for name in sorted(arrays, key=lambda one: (one != "time", one)):  # time first: the others are compared with it
             for dim, length in zip(arrays[name].dims, arrays[name].values.shape, strict=True):
                 other, expected = first.setdefault(dim, (name, length))
                 if length != expected:

@@ -1,4 +1,4 @@
-"""Bounded reads, atomic writes, names that fit the file system, and sweeping old temporaries."""
+"""Bounded reads, atomic writes, names that fit the file system, and removal of old temporaries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from data.store.addresses import address, is_remote
 TEMPORARY = ".writing-"  # prefix of every temporary name; such files are never read
 _SHORTENED_NAME = re.compile(r"~[0-9a-f]{16}$")
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
-ABANDONED_SECONDS = 24 * 3600.0  # age from which a temporary is swept, whoever made it: nobody writes for so long
+ABANDONED_SECONDS = 24 * 3600.0  # older temporaries are removed, whoever made them: no write takes so long
 MAX_NAME_BYTES = 200  # longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)
 MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 
@@ -38,7 +38,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def absence(path: Path, what: str = "file") -> str:
-    """Why a path cannot be read as a file: there is none, or it is a pipe, a socket or a device."""
+    """The reason why a path is no regular file: there is none, or it is a folder, a pipe, a socket or a device."""
     return "not a regular file" if path.exists() else f"no such {what}"
 
 
@@ -68,10 +68,10 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target`; renamed to it when the block ends well, removed when it does not.
+    """A temporary path beside `target`; renamed to `target` when the block succeeds, removed when it fails.
 
-    The content is flushed to the disk before the rename, so that a killed process or a power cut leaves the old file or
-    the new file, never a part. Raises UsageError for the address of a store.
+    The content is flushed to the disk before the rename. So a killed process or a power cut leaves the old file or the
+    new file, never a part. Raises UsageError: `target` is an address of a store.
     """
     if is_remote(target):
         raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
@@ -108,7 +108,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def sweep(folder: Path, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
-    """Remove, or only count, temporaries below `folder` that are older than so many seconds; returns how many."""
+    """Remove (or only count) temporaries below `folder` that are older than `seconds`; returns their number."""
     count = 0
     for inner, _, names in os.walk(folder):
         for name in names:
@@ -124,7 +124,7 @@ def sweep(folder: Path, *, remove: bool = True, seconds: float = ABANDONED_SECON
 
 
 def is_older(path: Path, seconds: float) -> bool:
-    """Whether a file or folder was last changed longer ago. Raises OSError where it is gone."""
+    """Whether a file or folder was last changed more than `seconds` ago. Raises OSError: it is gone."""
     return time.time() - path.lstat().st_mtime > seconds
 
 
@@ -143,7 +143,7 @@ def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def remove_empty_parents(path: Path, root: Path) -> None:
-    """Remove the folders above `path` and below `root` that hold nothing any more."""
+    """Remove the empty folders above `path` and below `root`."""
     for folder in path.parents:
         if folder == root or root not in folder.parents:
             return
@@ -154,9 +154,9 @@ def remove_empty_parents(path: Path, root: Path) -> None:
 
 
 def safe_name(part: str) -> str:
-    """One path component that common file systems accept, unique for long names too.
+    """A path component that common file systems accept: long names are shortened and get a hash.
 
-    A name that looks like a shortened one, or like a temporary, gets a hash as well, so that no two names become one.
+    Names that look like a shortened one or like a temporary get a hash too, so that different names stay different.
     """
     encoded = os.fsencode(part)
     if len(encoded) <= MAX_NAME_BYTES and not _SHORTENED_NAME.search(part) and not part.startswith(TEMPORARY):

@@ -17,9 +17,9 @@ MATROSKA_VIDEO = re.compile(rb"\xd7\x81..{0,80}?\x83\x81\x01", re.DOTALL)  # the
 class Fingerprint:
     """The fingerprint of a file, block by block.
 
-    Version 0.1.0 decoded mirrored display matrices as rotations, and read the first video stream even where another one
-    is marked default. Fingerprints of such videos carry a mark, so that their outputs of that version are stale; all
-    others are as they were. In Matroska every video with several video streams carries it.
+    Version 0.1.0 decoded mirrored display matrices as rotations, and read the first video stream even if another one
+    is marked default. A mark in the fingerprints of such videos makes their outputs of that version stale. In Matroska,
+    every video with several video streams has the mark.
     """
 
     def __init__(self, size: int) -> None:
@@ -38,7 +38,7 @@ class Fingerprint:
         self._last = (self._last + block[-OVERLAP:])[-OVERLAP:]
 
     def _search(self, content: bytes, border: int | None = None) -> None:
-        """Search a block, or around the border between two, where only what crosses it counts."""
+        """Search a block for tracks; with `border`, count only those that cross this place between two blocks."""
         for header in TRACK.finditer(content) if b"tkhd" in content else ():
             if border is None or header.start() < border < header.end():
                 a, b, u, c, d, v, _, _, w = struct.unpack(">9i", header[3])

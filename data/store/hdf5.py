@@ -1,4 +1,4 @@
-"""The only HDF5 user. One file per stage and video; this docstring is the format's specification.
+"""Cache files in HDF5: one for each stage and video. This docstring is the format's specification.
 
 Format `aim-stage`, version 1
 -----------------------------
@@ -16,13 +16,12 @@ weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstre
 `names`, `shape`, `dtype` and `sha256`.
 
 The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that
-any HDF5 reader notices damage. Each carries the attributes `dims` (one name per axis), `unit`, `about` and `names`
-(names along the last axis, may be empty), so that it explains itself without the header.
+any HDF5 reader notices damage. Each explains itself without the header, by the attributes `dims` (one name per axis),
+`unit`, `about` and `names` (of the entries of the last axis, may be empty).
 
-Nothing in a file depends on when or where it was made: the same computation gives the same bytes in the arrays.
-Files are made in memory, written to a temporary name in the same folder, flushed and renamed. On reading, links that
-leave the file (external or soft links, external or virtual storage) are refused: a file from elsewhere can open no
-other file.
+Nothing in a file depends on the time or place of its making: the same computation gives the same bytes in the arrays.
+Files are made in memory, written to a temporary name in the same folder, flushed and renamed. Reading refuses links out
+of the file (external or soft links, external or virtual storage), so that a file from elsewhere opens no other file.
 """
 
 from __future__ import annotations
@@ -65,24 +64,15 @@ class Stored:
     output: StageOutput
 
 
-def write(
-    path: Path, header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
-) -> dict[str, Any]:
-    """Write one stage's output of one video, atomically; returns the header as stored.
-
-    Raises:
-        ContractError: the output is not what the stage promised; nothing is written.
-        OSError: the folder cannot be written or the disk is full; no half-written file remains.
-    """
-    full, content = encode(header, output, promise)
-    write_bytes(path, content)
-    return full
+def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
+    """Write a file of this format atomically. Raises OSError: the folder cannot be written or the disk is full."""
+    write_bytes(path, encode(header, output)[1])
 
 
 def encode(
     header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
 ) -> tuple[dict[str, Any], bytes]:
-    """The header as stored, and the whole content of the file. Raises ContractError where `promise` is not kept."""
+    """The header as stored, and the bytes of the file. Raises ContractError: the output is not as `promise` says."""
     import h5py
 
     if promise is not None:
@@ -95,8 +85,8 @@ def encode(
     }
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
-    # Made in memory: a disk that fills up while HDF5 writes leaves it in a state that crashes the process at its end.
-    # HDF5 distinguishes files in memory by this name, and stages write in parallel.
+    # The file is made in memory: if a disk fills up while HDF5 writes to it, the process crashes at its end.
+    # HDF5 distinguishes files in memory by their names, and stages write in parallel.
     with h5py.File(secrets.token_hex(16), "w", driver="core", backing_store=False) as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
@@ -120,7 +110,7 @@ def read_header(path: Path, content: bytes | None = None) -> dict[str, Any]:
 
 
 def is_output(path: Path, content: bytes | None = None) -> bool:
-    """Whether a file says that it is of this format: a whole header that matches its hash; the arrays are not read."""
+    """Whether a file has a header of this format that matches its hash; the arrays are not read."""
     try:
         with _opened(path, content) as file:
             return "stage" in _header(file)
@@ -132,8 +122,7 @@ def read(path: str | Path, content: bytes | None = None) -> Stored:
     """A whole cache file, every array checked against its hash.
 
     Args:
-        path: the file.
-        content: its bytes, where they have been fetched already; `path` then only names it.
+        content: the bytes of the file, if they were read before; `path` then only names it.
 
     Raises:
         FileNotFoundError: no such file.
@@ -170,7 +159,7 @@ def _opened(path: Path, content: bytes | None = None) -> Iterator[Any]:
 
     try:
         if content is None:
-            open_regular(path).close()  # a pipe would never end
+            open_regular(path).close()  # refuses a pipe, which would never end
             file = h5py.File(path, "r", locking=False)
         else:
             file = h5py.File(h5py.h5f.open_file_image(content))  # Python streams crash with threads

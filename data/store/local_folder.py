@@ -14,7 +14,7 @@ LISTED_FOLDERS = 64
 """Folders whose names are in memory at once."""
 
 Siblings = Callable[[str], Sequence[str]]
-"""Gives what follows `<name>.` in the names of the files that begin so."""
+"""Takes a name, and returns the rest of every file name that begins with `<name>.`."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LocalFolder:
         }
 
     def siblings(self, checks: int) -> Siblings:
-        """A function that names the files that begin with a name; each folder is listed once for all `checks`."""
+        """A function that lists endings (`Siblings`); each folder is read once for all `checks`."""
         listed: dict[str, list[str]] = {}
 
         def endings(name: str) -> list[str]:

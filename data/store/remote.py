@@ -76,7 +76,7 @@ class RemoteFile:
 
 
 class RemoteFolder:
-    """Objects below an address, such as those of a cache, by their names below it; they are read and written whole.
+    """Objects below an address by their names below it; they are read and written whole.
 
     Every method raises StorageError where the store does not answer or refuses.
     """
@@ -86,7 +86,7 @@ class RemoteFolder:
         self.storage = storage
 
     def exists(self) -> bool:
-        """Whether there is such a bucket, else UsageError; an address in it with nothing below is an empty folder."""
+        """True, also for an address with nothing below it. Raises UsageError: no such bucket."""
         self.require_bucket()
         return True
 
@@ -100,7 +100,7 @@ class RemoteFolder:
     def files(self, below: str = "", prefix: str = "") -> dict[str, RemoteFile]:
         """Every object below the folder `below` in order, by its name in this one: one request per thousand.
 
-        With `prefix` only those whose names in this folder begin so. An object at this very address has the name "".
+        With `prefix`, only objects whose names begin with it. An object at this very address has the name "".
         Raises UsageError: no such bucket.
         """
         scheme, _, root = self.url.partition("://")
@@ -127,7 +127,7 @@ class RemoteFolder:
         return sorted({name.partition("/")[0] for name in self.files() if "/" in name})
 
     def siblings(self, checks: int) -> Siblings:
-        """A function that names the objects that begin with a name; for many `checks` everything is listed once.
+        """A function that lists endings (`Siblings`); for many `checks` all objects are listed once.
 
         Raises UsageError: no such bucket.
         """
@@ -209,7 +209,7 @@ class RemoteFolder:
 
 
 def stamp_of(about: dict[str, Any]) -> str:
-    """A token that changes whenever the content may have: size with the store's tag (ETag), else with its date."""
+    """A token that changes whenever the content may have changed: size, and the store's tag (ETag) or else the date."""
     digest = about.get("md5Hash")  # Google's, in base64; its etag covers more than the content
     tag = base64.b64decode(digest).hex() if digest else about.get("ETag") or about.get("etag")
     version = str(tag).strip('"') if tag else _written(about)
@@ -217,7 +217,7 @@ def stamp_of(about: dict[str, Any]) -> str:
 
 
 def _written(about: dict[str, Any]) -> float:
-    """When an object was written: a date, a text in ISO 8601, or nothing, by store."""
+    """When an object was written, in seconds since 1970; 0 where the store does not say. Stores give dates or texts."""
     date = about.get("LastModified") or about.get("mtime") or about.get("updated") or 0.0
     if isinstance(date, str):
         date = datetime.fromisoformat(date.replace("Z", "+00:00"))
@@ -248,7 +248,7 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
 def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
     """Upload files by name to `hf://user/name` as one commit; returns its address.
 
-    A missing repository is made, with `public` open to everybody; an existing one stays as it is.
+    A missing repository is made; with `public`, everybody can read it. An existing one keeps its access.
 
     Raises UsageError: `huggingface_hub` is not installed, or `place` names no repository; StorageError: the hub does
     not answer, or refuses.

@@ -1,12 +1,12 @@
-"""Pickles without running what they ask for: plain values and numpy arrays of numbers, nothing else.
+"""Reads pickles without running them: plain values and numpy arrays of numbers, nothing else.
 
 A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
-bytes, and a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
+bytes. It also knows a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
 instruction is an error that says what was refused.
 
-A few bytes of a pickle can ask for much: one text for thousands of arrays, lists that hold themselves twice. So every
-instruction pays for what it makes before it is made, and the result is counted as what it is when it is walked through,
-shared parts once for each place. Both together are at most `COST_PER_BYTE` times the size of the pickle.
+A few bytes of a pickle can ask for much memory: one text for thousands of arrays, or lists that hold themselves twice.
+So the reader counts the bytes of every part before it makes it, and those of the finished value, shared parts once for
+each place. Either count may reach `COST_PER_BYTE` times the size of the pickle, plus `FREE_COST`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INSTRUCTIONS = (
 """The operations that a pickle may use, by the names of `pickletools`."""
 
 COST_PER_BYTE, FREE_COST = 32, 1 << 20
-"""Most bytes of memory per byte of the pickle, and beside them."""
+"""Largest count of bytes: per byte of the pickle, and in addition."""
 
 CONTAINER_COST, ITEM_COST = 48, 8
 """Bytes of an empty tuple, list or dict, and of one place in it."""
@@ -46,7 +46,7 @@ MOST_DEPTH = 64
 """Deepest nesting of dicts, lists and tuples."""
 
 KEY_LIMIT = 1 << 31
-"""Whole numbers below it are keys of a dict: larger ones can be chosen so that all have one hash."""
+"""Larger whole numbers are refused as keys of a dict: somebody can choose them so that all have one hash."""
 
 CONTAINERS = ("EMPTY_LIST", "LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT")
 _CODES = {opcode.name: ord(opcode.code) for opcode in pickletools.opcodes}
@@ -59,10 +59,10 @@ def load_plain(content: bytes, where: Path | None = None) -> Any:
     Raises DataError: not a pickle, or one that asks for anything else; says what was refused.
     """
     try:
-        reader = _Reader(io.BytesIO(content), encoding="latin1")
-        reader.left = COST_PER_BYTE * len(content) + FREE_COST
+        reader, limit = _Reader(io.BytesIO(content), encoding="latin1"), COST_PER_BYTE * len(content) + FREE_COST
+        reader.left = limit
         value = reader.load()
-        _check_plain(value, COST_PER_BYTE * len(content) + FREE_COST)
+        _check_plain(value, limit)
         return value
     except _RefusedError as error:
         what = f"this pickle asks for {str(error)[:120]}, which is refused"
@@ -74,7 +74,7 @@ def load_plain(content: bytes, where: Path | None = None) -> Any:
 
 
 class _RefusedError(Exception):
-    """Something that plain values and arrays have no use for."""
+    """The pickle asks for something that plain values and arrays do not need."""
 
 
 def _check_plain(value: Any, left: int) -> None:
@@ -172,16 +172,16 @@ _TABLE = {
 
 
 def _content(arguments: tuple[Any, ...]) -> int:
-    """Bytes of the texts in what a call takes, each of which it copies."""
+    """Bytes of the texts among the arguments of a call, which copies each of them."""
     return sum(len(one) for one in arguments if isinstance(one, str | bytes))
 
 
 _Python: Any = pickle._Unpickler
-"""The reader in Python: its instructions can be chosen, and no length in a file makes it reserve memory."""
+"""The unpickler in Python: its instructions can be replaced, and no length in a file makes it reserve memory."""
 
 
 def _maker(name: str) -> Any:
-    """The instruction that makes a container, once it is paid for."""
+    """The instruction `name`, which makes a container, with its cost counted first."""
 
     def make(reader: Any) -> None:
         reader.spend(CONTAINER_COST)
@@ -192,10 +192,10 @@ def _maker(name: str) -> Any:
 
 class _Reader(_Python):
     left: int
-    """Bytes that may still be made."""
+    """Bytes that the pickle may still ask for."""
 
     def spend(self, cost: int) -> None:
-        """Pay for what is made next. Raises _RefusedError where the pickle is too small to ask for so much."""
+        """Count `cost` bytes. Raises _RefusedError: the pickle is too small to ask for so much."""
         self.left -= cost
         if self.left < 0:
             raise _RefusedError("more values than a file of this size holds")
@@ -242,7 +242,7 @@ class _Reader(_Python):
         **dict.fromkeys(range(256), refuse),
         **{_CODES[name]: _Python.dispatch[_CODES[name]] for name in INSTRUCTIONS},
         **{_CODES[name]: _maker(name) for name in CONTAINERS},
-        # As bytes: the library's own instruction reserves as much memory as the file says.
+        # Read as bytes: the library's own instruction reserves as much memory as the file says.
         _CODES["BYTEARRAY8"]: _Python.dispatch[_CODES["BINBYTES8"]],
         _CODES["REDUCE"]: call,
         _CODES["BUILD"]: build,

@@ -1,4 +1,4 @@
-"""Local copies of objects while they are decoded: removed afterwards, and swept a day after a kill."""
+"""Local copies of objects while they are decoded: removed afterwards, or after a day if the process was killed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fetched(
     with ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(working_folder(base, PREFIX, sweep=False))  # runs sweep once: `sweep_scratch`
+            folder = stack.enter_context(working_folder(base, PREFIX, sweep=False))  # a run sweeps by `sweep_scratch`
         except OSError as error:
             raise _scratch_error(error, base) from error
         copies: dict[str, tuple[Path, str]] = {}
@@ -49,7 +49,7 @@ def sweep_scratch(storage: Storage, seconds: float) -> None:
 
 @contextmanager
 def working_folder(base: Path, prefix: str, *, sweep: bool = True) -> Iterator[Path]:
-    """A new folder in `base` that is removed when the block ends; `sweep` those that are older than a day first."""
+    """A new folder in `base` that is removed when the block ends; `sweep` first removes those older than a day."""
     if sweep:
         _sweep(base, prefix, ABANDONED_SECONDS)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))

@@ -1,6 +1,6 @@
 """Opens video files with FFmpeg: regular local files only, and only the containers listed here.
 
-Which stream of a container players show, and how they rotate and mirror its pictures.
+Also finds the stream that players show, and how they rotate and mirror its pictures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import open_regular
+from data.video.frame_folder import READABLE
 
 if TYPE_CHECKING:
     import av.container
@@ -30,7 +31,9 @@ are not among them: a file that claims to be a video must not make this program 
 containers are included so that audio files are reported as such."""
 
 TS_SYNC, TS_SIZES, TS_PROBE = 0x47, (188, 192, 204), 1 << 20
-"""First byte of a packet of an MPEG transport stream, lengths of packets, and the bytes that show which it is."""
+"""MPEG transport streams: first byte of a packet, possible packet lengths, number of bytes that show the length."""
+
+AGAIN = "Copy or download the video again"
 
 OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
@@ -51,18 +54,19 @@ def open_video(path: Path) -> av.container.InputContainer:
         with open_regular(path) as stream:
             empty = not stream.read(1)
         if empty:
-            raise VideoError("the file is empty", where=path, fix="Copy or download the video again")
+            raise VideoError("the file is empty", where=path, fix=AGAIN)
         return av.open(ffmpeg_url(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS)
     except av.error.FFmpegError as error:
         raise VideoError(f"not a readable video ({reason(error)})", where=path, fix="Play it to check it") from error
     except OSError as error:
-        raise VideoError(f"cannot be opened ({error.strerror or error})", where=path) from error
+        what = f"cannot be opened ({error.strerror or error})"
+        raise VideoError(what, where=path, fix=READABLE) from error
 
 
 def broken_packets(path: Path) -> int:
     """Number of packets of an MPEG transport stream that lack their sync byte (ISO/IEC 13818-1, 2.4.3.2).
 
-    FFmpeg goes on at the next packet without a word, and notices what is missing by a counter of four bits.
+    FFmpeg skips them silently. It notices lost packets by a counter of four bits, which 16 lost packets do not change.
     """
     content = np.memmap(path, np.uint8, "r")
     marks = np.flatnonzero(content[:TS_PROBE] == TS_SYNC)
@@ -72,7 +76,7 @@ def broken_packets(path: Path) -> int:
 
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
-    """The stream that players show: the first one marked default, else the first; cover pictures left out."""
+    """The stream that players show: the first one marked default, else the first one. Cover pictures do not count."""
     from av.stream import Disposition
 
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -112,7 +116,7 @@ class Orientation:
 
 
 def orientation_of(frame: Any) -> Orientation:
-    """The orientation of a decoded frame: that of its display matrix, to the nearest quarter turn.
+    """The orientation of a decoded frame by its display matrix, to the nearest quarter turn.
 
     A display matrix (ISO/IEC 14496-12, section 8.3.2) has the rows a b u, c d v, x y w: the point (p, q), p to the
     right and q down, is shown at (a p + c q, b p + d q). Scale and translation are ignored.

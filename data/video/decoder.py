@@ -1,9 +1,9 @@
-"""The only decoder. Times come from the stream, frames stream one at a time, memory stays bounded.
+"""Decodes videos, one frame at a time, with times from the stream.
 
-A folder of frames (`data.video.frame_folder`) is a video too: its pictures are decoded and converted by the same code.
+A folder of frames (`data.video.frame_folder`) is a video too: the same code decodes and converts its pictures.
 
-A video is read in two ways: `probe` walks over the packets without decoding them, which gives the
-presentation time of every frame (never the header's frame count or rate), and `decode` yields the frames.
+`probe` reads the packets without decoding them, for the presentation time of every frame; it never trusts the header's
+frame count or rate. `decode` yields the frames.
 """
 
 from __future__ import annotations
@@ -19,26 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import Orientation, broken_packets, open_video, orientation_of, reason, video_stream
+from data.video.containers import AGAIN, Orientation, broken_packets, open_video, orientation_of, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
 
 if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-MAX_PIXELS = 64 * 1024 * 1024  # larger pictures are refused by name: one RGB frame of this size takes 192 MiB
-TAIL_SHARE = 0.01  # of the frames (at least two) may be missing: some encoders list frames that they never show
-ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; any other claim of a file is ignored
-AGAIN = "Copy or download the video again"
+MAX_PIXELS = 64 * 1024 * 1024  # larger pictures are refused: one RGB frame of this size takes 192 MiB
+TAIL_SHARE = 0.01  # this share of the frames may be missing, as some encoders list frames that they never show
+ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; others are ignored
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Size of the first picture in square pixels, as shown, after rotation and mirroring; and damage of the stream."""
+    """Size of the first picture as shown, in square pixels, after rotation and mirroring; and damage of the stream."""
 
     width: int
     height: int
-    damaged_packets: int = 0  # frames may be missing where there are some
+    damaged_packets: int = 0  # if there are any, frames may be missing
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ class Frame:
 def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     """Information and the (N,) presentation times in seconds from the first frame.
 
-    Packets are read and not decoded, except for the first frame, which gives the size as shown.
+    Only the first frame is decoded, for the size as shown.
 
-    A stream that was cut or recorded in the middle of a group of pictures begins with some that cannot be decoded;
-    time starts at the first one that can.
+    A stream may begin inside a group of pictures with frames that cannot be decoded. Its first frame is then the first
+    one that can.
 
     Raises VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
@@ -69,10 +68,10 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
 def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
-    Frames that the stream lists but does not contain are filled with the last one shown where all together they are no
-    more than `TAIL_SHARE` of the video (at least two); a stream that lacks more is damaged.
+    A frame that the stream lists but does not contain repeats the frame before it. A stream that lacks more than two
+    frames, and more than `TAIL_SHARE` of them, is damaged.
 
-    Raises VideoError: the stream is damaged at or before a frame that was asked for.
+    Raises VideoError: the stream is damaged at or before a requested frame.
     """
     if isinstance(path, FrameFolder):
         yield from _decode_folder(path, indices)
@@ -109,7 +108,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
 
 
 def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None) -> Iterator[Frame]:
-    """The same of a folder of frames; only the pictures at `indices` and the first are opened."""
+    """The frames of a folder, as in `decode`; only the pictures at `indices` and the first are opened."""
     files, times = source.files(), source.times()
     size, orientation = _still(files[0])
     for index in map(int, range(len(files)) if indices is None else indices):
@@ -136,11 +135,11 @@ class _Stamps:
     """When the frames of a stream are shown."""
 
     times: NDArray[np.float64]  # (N,) seconds from the first, ascending
-    pts: NDArray[np.int64] | None  # (N,) presentation stamps; None, missing or repeated: frames are counted
+    pts: NDArray[np.int64] | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
     damaged: int = 0  # packets that are damaged
 
     def index(self, position: int, pts: int | None) -> int | None:
-        """Place of a decoded frame, the `position`-th; None for one that the stream does not list."""
+        """Index of the `position`-th decoded frame; None for one that the stream does not list."""
         if self.pts is None:
             return position if position < len(self.times) else None
         if pts is None:
@@ -149,7 +148,7 @@ class _Stamps:
         return place if place < len(self.pts) and self.pts[place] == pts else None
 
     def since(self, path: Path, first: int | None) -> _Stamps:
-        """Without the frames before the one with stamp `first`, which is the first that can be decoded."""
+        """The stamps from `first` on, that of the first decoded frame. Raises VideoError: most stamps are before it."""
         place = self.index(0, first)
         if self.pts is None or not place:
             return self
@@ -191,16 +190,16 @@ def _started(path: Path) -> Iterator[tuple[_Stamps, tuple[int, int], Orientation
         first = next(frames, None)
         if first is None:
             raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
-        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
+        # Some encoders state the orientation only with key frames, so the first frame's orientation holds for all.
         yield listed.since(path, first.pts), _shown(stream, first), orientation_of(first), chain([first], frames)
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
     """When the frames of the stream are shown, from its packets.
 
-    In an AVI file the places of the pictures are the only times there are. What FFmpeg gives as presentation stamps is
-    a guess, which fails for H.264 with B-frames and for packed B-frames (DivX). The decoder gives the pictures in
-    order, so the k-th is shown at the k-th place.
+    AVI files have no times but the places of their pictures. FFmpeg guesses presentation stamps, wrongly for H.264 with
+    B-frames and for packed B-frames (DivX). The decoder yields the pictures in order, so the k-th belongs at the k-th
+    place.
     """
     import av
 
@@ -217,7 +216,7 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
             if not packet.is_discard:
                 stamps.append(packet.dts if by_place else packet.pts)
     except av.error.FFmpegError as error:
-        raise VideoError(f"damaged container ({reason(error)})", where=path, fix="Copy the video again") from error
+        raise VideoError(f"damaged container ({reason(error)})", where=path, fix=AGAIN) from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
     if container.format.name == "mpegts":
@@ -239,7 +238,7 @@ def _rate(stream: Any) -> float:
 
 
 def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: int) -> None:
-    """The header's number of frames, or in Matroska the stream's duration, is reached."""
+    """Raise VideoError if the file ends before the header's number of frames, or in Matroska the stream's duration."""
     total = int(stream.frames or 0)
     if total - listed > _tolerated(total):
         raise VideoError(f"the file ends early: {total} frames announced, {listed} present", where=path, fix=AGAIN)
@@ -271,7 +270,7 @@ def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
     try:
         yield from container.decode(stream)
     except av.error.FFmpegError as error:
-        raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
+        raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix=AGAIN) from error
 
 
 def _shown(stream: Any, frame: Any) -> tuple[int, int]:
@@ -282,7 +281,7 @@ def _shown(stream: Any, frame: Any) -> tuple[int, int]:
 
 
 def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> NDArray[np.uint8]:
-    """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then oriented."""
+    """The picture as shown: scaled to `size` if the stream changes its size or has oblong pixels, then oriented."""
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix=AGAIN)
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])

@@ -1,7 +1,7 @@
 """Folders of frames, `dive_12/00001.jpg ...`: one video as numbered JPEG or PNG pictures.
 
-A layout hands one over as `Record(id, path=folder, frames=FrameFolder(folder, rate))`. `first` and `last` choose a
-range of numbers where one folder holds several performances, as in MTL-AQA:
+Its record is `Record(id, path=folder, frames=FrameFolder(folder, rate))`. `first` and `last` choose a range of numbers
+if one folder holds several performances, as in MTL-AQA:
 
     FrameFolder(root / "frames" / "07", rate=25.0, first=17_571, last=17_673)
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # endings of pictures, in small or capital letters
 CODECS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}  # FFmpeg's decoder by the first bytes of a picture
-LEAST_RATE = 0.01  # frames per second; times are multiples of 1 / 1001 of a rate, which lower ones do not survive
+LEAST_RATE = 0.01  # frames per second; rounding to fractions with denominators up to 1001 changes lower rates
 MAX_BYTES = 256 << 20  # larger pictures are refused
 AGAIN = "Copy or download the picture again"
+READABLE = "Check the path and its permissions"
 
 _NUMBER = re.compile(r"[0-9]+$")
 
@@ -72,7 +73,8 @@ class FrameFolder:
         try:
             numbered, _ = numbered_pictures(os.listdir(self.folder) if listed is None else listed)
         except OSError as error:
-            raise VideoError(f"cannot be opened ({error.strerror or error})", where=self.folder) from error
+            what = f"cannot be opened ({error.strerror or error})"
+            raise VideoError(what, where=self.folder, fix=READABLE) from error
         first, last = self.first or 0, float("inf") if self.last is None else self.last
         chosen = [(number, name) for number, name in numbered if first <= number <= last]
         if not chosen:
@@ -101,14 +103,14 @@ def numbered_pictures(names: Iterable[str]) -> tuple[list[tuple[int, str]], list
 
 
 def repeated_number(numbered: list[tuple[int, str]]) -> str:
-    """The fault of pictures in order whose numbers are not distinct; empty where there is none."""
+    """A fault that names two pictures of one number; empty where the numbers are distinct."""
     pairs = pairwise(numbered)
     twice = next(((a[1], b[1]) for a, b in pairs if a[0] == b[0]), None)
     return f"'{printable(twice[0])}' and '{printable(twice[1])}' have the same number" if twice else ""
 
 
 def frame_fault(names: Iterable[str], rate: float) -> str:
-    """Why a folder of pictures with these names is no video at this frame rate; empty where it is one."""
+    """The reason why a folder of pictures with these names is no video at this frame rate; empty where it is one."""
     numbered, others = numbered_pictures(names)
     if others:
         return f"the picture '{printable(others[0])}' has no number at the end of its name"
@@ -120,7 +122,7 @@ def frame_fault(names: Iterable[str], rate: float) -> str:
 
 
 def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
-    """A JPEG or PNG picture as FFmpeg decodes it, so that its colours are those of a video of the same pictures.
+    """A JPEG or PNG picture as FFmpeg decodes it, with the colours of a video of the same pictures.
 
     Raises VideoError: not a regular file, not such a picture, damaged, or larger than `max_pixels`.
     """
@@ -129,7 +131,7 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
     try:
         content = read_regular(path, MAX_BYTES)
     except OSError as error:
-        raise VideoError(f"cannot be opened ({error.strerror or error})", where=path) from error
+        raise VideoError(f"cannot be opened ({error.strerror or error})", where=path, fix=READABLE) from error
     codec = next((name for start, name in CODECS.items() if content.startswith(start)), None)
     if codec is None:
         what = "is no JPEG or PNG picture" if content else "the file is empty"

@@ -1,8 +1,7 @@
-"""Videos and stills as a web page carries them: `data:` URIs that every browser plays, up to a size.
+"""Videos and stills for a web page: `data:` URIs that every browser plays, up to a size.
 
 A video that browsers can play is embedded unchanged; any other is encoded again as H.264 at a size that fits. Times
-stay those of `data.video.decoder`, seconds from the first frame, so that measurements match the frames that the browser
-shows.
+are those of `data.video.decoder`, seconds from the first frame, so that measurements match the frames in the browser.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from data.video.frame_folder import FrameFolder
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20  # bytes of one embedded video; base64 makes them a third more in the page
-ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))  # tries: long side in pixels, constant rate factor
-LEAST_BITRATE = 12_000  # bytes per second below which the smallest try never falls: longer videos are not even tried
+ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))  # in this order: long side in pixels, constant rate factor
+LEAST_BITRATE = 12_000  # bytes per second that every copy exceeds: a video too long for it is not encoded
 MOST_RATE = 30.0  # frames per second of an encoded copy
-START_TOLERANCE = 0.002  # seconds by which the first frame may be off zero in a video that is embedded unchanged
+START_TOLERANCE = 0.002  # largest time of the first frame, in seconds, of a video that is embedded unchanged
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def playable_type(path: Path) -> str | None:
 
 
 def key_frames(path: Path | FrameFolder, times: Sequence[float], height: int = 180) -> list[str]:
-    """JPEG stills as `data:` URIs of the frames shown at `times` (seconds), in the order given. Raises VideoError."""
+    """JPEG stills as `data:` URIs of the frames shown at `times` (seconds), in their order. Raises VideoError."""
     if not times:
         return []
     _, stamps = probe(path)
@@ -142,7 +141,7 @@ def _encode(
 
 
 def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
-    """Row of the last of ascending `times` that is not after `time`, such as the frame on the screen; 0 before them."""
+    """Row of the last of the ascending `times` that is not after `time`, such as that of the frame shown; else 0."""
     return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
 
 

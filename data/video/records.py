@@ -1,4 +1,4 @@
-"""Inputs on disk become records: one record per video (or trial), with a unique id, labels and groups."""
+"""Finds inputs and lists them as records: one for each video (or trial), with a unique id, labels and groups."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from data.store.fingerprint import fingerprint
 from data.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, frame_fault
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
-MAX_LABEL = 1e9  # size beyond which differences and squares of scores lose their digits or overflow
+MAX_LABEL = 1e9  # largest absolute score: differences and squares of larger ones lose digits or overflow
 FINGERPRINT_BLOCK = 1 << 20  # bytes read at a time, so that a file of any size is hashed in flat memory
 
 CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every cache
-CACHE_INDEX = ".index.sqlite"  # the index of a cache; caches of earlier versions have no marker
-PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds films that this program drew
+CACHE_INDEX = ".index.sqlite"  # index of a cache; caches of earlier versions have it and no marker
+PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds previews of this program
 
 LABELS = ("score", "execution", "synchronisation", "difficulty")  # labels that are one number
 
@@ -77,7 +77,7 @@ class Record:
         return files | dict(sorted(self.sidecars.items()))
 
     def inputs(self) -> dict[str, Path | FrameFolder | RemoteFile]:
-        """Every input of this record by kind, with those on a store; what the fingerprint covers."""
+        """Every input of this record by kind, local or on a store; fingerprints cover them."""
         frames = {} if self.frames is None else {"video": self.frames}
         return {**self.files(), **frames, **self.remote}
 
@@ -98,12 +98,12 @@ class Listing:
 def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
-    A file is its own input: its id is its name. Files in a directory are taken by suffix
-    (`VIDEO_SUFFIXES`); a file named directly is taken whatever its suffix.
+    Files in a directory are chosen by suffix (`VIDEO_SUFFIXES`). A file that is named directly may have any suffix; its
+    id is its name.
 
-    A directory is a folder of frames, and so one video, where it holds JPEG or PNG pictures whose names all end in
-    digits, no video and no subfolder. Pictures in other directories are left out, and reported where they are numbered
-    or there is nothing else.
+    A directory of JPEG or PNG pictures, without videos and subfolders, is a folder of frames, and so one video. The
+    names of all its pictures must end in digits. Pictures in other directories are left out. They are reported if they
+    could be frames, or if the directory has nothing else.
 
     Args:
         inputs: paths, or addresses of objects and folders on a store (`data.store.remote`).
@@ -150,7 +150,7 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]
 
 
 def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Record]:
-    """Every video below `root`; what cannot be one is reported."""
+    """Every video below `root`; unusable files and folders are reported."""
     for folder, subfolders, names in walk(root, problems):
         videos = [folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
         for path in videos:
@@ -198,7 +198,7 @@ def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
 
 
 def _is_usable(path: Path, problems: list[str]) -> bool:
-    """Whether a file can be an input; every one that cannot is reported."""
+    """Whether a file can be an input; unusable ones are reported."""
     try:
         if stat.S_ISREG(path.stat().st_mode):
             return True
@@ -215,7 +215,7 @@ def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], lis
     """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
 
     Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
-    Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
+    Caches of this program are not searched, unless `root` is one: previews in them are no inputs.
     """
 
     def report(error: OSError) -> None:
@@ -237,7 +237,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def fingerprint_file(path: Path) -> str:
-    """The fingerprint of a file (`data.store.fingerprint`): equal content gives an equal one at any place.
+    """The fingerprint of a file (`data.store.fingerprint`); files of equal content have equal ones.
 
     A folder's fingerprint covers the names and fingerprints of the files directly in it.
     """
@@ -249,7 +249,7 @@ def fingerprint_file(path: Path) -> str:
 
 
 def fingerprint_frames(frames: FrameFolder) -> str:
-    """The fingerprint of a folder of frames without its rate: over the content of the pictures in their order.
+    """The fingerprint of a folder of frames, from the content of the pictures in their order; the rate is not in it.
 
     Raises OSError: a picture cannot be read; VideoError: see `FrameFolder.files`.
     """
@@ -258,5 +258,5 @@ def fingerprint_frames(frames: FrameFolder) -> str:
 
 
 def fingerprint_remote(file: RemoteFile) -> str:
-    """The same of an object, which is read once. Raises StorageError: gone, not available, or replaced meanwhile."""
+    """The fingerprint of an object, which is read once. Raises StorageError: it is gone, unavailable, or replaced."""
     return fingerprint(*file.opened())

@@ -24,23 +24,23 @@ def write_video(
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     options: dict[str, str] | None = None,
-) -> int:
-    """Encode (height, width, 3) uint8 RGB pictures of one even size, atomically; returns how many.
+) -> None:
+    """Write (height, width, 3) uint8 RGB pictures of one even size as a video, atomically.
 
     One thread encodes, so that the bytes do not depend on the machine's number of cores.
 
-    The pictures are taken one at a time, `rate` is in frames per second, the path's suffix decides the container.
-    Codec, pixel format and options are as FFmpeg names them; by default H.264 that every browser plays.
+    `rate` is in frames per second; the suffix of the path decides the container. Codec, pixel format and options are as
+    FFmpeg names them; by default H.264 that every browser plays.
 
     Raises ValueError: no picture, or pictures of different sizes; OSError: the folder cannot be written.
     """
     import av
 
-    count, ending = 0, path.suffix.lower()
-    form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix to tell it by
+    ending = path.suffix.lower()
+    form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix
     with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=form) as container:
         stream = None
-        for image in images:
+        for number, image in enumerate(images):
             if stream is None:
                 stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
                 stream.height, stream.width = image.shape[:2]
@@ -49,10 +49,8 @@ def write_video(
                 reproducible = {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
                 stream.options = reproducible | (options or {"crf": "20", "preset": "veryfast"})
             elif image.shape[:2] != (stream.height, stream.width):
-                raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
+                raise ValueError(f"picture {number} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            count += 1
         if stream is None:
             raise ValueError("no picture to encode")
         container.mux(stream.encode(None))
-    return count

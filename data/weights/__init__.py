@@ -1,4 +1,4 @@
-"""Weights of networks: the table of published files, their download and hashes, and models compiled before."""
+"""Weights of networks: the table of published files, their download and hashes, and the cache of compiled models."""
 
 from data.weights.compiled_models import compiled_dir, load_compiled, read_network, store_compiled
 from data.weights.registry import REGISTRY

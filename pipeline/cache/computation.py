@@ -53,7 +53,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 ABSENT = object()
-"""Stands for a setting that is not there."""
+"""Marks a setting that one side lacks."""
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

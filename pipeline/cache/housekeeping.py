@@ -1,4 +1,4 @@
-"""The `cache` commands and `weights rm`: list a cache, verify it, and delete what is unneeded, old or no longer wanted.
+"""The `cache` commands and `weights rm`: list a cache, verify it, and delete outputs that are unneeded or old.
 
 Links are not followed. A file is only removed where its own header says that this program wrote it; folders that become
 empty go too. Everything else stays, whatever its name. A cache may be in use meanwhile: outputs younger than
@@ -26,7 +26,7 @@ from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADAB
 from pipeline.observer import Observer
 
 YOUNG_SECONDS = 3600
-"""Outputs that were used since then may belong to a run in progress."""
+"""Outputs used more recently may belong to a run in progress."""
 
 OLD_LOGS, OLD_LOG = ".runs", re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\.jsonl")
 """Folder and names of the logs of runs that earlier versions wrote."""
@@ -45,7 +45,7 @@ class Finding:
     used: float = 0.0  # when it was last read or written
 
     def row(self) -> dict[str, Any]:
-        """As JSON types."""
+        """The finding as JSON types."""
         path = printable(self.path)
         return {"path": path, "stage": self.stage, "video": self.video, "why": self.why, "bytes": self.size}
 
@@ -99,7 +99,7 @@ def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator
 
 
 def list_cache(cache: Cache, stage: str = "") -> CacheListing:
-    """Per stage and setting, or every output of one stage.
+    """The files per stage and setting, or every output of one stage.
 
     Raises UsageError for an unknown stage, or without a cache.
     """
@@ -124,7 +124,7 @@ def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
 def _count_files(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
     """A row per setting of a stage: `settings`, `outputs`, `failures`, `bytes`, `oldest` and `newest` (UTC).
 
-    `settings` holds those that differ within the stage, with the version and what else the results depend on.
+    `settings` has the settings, version and identity that differ within the stage.
     """
     groups: dict[str, list[Finding]] = {}
     settings: dict[str, dict[str, Any]] = {}
@@ -206,7 +206,7 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
 def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Observer) -> CacheFiles:
     """Sweep temporaries and delete outputs beyond the size; or report what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
-        raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
+        raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it there is no limit")
     marked_cache(cache, yes)
     observer.note(f"temporary files {'' if yes else 'would be '}swept: {cache.sweep(remove=yes)}")
     findings = beyond(cache, int(max_gb * 1e9)) if max_gb is not None else []
@@ -255,12 +255,12 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
     with suppress(OSError):
         cache.root.rmdir()
     others = sum(1 for _ in files_below(cache.root))
-    stay = f"; {counted(others, 'file')} of others left in {cache.place}" if others else ""
+    stay = f"; {counted(others, 'other file')} left in {cache.place}" if others else ""
     return replace(deleted, summary=deleted.summary + stay)
 
 
 def _written(cache: Cache) -> Iterator[Finding]:
-    """Outputs, failures and previews whose content or mark says that they are of this program, and old logs of runs."""
+    """Outputs, failures and previews that this program wrote, by their content or mark, and old logs of runs."""
     videos = set()
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
         if cache.is_ours(file.path):

@@ -1,4 +1,4 @@
-"""An accelerator beside the cache: hashes of inputs by their stamps, parts of headers by the names of outputs, rates.
+"""An accelerator beside the cache: it keeps hashes of inputs, parts of output headers, and measured rates.
 
 Deleting or corrupting it costs nothing but time: every answer can be computed again from the files.
 """
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, se
 """
 
 OBJECT_INPUT, OUTPUT_HEADER = "object input", "output"
-"""Kinds of the facts about inputs on a store, and about outputs, whose names are those in the cache."""
+"""Kinds of facts: about inputs on a store, and about outputs, by their names in the cache."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -43,7 +43,7 @@ SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 class Index:
     """A small SQLite table of facts about files; a failure turns the index off and never stops a run.
 
-    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up. They
+    Facts wait in memory and are written in one short transaction, so that processes do not wait for each other. They
     stay in memory where the folder has no cache marker and is not `owned` by this program: it may be somebody else's.
     While `frozen` is true nothing is written, such as for a command that only lists what it would do.
     """
@@ -132,7 +132,7 @@ class Index:
                 self._pending.clear()
 
     def close(self) -> None:
-        """Flush and let go of the file."""
+        """Flush, and close the file."""
         self.flush()
         with self._lock:
             if self._connection is not None:
@@ -140,7 +140,7 @@ class Index:
                 self._connection = None
 
     def _run(self, query: str, values: tuple[Any, ...] | list[Any] = ()) -> list[Any]:
-        """The rows that a query gives; it is run for each of a list of values."""
+        """Run a query, once for each of a list of values; returns its rows."""
         for _ in range(2):
             if self._broken:
                 break
@@ -185,7 +185,7 @@ def _parsed(text: Any) -> Any | None:
 
 
 def stamp(path: Path | str | FrameFolder) -> str | None:
-    """A token that changes whenever the content may have: size, both times in nanoseconds, and the inode number.
+    """A token that changes whenever the content may have changed: size, both times (ns) and inode number.
 
     For a folder, those of every file directly in it; for a folder of frames, those of the frames.
     """

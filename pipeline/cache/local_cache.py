@@ -1,4 +1,4 @@
-"""Where an output is stored. Its name holds its key, so an output never changes, and it is fresh where it is there.
+"""Where an output is stored. Its name holds its key, so an output never changes: if it exists, it is fresh.
 
 A key does not depend on any path, so a cache moves with its data to another folder, machine or store. The index of a
 cache on a store is on this machine, in the user's cache folder under `stores/`. Without it every output is read and
@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import AimError, CacheError, UsageError, VideoError, printable
+from data.errors import PROGRAM, AimError, CacheError, UsageError, VideoError, printable
 from data.store import (
     LocalFile,
     LocalFolder,
@@ -52,7 +52,7 @@ SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy"
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
 UNREADABLE = (FileNotFoundError, CacheError)
-"""Errors of `Cache.read` for an output that is missing or damaged, and is to be computed."""
+"""Errors of `Cache.read` for a missing or damaged output, which must be computed."""
 
 PREVIEWS = "preview"
 """Folder of the previews in a cache."""
@@ -137,7 +137,7 @@ class Cache:
         return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place))
 
     def siblings(self, checks: int = 1) -> Siblings:
-        """A function that names the files of a video and stage by their name below the cache, for so many checks."""
+        """A function from a video's name below the cache to the endings of its files, made for so many `checks`."""
         return self.folder.siblings(checks)
 
     def check(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Check:
@@ -242,7 +242,7 @@ class Cache:
         return entry if isinstance(entry, dict) else None
 
     def exists(self) -> bool:
-        """Whether there is a folder, or such a bucket; an address in it with nothing below is an empty cache."""
+        """Whether the folder or bucket exists; an address without objects in a bucket is an empty cache."""
         return self.folder.exists()
 
     def marked(self) -> bool:
@@ -292,7 +292,7 @@ class Cache:
         return stored
 
     def discard(self, path: Path, error: CacheError) -> None:
-        """Delete an output that is damaged; it stays where the system refused to read it, or memory was short."""
+        """Delete a damaged output, unless the system refused to read it or memory was short."""
         cause = error.__cause__
         if not isinstance(cause, MemoryError) and getattr(cause, "errno", None) is None:
             with suppress(OSError):
@@ -350,7 +350,7 @@ class Cache:
         return self._escaped(path.relative_to(self.root).as_posix())
 
     def _escaped(self, name: str) -> str:
-        """For a store, a name in which bytes that are no text are escaped."""
+        """The name; on a store, bytes that are no text are escaped."""
         return name.encode("utf-8", "backslashreplace").decode() if self.on_store else name
 
     def _written(self, path: Path) -> float:
@@ -366,7 +366,7 @@ class Cache:
                 os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
 
     def _take_over(self, stage: str, stem: Path, endings: Sequence[str]) -> list[str]:
-        """The endings of a video's names, once its files of version 0.1.0 are renamed: those had no key in the name."""
+        """The endings of a video's names, after its files of version 0.1.0, whose names had no key, are renamed."""
         keyed = [ending for ending in endings if _of(stem, ending, keyed=True)]
         for ending in endings:
             if _of(stem, ending, keyed=False):
@@ -395,7 +395,7 @@ class Cache:
             raise UsageError(
                 f"outputs of version 0.1.0 here must be renamed once, which is not possible ({error.strerror})",
                 where=self.place,
-                fix="Run `status` once as somebody who may write here, or copy the cache",
+                fix=f"Type `{PROGRAM} status` as a user who may write here, or copy the cache",
             ) from None
         return keyed
 
@@ -415,7 +415,7 @@ def has_key(path: Path) -> bool:
 
 @lru_cache(maxsize=256)
 def _safe_id(video_id: str) -> str:
-    """A video's id as a path below the folder of a stage; asked for once per stage in a row."""
+    """A video's id as a path below the folder of a stage; cached, since each stage asks for it."""
     return "/".join(safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", "."))
 
 

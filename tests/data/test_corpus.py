@@ -1,4 +1,4 @@
-"""Damaged, hostile and odd files: each costs itself at most, is named, opens nothing else and runs nothing."""
+"""Damaged, hostile and odd files: each fails alone and by name, opens no other file and runs nothing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def answer() -> None:
 
 
 class Reader:
-    """A child process that reads videos (`answer`); it is replaced if it dies or hangs."""
+    """A child process that reads videos (`answer`); if it dies or hangs, another one replaces it."""
 
     def __init__(self) -> None:
         self.deaths = 0
@@ -100,7 +100,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     return build(tmp_path_factory.mktemp("corpus"))
 
 
-def test_every_video_is_read_whole_or_named(corpus: list[Case]) -> None:
+def test_every_video_is_read_or_refused_by_name(corpus: list[Case]) -> None:
     assert len(corpus) >= 300
     assert len({case.path for case in corpus}) == len(corpus)
     before = sorted(p.name for p in corpus[0].path.parent.iterdir())
@@ -142,7 +142,7 @@ def _complaint(case: Case, report: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
-def test_extract_gets_through_a_sample(corpus: list[Case], tmp_path: Path) -> None:
+def test_extract_finishes_a_sample(corpus: list[Case], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     sample = [case for n, case in enumerate(corpus) if n % 25 == 0 or case.path.name.startswith(("huge", "deep"))]
     for case in sample:
@@ -174,7 +174,7 @@ HOSTILE_HDF5 = (
 
 
 def spoil(file: Any, how: str, other: Path) -> None:
-    """Put something else in place of an open cache file's array, or change the header; its hash is made to fit."""
+    """Replace the array of an open cache file, or change its header; the hash of the header is made to fit."""
     header = json.loads(bytes(file["_header"][()]))
     array = header["arrays"]["a"]
     file.move("a", "b")
@@ -214,7 +214,7 @@ def test_a_hostile_cache_file_is_damaged_and_opens_nothing(tmp_path: Path, how: 
     path = _cache_file(tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
         spoil(file, "nothing", other)
-    assert store.read(path).output.arrays, "sound after nothing was put in its place"
+    assert store.read(path).output.arrays, "a change of nothing leaves a sound file"
     with h5py.File(path, "r+") as file:
         spoil(file, how, other)
     with pytest.raises(CacheError):
@@ -223,7 +223,7 @@ def test_a_hostile_cache_file_is_damaged_and_opens_nothing(tmp_path: Path, how: 
         read_pack(path)
 
 
-def test_no_cut_and_no_flipped_byte_of_a_cache_file_is_believed(tmp_path: Path) -> None:
+def test_cuts_and_flipped_bytes_of_a_cache_file_are_noticed(tmp_path: Path) -> None:
     whole = _cache_file(tmp_path / "a.h5").read_bytes()
     right = store.read(tmp_path / "a.h5")
     path = tmp_path / "b.h5"

@@ -57,7 +57,7 @@ def test_every_column_is_read(root: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize(("delimiter", "seven"), [(",", "7.5"), (";", "7,5"), ("\t", "7.5"), ("|", "7.5")])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_usual_dialects(root: Path, encoding: str, delimiter: str, seven: str, end: str) -> None:
+def test_dialects_of_csv(root: Path, encoding: str, delimiter: str, seven: str, end: str) -> None:
     lines = [delimiter.join(line) for line in (("video", "score"), ("day 1\\ä.avi", seven), ("a.mp4", "1"))]
     table(root, end.join(lines).encode(encoding))
     a, _, c = list_folder(root).records
@@ -70,7 +70,7 @@ def test_names_are_joined_across_unicode_forms(root: Path) -> None:
     assert list_folder(root).records[2].labels == Labels(score=3.0)
 
 
-def test_what_cannot_be_joined_is_named(root: Path) -> None:
+def test_rows_and_videos_without_a_match_are_named(root: Path) -> None:
     table(root, "video,score,scroe\na.mp4,1,\na.mp4,1,\nday 1/b.mp4,2,\nday 1/b.mp4,3,\nday 1/bb.mp4,4,\n")
     listing = list_folder(root)
     assert [record.labels for record in listing.records] == [Labels(score=1.0), None, None]

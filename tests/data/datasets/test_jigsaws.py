@@ -1,4 +1,4 @@
-"""JIGSAWS parsers and lister: the official layout with its traps."""
+"""JIGSAWS in its official layout, with its traps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.datasets.jigsaws import list_jigsaws, parse_kinematics
+from data.datasets.listing import kind_of
 from data.errors import DataError, UsageError
 from data.video import Labels
 
@@ -79,7 +80,7 @@ def test_kinematics_round_trip(tmp_path: Path, rows: list[list[float]], blank: s
     st.integers(0, 75),
     st.sampled_from(["nan", "-inf", "x", "0x1", "1,5", "--1", "1-2", "1e", "1e999", "1_0", "NaN", "\u0661"]),
 )
-def test_a_bad_cell_is_found_where_it_is(tmp_path: Path, row: int, column: int, bad: str) -> None:
+def test_a_bad_cell_is_named_by_line_and_column(tmp_path: Path, row: int, column: int, bad: str) -> None:
     cells = [ROW.split() for _ in range(3)]
     cells[row][column] = bad
     path = write(tmp_path / "k.txt", "\n".join(" ".join(line) for line in cells) + "\n")
@@ -114,6 +115,7 @@ def test_damaged_meta_lines_are_refused_by_line(root: Path, line: str, words: st
 
 
 def test_one_record_per_view(root: Path) -> None:
+    assert kind_of(root) == ("jigsaws", root)
     listing = list_jigsaws(root)
     assert [record.id for record in listing.records] == [
         f"Suturing/video/Suturing_{trial}_capture{view}.avi" for trial in ("B001", "I005") for view in (1, 2)
@@ -172,7 +174,7 @@ def test_repeated_lines_are_dropped_and_named(root: Path) -> None:
     assert "listed again" in listing.problems[0]
 
 
-def test_a_wrong_folder_error_says_what_to_give(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_error_of_a_wrong_folder_names_the_right_one(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(UsageError, match="Give the folder above Suturing"):
         list_jigsaws(root / "Suturing")
     with pytest.raises(UsageError):

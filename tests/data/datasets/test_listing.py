@@ -1,4 +1,4 @@
-"""Every kind of data set, also that of docs/extend: damaged label files are refused by name, a missing file is said."""
+"""Every kind of data set, also that of docs/extend/dataset.md: damaged and missing label files are named."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder_set(root: Path) -> Path:
 
 
 def aqa7_set(root: Path) -> Path:
-    """AQA-7 with one compressed list and one that is not, so that damage reaches what is below the compression."""
+    """AQA-7 with one compressed list and one plain list, so that damage reaches the parser, not only zlib."""
     make_aqa7(root, count=3, frames=2)
     path, name = root / "Split_4/split_4_train_list.mat", "consolidated_train_list"
     scipy.io.savemat(path, {"before": np.ones((1, 1)), name: scipy.io.loadmat(path)[name]})
@@ -165,10 +165,10 @@ def test_damaged_label_files_are_read_or_refused_by_name(
 
 
 @pytest.mark.parametrize("kind", sorted({*SMALL} - {"folder"}))  # a folder may have no table
-def test_a_file_that_is_gone_is_a_problem_that_says_whose_it_is(made: dict[str, Path], kind: str) -> None:
+def test_the_problem_line_of_a_missing_file_names_its_performance(made: dict[str, Path], kind: str) -> None:
     root = made[kind]
     whole = check_data(kind, root, {})
-    # Transcriptions and judges' scores are extra; the angles of this one performance are missing too, so nothing tells.
+    # Transcriptions and judges' scores are optional. The angles of m01_s03_e01 are missing anyway.
     silent = {*root.rglob("transcriptions/*"), *root.rglob("FineDiving_coarse_annotation.pkl")}
     silent |= {root / FOLDS, *root.rglob("m01_s03_e01_positions_inc.txt")}
     for path in sorted({*root.rglob("*.*")} - silent):
@@ -184,7 +184,7 @@ def test_a_file_that_is_gone_is_a_problem_that_says_whose_it_is(made: dict[str, 
             path.stem.partition(end)[0] for end in ("_capture", "0101", "_E_ID", "_S_ID", "_positions", "_angles")
         }
         assert not report.ok
-        assert any(name in shown for name in whose - {""}), f"'{shown}' does not say whose {path.name} is gone"
+        assert any(name in shown for name in whose - {""}), f"'{shown}' does not name the performance of {path.name}"
     assert check_data(kind, root, {}) == whole
 
 
@@ -213,10 +213,10 @@ def test_the_data_set_of_the_page_lists_its_performances(marks: ModuleType, tmp_
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         (tmp_path / "videos" / name).write_bytes(b"\0")
     (tmp_path / "marks.csv").write_text("video,mark,skater\na.mp4,7.5,Ann\nb.mp4,6,Bob\n", encoding="utf-8")
-    found = listing.list_records("marks", tmp_path)
-    labelled = {record.id: record for record in found.records if record.labels}
+    marked = listing.list_records("marks", tmp_path)
+    labelled = {record.id: record for record in marked.records if record.labels}
     assert {name: record.labels.score for name, record in labelled.items()} == {"a.mp4": 7.5, "b.mp4": 6.0}
     assert labelled["a.mp4"].groups["subject"] == "Ann"
-    assert any("c.mp4" in line for line in found.problems)
+    assert any("c.mp4" in line for line in marked.problems)
     with pytest.raises(UsageError, match=r"no marks\.csv"):
         listing.list_records("marks", tmp_path / "videos")

@@ -1,4 +1,4 @@
-"""Answers of raters: every line that is whole counts once, whatever happened to the file."""
+"""Answers of raters: every whole line counts, and damaged lines cost no other answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_answers_come_back_and_a_spreadsheet_reads_them(tmp_path: Path) -> None:
     assert [row["score"] for row in rows] == ["7.25", "", ""]
 
 
-def test_of_several_answers_to_one_question_the_last_counts(tmp_path: Path) -> None:
+def test_the_last_answer_to_a_question_counts(tmp_path: Path) -> None:
     path = rater_file(tmp_path, "anna")
     for answer in (scored(A, 1), scored(A, 2), Answer((A, B), "better"), Answer((B, A), "better")):
         append_answer(path, answer)
@@ -42,15 +42,15 @@ def test_of_several_answers_to_one_question_the_last_counts(tmp_path: Path) -> N
     assert answers[frozenset((A, B))].contents == (B, A)
 
 
-def test_wherever_the_last_line_is_cut_the_others_count_and_the_next_answer_is_kept(tmp_path: Path) -> None:
+def test_a_last_line_that_was_cut_off_costs_no_other_answer(tmp_path: Path) -> None:
     path = rater_file(tmp_path, "anna")
     append_answer(path, scored(A, 7.5))
     whole = path.read_bytes()
     append_answer(path, scored(B, 12.5))
-    both = path.read_bytes()
-    for end in range(len(whole), len(both)):
-        path.write_bytes(both[:end])
-        expected = {frozenset((A,))} | ({frozenset((B,))} if end == len(both) - 1 else set())  # all but the line's end
+    two_lines = path.read_bytes()
+    for end in range(len(whole), len(two_lines)):
+        path.write_bytes(two_lines[:end])
+        expected = {frozenset((A,))} | ({frozenset((B,))} if end == len(two_lines) - 1 else set())
         assert set(read_answers(path)[0]) == expected
         append_answer(path, scored(C, 3))
         assert set(read_answers(path)[0]) == expected | {frozenset((C,))}

@@ -34,7 +34,7 @@ def test_labels_split_event_and_original(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("named", ["3m/001.mp4", "3m/001", "001", "001.mp4"])
-def test_a_copy_is_tied_to_its_original_however_it_is_written(tmp_path: Path, named: str) -> None:
+def test_a_copy_is_tied_to_its_original_in_every_spelling(tmp_path: Path, named: str) -> None:
     make(tmp_path, ["3m/001.mp4,71,,,,train,,3m", f"3m/001_m.mp4,71,,,,test,{named},3m"])
     listing = list_tasd2(tmp_path)
     assert [record.groups["original"] for record in listing.records] == ["3m/001", "3m/001"]

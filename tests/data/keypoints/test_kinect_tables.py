@@ -1,4 +1,4 @@
-"""Tables of Kinect joints with broken rows: a missing frame or an error with its row, never another exception."""
+"""Tables of Kinect joints: a broken row is a missing frame, or an error that names the row."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_positions_need_angles_and_become_metres(ui_prmd: tuple[Path, Path]) -> 
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "1e308"])
-def test_numbers_that_are_none_cost_their_frame_only(ui_prmd: tuple[Path, Path], tmp_path: Path, cell: str) -> None:
+def test_a_missing_number_costs_only_its_frame(ui_prmd: tuple[Path, Path], tmp_path: Path, cell: str) -> None:
     positions, angles = ui_prmd
     whole = read_motion(positions, 1, angles).keypoints
     got = read_motion(changed(positions, tmp_path / "p.txt", 2, first=cell), 1, angles).keypoints

@@ -79,8 +79,8 @@ def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
     assert extract(find_videos([Path(address_)]).records, filled.config(cache=f"file://{local.cache}")).fresh == 2
 
 
-def test_what_is_fresh_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the listing, which is all that is read; by the content under a new tag; and without the index."""
+def test_freshness_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs are fresh by the listing alone, by equal content under a new tag, and without the index."""
     extract(filled.videos(), filled.config())
     read: list[str] = []
     with monkeypatch.context() as patch:
@@ -102,9 +102,7 @@ def test_what_is_fresh_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatc
     assert extract(many, filled.config()).fresh == 40
 
 
-def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
-    filled: Bucket, make_video: Callable[..., Path]
-) -> None:
+def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video: Callable[..., Path]) -> None:
     config = filled.config()
     cache = open_cache(config.cache, config.storage.reach())
     plan = Planner(config, cache).plan(filled.videos()[0])
@@ -134,7 +132,7 @@ def test_a_cache_of_version_0_1_on_a_store_is_taken_over(filled: Bucket, copies:
     assert {key: filled.get(key) for key in filled.keys("cache/") if "/." not in key} == now
 
 
-def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stages_without_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     extract(filled.videos(), filled.config())
     monkeypatch.setattr(RemoteFile, "opened", lambda self: pytest.fail("the video was read"))
     done = extract(filled.videos(), filled.config(), force=True)
@@ -168,7 +166,7 @@ def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.Mon
     assert len(listing.problems) == 1
 
 
-def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
+def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> None:
     config, records = filled.config(), filled.videos()
     extract(records, config)
     filled.put("cache/brightness/old.mp4.h5", b"damaged")
@@ -280,7 +278,7 @@ def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "s3:").exists()
 
 
-def test_what_is_wrong_is_said_in_one_line(bucket: Bucket, toy_stages: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_fault_of_a_store_is_one_error(bucket: Bucket, toy_stages: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no such bucket") as missing:
         find_videos([Path("s3://not-there/in")], bucket.storage)
     assert missing.value.where == "s3://not-there/in"
@@ -317,7 +315,7 @@ def _refusing(*_: object) -> Any:
 
 
 class _Stalling(socketserver.ThreadingTCPServer):
-    """Hands bytes on to a server; the body of a PUT only in part, and then nothing more."""
+    """Forwards bytes to a server; of a PUT it forwards half of the body, and then nothing more."""
 
     daemon_threads = True
     allow_reuse_address = True

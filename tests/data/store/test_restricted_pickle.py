@@ -1,4 +1,4 @@
-"""Pickles of annotations: plain values come back equal, and whatever else one asks for is refused by name."""
+"""Pickles of annotations: plain values come back equal, and everything else is refused by name."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ ARRAYS = EMPTY + b"(I1\n(I1048576\nt" + b"cnumpy\ndtype\n(S'u1'\nI00\nI01\ntRI00
     ],
     ids=["shared", "itself", "arrays", "encode", "texts", "array", "dicts", "keys", "name", "inner", "type", "depth"],
 )
-def test_a_small_pickle_makes_little(content: bytes) -> None:
+def test_a_small_pickle_takes_little_memory(content: bytes) -> None:
     began = time.monotonic()
     tracemalloc.start()
     with pytest.raises(DataError):
@@ -158,7 +158,7 @@ def test_a_small_pickle_makes_little(content: bytes) -> None:
     assert time.monotonic() - began < 30
 
 
-def test_what_publishers_share_is_read() -> None:
+def test_shared_texts_and_lists_are_read() -> None:
     """Equal texts and small lists are one object in many pickles."""
     entry = {"event": "3m springboard", "labels": [0] * 100, "score": 70.5}
     rows = {("FINADivingWorldCup2021_Men3m_final_r1", number): dict(entry) for number in range(3000)}
@@ -178,7 +178,7 @@ def test_changed_bytes_end_in_a_value_or_an_error(data: st.DataObject) -> None:
         load_plain(bytes(content))
 
 
-def test_the_table_of_instructions_has_none_that_makes_objects() -> None:
+def test_no_allowed_instruction_makes_objects() -> None:
     names = {opcode.name for opcode in pickletools.opcodes}
     assert set(INSTRUCTIONS) <= names
     makers = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID", "EXT1", "NEXT_BUFFER", "READONLY_BUFFER"}

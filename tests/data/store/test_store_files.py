@@ -1,4 +1,4 @@
-"""Temporaries and scratch folders are swept once they are older than a day, whoever made them; younger ones stay."""
+"""Temporaries and scratch folders are removed once they are older than a day, whoever made them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def age(path: Path, seconds: float) -> None:
     os.utime(path, (then, then))
 
 
-def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path: Path) -> None:
+def test_temporaries_of_a_killed_writer_are_removed_after_a_day(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a.h5", b"before")
     root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path / "a.h5")], cwd=root, check=False)
@@ -45,7 +45,7 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
 
 
-def test_everything_goes_where_no_age_is_asked_for(tmp_path: Path) -> None:
+def test_without_an_age_all_temporaries_are_removed(tmp_path: Path) -> None:
     (tmp_path / f"{TEMPORARY}elsewhere-1-aa").touch()
     age(tmp_path / f"{TEMPORARY}elsewhere-1-aa", 1)
     assert sweep(tmp_path, seconds=0) == 1

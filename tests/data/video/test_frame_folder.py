@@ -87,7 +87,7 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         FrameFolder(tmp_path, 10, first=10, last=20).files()
 
 
-def test_only_the_asked_pictures_are_opened(tmp_path: Path) -> None:
+def test_only_the_requested_pictures_are_opened(tmp_path: Path) -> None:
     folder = FrameFolder(frames(tmp_path / "a", pictures()), 25)
     (tmp_path / "a/00003.png").write_bytes(b"")
     np.testing.assert_array_equal(images_of(folder, [1, 4]), pictures()[[1, 4]])

@@ -48,7 +48,7 @@ def test_a_playable_video_is_embedded_byte_for_byte(tmp_path: Path) -> None:
         ("a.mkv", {}, None),
     ],
 )  # fmt: skip
-def test_what_browsers_play(tmp_path: Path, name: str, options: dict[str, object], expected: str | None) -> None:
+def test_types_that_browsers_play(tmp_path: Path, name: str, options: dict[str, object], expected: str | None) -> None:
     assert playable_type(grey_video(tmp_path / name, 4, **options)) == expected
 
 
@@ -79,7 +79,7 @@ def test_the_limit_holds_and_a_video_that_cannot_fit_is_none(tmp_path: Path) -> 
     assert embed_video(clip, 2000) is None
 
 
-def test_key_frames_are_those_on_the_screen(tmp_path: Path) -> None:
+def test_key_frames_are_the_frames_shown_at_their_times(tmp_path: Path) -> None:
     clip = grey_video(tmp_path / "a.mp4")
     stills = key_frames(clip, [0.41, 0.0, 0.41, 99.0], height=50)
     import cv2
@@ -98,7 +98,7 @@ def test_pictures_are_never_enlarged() -> None:
     assert as_uri("image/png", b"x") == "data:image/png;base64,eA=="
 
 
-def test_what_is_no_video_is_said(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+def test_a_text_is_refused_and_a_video_of_one_frame_is_read(tmp_path: Path, make_video: Callable[..., Path]) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("hello")
     with pytest.raises(VideoError, match="not a readable video"):

@@ -108,7 +108,7 @@ def test_kinect_names_and_a_hole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "what"),
     [
-        ({"frame": [0, 1, 1, 2]}, "frame 1 is there twice"),
+        ({"frame": [0, 1, 1, 2]}, "frame 1 appears twice"),
         ({"frame": [0, 1, 1, 2], "person": ["a", "a", "a", "a"]}, "2 people without distinct names"),
         ({"time": [0, 1, 1, 2]}, "the times do not ascend"),
         ({"time": [0, 1, "nan", 2]}, "the times do not ascend"),

@@ -220,7 +220,7 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: Filled) -> None:
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
     left = remove_cache(opened(config), True, SILENT).summary
-    assert left.endswith(f"deleted; 7 files of others left in {cache.root}")
+    assert left.endswith(f"deleted; 7 other files left in {cache.root}")
     assert all(path.read_text() == "not ours" for path in foreign)
 
 

@@ -1,4 +1,4 @@
-"""`data check`: a folder shows which set it is; counts, hashes and missing files are compared with the published."""
+"""`data check`: it recognises the set in a folder, and compares counts, hashes and files with the published set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -21,8 +22,13 @@ from synthetic.tiny_datasets import make_aqa7
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
 
 
+def publish(monkeypatch: pytest.MonkeyPatch, kind: str, **fields: Any) -> None:
+    """Change the known counts or hashes of a published set."""
+    monkeypatch.setattr(listing, "KINDS", {**KINDS, kind: replace(KINDS[kind], **fields)})
+
+
 @pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind != "fis-v"])
-def test_a_made_set_shows_which_one_it_is(kind: str, tmp_path: Path) -> None:
+def test_a_synthetic_set_is_recognised(kind: str, tmp_path: Path) -> None:
     root = PUBLISHED[kind](tmp_path / "set", frames=8)
     assert kind_of(root) == kind_of(tmp_path) == (kind, root)
     report = check_data(kind, root, {})
@@ -31,14 +37,13 @@ def test_a_made_set_shows_which_one_it_is(kind: str, tmp_path: Path) -> None:
     assert set(dict(report.files).values()) <= {"differs", "missing"}
 
 
-def test_known_hashes_decide_where_names_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_decide_where_names_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_lists("fis-v", tmp_path / "skating", count=4, frames=2)
     path = tmp_path / "skating/train_dataset.txt"
     with pytest.raises(UsageError, match="shows no known layout"):
         kind_of(path.parent)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    changed = replace(KINDS["fis-v"], hashes={"train_dataset.txt": (digest,), "test_dataset.txt": ("0",)})
-    monkeypatch.setattr(listing, "KINDS", {**KINDS, "fis-v": changed})
+    publish(monkeypatch, "fis-v", hashes={"train_dataset.txt": (digest,), "test_dataset.txt": ("0",)})
     assert kind_of(path.parent) == kind_of(tmp_path) == ("fis-v", path.parent)
 
 
@@ -51,14 +56,13 @@ def test_several_sets_in_one_folder_are_named(tmp_path: Path) -> None:
     assert result.output.startswith("aqa7")
 
 
-def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_copy_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_lists("fis-v", tmp_path, count=4, frames=2)
     path = tmp_path / "train_dataset.txt"
     (tmp_path / "test_dataset.txt").write_text("")
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # the last one has no video
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # the last performance has no video
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    changed = replace(KINDS["fis-v"], counts={"all": 3, "train": 3}, hashes={"train_dataset.txt": ("0", digest[:8])})
-    monkeypatch.setattr(listing, "KINDS", {**KINDS, "fis-v": changed})
+    publish(monkeypatch, "fis-v", counts={"all": 3, "train": 3}, hashes={"train_dataset.txt": ("0", digest[:8])})
     report = check_data("fis-v", tmp_path, {})
     assert report.counts == (("all", 3, 3), ("train", 3, 3), ("skating", 3, None))
     assert report.files == (("train_dataset.txt", "agrees"),)
@@ -78,9 +82,9 @@ def test_judges_that_do_not_give_the_score_are_named(tmp_path: Path) -> None:
     report = check_data("finediving", tmp_path, {})
     (doubt,) = report.doubts
     assert doubt.startswith("MadeWorldCup_1/000: score ")
-    assert doubt.endswith("but 86.4 of the judges 9 9 9")
+    assert doubt.endswith("but the judges 9 9 9 give 86.4")
     result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
-    assert "but 86.4 of the judges 9 9 9" in " ".join(result.output.split())
+    assert "but the judges 9 9 9 give 86.4" in " ".join(result.output.split())
 
 
 def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
@@ -90,13 +94,13 @@ def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
     together = dive(1, 0.6 * 2 * 41.5, (8.0, 8.5, 8.0, 8.5, 8.5))
     alone = [dive(2, 48.0, (6.0, 7.5, 8.0, 8.0, 8.0, 8.0, 9.0)), dive(3, 51.0, (8.0, 8.5, 9.0))]
     wrong = dive(4, 50.0, (8.0, 8.0, 8.0))
-    assert award_doubts([together, *alone, wrong]) == ["4: score 50, but 48 of the judges 8 8 8"]
+    assert award_doubts([together, *alone, wrong]) == ["4: score 50, but the judges 8 8 8 give 48"]
     assert award_doubts([alone[0], wrong, replace(wrong, id="5")]) == [], "their judges follow another rule"
 
 
 def test_unlv_is_complete_with_one_of_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_unlv(tmp_path, count=4, frames=2)
-    monkeypatch.setattr(listing, "KINDS", {**KINDS, "unlv": replace(KINDS["unlv"], counts={"diving": 4, "vault": 4})})
+    publish(monkeypatch, "unlv", counts={"diving": 4, "vault": 4})
     assert check_data("unlv", tmp_path, {}).ok
     shutil.rmtree(tmp_path / "gymnastic_vault")
     report = check_data("unlv", tmp_path, {})
