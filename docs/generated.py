@@ -23,7 +23,7 @@ Row = tuple[str, ...]
 
 
 def on_config(config: Any) -> Any:
-    """Let this module import the checkout's packages; MkDocs takes paths back that a hook adds on loading."""
+    """Let this module import the checkout's packages. MkDocs removes paths that a hook adds while it is loaded."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     return config
@@ -181,5 +181,5 @@ def _whole(name: str) -> str:
 
 
 def _text(text: str | None) -> str:
-    """Plain text as Markdown: one line, nothing in it a tag or the end of a cell."""
+    """Plain text as Markdown: one line, in which nothing is a tag or ends a cell."""
     return html.escape(" ".join((text or "").split()), quote=False).replace("|", "\\|").replace("*", "\\*")

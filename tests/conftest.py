@@ -1,4 +1,4 @@
-"""Fixtures that several tests share: small videos made on the spot, paths, and what is skipped where it cannot run."""
+"""Fixtures that several tests share: small videos, running programs, an S3 server, and places for a cache."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
-# The property tests draw the same examples on every run, so that a change is judged by what it changed;
-# `pytest --hypothesis-profile=explore` draws new ones, and prints what to paste as an `@example`.
-# A busy machine is no failure, so examples have no time limit.
+# Property tests draw the same examples on every run, so that only a change of the code changes their result.
+# `pytest --hypothesis-profile=explore` draws new ones, and prints the failing one as an `@example` to paste.
+# Examples have no time limit, since a busy machine is no failure.
 PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("repeatable", derandomize=True, **PATIENT)
 settings.register_profile("explore", derandomize=False, print_blob=True, **PATIENT)
@@ -52,7 +52,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def program() -> Iterator[ProgramServer]:
-    """Runs commands of the program in processes of their own."""
+    """Runs each command of the program in its own process."""
     from tests.helpers.program_server import ProgramServer
 
     with ProgramServer() as running:
@@ -78,7 +78,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """An empty bucket on it, and a user's cache folder of its own."""
+    """An empty bucket on that server, with credentials and an empty user's cache folder."""
     from tests.helpers.object_store import Bucket
 
     for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", "us-east-1")):
@@ -89,7 +89,7 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buck
 
 @pytest.fixture(params=["disk", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """An empty folder, and an empty bucket, for videos and a cache."""
+    """An empty folder or an empty bucket, for videos and a cache: each test runs with both."""
     from data.store import LocalFolder, RemoteFolder
     from tests.helpers.extracting import Place
 
@@ -102,19 +102,19 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def video(make_video: Callable[..., Path], tmp_path: Path) -> Callable[..., bytes]:
-    """The content of a video of `make_video` with so many frames."""
+    """Returns the content of a video of `make_video` with the given number of frames."""
     return lambda frames=12: make_video(tmp_path / f"made/{frames}.mp4", frames=frames).read_bytes()
 
 
 @pytest.fixture
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intervals from few resamples, for evaluations whose figures nobody reads."""
+    """Computes intervals from few resamples, for tests that do not read them."""
     monkeypatch.setattr("pipeline.evaluate.evaluation_run.DRAWS", 20)
 
 
 @pytest.fixture
 def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two stages alone, which need no network: `brightness`, and `contrast`, which reads it."""
+    """Replaces all stages by two that need no network: `brightness`, and `contrast`, which reads it."""
     from tests.helpers.toy_stages import use_stages
 
     place = "tests.helpers.toy_stages:"

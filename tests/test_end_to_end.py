@@ -1,4 +1,4 @@
-"""From rendered videos to scores through the command line, on real weights: extract, train, pack, score, report."""
+"""From rendered videos to scores through the command line, with real weights: extract, train, score, report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def dives(tmp_path_factory: pytest.TempPathFactory) -> Path:
         try:
             weights.fetch(name)
         except AimError as error:
-            pytest.skip(f"weights cannot be had here: {error}")
+            pytest.skip(f"the weights cannot be downloaded here: {error}")
     folder = tmp_path_factory.mktemp("dives")
     render_dives(folder / "set", 6, seed=5, frames=24)
     return folder

@@ -1,4 +1,4 @@
-"""The script that plays the newcomer: what it counts as equal, and that it sees what is not."""
+"""`.ci/newcomer.py`, which runs the tutorial: what it counts as equal, and that it reports every difference."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def newcomer() -> ModuleType:
     return load_script(ROOT / ".ci" / "newcomer.py")
 
 
-def played(newcomer: ModuleType, page: str, folder: Path) -> list[str]:
+def differences(newcomer: ModuleType, page: str, folder: Path) -> list[str]:
+    """What is wrong with each command of a page, empty where nothing is."""
     steps = newcomer.steps_of(page)
     done = list(newcomer.run(steps, folder, dict(os.environ)))
     assert len(done) == len(steps)
@@ -61,14 +62,14 @@ def played(newcomer: ModuleType, page: str, folder: Path) -> list[str]:
 )
 def test_a_changed_line_is_a_difference(newcomer: ModuleType, tmp_path: Path, old: str, new: str) -> None:
     assert old in PAGE
-    faults = [fault for fault in played(newcomer, PAGE.replace(old, new, 1), tmp_path) if fault]
+    faults = [fault for fault in differences(newcomer, PAGE.replace(old, new, 1), tmp_path) if fault]
     assert len(faults) == 1
     assert "+" in faults[0]
     assert "-" in faults[0]
 
 
-def test_an_exit_code_and_a_shell_that_ends_are_seen(newcomer: ModuleType, tmp_path: Path) -> None:
-    assert played(newcomer, "```console\n$ false\n```\n", tmp_path) == ["exit code 1"]
+def test_an_exit_code_and_a_shell_that_ends_are_reported(newcomer: ModuleType, tmp_path: Path) -> None:
+    assert differences(newcomer, "```console\n$ false\n```\n", tmp_path) == ["exit code 1"]
     steps = newcomer.steps_of("```console\n$ exit 3\n$ echo more\nmore\n```\n")
     assert list(newcomer.run(steps, tmp_path, dict(os.environ))) == []
 
@@ -95,7 +96,7 @@ def test_what_counts_as_equal(newcomer: ModuleType, page: str, printed: str, equ
     assert newcomer.alike([page], [printed]) is equal
 
 
-def test_dots_stand_for_lines_and_progress_is_left_out(newcomer: ModuleType) -> None:
+def test_dots_match_any_lines_and_progress_is_left_out(newcomer: ModuleType) -> None:
     assert newcomer.alike(["a", "...", "z"], ["a", "z"])
     assert newcomer.alike(["a", "...", "z"], ["a", "b", "c", "z"])
     assert not newcomer.alike(["a", "...", "z"], ["a", "b", "c"])

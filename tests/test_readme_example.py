@@ -1,4 +1,4 @@
-"""The README's Python example, word for word, runs as a script: extraction in two processes, training, scores, page."""
+"""The README's Python example runs as a script, word for word: extraction in two processes, training, scores, page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS = {
     "train": {"runs": 2, "epochs": 4},
     "model": {"width": 4, "regression_width": 4},
 }
-"""Cheap stages, read from a file called `folder`, which goes before the preset of that name."""
+"""Cheap stages, written into a file `folder`, which is read in place of the preset of that name."""
 
 
 def write_performance(path: Path, number: int, frames: int = 10) -> None:

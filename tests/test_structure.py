@@ -1,4 +1,4 @@
-"""The order of the tree: imports go one way, pipeline/ has rows, and files are opened in data/."""
+"""The order of the tree: imports go one way, pipeline/ has rows, and only data/ opens files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ALLOWED = {
     "pipeline": {"pipeline", "extractors", "data", "models"},
 }
 USES_SYNTHETIC = ("pipeline/demo/",)
-"""Modules that may also import rendered and planted data."""
+"""Modules that may also import `synthetic`."""
 
 OPENERS = {"av", "h5py"}
 """Libraries that open videos and HDF5 files: only `data` may import them."""
 
 FILES = {"glob", "mmap", "os", "pickle", "safetensors", "shutil", "sqlite3", "subprocess", "tarfile", "tempfile"}
 FILES |= {"urllib", "yaml", "zipfile"}
-"""Libraries that open files: `extractors` and `models` get what files hold from `data`."""
+"""Libraries that open files: `extractors` and `models` get the contents of files from `data`."""
 
 MAY_IMPORT = {
     "extractors/clips/stage.py": {"os"},  # an environment variable
@@ -64,7 +64,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 """The order of pipeline/, lowest first. A row imports from rows below it, and from its own row without a circle."""
 
 MOST_FLOORS = 10
-"""Most parts of pipeline/ (a package, or a module beside them) in a chain in which each imports the next."""
+"""Largest number of parts of pipeline/ (packages, or modules beside them) in a chain in which each imports the next."""
 
 
 @cache
@@ -95,13 +95,13 @@ def imported(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def arrows(root: Path, *packages: str) -> dict[str, set[str]]:
-    """Which modules of ours each module imports."""
-    there = {module_of(path, root): path for path in sources(root, *packages)}
+    """The modules of these packages that each of their modules imports."""
+    paths = {module_of(path, root): path for path in sources(root, *packages)}
     targets: dict[str, set[str]] = defaultdict(set)
-    for module, path in there.items():
+    for module, path in paths.items():
         for name, taken in imported(path):
-            inner = [f"{name}.{one}" for one in taken if f"{name}.{one}" in there]
-            targets[module] |= {*inner} if inner else {name} & set(there)
+            inner = [f"{name}.{one}" for one in taken if f"{name}.{one}" in paths]
+            targets[module] |= {*inner} if inner else {name} & set(paths)
     return targets
 
 
@@ -144,7 +144,7 @@ def part_of(module: str) -> str:
 
 
 def part_arrows(root: Path) -> dict[str, set[str]]:
-    """Which parts of pipeline/ each part imports, itself left out."""
+    """The other parts of pipeline/ that each part imports."""
     targets_of: dict[str, set[str]] = defaultdict(set)
     for module, targets in arrows(root, "pipeline").items():
         targets_of[part_of(module)] |= {part_of(target) for target in targets} - {part_of(module), ""}
@@ -152,7 +152,7 @@ def part_arrows(root: Path) -> dict[str, set[str]]:
 
 
 def upward(root: Path) -> set[tuple[str, str]]:
-    """Arrows of pipeline/ that point to a higher row."""
+    """(importing part, imported part) of pipeline/ where the imported part is in a higher row."""
     row = {part: number for number, parts in enumerate(ROWS) for part in parts}
     return {(a, b) for a, targets in part_arrows(root).items() if a for b in targets if row[b] > row[a]}
 
@@ -174,8 +174,8 @@ def test_imports_go_one_way() -> None:
 
 
 def test_every_part_of_pipeline_has_a_row() -> None:
-    there = {part_of(module_of(path, ROOT)) for path in sources(ROOT, "pipeline")} - {""}
-    assert there <= {part for parts in ROWS for part in parts}
+    parts = {part_of(module_of(path, ROOT)) for path in sources(ROOT, "pipeline")} - {""}
+    assert parts <= {part for row in ROWS for part in row}
 
 
 def test_rows_of_pipeline_import_downwards() -> None:
@@ -199,7 +199,7 @@ def packages() -> list[str]:
 
 
 @pytest.mark.parametrize("package", packages())
-def test_exported_names_are_there(package: str) -> None:
+def test_exported_names_exist(package: str) -> None:
     module = import_module(package)
     path = ROOT / package.replace(".", "/") / "__init__.py"
     for_types = {name for source, names in imported(path) if source.startswith(f"{package}.") for name in names}
@@ -238,7 +238,7 @@ pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.S
         "ray",
     ),
 }
-"""Programs, and the libraries that they do not load, which take long."""
+"""By name: a program, and slow libraries that it must not load."""
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -16,9 +16,10 @@ import h5py
 import numpy as np
 import pytest
 
-from data.errors import CacheError, DataError
+from data.errors import CacheError, DataError, VideoError
 from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
+from data.video.decoder import decode, probe
 from pipeline.pack import read_pack
 from tests.helpers.hostile_videos import Case, build
 
@@ -27,15 +28,46 @@ SECONDS_PER_FILE = 15
 MOST_KILOBYTES = 1_500_000
 
 
+def read(path: Path) -> dict[str, object]:
+    """Probe and decode one file whole."""
+    try:
+        info, times = probe(path)
+        shapes = [frame.image.shape for frame in decode(path)]
+    except VideoError as error:
+        return {"outcome": "VideoError", "what": error.what, "where": error.where}
+    except BaseException as error:
+        return {"outcome": "crash", "what": f"{type(error).__name__}: {error}"}
+    return {
+        "outcome": "ok",
+        "frames": len(shapes),
+        "times": len(times),
+        "increasing": bool((times[1:] > times[:-1]).all() and times[0] == 0),
+        "shapes": sorted(set(shapes)),
+        "shown": [info.height, info.width],
+    }
+
+
+def peak_kib() -> int:
+    """Largest resident memory of this program; `ru_maxrss` would count that of the process which started it too."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def answer() -> None:
+    """Read the videos named on standard input, one per line, and print the outcome of each as a line of JSON."""
+    for line in sys.stdin:
+        print(json.dumps(read(Path(line.rstrip("\n"))) | {"peak": peak_kib()}), flush=True)
+
+
 class Reader:
-    """A child process that reads videos; if it dies or hangs, another one replaces it."""
+    """A child process that reads videos (`answer`); if it dies or hangs, another one replaces it."""
 
     def __init__(self) -> None:
         self.deaths = 0
         self._start()
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "tests.helpers.corpus_reader"]
+        command = [sys.executable, "-m", "tests.data.test_corpus"]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -206,3 +238,7 @@ def test_cuts_and_flipped_bytes_of_a_cache_file_are_noticed(tmp_path: Path) -> N
             continue
         assert read.header == right.header
         np.testing.assert_array_equal(read.output.arrays["a"].values, right.output.arrays["a"].values)
+
+
+if __name__ == "__main__":
+    answer()

@@ -16,8 +16,6 @@ import pytest
 from pipeline.report import ReportData, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-FLAGS += ("--disable-sync", "--no-first-run")
 
 IN_BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
 """Marks of a module of such tests."""
@@ -25,14 +23,14 @@ IN_BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 @contextmanager
 def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """The page at `address` in a context of its own, with its first video, if any.
+    """The page at `address` in a new browser context, after its first video, if any, has loaded.
 
-    A complaint of the browser, or of a page from disk a request to the network, fails.
+    Fails if the browser logs a message, or if a page from disk sends a request to the network.
     """
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
     tab = context.new_page()
     complaints: list[str] = []
-    # The hint about getImageData is about this test's own reading of the canvas.
+    # The hint about getImageData concerns the test, which reads the canvas.
     tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" or "willRead" not in m.text else None)
     tab.on("pageerror", lambda e: complaints.append(str(e)))
     if address.startswith("file:"):
@@ -68,7 +66,7 @@ def served(app: Any) -> Iterator[str]:
 
 
 def wait_for(page: Any, script: str, seconds: float = 60) -> None:
-    """Until `script` is true. The page's policy forbids the evaluation that Playwright's own waiting needs."""
+    """Wait until `script` is true. The page's policy forbids the evaluation that Playwright's own waiting needs."""
     end = time.monotonic() + seconds
     while not page.evaluate(script):
         assert time.monotonic() < end, f"still not so: {script}"
@@ -76,5 +74,5 @@ def wait_for(page: Any, script: str, seconds: float = 60) -> None:
 
 
 def now(page: Any, index: int = 0) -> float:
-    """Where the video of a section is, in seconds."""
+    """Playback time of a section's video, in s."""
     return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))

@@ -1,4 +1,4 @@
-"""Where the outputs of a video are in a cache whose keys a test does not know, and damage to them."""
+"""Finds the outputs of a video in a cache whose keys a test does not know, and damages them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People whose joints are known: stick figures, pictures of their coloured joints, and a network that reads these."""
+"""People with known joints: stick figures, pictures of their coloured joints, and a network for such pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BODY = np.array([*HEAD, *ARMS, *LEGS], dtype=np.float64)
 
 SIZE = (320, 240)
 COLOURS = np.array([[i * 14 + 5, 255 - i * 14, (i * 83) % 256] for i in range(17)], dtype=np.uint8)
-"""One colour a joint, so that joints can be read off a picture, however it is turned."""
+"""One colour a joint, by which a joint is found in a picture in any rotation."""
 
 
 def person(x: float, y: float, angle: float = 0.0, scale: float = 1.0, score: float = 0.9) -> NDArray[np.float32]:
@@ -37,17 +37,17 @@ def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -
     return Detections(np.stack(poses), np.array(scores or [0.6] * len(poses), np.float32))
 
 
-def paths_of(frames: Sequence[Detections], rate: float = 25.0, floor: float = 0.03) -> list[Track]:
-    """The people of one shot of these frames, the best path first."""
+def paths_of(frames: Sequence[Detections]) -> list[Track]:
+    """The people of one shot of these frames, 25 a second, the best path first."""
     candidates = Candidates()
     for frame, detections in enumerate(frames):
         candidates.add(frame, detections)
-    return people_of(candidates, 0, len(frames), np.arange(len(frames)) / rate, floor)
+    return people_of(candidates, 0, len(frames), np.arange(len(frames)) / 25, 0.03)
 
 
-def picture(*poses: NDArray[np.float32], size: tuple[int, int] = SIZE) -> Image:
+def picture(*poses: NDArray[np.float32]) -> Image:
     """A black frame with a 5 x 5 square of its joint's colour at every joint."""
-    image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+    image = np.zeros((SIZE[1], SIZE[0], 3), dtype=np.uint8)
     for pose in poses:
         for joint, (x, y, _) in enumerate(pose):
             image[max(int(y) - 2, 0) : max(int(y) + 3, 0), max(int(x) - 2, 0) : max(int(x) + 3, 0)] = COLOURS[joint]
@@ -55,19 +55,17 @@ def picture(*poses: NDArray[np.float32], size: tuple[int, int] = SIZE) -> Image:
 
 
 class ColourReader:
-    """A pose network for `picture`: like real ones it scores people lower the more they are tilted, and misses some.
+    """A pose network for `picture`: like a real one, it scores tilted people lower and misses some.
 
     Attributes:
         max_tilt: radians from upright beyond which a person is missed.
-        score: of an upright person.
-        max_views: as `PoseBackend` says.
         inputs: shape of every picture it was given.
     """
 
     max_views = 4
 
-    def __init__(self, max_tilt: float = np.pi, score: float = 0.9) -> None:
-        self.max_tilt, self.score = max_tilt, score
+    def __init__(self, max_tilt: float = np.pi) -> None:
+        self.max_tilt = max_tilt
         self.inputs: list[tuple[int, ...]] = []
 
     def detect(self, image: Image) -> Detections:
@@ -85,11 +83,11 @@ class ColourReader:
         tilt = abs(float(np.arctan2(x, -y)))
         if tilt > self.max_tilt:
             return Detections.none()
-        return Detections(pose[None], np.array([self.score * (1 - 0.2 * tilt)]))
+        return Detections(pose[None], np.array([0.9 * (1 - 0.2 * tilt)]))
 
 
 class MemoryClip:
-    """Frames in memory as a stage's source; with more times than images, a stream that ends early.
+    """Frames in memory as a stage's source; with more times than images it is a stream that ends early.
 
     Attributes:
         asked: numbers of the frames that were given, in order.

@@ -1,4 +1,4 @@
-"""Extraction of the toy stages, with videos and cache in a folder or in a bucket, and of the camera flow."""
+"""Runs extractions of the toy stages and of the camera flow, with videos and cache in a folder or a bucket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.helpers.watching import Watching
 
 
 def configured(cache: Path | str, **values: object) -> BaseConfig:
-    """A configuration of the toy stages that works in this process."""
+    """A configuration of the toy stages, which run in this process."""
     return validate({"stages": ["contrast"], "cache": str(cache), "run": {"workers": 0}, **values})
 
 
@@ -43,7 +43,7 @@ def states(records: Sequence[Record], config: BaseConfig) -> dict[str, tuple[str
 
 
 def moving_films(folder: Path, names: Sequence[str]) -> Path:
-    """Short films of one picture, which moves by another step in each; returns their folder."""
+    """Write short films of one picture, which moves by another step in each; returns their folder."""
     picture = np.random.default_rng(3).integers(0, 255, (96, 128, 3), dtype=np.uint8)
     for number, name in enumerate(names, start=1):
         write_video(folder / f"{name}.mp4", (np.roll(picture, number * i, axis=1) for i in range(12)), 25)
@@ -51,7 +51,7 @@ def moving_films(folder: Path, names: Sequence[str]) -> Path:
 
 
 def flow_config(cache: Path, workers: int = 0, **run: float) -> BaseConfig:
-    """A configuration of the camera flow, which needs no network and runs in any process."""
+    """A configuration of the camera flow, a real stage that needs no network and runs in worker processes too."""
     return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
 
 
@@ -62,12 +62,12 @@ def extract_flow(videos: Path, config: BaseConfig, engine: str = "local", **hook
 
 
 def outputs(cache: Path) -> list[Path]:
-    """The names of all outputs below a cache."""
+    """Paths of all outputs below a cache, relative to it."""
     return sorted(path.relative_to(cache) for path in cache.rglob("*.h5") if not path.name.startswith("."))
 
 
 def assert_equal_outputs(cache: Path, other: Path) -> None:
-    """Two caches hold the same outputs: names, headers and arrays."""
+    """Fail unless two caches hold the same outputs: names, headers and arrays."""
     assert outputs(cache) == outputs(other) != []
     for name in outputs(cache):
         ours, theirs = hdf5.read(cache / name), hdf5.read(other / name)
@@ -103,5 +103,5 @@ class Place:
         return name
 
     def copies(self) -> list[Path]:
-        """Local copies of videos that were left."""
+        """Local copies of videos that were not removed."""
         return list((self.home / "scratch").glob("*"))

@@ -24,6 +24,6 @@ def predict_part(
 def knowing(
     name: str, features: FeatureSet, change: Callable[[Floats], Floats] = lambda scores: scores
 ) -> SimpleSystem:
-    """A system that knows the scores of `features`, which no system is given, and predicts them changed."""
+    """A system that knows the scores of `features`, which no real system is given, and predicts `change` of them."""
     changed = dict(zip(features.ids, change(label_table(features.records)[:, 0]), strict=True))
     return SimpleSystem(name, lambda train, test, run: np.array([changed[one] for one in test.ids]))

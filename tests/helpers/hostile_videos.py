@@ -1,6 +1,6 @@
-"""Damaged, hostile and odd videos, made on the spot: each file with what the decoder must say of it.
+"""Makes damaged, hostile and odd videos, each with the expected outcome of the decoder.
 
-`good` must decode whole, `bad` must be a VideoError, `any` may be either, but never anything else.
+A `good` file must decode whole, a `bad` one must raise VideoError, `any` may do either and nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FRAMES = 8
 
 @dataclass(frozen=True)
 class Case:
-    """One file and what must come of it."""
+    """One file and its expected outcome."""
 
     path: Path
     expected: Expected
@@ -139,7 +139,7 @@ def _flipped(folder: Path, bases: dict[str, Path], rng: random.Random) -> Iterat
 
 
 def _odd(folder: Path) -> Iterator[Case]:
-    """Files that are unusual and right: all must decode."""
+    """Files that are unusual and valid: all must decode."""
     made = [
         encode(folder / "one-frame.mp4", "libx264", frames=1),
         encode(folder / "two-frames.mkv", "libx264", frames=2),
@@ -198,7 +198,7 @@ def _many_streams(path: Path, count: int, expected: Expected) -> Case:
 
 
 def _many_tracks(content: bytes, count: int) -> bytes:
-    """The same track again and again."""
+    """The file with its first track repeated `count` times."""
     place, size = next((start, size) for start, size, kind in boxes(content) if kind == b"moov")
     track_at, track_size = next((start, size) for start, size, kind in boxes(content) if kind == b"trak")
     track = content[track_at : track_at + track_size]
@@ -245,7 +245,7 @@ def _sound(path: Path, codec: str, form: str) -> Case:
 
 
 def _hostile(folder: Path, bases: dict[str, Path], front: Path) -> Iterator[Case]:
-    """Files made to open other files, to fill the memory, or never to end."""
+    """Files that try to open other files, to fill the memory, or never to end."""
     target = bases[".mp4"].name
     scripts = {
         "playlist": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n",

@@ -1,4 +1,4 @@
-"""Made-up feature sets with a planted asymmetry, for tests and benchmarks of the scorer."""
+"""Synthetic feature sets with a planted asymmetry, for tests and benchmarks of the scorer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def made_features(
     lag: bool = True,
     noise: float = 0.1,
 ) -> FeatureSet:
-    """Performances whose score is how badly the secondary follows the primary, plus what the scene tells.
+    """Performances whose score is known from how the secondary follows the primary, and from the scene.
 
     The primary moves freely. The secondary is the primary through a fixed rotation plus an error whose size, drawn
     per performance, lowers the synchronisation score. A quality, drawn per performance, shows weakly in the scene
@@ -29,10 +29,9 @@ def made_features(
 
     Args:
         count: n. steps: T. channels: Np = Ns. agents: A. scene: Nc. trial: K.
-        seed: of everything.
         missing: share of steps in which an agent is not observed.
-        lag: the secondary is rotated against the primary (an asymmetric relation), else equal but for the error.
-        noise: deviation of what nothing explains, in score units.
+        lag: the secondary is rotated against the primary (an asymmetric relation), else it only has the error.
+        noise: standard deviation of the score's unexplained part, in score units.
     """
     rng = np.random.default_rng(seed)
     error, quality = rng.uniform(0, 1, count), rng.uniform(0, 1, count)

@@ -35,7 +35,7 @@ def pose_output(
 def pose_of(
     people: Sequence[Floats], time: Floats | None = None, score: float = 0.8, cuts: Sequence[float] = ()
 ) -> StageOutput:
-    """A `pose` output of people (frame, 17, 2) px, NaN where unseen."""
+    """A `pose` output of people (frame, 17, 2) px, NaN where not detected."""
     points = np.stack(people, axis=1)
     scores = np.where(np.isfinite(points).all(axis=-1, keepdims=True), score, 0)
     return pose_output(np.concatenate([points, scores], axis=-1), time, cuts)
@@ -54,16 +54,14 @@ def skeleton_of(*people: Floats) -> StageOutput:
     return StageOutput.of(SkeletonJoints.arrays, values)
 
 
-def flow_output(pairs: int, cells: int = 3) -> StageOutput:
-    """A `camera_flow` output, 25 pairs a second: steady motion, and the second cell masked."""
+def flow_output(pairs: int) -> StageOutput:
+    """A `camera_flow` output of three cells, 25 pairs a second: steady motion, and the second cell masked."""
     time = np.stack([np.arange(pairs), np.arange(pairs) + 1], axis=1) / 25
-    mask = np.ones((pairs, cells), dtype=bool)
-    if pairs:
-        mask[:, 1] = False
+    mask = np.tile([True, False, True], (pairs, 1))
     return StageOutput(
         {
             "time": Array(time, ("pair", "2"), "s"),
-            "cells": Array(np.full((pairs, cells, 2), 0.5, np.float32), ("pair", "cell", "2"), "1/s"),
+            "cells": Array(np.full((pairs, 3, 2), 0.5, np.float32), ("pair", "cell", "2"), "1/s"),
             "cell_mask": Array(mask, ("pair", "cell"), "1"),
             "motion": Array(np.tile(np.float32([0.5, 0.25, 0, 0]), (pairs, 1)), ("pair", "4"), "mixed"),
             "inliers": Array(np.full(pairs, 0.75, np.float32), ("pair",), "1"),

@@ -1,4 +1,4 @@
-"""A bucket of the S3 server that the tests start, and what tests do with one."""
+"""A bucket of the S3 server that the tests start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from data.store.remote import Storage
 from data.video.records import Record, find_videos
-from pipeline.config import BaseConfig, validate
+from pipeline.config import BaseConfig
+from tests.helpers.extracting import configured
 
 
 class Bucket:
@@ -22,7 +23,7 @@ class Bucket:
         self.storage = Storage(server, scratch=home / "scratch")
 
     def put(self, key: str, content: bytes) -> None:
-        """Put an object there, as anybody might."""
+        """Put an object into the bucket, past this program."""
         self.client.put_object(Bucket=self.name, Key=key, Body=content)
 
     def get(self, key: str) -> bytes:
@@ -43,5 +44,4 @@ class Bucket:
         """A configuration whose cache is in it."""
         storage = {"endpoint_url": self.server, "scratch": str(self.home / "scratch")} | values.pop("storage", {})
         cache = values.pop("cache", f"s3://{self.name}/cache")
-        given = {"stages": ["contrast"], "cache": cache, "run": {"workers": 0}, "storage": storage}
-        return validate(given | values)
+        return configured(cache, storage=storage, **values)

@@ -1,7 +1,6 @@
-"""Runs commands of the program in processes of their own, without importing everything again for each.
+"""Runs each command of the program in its own process, without importing the program again for each.
 
-One process imports the program and forks one for each command. That is a process like any other: it has its own
-signals, limits and exit code.
+One process imports the program and forks a process for each command, with its own signals, limits and exit code.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ IMPORTED = (
     *("pipeline.report", "pipeline.preview", "pipeline.label", "pipeline.score", "pipeline.evaluate", "pipeline.pack"),
     *("torch.onnx", "onnxscript", "data.weights.quiet_openvino", "pipeline.score.export"),
 )
-"""Modules that commands would import one by one."""
+"""Modules that commands import only when they need them."""
 
 OWN = {"COLUMNS": "500", "OMP_NUM_THREADS": "1"}
 """Variables of the environment of every command."""
@@ -39,13 +38,7 @@ OWN = {"COLUMNS": "500", "OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended.
-
-    Args:
-        returncode: exit code; negative: the number of the signal.
-        stdout: what it printed on standard output.
-        stderr: what it printed on standard error.
-    """
+    """The exit code of a command (negative: the number of the signal that ended it), and what it printed."""
 
     returncode: int
     stdout: str
@@ -53,7 +46,7 @@ class Done:
 
     @property
     def printed(self) -> str:
-        """Both."""
+        """Standard output, then standard error."""
         return self.stdout + self.stderr
 
 
@@ -63,12 +56,9 @@ Aqa = Callable[..., Done]
 
 @dataclass(frozen=True)
 class Press:
-    """Ctrl-C at a moment of a command.
+    """Ctrl-C, pressed `times` times after call number `at` (from 1) of a function of `os`.
 
-    Args:
-        at: the number of the call, from 1, after which it is pressed.
-        times: how often it is pressed.
-        call: a function of `os`: fsync, by which every written file is made whole before it gets its name, or unlink.
+    `call` is fsync, which every written file gets before its final name, or unlink.
     """
 
     at: int = 1
@@ -105,8 +95,7 @@ class ProgramServer:
 
         Args:
             words: the command and its options.
-            folder: the working directory.
-            variables: of the environment, beside those of these tests.
+            variables: further variables of the environment.
             most_bytes: no file can grow larger, as on a full disk; None: no limit.
             press: when Ctrl-C is pressed; None: never.
         """
@@ -144,7 +133,7 @@ def _run(
     out: int,
     err: int,
 ) -> None:
-    """The work of the forked process; ends it."""
+    """Run one command in the forked process, and end the process."""
     from pipeline.cli import main
 
     os.setsid()
@@ -165,7 +154,7 @@ def _run(
         threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does at its end
         atexit._run_exitfuncs()
         sys.stdout.flush(), sys.stderr.flush()
-        os._exit(ended.code if isinstance(ended.code, int) else 0)  # not by taking down what was imported before
+        os._exit(ended.code if isinstance(ended.code, int) else 0)  # skips the teardown of the parent's imports
 
 
 def serve() -> None:
@@ -189,7 +178,7 @@ def serve() -> None:
 
 
 def _read_both(*pipes: int) -> list[str]:
-    """All that comes out of each; closes them."""
+    """The text that comes out of each pipe until its end; closes the pipes."""
     read, unfinished = dict.fromkeys(pipes, b""), list(pipes)
     while unfinished:
         for pipe in select.select(unfinished, [], [])[0]:

@@ -1,23 +1,20 @@
-"""Made-up report data that looks like a real batch of synchronised dives; also run by hand to look at the page."""
+"""Synthetic report data that looks like a real batch of synchronised dives."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import StageOutput
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
 from pipeline.movement import movement
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.results import Flag, Score, StepScore
-from tests.helpers import made_outputs
-from tests.helpers.made_outputs import STANDING
+from tests.helpers.made_outputs import STANDING, pose_output
 
 SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0
@@ -39,11 +36,11 @@ BETTER = d.BetterVideos(
 )
 
 
-def keypoints(lag: float = 2.0) -> NDArray[np.float64]:
-    """(FRAMES, 2, 17, 3): two divers falling and turning, the second `lag` frames late."""
+def keypoints() -> NDArray[np.float64]:
+    """(FRAMES, 2, 17, 3): two divers falling and turning, the second two frames late."""
     points = np.full((FRAMES, 2, 17, 3), np.nan)
     for agent in range(2):
-        phase = np.clip((np.arange(FRAMES) - agent * lag) / FRAMES, 0, 1)
+        phase = np.clip((np.arange(FRAMES) - agent * 2.0) / FRAMES, 0, 1)
         for i, p in enumerate(phase):
             angle = 2 * np.pi * 1.5 * p**1.5
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -54,13 +51,8 @@ def keypoints(lag: float = 2.0) -> NDArray[np.float64]:
     return points
 
 
-def pose_output(points: NDArray[np.float64], size: tuple[int, int] = SIZE) -> StageOutput:
-    """A `pose` output with these keypoints."""
-    return made_outputs.pose_output(points, size=size)
-
-
 def dive_video(path: Path) -> Path:
-    """A small H.264 video of the two divers of `keypoints`."""
+    """Write a small H.264 video of the two divers of `keypoints`; returns its path."""
     import cv2
 
     points = keypoints()
@@ -83,8 +75,9 @@ def dive_video(path: Path) -> Path:
     return path
 
 
-def steps(rng: np.random.Generator, score: float, count: int = 10) -> tuple[StepScore, ...]:
-    """`count` steps whose scores sum to `score`."""
+def steps(rng: np.random.Generator, score: float) -> tuple[StepScore, ...]:
+    """Ten steps whose scores sum to `score`."""
+    count = 10
     parts = rng.normal(score / count, 0.9, count)
     parts += (score - parts.sum()) / count
     length = FRAMES / RATE / count
@@ -137,7 +130,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         key_frames=tuple(map(d.KeyFrame, stills, key_frames(clip, stills))),
         training=TRAINING,
         skeleton=d.Skeleton(time, keypoints(), SIZE, NAMES),
-        angles=angle_charts(movement(pose_output(keypoints())), NAMES),
+        angles=angle_charts(movement(pose_output(keypoints(), size=SIZE)), NAMES),
         better=BETTER,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
         camera=d.CameraPath(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
@@ -146,7 +139,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
 
 
 def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:
-    """A batch with more rows than there are sections, and failures."""
+    """A batch with failures, and with more rows than the page has sections."""
     rows = list(videos)
     for i in range(24):
         score = float(rng.normal(74, 9))
@@ -166,7 +159,7 @@ def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.Batc
 
 
 def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
-    """An evaluation in the form of the paper's table 2."""
+    """An evaluation with the columns of the paper's table 2."""
     tasks = ("Suturing", "Needle Passing", "Knot Tying")
     predictions = []
     for i in range(103):
@@ -214,9 +207,9 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
     )
 
 
-def report(folder: Path, count: int = 4, seed: int = 7) -> d.ReportData:
+def report(folder: Path, count: int = 4) -> d.ReportData:
     """A page with `count` video sections, a batch and an evaluation."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(7)
     clip = dive_video(folder / "dive.mp4")
     videos = tuple(video(clip, i, rng, f"final/dive_{i + 1:02d}.mp4") for i in range(count))
     return d.ReportData(
@@ -233,11 +226,3 @@ def report(folder: Path, count: int = 4, seed: int = 7) -> d.ReportData:
         batch=batch(videos, rng),
         evaluation=evaluation(rng),
     )
-
-
-if __name__ == "__main__":
-    from pipeline.report import write_report
-
-    target = Path(sys.argv[1])
-    target.mkdir(parents=True, exist_ok=True)
-    write_report(target / "report.html", report(target))

@@ -1,4 +1,4 @@
-"""Scripts that are in no package, such as those in .ci, as modules."""
+"""Loads scripts that are in no package, such as those in .ci, as modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 def load_script(path: Path) -> ModuleType:
-    """The module that a script makes; it is known by the script's name."""
+    """Run a script and return its module, which is also in `sys.modules` under the script's name."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -1,14 +1,10 @@
-"""Damaged bytes, retyped JSON values, and cache files and packs with other contents under hashes that fit them."""
+"""Damaged bytes and retyped JSON values."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
-
-from data.store import Array, StageOutput
-from data.store import hdf5 as store
 
 ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
 """Values that take the place of others."""
@@ -40,11 +36,3 @@ def retyped(values: Any, depth: int = 2) -> Iterator[Any]:
                 changed = copy.copy(values)
                 changed[key] = inner
                 yield changed
-
-
-def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
-    """A cache file or pack with another header or other arrays, and hashes that fit them."""
-    stored = store.read(path)
-    header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
-    change(header, arrays)
-    store.write(target, header, StageOutput(arrays, stored.output.quality))

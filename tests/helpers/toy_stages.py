@@ -1,4 +1,4 @@
-"""A dummy extractor as a newcomer would write it: one file, one table line."""
+"""Two small stages, as docs/extend/extractor.md describes them, which need no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extractors.base import Extractor, Source, StageConfig, setting
 
 
 class BrightnessConfig(StageConfig):
-    """Settings of the dummy stage."""
+    """Settings of `brightness`."""
 
     stride: int = setting(1, "every stride-th frame", ge=1)
     device: str = setting("cpu", "where it runs", affects_result=False)
@@ -35,7 +35,7 @@ class Brightness(Extractor[BrightnessConfig]):
         return -(-frames // config.stride)
 
     def extract(self, source: Source) -> StageOutput:
-        """Mean of all pixels of the frames asked for."""
+        """Mean of all pixels of every stride-th frame."""
         wanted = range(0, len(source.times), self.config.stride)
         rows = [frame.image.mean() for frame in source.frames(wanted)]
         values = {"time": source.times[list(wanted)], "brightness": np.array(rows)}
@@ -51,16 +51,16 @@ class Contrast(Extractor[StageConfig]):
 
     @classmethod
     def inputs(cls, config: StageConfig) -> tuple[str, ...]:
-        """The dummy stage above."""
+        """The stage `brightness`."""
         return ("brightness",)
 
     def extract(self, source: Source) -> StageOutput:
-        """One number."""
+        """Largest minus smallest brightness."""
         values = source.upstream["brightness"].arrays["brightness"].values
         return StageOutput.of(self.arrays, {"contrast": np.asarray(values.max() - values.min())})
 
 
 def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
-    """Let the table of stages have these alone: "module:class" by name."""
+    """Replace the table of stages by these: "module:class" by name."""
     for table in ("pipeline.stages.STAGES", "pipeline.config.STAGES"):
         patch.setattr(table, places)

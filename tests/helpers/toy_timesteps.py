@@ -29,7 +29,7 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
         return self.brightness(source, self.config.steps)
 
     def brightness(self, source: Source, steps: int) -> StageOutput:
-        """The same for any settings."""
+        """The arrays of the real stage for `steps` steps, from the mean grey levels of the frames."""
         grey = np.array([frame.image.mean() for frame in source.frames(range(len(source.times)))], dtype=np.float64)
         level = np.array([part.mean() for part in np.array_split(grey, steps)], dtype=np.float32)[:, None]  # (T, 1)
         edges = np.linspace(0, float(source.times[-1]), steps + 1)
@@ -50,12 +50,12 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
 
 
 class PresetTimesteps(Extractor[TimestepsConfig]):
-    """The same with the settings of the real stage, so that presets load: from any video, without other stages."""
+    """`ToyTimesteps` with the settings of the real stage, so that presets load."""
 
     name, version, Config = "timesteps", 1, TimestepsConfig
     arrays = Timesteps.arrays
     clock = "step"
 
     def extract(self, source: Source) -> StageOutput:
-        """Brightness in place of people."""
+        """The arrays of the real stage, from brightness in place of people."""
         return ToyTimesteps(ToyTimestepsConfig()).brightness(source, self.config.steps)

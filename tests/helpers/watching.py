@@ -15,7 +15,7 @@ Hook = Callable[..., object] | None
 class Watching(Observer):
     """Keeps notes in `lines`, titles of flags with the number of videos in `flags`, progress in `bars`, and questions.
 
-    It gives `answer` to each question and calls the functions that are given; `stop` ends the work.
+    It gives `answer` to each question, and calls the `on_…` functions with what the run reports. `stop` ends the work.
     """
 
     def __init__(

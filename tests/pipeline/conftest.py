@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.browsing import CHROMIUM, FLAGS
+from tests.helpers.browsing import CHROMIUM
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS += ["--disable-sync", "--no-first-run"]
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +18,6 @@ def browser() -> Iterator[Any]:
     """One headless Chromium for all tests of a module."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as p:
-        started = p.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        started = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()

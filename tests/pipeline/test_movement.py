@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.movement import Trained, better_ranges, differences, movement, read_ranges, steps_of
-from tests.helpers.made_outputs import STANDING
-from tests.helpers.report_samples import FRAMES, pose_output
+from tests.helpers.made_outputs import STANDING, pose_output
+from tests.helpers.report_samples import FRAMES
 
 
 def standing(turn: float = 0.0, agents: int = 1) -> np.ndarray:

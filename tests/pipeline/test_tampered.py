@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from pipeline.score.run_folder import RunFolder, load, save
 from pipeline.systems.combination import FittedCombination, regressions_for
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
-from tests.helpers.tampering import damaged_bytes, repacked, retyped
+from tests.helpers.tampering import damaged_bytes, retyped
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,14 @@ def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
     combination = FittedCombination.fit(features, np.arange(len(features)), systems)
     save(RunFolder(run, combination, calibrate(features, run, folds=2, systems=systems)), folder)
     return folder
+
+
+def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
+    """Write a pack with another header or other arrays, and hashes that fit them."""
+    stored = store.read(path)
+    header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
+    change(header, arrays)
+    store.write(target, header, StageOutput(arrays, stored.output.quality))
 
 
 def use(folder: Path, features: FeatureSet) -> None:

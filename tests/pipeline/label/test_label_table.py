@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data.datasets.folder import list_folder
-from data.datasets.ratings import Answer, append_answer, rater_file
+from data.datasets.ratings import Answer, append_answer, rater_file, read_answers
 from data.errors import UsageError
 from data.video.records import fingerprint_file
 from pipeline.label import find_session, label_report, write_labels
-from tests.helpers.rated import rate_pairs, rate_scores
+from tests.helpers.rated import rate_scores
 
 SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
 
@@ -24,6 +24,19 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
     for number in range(4):
         make_video(tmp_path / f"{number}.mp4", frames=3 + number)
     return tmp_path
+
+
+def rate_pairs(folder: Path, rater: str, truth: Mapping[str, float], count: int) -> None:
+    """Answer `count` questions of the page by the true values of the videos."""
+    session, _ = find_session(folder, pairs=True)
+    videos, path = session.by_content(), rater_file(folder, rater)
+    for _ in range(count):
+        question = session.next_question(rater, read_answers(path)[0], videos)
+        if question is None:
+            return
+        left, right = (truth[videos[content].id] for content in question)
+        answer = "equal" if left == right else "better" if left > right else "worse"
+        append_answer(path, Answer(question, answer, names=tuple(videos[content].id for content in question)))
 
 
 def report(folder: Path, **options: Any) -> Any:

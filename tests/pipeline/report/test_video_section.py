@@ -22,8 +22,7 @@ from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
-from tests.helpers.made_outputs import STANDING, pose_of
-from tests.helpers.report_samples import pose_output
+from tests.helpers.made_outputs import STANDING, pose_of, pose_output
 from tests.helpers.toy_stages import Brightness
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "extend" / "page_section.md"
@@ -52,7 +51,7 @@ def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "videos" / "dive.mp4")
     start = np.arange(50) * 0.04
     still = flow(np.zeros((50, 4)), np.stack([start, start + 0.04], axis=1))
-    outputs = {"pose": pose_output(report_samples.keypoints()), "camera_flow": still}
+    outputs = {"pose": pose_output(report_samples.keypoints(), size=report_samples.SIZE), "camera_flow": still}
     video = section(clip, outputs, tmp_path / "out" / "report.html")
     assert video.media is not None
     assert video.media.link == "../videos/dive.mp4"

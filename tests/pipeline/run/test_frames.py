@@ -21,7 +21,7 @@ from tests.helpers.extracting import extract, opened, states
 
 def dive(count: int = 20) -> list[np.ndarray]:
     """Pictures of a drawn person who moves."""
-    return [picture(person(120 + 2 * i, 110, angle=i / 20), size=(320, 240)) for i in range(count)]
+    return [picture(person(120 + 2 * i, 110, angle=i / 20)) for i in range(count)]
 
 
 def folder_of(path: Path, images: list[np.ndarray]) -> Path:

@@ -7,7 +7,8 @@ import pytest
 
 from extractors.timesteps.roles import parse_role
 from pipeline.score.people_names import agent_namer
-from tests.helpers.report_samples import keypoints, pose_output
+from tests.helpers.made_outputs import pose_output
+from tests.helpers.report_samples import keypoints
 
 TITLE, MEASURE = "secondary agent missing", "masked_steps_primary"
 

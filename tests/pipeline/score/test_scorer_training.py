@@ -19,7 +19,8 @@ from pipeline.score.scorer_training import trained_movement
 from pipeline.session import Session
 from pipeline.train.stack import Stack
 from tests.helpers.made_features import made_features
-from tests.helpers.report_samples import keypoints, pose_output
+from tests.helpers.made_outputs import pose_output
+from tests.helpers.report_samples import keypoints
 
 STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step", "edge"), "s")}, {})
 
