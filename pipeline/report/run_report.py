@@ -169,7 +169,7 @@ def scores_page(
     videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
     lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
     beside = [
-        section(row, record, f"Best of training, judges {number(score)}: {row.id}", replace(facts, better={}))
+        section(row, record, f"Best training video, judges {number(score)}: {row.id}", replace(facts, better={}))
         for row, record, score in _best_of_training(scorer, videos)
     ]
     beside = [_held_out(video, scorer) for video in beside]

@@ -24,7 +24,7 @@ class Filled(NamedTuple):
 
 @pytest.fixture
 def filled(toy_stages: None, make_video: Callable[..., Path], tmp_path: Path) -> Filled:
-    """Of two good videos, one of them in a folder, and one that failed."""
+    """A cache of two good videos, one of them in a folder, and of one that failed."""
     for name in ("a", "sub/b"):
         make_video(tmp_path / f"in/{name}.mp4")
     (tmp_path / "in/bad.mp4").write_text("no video")

@@ -25,7 +25,7 @@ def place(path: Path, content: bytes) -> str:
     return str(path)
 
 
-def test_outputs_of_videos_that_were_decoded_unmirrored_are_stale_and_no_others(tmp_path: Path, make_video) -> None:
+def test_only_outputs_of_videos_that_were_decoded_unmirrored_are_stale(tmp_path: Path, make_video) -> None:
     config = validate({"stages": ["camera_flow"], "cache": str(tmp_path / "cache")})
     cache = Cache(config.cache)
     records = [Record(name, make_video(tmp_path / name)) for name in ("plain.mp4", "mirrored.mp4")]

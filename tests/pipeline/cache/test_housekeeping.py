@@ -96,7 +96,7 @@ def test_verify_finds_every_flipped_byte(filled: Filled) -> None:
     assert [path.exists() for path in (renamed, stranger, path, other)] == [False, True, False, True]
 
 
-def test_an_output_that_the_system_cannot_read_now_is_no_damage(
+def test_an_output_that_the_system_cannot_read_now_is_not_damaged(
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, records, config = filled
@@ -118,7 +118,7 @@ def test_prune_takes_other_videos_and_old_settings_only(filled: Filled) -> None:
     delete(cache, removable, yes=True)
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
     assert output_of(cache.root, "brightness", "a.mp4").exists()
-    assert failure_of(cache.root, "brightness", "bad.mp4").exists(), "what failed is kept, or it would run again"
+    assert failure_of(cache.root, "brightness", "bad.mp4").exists(), "failures are kept, or they would run again"
     (row,) = {row["state"] for row in status_rows(records[2:], Planner(config, cache))}
     assert row == "missing", "rows of deleted files in the index do no harm"
     changed = Planner(configured(cache.root, brightness={"stride": 2}), cache)
@@ -206,7 +206,7 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: Filled) -> None:
     output = output_of(cache.root, "contrast", "a.mp4")
     age(output)
     before = everything(cache.root)
-    age(output)  # that was a reading
+    age(output)  # `everything` has read it
     listed = collect_garbage(opened(config), 0.0, False, SILENT)
     prune([Planner(config, opened(config))], video, False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"

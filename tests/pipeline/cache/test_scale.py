@@ -1,4 +1,4 @@
-"""Fast repeats: keys are what they always were, a made-up cache is fresh, the index is small and can be lost."""
+"""Fast repeats: keys stay the same, a made-up cache is fresh, the index is small and can be lost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
 
 
 def rows(config: BaseConfig, records: Sequence[Record]) -> list[dict[str, Any]]:
-    """The states that `status` tells."""
+    """The states that `status` shows."""
     with Session(config) as session:
         return list(status_rows(records, session.planner()))
 
@@ -80,7 +80,7 @@ def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
 
 @pytest.fixture
 def names(filled: Filled) -> dict[Path, bytes]:
-    """Gives the files of the cache the names that version 0.1.0 gave; their contents by their names of today."""
+    """Rename the files of the cache as version 0.1.0 named them; returns their contents by their present names."""
     now = {}
     for path in [*filled.cache.root.rglob("*.h5"), *filled.cache.root.rglob("*.failed.json")]:
         now[path] = path.read_bytes()

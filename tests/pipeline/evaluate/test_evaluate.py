@@ -1,4 +1,4 @@
-"""Evaluation: figures by hand, baselines, pooling, no label of a test part is ever read."""
+"""Evaluation: metrics by hand, baselines, pooling; no label of a test part is ever read."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_predictions_name_the_performance_that_they_show(results: dict[str, Any]
     assert len(set(shown.values())) == len(shown) / 2
 
 
-def test_figures_follow_from_the_predictions(results: dict[str, Any]) -> None:
+def test_metrics_follow_from_the_predictions(results: dict[str, Any]) -> None:
     for task in ("a", "b"):
         rows = [row for row in results["predictions"] if row["task"] == task]
         result = results["systems"]["AIM"]["tasks"][task]
@@ -139,7 +139,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
 
 
 def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None:
-    """A function that reads labels of the test part reads none."""
+    """A system's function that asks for labels of the test part gets none."""
     asked: list[FeatureSet] = []
 
     def reading(train: FeatureSet, test: FeatureSet, run: int) -> np.ndarray:
@@ -152,7 +152,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
     assert {record.labels for test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
 
-def test_a_system_of_one_task_is_what_train_makes_of_its_training_part() -> None:
+def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     made = made_features(24, channels=5, scene=6)
     recipe = fast(runs=2, epochs=3)
     model = AimSystem("AIM", MODEL, recipe).fit(made.take(range(16)), Trainings())
@@ -237,7 +237,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
         assert mine["AIM"]["mean"] == pytest.approx(theirs["AIM"]["mean"], abs=1e-3)
 
 
-def test_selection_prefers_what_ranks_inside_the_training_part(features: FeatureSet) -> None:
+def test_selection_prefers_the_system_that_ranks_best_inside_the_training_part(features: FeatureSet) -> None:
     candidates = (
         knowing("bad", features, np.negative),
         knowing("good", features),
@@ -269,7 +269,7 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
 
 
 def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
-    """A task of which a fold would leave too few to train on has no performance in that fold."""
+    """A fold has no performance of a task if too few others of the task would be left to train on."""
     inner = inner_folds(features, ("trial",))
     assert len(inner) == 3
     assert sorted(np.concatenate([part.test for part in inner])) == list(range(len(features)))
@@ -283,7 +283,7 @@ def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
 
 
 def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -> None:
-    """Where these test every performance once; first come those after the fold that is held out."""
+    """If these test every performance once. The folds after the held-out one come first."""
     folds = kfold(features.records, k=4, kinds=("trial",))
     held = tuple(frozenset(fold.test) for fold in folds)
 
@@ -304,7 +304,7 @@ def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -
 
 
 def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
-    """What trains without two folds of four serves both: six trainings inside, not twelve."""
+    """A training without two of four folds serves both: six inner trainings, not twelve."""
     features, network = features.take(np.arange(0, 32, 2)), watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=2)))
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
@@ -321,7 +321,7 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
 
 
 def test_a_training_on_other_features_predicts_what_it_is_asked(features: FeatureSet) -> None:
-    """Of the evaluation's performances, only equal ones are predicted in place of those that are given."""
+    """Performances of the evaluation are predicted in place of given ones only if they are equal."""
     train, test = features.take(range(20)), features.take(range(20, 32))
     system, moved = AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), replace(test, scene=test.scene + 1)
     trainings = Trainings(performances=features)
@@ -331,7 +331,7 @@ def test_a_training_on_other_features_predicts_what_it_is_asked(features: Featur
 
 
 def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
-    """Whatever name wants them: in one job by memory, in a later call by the folder."""
+    """Under any name: one job finds them in memory, a later call in the folder."""
     train, test = features.take(range(0, 20)), features.take(range(20, 32))
     system, finished = AimSystem("AIM", MODEL, fast(runs=2, epochs=2)), list[float]()
     trainings = Trainings(tmp_path, finished.append)
@@ -344,7 +344,7 @@ def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
         assert np.array_equal(first.score, one.score)
         assert np.array_equal(first.losses, one.losses)  # type: ignore[arg-type]
         assert first.loss_epochs == one.loss_epochs
-    assert len(finished) == count + 2, "only that they are finished is reported, of two tasks"
+    assert len(finished) == count + 2, "of kept trainings of two tasks, only the end is reported"
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
     changed = replace(train, scene=train.scene + 1)
     Trainings(tmp_path).predict(system, changed, test)
@@ -379,7 +379,7 @@ def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
     assert differences["worse"]["b"]["low"] > 0
 
 
-def test_the_last_epoch_counts_and_others_stand_beside_it(features: FeatureSet) -> None:
+def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
     folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, fast(runs=2, epochs=40))
     plain = evaluate(features, Protocol(folds), [ours], draws=0)["systems"]["AIM"]["tasks"]

@@ -33,7 +33,7 @@ QUICK = ["--set", "train.runs=1", "--set", "train.epochs=2", "--set", "model.wid
 
 
 def command(*arguments: str) -> str:
-    """Run the command line; what it printed."""
+    """Run the command line; returns its output."""
     name, *rest = arguments
     result = CliRunner().invoke(app, [name, *QUICK, *rest])
     assert result.exit_code == 0, result.output
@@ -169,6 +169,6 @@ def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: st
 
 
 def results_paper(folder: Path) -> dict[str, dict[str, float | None]]:
-    """The paper's rows in what was written."""
+    """The paper's rows of the written results."""
     paper: dict[str, dict[str, float | None]] = json.loads((folder / "results.json").read_text())["paper"]
     return paper

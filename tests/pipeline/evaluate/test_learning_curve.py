@@ -1,4 +1,4 @@
-"""The learning curve: nested subsets, no look at the held-out part, and a forecast as careful as its sentence."""
+"""The learning curve: nested subsets that never include the held-out part, and the forecast with its sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
 
 def noted(train: FeatureSet, test: FeatureSet, _: int) -> Floats:
-    """A system that notes what it is given, and errs by the square root of the size of its training part."""
+    """A system that notes its rows, and whose predictions fall with the root of the number of training rows."""
     SEEN.append((train.ids, test.ids))
     assert all(record.labels is None or record.labels.score is None for record in test.records)
     return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
@@ -38,7 +38,7 @@ def curve(falls: float, *, noise: float, seed: int = 0) -> LearningCurve:
     return LearningCurve(sizes, errors, np.zeros((4, 2)), np.arange(60))
 
 
-def test_subsets_are_nested_and_apart_from_what_is_predicted() -> None:
+def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
     features = made_features(30)
     SEEN.clear()
     made = learning_curve(features, load_config("folder"), system=SimpleSystem("noted", noted))

@@ -125,8 +125,8 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert all(check.passed for check in page.leaks if "equal files" not in check.name)
 
 
-def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[BaseConfig, FeatureSet]) -> None:
-    """Leave-one-user-out per user then averaged, and all held-out predictions ranked together."""
+def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[BaseConfig, FeatureSet]) -> None:
+    """Leave-one-user-out: per user, then averaged; and all held-out predictions ranked together."""
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     suturing = results["systems"][OURS]["tasks"]["Suturing"]
@@ -163,7 +163,7 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
             )
 
 
-def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_the_oracle_is_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
     config, features = made
     assert f"{OURS}, {ORACLE}" in run_protocol(config, features, oracle=True)["systems"]
     assert not any("oracle" in name for name in run_protocol(config, features)["systems"])
@@ -238,7 +238,7 @@ def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, Featu
         second.write_bytes(kept)
 
 
-def test_contents_that_cannot_be_compared_are_said_not_to_be(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_the_audit_says_that_contents_were_not_compared(made: tuple[BaseConfig, FeatureSet]) -> None:
     config, features = made
     bare = [replace(record, path=None, sidecars={}) for record in features.records]
     results = run_protocol(config, replace(features, records=tuple(bare)))

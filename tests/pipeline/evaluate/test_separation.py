@@ -75,7 +75,7 @@ def test_means_of_folds_do_not_lower_the_correlation_without_them() -> None:
 
 
 def test_the_interval_without_fold_means_holds_the_value_and_constant_predictions_have_none() -> None:
-    """Both tasks rank right but for noise; fold means are far apart, which is no rank within a fold."""
+    """Both tasks rank right except for noise; fold means are far apart, which changes no rank within a fold."""
     rng = np.random.default_rng(1)
     features = made_features(48, channels=2, scene=2)
     true = rng.normal(0, 1, 48) + np.repeat(np.arange(4.0), 12) * 10
@@ -93,7 +93,7 @@ def test_the_interval_without_fold_means_holds_the_value_and_constant_prediction
 
 
 def test_intervals_of_averages_over_tasks_hold_the_averages() -> None:
-    """One task is ranked right but for noise, the other at random: the average is between."""
+    """One task is ranked right except for noise, the other at random: the average is between."""
     rng = np.random.default_rng(2)
     features = made_features(80, channels=2, scene=2)
     true = rng.normal(0, 1, 80)

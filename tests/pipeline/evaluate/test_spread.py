@@ -70,7 +70,7 @@ def parts_of(features: FeatureSet) -> list[Part]:
 
 
 def same(one: Sequence[Predicted], other: Sequence[Predicted]) -> bool:
-    """The same to the last bit."""
+    """Whether the predictions are equal to the last bit."""
     pairs = zip(one, other, strict=True)
     return all(a.chosen == b.chosen and a.score.tobytes() == b.score.tobytes() for a, b in pairs)
 
@@ -103,7 +103,7 @@ class Killer(System):
 
 @dataclass(frozen=True)
 class Sleeper(System):
-    """Says that it runs, then ends only when it is asked to stop."""
+    """Writes a file when it runs, and ends only when it is asked to stop."""
 
     place: Path
     name: str = "sleeper"
@@ -176,7 +176,7 @@ class Shares(Progress):
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_the_longest_job_starts_first_and_tells_how_far_it_is(request: pytest.FixtureRequest, engine: str) -> None:
+def test_the_longest_job_starts_first_and_reports_its_share(request: pytest.FixtureRequest, engine: str) -> None:
     if engine == "ray":
         request.getfixturevalue("cluster")
     made, seen = features(), Shares()
@@ -187,7 +187,7 @@ def test_the_longest_job_starts_first_and_tells_how_far_it_is(request: pytest.Fi
     assert seen.finished == [1, 0]
     assert seen.shares == sorted(seen.shares)
     assert (seen.shares[0], seen.shares[-1]) == (0.0, 1.0)
-    assert any(0.1 < share < 0.9 for share in seen.shares), "a job tells how far it is"
+    assert any(0.1 < share < 0.9 for share in seen.shares), "a job reports its share while it runs"
 
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
@@ -271,9 +271,9 @@ def test_evaluate_by_its_command_on_ray_writes_the_same_results(cluster: None, t
 
 
 class TestSearch:
-    """One channel of the scene tells the score: to be learnt where noise does not drown it and steps are not too small.
+    """One channel of the scene shows the score. A network learns it if noise does not drown it and steps are not small.
 
-    In the test part it tells the opposite.
+    In the test part the channel shows the opposite.
     """
 
     GRID: ClassVar = ["--grid", "train.input_noise=30,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
@@ -308,7 +308,7 @@ class TestSearch:
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
         words += ["--set", "train.learning_rates=[1e-2]", "--set", "train.runs=1", "--set", "split.folds=2", "--json"]
-        words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # which of the two is not the question
+        words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # either may be chosen
         result = command(*words, "--out", str(tmp_path / "out"))
         chosen = result["systems"][CHOSEN]["chosen"]
         assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
