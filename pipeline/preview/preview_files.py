@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import Cancelled, DataError, UsageError, printable
+from data.errors import Cancelled, DataError, UsageError, counted, printable
 from data.store import StageOutput, is_remote, write_bytes, write_text
 from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
@@ -103,7 +103,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
             progress.steps(number, len(records))
     for name, why in list(failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
-    observer.note(f"{len(written) // 2} previews drawn, {fresh} fresh in {printable(folder)}")
+    observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")
     return {"written": written, "fresh": fresh, "failed": failed}
 
 

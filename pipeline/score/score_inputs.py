@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
-from data.errors import PROGRAM, UsageError, printable
+from data.errors import PROGRAM, UsageError, counted, printable
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.config import BaseConfig
@@ -88,6 +88,7 @@ def _recognised(inputs: Sequence[Path], observer: Observer) -> Listing | None:
     listing = list_records("jigsaws", root, unscored=True, tasks=tasks)
     trials = {record.groups["trial"]: "kinematics" in record.sidecars for record in listing.records}
     videos = sum(record.path is not None for record in listing.records)
-    counts = f"{len(trials)} trials, {videos} videos, {sum(trials.values())} kinematics files"
-    observer.note(f"recognised {printable(inputs[0])}: JIGSAWS ({', '.join(tasks)}), {counts}")
+    counts = {"trial": len(trials), "video": videos, "kinematics file": sum(trials.values())}
+    text = ", ".join(counted(count, noun) for noun, count in counts.items())
+    observer.note(f"recognised {printable(inputs[0])}: JIGSAWS ({', '.join(tasks)}), {text}")
     return listing
