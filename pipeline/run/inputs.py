@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.datasets import list_records
-from data.errors import PROGRAM, UsageError, nearest
+from data.errors import UsageError, nearest
 from data.video import Listing, Record, find_videos
 from pipeline.config import BaseConfig
 from pipeline.observer import Observer
@@ -36,7 +36,7 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     if dataset.root is None:
         raise UsageError(
             "no data set given",
-            fix=f"Name its folder, as in {PROGRAM} train FOLDER, or add --set dataset.root=FOLDER",
+            fix="Name its folder after the command, or add --set dataset.root=FOLDER",
         )
     given = {"labels": dataset.labels, "score": dataset.score}
     options = {name: value for name, value in given.items() if value}
