@@ -139,7 +139,7 @@ def evaluate_features(features: FeatureSet, session: Session, folder: Path, aske
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
-    protocol = protocol_of(config, features, session)
+    protocol = protocol_of(features, session)
     chosen = [*asked.more, *protocol_systems(config, features, asked)]
     chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS

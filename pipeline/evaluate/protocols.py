@@ -68,12 +68,13 @@ class Asked:
     more: Sequence[System] = ()
 
 
-def protocol_of(config: BaseConfig, features: FeatureSet, session: Session) -> Protocol:
-    """The folds of the configuration's protocol over these performances, audited for leaks.
+def protocol_of(features: FeatureSet, session: Session) -> Protocol:
+    """The folds of the session's protocol over these performances, audited for leaks.
 
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
     under a protocol that forbids it.
     """
+    config = session.config
     folds = protocol_folds(config, features)
     report = audit(folds, features.records, fingerprints(features, session), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
