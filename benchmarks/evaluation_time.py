@@ -39,9 +39,9 @@ from rich.table import Table
 from data.store.arrays import Floats
 from pipeline.api import extract
 from pipeline.api import pack as pack_features
-from pipeline.features import FeatureSet
-from pipeline.pack import read_pack, write_pack
+from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
 COMMANDS = {

@@ -35,13 +35,13 @@ from data.datasets.ratings import Answer, Answers
 from data.store.arrays import Floats
 from models.agreement import intraclass
 from models.metrics import spearman
-from pipeline.config import load_config
 from pipeline.evaluate.learning_curve import learning_curve
-from pipeline.features import FeatureSet
 from pipeline.label.questions import next_pair, pair_scale
+from pipeline.settings.config import load_config
 from pipeline.systems import Trainings
 from pipeline.systems.regressors import PENALTIES, trial_regressions
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features
 

@@ -35,9 +35,9 @@ from rich.table import Table
 from data.video import Record, decode, find_videos, write_video
 from extractors.pose.detections import Detections, Image
 from pipeline.cache import Cache
-from pipeline.config import BaseConfig, load_config
 from pipeline.run import Planner
 from pipeline.run.runner import PlanRunner
+from pipeline.settings.config import BaseConfig, load_config
 from synthetic import render_dives
 
 LENGTH_TARGET, COUNT_TARGET = 1.15, 1.10

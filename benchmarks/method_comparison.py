@@ -27,8 +27,7 @@ from data.store.arrays import Floats
 from data.video import Labels, Record
 from pipeline.evaluate import Protocol, evaluate
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast, model_for
+from pipeline.settings.recipes import fast, model_for
 from pipeline.systems import (
     METHOD_ROWS,
     AimSystem,
@@ -40,6 +39,7 @@ from pipeline.systems import (
     watching,
 )
 from pipeline.systems.selection import CHOSEN, ORACLE
+from pipeline.train.features import FeatureSet
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]
 

@@ -27,13 +27,13 @@ from scipy.stats import rankdata
 from data.store.arrays import Floats
 from data.video import Labels
 from models.metrics import spearman
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig, model_for
+from pipeline.settings.recipes import TrainConfig, model_for
 from pipeline.systems import AimSystem, Trainings
 from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import System
 from pipeline.systems.regressors import POOLED_RIDGE
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features
 

@@ -31,8 +31,8 @@ from data.store import Array, StageOutput
 from data.video import find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import Cache
-from pipeline.config import BaseConfig, validate
 from pipeline.run import Planner, run_extract, status_rows
+from pipeline.settings.config import BaseConfig, validate
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
 QUALITY = {"found_rate": 0.98, "cuts": 1, "longest_gap_s": 0.2, "people": 2}

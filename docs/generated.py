@@ -49,8 +49,8 @@ def commands() -> str:
 
 def settings() -> str:
     """Every key of a configuration by section: default, whether it is in the cache key, meaning."""
-    from pipeline.config import config_class
-    from pipeline.stages import STAGES
+    from pipeline.settings.config import config_class
+    from pipeline.settings.stages import STAGES
 
     fields = config_class().model_fields
     kinds = {name: field.default_factory or type(field.default) for name, field in fields.items()}
@@ -76,7 +76,7 @@ def settings() -> str:
 
 def stages() -> str:
     """Every stage: what it does, its clock, and what it stores."""
-    from pipeline.stages import STAGES, stage_class
+    from pipeline.settings.stages import STAGES, stage_class
 
     parts = []
     for name in STAGES:
@@ -89,7 +89,7 @@ def stages() -> str:
 
 def arrays(name: str) -> str:
     """The table of arrays of one stage, from its class."""
-    from pipeline.stages import stage_class
+    from pipeline.settings.stages import stage_class
 
     rows = []
     for array, spec in stage_class(name).arrays.items():
@@ -136,7 +136,7 @@ def _rows(kind: Any, prefix: str) -> Iterator[Row]:
 
 
 def _train(kind: Any) -> str:
-    from pipeline.recipes import RECIPES
+    from pipeline.settings.recipes import RECIPES
 
     rows = []
     for name, field in kind.model_fields.items():
@@ -147,7 +147,7 @@ def _train(kind: Any) -> str:
 
 def _model(kind: Any) -> str:
     from pipeline.cli.command import entries
-    from pipeline.recipes import RECIPES, model_for
+    from pipeline.settings.recipes import RECIPES, model_for
 
     about = {name: _text(text) for name, text in entries(kind, "Attributes").items()}
     networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}

@@ -48,7 +48,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import DataError, UsageError, printable
-from pipeline.destinations import check_file, check_folder, writing
+from pipeline.cache.destinations import check_file, check_folder, writing
 from pipeline.observer import SILENT, Observer
 from pipeline.session import (
     Configuration,
@@ -63,17 +63,17 @@ from pipeline.session import (
     opened,
 )
 from pipeline.session import Session as Session
-from pipeline.upkeep import cache_gc as cache_gc
-from pipeline.upkeep import cache_ls as cache_ls
-from pipeline.upkeep import cache_prune as cache_prune
-from pipeline.upkeep import cache_rm as cache_rm
-from pipeline.upkeep import cache_verify as cache_verify
-from pipeline.upkeep import data_check as data_check
-from pipeline.upkeep import doctor as doctor
-from pipeline.upkeep import weights_fetch as weights_fetch
-from pipeline.upkeep import weights_list as weights_list
-from pipeline.upkeep import weights_path as weights_path
-from pipeline.upkeep import weights_rm as weights_rm
+from pipeline.upkeep.upkeep_calls import cache_gc as cache_gc
+from pipeline.upkeep.upkeep_calls import cache_ls as cache_ls
+from pipeline.upkeep.upkeep_calls import cache_prune as cache_prune
+from pipeline.upkeep.upkeep_calls import cache_rm as cache_rm
+from pipeline.upkeep.upkeep_calls import cache_verify as cache_verify
+from pipeline.upkeep.upkeep_calls import data_check as data_check
+from pipeline.upkeep.upkeep_calls import doctor as doctor
+from pipeline.upkeep.upkeep_calls import weights_fetch as weights_fetch
+from pipeline.upkeep.upkeep_calls import weights_list as weights_list
+from pipeline.upkeep.upkeep_calls import weights_path as weights_path
+from pipeline.upkeep.upkeep_calls import weights_rm as weights_rm
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
     from typing_extensions import Unpack
@@ -82,15 +82,15 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
     from pipeline.demo import DemoResult as DemoResult
-    from pipeline.environment import SetupCheck as SetupCheck
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.label import LabelResult as LabelResult
-    from pipeline.pack_formats import Packed as Packed
+    from pipeline.pack.pack_formats import Packed as Packed
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
     from pipeline.run import Status as Status
     from pipeline.score import TrainedScorer as TrainedScorer
     from pipeline.score.export import Exported as Exported
+    from pipeline.settings.environment import SetupCheck as SetupCheck
 
 
 def demo(
@@ -103,8 +103,8 @@ def demo(
         full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
     """
     from pipeline.demo import run_demo
-    from pipeline.environment import check_opencv
-    from pipeline.yaml_values import parse_overrides
+    from pipeline.settings.environment import check_opencv
+    from pipeline.settings.yaml_values import parse_overrides
 
     out = Path(out)
     check_folder(out)
@@ -146,7 +146,7 @@ def extract(
         records = listing.records
         planner = session.planner(stages, force=force, retry_failed=retry_failed, fetch=not dry_run)
         if preview:
-            from pipeline.environment import check_opencv
+            from pipeline.settings.environment import check_opencv
 
             check_opencv()  # says what is wrong before the preview imports it
             from pipeline.preview import refuse_remote
@@ -209,7 +209,7 @@ def train(
         curve: also show the error by number of training performances, and what more labels would likely bring; OUT
             then has it as curve.json.
     """
-    from pipeline.feature_source import training_features
+    from pipeline.pack.feature_source import training_features
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
@@ -255,7 +255,7 @@ def evaluate(
     """
     from pipeline.evaluate import Asked, evaluate_features
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
-    from pipeline.feature_source import all_features
+    from pipeline.pack.feature_source import all_features
     from pipeline.report import write_evaluation
 
     if quick and (grids or oracle):
@@ -292,7 +292,7 @@ def leaderboard(
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
     """
     from pipeline.evaluate import Asked, evaluate_features, table_protocol
-    from pipeline.feature_source import all_features
+    from pipeline.pack.feature_source import all_features
     from pipeline.report import write_evaluation
 
     if table and oracle:
@@ -598,10 +598,10 @@ def pack(
         stage: the stage whose arrays are written, such as clips.
         per_video: one file per video, so that one video at a time is in memory.
     """
-    from pipeline.data_card import card_place, write_data_card
-    from pipeline.feature_source import gather
-    from pipeline.pack import write_pack
-    from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
+    from pipeline.pack.data_card import card_place, write_data_card
+    from pipeline.pack.feature_source import gather
+    from pipeline.pack.pack_file import write_pack
+    from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
@@ -637,7 +637,7 @@ def _on_data_set(session: Session, root: Place | None, pack: Place | None = None
 def _refuse_model_settings(words: SettingsWords, inputs: Sequence[Path] = ()) -> None:
     """Raise UsageError where overrides name more than the data set, its frames and the person to follow."""
     from pipeline.score.run_config import WHO
-    from pipeline.yaml_values import parse_overrides
+    from pipeline.settings.yaml_values import parse_overrides
 
     given = parse_overrides(words.get("overrides", ()))
     for key, _ in given:

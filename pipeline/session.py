@@ -17,8 +17,8 @@ from pipeline.observer import SILENT, Observer
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
     from data.video import Listing
     from pipeline.cache import Cache
-    from pipeline.config import BaseConfig
     from pipeline.run import Planner, Pool
+    from pipeline.settings.config import BaseConfig
 
 
 Place = str | Path
@@ -60,7 +60,7 @@ class Session:
         address: str | None = None,
         observer: Observer = SILENT,
     ) -> None:
-        from pipeline.yaml_values import parse_overrides
+        from pipeline.settings.yaml_values import parse_overrides
 
         self._source, self._engine, self._address, self.observer = config, engine, address, observer
         self._overrides = parse_overrides(overrides)
@@ -85,15 +85,15 @@ class Session:
     @cached_property
     def config(self) -> BaseConfig:
         """The configuration. Raises as `load_config`."""
-        from pipeline.config import load_config
-        from pipeline.yaml_values import PRESETS
+        from pipeline.settings.config import load_config
+        from pipeline.settings.yaml_values import PRESETS
 
         return load_config(PRESETS / "folder.yaml" if self._source is None else self._source, self._overrides)
 
     @cached_property
     def beside_model(self) -> BaseConfig:
         """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest."""
-        from pipeline.config import load_config
+        from pipeline.settings.config import load_config
 
         return load_config(None, self._overrides) if self._source is None else self.config
 
@@ -122,7 +122,7 @@ class Session:
 
     def changed(self, overrides: Overrides) -> Session:
         """This session with further overrides; what it opens is closed with this one."""
-        from pipeline.yaml_values import parse_overrides
+        from pipeline.settings.yaml_values import parse_overrides
 
         given = [*self._overrides, *parse_overrides(overrides)]
         other = Session(

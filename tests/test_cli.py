@@ -20,8 +20,8 @@ import torch
 from typer.testing import CliRunner
 
 from data.errors import AimError, UsageError
+from pipeline.cache.destinations import check_file, check_folder
 from pipeline.cli import app
-from pipeline.destinations import check_file, check_folder
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 from tests.helpers.program_server import Aqa, Done
 
@@ -157,7 +157,9 @@ def test_a_hostile_command_line_is_one_printable_message_and_writes_nothing(
 def test_a_package_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/__init__.py").touch()
-    program = f"import sys; sys.path.insert(1, {str(ROOT)!r}); import pipeline.environment as e; e.check_checkout()"
+    program = (
+        f"import sys; sys.path.insert(1, {str(ROOT)!r}); import pipeline.settings.environment as e; e.check_checkout()"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "not from this checkout" in done.stderr or "No module named 'data.errors'" in done.stderr
 

@@ -17,9 +17,9 @@ import pytest
 import typer
 import yaml
 
-from pipeline.config import load_config
-from pipeline.recipes import RECIPES
-from pipeline.yaml_values import config_path
+from pipeline.settings.config import load_config
+from pipeline.settings.recipes import RECIPES
+from pipeline.settings.yaml_values import config_path
 from run_pipeline import app
 from tests.helpers.scripts import load_script
 

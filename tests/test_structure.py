@@ -39,23 +39,12 @@ MAY_IMPORT = {
 }
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    (
-        "stages",
-        "recipes",
-        "environment",
-        "yaml_values",
-        "config_errors",
-        "config",
-        "observer",
-        "destinations",
-        "features",
-        "movement",
-        "results",
-    ),
-    ("cache", "checks", "train", "data_card"),
-    ("run", "systems", "pack"),
+    ("settings", "observer", "results"),
+    ("cache", "train", "checks"),
+    ("run", "systems"),
     ("session",),
-    ("pack_formats", "feature_source", "evaluate", "score", "preview"),
+    ("pack", "preview"),
+    ("evaluate", "score"),
     ("report",),
     ("demo", "serve", "label", "upkeep"),
     ("api",),

@@ -44,7 +44,7 @@ from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frame
 from data.weights import cache_dir
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
-from pipeline.environment import installed_version
+from pipeline.settings.environment import installed_version
 
 State = Literal["fresh", "stale", "missing", "failed"]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from pipeline.checks.intervals import reach
-from pipeline.features import FeatureSet
+from pipeline.train.features import FeatureSet
 
 NEIGHBOURS = 5
 LEVEL = 0.99

@@ -10,16 +10,16 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import PROGRAM, AimError, Cancelled, UsageError
+from pipeline.cache.destinations import FULL, file_error
 from pipeline.cli.command_tree import app, refuse_single_hyphens
 from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, STOPPED, WRONG_USAGE, say
-from pipeline.destinations import FULL, file_error
 
 
 def main() -> NoReturn:
     """Run one command. An error that a user can mend gives one message and an exit code of docs/commands.md."""
     _mend_streams()
     try:
-        from pipeline.environment import check_checkout
+        from pipeline.settings.environment import check_checkout
 
         check_checkout()
         refuse_single_hyphens(sys.argv[1:])

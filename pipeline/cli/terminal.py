@@ -194,7 +194,7 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False)
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.stages import stage_class
+    from pipeline.settings.stages import stage_class
 
     grid = Table(header_style="bold")
     for name in ("video", "stage", "state", "reason or quality"):

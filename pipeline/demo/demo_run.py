@@ -14,12 +14,11 @@ from data.leaks import LeakReport
 from data.video import Record
 from data.weights import REGISTRY, fetch
 from pipeline.checks.intervals import coverage_line
-from pipeline.config import BaseConfig, RunConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import interval_text
-from pipeline.feature_source import gather
 from pipeline.observer import Observer
+from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
@@ -29,7 +28,8 @@ from pipeline.run import Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
 from pipeline.score import Scorer, load_scorer, train_scorer
 from pipeline.session import Session
-from pipeline.yaml_values import PRESETS
+from pipeline.settings.config import BaseConfig, RunConfig, load_config
+from pipeline.settings.yaml_values import PRESETS
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels
 from synthetic.rendering import Options

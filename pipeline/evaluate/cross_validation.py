@@ -38,12 +38,12 @@ from pipeline.evaluate.fold_summary import (
 )
 from pipeline.evaluate.separation import separation
 from pipeline.evaluate.spread import Job, Runner, parts_of
-from pipeline.features import FeatureSet, one_per_trial
 from pipeline.systems import BestOnTest, Cuts, NetworkSystem, Part, Predicted, System
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import by_epoch_of, errors_and_deviations, latest_best
 from pipeline.train import SCORES, label_table
+from pipeline.train.features import FeatureSet, one_per_trial
 
 FORMAT = 1
 
@@ -79,7 +79,7 @@ def evaluate(
 ) -> Results:
     """Train and test every system on every fold of every task; docs/results.md describes the results.
 
-    Views of one trial that share their agents are trained on and scored once (`pipeline.features.one_per_trial`).
+    Views of one trial that share their agents are trained on and scored once (`pipeline.train.features.one_per_trial`).
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
@@ -149,7 +149,7 @@ def evaluate(
 
 
 def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, list[Fold]]:
-    """Every trial once (`pipeline.features.one_per_trial`), and the folds without the views that are left out."""
+    """Every trial once (`pipeline.train.features.one_per_trial`), and the folds without the views that are left out."""
     features = one_per_trial(features)[0]
     ids = set(features.ids)
     return features, [

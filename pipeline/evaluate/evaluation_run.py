@@ -10,7 +10,6 @@ from typing import Any
 from data.errors import UsageError
 from models.metrics import DRAWS
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
-from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.grid_search import CHOSEN
@@ -27,10 +26,11 @@ from pipeline.evaluate.protocols import (
 )
 from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Runner
-from pipeline.features import FeatureSet
-from pipeline.recipes import PAPER
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig
+from pipeline.settings.recipes import PAPER
 from pipeline.systems import COMBINED
+from pipeline.train.features import FeatureSet
 
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""

@@ -22,8 +22,8 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
-from pipeline.features import FeatureSet
 from pipeline.systems import Part
+from pipeline.train.features import FeatureSet
 
 Metrics = dict[str, Any]
 

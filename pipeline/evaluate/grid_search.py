@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UsageError
-from pipeline.config import SCORER_SECTIONS, BaseConfig
+from pipeline.settings.config import SCORER_SECTIONS, BaseConfig
+from pipeline.settings.yaml_values import parse_values
 from pipeline.systems import AimSystem, Selected
-from pipeline.yaml_values import parse_values
 
 NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
 """Settings that are no part of the method: a better seed is chance."""

@@ -12,8 +12,7 @@ from data.errors import UsageError, nearest
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
     METHOD_ROWS,
     AimSystem,
@@ -26,6 +25,7 @@ from pipeline.systems import (
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 
 OURS = "AIM (ours)"
 

@@ -13,13 +13,12 @@ from data.leaks import audit
 from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
 from models.metrics import fisher_average
-from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Protocol, Results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.features import FeatureSet
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig
 from pipeline.systems import (
     COMBINED,
     AimSystem,
@@ -36,6 +35,7 @@ from pipeline.systems import (
 )
 from pipeline.systems.combination import BEST_SINGLE, regressions_for
 from pipeline.systems.method_system import has_deviation
+from pipeline.train.features import FeatureSet
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
-from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
 from pipeline.systems import Cuts, Predicted, System, Trainings
 from pipeline.systems.interface import NetworkSystem
 from pipeline.train import Stop
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import CORES, cores, in_threads, one_thread
 
 INNER = 2

@@ -13,12 +13,12 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.checks.novelty import distances, floors, trial_level
-from pipeline.features import stack
 from pipeline.label.label_table import Suggestion
 from pipeline.label.questions import RatingSession
 from pipeline.observer import Observer
 from pipeline.results import significant
 from pipeline.run import extract_and_read
+from pipeline.train.features import stack
 
 if TYPE_CHECKING:
     from pipeline.score import Scorer

@@ -11,8 +11,8 @@ import numpy as np
 from data.errors import counted
 from data.store.arrays import Floats, Rows
 from models.metrics import percentile_interval, resampled_weights, spearman, spearman_of_samples
+from pipeline.cache.destinations import writing
 from pipeline.checks.intervals import HeldOut
-from pipeline.destinations import writing
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
 from pipeline.evaluate.leaderboard import OURS

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from data.errors import UsageError
 from data.store import write_text
-from pipeline.destinations import file_error
+from pipeline.cache.destinations import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.downloads import downloads
 from pipeline.report.page_data import ReportData

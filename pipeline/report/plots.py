@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import write_bytes
-from pipeline.destinations import file_error
+from pipeline.cache.destinations import file_error
 from pipeline.observer import SILENT, Observer
 from pipeline.report.page_data import BarChart, Prediction, ReportData, TrainingCurve, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range

@@ -22,10 +22,10 @@ from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from extractors.timesteps.roles import Role
-from pipeline.movement import PEOPLE, known_mean, movement
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
+from pipeline.score.movement import PEOPLE, known_mean, movement
 from pipeline.score.people_names import agent_namer, people_names
 
 POSTER_HEIGHT = 360
@@ -84,7 +84,7 @@ class ModelFacts:
 
     Attributes:
         training: steps of the training videos to compare with.
-        better: ranges of the better training videos (`pipeline.movement.better_ranges`), by group.
+        better: ranges of the better training videos (`pipeline.score.movement.better_ranges`), by group.
         roles: of the agents (`timesteps.roles`), which the names of quality measures replace by people.
     """
 

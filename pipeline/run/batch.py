@@ -12,12 +12,12 @@ from data.errors import PROGRAM, UsageError
 from data.store import is_remote, sweep_scratch
 from data.video import Listing, Record
 from pipeline.cache import UNREADABLE, unreadable
-from pipeline.environment import check_opencv
 from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
 from pipeline.run.worker_pool import Task, WorkerLost, places, run_jobs
+from pipeline.settings.environment import check_opencv
 
 T = TypeVar("T")
 

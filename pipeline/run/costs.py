@@ -18,7 +18,7 @@ from data.video import Record, probe
 from pipeline.observer import duration
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import Result
-from pipeline.stages import stage_class
+from pipeline.settings.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
 """The frames of at most this many videos are counted, for at most this time; file sizes give those of the others."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from data.datasets import list_records
 from data.errors import UsageError, nearest
 from data.video import Listing, Record, find_videos
-from pipeline.config import BaseConfig
 from pipeline.observer import Observer
+from pipeline.settings.config import BaseConfig
 
 
 def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:

@@ -14,9 +14,9 @@ from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
-from pipeline.config import BaseConfig
 from pipeline.run.worker_pool import local_pool
-from pipeline.stages import needed_inputs, stage_class, with_inputs
+from pipeline.settings.config import BaseConfig
+from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
 
 REMOTE_THREADS = 8
 """Number of records that are planned in parallel where the cache or inputs are on a store."""

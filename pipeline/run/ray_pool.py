@@ -17,8 +17,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from data.errors import UsageError
-from pipeline.config import RunConfig
-from pipeline.environment import CHECKOUT
 from pipeline.run.worker_pool import (
     POLL_SECONDS,
     THREAD_VARIABLES,
@@ -27,6 +25,8 @@ from pipeline.run.worker_pool import (
     Worker,
     WorkerLost,
 )
+from pipeline.settings.config import RunConfig
+from pipeline.settings.environment import CHECKOUT
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""

@@ -18,12 +18,12 @@ from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, fingerprints, open_cache, stamps, unreadable
-from pipeline.config import BaseConfig, validate
 from pipeline.run.decode_pass import DecodePass, StageFrames, StageSource, map_pictures, trim_heap
 from pipeline.run.failures import is_crash, temporary_failure
 from pipeline.run.plan import Plan, Step
 from pipeline.run.worker_pool import LimitExceeded, Report, WorkerLost
-from pipeline.stages import needed_inputs, stage_class
+from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.stages import needed_inputs, stage_class
 
 AGAIN = "Type the same command again"
 

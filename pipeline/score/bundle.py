@@ -25,10 +25,10 @@ from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.cache.computation import ABSENT, differences
-from pipeline.features import FeatureSet
 from pipeline.score.bundle_hashes import MODEL_FILES
 from pipeline.systems.combination import FittedCombination
 from pipeline.train import TrainedRun, sizes_of, stack_data
+from pipeline.train.features import FeatureSet
 
 
 @dataclass(frozen=True)

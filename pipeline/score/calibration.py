@@ -30,14 +30,14 @@ from pipeline.cache import software
 from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import ceiling_line
-from pipeline.features import FeatureSet
-from pipeline.movement import read_ranges
 from pipeline.results import Accuracy
 from pipeline.score.bundle import Bundle, blank_features, double_network
+from pipeline.score.movement import read_ranges
 from pipeline.systems import Part
 from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import SCORES, Normaliser, Surroundings, TrainedRun, fit_parts, label_table, stack_data
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
 PARTS = SCORES[1:]

@@ -1,6 +1,6 @@
 """Exports a trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch.
 
-Inputs, as in `pipeline.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
+Inputs, as in `pipeline.train.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
     primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
     trial (B, K), all float32; masks are 1 where observed
@@ -40,12 +40,12 @@ from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import Layers
 from models.stacked import member_state
-from pipeline.features import FeatureSet
 from pipeline.score.bundle import Bundle, blank_features
 from pipeline.score.calibration import PARTS
 from pipeline.score.export_regressions import ExportedCombination
 from pipeline.score.run_folder import load
 from pipeline.train import Normaliser
+from pipeline.train.features import FeatureSet
 
 TOLERANCE = 1e-5
 """Greatest allowed difference between the file and torch, relative to outputs above 1."""

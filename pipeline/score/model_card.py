@@ -10,14 +10,14 @@ import yaml
 
 from data.errors import printable
 from pipeline.checks.intervals import LEVELS, needed, reach
-from pipeline.config import BaseConfig
-from pipeline.data_card import card_text, data_lines
-from pipeline.features import FeatureSet
+from pipeline.pack.data_card import card_text, data_lines
 from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
 from pipeline.score.run_folder import RunFolder
+from pipeline.settings.config import BaseConfig
 from pipeline.systems.combination import FittedCombination
 from pipeline.train import TrainedRun
+from pipeline.train.features import FeatureSet
 
 FILE = "card.md"
 

@@ -10,7 +10,7 @@ import numpy as np
 from data.store import StageOutput
 from data.store.arrays import Floats
 from extractors.timesteps.roles import Role
-from pipeline.movement import PEOPLE
+from pipeline.score.movement import PEOPLE
 
 AGENT = re.compile(r"(primary|secondary) agents?|_(primary|secondary)$")
 """An agent in a text, or at the end of a quality measure's name."""

@@ -31,12 +31,12 @@ from data.store import atomic_path, read_json, sha256_file, write_text
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
-from pipeline.config import BaseConfig
-from pipeline.recipes import TrainConfig
 from pipeline.score.bundle import FAULTS, Bundle, blank_features, no_run_fix, plain
 from pipeline.score.bundle_hashes import FORMER, MODEL_FILES, TRAIN_AGAIN, check_hashes, cover, older_version
 from pipeline.score.calibration import Calibration, calibration_facts, calibration_tensors, read_calibration
 from pipeline.score.run_config import save_config
+from pipeline.settings.config import BaseConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import FittedCombination, part_of
 from pipeline.train import Normaliser, TrainedRun
 

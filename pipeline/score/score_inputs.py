@@ -10,9 +10,9 @@ from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
 from data.errors import PROGRAM, UsageError, counted, printable
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
-from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 from pipeline.run import dataset_records
+from pipeline.settings.config import BaseConfig
 
 NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
 

@@ -25,8 +25,6 @@ from extractors.timesteps.roles import Role
 from extractors.timesteps.stage import TimestepsConfig
 from pipeline.cache import fingerprints, software
 from pipeline.checks.flags import Facts, find_flags
-from pipeline.config import BaseConfig, validate
-from pipeline.features import FeatureSet, stack
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import extract_and_read
@@ -38,6 +36,8 @@ from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_conf
 from pipeline.score.run_folder import RunFolder, load, model_sha256
 from pipeline.score.score_inputs import find_performances
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig, validate
+from pipeline.train.features import FeatureSet, stack
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 

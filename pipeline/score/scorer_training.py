@@ -16,26 +16,26 @@ from data.splits import forbidden
 from data.store import write_text
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache
+from pipeline.cache.destinations import writing
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
-from pipeline.config import BaseConfig
-from pipeline.destinations import writing
-from pipeline.features import FeatureSet
-from pipeline.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.run import MeasuredPlan, Plan
 from pipeline.score.bundle import plain, setting_lines
 from pipeline.score.calibration import FOLDS, Calibration, calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
+from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.score.run_folder import RunFolder, model_sha256, save
 from pipeline.session import Session
-from pipeline.stages import STAGES
+from pipeline.settings.config import BaseConfig
+from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import Surroundings, TrainedRun
 from pipeline.train import train as train_networks
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
 MOST_SHOWN = 2

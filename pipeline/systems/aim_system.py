@@ -16,7 +16,6 @@ from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import predict_members
-from pipeline.features import FeatureSet
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.inner_folds import tasks_of
 from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted
@@ -33,6 +32,7 @@ from pipeline.train import (
     stack_data,
     training_set,
 )
+from pipeline.train.features import FeatureSet
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import zlib
 import numpy as np
 
 from data.store.arrays import Floats
-from pipeline.features import FeatureSet
 from pipeline.systems.interface import SimpleSystem, System
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 
 
 def training_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, fisher_average, spearman
-from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.inner_folds import Part
 from pipeline.systems.interface import Predicted, System, Trainings, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem, regression_systems, trial_regressions
 from pipeline.systems.selection import predict_inside, sortable
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 
 Texts = NDArray[np.str_]
 

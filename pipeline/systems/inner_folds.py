@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data.splits import TIED, kfold, tied
 from data.store.arrays import Rows
-from pipeline.features import FeatureSet
+from pipeline.train.features import FeatureSet
 
 INNER_FOLDS = 3
 """Number of random inner folds, where the protocol's folds are not the inner ones (`Cuts.inner`)."""

@@ -21,11 +21,11 @@ from data.store.arrays import Floats, Rows
 from data.video import Labels, Record
 from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
-from pipeline.features import ARRAYS, FeatureSet
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.inner_folds import Cuts, tasks_of
 from pipeline.train import Stop, Surroundings
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
+from pipeline.train.features import ARRAYS, FeatureSet
 
 
 @dataclass(frozen=True)

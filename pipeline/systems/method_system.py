@@ -26,11 +26,11 @@ from models.aim import AimInputs
 from models.layers import Layers
 from models.methods import METHODS, Labelled, Method, MethodConfig, build_method, take_rows
 from models.stacked import MemberDropout
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import NetworkSystem, Predicted
 from pipeline.train import Normaliser, Stop, Surroundings, label_table, loss_epochs, stack_data, training_set
+from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack import Member, draw_batches
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from data.splits import TIED
 from data.store.arrays import Floats, Rows
-from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import Function, Model, Predicted, System, Trainings
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
 Solution = dict[str, Any]

@@ -14,10 +14,10 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
-from pipeline.features import FeatureSet
 from pipeline.systems.inner_folds import Part, tasks_of
 from pipeline.systems.interface import Function, NetworkSystem, Predicted, System, Trainings
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 
 WATCHED = 20
 """Approximate number of evenly spread epochs to choose from."""

@@ -17,8 +17,8 @@ from data.errors import UsageError
 from data.store.arrays import Rows
 from extractors.timesteps import exchange_plan, mirror_plan
 from extractors.timesteps.mirror import Plan
-from pipeline.features import FeatureSet, one_per_trial
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
+from pipeline.train.features import FeatureSet, one_per_trial
 from pipeline.train.normalise import same_channels
 
 NO_EXCHANGE = "Add --set train.exchange_copies=false"
@@ -37,7 +37,7 @@ class TrainingSet:
 
 
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
-    """Every trial once (`pipeline.features.one_per_trial`), followed by the copies that the recipe asks for.
+    """Every trial once (`pipeline.train.features.one_per_trial`), followed by the copies that the recipe asks for.
 
     Raises as `with_exchanged` and `with_mirrored`.
     """

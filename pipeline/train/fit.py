@@ -23,7 +23,7 @@ from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import StackData
 from pipeline.observer import Steps
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
 from pipeline.train.stack import Member, Report, Stack, Stop, batch_count, pick_device, sizes_of
 

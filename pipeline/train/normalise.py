@@ -13,8 +13,8 @@ from data.errors import DataError
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from data.video.records import MAX_LABEL
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
+from pipeline.train.features import FeatureSet
 
 SCORES = ("score", "execution", "synchronisation")
 """The label columns, in their order."""

@@ -19,9 +19,9 @@ from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, predict_members
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
+from pipeline.train.features import FeatureSet
 
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""

@@ -17,9 +17,9 @@ from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig
 from models.stacked import StackData
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig
+from pipeline.settings.recipes import TrainConfig
 from pipeline.train.augment import training_set
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Fitted, Surroundings, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack import NO_ROWS, Member, loss_epochs, sizes_of

@@ -20,7 +20,7 @@ from data.errors import CacheError, DataError, VideoError
 from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
-from pipeline.pack import read_pack
+from pipeline.pack.pack_file import read_pack
 from tests.helpers.hostile_videos import Case, build
 
 ROOT = Path(__file__).resolve().parents[2]

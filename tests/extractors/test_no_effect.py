@@ -18,7 +18,7 @@ from extractors.clips.stage import Clips, ClipsConfig
 from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.stages import STAGES, stage_class
+from pipeline.settings.stages import STAGES, stage_class
 from tests.extractors.clips.test_clips import TINY, noise
 from tests.helpers.drawn_people import MemoryClip
 

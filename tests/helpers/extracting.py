@@ -12,9 +12,9 @@ import numpy as np
 from data.store import LocalFolder, RemoteFolder, Storage, hdf5
 from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache, open_cache
-from pipeline.config import BaseConfig, validate
 from pipeline.run import Planner, Summary, run_extract, status_rows
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig, validate
 from tests.helpers.watching import Watching
 
 

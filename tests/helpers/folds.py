@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from data.store.arrays import Floats
-from pipeline.features import FeatureSet
 from pipeline.systems import Part, Predicted, SimpleSystem, System, Trainings
 from pipeline.train import Stop, label_table
+from pipeline.train.features import FeatureSet
 
 
 def predict_part(

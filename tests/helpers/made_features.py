@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.video import Labels, Record
-from pipeline.features import FeatureSet
+from pipeline.train.features import FeatureSet
 
 
 def made_features(

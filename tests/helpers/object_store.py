@@ -7,7 +7,7 @@ from typing import Any
 
 from data.store.remote import Storage
 from data.video.records import Record, find_videos
-from pipeline.config import BaseConfig
+from pipeline.settings.config import BaseConfig
 from tests.helpers.extracting import configured
 
 

@@ -27,7 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 IMPORTED = (
     *("torch.optim", "torch._dynamo", "sklearn.linear_model", "matplotlib.figure", "h5py", "cv2", "av", "numba"),
-    *("pipeline.report", "pipeline.preview", "pipeline.label", "pipeline.score", "pipeline.evaluate", "pipeline.pack"),
+    *(
+        "pipeline.report",
+        "pipeline.preview",
+        "pipeline.label",
+        "pipeline.score",
+        "pipeline.evaluate",
+        "pipeline.pack.pack_file",
+    ),
     *("torch.onnx", "onnxscript", "data.weights.quiet_openvino", "pipeline.score.export"),
 )
 """Modules that commands import only when they need them."""

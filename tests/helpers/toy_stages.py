@@ -62,5 +62,5 @@ class Contrast(Extractor[StageConfig]):
 
 def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
     """Replace the table of stages by these: "module:class" by name."""
-    for table in ("pipeline.stages.STAGES", "pipeline.config.STAGES"):
+    for table in ("pipeline.settings.stages.STAGES", "pipeline.settings.config.STAGES"):
         patch.setattr(table, places)

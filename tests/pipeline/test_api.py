@@ -11,8 +11,8 @@ import pytest
 from data.errors import Cancelled, UsageError
 from pipeline.api import evaluate, extract, pack, report, score, status, train
 from pipeline.cache import open_cache
-from pipeline.config import load_config
 from pipeline.observer import Observer
+from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
 

@@ -12,10 +12,10 @@ from data.errors import UsageError
 from pipeline import api
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command import parameters_of
-from pipeline.config import load_config
 from pipeline.run.ray_pool import RayPool
 from pipeline.run.worker_pool import LocalPool
 from pipeline.session import Session
+from pipeline.settings.config import load_config
 from tests.helpers.watching import Watching
 
 FLOW = ("stages=[camera_flow]", "run.workers=0")

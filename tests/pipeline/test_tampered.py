@@ -24,13 +24,13 @@ from models.aim_config import AimConfig
 from pipeline.cache import Cache
 from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import FAILURE
-from pipeline.features import ARRAYS, FeatureSet, stack
-from pipeline.pack import read_pack, write_pack
-from pipeline.recipes import fast
+from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import calibrate
 from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.settings.recipes import fast
 from pipeline.systems.combination import FittedCombination, regressions_for
+from pipeline.train.features import ARRAYS, FeatureSet, stack
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
 from tests.helpers.tampering import damaged_bytes, retyped

@@ -31,10 +31,9 @@ from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache
 from pipeline.evaluate.protocols import fingerprints
-from pipeline.feature_source import gather
 from pipeline.observer import Observer
-from pipeline.pack import read_pack, write_pack
-from pipeline.recipes import fast
+from pipeline.pack.feature_source import gather
+from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
@@ -44,6 +43,7 @@ from pipeline.score.run_folder import RunFolder, save
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.session import Session
+from pipeline.settings.recipes import fast
 from pipeline.train.trainer import train
 from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket

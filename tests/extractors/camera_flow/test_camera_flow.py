@@ -17,7 +17,7 @@ from data.errors import UsageError
 from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
-from pipeline.config import load_config
+from pipeline.settings.config import load_config
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT
 from tests.helpers.drawn_people import MemoryClip

@@ -16,7 +16,7 @@ from data.errors import DataError, VideoError
 from data.store.arrays import StageOutput
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics, KinematicsConfig
-from pipeline.config import load_config
+from pipeline.settings.config import load_config
 
 Floats = NDArray[np.float64]
 

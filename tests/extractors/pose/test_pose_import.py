@@ -16,7 +16,7 @@ from data.store.arrays import StageOutput
 from data.video.records import Record, find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.config import BaseConfig, load_config, validate
+from pipeline.settings.config import BaseConfig, load_config, validate
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
 from tests.helpers.extracting import configured, extract, opened, states

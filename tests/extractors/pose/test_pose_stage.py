@@ -20,7 +20,7 @@ from extractors.pose.config import MMPoseConfig, PoseConfig
 from extractors.pose.detections import Image
 from extractors.pose.stage import Pose
 from extractors.timesteps.pose_points import PoseSettings
-from pipeline.config import load_config
+from pipeline.settings.config import load_config
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
 
 READABLE = 1.0

@@ -13,7 +13,7 @@ from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
-from pipeline.config import load_config
+from pipeline.settings.config import load_config
 from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import flow_output, pose_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from data.video import Record, find_videos
 from pipeline.cache import Cache
-from pipeline.config import BaseConfig
+from pipeline.settings.config import BaseConfig
 from tests.helpers.extracting import configured, extract
 
 

@@ -15,8 +15,8 @@ from data.video.records import Record
 from extractors.kinematics.stage import Kinematics
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
-from pipeline.config import validate
 from pipeline.run.plan import Planner
+from pipeline.settings.config import validate
 
 
 def place(path: Path, content: bytes) -> str:

@@ -29,11 +29,11 @@ from pipeline.cache.housekeeping import (
 )  # fmt: skip
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
-from pipeline.config import validate
 from pipeline.observer import Observer
 from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
 from pipeline.run.prune import prune, unneeded
+from pipeline.settings.config import validate
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.extracting import configured, extract, opened
 from tests.helpers.program_server import Aqa, Done

@@ -21,10 +21,10 @@ from data.store import hdf5 as store
 from data.video import Record, find_videos
 from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig
 from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig
 from tests.helpers.extracting import configured, extract
 from tests.pipeline.cache.conftest import Filled
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.checks.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
-from pipeline.features import FeatureSet
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
 FOLDS = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]

@@ -11,12 +11,12 @@ from scipy import stats
 
 from data.video import Labels
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
-from pipeline.config import load_config
 from pipeline.evaluate import Asked, evaluate_features
-from pipeline.features import FeatureSet
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.score import train_scorer
 from pipeline.session import Session
+from pipeline.settings.config import load_config
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
 QUICK = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.checks.video_flags import flag_videos, report_flags, still_camera_advice
-from pipeline.config import load_config
 from pipeline.observer import Observer
+from pipeline.settings.config import load_config
 
 
 def measured(**videos: dict[str, dict[str, float]]) -> Any:

@@ -14,9 +14,10 @@ import typer
 from typer.testing import CliRunner
 
 from data.errors import PROGRAM
-from pipeline import __version__, api, upkeep
+from pipeline import __version__, api
 from pipeline.cli import app
 from pipeline.cli.command import description, entries, parameters_of
+from pipeline.upkeep import upkeep_calls as upkeep
 from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]

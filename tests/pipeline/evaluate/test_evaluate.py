@@ -20,8 +20,7 @@ from models import metrics
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results, write_results
 from pipeline.evaluate.spread import run_job
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast
+from pipeline.settings.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.inner_folds import MOST_FOLDS, Cuts, inner_folds
@@ -36,6 +35,7 @@ from pipeline.systems.selection import (
     watching,
 )
 from pipeline.train import label_table, train
+from pipeline.train.features import FeatureSet
 from tests.helpers.folds import knowing, predict_part
 from tests.helpers.made_features import made_features
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import load_config
 from pipeline.evaluate.evaluation_run import FEW_USERS, Evaluation
 from pipeline.evaluate.fold_summary import FEW
 from pipeline.evaluate.protocols import Asked
+from pipeline.settings.config import load_config
 
 AUDIT = {"ok": True, "leaks": [], "forbid": ["trial"], "content_checked": True}
 

@@ -17,11 +17,11 @@ from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import read_results
 from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.features import FeatureSet
-from pipeline.pack import write_pack
-from pipeline.recipes import fast
+from pipeline.pack.pack_file import write_pack
+from pipeline.settings.recipes import fast
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.selection import CHOSEN, ORACLE
+from pipeline.train.features import FeatureSet
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws

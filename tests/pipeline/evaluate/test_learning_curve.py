@@ -12,11 +12,11 @@ import pytest
 from data.errors import DataError
 from data.store.arrays import Floats
 from pipeline import api
-from pipeline.config import load_config
 from pipeline.evaluate.learning_curve import FOLDS, LearningCurve, curve_system, learning_curve
-from pipeline.features import FeatureSet
-from pipeline.pack import write_pack
+from pipeline.pack.pack_file import write_pack
+from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.watching import Watching
 

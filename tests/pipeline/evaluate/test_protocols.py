@@ -16,7 +16,6 @@ from data.errors import DataError
 from data.splits import forbidden
 from models.metrics import fisher_average
 from pipeline.cache.local_cache import Cache
-from pipeline.config import BaseConfig, validate
 from pipeline.evaluate import Results, evaluate_features
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
@@ -33,16 +32,17 @@ from pipeline.evaluate.protocols import (
     results_rows,
     results_tables,
 )
-from pipeline.feature_source import gather
-from pipeline.features import FeatureSet
 from pipeline.observer import Observer
+from pipeline.pack.feature_source import gather
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig, validate
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.inner_folds import Cuts
 from pipeline.systems.selection import CHOSEN, ORACLE
+from pipeline.train.features import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
 pytestmark = pytest.mark.usefixtures("few_draws")

@@ -18,16 +18,15 @@ from typer.testing import CliRunner
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
-from pipeline.config import BaseConfig, load_config
 from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.spread import Job, JobError, Runner, run_job
-from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.pack import write_pack
-from pipeline.recipes import fast, model_for
+from pipeline.pack.pack_file import write_pack
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig, load_config
+from pipeline.settings.recipes import fast, model_for
 from pipeline.systems import Part
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
@@ -36,6 +35,7 @@ from pipeline.systems.interface import Model, Predicted, SimpleSystem, System, T
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from run_pipeline import app

@@ -11,7 +11,6 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline import api
-from pipeline.config import load_config
 from pipeline.evaluate import Results, write_results
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
@@ -19,6 +18,7 @@ from pipeline.report.run_report import _records, refuse_incomparable, run_report
 from pipeline.results import Score, StepScore
 from pipeline.score.run_config import save_config
 from pipeline.session import Session
+from pipeline.settings.config import load_config
 from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
 from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures
 

@@ -10,12 +10,12 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.config import validate
 from pipeline.run.batch import plan_all
 from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
 from pipeline.run.plan import Planner
 from pipeline.run.runner import Result
-from pipeline.stages import STAGES
+from pipeline.settings.config import validate
+from pipeline.settings.stages import STAGES
 from tests.helpers.extracting import configured, extract
 from tests.helpers.toy_stages import use_stages
 

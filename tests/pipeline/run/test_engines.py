@@ -19,10 +19,10 @@ import pytest
 from data.errors import UsageError
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.config import RunConfig
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.run.worker_pool import LocalPool, Task, run_jobs
+from pipeline.settings.config import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,7 +99,7 @@ def sleep_until_killed(place: Path, stop: object) -> Callable[[int, object], int
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
-        "import pathlib\nfrom pipeline.config import RunConfig\nfrom pipeline.run import Task, run_jobs\n"
+        "import pathlib\nfrom pipeline.settings.config import RunConfig\nfrom pipeline.run import Task, run_jobs\n"
         "from pipeline.run.worker_pool import LocalPool\n"
         "from tests.pipeline.run.test_engines import sleep_until_killed\n"
         f"task = Task(sleep_until_killed, (pathlib.Path({str(tmp_path / 'pid')!r}),), print)\n"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from data.video import FrameFolder, Record, find_videos, write_video
-from pipeline.config import BaseConfig, load_config
 from pipeline.observer import Observer
 from pipeline.preview import draw_previews
 from pipeline.run.costs import expected_frames
 from pipeline.run.plan import Planner
+from pipeline.settings.config import BaseConfig, load_config
 from tests.helpers.drawn_people import person, picture
 from tests.helpers.extracting import extract, opened, states
 

@@ -12,10 +12,10 @@ import torch
 from data.errors import DataError, UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast
 from pipeline.score.bundle import Bundle
 from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.settings.recipes import fast
+from pipeline.train.features import FeatureSet
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
 

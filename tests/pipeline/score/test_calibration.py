@@ -12,12 +12,12 @@ from data.errors import DataError
 from models.aim_config import AimConfig
 from pipeline.checks.intervals import LEVELS, binomial_range
 from pipeline.checks.novelty import BLOCKS
-from pipeline.config import validate
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast
 from pipeline.score.calibration import Calibration, calibrate
 from pipeline.score.model_card import model_card
 from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.settings.config import validate
+from pipeline.settings.recipes import fast
+from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
 from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from data.weights.quiet_openvino import openvino as ov
-from pipeline.config import BaseConfig, validate
-from pipeline.features import FeatureSet
 from pipeline.score.bundle import Bundle
 from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig, validate
 from pipeline.systems.combination import NETWORK, REGRESSIONS
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
 ROWS = range(48)

@@ -15,11 +15,11 @@ from data.errors import DataError, UsageError
 from data.video import Labels
 from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast
 from pipeline.score import export
 from pipeline.score.export import TOLERANCE, export_onnx
 from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.settings.recipes import fast
+from pipeline.train.features import FeatureSet
 from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
 

@@ -11,8 +11,8 @@ import pytest
 from data.errors import DataError
 from data.store import write_text
 from extractors.base import StageConfig
-from pipeline.config import config_class, load_config, validate
 from pipeline.score.run_config import CONFIG_FILE, NAMES, input_settings, portable, run_config, save_config
+from pipeline.settings.config import config_class, load_config, validate
 
 FOREIGN: dict[str, Any] = {
     "cache": "../x",

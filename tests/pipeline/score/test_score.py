@@ -27,11 +27,8 @@ from data.video.records import Labels, Record, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api
-from pipeline.config import BaseConfig, validate
-from pipeline.feature_source import gather
-from pipeline.features import FeatureSet
 from pipeline.observer import Observer
-from pipeline.recipes import fast
+from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Flag, Score
@@ -45,6 +42,9 @@ from pipeline.score.run_folder import RunFolder, load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.recipes import fast
+from pipeline.train.features import FeatureSet
 from pipeline.train.trainer import train
 from tests.helpers.cached_outputs import damage
 from tests.helpers.made_features import made_features

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import api, stages
-from pipeline.config import load_config
+from pipeline import api
 from pipeline.run import dataset_records
 from pipeline.score import load_scorer
+from pipeline.settings import stages
+from pipeline.settings.config import load_config
 from synthetic.tiny_published import make_finediving
 
 

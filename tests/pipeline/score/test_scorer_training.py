@@ -12,11 +12,11 @@ import pytest
 from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
-from pipeline.config import validate
 from pipeline.score import train_scorer
 from pipeline.score.run_folder import load
 from pipeline.score.scorer_training import trained_movement
 from pipeline.session import Session
+from pipeline.settings.config import validate
 from pipeline.train.stack import Stack
 from tests.helpers.made_features import made_features
 from tests.helpers.made_outputs import pose_output

@@ -25,14 +25,14 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.weights import cache_dir
-from pipeline.config import validate
-from pipeline.features import FeatureSet
 from pipeline.score import train_scorer
 from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load, model_sha256
 from pipeline.score.shared_run import README, local_run, push_run
 from pipeline.session import Session
+from pipeline.settings.config import validate
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.object_store import Bucket
 

@@ -24,7 +24,7 @@ from pipeline.results import Accuracy, Flag, Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import Running
-from pipeline.stages import STAGES
+from pipeline.settings.stages import STAGES
 from tests.helpers import report_samples
 
 JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)

@@ -11,11 +11,11 @@ import pytest
 from data.video import Labels, Record
 from models.metrics import spearman
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast, model_for
+from pipeline.settings.recipes import fast, model_for
 from pipeline.systems import AimSystem, Part, TimesDifficulty, can_divide, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import label_table
+from pipeline.train.features import FeatureSet
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 

@@ -13,7 +13,6 @@ from data.splits import kfold, leave_one_out
 from data.video.records import Labels
 from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts
 from pipeline.evaluate.spread import run_job
-from pipeline.features import FeatureSet
 from pipeline.systems.combination import BEST_SINGLE, COMBINED, Combined, InnerPredictions, regressions_for
 from pipeline.systems.inner_folds import Cuts, inner_folds
 from pipeline.systems.interface import SimpleSystem
@@ -28,6 +27,7 @@ from pipeline.systems.regressors import (
     trial_regressions,
 )
 from pipeline.systems.selection import Selected
+from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features

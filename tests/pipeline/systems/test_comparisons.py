@@ -15,11 +15,11 @@ from models.layers import Layers
 from models.metrics import spearman
 from models.stacked import member_state
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS, all_systems
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast
+from pipeline.settings.recipes import fast
 from pipeline.systems.descriptors import approximate_entropy
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.models.test_aim import inputs
 

@@ -19,11 +19,11 @@ from models.metrics import spearman
 from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.spread import Job, Runner, run_job
-from pipeline.features import FeatureSet
-from pipeline.recipes import fast
+from pipeline.settings.recipes import fast
 from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
+from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 from tests.helpers.folds import predict_part

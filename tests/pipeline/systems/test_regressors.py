@@ -14,7 +14,6 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.svm import SVR
 
 from data.video import Labels
-from pipeline.features import FeatureSet
 from pipeline.systems.regressors import (
     LENGTHS,
     NEIGHBOURS,
@@ -28,6 +27,7 @@ from pipeline.systems.regressors import (
     rank_segments,
     regression_systems,
 )
+from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
 

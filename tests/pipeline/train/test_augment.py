@@ -13,12 +13,12 @@ from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.features import FeatureSet, one_per_trial
-from pipeline.recipes import TrainConfig, fast
 from pipeline.score.bundle import Bundle
 from pipeline.score.calibration import calibrate
+from pipeline.settings.recipes import TrainConfig, fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
+from pipeline.train.features import FeatureSet, one_per_trial
 from pipeline.train.trainer import train
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features

@@ -20,9 +20,9 @@ from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.metrics import spearman
 from models.stacked import MemberDropout, StackData, member_state
-from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig, fast, model_for
 from pipeline.score.bundle import Bundle
+from pipeline.settings.recipes import TrainConfig, fast, model_for
+from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Surroundings, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack import Member, Stack, draw_batches, sizes_of

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from data.datasets import DataReport
     from pipeline.cache import CacheFiles, CacheListing
-    from pipeline.environment import SetupCheck
+    from pipeline.settings.environment import SetupCheck
 
 
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
@@ -42,7 +42,7 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
-    from pipeline.config import load_config
+    from pipeline.settings.config import load_config
 
     folder = Path(root)
     if not folder.is_dir():
@@ -180,6 +180,6 @@ def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpa
 
 def doctor() -> list[SetupCheck]:
     """Check packages, weights and backends, and name the command that repairs each."""
-    from pipeline.environment import findings
+    from pipeline.settings.environment import findings
 
     return list(findings())

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import stages
 from pipeline.cache import Cache
-from pipeline.config import load_config
 from pipeline.evaluate.cross_validation import read_results
 from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
+from pipeline.settings import stages
+from pipeline.settings.config import load_config
 from run_pipeline import app
 from synthetic.tiny_published import PUBLISHED, make_finediving
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import environment
-from pipeline.environment import OPTIONAL, findings
+from pipeline.settings import environment
+from pipeline.settings.environment import OPTIONAL, findings
 
 ROOT = Path(__file__).resolve().parents[2]
 

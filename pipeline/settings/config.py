@@ -18,10 +18,10 @@ from data.splits import PROTOCOLS
 from data.store import Storage
 from extractors.base import StageConfig, one_of
 from models.aim_config import AimConfig
-from pipeline.config_errors import section_class, usage_error
-from pipeline.recipes import RECIPES, TrainConfig
-from pipeline.stages import STAGES, stage_class
-from pipeline.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
+from pipeline.settings.config_errors import section_class, usage_error
+from pipeline.settings.recipes import RECIPES, TrainConfig
+from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
 SCORER_SECTIONS: Mapping[str, type] = {"model": AimConfig, "train": TrainConfig}
 """Sections that describe the scorer."""

@@ -14,7 +14,7 @@ from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
 from pipeline.cli.command import OPTIONS
-from pipeline.pack_formats import FORMATS
+from pipeline.pack.pack_formats import FORMATS
 from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.cached_outputs import output_of
 

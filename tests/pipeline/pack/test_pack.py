@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import UsageError
-from pipeline.pack import read_labelled, write_pack
+from pipeline.pack.pack_file import read_labelled, write_pack
 from tests.helpers.made_features import made_features
 
 

@@ -13,8 +13,8 @@ import yaml
 from data.errors import printable
 from data.store import write_text
 from data.video import LABELS, Labels, Record
-from pipeline.config import BaseConfig
-from pipeline.stages import stage_class
+from pipeline.settings.config import BaseConfig
+from pipeline.settings.stages import stage_class
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 """Size classes of the Hugging Face Hub, each with the number of records that it does not reach."""

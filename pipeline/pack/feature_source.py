@@ -11,12 +11,12 @@ from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
 from pipeline.cache import UNREADABLE
-from pipeline.config import BaseConfig
-from pipeline.features import FeatureSet, stack
 from pipeline.observer import Observer
-from pipeline.pack import read_labelled
+from pipeline.pack.pack_file import read_labelled
 from pipeline.run import Planner, extract_and_read, run_extract
 from pipeline.session import Session
+from pipeline.settings.config import BaseConfig
+from pipeline.train.features import FeatureSet, stack
 
 FEW = 20
 """Fewer independent performances give a warning."""

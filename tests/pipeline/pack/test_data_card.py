@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from data.video import Labels, Record
-from pipeline.config import validate
-from pipeline.data_card import card_place, write_data_card
+from pipeline.pack.data_card import card_place, write_data_card
+from pipeline.settings.config import validate
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from pipeline.config import load_config
-from pipeline.feature_source import refuse_empty, training_features
-from pipeline.pack import write_pack
+from pipeline.pack.feature_source import refuse_empty, training_features
+from pipeline.pack.pack_file import write_pack
 from pipeline.session import Session
+from pipeline.settings.config import load_config
 from tests.helpers.made_features import made_features
 
 

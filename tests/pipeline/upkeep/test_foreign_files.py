@@ -23,13 +23,13 @@ from data.video import Record, probe
 from data.video.records import fingerprint_file
 from data.weights.weight_files import safetensors_metadata
 from pipeline.cli import terminal
-from pipeline.config import load_config
 from pipeline.evaluate import read_results
-from pipeline.pack import read_pack
+from pipeline.pack.pack_file import read_pack
 from pipeline.run.runner import Result
 from pipeline.score import run_folder
 from pipeline.score.bundle_hashes import check_hashes, hash_table
 from pipeline.score.run_config import run_config
+from pipeline.settings.config import load_config
 from tests.helpers.program_server import ProgramServer
 
 RED = "\x1b[31mred\x9b1m\u202e"

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.movement import Trained, better_ranges, differences, movement, read_ranges, steps_of
+from pipeline.score.movement import Trained, better_ranges, differences, movement, read_ranges, steps_of
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 

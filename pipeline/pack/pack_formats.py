@@ -25,7 +25,7 @@ from data.video import LABELS, Labels, Record
 from pipeline.cache import UNREADABLE, software
 from pipeline.observer import Observer
 from pipeline.run import Planner
-from pipeline.stages import stage_class
+from pipeline.settings.stages import stage_class
 
 Column = tuple[str, NDArray[Any]]
 

@@ -16,10 +16,10 @@ from data.datasets import KINDS
 from data.errors import UsageError
 from data.splits import PROTOCOLS
 from extractors.base import StageConfig
-from pipeline.config import load_config, validate, without_removed
-from pipeline.recipes import RECIPES, RecipeName
-from pipeline.stages import STAGES, stage_class
-from pipeline.yaml_values import parse_values, presets
+from pipeline.settings.config import load_config, validate, without_removed
+from pipeline.settings.recipes import RECIPES, RecipeName
+from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.yaml_values import parse_values, presets
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -57,5 +57,5 @@ def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[
     for position, name in enumerate(ordered):
         late = set(stage_class(name).inputs(configs[name])) - set(ordered[:position])
         if late:
-            raise UsageError(f"stage '{name}' needs '{late.pop()}', which comes after it in pipeline/stages.py")
+            raise UsageError(f"stage '{name}' needs '{late.pop()}', which is later in STAGES")
     return ordered

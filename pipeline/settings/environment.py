@@ -15,7 +15,7 @@ from typing import Literal
 from data.errors import PROGRAM, AimError, UsageError
 from data.store import files_below
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic")
 INSTALL = "python -m pip install -e ."
 OPENCV_WHEELS = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless", "opencv-python")

@@ -12,7 +12,7 @@ import yaml
 from data.errors import UsageError, nearest
 from data.store import read_regular
 
-PRESETS = Path(__file__).resolve().parent.parent / "configs"
+PRESETS = Path(__file__).resolve().parent.parent.parent / "configs"
 """The configurations that come with the package, found by name from any folder."""
 
 MAX_BYTES = 1 << 17

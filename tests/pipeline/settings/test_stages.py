@@ -1,4 +1,4 @@
-"""A stage is named in one place: the line in `pipeline/stages.py`. Status, costs and docs read its class."""
+"""A stage is named in one place: the line in `pipeline/settings/stages.py`. Status, costs and docs read its class."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from data.store import StageOutput
 from data.video.records import find_videos
 from extractors.base import Extractor, Source
-from pipeline.config import config_class
 from pipeline.run.costs import estimate
 from pipeline.run.plan import Planner
-from pipeline.stages import STAGES, stage_class
+from pipeline.settings.config import config_class
+from pipeline.settings.stages import STAGES, stage_class
 from tests.helpers.cached_outputs import failure_of
 from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.scripts import load_script

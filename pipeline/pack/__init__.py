@@ -1,0 +1,1 @@
+"""Packs: the features of a data set as one file, with a data card."""

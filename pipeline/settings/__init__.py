@@ -1,0 +1,1 @@
+"""Settings: the table of stages, presets and recipes, the configuration and its errors."""

@@ -1,0 +1,1 @@
+"""Upkeep: caches, weights, data sets and the installation, a function a command."""
