@@ -48,7 +48,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import DataError, UsageError, printable
-from pipeline.cache.destinations import check_file, check_folder, writing
 from pipeline.observer import SILENT, Observer
 from pipeline.session import (
     Configuration,
@@ -63,6 +62,7 @@ from pipeline.session import (
     opened,
 )
 from pipeline.session import Session as Session
+from pipeline.settings.destinations import check_file, check_folder, writing
 from pipeline.upkeep.upkeep_calls import cache_gc as cache_gc
 from pipeline.upkeep.upkeep_calls import cache_ls as cache_ls
 from pipeline.upkeep.upkeep_calls import cache_prune as cache_prune

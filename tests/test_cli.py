@@ -20,8 +20,8 @@ import torch
 from typer.testing import CliRunner
 
 from data.errors import AimError, UsageError
-from pipeline.cache.destinations import check_file, check_folder
 from pipeline.cli import app
+from pipeline.settings.destinations import check_file, check_folder
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 from tests.helpers.program_server import Aqa, Done
 

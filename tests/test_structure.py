@@ -52,7 +52,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 """The order of pipeline/, lowest first. A row imports from rows below it, and from its own row without a circle."""
 
-MOST_FLOORS = 10
+MOST_FLOORS = 11
 """Largest number of parts of pipeline/ (packages, or modules beside them) in a chain in which each imports the next."""
 
 
@@ -171,7 +171,7 @@ def test_rows_of_pipeline_import_downwards() -> None:
     assert upward(ROOT) == set()
 
 
-def test_pipeline_has_at_most_ten_floors() -> None:
+def test_pipeline_has_few_floors() -> None:
     assert len(ROWS) <= MOST_FLOORS
     assert floors(part_arrows(ROOT)) <= MOST_FLOORS
 

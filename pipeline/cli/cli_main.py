@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import PROGRAM, AimError, Cancelled, UsageError
-from pipeline.cache.destinations import FULL, file_error
 from pipeline.cli.command_tree import app, refuse_single_hyphens
 from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, STOPPED, WRONG_USAGE, say
+from pipeline.settings.destinations import FULL, file_error
 
 
 def main() -> NoReturn:

@@ -24,12 +24,12 @@ from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import PREVIEWS, UNREADABLE, Cache
-from pipeline.cache.destinations import is_full
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
 from pipeline.run import Planner, run_extract
 from pipeline.run.failures import NO_SPACE
+from pipeline.settings.destinations import is_full
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
 """Most pixels of a drawn picture; larger videos are reduced."""

@@ -11,7 +11,6 @@ import numpy as np
 from data.errors import counted
 from data.store.arrays import Floats, Rows
 from models.metrics import percentile_interval, resampled_weights, spearman, spearman_of_samples
-from pipeline.cache.destinations import writing
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
@@ -22,6 +21,7 @@ from pipeline.report.page_writer import write_report
 from pipeline.results import significant
 from pipeline.score.calibration import Calibration
 from pipeline.score.run_config import save_config
+from pipeline.settings.destinations import writing
 from pipeline.systems import COMBINED
 from pipeline.systems.selection import ORACLE
 

@@ -18,12 +18,12 @@ from markupsafe import Markup
 
 from data.errors import UsageError
 from data.store import write_text
-from pipeline.cache.destinations import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.downloads import downloads
 from pipeline.report.page_data import ReportData
 from pipeline.report.progress import progress
 from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
+from pipeline.settings.destinations import file_error
 
 SCRIPTS = (
     "vendor/d3.min.js",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from data.errors import AimError, CacheError, DataError, printable
 from data.video import Record
-from pipeline.cache.destinations import is_full
+from pipeline.settings.destinations import is_full
 
 NO_SPACE = "no space left on the disk of the cache: make room, then type the same command again"
 

@@ -16,7 +16,6 @@ from data.splits import forbidden
 from data.store import write_text
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache
-from pipeline.cache.destinations import writing
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
@@ -29,6 +28,7 @@ from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, st
 from pipeline.score.run_folder import RunFolder, model_sha256, save
 from pipeline.session import Session
 from pipeline.settings.config import BaseConfig
+from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
