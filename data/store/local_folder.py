@@ -86,10 +86,6 @@ class LocalFolder:
         """Write a file atomically."""
         write_bytes(self.root / name, content)
 
-    def move(self, name: str, target: str) -> None:
-        """Rename a file."""
-        (self.root / name).replace(self.root / target)
-
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is no error."""
         (self.root / name).unlink(missing_ok=True)

@@ -189,11 +189,6 @@ class RemoteFolder:
         if self._ask(name, lambda system, url: [system.pipe_file(url, content, **options)]) is None:
             raise StorageError("no such bucket", where=self.url, fix="Make it, or check its name")
 
-    def move(self, name: str, target: str) -> None:
-        """Copy an object and remove the old one: a store cannot rename."""
-        self.write(target, self.read(name))
-        self.remove(name)
-
     def remove(self, name: str) -> None:
         """Remove an object; a missing one is no error."""
         self._ask(name, lambda system, url: system.rm_file(url))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data.errors import Cancelled, StorageError
 from data.store.files import ABANDONED_SECONDS, is_older, safe_name
-from data.store.fingerprint import Fingerprint
+from data.store.fingerprint import begun
 from data.store.remote import RemoteFile, Storage
 
 PREFIX = "aim-scratch-"
@@ -75,7 +75,7 @@ def _base(storage: Storage) -> Path:
 def _fetch(file: RemoteFile, place: Path, stop: threading.Event | None) -> str:
     """Copy an object to `place`; returns the fingerprint of the copy, as of a local file."""
     size, blocks = file.opened()
-    digest = Fingerprint(size)
+    digest = begun(size)
     try:
         with place.open("wb") as stream:
             for block in blocks:

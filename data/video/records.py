@@ -29,7 +29,7 @@ MAX_LABEL = 1e9  # largest absolute score: differences and squares of larger one
 FINGERPRINT_BLOCK = 1 << 20  # bytes read at a time, so that a file of any size is hashed in flat memory
 
 CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every cache
-CACHE_INDEX = ".index.sqlite"  # index of a cache; caches of earlier versions have it and no marker
+CACHE_INDEX = ".index.sqlite"  # index of a cache
 PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds previews of this program
 
 LABELS = ("score", "execution", "synchronisation", "difficulty")  # labels that are one number

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +21,11 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError, counted, nea
 from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
-from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, has_key, stem_of
+from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, stem_of
 from pipeline.observer import Observer
 
 YOUNG_SECONDS = 3600
 """Outputs used more recently may belong to a run in progress."""
-
-OLD_LOGS, OLD_LOG = ".runs", re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\.jsonl")
-"""Folder and names of the logs of runs that earlier versions wrote."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
         raise UsageError(
             "this folder is not marked as a cache, so nothing is deleted in it",
             where=cache.place,
-            fix="Name the cache: --cache FOLDER. A cache of an earlier version is marked by the next `extract` into it",
+            fix="Name the cache: --cache FOLDER",
         )
     cache.index.frozen = not yes
     return cache
@@ -185,7 +181,7 @@ def _list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
 def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
     """The damaged outputs, after every output was read whole and every array checked; `extract` computes them again.
 
-    In a marked cache a damaged output is deleted, unless its name has no key: then it may be somebody's.
+    In a marked cache a damaged output is deleted.
     """
     outputs, marked = list(stored_files(existing(cache), cache.stage_names(), OUTPUT)), cache.marked()
     damaged = []
@@ -197,7 +193,7 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
                 continue  # it was removed meanwhile
             except (CacheError, OSError) as error:
                 damaged.append(replace(file, why=_reason(error)))
-                if isinstance(error, CacheError) and marked and has_key(file.path):
+                if isinstance(error, CacheError) and marked:
                     cache.discard(file.path, error)
             progress.steps(done, len(outputs))
     return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
@@ -260,7 +256,7 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
 
 
 def _written(cache: Cache) -> Iterator[Finding]:
-    """Outputs, failures and previews that this program wrote, by their content or mark, and old logs of runs."""
+    """Outputs, failures and previews that this program wrote, by their content or mark."""
     videos = set()
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
         if cache.is_ours(file.path):
@@ -272,9 +268,6 @@ def _written(cache: Cache) -> Iterator[Finding]:
             video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
             if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):
                 yield Finding(path, "preview", video, "preview", status.st_size)
-    for path, log in cache.entries(OLD_LOGS):
-        if OLD_LOG.fullmatch(path.name):
-            yield Finding(path, "", "", "log of a run by an earlier version", log.size)
 
 
 def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: Observer) -> CacheFiles:

@@ -13,7 +13,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache as memoised
@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import PROGRAM, AimError, CacheError, UsageError, VideoError, printable
+from data.errors import AimError, CacheError, UsageError, VideoError, printable
 from data.store import (
     LocalFile,
     LocalFolder,
@@ -68,8 +68,9 @@ KEY_DIGITS = 12
 OUTPUT, FAILURE = "h5", "failed.json"
 """Endings of the names of outputs and failures."""
 
-NAME = re.compile(rf"(?P<video>.+?)(\.(?P<key>[0-9a-f]{{{KEY_DIGITS}}}))?\.(?P<ending>h5|failed\.json)", re.DOTALL)
-"""A file name in the folder of a stage. Version 0.1.0 wrote names without a key."""
+KEYED = rf"(?P<key>[0-9a-f]{{{KEY_DIGITS}}})\.(?P<ending>h5|failed\.json)"
+NAME, REST = re.compile(rf"(?P<video>.+?)\.{KEYED}", re.DOTALL), re.compile(KEYED)
+"""A file name in the folder of a stage, and what follows the video in it."""
 
 USED_SECONDS = 3600
 """In the file system, the time of the last reading may lag behind by this much."""
@@ -141,18 +142,13 @@ class Cache:
         return self.folder.siblings(checks)
 
     def check(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Check:
-        """Whether the output of this computation is there; no output is read. `siblings`: of many checks.
-
-        Raises UsageError where outputs of version 0.1.0 cannot be renamed.
-        """
+        """Whether the output of this computation is there; no output is read. `siblings`: of many checks."""
         stage, digits = computation.stage, computation.key[:KEY_DIGITS]
         endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
             return Check("fresh", "")
+        endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
         stem = self.stem(stage, video_id)
-        endings = self._take_over(stage, stem, endings)
-        if f"{digits}.{OUTPUT}" in endings:
-            return Check("fresh", "")
         if f"{digits}.{FAILURE}" in endings:
             failed = self.failure(stage, video_id, computation.key)
             if failed is not None:
@@ -287,7 +283,7 @@ class Cache:
         if stored.header.get("stage") != folder:
             what = f"an output of stage '{stored.header.get('stage')}' in the folder of '{folder}'"
             raise CacheError(what, where=address(path))
-        if name and name["key"] and not str(stored.header.get("key")).startswith(name["key"]):
+        if name and not str(stored.header.get("key")).startswith(name["key"]):
             raise CacheError("not the output that its name says", where=address(path))
         return stored
 
@@ -365,40 +361,6 @@ class Cache:
             if time.time() - max(status.st_atime, status.st_mtime) > USED_SECONDS:
                 os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
 
-    def _take_over(self, stage: str, stem: Path, endings: Sequence[str]) -> list[str]:
-        """The endings of a video's names, after its files of version 0.1.0, whose names had no key, are renamed."""
-        keyed = [ending for ending in endings if _of(stem, ending, keyed=True)]
-        for ending in endings:
-            if _of(stem, ending, keyed=False):
-                renamed = self._rename(stage, stem, ending)
-                if not renamed:  # it was damaged, or another process has renamed it meanwhile
-                    return [ending for ending in self.siblings()(self._name(stem)) if _of(stem, ending, keyed=True)]
-                keyed.append(renamed)
-        return keyed
-
-    def _rename(self, stage: str, stem: Path, ending: str) -> str:
-        """Put its key into the name of a file of version 0.1.0; returns its new ending, empty where there is none."""
-        path = stem.with_name(f"{stem.name}.{ending}")
-        try:
-            header = self.load_header(path) if ending == OUTPUT else self.load_failure(path) or {}
-            key = str(header.get("key"))
-            if header.get("stage") != stage or len(key) <= KEY_DIGITS:
-                return ""
-            keyed = f"{key[:KEY_DIGITS]}.{ending}"
-            self.folder.move(self._name(path), self._name(stem.with_name(f"{stem.name}.{keyed}")))
-        except FileNotFoundError:
-            return ""
-        except CacheError as error:
-            self.discard(path, error)
-            return ""
-        except OSError as error:
-            raise UsageError(
-                f"outputs of version 0.1.0 here must be renamed once, which is not possible ({error.strerror})",
-                where=self.place,
-                fix=f"Type `{PROGRAM} status` as a user who may write here, or copy the cache",
-            ) from None
-        return keyed
-
 
 def open_cache(root: str | Path, storage: Storage) -> Cache:
     """The cache at a path or an address of a store. Raises UsageError for an address of a kind that is not read."""
@@ -409,8 +371,7 @@ def open_cache(root: str | Path, storage: Storage) -> Cache:
 
 def has_key(path: Path) -> bool:
     """Whether a name holds a key, as those of outputs and failures do."""
-    name = NAME.fullmatch(path.name)
-    return bool(name and name["key"])
+    return NAME.fullmatch(path.name) is not None
 
 
 @lru_cache(maxsize=256)
@@ -423,12 +384,6 @@ def stem_of(path: Path) -> Path:
     """`Cache.stem` of a file in the folder of a stage."""
     name = NAME.fullmatch(path.name)
     return path.with_name(name["video"]) if name else path
-
-
-def _of(stem: Path, ending: str, *, keyed: bool) -> bool:
-    """Whether a file `<stem>.<ending>` belongs to this video, not to one of a longer name; with a key or without."""
-    name = NAME.fullmatch(f"{stem.name}.{ending}")
-    return name is not None and name["video"] == stem.name and bool(name["key"]) == keyed
 
 
 def _described(computation: Computation) -> dict[str, Any]:

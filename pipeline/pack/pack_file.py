@@ -98,7 +98,7 @@ def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
 
 
 def _record_out(record: Record) -> dict[str, Any]:
-    """A record as JSON types. Labels without judges' scores are written as earlier versions read them."""
+    """A record as JSON types; judges' scores are left out where there are none."""
     labels = asdict(record.labels) if record.labels else None
     return {
         "id": printable(record.id),

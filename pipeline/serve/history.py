@@ -7,9 +7,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,11 +53,6 @@ class ScoringJob:
     def file(self) -> str:
         """Name of the video in the job's folder."""
         return f"video{self.suffix}"
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> ScoringJob:
-        """The job of these fields, without those that only former versions had."""
-        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 class History:
@@ -162,16 +156,9 @@ def _locked_and_read(db: sqlite3.Connection) -> list[ScoringJob]:
     try:
         db.execute("pragma locking_mode = exclusive")
         db.execute("begin exclusive")
-        columns = [column for _, column, *_ in db.execute("pragma table_info(job)")]
-        former = []
-        if columns and "body" not in columns:  # a former version had a column for each field
-            rows = db.execute("select * from job order by created, rowid")
-            former = [ScoringJob.of(dict(zip(columns, row, strict=True))) for row in rows]
-            db.execute("drop table job")
         db.execute("create table if not exists job (id text primary key, created real, state text, body text)")
-        db.executemany(_PUT, [_row(job) for job in former])
         rows = db.execute("select * from job order by created, rowid")
-        jobs = [ScoringJob.of({"id": key, "created": c, "state": s, **json.loads(body)}) for key, c, s, body in rows]
+        jobs = [ScoringJob(**{"id": key, "created": c, "state": s, **json.loads(body)}) for key, c, s, body in rows]
         db.execute("commit")
     except sqlite3.DatabaseError:
         db.close()

@@ -114,7 +114,7 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     """
     from pipeline.report import ReportData, Scored, report_comparison, report_scores
 
-    jobs = [ScoringJob.of(one) for one in json.loads(job.pair)] if job.pair else [job]
+    jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
     if region := choice.pop("region", None):
         rest, chosen = replace(job, choice=json.dumps(choice)), scorer.following(region)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,10 +12,8 @@ import numpy as np
 import pytest
 
 from data.errors import VideoError
-from data.store.fingerprint import fingerprint
 from data.video.decoder import decode, probe
 from data.video.media import playable_type
-from data.video.records import fingerprint_file
 from data.video.writer import LOSSLESS, write_video
 
 
@@ -302,17 +299,6 @@ def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, n
     assert (info.width, info.height) == ((64, 32) if a else (32, 64))
     is_mirrored = a * d - b * c < 0
     assert playable_type(path) == (None if is_mirrored else "video/mp4")
-    assert has_mark(path) == is_mirrored
-
-
-def has_mark(path: Path) -> bool:
-    """Whether the fingerprint differs from that of version 0.1.0, by blocks of any size."""
-    content = path.read_bytes()
-    blocks = [
-        [content[place : place + size] for place in range(0, len(content), size)] for size in (1, 50, 129, 1 << 20)
-    ]
-    (marked,) = {fingerprint_file(path), *(fingerprint(len(content), each) for each in blocks)}
-    return marked != hashlib.sha256(str(len(content)).encode() + content).hexdigest()
 
 
 def two_streams(path: Path, default: int) -> Path:
@@ -339,4 +325,3 @@ def test_the_stream_marked_default_is_read(tmp_path: Path, suffix: str, default:
     path = two_streams(tmp_path / f"a{suffix}", default)
     assert [abs(level - (40 + 160 * default)) <= 2 for _, level in levels(path)] == [True] * 3
     assert playable_type(path) is None
-    assert has_mark(path) == (default == 1 or suffix == ".mkv")

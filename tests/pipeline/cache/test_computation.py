@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data.store.arrays import StageOutput
 from data.store.files import safe_name
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics
-from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 from pipeline.run.plan import Planner
 from pipeline.settings.config import validate
@@ -23,26 +19,6 @@ def place(path: Path, content: bytes) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return str(path)
-
-
-def test_only_outputs_of_videos_that_were_decoded_unmirrored_are_stale(tmp_path: Path, make_video) -> None:
-    config = validate({"stages": ["camera_flow"], "cache": str(tmp_path / "cache")})
-    cache = Cache(config.cache)
-    records = [Record(name, make_video(tmp_path / name)) for name in ("plain.mp4", "mirrored.mp4")]
-    content = bytearray((tmp_path / "mirrored.mp4").read_bytes())
-    matrix = content.index(b"tkhd") + 44
-    content[matrix : matrix + 4] = (-(1 << 16)).to_bytes(4, "big", signed=True)
-    (tmp_path / "mirrored.mp4").write_bytes(content)
-    planner = Planner(config, cache)
-    for record in records:
-        assert record.path is not None
-        content = bytearray(record.path.read_bytes())
-        before = hashlib.sha256(str(len(content)).encode() + content).hexdigest()  # the fingerprint of version 0.1.0
-        cache.index.put("content", record.path.absolute(), before, stamp(record.path))
-        (step,) = planner.plan(record).steps
-        cache.write(replace(step.computation, inputs={"video": before}), record, StageOutput({}))
-    checks = [step.check for record in records for step in planner.plan(record).steps]
-    assert [(check.state, check.reason) for check in checks] == [("fresh", ""), ("stale", "video file changed")]
 
 
 def test_no_two_names_become_one() -> None:

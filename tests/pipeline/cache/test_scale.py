@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from benchmarks import scale
-from data.errors import UsageError
-from data.store import LocalFolder, following
+from data.store import following
 from data.store import hdf5 as store
 from data.video import Record, find_videos
 from pipeline.cache.computation import Computation
@@ -76,44 +73,6 @@ def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
         os.utime(cache.path("brightness", "a.mp4", keys["brightness"]), (0, 2e9 + number))
         assert rows(wanted, [record])[0]["reason"] == f"brightness.stride {stride} -> 7"
     assert rows(config, [record])[0]["state"] == "fresh"
-
-
-@pytest.fixture
-def names(filled: Filled) -> dict[Path, bytes]:
-    """Rename the files of the cache as version 0.1.0 named them; returns their contents by their present names."""
-    now = {}
-    for path in [*filled.cache.root.rglob("*.h5"), *filled.cache.root.rglob("*.failed.json")]:
-        now[path] = path.read_bytes()
-        path.rename(path.with_name(re.sub(r"\.[0-9a-f]{12}\.", ".", path.name)))
-    filled.cache.index.path.unlink()
-    return now
-
-
-def test_a_cache_of_version_0_1_is_taken_over_and_nothing_is_computed_again(
-    names: dict[Path, bytes], filled: Filled
-) -> None:
-    _, records, config = filled
-    assert [path.exists() for path in names] == [False] * 5
-    states = [row["state"] for row in rows(config, records)]
-    assert states == ["fresh", "fresh", "failed", "failed", "fresh", "fresh"]
-    assert {path: path.read_bytes() for path in names} == names
-    summary = extract(records, config)
-    assert (summary.fresh, [result.done for result in summary.results]) == (2, [{}])
-
-
-def test_a_damaged_output_of_version_0_1_is_computed_again(names: dict[Path, bytes], filled: Filled) -> None:
-    _, records, config = filled
-    (config.cache / "contrast/a.mp4.h5").write_bytes(b"damaged")
-    assert [{*result.done} for result in extract(records[:1], config).results] == [{"contrast"}]
-    assert {*config.cache.rglob("a.mp4*")} == {path for path in names if path.name.startswith("a.mp4")}
-
-
-def test_a_cache_of_version_0_1_that_cannot_be_written_says_so(
-    names: dict[Path, bytes], filled: Filled, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(LocalFolder, "move", Mock(side_effect=PermissionError(13, "Permission denied")))
-    with pytest.raises(UsageError, match=r"must be renamed once, which is not possible \(Permission denied\)"):
-        rows(filled.config, filled.records)
 
 
 def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:

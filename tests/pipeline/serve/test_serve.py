@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -366,33 +365,6 @@ def test_history_survives_and_jobs_that_ran_are_called_interrupted(tmp_path: Pat
     assert queued is not None
     assert queued.name == "queued.mp4"
     again.close()
-
-
-FORMER = """
-create table job (id text primary key, name text not null, suffix text not null, size integer not null,
-content text not null, state text not null, created real not null, started real, finished real,
-stage text not null default '', share real, score real, flags integer not null default 0,
-error text not null default '')
-"""
-
-
-def test_a_history_of_a_former_version_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "h.sqlite"
-    with closing(sqlite3.connect(path)) as old:
-        old.execute("pragma journal_mode = wal")
-        old.execute(FORMER)
-        old.execute("alter table job add column left_s real")
-        values = "values (?, ?, '.mp4', 1, 'c', ?, ?, 0.5, 6.0, 2)"
-        for row in (("b", "later.mp4", "running", 2.0), ("a", "old.mp4", "done", 1.0)):
-            columns = "id, name, suffix, size, content, state, created, share, score, flags"
-            old.execute(f"insert into job ({columns}) {values}", row)
-        old.commit()
-    for _ in range(2):
-        history = History(path)
-        later, job = history.latest()
-        assert (job.name, job.created, job.score, job.flags, job.low, job.level) == ("old.mp4", 1.0, 6.0, 2, None, "")
-        assert (later.name, later.state) == ("later.mp4", "failed")
-        history.close()
 
 
 def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) -> None:
