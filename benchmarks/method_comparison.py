@@ -5,7 +5,7 @@
 Each set shows the score by one cue alone (`CUES`). Half of the performances train AIM and the other methods by recipe
 `fast`, half test them. The set "nothing" has 4 folds instead. There each system also has the epoch that inner
 validation chooses, and, as an oracle, the best epoch on the test part. Writes JSON and prints the tables of
-docs/methods.md.
+docs/evaluation.md.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def shown(value: float | None) -> str:
 
 
 def tables(results: dict[str, Any]) -> list[str]:
-    """The tables of docs/methods.md: correlation of each system, gain by the choice of the epoch, uncertainty."""
+    """The tables of docs/evaluation.md: correlation of each system, gain by the choice of the epoch, uncertainty."""
     sets = results["sets"]
     rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]

@@ -1,8 +1,8 @@
 """Makes parts of the pages from the code at build time, so that they cannot differ: commands, settings and arrays.
 
 A hook of MkDocs (`hooks` in mkdocs.yml): the line `[commands]` of a page becomes a section per command, `[settings]` a
-section per part of the configuration, `[stages]` a section per stage with its arrays, `[arrays NAME]` the table of one
-stage. Nothing is run; the parser and the classes of the configuration and of the stages are read.
+section per part of the configuration, `[stages]` a section per stage with its arrays. Nothing is run; the parser and
+the classes of the configuration and of the stages are read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     for mark, make in marks.items():
         if re.search(rf"^{re.escape(mark)}$", markdown, re.MULTILINE):
             markdown = markdown.replace(mark, make())
-    return re.sub(r"^\[arrays (\w+)\]$", lambda mark: arrays(mark[1]), markdown, flags=re.MULTILINE)
+    return markdown
 
 
 def commands() -> str:
@@ -83,7 +83,7 @@ def stages() -> str:
         stage = stage_class(name)
         about = _text((inspect.getdoc(stage) or "").split("\n\n")[0])
         clock = f" Its clock is `{stage.clock}`." if stage.clock else ""
-        parts.append(f"## `{name}`\n\n{about}{clock}\n\n{arrays(name)}")
+        parts.append(f"### `{name}`\n\n{about}{clock}\n\n{arrays(name)}")
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/gallery.md from real clips, with the commands that the page shows, and links them there.
+"""Makes the pictures of docs/videos.md from real clips.
 
     python docs/make_gallery.py ../shared/clips
 
@@ -9,11 +9,9 @@ docs/images/gallery/.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +21,17 @@ PICTURES = ROOT / "docs" / "images" / "gallery"
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip of the gallery: its file, what and how many people it shows, and the frame that the page shows."""
+    """A clip: its file, how many people it shows, and the second of its frame; None for its contact sheet."""
 
     file: str
-    about: str
     agents: int
-    second: float
+    second: float | None
 
 
 CLIPS = (
-    Clip("two_people_pose2sim.mp4", "two people in a laboratory", 2, 0.8),
-    Clip("one_person_pose2sim.mp4", "one person walking", 1, 0.8),
-    Clip("one_person_sports2d.mp4", "one person outdoors", 1, 4.0),
+    Clip("two_people_pose2sim.mp4", 2, 0.8),
+    Clip("one_person_sports2d.mp4", 1, 4.0),
+    Clip("one_person_pose2sim.mp4", 1, None),
 )
 
 WIDTH = 900
@@ -65,15 +62,6 @@ def save(path: Path, image: object) -> None:
     print(path.relative_to(ROOT), path.stat().st_size // 1000, "kB")
 
 
-def link(kind: str, title: str, clips: Iterable[Clip]) -> None:
-    """Write the links between the marks of one kind of picture in docs/gallery.md."""
-    lines = [f"![{title}: {clip.about}](images/gallery/{Path(clip.file).stem}_{kind}.jpg)" for clip in clips]
-    page = ROOT / "docs" / "gallery.md"
-    block = f"<!-- {kind}s -->\n" + "\n\n".join(lines) + f"\n<!-- /{kind}s -->"
-    marks = rf"<!-- {kind}s -->.*?<!-- /{kind}s -->"
-    page.write_text(re.sub(marks, lambda _: block, page.read_text("utf-8"), flags=re.DOTALL), "utf-8")
-
-
 def main() -> None:
     """Make every picture of the page."""
     import cv2
@@ -89,15 +77,14 @@ def main() -> None:
         for clip in CLIPS:
             preview = extract(clips, clip, Path(folder))
             name = Path(clip.file).stem
-            sheet = cv2.imread(str(preview.with_name(f"{preview.name}.jpg")))
-            save(PICTURES / f"{name}_sheet.jpg", cv2.cvtColor(sheet, cv2.COLOR_BGR2RGB))
+            if clip.second is None:
+                sheet = cv2.imread(str(preview.with_name(f"{preview.name}.jpg")))
+                save(PICTURES / f"{name}_sheet.jpg", cv2.cvtColor(sheet, cv2.COLOR_BGR2RGB))
+                continue
             film = preview.with_name(f"{preview.name}.mp4")
             _, times = probe(film)
             row = int(np.argmin(np.abs(times - clip.second)))
             save(PICTURES / f"{name}_frame.jpg", next(iter(decode(film, [row]))).image)
-
-    link("frame", "Skeletons", CLIPS)
-    link("sheet", "Contact sheet", CLIPS)
 
 
 if __name__ == "__main__":

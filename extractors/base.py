@@ -1,6 +1,6 @@
 """The contract of a stage: settings, inputs, a table of arrays, and one call that computes their values for a video.
 
-docs/extend/extractor.md shows how a stage is added. The module that holds the settings must import quickly, since every
+docs/extend.md shows how a stage is added. The module that holds the settings must import quickly, since every
 command reads every stage's settings: torch, cv2, openvino and the like are imported inside functions.
 """
 

@@ -28,7 +28,7 @@ SITE = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
 EXAMPLES = re.compile(r"brightness|mvit")
-"""Stages and networks of the examples in docs/extend: they exist only after a reader has followed the page."""
+"""Stages and networks of the examples in docs/extend.md: they exist only after a reader has followed the page."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PRINTED = re.compile(r"^[│┃┏┡└├].*\n", re.MULTILINE)
@@ -46,8 +46,6 @@ def text_of(path: Path) -> str:
 
 def commands(path: Path) -> list[list[str]]:
     """Arguments of every command of this program in a page or script, without `…`, which the reader fills in."""
-    if name_of(path) == "docs/mistakes.md":
-        return []  # wrong on purpose; tests/test_mistakes.py runs them
     text = PRINTED.sub("", text_of(path))
     arguments = []
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
@@ -135,7 +133,7 @@ def test_the_settings_page_shows_every_recipe() -> None:
     page = load_script(ROOT / "docs" / "generated.py").settings()
     for recipe in RECIPES:
         assert page.count(f"recipe `{recipe}` |") == 2
-        assert f"`{recipe}`" in text_of(ROOT / "docs" / "training.md")
+        assert f"`{recipe}`" in text_of(ROOT / "docs" / "scores.md")
 
 
 def test_the_readme_is_short_and_has_its_two_commands() -> None:

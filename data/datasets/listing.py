@@ -150,10 +150,10 @@ KINDS: Mapping[str, DataSetKind] = {
     "kimore": DataSetKind(
         list_kimore, "vrai.dii.univpm.it/content/kimore-dataset names the download", marks=("CG/*/*/Es1", "GPP/*/*/Es1")
     ),
-    "folder": DataSetKind(list_folder, "your own videos: docs/datasets/folder.md"),
-    "skeletons": DataSetKind(list_skeletons, "your own keypoint files: docs/datasets/skeletons.md"),
+    "folder": DataSetKind(list_folder, "your own videos: docs/videos.md"),
+    "skeletons": DataSetKind(list_skeletons, "your own keypoint files: docs/keypoints.md"),
 }
-"""By name. Counts and hashes come from the publishers' files or papers, which the pages of docs/datasets name."""
+"""By name. Counts and hashes come from the publishers' files or papers, which the sections of docs/datasets.md name."""
 
 
 def list_records(

@@ -1,4 +1,4 @@
-"""Reads keypoint files of other tools as people with COCO-17 joints: docs/extend/keypoints.md."""
+"""Reads keypoint files of other tools as people with COCO-17 joints: docs/keypoints.md."""
 
 from data.keypoints.locate import SUFFIXES, sidecar
 from data.keypoints.reading import keypoints_of, read_keypoints, read_motion

@@ -39,7 +39,7 @@ class RTMLibConfig(StageConfig):
 
 
 class ImportConfig(StageConfig):
-    """Keypoint files of other tools, see docs/extend/keypoints.md."""
+    """Keypoint files of other tools, see docs/keypoints.md."""
 
     dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
 

@@ -1,6 +1,6 @@
 """Evaluates systems by a protocol: train on every fold, predict the held-out performances, summarise with intervals.
 
-`evaluate` returns the results as plain values, the content of `results.json` (format 1): docs/results.md lists every
+`evaluate` returns the results as plain values, the content of `results.json` (format 1): docs/evaluation.md lists every
 key. Correlations are fractions; None (null) is undefined.
 
 Every entry has both forms of a correlation over folds: `over_folds` is per fold (under leave-one-user-out: per
@@ -77,7 +77,7 @@ def evaluate(
     kept: Path | None = None,
     runner: Runner | None = None,
 ) -> Results:
-    """Train and test every system on every fold of every task; docs/results.md describes the results.
+    """Train and test every system on every fold of every task; docs/evaluation.md describes the results.
 
     Views of one trial that share their agents are trained on and scored once (`pipeline.train.features.one_per_trial`).
 

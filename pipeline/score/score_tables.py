@@ -1,4 +1,4 @@
-"""Writes scored videos as CSV, JSON and rows of a table; docs/results.md lists keys and columns.
+"""Writes scored videos as CSV, JSON and rows of a table; docs/scores.md lists keys and columns.
 
 The score and its parts have nine decimals (six in CSV): constant + steps + other_share is the score, exactly.
 """

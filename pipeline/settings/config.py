@@ -36,7 +36,7 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"{', '.join(KINDS)}: docs/datasets")
+    kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"{', '.join(KINDS)}: docs/datasets.md")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; null: the one that the layout names")
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
@@ -102,7 +102,7 @@ class BaseConfig(Section):
     )
     cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
     protocol: Annotated[str, one_of(PROTOCOLS)] = Field(
-        "kfold", description=f"how performances are split, {', '.join(PROTOCOLS)}: docs/protocols.md"
+        "kfold", description=f"how performances are split, {', '.join(PROTOCOLS)}: docs/evaluation.md"
     )
     dataset: DatasetConfig = DatasetConfig()
     frames: FramesConfig = FramesConfig()

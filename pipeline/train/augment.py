@@ -85,7 +85,7 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
 
     A copy equals the features of the mirrored video (`extractors.timesteps.mirror`), with two departures. The primary
     agent stays primary, while the pose stage would swap the numbers of two people. The whole-scene feature stays the
-    original's, which is about as similar to the mirrored one as a neighbouring time step (`docs/training.md`).
+    original's, which is about as similar to the mirrored one as a neighbouring time step (`docs/scores.md`).
 
     Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
     """

@@ -1,4 +1,4 @@
-"""Two small stages, as docs/extend/extractor.md describes them, which need no network."""
+"""Two small stages, as docs/extend.md describes them, which need no network."""
 
 from __future__ import annotations
 

@@ -208,5 +208,5 @@ def test_musdl_without_judges_is_refused() -> None:
 def test_the_tables_of_the_page_are_those_that_were_measured() -> None:
     from benchmarks.method_comparison import DOCS, tables
 
-    page = (DOCS / "methods.md").read_text(encoding="utf-8")
+    page = (DOCS / "evaluation.md").read_text(encoding="utf-8")
     assert all(table in page for table in tables(json.loads((DOCS / "methods.json").read_text(encoding="utf-8"))))

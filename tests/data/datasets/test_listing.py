@@ -1,4 +1,4 @@
-"""Every kind of data set, also that of docs/extend/dataset.md: damaged and missing label files are named."""
+"""Every kind of data set, also that of docs/extend.md: damaged and missing label files are named."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from data.store import write_text
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_kimore, make_ui_prmd
+from tests.helpers.pages import code_of
 
 
 def folder_set(root: Path) -> Path:
@@ -52,7 +53,6 @@ def jigsaws_set(root: Path) -> Path:
 
 FOLDS = "folds.json"
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "extend" / "dataset.md"
 
 SMALL: Mapping[str, Callable[[Path], Path]] = {
     **{kind: partial(make, count=4, frames=2) for kind, make in PUBLISHED.items()},
@@ -199,10 +199,10 @@ def test_a_copy_has_one_of_the_names_of_an_annotation(tmp_path: Path) -> None:
 
 @pytest.fixture
 def marks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The data set that docs/extend/dataset.md adds, entered in the table with the page's line."""
-    code, entry = re.findall(r"```(?:python)?\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    """The data set that docs/extend.md adds, entered in the table with the page's line."""
+    code, entry = code_of("extend.md", "A data set")
     module = ModuleType("marks")
-    exec(compile(code, str(PAGE), "exec"), module.__dict__)
+    exec(compile(code, "extend.md", "exec"), module.__dict__)
     kinds = eval("{" + entry + "}", {**vars(listing), **vars(module)})
     monkeypatch.setattr(listing, "KINDS", {**listing.KINDS, **kinds})
     return module

@@ -1,6 +1,6 @@
 """Published data sets in the form of their files: names, cell counts, types of keys, and oddities.
 
-Most tests write a few entries by hand, in the form of the repository that the page in docs/datasets names.
+Most tests write a few entries by hand, in the form of the repository that docs/datasets.md names.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from pipeline.results import Score, StepScore
 from pipeline.score.movement import Trained, better_ranges, movement, steps_of
 from tests.helpers import report_samples
 from tests.helpers.made_outputs import STANDING, pose_of, pose_output
+from tests.helpers.pages import code_of
 from tests.helpers.toy_stages import Brightness
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "extend" / "page_section.md"
 BEFORE = "    charts += [tool_difference(tools)] if tools else []\n"
 TORSO = 45.0
 TIME = np.arange(60) / 25
@@ -127,12 +127,12 @@ def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_the_added_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    function, line = re.findall(r"```(?:python)?\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    function, line = code_of("extend.md", "A part of the page")
     source = inspect.getsource(video_section)
     assert BEFORE in source
     module = ModuleType("pipeline.report.video_section_with_chart")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(source.replace(BEFORE, BEFORE + line) + "\n" + function, str(PAGE), "exec"), module.__dict__)
+    exec(compile(source.replace(BEFORE, BEFORE + line) + "\n" + function, "extend.md", "exec"), module.__dict__)
     values = {"time": np.arange(50) / 25, "brightness": np.linspace(90, 140, 50)}
     outputs = {"brightness": StageOutput.of(Brightness.arrays, values)}
     record = Record("a.mp4", None)

@@ -20,7 +20,7 @@ from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.scripts import load_script
 from tests.helpers.toy_stages import Brightness, use_stages
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TOY = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
 
 
@@ -47,8 +47,8 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
     assert extract(records, config).ok
     assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}
     assert "| `brightness` | (frame) | 1 | mean of all pixels, 0 to 255 |" in generated.arrays("brightness")
-    assert "## `brightness`\n\nMean grey level per frame. Its clock is `frame`." in generated.stages()
-    assert generated.on_page_markdown("a\n[arrays brightness]\nb\n").startswith("a\n| array | dims |")
+    assert "### `brightness`\n\nMean grey level per frame. Its clock is `frame`." in generated.stages()
+    assert "### `brightness`" in generated.on_page_markdown("a\n[stages]\nb\n")
     assert "`brightness.stride`" in generated.settings()
 
 
@@ -64,7 +64,7 @@ class Early(Brightness):
 def test_a_stage_that_breaks_its_contract_stores_nothing(
     make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_stages(monkeypatch, brightness="tests.pipeline.test_stages:Early")
+    use_stages(monkeypatch, brightness="tests.pipeline.settings.test_stages:Early")
     make_video(tmp_path / "in/a.mp4", frames=10)
     config = configured(tmp_path / "cache", stages=["brightness"])
     (result,) = extract(find_videos([tmp_path / "in"]).records, config).failed
