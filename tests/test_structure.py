@@ -42,17 +42,16 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("settings", "observer", "results"),
     ("cache", "train", "checks"),
     ("run", "systems"),
-    ("session",),
     ("pack", "preview"),
     ("evaluate", "score"),
     ("report",),
-    ("demo", "serve", "label", "upkeep"),
+    ("demo", "serve", "label"),
     ("api",),
     ("cli",),
 )
 """The order of pipeline/, lowest first. A row imports from rows below it, and from its own row without a circle."""
 
-MOST_FLOORS = 11
+MOST_FLOORS = 10
 """Largest number of parts of pipeline/ (packages, or modules beside them) in a chain in which each imports the next."""
 
 
@@ -222,8 +221,8 @@ pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.S
         "fsspec s3fs botocore",
     ),
     "evaluation without a cluster": (
-        "import pipeline.evaluate.protocols\nfrom pipeline import session\nfrom pipeline.evaluate import spread\n"
-        "spread.Runner(session.Session().pool)",
+        "import pipeline.evaluate.protocols\nfrom pipeline.run import pool_of\nfrom pipeline.evaluate import spread\n"
+        "from pipeline.settings.config import RunConfig\nspread.Runner(pool_of(RunConfig()))",
         "ray",
     ),
 }

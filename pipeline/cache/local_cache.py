@@ -321,6 +321,12 @@ class Cache:
         """Remove, or only count, temporaries older than so many seconds; returns how many. A store has none."""
         return 0 if self.on_store else sweep(self.root, remove=remove, seconds=seconds)
 
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Write the index to disk."""
         self.index.close()
@@ -363,7 +369,10 @@ class Cache:
 
 
 def open_cache(root: str | Path, storage: Storage) -> Cache:
-    """The cache at a path or an address of a store. Raises UsageError for an address of a kind that is not read."""
+    """The cache at a path or an address of a store, to use in `with`.
+
+    Raises UsageError for an address of a kind that is not read.
+    """
     root = Path(root)
     refuse_unknown(root)
     return Cache(local_path(root), storage)

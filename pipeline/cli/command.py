@@ -17,7 +17,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from data.errors import PROGRAM, UsageError
 from pipeline import api
-from pipeline import session as sessions
 from pipeline.cli.terminal import Terminal
 
 
@@ -75,6 +74,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "out": (Path | None, typer.Option()),
     "folder": (Path, typer.Option()),
     "format": (str, typer.Option(metavar="h5|npz|csv|parquet")),
+    "engine": (str | None, typer.Option(metavar="local|ray")),
     "address": (str | None, typer.Option()),
     "systems": (str, typer.Option(metavar="NAME,NAME")),
     "workers": (int | None, typer.Option(min=0)),
@@ -103,7 +103,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
     """
 
     def make(show: Callable[..., None]) -> Command:
-        parameters = parameters_of(call)
+        parameters = dict(signature(call).parameters)
         observed = parameters.pop("observer", None) is not None
         wanted = [name for name in list(signature(show).parameters)[1:] if name in {*parameters, *DISPLAY}]
 
@@ -127,16 +127,6 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
         return add
 
     return make
-
-
-def parameters_of(call: Callable[..., Any]) -> dict[str, Parameter]:
-    """The parameters of a call by name; those that make a session replace the parameter `session`."""
-    given = dict(signature(call).parameters)
-    if given.pop("session", None) is None:
-        return given
-    words = getattr(sessions, given.pop("words").annotation.removeprefix("Unpack[").removesuffix("]"))
-    of_session = signature(api.Session).parameters
-    return given | {name: of_session[name] for name in words.__annotations__}
 
 
 def show_nothing(_: object) -> None:

@@ -13,6 +13,7 @@ from data.errors import Cancelled, DataError
 from data.leaks import LeakReport
 from data.video import Record
 from data.weights import REGISTRY, fetch
+from pipeline.cache import open_cache
 from pipeline.checks.intervals import coverage_line
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.fold_summary import or_none
@@ -24,10 +25,9 @@ from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.report.text import number
 from pipeline.results import Score
-from pipeline.run import Summary, dataset_records, run_extract
+from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
 from pipeline.score import Scorer, load_scorer, train_scorer
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig, RunConfig, load_config
 from pipeline.settings.yaml_values import PRESETS
 from synthetic import plan_dives
@@ -142,20 +142,21 @@ def run_demo(
     lap("render")
     records = dataset_records(config).records
     observer.note(f"{next(parts)} {', '.join(config.stages)} into {config.cache}")
-    with Session(config, observer=observer) as session:
-        extraction = run_extract(records, session.planner(), observer)
+    with open_cache(config.cache, config.storage.reach()) as cache:
+        extraction = run_extract(records, Planner(config, cache), observer)
         if extraction.cancelled:
             raise Cancelled
         if extraction.failed:
             reason = next(iter(extraction.failed[0].failed.values()))
             raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
         lap("extract")
-        pose = pose_agreement(records, session.cache, extraction.keys, out / "dives")
+        pose = pose_agreement(records, cache, extraction.keys, out / "dives")
         learn = [record for record in records if record.split == "train"]
         unseen = [record for record in records if record.split == "test"]
-        leaks = leak_audit(learn, unseen, session.cache)
+        leaks = leak_audit(learn, unseen, cache)
         observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
-        train_scorer(gather(learn, session.planner("timesteps"), observer), session, out / "run")
+        features = gather(learn, Planner(config, cache, stages=("timesteps",)), observer)
+        train_scorer(features, config, out / "run", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
     scorer = load_scorer(out / "run", user=config)

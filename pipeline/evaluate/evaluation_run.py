@@ -9,6 +9,7 @@ from typing import Any
 
 from data.errors import UsageError
 from models.metrics import DRAWS
+from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
@@ -26,7 +27,8 @@ from pipeline.evaluate.protocols import (
 )
 from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Runner
-from pipeline.session import Session
+from pipeline.observer import SILENT, Observer
+from pipeline.run import pool_of
 from pipeline.settings.config import BaseConfig
 from pipeline.settings.recipes import PAPER
 from pipeline.systems import COMBINED
@@ -123,29 +125,37 @@ def table_protocol(table: str) -> tuple[str, str]:
     return TABLES[table].kind, TABLES[table].protocol
 
 
-def evaluate_features(features: FeatureSet, session: Session, folder: Path, asked: Asked | None = None) -> Evaluation:
+def evaluate_features(
+    features: FeatureSet,
+    config: BaseConfig,
+    cache: Cache,
+    folder: Path,
+    asked: Asked | None = None,
+    observer: Observer = SILENT,
+) -> Evaluation:
     """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
 
     Args:
         features: labelled performances.
-        session: its configuration names the protocol, the network and the recipe; trainings run on its pool.
+        config: names the protocol, the network and the recipe, and where trainings run.
+        cache: knows the hashes of the performances' files.
         folder: has the checkpoints.
         asked: the rows; default: AIM.
 
     Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
     """
-    config, observer, asked = session.config, session.observer, asked or Asked()
+    asked, pool = asked or Asked(), pool_of(config.run)
     if asked.quick:
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
-    protocol = protocol_of(features, session)
+    protocol = protocol_of(features, config, cache)
     chosen = [*asked.more, *protocol_systems(config, features, asked)]
     chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
     kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
-        runner = Runner(session.pool, progress, stop)
+        runner = Runner(pool, progress, stop)
         results = evaluate(features, protocol, chosen, against=against, draws=DRAWS, kept=kept, runner=runner)
     table = asked.systems if asked.systems in TABLES else ""
     if table or config.name != "demo":
@@ -158,7 +168,7 @@ def evaluate_features(features: FeatureSet, session: Session, folder: Path, aske
     if asked.curve:
         learnt = [row for row, one in enumerate(features.records) if config.protocol != "fixed" or one.split != "test"]
         with observer.progress("trainings of the learning curve") as progress:
-            made = learning_curve(features.take(learnt), config, runner=Runner(session.pool, progress, stop))
+            made = learning_curve(features.take(learnt), config, runner=Runner(pool, progress, stop))
         results["curve"] = made.as_dict()
     done = Evaluation(results, folder, config, asked)
     results["notes"] = done.notes()

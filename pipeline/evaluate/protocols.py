@@ -13,11 +13,11 @@ from data.leaks import audit
 from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
 from models.metrics import fisher_average
+from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol, Results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig
 from pipeline.systems import (
     COMBINED,
@@ -68,15 +68,14 @@ class Asked:
     more: Sequence[System] = ()
 
 
-def protocol_of(features: FeatureSet, session: Session) -> Protocol:
-    """The folds of the session's protocol over these performances, audited for leaks.
+def protocol_of(features: FeatureSet, config: BaseConfig, cache: Cache) -> Protocol:
+    """The folds of the configured protocol over these performances, audited for leaks.
 
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
     under a protocol that forbids it.
     """
-    config = session.config
     folds = protocol_folds(config, features)
-    report = audit(folds, features.records, fingerprints(features, session), forbidden(config.protocol))
+    report = audit(folds, features.records, fingerprints(features, cache), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         report.require()
     return Protocol(folds, config.protocol, config.split.seed, report)
@@ -137,13 +136,13 @@ RECORDINGS = ("video", "kinematics", "keypoints")
 """Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
 
 
-def fingerprints(features: FeatureSet, session: Session) -> dict[str, set[str]] | None:
+def fingerprints(features: FeatureSet, cache: Cache) -> dict[str, set[str]] | None:
     """Content hashes of each performance's recordings, which identify equal files under two names; None for a pack."""
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None
     return {
         record.id: {
-            session.cache.fingerprint(place)
+            cache.fingerprint(place)
             for kind, place in record.inputs().items()
             if kind in RECORDINGS and (isinstance(place, RemoteFile) or record.files()[kind].exists())
         }

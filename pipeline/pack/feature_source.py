@@ -10,11 +10,10 @@ from data.errors import PROGRAM, Cancelled, DataError
 from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
-from pipeline.cache import UNREADABLE
+from pipeline.cache import UNREADABLE, Cache
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
-from pipeline.run import Planner, extract_and_read, run_extract
-from pipeline.session import Session
+from pipeline.run import Planner, extract_and_read, list_inputs, run_extract
 from pipeline.settings.config import BaseConfig
 from pipeline.train.features import FeatureSet, stack
 
@@ -58,16 +57,17 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     return stack(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
 
 
-def labelled_features(session: Session, pack: Path | None, *, extract: bool = False) -> FeatureSet:
+def labelled_features(
+    config: BaseConfig, cache: Cache, pack: Path | None, observer: Observer, *, extract: bool = False
+) -> FeatureSet:
     """Features of all labelled performances, from a packed file or from the cache.
 
     `extract` first computes missing ones and reports failed videos. Raises UsageError without a data set and a pack,
     DataError where no performance has a score or usable features, Cancelled after a stop.
     """
-    config, observer = session.config, session.observer
     if pack is not None:
         return refuse_empty(read_labelled(pack, config.dataset.tasks), config)
-    records, planner = labelled_records(session), session.planner("timesteps")
+    records, planner = labelled_records(config, observer), Planner(config, cache, stages=("timesteps",))
     if extract:
         summary = run_extract(records, planner, observer)
         if summary.failed:
@@ -77,10 +77,10 @@ def labelled_features(session: Session, pack: Path | None, *, extract: bool = Fa
     return refuse_empty(gather(records, planner, observer), config)
 
 
-def training_features(session: Session, pack: Path | None) -> FeatureSet:
+def training_features(config: BaseConfig, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
     """Features to train a scorer on; `protocol: fixed` leaves the test part out. Raises as `labelled_features`."""
-    features, observer = labelled_features(session, pack), session.observer
-    if session.config.protocol == "fixed":
+    features = labelled_features(config, cache, pack, observer)
+    if config.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     _warn_of_few(features.records, observer)
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -88,11 +88,11 @@ def training_features(session: Session, pack: Path | None) -> FeatureSet:
     return features
 
 
-def all_features(session: Session, pack: Path | None) -> FeatureSet:
+def all_features(config: BaseConfig, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
     """Features that systems are evaluated on; missing ones are extracted. Raises as `labelled_features`."""
-    features = labelled_features(session, pack, extract=True)
+    features = labelled_features(config, cache, pack, observer, extract=True)
     for task in sorted({record.task for record in features.records}):
-        _warn_of_few([record for record in features.records if record.task == task], session.observer)
+        _warn_of_few([record for record in features.records if record.task == task], observer)
     return features
 
 
@@ -124,9 +124,9 @@ def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
     return features
 
 
-def labelled_records(session: Session) -> list[Record]:
+def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
     """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
-    config, records = session.config, session.list_inputs().records
+    records = list_inputs((), config, observer).records
     labelled = [record for record in records if record.labels is not None]
     if records and not labelled:
         where = config.dataset.labels or config.dataset.root

@@ -18,6 +18,7 @@ from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software
 from pipeline.evaluate import read_results
+from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report, training_folds_report
 from pipeline.report.page_data import BatchReport, Failure, ReportData, TrainingSteps, VideoReport
 from pipeline.report.page_writer import write_report
@@ -30,7 +31,7 @@ from pipeline.score.bundle import no_run_fix
 from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
-from pipeline.session import Session
+from pipeline.settings.config import BaseConfig
 
 RESULTS, MODEL = "results.json", "model.json"
 VIDEOS = "Name two video files"
@@ -61,10 +62,12 @@ class Scored:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int, session: Session) -> ReportData:
+def run_report_data(
+    run: Path, inputs: Sequence[Path], page: Path, sections: int, user: BaseConfig, observer: Observer
+) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
-    For `sections` see `scores_page`; the session names the cache, the data set, paths and devices.
+    For `sections` see `scores_page`; `user` names the cache, the data set, paths and devices.
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
@@ -77,14 +80,14 @@ def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int
                 fix=no_run_fix(run, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
-    records = _records(run, inputs, session)
-    scored = _scored(run, records, session)
+    records = _records(run, inputs, user, observer)
+    scored = _scored(run, records, user, observer)
     scorer = scored.scorer
     title, held_out = run.name, False
     if not inputs and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
         note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
-        session.observer.note(note)
+        observer.note(note)
         if scorer.calibration is not None:
             title = f"Training videos, held-out predictions ({run.name})"
             evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
@@ -93,27 +96,26 @@ def run_report_data(run: Path, inputs: Sequence[Path], page: Path, sections: int
     return scores_page(page, scored, head, sections=sections, held_out=held_out)
 
 
-def write_comparison(run: Path, names: tuple[str, str], page: Path, session: Session) -> None:
+def write_comparison(run: Path, names: tuple[str, str], page: Path, user: BaseConfig, observer: Observer) -> None:
     """Score two videos with the run in folder `run` and write their page.
 
-    `names` are files or ids in the data set of the session, which also names the cache, paths and devices. Raises
+    `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises
     UsageError where a video is missing or named twice, DataError where a video has no score, or their steps cannot be
     compared.
     """
-    records = [_record(run, name, session) for name in names]
+    records = [_record(run, name, user, observer) for name in names]
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    scored = _scored(run, records, session)
+    scored = _scored(run, records, user, observer)
     report_comparison(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
-def _scored(run: Path, records: Sequence[Record], session: Session) -> Scored:
+def _scored(run: Path, records: Sequence[Record], user: BaseConfig, observer: Observer) -> Scored:
     """The videos, scored by a run folder. Raises Cancelled where the work was stopped."""
-    scorer = load_scorer(run, user=session.beside_model, observer=session.observer)
-    with scorer.session:
-        rows = scorer.score_records(records, session.observer)
-    session.observer.raise_if_stopped()
+    with load_scorer(run, user=user, observer=observer) as scorer:
+        rows = scorer.score_records(records, observer)
+    observer.raise_if_stopped()
     return Scored(scorer, rows, records)
 
 
@@ -221,24 +223,24 @@ def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
     return replace(line, held_out=prediction, result=result)
 
 
-def _records(run: Path, inputs: Sequence[Path], session: Session) -> Sequence[Record]:
-    config = input_settings(run, session.beside_model)
+def _records(run: Path, inputs: Sequence[Path], user: BaseConfig, observer: Observer) -> Sequence[Record]:
+    config = input_settings(run, user)
     if inputs:
-        return find_performances(inputs, session.observer, settings=config)
+        return find_performances(inputs, observer, settings=config)
     if config.dataset.root is None:
         fix = f"Name videos after the run, such as RUN videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=run, fix=fix)
     listing = dataset_records(config)
-    session.observer.notes([f"note: {problem}" for problem in listing.problems])
+    observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records
     return [record for record in records if record.split == "test"] or records
 
 
-def _record(run: Path, name: str, session: Session) -> Record:
+def _record(run: Path, name: str, user: BaseConfig, observer: Observer) -> Record:
     """The video of a name: a file, else an id in the user's data set."""
-    config = input_settings(run, session.beside_model)
+    config = input_settings(run, user)
     if is_remote(Path(name)) or Path(name).exists():
-        performances = find_performances([Path(name)], session.observer, settings=config)
+        performances = find_performances([Path(name)], observer, settings=config)
         if len(performances) > 1:
             raise UsageError(
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"

@@ -12,7 +12,7 @@ from pipeline.run.batch import (
 from pipeline.run.inputs import dataset_records, list_inputs, take_shard
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
-from pipeline.run.ray_pool import RayPool, worker_threads
+from pipeline.run.ray_pool import RayPool, pool_of, worker_threads
 from pipeline.run.runner import Result
 from pipeline.run.worker_pool import MOST_LOST, Pool, Report, Task, WorkerLost, local_pool, run_jobs
 
@@ -35,6 +35,7 @@ __all__ = [
     "list_inputs",
     "local_pool",
     "plan_costs",
+    "pool_of",
     "prune",
     "run_extract",
     "run_jobs",

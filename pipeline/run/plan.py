@@ -14,7 +14,7 @@ from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
-from pipeline.run.worker_pool import local_pool
+from pipeline.run.ray_pool import pool_of
 from pipeline.settings.config import BaseConfig
 from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
 
@@ -96,7 +96,7 @@ class Planner:
         retry_failed: run stages again that failed with the same settings and input.
         fetch: called with a sentence before each download of weights; None: no download.
 
-    `pool` runs the plans, None for this process; `run.workers` chooses it at first.
+    `pool` runs the plans, None for this process; the section `run` chooses it.
     Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
     """
 
@@ -112,7 +112,7 @@ class Planner:
     ) -> None:
         self.config = config
         self.cache = cache
-        self.pool = local_pool(config.run)
+        self.pool = pool_of(config.run)
         self.configs = config.stage_configs()
         self.asked = tuple(stages) or config.stages
         self.stages = with_inputs(self.asked, self.configs)

@@ -24,12 +24,18 @@ from pipeline.run.worker_pool import (
     Report,
     Worker,
     WorkerLost,
+    local_pool,
 )
 from pipeline.settings.config import RunConfig
 from pipeline.settings.environment import CHECKOUT
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
+
+
+def pool_of(run: RunConfig) -> Pool | None:
+    """Where jobs run under these settings; None: in this process. Raises UsageError without Ray, where it is chosen."""
+    return RayPool(run) if run.engine == "ray" else local_pool(run)
 
 
 def worker_threads(run: RunConfig) -> int:
@@ -41,11 +47,11 @@ def worker_threads(run: RunConfig) -> int:
 class RayPool(Pool):
     """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
 
-    `address` None joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError where Ray is not installed.
+    Without `run.address` it joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError where Ray is not
+    installed.
     """
 
     run: RunConfig
-    address: str | None = None
     exit_seconds: ClassVar[float] = 60.0
 
     def __post_init__(self) -> None:
@@ -82,15 +88,15 @@ class RayPool(Pool):
 
         run, quiet = self.run, {"log_to_driver": False, "logging_level": "ERROR"}
         try:
-            if self.address or os.environ.get("RAY_ADDRESS"):
-                ray.init(address=self.address, **quiet)
+            if self.run.address or os.environ.get("RAY_ADDRESS"):
+                ray.init(address=self.run.address, **quiet)
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report each start to its makers
                 cores = run.workers * run.ray_cpus if run.workers else os.cpu_count() or 1
                 ray.init(num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UsageError(
-                f"no Ray cluster at {self.address or os.environ.get('RAY_ADDRESS')} ({_first_line(error)})",
+                f"no Ray cluster at {self.run.address or os.environ.get('RAY_ADDRESS')} ({_first_line(error)})",
                 fix="Start one with `ray start --head`, or leave --address out",
             ) from None
 

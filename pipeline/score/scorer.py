@@ -23,11 +23,11 @@ from data.store.arrays import Floats
 from data.video import Record
 from extractors.timesteps.roles import Role
 from extractors.timesteps.stage import TimestepsConfig
-from pipeline.cache import fingerprints, software
+from pipeline.cache import fingerprints, open_cache, software
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
-from pipeline.run import extract_and_read
+from pipeline.run import Planner, extract_and_read
 from pipeline.score.bundle import Predictions, plain, setting_lines
 from pipeline.score.bundle_hashes import TRAIN_AGAIN
 from pipeline.score.calibration import PARTS
@@ -35,7 +35,6 @@ from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
 from pipeline.score.run_folder import RunFolder, load, model_sha256
 from pipeline.score.score_inputs import find_performances
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.train.features import FeatureSet, stack
 
@@ -58,9 +57,8 @@ class Scorer:
         self.folder, self.bundle, self.config = folder, loaded, config
         self.calibration = loaded.calibration
         self.model_sha256 = model_sha256(folder)
-        self.session = Session(config)
-        self.cache = self.session.cache
-        self.planner = self.session.planner("timesteps", retry_failed=True, fetch=True)
+        self.cache = open_cache(config.cache, config.storage.reach())
+        self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         settings = self.planner.settings_of("timesteps")
         differing = setting_lines(plain(loaded.run.settings), plain(settings))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
@@ -70,6 +68,12 @@ class Scorer:
                 where=folder,
                 fix=TRAIN_AGAIN,
             )
+
+    def __enter__(self) -> Scorer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cache.close()
 
     def following(self, region: Sequence[float]) -> Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
@@ -131,7 +135,7 @@ class Scorer:
             except CacheError:
                 damaged.append(stage)
         if damaged:
-            planner = self.session.planner(damaged, retry_failed=True)
+            planner = Planner(self.config, self.cache, stages=damaged, retry_failed=True)
             read = lambda record, keys: {s: self.cache.read(s, record.id, keys[s]).output for s in damaged}  # noqa: E731
             outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
         return outputs
@@ -277,23 +281,22 @@ def _ends(intervals: np.ndarray | None) -> Interval | None:
 def score_videos(
     inputs: Sequence[Path],
     model: Path,
-    session: Session,
+    user: BaseConfig,
+    observer: Observer,
     *,
     kinematics: Path | None = None,
 ) -> list[Score]:
     """Score performances (see `find_performances`) with the run in folder `model`; a failed one has `error` set.
 
     Args:
-        session: has the user's cache, paths, devices and limits, and the data set that is scored without inputs.
+        user: has the user's cache, paths, devices and limits, and the data set that is scored without inputs.
 
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
     training; DataError if there is no trained run, or a damaged one.
     """
-    user, observer = session.beside_model, session.observer
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
-    scorer = load_scorer(model, user=user, observer=observer)
-    with scorer.session:
+    with load_scorer(model, user=user, observer=observer) as scorer:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         return scorer.score_records(records, observer)

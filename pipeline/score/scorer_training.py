@@ -19,14 +19,14 @@ from pipeline.cache import UNREADABLE, Cache
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
-from pipeline.run import MeasuredPlan, Plan
+from pipeline.observer import SILENT, Observer
+from pipeline.run import MeasuredPlan, Plan, Planner
 from pipeline.score.bundle import plain, setting_lines
 from pipeline.score.calibration import FOLDS, Calibration, calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.score.run_folder import RunFolder, model_sha256, save
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
@@ -54,12 +54,13 @@ class TrainedScorer:
 
 def train_scorer(
     features: FeatureSet,
-    session: Session,
+    config: BaseConfig,
     folder: Path,
+    cache: Cache | None,
     *,
     folds: int | None = None,
-    cached: bool = True,
     strict: bool = False,
+    observer: Observer = SILENT,
 ) -> TrainedScorer:
     """Train and calibrate a scorer, and write it with its model card into `folder` (`pipeline.score.run_folder`).
 
@@ -67,17 +68,17 @@ def train_scorer(
     weights; without folds all weights are equal. A killed training resumes from `folder/checkpoints`.
 
     Args:
+        cache: has the stages' outputs of these features, whose hashes, quality measures and movement are stored for
+            comparison; None for packed features.
         folds: of the calibration; 0: none, so scores have no intervals, and a flag says so.
-        cached: whether the session's cache holds the stages' outputs of these features. If so, hashes, quality measures
-            and movement of the training performances are stored for comparison.
         strict: refuse to train if a video is flagged.
 
     Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if the features
     cannot be trained on, or if `strict` and a video is flagged.
     """
-    config, observer, plans = session.config, session.observer, list[MeasuredPlan]()
-    if cached:
-        plans = session.planner("timesteps").measure(features.records)
+    plans = list[MeasuredPlan]()
+    if cache is not None:
+        plans = Planner(config, cache, stages=("timesteps",)).measure(features.records)
         measured = [(plan.record.name, quality) for plan, quality in plans]
         report_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
@@ -100,7 +101,7 @@ def train_scorer(
                     features, run, folds=folds or FOLDS, kinds=kinds, systems=systems, around=around
                 )
                 records = [record for record in features.records if record.id in learnt]
-                calibration = replace(calibration, facts={**calibration.facts, **_facts(session, records, plans)})
+                calibration = replace(calibration, facts={**calibration.facts, **_facts(config, cache, records, plans)})
             except DataError as error:
                 why_not = error.what
         combination = _combination(features, run, systems, calibration) if systems else None
@@ -112,10 +113,12 @@ def train_scorer(
     return TrainedScorer(folder, run, calibration, None if calibration is not None else why_not)
 
 
-def _facts(session: Session, records: Sequence[Record], plans: Sequence[MeasuredPlan]) -> dict[str, Any]:
+def _facts(
+    config: BaseConfig, cache: Cache | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
+) -> dict[str, Any]:
     """Ranges of the measures of training performances, and the agreement of the raters where two gave the labels."""
-    movements = better_ranges(trained_movement(session.cache, plans)) if plans else {}
-    agreed = rater_agreement(records, session.config.dataset.kind)
+    movements = {} if cache is None else better_ranges(trained_movement(cache, plans))
+    agreed = rater_agreement(records, config.dataset.kind)
     ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
     return ranges | ({"raters": agreed} if agreed else {})
 

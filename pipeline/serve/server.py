@@ -117,8 +117,8 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
     choice = json.loads(job.choice or "{}")
     if region := choice.pop("region", None):
-        rest, chosen = replace(job, choice=json.dumps(choice)), scorer.following(region)
-        with chosen.session:
+        rest = replace(job, choice=json.dumps(choice))
+        with scorer.following(region) as chosen:
             return score_upload(chosen, observer, rest, folder, running)
     if choice.get("end") is not None:
         running.progress("cutting the video")

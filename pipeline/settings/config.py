@@ -23,6 +23,8 @@ from pipeline.settings.recipes import RECIPES, TrainConfig
 from pipeline.settings.stages import STAGES, stage_class
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
+ENGINES = ("local", "ray")
+
 SCORER_SECTIONS: Mapping[str, type] = {"model": AimConfig, "train": TrainConfig}
 """Sections that describe the scorer."""
 
@@ -56,6 +58,8 @@ class RunConfig(Section):
         description="processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
         "0: in this process, on Ray as many as fit",
     )
+    engine: Annotated[str, one_of(ENGINES)] = Field("local", description="local: this machine; ray: a Ray cluster")
+    address: str | None = Field(None, description="of a running Ray cluster; null: that of RAY_ADDRESS, else one here")
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="seconds that one video may take; the next run tries it again")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")

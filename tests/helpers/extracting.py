@@ -13,8 +13,7 @@ from data.store import LocalFolder, RemoteFolder, Storage, hdf5
 from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache, open_cache
 from pipeline.run import Planner, Summary, run_extract, status_rows
-from pipeline.session import Session
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import BaseConfig, load_config, validate
 from tests.helpers.watching import Watching
 
 
@@ -57,8 +56,9 @@ def flow_config(cache: Path, workers: int = 0, **run: float) -> BaseConfig:
 
 def extract_flow(videos: Path, config: BaseConfig, engine: str = "local", **hooks: Any) -> Summary:
     """`extract` of a folder on an engine; `hooks` are those of `Watching`."""
-    with Session(config, engine=engine) as session:
-        return run_extract(find_videos([videos]).records, session.planner(), Watching(**hooks))
+    config = load_config(config, {"run.engine": engine})
+    with opened(config) as cache:
+        return run_extract(find_videos([videos]).records, Planner(config, cache), Watching(**hooks))
 
 
 def outputs(cache: Path) -> list[Path]:

@@ -41,7 +41,6 @@ from pipeline.score.run_config import save_config
 from pipeline.score.run_folder import RunFolder, save
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
-from pipeline.session import Session
 from pipeline.settings.recipes import fast
 from pipeline.train.trainer import train
 from tests.helpers.extracting import extract, opened
@@ -221,8 +220,7 @@ def test_training_packing_and_scoring_from_a_store(
     features = gather(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
-    with Session(config) as session:
-        hashes = fingerprints(features, session)
+    hashes = fingerprints(features, cache)
     contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"

@@ -16,11 +16,11 @@ from benchmarks import scale
 from data.store import following
 from data.store import hdf5 as store
 from data.video import Record, find_videos
+from pipeline.cache import open_cache
 from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig
 from tests.helpers.extracting import configured, extract
 from tests.pipeline.cache.conftest import Filled
@@ -45,8 +45,8 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
 
 def rows(config: BaseConfig, records: Sequence[Record]) -> list[dict[str, Any]]:
     """The states that `status` shows."""
-    with Session(config) as session:
-        return list(status_rows(records, session.planner()))
+    with open_cache(config.cache, config.storage.reach()) as cache:
+        return list(status_rows(records, Planner(config, cache)))
 
 
 def test_outputs_are_not_read_to_see_that_they_are_fresh(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

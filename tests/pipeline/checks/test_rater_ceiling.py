@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 from data.video import Labels
+from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate import Asked, evaluate_features
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.score import train_scorer
-from pipeline.session import Session
 from pipeline.settings.config import load_config
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -45,8 +45,8 @@ def test_only_judges_of_own_videos_have_an_agreement() -> None:
 
 
 def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
-    session = Session(load_config("folder", [*QUICK, "run.workers=0"]))
-    done = evaluate_features(rated(), session, tmp_path, Asked(quick=True, curve=True))
+    config = load_config("folder", [*QUICK, "run.workers=0"])
+    done = evaluate_features(rated(), config, Cache(tmp_path / "cache"), tmp_path, Asked(quick=True, curve=True))
     ours = done.results["systems"]["AIM (ours)"]["tasks"][""]["together"]
     line = next(note for note in done.notes() if note.startswith("two raters agree by rho"))
     assert f"the model and their mean by rho {ours['spearman']:.2f}" in line
@@ -56,7 +56,7 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
 
 
 def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
-    done = train_scorer(rated(), Session(load_config("folder", QUICK)), tmp_path / "run", cached=False)
+    done = train_scorer(rated(), load_config("folder", QUICK), tmp_path / "run", None)
     assert done.calibration is not None
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said

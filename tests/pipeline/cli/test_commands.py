@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 from data.errors import PROGRAM
 from pipeline import __version__, api
 from pipeline.cli import app
-from pipeline.cli.command import description, entries, parameters_of
-from pipeline.upkeep import upkeep_calls as upkeep
+from pipeline.cli.command import description, entries
 from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,8 +37,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 def test_every_command_has_a_call_and_the_other_way_round() -> None:
     functions = {name: thing for name, thing in vars(api).items() if inspect.isfunction(thing)}
-    calls = {name for name, function in functions.items() if function.__module__ in (api.__name__, upkeep.__name__)}
-    assert set(COMMANDS) == {name for name in calls if not name.startswith("_")}
+    assert set(COMMANDS) == set(functions) == set(api.__all__)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -48,7 +46,7 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
     assert command.help == description(call)
     assert command.epilog.startswith(f"Example: {PROGRAM} {name.replace('_', ' ')}")
     words = {**entries(api, "Common arguments"), **entries(call, "Args")}
-    parameters = parameters_of(call)
+    parameters = dict(inspect.signature(call).parameters)
     for parameter in command.params:
         if parameter.name in TERMINAL_ONLY:
             continue
@@ -58,6 +56,11 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
             assert str(parameter.default or "") == str(default or ""), parameter.name
         assert parameter.help == words[parameter.name]
     assert set(parameters) <= set(words), f"{name} does not describe {set(parameters) - set(words)}"
+
+
+def test_no_option_is_without_an_effect() -> None:
+    assert "workers" not in inspect.signature(api.status).parameters
+    assert {"workers", "engine", "address", "cache"} <= set(inspect.signature(api.extract).parameters)
 
 
 def test_the_version_is_printed() -> None:

@@ -37,7 +37,6 @@ from pipeline.pack.feature_source import gather
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.inner_folds import Cuts
@@ -50,7 +49,9 @@ pytestmark = pytest.mark.usefixtures("few_draws")
 
 def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Results:
     with TemporaryDirectory() as folder:
-        return evaluate_features(features, Session(config), Path(folder), Asked(**options)).results
+        return evaluate_features(
+            features, config, Cache(Path(folder) / "cache"), Path(folder), Asked(**options)
+        ).results
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.spread import Job, JobError, Runner, run_job
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
-from pipeline.session import Session
-from pipeline.settings.config import BaseConfig, load_config
+from pipeline.run import pool_of
+from pipeline.settings.config import BaseConfig, RunConfig, load_config
 from pipeline.settings.recipes import fast, model_for
 from pipeline.systems import Part
 from pipeline.systems.aim_system import AimSystem
@@ -56,7 +56,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2, **more: Any) -> Runner:
-    return Runner(Session(overrides={"run.workers": workers}, engine="ray").pool, **more)
+    return Runner(pool_of(RunConfig(workers=workers, engine="ray")), **more)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:
@@ -247,11 +247,6 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
     with pytest.raises(Cancelled):
         on_ray(stop=lambda: any(tmp_path.iterdir())).run(made, [job])
     assert any(tmp_path.glob("*/stack-*.safetensors"))
-
-
-def test_an_unknown_engine_is_refused() -> None:
-    with pytest.raises(UsageError, match="unknown engine 'rai'"):
-        Runner(Session(engine="rai").pool)
 
 
 def command(*words: str) -> Any:

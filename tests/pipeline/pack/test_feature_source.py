@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
+from pipeline.cache import Cache
+from pipeline.observer import Observer
 from pipeline.pack.feature_source import refuse_empty, training_features
 from pipeline.pack.pack_file import write_pack
-from pipeline.session import Session
 from pipeline.settings.config import load_config
 from tests.helpers.made_features import made_features
 
@@ -21,8 +22,8 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
     records = [replace(record, split="test" if row == 2 else "train") for row, record in enumerate(made.records)]
     write_pack(tmp_path / "features.h5", replace(made, records=tuple(records)))
     for protocol, count in (("fixed", 5), ("kfold", 6)):
-        with Session("folder", overrides={"protocol": protocol}, cache=tmp_path / "cache") as session:
-            ids = training_features(session, tmp_path / "features.h5").ids
+        config, cache = load_config("folder", {"protocol": protocol}), Cache(tmp_path / "cache")
+        ids = training_features(config, cache, tmp_path / "features.h5", Observer()).ids
         assert (len(ids), made.ids[2] in ids) == (count, protocol == "kfold")
 
 

@@ -12,12 +12,12 @@ import pytest
 from data.errors import DataError, UsageError
 from pipeline import api
 from pipeline.evaluate import Results, write_results
+from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
 from pipeline.report.run_report import _records, refuse_incomparable, run_report_data
 from pipeline.results import Score, StepScore
 from pipeline.score.run_config import save_config
-from pipeline.session import Session
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
 from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures
@@ -31,7 +31,7 @@ def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def page_of(run: Path) -> ReportData:
     """The page of a run's folder."""
-    return run_report_data(run, (), run / "report.html", 4, Session())
+    return run_report_data(run, (), run / "report.html", 4, load_config(), Observer())
 
 
 def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
@@ -42,10 +42,10 @@ def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
     config = load_config(None, {"dataset.root": dives})
     save_config(config, run)
     with pytest.raises(UsageError, match="no videos to show") as raised:
-        _records(run, (), Session())
+        _records(run, (), load_config(), Observer())
     assert "Name videos after the run" in str(raised.value)
     assert "--config PRESET --set dataset.root=FOLDER" in str(raised.value)
-    assert [record.id for record in _records(run, (), Session(config))] == ["a.mp4"]
+    assert [record.id for record in _records(run, (), config, Observer())] == ["a.mp4"]
 
 
 def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: Results, tmp_path: Path) -> None:  # noqa: F811

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run.batch import run_extract
-from pipeline.session import Session
+from tests.helpers.extracting import extract
 from tests.helpers.object_store import Bucket
 
 pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
@@ -17,7 +16,7 @@ pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
 @pytest.mark.slow
 def test_storage_settings_reach_ray_workers(bucket: Bucket, make_video: Callable[..., Path]) -> None:
     bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4").read_bytes())
-    with Session(bucket.config(stages=["camera_flow"], run={"workers": 1}), engine="ray") as session:
-        assert run_extract(bucket.videos(), session.planner()).ok
-        assert run_extract(bucket.videos(), session.planner()).fresh == 1
+    config = bucket.config(stages=["camera_flow"], run={"workers": 1, "engine": "ray"})
+    assert extract(bucket.videos(), config).ok
+    assert extract(bucket.videos(), config).fresh == 1
     assert not list((bucket.home / "scratch").glob("*")), "a copy of the video was left"

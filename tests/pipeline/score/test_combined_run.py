@@ -15,7 +15,6 @@ from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.systems.combination import NETWORK, REGRESSIONS
 from pipeline.train.features import FeatureSet
@@ -32,7 +31,7 @@ def config_of(**sections: Any) -> BaseConfig:
 
 def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedScorer:
     settings = config or config_of()
-    return train_scorer(features, Session(settings), folder, folds=folds, cached=False)
+    return train_scorer(features, settings, folder, None, folds=folds)
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,13 @@ from data.video.records import Labels, Record, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api
+from pipeline.cache import open_cache
 from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Flag, Score
+from pipeline.run import Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_scorer
 from pipeline.score.bundle import Predictions
@@ -41,7 +43,6 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import RunFolder, load, model_sha256, save
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
-from pipeline.session import Session
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.settings.recipes import fast
 from pipeline.train.features import FeatureSet
@@ -84,10 +85,11 @@ def labelled(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> list[
 def trained(labelled: list[Record]) -> tuple[Path, Path]:
     """A calibrated run on these films, and a folder of unseen films."""
     root = folder_of(labelled)
-    with Session(toy_config(root / "cache")) as session:
-        planner = session.planner()
+    config = toy_config(root / "cache")
+    with open_cache(config.cache, config.storage.reach()) as cache:
+        planner = Planner(config, cache)
         assert run_extract(labelled, planner).ok
-        done = train_scorer(gather(labelled, planner, Observer()), session, root / "run", folds=4)
+        done = train_scorer(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
     assert (done.calibration is not None, done.not_calibrated) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
@@ -150,8 +152,9 @@ def test_a_combination_is_scored_from_video_to_page(
 ) -> None:
     """The share that belongs to no step has a column in the tables and a line on the page."""
     run = tmp_path / "run"
-    with Session(toy_config(folder_of(labelled) / "cache", system="combined")) as session:
-        train_scorer(gather(labelled, session.planner(), Observer()), session, run, folds=3)
+    config = toy_config(folder_of(labelled) / "cache", system="combined")
+    with open_cache(config.cache, config.storage.reach()) as cache:
+        train_scorer(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films = find_videos([trained[1]]).records
     rows = scorer.score_records(films)
@@ -331,7 +334,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
     dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
     user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
-    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, Session(user))
+    data = run_report_data(run_copy, (), tmp_path / "page.html", 2, user, Observer())
     page = render_report(data)
     if not calibrated:
         assert "<title>Training videos: no test (run)</title>" in page

@@ -15,7 +15,6 @@ from data.video import Labels, Record
 from pipeline.score import train_scorer
 from pipeline.score.run_folder import load
 from pipeline.score.scorer_training import trained_movement
-from pipeline.session import Session
 from pipeline.settings.config import validate
 from pipeline.train.stack import Stack
 from tests.helpers.made_features import made_features
@@ -56,7 +55,7 @@ def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features = made_features(12, channels=3, scene=4)
-    session = Session(validate({"train": {"runs": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}}))
+    config = validate({"train": {"runs": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}})
 
     def dies(*_: object, **__: object) -> None:
         raise Cancelled
@@ -64,10 +63,10 @@ def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.score.scorer_training.calibrate", dies)
         with pytest.raises(Cancelled):
-            train_scorer(features, session, tmp_path, cached=False)
+            train_scorer(features, config, tmp_path, None)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
     monkeypatch.setattr(Stack, "epoch", None)  # the networks of the run are not trained again
-    done = train_scorer(features, session, tmp_path, cached=False, folds=0)
+    done = train_scorer(features, config, tmp_path, None, folds=0)
     assert load(tmp_path).run.train_ids == done.run.train_ids
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"checkpoints", "model.json", "model.safetensors", "config.json", "sha256.json", "card.md"}

@@ -30,7 +30,6 @@ from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_folder import load, model_sha256
 from pipeline.score.shared_run import README, local_run, push_run
-from pipeline.session import Session
 from pipeline.settings.config import validate
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -146,7 +145,7 @@ def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) 
     places = {"cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}}
     model = {"width": 8, "regression_width": 4, "multi_task": True}
     config = validate({"name": "dives", "train": {"recipe": "fast", "runs": 2, "epochs": 4}, "model": model, **places})
-    train_scorer(features, Session(config), folder, folds=3, cached=False)
+    train_scorer(features, config, folder, None, folds=3)
     return folder
 
 

@@ -112,8 +112,7 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
     report_samples.dive_video(tmp_path / JOB.id / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
-    scorer.session = nullcontext()
-    scorer.following = lambda region: regions.append(region) or scorer
+    scorer.following = lambda region: regions.append(region) or nullcontext(scorer)
     job = replace(JOB, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
     run(scorer, tmp_path, job)
     assert regions == [[0.1, 0.2, 0.5, 0.9]]

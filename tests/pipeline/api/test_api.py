@@ -18,7 +18,7 @@ from tests.helpers.watching import Watching
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def ended(observer: Watching) -> dict[str, int]:

@@ -1,34 +1,18 @@
-"""Calls that check and clean up copies of data sets, weights, caches and the installed packages.
-
-`pipeline.api` has these calls too, and describes their common arguments.
-"""
+"""Calls that check and clean up copies of data sets, weights, caches and the installed packages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import UsageError
+from pipeline.api.arguments import Configuration, Overrides, Place, Places, many_paths, names_of, settings_of
 from pipeline.observer import SILENT, Observer
-from pipeline.session import (
-    CacheWords,
-    Configuration,
-    Overrides,
-    Place,
-    Places,
-    Session,
-    SettingsWords,
-    many_paths,
-    opened,
-)
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from data.datasets import DataReport
-    from pipeline.cache import CacheFiles, CacheListing
+    from pipeline.cache import Cache, CacheFiles, CacheListing
     from pipeline.settings.environment import SetupCheck
 
 
@@ -104,7 +88,7 @@ def weights_rm(
     return remove_weights(names, all, yes, observer)
 
 
-def cache_ls(*, stage: str = "", session: Session | None = None, **words: Unpack[CacheWords]) -> CacheListing:
+def cache_ls(*, stage: str = "", config: Configuration = None, cache: Place | None = None) -> CacheListing:
     """The content of a cache: per stage and setting, or every output of one stage.
 
     Args:
@@ -112,16 +96,18 @@ def cache_ls(*, stage: str = "", session: Session | None = None, **words: Unpack
     """
     from pipeline.cache import list_cache
 
-    with opened(session, words) as session:
-        return list_cache(session.cache, stage)
+    with _cache_of(config, cache) as opened:
+        return list_cache(opened, stage)
 
 
-def cache_verify(*, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
+def cache_verify(
+    *, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
+) -> CacheFiles:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline.cache import verify_cache
 
-    with opened(session, words) as session:
-        return verify_cache(session.cache, session.observer)
+    with _cache_of(config, cache) as opened:
+        return verify_cache(opened, observer)
 
 
 def cache_prune(
@@ -130,8 +116,10 @@ def cache_prune(
     stages: str | Sequence[str] = (),
     keep: Sequence[str] = (),
     yes: bool = False,
-    session: Session | None = None,
-    **words: Unpack[SettingsWords],
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
 ) -> CacheFiles:
     """Delete outputs that no configuration uses: of other videos, settings, versions or inputs.
 
@@ -139,20 +127,23 @@ def cache_prune(
         keep: a further configuration that uses this cache, a preset or a file.
         yes: really delete; without it the files are only listed.
     """
-    from pipeline.run import prune
+    from pipeline.run import Planner, prune
+    from pipeline.settings.yaml_values import parse_overrides
 
-    with opened(session, words) as session, ExitStack() as stack:
-        more = [Session(name, overrides=words.get("overrides", ())) for name in keep]
-        planners = [stack.enter_context(one).planner(stages) for one in more]
-        return prune([session.planner(stages), *planners], many_paths(inputs), yes, session.observer)
+    given, names = parse_overrides(overrides), names_of(stages)
+    with _cache_of(config, cache, given) as opened:
+        users = [settings_of(one, given, cache=cache) for one in (config, *keep)]
+        planners = [Planner(one, opened, stages=names) for one in users]
+        return prune(planners, many_paths(inputs), yes, observer)
 
 
 def cache_gc(
     *,
     max_gb: float | None = None,
     yes: bool = False,
-    session: Session | None = None,
-    **words: Unpack[CacheWords],
+    config: Configuration = None,
+    cache: Place | None = None,
+    observer: Observer = SILENT,
 ) -> CacheFiles:
     """Delete temporary files older than a day, and keep the cache below a size.
 
@@ -162,11 +153,13 @@ def cache_gc(
     """
     from pipeline.cache import collect_garbage
 
-    with opened(session, words) as session:
-        return collect_garbage(session.cache, max_gb, yes, session.observer)
+    with _cache_of(config, cache) as opened:
+        return collect_garbage(opened, max_gb, yes, observer)
 
 
-def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpack[CacheWords]) -> CacheFiles:
+def cache_rm(
+    *, yes: bool = False, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
+) -> CacheFiles:
     """Delete a whole cache after asking: outputs, previews and index; files that this program did not write stay.
 
     Args:
@@ -174,8 +167,16 @@ def cache_rm(*, yes: bool = False, session: Session | None = None, **words: Unpa
     """
     from pipeline.cache import remove_cache
 
-    with opened(session, words) as session:
-        return remove_cache(session.cache, yes, session.observer)
+    with _cache_of(config, cache) as opened:
+        return remove_cache(opened, yes, observer)
+
+
+def _cache_of(config: Configuration, cache: Place | None, overrides: Overrides = ()) -> Cache:
+    """The cache that a configuration or the argument `cache` names; the caller closes it."""
+    from pipeline.cache import open_cache
+
+    settings = settings_of(config, overrides, cache=cache)
+    return open_cache(settings.cache, settings.storage.reach())
 
 
 def doctor() -> list[SetupCheck]:

@@ -1,0 +1,99 @@
+"""Every command as one Python call, with the same name and words: raw data to an evaluation without the command line.
+
+    from pipeline.api import extract, train, evaluate, score, report
+
+    extract("videos/", config="folder", workers=2)
+    train("videos/", config="folder", out="runs/mine")
+    scores = score("new/", model="runs/mine")
+
+Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
+`UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
+folder that cannot be used, `StorageError` for a store that does not answer or refuses. `Cancelled` is raised where the
+observer's stop event ends the work before there is a result; the same call resumes.
+
+Common arguments:
+    inputs: videos or folders (searched recursively).
+    root: the data set's folder; default: dataset.root of the configuration.
+    config: preset such as folder or jigsaws, or a YAML configuration; default: the preset folder.
+    overrides: override one key: --set pose.stride=2.
+    cache: folder of the stages' outputs.
+    stages: only these, comma separated; those they need are added.
+    workers: processes side by side; default: one per core, as memory allows; 0: this process. On Ray the default and 0
+        are as many as fit.
+    engine: local (this machine) or ray; the results are the same.
+    address: a running Ray cluster; default: one here.
+    pack: features from a packed file instead of the cache.
+    oracle: also the best epoch on the test part: no result, labelled as an oracle.
+    run: folder that `train` or `evaluate` wrote.
+    model: folder that `train` wrote.
+    observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
+
+From Python, `config` may also be a `BaseConfig`, and `overrides` a mapping such as {"pose.stride": 2} or a list of
+"section.key=value".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.api.extraction import extract, pack, status
+from pipeline.api.pages import compare, demo, label, plot, report
+from pipeline.api.scoring import export, push, score, serve
+from pipeline.api.training import evaluate, leaderboard, train
+from pipeline.api.upkeep import (
+    cache_gc,
+    cache_ls,
+    cache_prune,
+    cache_rm,
+    cache_verify,
+    data_check,
+    doctor,
+    weights_fetch,
+    weights_list,
+    weights_path,
+    weights_rm,
+)
+
+if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
+    from data.datasets import DataReport as DataReport
+    from pipeline.cache import CacheFiles as CacheFiles
+    from pipeline.cache import CacheListing as CacheListing
+    from pipeline.demo import DemoResult as DemoResult
+    from pipeline.evaluate import Evaluation as Evaluation
+    from pipeline.label import LabelResult as LabelResult
+    from pipeline.pack.pack_formats import Packed as Packed
+    from pipeline.results import Score as Score
+    from pipeline.run import ExtractRun as ExtractRun
+    from pipeline.run import Status as Status
+    from pipeline.score import TrainedScorer as TrainedScorer
+    from pipeline.score.export import Exported as Exported
+    from pipeline.settings.environment import SetupCheck as SetupCheck
+
+__all__ = [
+    "cache_gc",
+    "cache_ls",
+    "cache_prune",
+    "cache_rm",
+    "cache_verify",
+    "compare",
+    "data_check",
+    "demo",
+    "doctor",
+    "evaluate",
+    "export",
+    "extract",
+    "label",
+    "leaderboard",
+    "pack",
+    "plot",
+    "push",
+    "report",
+    "score",
+    "serve",
+    "status",
+    "train",
+    "weights_fetch",
+    "weights_list",
+    "weights_path",
+    "weights_rm",
+]

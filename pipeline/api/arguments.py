@@ -1,0 +1,103 @@
+"""What the calls have in common: the types of their arguments, and the settings that these arguments give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from data.errors import UsageError, printable
+
+if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
+    from pipeline.observer import Observer
+    from pipeline.settings.config import BaseConfig
+
+Place = str | Path
+Places = Place | Iterable[Place]
+Configuration: TypeAlias = "Place | BaseConfig | None"
+Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
+
+SETTING_OF = {"cache": "cache", "workers": "run.workers", "engine": "run.engine", "address": "run.address"}
+"""The setting that an argument of a call names."""
+
+
+def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> BaseConfig:
+    """The settings of a call; without `config` those of the preset of plain folders. Raises as `load_config`.
+
+    `machine` has arguments of `SETTING_OF`, which come after the overrides; None leaves a setting as it is.
+    """
+    from pipeline.settings.yaml_values import PRESETS
+
+    return _loaded(PRESETS / "folder.yaml" if config is None else config, overrides, machine)
+
+
+def settings_beside_model(
+    config: Configuration, overrides: Overrides, inputs: Sequence[Path] = (), **machine: Any
+) -> BaseConfig:
+    """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
+
+    Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
+    `settings_of`.
+    """
+    from pipeline.score.run_config import WHO
+    from pipeline.settings.yaml_values import parse_overrides
+
+    given = parse_overrides(overrides)
+    for key, _ in given:
+        if key.partition(".")[0] not in ("dataset", "frames") and key not in WHO:
+            keys = f"the keys of dataset and frames, {' and '.join(WHO)}"
+            fix = f"Leave it out; --set takes {keys}, and --config your own paths and devices"
+            raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
+    named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
+    if named and inputs:
+        raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
+    if named and config is None:
+        raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
+    return _loaded(config, given, machine)
+
+
+def on_data_set(overrides: Overrides, root: Place | None, pack: Place | None = None) -> list[tuple[str, Any]]:
+    """The overrides, and the data set's folder. Raises UsageError where an override or a pack names another one."""
+    from pipeline.settings.yaml_values import parse_overrides
+
+    given = parse_overrides(overrides)
+    if root is None:
+        return given
+    if pack is not None or any(key == "dataset.root" for key, _ in given):
+        other = "--pack" if pack is not None else "--set dataset.root"
+        raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
+    return [*given, ("dataset.root", os.fspath(root))]
+
+
+def note_default(config: Configuration, settings: BaseConfig, observer: Observer) -> None:
+    """Tell the observer which preset is taken where the call names no configuration."""
+    if config is None:
+        stages = ", ".join(settings.stages)
+        observer.note(f"note: no --config, so the preset folder: {stages} in {settings.cache}")
+
+
+def _loaded(config: Configuration, overrides: Overrides, machine: Mapping[str, Any]) -> BaseConfig:
+    from pipeline.settings.config import load_config
+    from pipeline.settings.yaml_values import parse_overrides
+
+    named = [(SETTING_OF[name], value) for name, value in machine.items() if value is not None]
+    return load_config(config, [*parse_overrides(overrides), *named])
+
+
+def one_path(place: Place | None) -> Path | None:
+    """The place as a path, or None. Raises UsageError for an empty name."""
+    if place == "":
+        raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
+    return None if place is None else Path(place)
+
+
+def many_paths(places: Places) -> list[Path]:
+    """One place or several as paths."""
+    return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]
+
+
+def names_of(texts: str | Sequence[str]) -> list[str]:
+    """Names, of a list or separated by commas, without empty ones."""
+    given = texts.split(",") if isinstance(texts, str) else texts
+    return [name.strip() for name in given if name.strip()]

@@ -1,0 +1,170 @@
+"""Calls that make features of videos: extract, status, pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.api.arguments import (
+    Configuration,
+    Overrides,
+    Place,
+    Places,
+    many_paths,
+    names_of,
+    note_default,
+    on_data_set,
+    settings_of,
+)
+from pipeline.observer import SILENT, Observer
+from pipeline.settings.destinations import check_file, writing
+
+if TYPE_CHECKING:
+    from pipeline.pack.pack_formats import Packed
+    from pipeline.run import ExtractRun, Status
+
+
+def extract(
+    inputs: Places = (),
+    *,
+    stages: str | Sequence[str] = (),
+    force: bool = False,
+    retry_failed: bool = False,
+    shard: str = "",
+    dry_run: bool = False,
+    preview: bool = False,
+    strict: bool = False,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    observer: Observer = SILENT,
+) -> ExtractRun:
+    """Run the stages that are not fresh, for videos, folders, or the data set of the configuration.
+
+    Args:
+        force: run again even where fresh.
+        retry_failed: run again what failed before.
+        shard: this machine's part of the videos: i/n; default: all.
+        dry_run: show what would run, why, and at what cost.
+        preview: draw skeletons, flow and clips: CACHE/preview/<video>.jpg and .mp4.
+        strict: exit code 2 where a video is flagged, such as one with a cut or without people.
+
+    Returns:
+        The outcome of each video; those that failed are listed there.
+    """
+    from pipeline.cache import open_cache
+    from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, take_shard
+
+    settings = settings_of(config, overrides, cache=cache, workers=workers, engine=engine, address=address)
+    with open_cache(settings.cache, settings.storage.reach()) as opened:
+        listing = list_inputs(many_paths(inputs), settings, observer)
+        listing = replace(listing, records=take_shard(listing.records, shard))
+        note_default(config, settings, observer)
+        records, fetch = listing.records, None if dry_run else observer.note
+        planner = Planner(
+            settings, opened, stages=names_of(stages), force=force, retry_failed=retry_failed, fetch=fetch
+        )
+        if preview:
+            from pipeline.settings.environment import check_opencv
+
+            check_opencv()  # says what is wrong before the preview imports it
+            from pipeline.preview import refuse_remote
+
+            refuse_remote(records, planner)
+        if dry_run:
+            return plan_costs(listing, planner)
+        summary = run_extract(records, planner, observer, announce=True)
+        summary.problems = listing.problems
+        drawn = {}
+        if preview:
+            from pipeline.preview import draw_previews
+
+            drawn = draw_previews(records, planner, observer)
+        flagged = {}
+        if strict or any(result.done for result in summary.results):
+            from pipeline.checks import report_flags
+
+            outputs, sheets = summary.outputs, opened.place if preview else ""
+            measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
+            flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
+        flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
+        return ExtractRun(opened.place, summary, preview=drawn, flags=flags)
+
+
+def status(
+    inputs: Places = (),
+    *,
+    stages: str | Sequence[str] = (),
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
+) -> Status:
+    """Per video and stage: fresh, stale, missing or failed, and why."""
+    from pipeline.cache import open_cache
+    from pipeline.run import Planner, Status, list_inputs, status_rows
+
+    settings = settings_of(config, overrides, cache=cache)
+    with open_cache(settings.cache, settings.storage.reach()) as opened:
+        records = list_inputs(many_paths(inputs), settings, observer).records
+        note_default(config, settings, observer)
+        planner = Planner(settings, opened, stages=names_of(stages))
+        return Status(opened.place, tuple(status_rows(records, planner)))
+
+
+def pack(
+    root: Place | None = None,
+    *,
+    out: Place | None = None,
+    format: str = "",
+    stage: str = "timesteps",
+    per_video: bool = False,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
+) -> Packed:
+    """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
+
+    The HDF5 file of time steps is what `--pack` of other commands reads. The other formats come with a data dictionary.
+    A data card is beside all of them.
+
+    Args:
+        out: the file, default features.FORMAT; with --per-video the folder, default features.
+        format: h5, npz, csv or parquet; default: by the ending of --out, else h5.
+        stage: the stage whose arrays are written, such as clips.
+        per_video: one file per video, so that one video at a time is in memory.
+    """
+    from pipeline.cache import open_cache
+    from pipeline.pack.data_card import card_place, write_data_card
+    from pipeline.pack.feature_source import gather
+    from pipeline.pack.pack_file import write_pack
+    from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
+    from pipeline.run import Planner, list_inputs
+
+    form = chosen_format(format, None if out is None or per_video else Path(out))
+    path = Path(out or ("features" if per_video else f"features.{form}"))
+    check_file(path / f"{stage}.dictionary.json" if per_video else path)
+    settings = settings_of(config, on_data_set(overrides, root), cache=cache)
+    with open_cache(settings.cache, settings.storage.reach()) as opened:
+        records, made = list_inputs((), settings, observer).records, [stage]
+        note_default(config, settings, observer)
+        planner = Planner(settings, opened, stages=(stage,))
+        if (form, stage, per_video) == ("h5", "timesteps", False):
+            features = gather(records, planner, observer)
+            with writing(path):
+                write_pack(path, features)
+            made = [name for name in settings.stages if name in features.settings]
+            packed = Packed(path, features.records, 1, path.stat().st_size)
+        else:
+            outputs = stage_outputs(records, planner, stage, observer)
+            with writing(path):
+                packed = write_features(path, form, stage, outputs, per_video=per_video)
+        with writing(path):
+            write_data_card(card_place(path, per_video=per_video), settings, packed.records, made)
+    return packed

@@ -1,0 +1,228 @@
+"""Calls that write pages and figures, and the pages for raters: demo, report, compare, plot, label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.errors import DataError, UsageError
+from pipeline.api.arguments import (
+    Configuration,
+    Overrides,
+    Place,
+    Places,
+    many_paths,
+    names_of,
+    settings_beside_model,
+    settings_of,
+)
+from pipeline.observer import SILENT, Observer
+from pipeline.settings.destinations import check_file, check_folder, writing
+
+if TYPE_CHECKING:
+    from pipeline.demo import DemoResult
+    from pipeline.label import LabelResult
+
+
+def demo(
+    out: Place = "demo", *, full: bool = False, overrides: Overrides = (), observer: Observer = SILENT
+) -> DemoResult:
+    """Render labelled dives, extract all stages, train, score new dives, write the report page.
+
+    Args:
+        out: folder of the dives, the cache, the run and the page.
+        full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
+    """
+    from pipeline.demo import run_demo
+    from pipeline.settings.environment import check_opencv
+    from pipeline.settings.yaml_values import parse_overrides
+
+    out = Path(out)
+    check_folder(out)
+    check_opencv()
+    with writing(out):
+        return run_demo(out, full=full, overrides=parse_overrides(overrides), observer=observer)
+
+
+def report(
+    run: Place,
+    inputs: Places = (),
+    *,
+    out: Place | None = None,
+    sections: int = 12,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> Path:
+    """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
+
+    Args:
+        inputs: videos or folders to show.
+        config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
+        out: the page; default: RUN/report.html.
+        overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
+        sections: videos with a section of their own.
+    """
+    from pipeline.report import run_report_data, write_report
+    from pipeline.score import local_run
+
+    folder = local_run(run)
+    page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
+    check_file(page)
+    places = many_paths(inputs)
+    user = settings_beside_model(config, overrides, places, cache=cache, workers=workers)
+    with writing(page):
+        data = run_report_data(folder, places, page, sections, user, observer)
+        observer.raise_if_stopped()
+        write_report(page, data)
+    return page
+
+
+def compare(
+    a: str,
+    b: str,
+    *,
+    model: Place,
+    out: Place = "compare.html",
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> Path:
+    """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
+
+    Args:
+        a, b: a video, or an id in the data set of --config.
+        config: names a data set with ids, and your own cache, paths and devices.
+        out: the page.
+        overrides: of --config: the data set, --set dataset.root=FOLDER.
+    """
+    from pipeline.report import write_comparison
+    from pipeline.score import local_run
+
+    page = Path(out)
+    check_file(page)
+    user = settings_beside_model(config, overrides, cache=cache, workers=workers)
+    with writing(page):
+        write_comparison(local_run(model), (str(a), str(b)), page, user, observer)
+    return page
+
+
+def plot(
+    run: Place,
+    inputs: Places = (),
+    *,
+    out: Place = "figures",
+    formats: str | Sequence[str] = "pdf,svg",
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
+) -> list[Path]:
+    """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
+
+    Args:
+        inputs: videos or folders to show.
+        config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
+        out: folder of the figures.
+        formats: pdf, svg, png; comma separated.
+        overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
+    """
+    from pipeline.report import plot_report, run_report_data
+    from pipeline.score import local_run
+
+    out = Path(out)
+    check_folder(out)
+    places = many_paths(inputs)
+    user = settings_beside_model(config, overrides, places, cache=cache)
+    data = run_report_data(local_run(run), places, out / "report.html", 12, user, observer)
+    with writing(out):
+        written = plot_report(data, out, names_of(formats), observer)
+    if not written:
+        why = next((f" ({video.result.error})" for video in data.videos if video.result.error), "")
+        raise DataError(f"there is nothing to draw{why}", where=run, fix="See the scores: `score`")
+    return written
+
+
+def label(
+    root: Place,
+    *,
+    pairs: bool = False,
+    columns: str | Sequence[str] = "",
+    rubric: Place | None = None,
+    only: Sequence[str] = (),
+    report: bool = False,
+    suggest: int = 0,
+    model: Place | None = None,
+    out: Place | None = None,
+    port: int = 8766,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> LabelResult:
+    """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
+
+    Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
+    --report: the mean over raters, their standard deviation and number. With two raters it shows how far they agree.
+
+    Args:
+        root: folder of the videos.
+        pairs: compare two videos at a time; the labels are their places on one scale.
+        columns: scores to give, comma separated: score, execution, synchronisation, difficulty; default: those that
+            the configuration learns.
+        rubric: a Markdown file that raters read on the page.
+        only: ask about this video only; may be repeated.
+        report: no page: write the labels, and show the agreement of the raters.
+        suggest: no page: list so many unlabelled videos whose labels would help --model most, with the reasons.
+        model: folder that `train` wrote.
+        config: the scores to give; for --suggest your own cache, paths and devices, as `extract` was given them.
+        out: the table of labels; default: ROOT/labels.csv.
+        port: 0: any free port.
+    """
+    from pipeline.label import LabelResult, find_session, label_report, write_labels
+
+    folder = Path(root)
+    settings = settings_of(config, overrides, cache=cache, workers=workers)
+    if not columns and not pairs and settings.scorer[0].multi_task:
+        columns = ("score", "execution", "synchronisation")
+    judged, problems = find_session(folder, pairs=pairs, columns=names_of(columns), only=tuple(only))
+    observer.notes([f"note: {problem}" for problem in problems])
+    if suggest:
+        from pipeline.label.suggest import suggest_videos
+        from pipeline.score import load_scorer, local_run
+
+        if model is None:
+            raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
+        user = settings_beside_model(config, overrides, cache=cache, workers=workers)
+        with load_scorer(local_run(model), user=user, observer=observer) as scorer:
+            return LabelResult(suggestions=tuple(suggest_videos(judged, scorer, suggest, observer)))
+    table = Path(out) if out is not None else folder / "labels.csv"
+    check_file(table)
+    if not report:
+        from pipeline.label.label_app import create_label_app
+        from pipeline.serve import run_app
+
+        text = "" if rubric is None else _rubric(Path(rubric))
+        run_app(create_label_app(judged, text), port, observer)
+    labels = label_report(judged)
+    if labels.rows:
+        with writing(table):
+            write_labels(table, labels.rows)
+        observer.note(f"{len(labels.rows)} videos in {table}")
+    return LabelResult(report=labels)
+
+
+def _rubric(path: Path) -> str:
+    """The text of a rubric. Raises UsageError where it cannot be read."""
+    from data.store import read_regular
+
+    try:
+        return read_regular(path, 1 << 20).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the rubric cannot be read ({error})", where=path, fix="Give a text file") from error

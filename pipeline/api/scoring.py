@@ -1,0 +1,124 @@
+"""Calls that use a trained run: score, serve, export, push."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.api.arguments import (
+    Configuration,
+    Overrides,
+    Place,
+    Places,
+    many_paths,
+    one_path,
+    settings_beside_model,
+)
+from pipeline.observer import SILENT, Observer
+from pipeline.settings.destinations import check_file, check_folder, writing
+
+if TYPE_CHECKING:
+    from pipeline.results import Score
+    from pipeline.score.export import Exported
+
+
+def score(
+    inputs: Places = (),
+    *,
+    model: Place,
+    kinematics: Place | None = None,
+    out: Place | None = None,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> list[Score]:
+    """Score raw performances with a trained run: every stage is run or taken from the cache.
+
+    A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
+
+    Args:
+        model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
+        kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
+        config: names the data set where no videos are given, and your own cache, paths, devices and limits, which a run
+            folder does not set.
+        out: CSV with one line per video; not written where the work was stopped before all were scored.
+        overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
+
+    Returns:
+        One score per video; `error` says why a video has none.
+    """
+    from pipeline.score import local_run, score_videos
+    from pipeline.score.score_tables import write_csv
+
+    if out is not None:
+        check_file(Path(out))
+    places, trial = many_paths(inputs), one_path(kinematics)
+    user = settings_beside_model(config, overrides, places, cache=cache, workers=workers)
+    rows = score_videos(places, local_run(model), user, observer, kinematics=trial)
+    stopped = observer.stop_event().is_set() and any(row.error is not None for row in rows)
+    if out is not None and not stopped:
+        with writing(Path(out)):
+            write_csv(Path(out), rows)
+    return rows
+
+
+def serve(
+    model: Place,
+    *,
+    config: Configuration = None,
+    folder: Place = "runs/serve",
+    port: int = 8765,
+    observer: Observer = SILENT,
+) -> None:
+    """A local web page on this machine only: drop a video, watch the stages, read the report.
+
+    A model that reads kinematics asks for both files of a trial.
+
+    Args:
+        config: your own paths, devices and limits, which a run folder does not set.
+        folder: uploads, pages and history.
+        port: 0: any free port.
+    """
+    from pipeline.score import load_scorer, local_run
+    from pipeline.serve import serve as run_server
+
+    model, folder = local_run(model), Path(folder)
+    check_folder(folder)
+    user = settings_beside_model(config, ())
+    run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
+
+
+def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:
+    """Upload a trained run with its model card to an address that `score --model` reads.
+
+    Names and hashes of the training videos go with it; paths of this machine do not.
+
+    Args:
+        run: folder that `train` wrote.
+        to: s3://bucket/run, gs://bucket/run, hf://user/name, or a folder.
+        replace: write over another run.
+        public: make a new repository of a hub public; default: private.
+    """
+    from data.store import address
+    from pipeline.score import push_run
+
+    with writing(Path(to)):
+        place = push_run(Path(run), str(to), replace=replace, public=public)
+    observer.note(f"note: score with it: --model {address(str(to))}")
+    return place
+
+
+def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+    """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
+
+    Args:
+        run: folder that `train` wrote.
+        out: the ONNX file.
+    """
+    from pipeline.score import export_onnx, local_run
+
+    check_file(Path(out))
+    with writing(Path(out)):
+        return export_onnx(local_run(run), Path(out))

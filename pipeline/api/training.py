@@ -1,0 +1,161 @@
+"""Calls that train: train, evaluate, leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.errors import UsageError
+from pipeline.api.arguments import Configuration, Overrides, Place, note_default, on_data_set, one_path, settings_of
+from pipeline.observer import SILENT, Observer
+from pipeline.settings.destinations import check_folder
+
+if TYPE_CHECKING:
+    from pipeline.evaluate import Evaluation
+    from pipeline.score import TrainedScorer
+
+
+def train(
+    root: Place | None = None,
+    *,
+    out: Place = "runs/model",
+    pack: Place | None = None,
+    folds: int | None = None,
+    strict: bool = False,
+    curve: bool = False,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
+) -> TrainedScorer:
+    """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
+
+    `protocol: fixed` leaves out the test part of the data set.
+
+    Args:
+        out: folder of the trained run.
+        folds: folds that calibrate the intervals; 0: no intervals.
+        strict: stop before training, with exit code 2, where a training video is flagged.
+        curve: also show the error by number of training performances, and what more labels would likely bring; OUT
+            then has it as curve.json.
+    """
+    from pipeline.cache import open_cache
+    from pipeline.pack.feature_source import training_features
+    from pipeline.score import train_scorer
+
+    check_folder(Path(out))
+    from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
+    from pipeline.evaluate.spread import Runner
+
+    settings = settings_of(config, on_data_set(overrides, root, pack), cache=cache)
+    note_default(config, settings, observer)
+    with open_cache(settings.cache, settings.storage.reach()) as opened:
+        features = training_features(settings, opened, one_path(pack), observer)
+        outputs = opened if pack is None else None
+        done = train_scorer(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
+    if curve:
+        with observer.progress("trainings of the learning curve") as progress:
+            runner = Runner(progress=progress, stop=observer.stop_event().is_set)
+            made = learning_curve(features, settings, runner=runner)
+        made.write(Path(out) / CURVE_FILE)
+        observer.notes(made.lines())
+    return done
+
+
+def evaluate(
+    root: Place | None = None,
+    *,
+    out: Place = "runs/evaluation",
+    pack: Place | None = None,
+    grids: Sequence[str] = (),
+    oracle: bool = False,
+    quick: bool = False,
+    curve: bool = False,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    observer: Observer = SILENT,
+) -> Evaluation:
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
+
+    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. With
+    `model.system=combined`, or under `protocol=louo`, the first row is AIM combined with regressions: docs/scores.md.
+
+    Args:
+        out: folder of results.json and the page.
+        grids: values of one setting of model or train; repeated: all combinations. One row takes, for each
+            fold, the combination that is best by inner validation.
+        quick: two networks a fold and no inner validation.
+        curve: also show the error by number of training performances, and what more labels would likely bring.
+    """
+    from pipeline.cache import open_cache
+    from pipeline.evaluate import Asked, evaluate_features
+    from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
+    from pipeline.pack.feature_source import all_features
+    from pipeline.report import write_evaluation
+
+    if quick and (grids or oracle):
+        raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
+    given = on_data_set(overrides, root, pack)
+    settings = settings_of(config, given, cache=cache, workers=workers, engine=engine, address=address)
+    note_default(config, settings, observer)
+    tried = candidates(parse_grid(grids), lambda one: settings_of(config, [*given, *one])) if grids else []
+    more = [by_inner_validation(tried)] if grids else []
+    check_folder(Path(out))
+    asked = Asked(oracle=oracle, quick=quick, curve=curve, more=more)
+    with open_cache(settings.cache, settings.storage.reach()) as opened:
+        features = all_features(settings, opened, one_path(pack), observer)
+        done = evaluate_features(features, settings, opened, Path(out), asked, observer)
+    write_evaluation(done)
+    return done
+
+
+def leaderboard(
+    root: Place | None = None,
+    *,
+    out: Place = "runs/leaderboard",
+    pack: Place | None = None,
+    systems: str = "",
+    table: str = "",
+    oracle: bool = False,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    observer: Observer = SILENT,
+) -> Evaluation:
+    """Every system of the paper's tables and the published methods beside AIM, on the same features and protocol.
+
+    Args:
+        out: folder of results.json and the page.
+        systems: only these rows, comma separated: names or their beginnings, or "methods"; default: all.
+        table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
+            table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
+    """
+    from pipeline.cache import open_cache
+    from pipeline.evaluate import Asked, evaluate_features, table_protocol
+    from pipeline.pack.feature_source import all_features
+    from pipeline.report import write_evaluation
+    from pipeline.settings.config import load_config
+
+    if table and oracle:
+        raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
+    given = on_data_set(overrides, root, pack)
+    settings = settings_of(config, given, cache=cache, workers=workers, engine=engine, address=address)
+    note_default(config, settings, observer)
+    kind, protocol = table_protocol(table) if table else ("", "")
+    if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
+        settings = load_config(settings, {"protocol": protocol})
+    check_folder(Path(out))
+    asked = Asked(table or "all", only=systems, oracle=oracle)
+    with open_cache(settings.cache, settings.storage.reach()) as opened:
+        features = all_features(settings, opened, one_path(pack), observer)
+        done = evaluate_features(features, settings, opened, Path(out), asked, observer)
+    write_evaluation(done)
+    return done

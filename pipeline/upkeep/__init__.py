@@ -1,1 +1,0 @@
-"""Upkeep: caches, weights, data sets and the installation, a function a command."""

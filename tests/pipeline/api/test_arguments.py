@@ -1,0 +1,77 @@
+"""Arguments of calls: one way to give settings, and a cache that is closed at the end and after an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data.errors import UsageError
+from pipeline import api
+from pipeline.api.arguments import on_data_set, settings_beside_model, settings_of
+from pipeline.cache.local_cache import Cache
+from tests.helpers.watching import Watching
+
+
+def test_a_call_closes_its_cache_after_an_error(
+    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(Cache, "close", lambda cache: closed.append(cache.place))
+    make_video(tmp_path / "in/a.mp4")
+    with pytest.raises(UsageError, match="unknown stage"):
+        api.extract(tmp_path / "in", config="folder", cache=tmp_path / "cache", stages="camera_flows")
+    assert closed == [str(tmp_path / "cache")]
+
+
+def test_arguments_come_after_overrides_and_overrides_after_the_configuration(tmp_path: Path) -> None:
+    given = ["cache=first", "run.workers=3"]
+    settings = settings_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
+    assert (settings.name, settings.cache, settings.run.workers) == ("jigsaws", tmp_path, 3)
+    assert settings_of(settings, workers=2).run.workers == 2
+    assert settings_of(None).name == "folder"
+
+
+def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
+    assert on_data_set({"pose.stride": 2}, None) == [("pose.stride", 2)]
+    assert on_data_set((), tmp_path) == [("dataset.root", str(tmp_path))]
+    with pytest.raises(UsageError, match=r"a folder and --set dataset\.root are both given"):
+        on_data_set(["dataset.root=x"], tmp_path)
+    with pytest.raises(UsageError, match="a folder and --pack are both given"):
+        on_data_set((), tmp_path, "features.h5")
+
+
+@pytest.mark.parametrize("config", [None, "folder", settings_of("folder")], ids=["none", "preset", "object"])
+@pytest.mark.parametrize("overrides", [{"pose.stride": 4}, {"pose": {"stride": 4}}, ["pose.stride=4"]], ids=str)
+def test_settings_that_the_model_fixes_are_refused_in_every_way(
+    config: object, overrides: object, tmp_path: Path
+) -> None:
+    calls = (
+        lambda **given: api.score(tmp_path, model=tmp_path, **given),
+        lambda **given: api.report(tmp_path, tmp_path, **given),
+        lambda **given: api.compare("a", "b", model=tmp_path, **given),
+        lambda **given: api.plot(tmp_path, out=tmp_path / "figures", **given),
+    )
+    for call in calls:
+        with pytest.raises(UsageError, match=r"'pose\.stride' is fixed by the model"):
+            call(config=config, overrides=overrides)
+
+
+def test_beside_a_model_the_data_set_needs_a_configuration() -> None:
+    with pytest.raises(UsageError, match="--set needs a data set"):
+        settings_beside_model(None, {"dataset.root": "x"})
+    with pytest.raises(UsageError, match="videos and --set of a data set are both given"):
+        settings_beside_model("folder", {"dataset.root": "x"}, [Path("a.mp4")])
+    assert settings_beside_model("jigsaws", {"dataset.root": "x"}).dataset.root == Path("x")
+
+
+def test_the_default_is_noted_once_the_inputs_are_found(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    observer = Watching()
+    with pytest.raises(UsageError):
+        api.status(tmp_path / "none", cache=tmp_path / "cache", observer=observer)
+    assert observer.lines == []
+    make_video(tmp_path / "in/a.mp4")
+    api.status(tmp_path / "in", cache=tmp_path / "cache", observer=observer)
+    assert [line.partition(":")[0] for line in observer.lines] == ["note"]
+    assert "no --config, so the preset folder" in observer.lines[0]
