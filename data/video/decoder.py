@@ -38,6 +38,7 @@ class VideoInfo:
     width: int
     height: int
     damaged_packets: int = 0  # if there are any, frames may be missing
+    hidden_frames: int = 0  # in the file, but outside the time that it shows: a trimmed clip, or a damaged time table
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     if isinstance(path, FrameFolder):
         return _info(*_still(path.files()[0])), path.times()
     with _started(path) as (stamps, size, orientation, _):
-        return replace(_info(size, orientation), damaged_packets=stamps.damaged), stamps.times
+        info = _info(size, orientation)
+        return replace(info, damaged_packets=stamps.damaged, hidden_frames=stamps.hidden), stamps.times
 
 
 def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
@@ -137,6 +139,7 @@ class _Stamps:
     times: NDArray[np.float64]  # (N,) seconds from the first, ascending
     pts: NDArray[np.int64] | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
     damaged: int = 0  # packets that are damaged
+    hidden: int = 0  # frames of the file that are never shown
 
     def index(self, position: int, pts: int | None) -> int | None:
         """Index of the `position`-th decoded frame; None for one that the stream does not list."""
@@ -221,14 +224,16 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
     if container.format.name == "mpegts":
         damaged = max(damaged, broken_packets(path))
+    hidden = max(listed, int(stream.frames or 0)) - len(stamps)
+    hidden = hidden if hidden > _tolerated(listed) else 0
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
     if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
             listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
         times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
-        frame_stamps = _Stamps(times, None if by_place else distinct, damaged)
+        frame_stamps = _Stamps(times, None if by_place else distinct, damaged, hidden)
     else:
-        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None, damaged)
+        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None, damaged, hidden)
     _require_whole(path, container, stream, listed, end)
     return frame_stamps
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data.errors import apart
+from data.errors import apart, counted
 from pipeline.results import Accuracy, Flag, Level, significant, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
@@ -136,9 +136,13 @@ def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
 
 
 def _damage(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
-    if (count := max(counts.values())) > 0:
-        packets = "1 packet" if count == 1 else f"{count:.0f} packets"
-        yield Flag("warn", "damaged stream", f"The video has {packets} that are damaged: frames may be missing.")
+    packets, hidden = (max((n for (_, key), n in counts.items() if key == name), default=0.0) for name in _DAMAGE_KEYS)
+    if packets > 0:
+        detail = f"The video has {counted(int(packets), 'damaged packet')}: frames may be missing."
+        yield Flag("warn", "damaged stream", detail)
+    if hidden > 0:
+        detail = f"The file has {counted(int(hidden), 'frame')} outside the time that it shows"
+        yield Flag("warn", "hidden frames", f"{detail}: it was trimmed, or its table of times is damaged.")
 
 
 def _person(_: Facts, rival: float) -> Iterator[Flag]:
@@ -274,7 +278,8 @@ def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
 
 
 _STEPS = (("timesteps", "masked_steps_primary"), ("timesteps", "masked_steps_secondary"))
-_DAMAGE = tuple((stage, "damaged_packets") for stage in ("clips", "pose", "camera_flow"))
+_DAMAGE_KEYS = ("damaged_packets", "hidden_frames")
+_DAMAGE = tuple((stage, key) for stage in ("clips", "pose", "camera_flow") for key in _DAMAGE_KEYS)
 RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
 
 CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterable[Flag]]]] = {

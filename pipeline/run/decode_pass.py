@@ -107,9 +107,11 @@ class DecodePass:
         return len(self._probed[1]) if self._probed else 0
 
     @property
-    def damaged_packets(self) -> int:
-        """Number of damaged packets of the video's stream, 0 where no stage has asked for the video."""
-        return self._probed[0].damaged_packets if self._probed else 0
+    def damage(self) -> dict[str, int]:
+        """Numbers of damaged packets and hidden frames, without zeros; empty where no stage asked for the video."""
+        info = self._probed[0] if self._probed else None
+        counts = {name: getattr(info, name, 0) for name in ("damaged_packets", "hidden_frames")}
+        return {name: count for name, count in counts.items() if count}
 
     def _decode(self) -> None:
         asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}

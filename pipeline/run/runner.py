@@ -219,8 +219,8 @@ class _Job:
             upstream = Upstream(step.computation.upstream, lambda stage: self._read(step, stage))
             extractor = self.runner.extractor(name)
             output = extractor.extract(StageSource(shared, name, upstream))
-            if shared.damaged_packets:
-                output = replace(output, quality={**output.quality, "damaged_packets": shared.damaged_packets})
+            if damage := shared.damage:
+                output = replace(output, quality={**output.quality, **damage})
             if self.first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
             promise = extractor.promise(extractor.config, shared.frame_count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -194,6 +195,25 @@ def test_damaged_packets_of_a_transport_stream_are_counted(tmp_path: Path) -> No
     assert probe(path)[0].damaged_packets == 16
     path.write_bytes(b"\0" * 100 + content)
     assert probe(path)[0].damaged_packets == 16
+
+
+def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path) -> None:
+    """A flipped bit in the durations of a MOV moves frames behind the end of its edit list, and FFmpeg drops them."""
+    path = encode(tmp_path / "a.mov", "libx264", range(40))
+    assert probe(path)[0].hidden_frames == 0
+    whole = path.read_bytes()
+    durations = whole.index(b"stts") + 16
+    lengths = []
+    for bit in range(16):
+        content = bytearray(whole)
+        content[durations + 3 - bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        with suppress(VideoError):
+            info, times = probe(path)
+            lengths.append(len(times))
+            hidden = 40 - len(times)
+            assert info.hidden_frames == (hidden if hidden > 2 else 0)
+    assert min(lengths) < 38
 
 
 def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
         measured(
             good=video(), other=video(5.0, 30.0), third=video(3.9), rare=video(found_rate_all=0.3), cut=video(cuts=1),
             rival=video(rival=0.9), slow=video(rate=60.0), stretched=video(rate=5.0), short=video(1.2),
-            shorter=video(0.5), damaged=video(damaged_packets=3),
+            shorter=video(0.5), damaged=video(damaged_packets=3), hidden=video(hidden_frames=13),
         ),
     )  # fmt: skip
     assert {name: [flag.title for flag in flags] for name, flags in flagged.items()} == {
@@ -38,8 +38,10 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
         "short": ["too short"],
         "shorter": ["too short"],
         "damaged": ["damaged stream"],
+        "hidden": ["hidden frames"],
     }
-    assert flagged["damaged"][0].detail.startswith("The video has 3 packets that are damaged")
+    assert flagged["damaged"][0].detail.startswith("The video has 3 damaged packets")
+    assert flagged["hidden"][0].detail.startswith("The file has 13 frames outside the time")
     assert "60 frames per second, others have 25" in flagged["slow"][0].detail
 
 

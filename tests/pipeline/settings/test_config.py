@@ -21,7 +21,7 @@ from pipeline.settings.recipes import RECIPES, RecipeName
 from pipeline.settings.stages import STAGES, stage_class
 from pipeline.settings.yaml_values import parse_values, presets
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)

@@ -10,7 +10,7 @@ import pytest
 from pipeline.settings import environment
 from pipeline.settings.environment import OPTIONAL, findings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
