@@ -124,6 +124,12 @@ def test_the_navigation_lists_every_page_once() -> None:
     assert site["strict"] is True
 
 
+def test_printed_tables_keep_their_lines_on_the_site() -> None:
+    style = text_of(ROOT / "docs" / "stylesheets" / "site.css")
+    (rules,) = re.findall(r"^\.md-typeset pre > code \{(.*?)\}", style, re.MULTILINE | re.DOTALL)
+    assert "white-space: pre;" in rules
+
+
 def test_pages_name_no_machine() -> None:
     for path in [*PAGES, *SCRIPTS, ROOT / "mkdocs.yml", ROOT / "docs" / "generated.py"]:
         assert not re.search(r"(?<![\w.])/(?:(?:work|root|tmp|Users)/|home/(?!you/))", text_of(path)), name_of(path)
