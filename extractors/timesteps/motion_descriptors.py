@@ -14,6 +14,7 @@ from extractors.timesteps.channels import row_cells, row_span
 SMOOTHING_S = 0.1  # width of the Gaussian of the local fits that give speed, acceleration and jerk
 IDLE = 0.1  # a point is idle while it is slower than this share of its own 90th percentile of speed
 SLOW_M_S = 0.005  # a tool below this speed is slow
+MOST_POINTS = 20  # points of an even grid for one row: a gap of days in the times must not fill the memory
 _TINY = 1e-6
 
 
@@ -142,8 +143,8 @@ def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tu
 
 
 def _even(time: Floats) -> tuple[Floats, float]:
-    """An even grid over the times, and its period."""
-    period = row_period(time)
+    """An even grid over the times, and its period: that of the rows, or a longer one where a gap is very long."""
+    period = max(row_period(time), float(time[-1] - time[0]) / (MOST_POINTS * len(time)))
     return np.arange(time[0], time[-1] + period / 2, period), period
 
 

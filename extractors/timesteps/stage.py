@@ -209,7 +209,13 @@ def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: l
         "bridged_secondary": float(np.mean([_share(s, s.present & ~s.observed) for s in secondary])),
         "masked_steps_primary": float((~first.mask).mean()),
         "masked_steps_secondary": float(np.mean([(~one.mask).mean() for one in rest])),
+        "longest_pause_s": max(_longest_pause(one.time) for one in (primary, *secondary)),
     }
+
+
+def _longest_pause(time: Floats) -> float:
+    """Seconds of the longest pause between two rows."""
+    return round(float(np.diff(time).max(initial=0.0)), 3)
 
 
 def _share(agent: Channels, rows: np.ndarray) -> float:

@@ -22,6 +22,8 @@ LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
 LENGTH_FLOOR_S = 0.25
 """Smallest difference in length that is flagged: cuts by hand are off by as much."""
+PAUSE_S, PAUSE_SHARE = 1.0, 0.1
+"""A pause in the times is flagged above these seconds and this share of the recording."""
 SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
 SHORT = 3.0
@@ -163,6 +165,12 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
         yield Flag("warn", "implausible frame rate", detail)
 
 
+def _pause(facts: Facts, pause: float) -> Iterator[Flag]:
+    if pause > PAUSE_S and facts.duration and pause > PAUSE_SHARE * facts.duration:
+        detail = f"For {significant(pause)} s of {significant(facts.duration)} s the file has no frame or row"
+        yield Flag("bad", "pause in the recording", f"{detail}: its clock jumped, or parts are missing.")
+
+
 def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     if not (cuts := max(counts.values())) < 1:
         detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
@@ -292,6 +300,7 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "kinematics": (lambda facts: facts.quality.get("kinematics") or None, _kinematics),
     "quality against training": (_comparable, _against_training),
     "frame rate": (lambda facts: _measures(facts, *RATES), _frame_rate),
+    "pauses": (lambda facts: _measure(facts, "timesteps", "longest_pause_s"), _pause),
     "length": (lambda facts: facts.duration, _length),
     "distance to the training performances": (lambda facts: facts.distance, _distance),
     "training videos": (lambda facts: facts.trained_on, _trained_on),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -116,3 +117,13 @@ def test_two_tones_have_their_mean_frequency(first: float, second: float) -> Non
     if abs(first - second) > 0.5:  # else they beat
         assert spectral_centroid(TIME, tones) == pytest.approx((first + second) / 2, abs=0.15)
     assert spectral_centroid(TIME[:3], tones[:3]) == 0
+
+
+def test_a_gap_of_days_in_the_times_takes_no_memory() -> None:
+    days = np.concatenate([TIME, TIME + 10 * 86_400.0])
+    tracemalloc.start()
+    spectral_centroid(days, np.sin(days))
+    lag_by_correlation(days, np.sin(days)[:, None], np.cos(days)[:, None], 2.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6, "memory follows the rows that exist, not the span of their times"

@@ -70,7 +70,7 @@ def test_good_videos_have_no_flag_and_only_checks_that_ran_are_listed() -> None:
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "cuts" in find_flags(pose())[1]
-    assert len(CHECKS) == 15
+    assert len(CHECKS) == 16
 
 
 def test_large_numbers_have_no_exponent() -> None:
@@ -123,3 +123,11 @@ def test_numbers_that_differ_have_enough_digits_to_show_it() -> None:
     assert flag.detail == "A person was not detected for 0.04 s in a row, of 0.06 s."
     (flag,), _ = find_flags(Facts(distance=(1.04, "scene")), ["distance to the training performances"])
     assert "1.04 times the limit" in flag.detail
+
+
+def test_a_recording_whose_clock_jumps_is_flagged() -> None:
+    jump = Facts(quality={"timesteps": {"longest_pause_s": 86_400.0}}, duration=86_404.0)
+    (flag,) = find_flags(jump, ("pauses",))[0]
+    assert flag.title == "pause in the recording"
+    usual = Facts(quality={"timesteps": {"longest_pause_s": 0.12}}, duration=4.0)
+    assert find_flags(usual, ("pauses",))[0] == ()
