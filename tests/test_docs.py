@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
 import shlex
@@ -27,8 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
-EXAMPLES = re.compile(r"brightness|mvit")
+EXAMPLES = re.compile(r"brightness|mvit|marks")
 """Stages and networks of the examples in docs/extend.md: they exist only after a reader has followed the page."""
+
+PLACE = r"(?:data|extractors|models|pipeline|synthetic|tests|benchmarks|configs|docs|\.ci)/[\w./-]+"
+"""A path of the checkout in a page."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PRINTED = re.compile(r"^[│┃┏┡└├].*\n", re.MULTILINE)
@@ -107,6 +111,73 @@ def anchors(path: Path) -> set[str]:
     """Anchors of the headings of a page, as MkDocs makes them."""
     headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+def definitions(path: Path) -> set[str]:
+    """Names that a module defines at its top, and those of its classes' methods as `Class.method`."""
+    names: set[str] = set()
+    for node in ast.parse(text_of(path)).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            body = node.body if isinstance(node, ast.ClassDef) else []
+            names |= {f"{node.name}.{inner.name}" for inner in body if isinstance(inner, ast.FunctionDef)}
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+NAMED = re.compile(rf"`([A-Za-z_][\w.]*)` (?:of|in) `({PLACE})`")
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SITE], ids=name_of)
+def test_files_and_names_of_the_pages_exist(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", text_of(path), flags=re.DOTALL)
+    for place in re.findall(rf"`({PLACE})`", text):
+        assert EXAMPLES.search(place) or (ROOT / place).exists(), f"{name_of(path)} names {place}"
+    for name, place in NAMED.findall(text):
+        assert name in definitions(ROOT / place), f"{name_of(path)} says that {place} defines {name}"
+
+
+def literals() -> str:
+    """Every text of the program, with `…` in place of what is filled in."""
+    texts: list[str] = []
+    for path in (
+        path for package in ("data", "extractors", "models", "pipeline") for path in (ROOT / package).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(text_of(path))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                texts.append("".join(str(part) for part in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_the_messages_of_the_page_are_those_of_the_program() -> None:
+    program = literals()
+    rows = re.findall(r"^\| (`[^|]+) \|[^|]+\|[^|]+\|$", text_of(ROOT / "docs" / "troubleshooting.md"), re.MULTILINE)
+    messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row) if message != "status"]
+    assert len(messages) > 20
+    for message in messages:
+        parts = [part.strip(" '") for part in message.split("…") if len(part.strip(" '")) > 3]
+        assert all(part in program for part in parts), message
+
+
+def test_the_page_of_scores_lists_every_flag() -> None:
+    import pipeline.checks.flags as flags
+
+    table = re.search(r"^\| flag \| when \|\n(.*?)\n\n", text_of(ROOT / "docs" / "scores.md"), re.MULTILINE | re.DOTALL)
+    assert table is not None
+    calls = [node for node in ast.walk(ast.parse(text_of(Path(flags.__file__)))) if isinstance(node, ast.Call)]
+    titles = [call.args[1] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Flag"]
+    assert len(titles) > 15
+    for title in titles:
+        parts = title.values if isinstance(title, ast.JoinedStr) else [title]
+        for part in parts:
+            name = getattr(flags, part.id) if isinstance(part, ast.Name) else getattr(part, "value", "")
+            assert not isinstance(name, str) or name.strip() in table[1], name
 
 
 def test_the_navigation_lists_every_page_once() -> None:
