@@ -7,7 +7,7 @@ stack equals the same member trained alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,7 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.aim import AimInputs, AimOutput
+from models.aim import Aim, AimInputs, AimOutput
+from models.aim_config import AimConfig, AimSizes
+from models.layers import Layers
 
 _UINT16 = 1 << 16
 
@@ -100,6 +102,13 @@ def predict_members(
     return AimOutput(**outputs)
 
 
-def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:
+def double_network(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> Aim:
+    """The networks of a stacked state (members, ...) in double precision, for predictions."""
+    net = Aim(model, sizes, Layers(len(next(iter(state.values())))))
+    net.load_state_dict(dict(state))
+    return net.double().eval()
+
+
+def member_state(state: Mapping[str, Tensor], member: int) -> dict[str, Tensor]:
     """The parameters of one member of a stack, named and shaped as those of a single network."""
     return {name: values[member].clone() for name, values in state.items()}

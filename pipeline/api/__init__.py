@@ -65,7 +65,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
     from pipeline.run import Status as Status
-    from pipeline.score import TrainedScorer as TrainedScorer
+    from pipeline.score import TrainedModel as TrainedModel
     from pipeline.score.export import Exported as Exported
     from pipeline.settings.environment import SetupCheck as SetupCheck
 

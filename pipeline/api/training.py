@@ -13,7 +13,7 @@ from pipeline.settings.destinations import check_folder
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation
-    from pipeline.score import TrainedScorer
+    from pipeline.score import TrainedModel
 
 
 def train(
@@ -28,7 +28,7 @@ def train(
     overrides: Overrides = (),
     cache: Place | None = None,
     observer: Observer = SILENT,
-) -> TrainedScorer:
+) -> TrainedModel:
     """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
 
     `protocol: fixed` leaves out the test part of the data set.
@@ -42,7 +42,7 @@ def train(
     """
     from pipeline.cache import open_cache
     from pipeline.pack.feature_source import training_features
-    from pipeline.score import train_scorer
+    from pipeline.score import train_model
 
     check_folder(Path(out))
     from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
@@ -53,7 +53,7 @@ def train(
     with open_cache(settings.cache, settings.storage.reach()) as opened:
         features = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
-        done = train_scorer(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
+        done = train_model(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
             runner = Runner(progress=progress, stop=observer.stop_event().is_set)

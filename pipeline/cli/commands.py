@@ -121,12 +121,12 @@ def status(state: api.Status, quality: bool, as_json: bool) -> None:
 
 
 @command(api.train, "train --config tasd2 --set dataset.root=TASD-2")
-def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
+def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
     """Print what was trained and how it is calibrated."""
-    runs, trained_on = done.run.config.runs, len(done.run.train_ids)
+    runs, trained_on = done.runs, len(done.train_ids)
     if as_json:
         calibrated_on = done.calibration.groups if done.calibration else 0
-        calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
+        calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated or None}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
         calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
@@ -150,7 +150,7 @@ def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
             table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
 
 
-def _intervals(done: api.TrainedScorer) -> str:
+def _intervals(done: api.TrainedModel) -> str:
     """One line on the intervals that the held-out performances allow, or on why there are none."""
     if done.calibration is None:
         return f"no intervals: {done.not_calibrated}"

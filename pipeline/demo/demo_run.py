@@ -27,7 +27,7 @@ from pipeline.report.text import number
 from pipeline.results import Score
 from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
-from pipeline.score import Scorer, load_scorer, train_scorer
+from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.settings.config import BaseConfig, RunConfig, load_config
 from pipeline.settings.yaml_values import PRESETS
 from synthetic import plan_dives
@@ -156,7 +156,7 @@ def run_demo(
         leaks = leak_audit(learn, unseen, cache)
         observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
         features = gather(learn, Planner(config, cache, stages=("timesteps",)), observer)
-        train_scorer(features, config, out / "run", cache, observer=observer)
+        train_model(features, config, out / "run", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
     scorer = load_scorer(out / "run", user=config)

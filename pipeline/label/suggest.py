@@ -33,12 +33,12 @@ def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer:
 
     Missing features are extracted. Raises UsageError for a model without calibration, or where no video is left.
     """
-    if scorer.calibration is None:
+    if scorer.model.calibration is None:
         fix = "Train it again without --folds 0"
         raise UsageError("this model was not calibrated, so its uncertainty is unknown", where=scorer.folder, fix=fix)
     raters, _ = all_answers(session.folder)
     judged = {content for answers in raters.values() for question in answers for content in question}
-    trained = set(scorer.bundle.contents or ())
+    trained = set(scorer.model.contents or ())
     records = [r for content, r in session.by_content().items() if content not in judged and content not in trained]
     if not records:
         raise UsageError("every video is labelled", where=session.folder, fix="Add videos to the folder")
@@ -52,9 +52,9 @@ def suggest_videos(session: RatingSession, scorer: Scorer, count: int, observer:
     if not records:
         raise UsageError("no unlabelled video has features", where=session.folder, fix="See the notes above")
     features = stack(records, [outputs[record.id] for record in records], scorer.planner.settings_of("timesteps"))
-    spread, blocks = scorer.calibration.networks.predict(features).std(axis=0), trial_level(features)
-    picked = choose(spread, scorer.calibration.novelty.known, blocks, count, floors(features))
-    nearest = scorer.calibration.novelty.ratios(features)
+    spread, blocks = scorer.model.calibration.networks.predict(features).std(axis=0), trial_level(features)
+    picked = choose(spread, scorer.model.calibration.novelty.known, blocks, count, floors(features))
+    nearest = scorer.model.calibration.novelty.ratios(features)
     usual = max(float(np.median(spread)), 1e-12)
     return [_suggestion(records[row].id, float(spread[row]), usual, *nearest[row]) for row in picked]
 

@@ -27,7 +27,7 @@ from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.results import Score
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.bundle import no_run_fix
+from pipeline.score.model_files import no_run_fix
 from pipeline.score.run_config import input_settings
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
@@ -88,9 +88,9 @@ def run_report_data(
         title = f"Training videos: no test ({run.name})"
         note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
         observer.note(note)
-        if scorer.calibration is not None:
+        if scorer.model.calibration is not None:
             title = f"Training videos, held-out predictions ({run.name})"
-            evaluation = evaluation or training_folds_report(scorer.calibration, scorer.bundle.run.train_ids)
+            evaluation = evaluation or training_folds_report(scorer.model.calibration, scorer.model.train_ids)
             held_out = True
     head = ReportData(title, evaluation=evaluation)
     return scores_page(page, scored, head, sections=sections, held_out=held_out)
@@ -178,7 +178,7 @@ def scores_page(
     name_of = {line.result.id: line.name for line in (*videos, *beside)}
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
     lines = [_held_out(line, scorer) for line in lines] if held_out else lines
-    training = scorer.bundle.run.train_labels[:, 0]
+    training = scorer.model.train_labels[:, 0]
     batch = BatchReport(
         rows=tuple(lines),
         failures=tuple(_failure(row, shown[row.id], scorer) for row in rows if row.error is not None),
@@ -215,10 +215,10 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tup
 
 def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
     """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
-    ids = scorer.bundle.run.train_ids
-    if scorer.calibration is None or line.result.id not in ids:
+    ids = scorer.model.train_ids
+    if scorer.model.calibration is None or line.result.id not in ids:
         return line
-    prediction = float(scorer.calibration.predicted[ids.index(line.result.id)])
+    prediction = float(scorer.model.calibration.predicted[ids.index(line.result.id)])
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
     return replace(line, held_out=prediction, result=result)
 
@@ -268,14 +268,14 @@ def _failure(row: Score, name: str, scorer: Scorer) -> Failure:
 
 def _model_facts(scorer: Scorer) -> ModelFacts:
     """What sections take from a model; an uncalibrated one has nothing to compare with."""
-    if scorer.calibration is None:
+    if scorer.model.calibration is None:
         return ModelFacts(roles=scorer.roles)
-    steps, attention = scorer.calibration.steps, scorer.calibration.attention
+    steps, attention = scorer.model.calibration.steps, scorer.model.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
     ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
     training = TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
-    return ModelFacts(training, scorer.calibration.facts.get("movement", {}), scorer.roles)
+    return ModelFacts(training, scorer.model.calibration.facts.get("movement", {}), scorer.roles)
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

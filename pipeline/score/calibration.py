@@ -1,16 +1,14 @@
-"""Calibrates a trained run: intervals and a distance threshold from held-out predictions inside the training part.
+"""The calibration of a trained model: intervals, accuracy and a distance threshold from held-out predictions.
 
-    calibration = calibrate(features, run)
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
-The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
-other folds, predict it; all folds train together. `pipeline.checks.intervals` states the guarantee of the intervals,
-`pipeline.checks.novelty` defines the distances. `pipeline.score.run_folder` stores a calibration with its run.
+`pipeline.score.calibrate` makes it. `pipeline.checks.intervals` states the guarantee of the intervals,
+`pipeline.checks.novelty` defines the distances. `pipeline.score.trained_model` stores a calibration with its model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,31 +18,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.errors import DataError
-from data.splits import TIED, bundle_numbers, kfold
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats
 from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
-from models.stacked import predict_members
-from pipeline.cache import software
+from models.stacked import double_network, predict_members
 from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import ceiling_line
 from pipeline.results import Accuracy
-from pipeline.score.bundle import Bundle, blank_features, double_network
 from pipeline.score.movement import read_ranges
-from pipeline.systems import Part
-from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
-from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import SCORES, Normaliser, Surroundings, TrainedRun, fit_parts, label_table, stack_data
+from pipeline.systems.combination import FittedCombination, part_of
+from pipeline.train import SCORES, Normaliser, stack_data
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import one_thread
 
 PARTS = SCORES[1:]
 """Scores beside the final one: columns 1 and 2 of the labels."""
-
-FOLDS, RUNS = 5, 2
-"""Folds of the training part and networks per fold: together as many networks as a run has by default."""
 
 
 @dataclass(frozen=True)
@@ -156,107 +144,15 @@ class Calibration(HeldOut):
                 ends[:] = np.stack([np.minimum(ends[:, 0], scores), np.maximum(ends[:, 1], scores)], axis=1)
         return by_level
 
+    def try_on(self, features: FeatureSet) -> None:
+        """Compute everything for features, so that parts that do not fit together raise here, not with a video.
 
-def calibrate(
-    features: FeatureSet,
-    run: TrainedRun,
-    *,
-    folds: int = FOLDS,
-    kinds: Sequence[str] = TIED,
-    systems: Sequence[RegressionSystem] = (),
-    around: Surroundings | None = None,
-) -> Calibration:
-    """Predict every training performance with networks of other folds.
-
-    Args:
-        features: contain the performances that `run` was trained on.
-        folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
-        kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        systems: regressions that the score is averaged with. The predictions for the other folds give a fold's weights;
-            `facts["combination"]` has the weights that all folds give.
-
-    Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
-    `around.stop`.
-    """
-    part, group, cuts = _folds(features, run, folds, kinds)
-    config = run.config.model_copy(update={"runs": min(RUNS, run.config.runs), "seed": run.config.seed + 1})
-    parts = [train for train, _ in cuts]
-    normalisers, fitted = fit_parts(part, parts, run.model, config, around)
-    networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
-    facts: dict[str, Any] = {
-        "folds": len(cuts),
-        "runs": config.runs,
-        "kinds": list(kinds),
-        "software": software(),
-        "quality": {},
-        "movement": {},
-    }
-    share = 1.0
-    if systems:
-        with one_thread(0):
-            networks, facts["combination"] = _with_regressions(networks, part, cuts, systems, kinds)
-        share = facts["combination"]["weights"][NETWORK]
-    fold = np.zeros(len(part), dtype=np.intp)
-    for number, (_, test) in enumerate(cuts):
-        fold[test] = number
-    fitted_part = Bundle(run).predict(replace(part, settings=run.settings))
-    labels, rows = label_table(part.records), np.arange(len(part))
-    return Calibration(
-        networks=networks,
-        truth=labels[:, 0],
-        predicted=networks.predict(part)[fold, rows],
-        fold=fold,
-        group=group,
-        steps=fitted_part.step_scores * share,
-        duration=np.asarray(part.duration, dtype=np.float64),
-        novelty=Novelty.measure(part, cuts, group),
-        facts=facts,
-        attention=fitted_part.attention[..., 1],
-        part_truth=labels[:, 1:],
-        part_predicted=networks.parts(part)[fold, rows],
-    )
-
-
-def _with_regressions(
-    networks: FoldNetworks,
-    part: FeatureSet,
-    cuts: Sequence[tuple[Rows, Rows]],
-    systems: Sequence[RegressionSystem],
-    kinds: Sequence[str],
-) -> tuple[FoldNetworks, dict[str, Any]]:
-    """The networks with the combinations of their folds, and the `InnerPredictions.choice` of all folds."""
-    fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
-    network, predicted = networks.of_networks(part), []
-    for number, (_, test) in enumerate(cuts):
-        others = fitted[number].others(part.take(test))
-        predicted.append(np.concatenate([network[number, test][None], others]))
-    tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
-    gathered = InnerPredictions.gather(part, tests, predicted, kinds)
-    others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
-    combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
-    return replace(networks, combinations=combinations), gathered.choice(fitted[0].names)
-
-
-def _folds(
-    features: FeatureSet, run: TrainedRun, folds: int, kinds: Sequence[str]
-) -> tuple[FeatureSet, Rows, list[tuple[Rows, Rows]]]:
-    """The training performances, the group of each, and (training rows, test rows) of each fold."""
-    where = {name: row for row, name in enumerate(features.ids)}
-    missing = [name for name in run.train_ids if name not in where]
-    if missing:
-        raise DataError(
-            f"{len(missing)} training performance(s) are missing, such as {missing[0]}",
-            fix="Calibrate on the features that the model was trained on",
-        )
-    part = features.take([where[name] for name in run.train_ids])
-    group = bundle_numbers(part.records, kinds)
-    if (independent := len(np.unique(group))) < 2:
-        raise DataError(
-            "all training performances are tied together, so none can be held out",
-            fix="Check the groups of the records, or train with --folds 0, without intervals",
-        )
-    made = kfold(part.records, k=min(folds, independent), seed=run.config.seed, kinds=kinds)
-    return part, group, [fold.indices(part.ids) for fold in made]
+        Raises ValueError for a number that is not finite, or one of `pipeline.score.model_files.FAULTS`.
+        """
+        ends = [values for values in self.intervals(features).values() if values is not None]
+        distances = [ratio for ratio, _ in self.novelty.ratios(features)]
+        if not np.isfinite(np.concatenate([*map(np.ravel, ends), distances, [self.accuracy.mae]])).all():
+            raise ValueError("a number of the calibration is not finite")
 
 
 def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
@@ -286,15 +182,14 @@ def calibration_facts(calibration: Calibration) -> dict[str, Any]:
     return {"groups": calibration.groups, "combinations": combinations, **calibration.facts}
 
 
-def read_calibration(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
-    """The calibration from `calibration_tensors` and `calibration_facts`. Raises one of `FAULTS` if it is damaged."""
-    calibration = _read(tensors, facts, run)
-    _check(calibration, run)
-    return calibration
+def read_calibration(
+    tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimConfig, sizes: AimSizes
+) -> Calibration:
+    """The calibration from `calibration_tensors` and `calibration_facts`.
 
-
-def _check(calibration: Calibration, run: TrainedRun) -> None:
-    """Compute with zeros, so that parts that do not fit together raise one of `FAULTS` here, not with a video."""
+    Raises one of `pipeline.score.model_files.FAULTS` if it is damaged.
+    """
+    calibration = _read(tensors, facts, network, sizes)
     facts, number = calibration.facts, len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")
@@ -307,15 +202,13 @@ def _check(calibration: Calibration, run: TrainedRun) -> None:
         for low, high in entry.values():
             float(low), float(high)
     dict(facts["software"])
-    blank = blank_features(run, calibration.steps.shape[1])
-    calibration.intervals(blank, np.zeros(1))
-    calibration.novelty.ratios(blank)
+    return calibration
 
 
 _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "part_truth", "part_predicted")
 
 
-def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
+def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimConfig, sizes: AimSizes) -> Calibration:
     values = {name: tensor.numpy() for name, tensor in tensors.items()}
     arrays, stored = {name: values[name] for name in _ARRAYS}, part_of(values, "normaliser.")
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
@@ -327,7 +220,7 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
         FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
         for number, one in enumerate(facts["combinations"])
     ]
-    networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
+    networks = FoldNetworks(network, sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     names = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
     names += ["raters"] if "raters" in facts else []
     kept = {name: facts[name] for name in names} | {"movement": read_ranges(facts["movement"])}

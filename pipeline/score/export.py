@@ -40,10 +40,9 @@ from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import Layers
 from models.stacked import member_state
-from pipeline.score.bundle import Bundle, blank_features
 from pipeline.score.calibration import PARTS
 from pipeline.score.export_regressions import ExportedCombination
-from pipeline.score.run_folder import load
+from pipeline.score.trained_model import TrainedModel
 from pipeline.train import Normaliser
 from pipeline.train.features import FeatureSet
 
@@ -87,11 +86,11 @@ def export_onnx(run: Path, out: Path) -> Exported:
     Raises DataError if there is no trained run or the file differs from torch, UsageError if the packages that write
     ONNX are not installed.
     """
-    bundle = load(run)
-    probe, net = _probe(bundle, max(1, _steps(bundle))), _Ensemble(bundle)
+    model = TrainedModel.load(run)
+    probe, net = _probe(model, max(1, _steps(model))), _Ensemble(model)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)
-        shapes, difference = _compare(temporary, net, bundle, probe)
+        shapes, difference = _compare(temporary, net, model, probe)
     return Exported(out, out.stat().st_size, f"OpenVINO {version('openvino')}", difference, *shapes)
 
 
@@ -130,20 +129,20 @@ class _Ensemble(nn.Module):
         inputs, outputs: names of the inputs that have a size, and of the outputs.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, model: TrainedModel) -> None:
         super().__init__()
-        run, normaliser, sizes = bundle.run, bundle.run.normaliser, bundle.run.sizes
-        self.members = nn.ModuleList(Aim(run.model, sizes, Layers()) for _ in range(bundle.runs))
+        normaliser, sizes = model.normaliser, model.sizes
+        self.members = nn.ModuleList(Aim(model.network, sizes, Layers()) for _ in range(model.runs))
         for number, member in enumerate(self.members):
-            member.load_state_dict(member_state(run.state, number))
+            member.load_state_dict(member_state(model.state, number))
         clip, mapping = float(normaliser.clip), None if normaliser.scene_map.size == 0 else normaliser.scene_map
         self.primary = _Normalise(normaliser.primary, clip)
         self.secondary = _Normalise(normaliser.secondary, clip)
         self.scene = _Normalise(normaliser.scene, clip, mapping)
         self.trial = _Normalise(normaliser.trial, clip)
         self.scales = [_scale(normaliser, column) for column in range(3)]
-        given, names = bundle.combination, run.names.get("trial", ())
-        self.combination = None if given is None else ExportedCombination(given, names, _steps(bundle))
+        given, names = model.combination, model.names.get("trial", ())
+        self.combination = None if given is None else ExportedCombination(given, names, _steps(model))
         self.shapes: dict[str, tuple[int, ...]] = {  # after batch and time
             "primary": (sizes.primary,),
             "primary_mask": (),
@@ -200,16 +199,16 @@ def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
     return one - low, low
 
 
-def _steps(bundle: Bundle) -> int:
-    timesteps = bundle.run.settings.get("timesteps", {})
+def _steps(model: TrainedModel) -> int:
+    timesteps = model.settings.get("timesteps", {})
     settings = timesteps.get("settings", timesteps)
     return int(settings.get("steps", 10))
 
 
-def _probe(bundle: Bundle, steps: int) -> FeatureSet:
+def _probe(model: TrainedModel, steps: int) -> FeatureSet:
     """Random performances with the normaliser's statistics; some agents are unobserved in some steps."""
     rng = np.random.default_rng(0)
-    sizes, n = bundle.run.sizes, bundle.run.normaliser
+    sizes, n = model.sizes, model.normaliser
 
     def draw(statistics: Floats, *shape: int) -> NDArray[np.float32]:
         deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)
@@ -217,7 +216,7 @@ def _probe(bundle: Bundle, steps: int) -> FeatureSet:
         return drawn.astype(np.float32)
 
     return replace(
-        blank_features(bundle.run, steps).take([0] * PROBES),
+        model.blank_features(steps).take([0] * PROBES),
         primary=draw(n.primary, steps, sizes.primary),
         primary_mask=rng.uniform(size=(PROBES, steps)) > 0.1,
         secondary=draw(n.secondary, steps, sizes.agents, sizes.secondary),
@@ -259,28 +258,28 @@ def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -
         logging.disable(before)
 
 
-def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> tuple[Any, float]:
+def _compare(place: Path, net: _Ensemble, model: TrainedModel, probe: FeatureSet) -> tuple[Any, float]:
     """The shapes of inputs and outputs by name, and the greatest difference over all probes together and one alone.
 
     Raises DataError if it is above `TOLERANCE` or `KERNEL_TOLERANCE`.
     """
     from data.weights.quiet_openvino import openvino as ov
 
-    model = compile_for_cpu(ov.Core().read_model(str(place)))
+    compiled = compile_for_cpu(ov.Core().read_model(str(place)))
     worst = 0.0
     for features in (probe, probe.take([0])):
-        outputs = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))
-        truth = bundle.predict(features)
+        outputs = compiled(dict(zip(net.inputs, _arrays(net, features), strict=True)))
+        truth = model.predict(features)
         for name in net.outputs:
             want, got = np.asarray(getattr(truth, name)), np.asarray(outputs[name])
             if want.shape != got.shape or not np.isfinite(got).all():
                 raise DataError(f"output '{name}' of the ONNX file is not that of torch", fix=BUG)
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))
-    if not worst <= (TOLERANCE if bundle.combination is None else KERNEL_TOLERANCE):
+    if not worst <= (TOLERANCE if model.combination is None else KERNEL_TOLERANCE):
         raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix=BUG)
 
     def shape(port: Any) -> list[int | str]:
         return [int(str(size)) if str(size).isdigit() else "B" for size in port.get_partial_shape()]
 
-    shapes = tuple({port.any_name: shape(port) for port in ports} for ports in (model.inputs, model.outputs))
+    shapes = tuple({port.any_name: shape(port) for port in ports} for ports in (compiled.inputs, compiled.outputs))
     return shapes, worst

@@ -13,10 +13,8 @@ from pipeline.checks.intervals import LEVELS, needed, reach
 from pipeline.pack.data_card import card_text, data_lines
 from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
-from pipeline.score.run_folder import RunFolder
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import BaseConfig
-from pipeline.systems.combination import FittedCombination
-from pipeline.train import TrainedRun
 from pipeline.train.features import FeatureSet
 
 FILE = "card.md"
@@ -32,25 +30,27 @@ LIMITS = (
 )
 
 
-def model_card(
-    content: RunFolder, features: FeatureSet, config: BaseConfig, why_not: str = "", model_sha256: str = ""
-) -> str:
+def model_card(model: TrainedModel, features: FeatureSet, config: BaseConfig, model_sha256: str = "") -> str:
     """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
     Args:
         features: contain the training performances.
-        why_not: the reason for a missing calibration.
         model_sha256: hash of the model's files, as in tables of scores.
     """
-    run, calibration = content.run, content.calibration
     hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
     parts = [
-        ("Data", _data(run, features, config)),
-        ("Model and training", (*_training(run, content.combination), *([hashes] if model_sha256 else []))),
-        ("Results on held-out folds of the training part", _results(calibration, why_not)),
+        ("Data", _data(model, features, config)),
+        ("Model and training", (*_training(model), *([hashes] if model_sha256 else []))),
+        ("Results on held-out folds of the training part", _results(model)),
         ("Limits", LIMITS),
     ]
-    lines = ["---", *_metadata(config, calibration).splitlines(), "---", f"# Model card: {card_text(config.name)}", ""]
+    lines = [
+        "---",
+        *_metadata(config, model.calibration).splitlines(),
+        "---",
+        f"# Model card: {card_text(config.name)}",
+        "",
+    ]
     for title, rows in parts:
         lines += [f"## {title}", "", *[f"- {row}" for row in rows], ""]
     return "\n".join(lines)
@@ -79,8 +79,8 @@ def _metadata(config: BaseConfig, calibration: Calibration | None) -> str:
     return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
 
 
-def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable[str]:
-    chosen = set(run.train_ids)
+def _data(model: TrainedModel, features: FeatureSet, config: BaseConfig) -> Iterable[str]:
+    chosen = set(model.train_ids)
     records = [record for record in features.records if record.id in chosen]
     lengths = features.duration[[i for i, name in enumerate(features.ids) if name in chosen]]
     yield from data_lines(config, records, "labelled performances")
@@ -88,7 +88,7 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
         values = {record.groups[kind] for record in records if kind in record.groups}
         yield f"groups of kind {card_text(kind)}: {len(values)}"
     yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
-    for stage, facts in sorted(run.settings.items()):
+    for stage, facts in sorted(model.settings.items()):
         facts = facts if isinstance(facts, Mapping) else {}  # a pack from elsewhere may hold anything
         identity, version = facts.get("identity"), facts.get("version", "unknown")
         named = sorted(identity.items()) if isinstance(identity, Mapping) else ()
@@ -96,9 +96,10 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
         yield f"features of stage {card_text(stage)}, version {version}{identified}"
 
 
-def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterable[str]:
-    sizes, recipe = run.sizes, run.config
-    yield f"AIM (Gao et al., ECCV 2020), system `{run.model.system}`, width {run.model.width}, {recipe.runs} networks"
+def _training(model: TrainedModel) -> Iterable[str]:
+    sizes, recipe, combination = model.sizes, model.recipe, model.combination
+    network = f"system `{model.network.system}`, width {model.network.width}, {recipe.runs} networks"
+    yield f"AIM (Gao et al., ECCV 2020), {network}"
     yield (
         f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "
         f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} trial-level descriptors"
@@ -112,9 +113,10 @@ def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterabl
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 
-def _results(calibration: Calibration | None, why_not: str) -> Iterable[str]:
+def _results(model: TrainedModel) -> Iterable[str]:
+    calibration = model.calibration
     if calibration is None:
-        yield f"none: {why_not or 'the run was not calibrated'}"
+        yield f"none: {model.not_calibrated}"
         return
     facts = calibration.facts
     yield (

@@ -21,8 +21,7 @@ from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from data.weights import REGISTRY
 from extractors.base import StageConfig
-from pipeline.score.bundle import no_run_fix
-from pipeline.score.bundle_hashes import TRAIN_AGAIN
+from pipeline.score.model_files import TRAIN_AGAIN, no_run_fix
 from pipeline.settings.config import BaseConfig, config_class, validate, without_removed
 
 CONFIG_FILE = "config.json"

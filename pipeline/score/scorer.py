@@ -28,13 +28,13 @@ from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.run import Planner, extract_and_read
-from pipeline.score.bundle import Predictions, plain, setting_lines
-from pipeline.score.bundle_hashes import TRAIN_AGAIN
 from pipeline.score.calibration import PARTS
+from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
-from pipeline.score.run_folder import RunFolder, load, model_sha256
 from pipeline.score.score_inputs import find_performances
+from pipeline.score.setting_lines import setting_lines
+from pipeline.score.trained_model import Predictions, TrainedModel
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.train.features import FeatureSet, stack
 
@@ -53,14 +53,12 @@ class Scorer:
     Raises UsageError, which lists the differences, if this version makes other features than those of training.
     """
 
-    def __init__(self, folder: Path, loaded: RunFolder, config: BaseConfig) -> None:
-        self.folder, self.bundle, self.config = folder, loaded, config
-        self.calibration = loaded.calibration
+    def __init__(self, folder: Path, model: TrainedModel, config: BaseConfig) -> None:
+        self.folder, self.model, self.config = folder, model, config
         self.model_sha256 = model_sha256(folder)
         self.cache = open_cache(config.cache, config.storage.reach())
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
-        settings = self.planner.settings_of("timesteps")
-        differing = setting_lines(plain(loaded.run.settings), plain(settings))
+        differing = setting_lines(model.settings, self.planner.settings_of("timesteps"))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
         if differing := [line for line in differing if not line.startswith(who)]:
             raise UsageError(
@@ -79,7 +77,7 @@ class Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
         values = self.config.dump()
         values["pose"] = {**values["pose"], "region": list(region)}
-        return Scorer(self.folder, self.bundle, validate(values))
+        return Scorer(self.folder, self.model, validate(values))
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
@@ -147,10 +145,10 @@ class Scorer:
         """
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = self.planner.measures(record, keys)
-        calibration, run = self.calibration, self.bundle.run
+        calibration = self.model.calibration
         try:
             features = stack([record], [output], self.planner.settings_of("timesteps"))
-            made = self.bundle.predict(replace(features, settings=run.settings))
+            made = self.model.predict(replace(features, settings=self.model.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)
             flags, checked = find_flags(self._facts(record, features, quality, intervals))
@@ -169,7 +167,7 @@ class Scorer:
             spread=float(np.std(made.members[:, 0])),
             interval80=_ends(intervals.get(0.80)),
             interval95=_ends(intervals.get(0.95)),
-            percentile=percentile(run.train_labels[:, 0], score),
+            percentile=percentile(self.model.train_labels[:, 0], score),
             execution=good.get("execution"),
             synchronisation=good.get("synchronisation"),
             steps=tuple(
@@ -192,10 +190,10 @@ class Scorer:
         intervals: Mapping[float, Floats | None],
     ) -> Facts:
         """The facts about one performance from which its flags follow."""
-        calibration, trained_on = self.calibration, None
-        if self.bundle.contents is not None:
+        calibration, trained_on = self.model.calibration, None
+        if self.model.contents is not None:
             hashes = fingerprints(record, self.cache)
-            trained_on = any(hashes.get(kind) in self.bundle.contents for kind in self.planner.reads)
+            trained_on = any(hashes.get(kind) in self.model.contents for kind in self.planner.reads)
         roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})
         facts = Facts(
             quality=quality,
@@ -204,7 +202,7 @@ class Scorer:
             trained_on=trained_on,
         )
         if calibration is None:
-            return replace(facts, uncalibrated="this model was not calibrated")
+            return replace(facts, uncalibrated=self.model.not_calibrated)
         return replace(
             facts,
             distance=calibration.novelty.ratios(features)[0],
@@ -239,7 +237,7 @@ def load_scorer(
     settings of the run that this version does not have.
     """
     folder = Path(folder)
-    loaded = load(folder)
+    model = TrainedModel.load(folder)
     values, notes = run_config(folder, user)
     if cache is not None:
         values["cache"] = str(cache)
@@ -247,7 +245,7 @@ def load_scorer(
         workers = 0  # a script without a guard for worker processes can score
     if workers is not None:
         values["run"]["workers"] = workers
-    scorer = Scorer(folder, loaded, validate(values, where=folder / CONFIG_FILE))
+    scorer = Scorer(folder, model, validate(values, where=folder / CONFIG_FILE))
     observer.notes(notes)
     return scorer
 

@@ -30,8 +30,8 @@ from data.store import (
 )
 from data.store.scratch import working_folder
 from data.weights import cache_dir
-from pipeline.score.bundle import no_run_fix
-from pipeline.score.bundle_hashes import (
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.model_files import (
     FILES,
     HASHES,
     MAX_BYTES,
@@ -39,9 +39,9 @@ from pipeline.score.bundle_hashes import (
     MODEL_FILES,
     check_hashes,
     hash_table,
+    no_run_fix,
     read_table,
 )
-from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_config import portable
 
 MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
@@ -196,7 +196,7 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
     """
     try:
         table = b"".join(blocks(HASHES, MAX_BYTES))
-        hashes = read_table(table, place)
+        hashes = read_table(table)
     except FileNotFoundError:
         raise DataError(
             f"no trained model at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"

@@ -38,7 +38,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(scorer.folder), "reads": " and ".join(reads)}
-    accuracy = None if scorer.calibration is None else scorer.calibration.accuracy
+    accuracy = None if scorer.model.calibration is None else scorer.model.calibration.accuracy
     if accuracy is not None:
         facts["accuracy"] = str(accuracy)
     over_time = partial(progress_page, model=scorer.model_sha256, accuracy=accuracy)

@@ -2,16 +2,16 @@
 
 from pipeline.train.augment import training_set
 from pipeline.train.fit import Surroundings, fit_members
-from pipeline.train.normalise import SCORES, Normaliser, label_table
+from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop, loss_epochs, sizes_of
-from pipeline.train.trainer import TrainedRun, check_sizes, fit_parts, run_members, stack_data, train
+from pipeline.train.trainer import check_sizes, fit_parts, run_members, stack_data
 
 __all__ = [
+    "NO_LABELS_FIX",
     "SCORES",
     "Normaliser",
     "Stop",
     "Surroundings",
-    "TrainedRun",
     "check_sizes",
     "fit_members",
     "fit_parts",
@@ -20,6 +20,5 @@ __all__ = [
     "run_members",
     "sizes_of",
     "stack_data",
-    "train",
     "training_set",
 ]

@@ -1,93 +1,24 @@
-"""Trains `runs` networks on one training part."""
+"""Trains `runs` networks on each of several training parts, as one stack."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from data.errors import DataError, UsageError
-from data.store.arrays import Floats, Rows
+from data.errors import UsageError
+from data.store.arrays import Rows
 from models.aim import AimInputs
-from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig
 from models.stacked import StackData
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Fitted, Surroundings, fit_members
-from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
-from pipeline.train.stack import NO_ROWS, Member, loss_epochs, sizes_of
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """A trained run, with everything that scoring needs; `pipeline.score.run_folder.save` writes it.
-
-    Attributes:
-        state: parameter name to stacked values, (runs, ...).
-        settings: the settings of the stages that made the features.
-        names: channel names of the features.
-        train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
-        losses: (epochs kept, runs) training loss after each of `loss_epochs`.
-    """
-
-    model: AimConfig
-    sizes: AimSizes
-    config: TrainConfig
-    normaliser: Normaliser
-    state: dict[str, Tensor]
-    settings: Mapping[str, Any]
-    names: Mapping[str, tuple[str, ...]]
-    train_ids: tuple[str, ...]
-    train_labels: Floats
-    losses: Floats
-    loss_epochs: tuple[int, ...]
-
-
-def train(
-    features: FeatureSet,
-    config: TrainConfig,
-    model: AimConfig,
-    *,
-    rows: Sequence[int] | Rows | None = None,
-    around: Surroundings | None = None,
-) -> TrainedRun:
-    """Train `config.runs` networks on the labelled performances of `features`.
-
-    Args:
-        rows: the training part, of which only labelled performances are used; None: all performances.
-
-    Raises DataError for fewer than two labelled performances, UsageError where the model or the augmentation does not
-    fit the features, Cancelled after `around.stop`.
-    """
-    given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
-    chosen = given[np.isfinite(label_table(features.records)[given, 0])]
-    if len(chosen) < 2:
-        raise DataError(
-            f"training needs at least 2 labelled performances and has {len(chosen)}",
-            fix=NO_LABELS_FIX,
-        )
-    normalisers, fitted = fit_parts(features, [chosen], model, config, around)
-    part = features.take(chosen)
-    return TrainedRun(
-        model=model,
-        sizes=sizes_of(features),
-        config=config,
-        normaliser=normalisers[0],
-        state=fitted.state,
-        settings=part.settings,
-        names=part.names,
-        train_ids=part.ids,
-        train_labels=label_table(part.records),
-        losses=fitted.losses,
-        loss_epochs=loss_epochs(config.epochs),
-    )
+from pipeline.train.normalise import SCORES, Normaliser, label_table
+from pipeline.train.stack import NO_ROWS, Member, sizes_of
 
 
 def fit_parts(

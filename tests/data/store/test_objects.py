@@ -38,11 +38,10 @@ from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
 from pipeline.score.run_config import save_config
-from pipeline.score.run_folder import RunFolder, save
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
-from pipeline.train.trainer import train
 from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket
 from tests.helpers.toy_stages import use_stages
@@ -225,7 +224,7 @@ def test_training_packing_and_scoring_from_a_store(
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
-    save(RunFolder(train(features, recipe, AimConfig(width=8, regression_width=8))), run)
+    TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
     save_config(config, run)
     far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")

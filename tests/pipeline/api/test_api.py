@@ -50,7 +50,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert extract(config=config, dry_run=True).costs is not None
     assert pack(config=config, out=str(tmp_path / "set.h5")).performances == 8
     trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
-    assert (len(trained.run.train_ids), trained.calibration) == (8, None)
+    assert (len(trained.train_ids), trained.calibration) == (8, None)
     with pytest.raises(UsageError, match=r"no videos to show.*--config PRESET --set dataset.root=FOLDER"):
         report(tmp_path / "run", workers=0)
     assert report(str(tmp_path / "run"), config=config, workers=0) == tmp_path / "run" / "report.html"

@@ -27,7 +27,7 @@ from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
 from pipeline.run.runner import Result
 from pipeline.score import run_folder
-from pipeline.score.bundle_hashes import check_hashes, hash_table
+from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.run_config import run_config
 from pipeline.settings.config import load_config
 from tests.helpers.program_server import ProgramServer

@@ -14,7 +14,7 @@ from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate import Asked, evaluate_features
 from pipeline.report.evaluation_section import evaluation_report
-from pipeline.score import train_scorer
+from pipeline.score import train_model
 from pipeline.settings.config import load_config
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -56,12 +56,12 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
 
 
 def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
-    done = train_scorer(rated(), load_config("folder", QUICK), tmp_path / "run", None)
+    done = train_model(rated(), load_config("folder", QUICK), tmp_path / "run", None)
     assert done.calibration is not None
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said
-    from pipeline.score.run_folder import load
+    from pipeline.score.trained_model import TrainedModel
 
-    kept = load(tmp_path / "run").calibration
+    kept = TrainedModel.load(tmp_path / "run").calibration
     assert kept is not None
     assert str(kept.accuracy) == said

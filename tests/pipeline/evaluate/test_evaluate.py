@@ -20,6 +20,7 @@ from models import metrics
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results, write_results
 from pipeline.evaluate.spread import run_job
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
@@ -34,7 +35,7 @@ from pipeline.systems.selection import (
     watched_epochs,
     watching,
 )
-from pipeline.train import label_table, train
+from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 from tests.helpers.folds import knowing, predict_part
 from tests.helpers.made_features import made_features
@@ -156,7 +157,7 @@ def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     made = made_features(24, channels=5, scene=6)
     recipe = fast(runs=2, epochs=3)
     model = AimSystem("AIM", MODEL, recipe).fit(made.take(range(16)), Trainings())
-    run = train(made, recipe, MODEL, rows=range(16))
+    run = TrainedModel.fit(made, recipe, MODEL, rows=range(16))
     assert all(torch.equal(model.state[name], values) for name, values in run.state.items())
     assert np.array_equal(model.losses, run.losses)
 

@@ -12,14 +12,14 @@ from data.errors import DataError
 from models.aim_config import AimConfig
 from pipeline.checks.intervals import LEVELS, binomial_range
 from pipeline.checks.novelty import BLOCKS
-from pipeline.score.calibration import Calibration, calibrate
+from pipeline.score.calibrate import calibrate
+from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import model_card
-from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.settings.recipes import fast
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
-from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
 
 RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))
@@ -32,16 +32,16 @@ def features() -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def run(features: FeatureSet) -> TrainedRun:
-    return train(features, RECIPE, MODEL, rows=range(40))
+def run(features: FeatureSet) -> TrainedModel:
+    return TrainedModel.fit(features, RECIPE, MODEL, rows=range(40))
 
 
 @pytest.fixture(scope="module")
-def calibration(features: FeatureSet, run: TrainedRun) -> Calibration:
+def calibration(features: FeatureSet, run: TrainedModel) -> Calibration:
     return calibrate(features, run)
 
 
-def test_intervals_of_the_network_cover(calibration: Calibration, features: FeatureSet, run: TrainedRun) -> None:
+def test_intervals_of_the_network_cover(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
     new = features.take(range(40, 240))
     truth = label_table(new.records)[:, 0]
     intervals = calibration.intervals(new)
@@ -62,7 +62,7 @@ def test_an_interval_holds_its_score(calibration: Calibration, features: Feature
         assert np.all((ends[:, 0] <= far) & (far <= ends[:, 1]))
 
 
-def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet, run: TrainedRun) -> None:
+def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
     """Every fold is tested once, tied performances stay together, and no fold saw its own labels."""
     assert sorted(np.unique(calibration.fold)) == list(range(5))
     tied = replace(
@@ -83,18 +83,18 @@ def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet,
 
 
 def test_saved_and_loaded_is_the_same(
-    calibration: Calibration, features: FeatureSet, run: TrainedRun, tmp_path: Path
+    calibration: Calibration, features: FeatureSet, run: TrainedModel, tmp_path: Path
 ) -> None:
-    save(RunFolder(run, calibration=calibration), tmp_path)
-    loaded, new = load(tmp_path).calibration, features.take([100, 101])
+    replace(run, calibration=calibration).save(tmp_path)
+    loaded, new = TrainedModel.load(tmp_path).calibration, features.take([100, 101])
     assert loaded is not None
     for level, ends in calibration.intervals(new).items():
         assert ends is not None
         assert ends.tobytes() == loaded.intervals(new)[level].tobytes()  # type: ignore[union-attr]
     assert loaded.novelty.ratios(new) == calibration.novelty.ratios(new)
     assert loaded.facts == calibration.facts
-    save(RunFolder(run), tmp_path)
-    assert load(tmp_path).calibration is None
+    run.save(tmp_path)
+    assert TrainedModel.load(tmp_path).calibration is None
 
 
 def test_distances_find_what_is_unlike(calibration: Calibration, features: FeatureSet) -> None:
@@ -120,23 +120,23 @@ def test_a_distance_does_not_depend_on_the_batch(calibration: Calibration, featu
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_tiny_training_parts(features: FeatureSet, count: int) -> None:
-    small = train(features, RECIPE.model_copy(update={"epochs": 2}), MODEL, rows=range(count))
+    small = TrainedModel.fit(features, RECIPE.model_copy(update={"epochs": 2}), MODEL, rows=range(count))
     intervals = calibrate(features, small).intervals(features.take([9]))
     assert (intervals[0.8] is None, intervals[0.95] is None) == (count < 4, True)
 
 
-def test_all_tied_is_one_message(features: FeatureSet, run: TrainedRun) -> None:
+def test_all_tied_is_one_message(features: FeatureSet, run: TrainedModel) -> None:
     tied = replace(features, records=tuple(replace(r, groups={"group": "one"}) for r in features.records))
     with pytest.raises(DataError, match="tied together"):
         calibrate(tied, run)
 
 
-def test_the_card_says_what_was_measured(calibration: Calibration, features: FeatureSet, run: TrainedRun) -> None:
+def test_the_card_says_what_was_measured(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
     config = validate({"name": "made`*_"})
-    content = RunFolder(run, calibration=calibration)
+    content = replace(run, calibration=calibration)
     card = model_card(content, features, config)
     assert card == model_card(content, features, config)
     for text in ("40 labelled performances", "5 folds", "Spearman's rho", "80 % intervals reach", "## Limits"):
         assert text in card
     assert "# Model card: made\\`\\*\\_" in card
-    assert "none: too few" in model_card(RunFolder(run), features, config, "too few")
+    assert "none: too few" in model_card(replace(run, not_calibrated="too few"), features, config)

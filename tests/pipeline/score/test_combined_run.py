@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from data.weights.quiet_openvino import openvino as ov
-from pipeline.score.bundle import Bundle
 from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_folder import load
-from pipeline.score.scorer_training import TrainedScorer, train_scorer
+from pipeline.score.model_training import train_model
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.systems.combination import NETWORK, REGRESSIONS
 from pipeline.train.features import FeatureSet
@@ -29,9 +28,9 @@ def config_of(**sections: Any) -> BaseConfig:
     return validate({"model": model, "train": recipe, **sections})
 
 
-def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedScorer:
+def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedModel:
     settings = config or config_of()
-    return train_scorer(features, settings, folder, None, folds=folds)
+    return train_model(features, settings, folder, None, folds=folds)
 
 
 @pytest.fixture(scope="module")
@@ -41,34 +40,34 @@ def features() -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def trained(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedScorer, Path]:
+def trained(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     folder = tmp_path_factory.mktemp("combined") / "run"
     return train_on(features.take(list(ROWS)), folder), folder
 
 
 @pytest.fixture(scope="module")
-def trained_for_new_users(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedScorer, Path]:
+def trained_for_new_users(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     folder = tmp_path_factory.mktemp("louo") / "run"
     return train_on(features.take(list(ROWS)), folder, config_of(protocol="louo")), folder
 
 
 def test_the_score_is_the_weighted_mean_and_its_shares_sum_to_it(
-    trained: tuple[TrainedScorer, Path], features: FeatureSet
+    trained: tuple[TrainedModel, Path], features: FeatureSet
 ) -> None:
     done, folder = trained
-    bundle = load(folder)
+    bundle = TrainedModel.load(folder)
     assert bundle.combination is not None
     assert bundle.combination.names == (NETWORK, *REGRESSIONS)
     weights = bundle.combination.weights
     assert weights.sum() == pytest.approx(1)
     assert weights.min() >= 0
     new = features.take(range(48, 60))
-    made, alone = bundle.predict(new), Bundle(bundle.run).predict(new)
+    made, alone = bundle.predict(new), replace(bundle, combination=None).predict(new)
     others = bundle.combination.others(new)
     assert np.allclose(made.score, weights[0] * alone.score + weights[1:] @ others)
     assert np.allclose(made.members.mean(0), made.score)
     assert made.other_share is not None
-    low = bundle.run.normaliser.score_range[0, 0]
+    low = bundle.normaliser.score_range[0, 0]
     assert np.allclose(made.step_scores.sum(1) + made.other_share + low, made.score)
     assert np.allclose(made.step_scores, weights[0] * alone.step_scores)
     assert alone.other_share is None
@@ -82,12 +81,12 @@ def test_the_score_is_the_weighted_mean_and_its_shares_sum_to_it(
 
 
 def test_bits_repeat_and_survive_storage(
-    trained: tuple[TrainedScorer, Path], features: FeatureSet, tmp_path: Path
+    trained: tuple[TrainedModel, Path], features: FeatureSet, tmp_path: Path
 ) -> None:
     _, folder = trained
     train_on(features.take(list(ROWS)), tmp_path / "again")
     new = features.take(range(48, 60))
-    first, again = load(folder), load(tmp_path / "again")
+    first, again = TrainedModel.load(folder), TrainedModel.load(tmp_path / "again")
     for name in ("score", "members", "step_scores", "other_share"):
         assert getattr(first.predict(new), name).tobytes() == getattr(again.predict(new), name).tobytes()
     assert first.calibration is not None
@@ -101,17 +100,17 @@ def test_bits_repeat_and_survive_storage(
 
 def test_without_folds_all_weights_are_equal(features: FeatureSet, tmp_path: Path) -> None:
     done = train_on(features.take(list(ROWS)), tmp_path, folds=0)
-    combination = load(tmp_path).combination
+    combination = TrainedModel.load(tmp_path).combination
     assert done.calibration is None
     assert combination is not None
     assert np.allclose(combination.weights, 1 / 6)
 
 
 def test_new_users_have_more_candidates_and_users_stay_together(
-    trained_for_new_users: tuple[TrainedScorer, Path], features: FeatureSet
+    trained_for_new_users: tuple[TrainedModel, Path], features: FeatureSet
 ) -> None:
     done, folder = trained_for_new_users
-    combination = load(folder).combination
+    combination = TrainedModel.load(folder).combination
     assert combination is not None
     assert len(combination.names) == 10
     assert done.calibration is not None
@@ -131,7 +130,7 @@ def test_export_holds_the_whole_combination(
     assert done.outputs["other_share"] == ["B"]
     net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     new = features.take(range(48, 60))
-    truth = load(folder).predict(new)
+    truth = TrainedModel.load(folder).predict(new)
     made = net({key: np.asarray(getattr(new, key), dtype=np.float32) for key in done.inputs})
     for output in ("score", "members", "step_scores", "other_share"):
         np.testing.assert_allclose(made[output], getattr(truth, output), rtol=1e-3, atol=1e-3)

@@ -17,10 +17,9 @@ from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
 from pipeline.score import export
 from pipeline.score.export import TOLERANCE, export_onnx
-from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
 from pipeline.train.features import FeatureSet
-from pipeline.train.trainer import train
 from tests.helpers.made_features import made_features
 
 pytest.importorskip("onnxscript")
@@ -42,7 +41,7 @@ def trained(folder: Path, name: str) -> FeatureSet:
     model, sizes, recipe = MODELS[name]
     features = made_features(12, channels=5, **{"scene": 6, **sizes})
     features = replace(features, scene=features.scene + 3000)
-    save(RunFolder(train(features, fast(runs=2, epochs=3, **recipe), model)), folder)
+    TrainedModel.fit(features, fast(runs=2, epochs=3, **recipe), model).save(folder)
     return features
 
 
@@ -56,7 +55,7 @@ def test_parity_with_torch(name: str, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["model.onnx"]  # one file, nothing beside it
     core = ov.Core()
     net = core.compile_model(str(tmp_path / "out/model.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    truth = load(tmp_path / "run").predict(features)
+    truth = TrainedModel.load(tmp_path / "run").predict(features)
     given = {name: np.asarray(getattr(features, name), dtype=np.float32) for name in done.inputs}
     for rows in (slice(0, 12), slice(0, 1), slice(3, 10)):
         outputs = net({name: values[rows] for name, values in given.items()})
@@ -86,8 +85,8 @@ def test_a_head_without_training_labels_is_no_output(tmp_path: Path) -> None:
     for unlabelled, other in (("synchronisation", "execution"), ("execution", "synchronisation")):
         records = [replace(r, labels=replace(r.labels or Labels(), **{unlabelled: None})) for r in whole.records]
         features = replace(whole, records=tuple(records))
-        save(RunFolder(train(features, fast(runs=2, epochs=2), MODELS["multi-task"][0])), tmp_path / unlabelled)
-        bundle = load(tmp_path / unlabelled)
+        TrainedModel.fit(features, fast(runs=2, epochs=2), MODELS["multi-task"][0]).save(tmp_path / unlabelled)
+        bundle = TrainedModel.load(tmp_path / unlabelled)
         truth, net = bundle.predict(features), export._Ensemble(bundle)
         assert getattr(truth, unlabelled) is None
         assert other in net.outputs

@@ -35,18 +35,17 @@ from pipeline.report.run_report import run_report_data
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.run import Planner
 from pipeline.run.batch import run_extract
-from pipeline.score import train_scorer
-from pipeline.score.bundle import Predictions
-from pipeline.score.bundle_hashes import FILES, HASHES, cover
-from pipeline.score.calibration import Calibration, calibrate
+from pipeline.score import train_model
+from pipeline.score.calibrate import calibrate
+from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_folder import RunFolder, load, model_sha256, save
+from pipeline.score.model_files import FILES, HASHES, cover, model_sha256
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
+from pipeline.score.trained_model import Predictions, TrainedModel
 from pipeline.settings.config import BaseConfig, validate
 from pipeline.settings.recipes import fast
 from pipeline.train.features import FeatureSet
-from pipeline.train.trainer import train
 from tests.helpers.cached_outputs import damage
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_stages import use_stages
@@ -89,7 +88,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     with open_cache(config.cache, config.storage.reach()) as cache:
         planner = Planner(config, cache)
         assert run_extract(labelled, planner).ok
-        done = train_scorer(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
+        done = train_model(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
     assert (done.calibration is not None, done.not_calibrated) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
@@ -108,8 +107,8 @@ def scorer(trained: tuple[Path, Path]) -> Scorer:
 
 
 def calibration_of(scorer: Scorer) -> Calibration:
-    assert scorer.calibration is not None
-    return scorer.calibration
+    assert scorer.model.calibration is not None
+    return scorer.model.calibration
 
 
 def toy_config(cache: Path, **model: Any) -> BaseConfig:
@@ -140,7 +139,7 @@ def test_a_score_with_everything_beside_it(scorer: Scorer, trained: tuple[Path, 
     assert low95 <= low80 <= scored.score <= high80 <= high95
     assert 0 <= (scored.percentile or -1) <= 100
     assert len(scored.steps) == 4
-    low = scorer.bundle.run.normaliser.score_range[0, 0]
+    low = scorer.model.normaliser.score_range[0, 0]
     assert as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
@@ -154,7 +153,7 @@ def test_a_combination_is_scored_from_video_to_page(
     run = tmp_path / "run"
     config = toy_config(folder_of(labelled) / "cache", system="combined")
     with open_cache(config.cache, config.storage.reach()) as cache:
-        train_scorer(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
+        train_model(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films = find_videos([trained[1]]).records
     rows = scorer.score_records(films)
@@ -271,8 +270,8 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
     report_scores(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "guessing the mean is within" in page.read_text()
-    scorer.calibration = replace(calibration, predicted=2 * 60 - calibration.predicted)
-    assert not scorer.calibration.accuracy.better
+    scorer.model = replace(scorer.model, calibration=replace(calibration, predicted=2 * 60 - calibration.predicted))
+    assert not calibration_of(scorer).accuracy.better
     flagged = scorer.score(new / "a.mp4")
     assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
     assert str(flagged.accuracy).startswith("no better than guessing the mean: on 8 of 10 new videos")
@@ -284,22 +283,24 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(
 def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_than_guessing(
     scorer: Scorer, trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new, calibration, predict = trained[1], calibration_of(scorer), scorer.bundle.predict
+    new, calibration, predict = trained[1], calibration_of(scorer), TrainedModel.predict
 
-    def with_execution(features: FeatureSet) -> Predictions:
-        made = predict(features)
+    def with_execution(model: TrainedModel, features: FeatureSet) -> Predictions:
+        made = predict(model, features)
         return replace(made, execution=made.score / 10)
 
-    monkeypatch.setattr(scorer.bundle, "predict", with_execution)
+    monkeypatch.setattr(TrainedModel, "predict", with_execution)
     truth = np.stack([calibration.truth / 10, np.full(len(calibration.truth), np.nan)], axis=1)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
-    scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth + 0.3)
+    scorer.model = replace(scorer.model, calibration=replace(calibration, part_truth=truth, part_predicted=truth + 0.3))
     scored = scorer.score(new / "a.mp4")
     assert scored.execution is not None
     report_scores(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "Execution: on 8 of 10 new videos this model is right within ±0.3; guessing" in page.read_text()
     assert "within ±0.3;" in as_json([scored])[0]["part_accuracy"]["execution"]
-    scorer.calibration = replace(calibration, part_truth=truth, part_predicted=truth[::-1].copy())
+    scorer.model = replace(
+        scorer.model, calibration=replace(calibration, part_truth=truth, part_predicted=truth[::-1].copy())
+    )
     hidden = scorer.score(new / "a.mp4")
     assert (hidden.execution, hidden.part_accuracy, hidden.score) == (None, {}, scored.score)
     report_scores(page, Scored(scorer, [hidden], records), ReportData("t"))
@@ -312,10 +313,10 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     labels = [replace(record.labels or Labels(), synchronisation=None) for record in made.records]
     records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
     features = replace(made, records=records)
-    run = train(features, fast(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True))
+    run = TrainedModel.fit(features, fast(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True))
     calibration = calibrate(features, run, folds=3)
-    save(RunFolder(run, calibration=calibration), tmp_path)
-    loaded = load(tmp_path).calibration
+    replace(run, calibration=calibration).save(tmp_path)
+    loaded = TrainedModel.load(tmp_path).calibration
     assert loaded is not None
     assert set(loaded.part_accuracies) == {"execution"}
     assert loaded.part_accuracies == calibration.part_accuracies
@@ -342,7 +343,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
         return
     assert "<title>Training videos, held-out predictions (run)</title>" in page
     scorer = load_scorer(run_copy)
-    held_out = dict(zip(scorer.bundle.run.train_ids, calibration_of(scorer).predicted.tolist(), strict=True))
+    held_out = dict(zip(scorer.model.train_ids, calibration_of(scorer).predicted.tolist(), strict=True))
     assert data.batch is not None
     assert len(data.batch.rows) == COUNT
     for row in data.batch.rows:
@@ -361,7 +362,7 @@ def test_intervals_end_at_the_lowest_possible_score(scorer: Scorer, trained: tup
     calibration = calibration_of(scorer)
     wide = replace(calibration, predicted=calibration.predicted + 200)
     for truth, cut in ((wide.truth, True), (wide.truth - 100, False)):
-        scorer.calibration = replace(wide, truth=truth)
+        scorer.model = replace(scorer.model, calibration=replace(wide, truth=truth))
         interval = scorer.score(trained[1] / "a.mp4").interval80
         assert interval is not None
         assert (interval[0] == 0) == cut == (interval[0] >= 0)
@@ -382,7 +383,7 @@ def test_few_independent_performances_give_no_interval_of_95_percent(
     scorer: Scorer, trained: tuple[Path, Path]
 ) -> None:
     calibration = calibration_of(scorer)
-    scorer.calibration = replace(calibration, group=calibration.group % 6)
+    scorer.model = replace(scorer.model, calibration=replace(calibration, group=calibration.group % 6))
     scored = scorer.score(trained[1] / "a.mp4")
     assert scored.interval80 is not None
     assert scored.interval95 is None

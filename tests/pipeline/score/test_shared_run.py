@@ -25,11 +25,11 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.weights import cache_dir
-from pipeline.score import train_scorer
-from pipeline.score.bundle_hashes import HASHES
+from pipeline.score import train_model
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.run_folder import load, model_sha256
+from pipeline.score.model_files import HASHES, model_sha256
 from pipeline.score.shared_run import README, local_run, push_run
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -145,7 +145,7 @@ def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) 
     places = {"cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}}
     model = {"width": 8, "regression_width": 4, "multi_task": True}
     config = validate({"name": "dives", "train": {"recipe": "fast", "runs": 2, "epochs": 4}, "model": model, **places})
-    train_scorer(features, config, folder, None, folds=3)
+    train_model(features, config, folder, None, folds=3)
     return folder
 
 
@@ -155,7 +155,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scores_the_same(copy: Path, run: Path, features: FeatureSet) -> bool:
-    same = np.array_equal(load(copy).predict(features).score, load(run).predict(features).score)
+    same = np.array_equal(
+        TrainedModel.load(copy).predict(features).score, TrainedModel.load(run).predict(features).score
+    )
     return same and model_sha256(copy) == model_sha256(run)
 
 
@@ -182,7 +184,7 @@ def test_another_run_is_not_written_over(trained_run: Path, tmp_path: Path) -> N
         push_run(trained_run, str(there))
     assert "--replace" in str(caught.value)
     push_run(trained_run, str(there), replace=True)
-    load(there)
+    TrainedModel.load(there)
 
 
 def test_a_folder_without_a_run_is_not_pushed(tmp_path: Path) -> None:
@@ -265,17 +267,6 @@ def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
             archive.write(file, f"run/{file.name}")
     with pytest.raises(DataError, match="a compression that is not read"):
         local_run(packed)
-
-
-def test_a_run_of_an_older_version_says_so_before_it_is_downloaded(trained_run: Path, tmp_path: Path) -> None:
-    old = Path(shutil.copytree(trained_run, tmp_path / "old"))
-    table = json.loads((old / HASHES).read_text())
-    table["files"]["calibration.json"] = "0" * 64
-    (old / HASHES).write_text(json.dumps(table))
-    packed = shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path, "old")
-    for place in (packed, old):
-        with pytest.raises(DataError, match=r"trained by an older version\. Train it again: .* train ROOT"):
-            load(local_run(place))
 
 
 def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path, tmp_path: Path) -> None:

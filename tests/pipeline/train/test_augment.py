@@ -13,13 +13,12 @@ from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.score.bundle import Bundle
-from pipeline.score.calibration import calibrate
+from pipeline.score.calibrate import calibrate
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig, fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
 from pipeline.train.features import FeatureSet, one_per_trial
-from pipeline.train.trainer import train
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 
@@ -58,11 +57,11 @@ def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
 
 def test_training_on_exchanged_copies(features: FeatureSet) -> None:
     config = fast(runs=1, epochs=3, exchange_copies=True)
-    run = train(features, config, TINY, rows=np.arange(10))
+    run = TrainedModel.fit(features, config, TINY, rows=np.arange(10))
     assert run.train_ids == features.ids[:10]
     assert run.train_labels.shape == (10, 3)
-    assert Bundle(run).predict(features).score.shape == (40,)
-    plain = train(features, fast(runs=1, epochs=3), TINY, rows=np.arange(10))
+    assert run.predict(features).score.shape == (40,)
+    plain = TrainedModel.fit(features, fast(runs=1, epochs=3), TINY, rows=np.arange(10))
     assert not torch.equal(run.state["encoder.weight"], plain.state["encoder.weight"])
 
 
@@ -116,8 +115,8 @@ def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
     learning = training_set(views, config)
     assert learning.features.ids[:80] == views.ids
     assert learning.rows(np.array([3, 5, 43, 45])).tolist() == [83, 85]
-    run = train(views, config, TINY)
-    alone = train(trials, config, TINY)
+    run = TrainedModel.fit(views, config, TINY)
+    alone = TrainedModel.fit(trials, config, TINY)
     assert run.train_ids == views.ids
     assert all(torch.equal(run.state[name], alone.state[name]) for name in alone.state)
 
@@ -145,7 +144,7 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> No
 
 
 def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
-    run = train(features, BOTH, TINY)
+    run = TrainedModel.fit(features, BOTH, TINY)
     plain = replace(run, config=fast(runs=1, epochs=3))
     calibration = calibrate(features, run, folds=4)
     assert calibration.predicted.shape == (40,)

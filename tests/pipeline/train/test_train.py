@@ -20,13 +20,13 @@ from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.metrics import spearman
 from models.stacked import MemberDropout, StackData, member_state
-from pipeline.score.bundle import Bundle
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig, fast, model_for
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Surroundings, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
-from pipeline.train.trainer import stack_data, train
+from pipeline.train.trainer import stack_data
 from tests.helpers.made_features import made_features
 
 paper = partial(TrainConfig, recipe="paper")
@@ -108,8 +108,8 @@ def test_it_learns_the_planted_asymmetry() -> None:
     features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
     rows, held_out = np.arange(60), np.arange(60, 90)
     config, model = fast(runs=3, epochs=150), model_for("fast", width=32, multi_task=True)
-    run = train(features, config, model, rows=rows)
-    predicted = Bundle(run).predict(features.take(held_out))
+    run = TrainedModel.fit(features, config, model, rows=rows)
+    predicted = run.predict(features.take(held_out))
     true = label_table(features.records)[held_out]
     assert spearman(predicted.score, true[:, 0]) > 0.7
     assert predicted.execution is not None
@@ -118,9 +118,9 @@ def test_it_learns_the_planted_asymmetry() -> None:
 
 
 def test_training_is_reproducible(features: FeatureSet) -> None:
-    runs = [train(features, fast(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
+    runs = [TrainedModel.fit(features, fast(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
     assert all(torch.equal(runs[0].state[name], runs[1].state[name]) for name in runs[0].state)
-    other = train(features, fast(runs=2, epochs=3, batch=16, seed=1), TINY)
+    other = TrainedModel.fit(features, fast(runs=2, epochs=3, batch=16, seed=1), TINY)
     assert not torch.equal(runs[0].state["encoder.weight"], other.state["encoder.weight"])
     assert not torch.equal(runs[0].state["encoder.weight"][0], runs[0].state["encoder.weight"][1])
 
@@ -142,11 +142,13 @@ def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("after", [1, 8, 19])
 def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after: int, epochs_run: list[int]) -> None:
     config = fast(runs=4, epochs=12, batch=16, checkpoint_every=5)
-    undisturbed = train(features, config, TINY)
+    undisturbed = TrainedModel.fit(features, config, TINY)
     assert len(epochs_run) == 2 * 12
     with pytest.raises(Cancelled):
-        train(features, config, TINY, around=Surroundings(tmp_path, stop=lambda: len(epochs_run) >= 24 + after))
-    resumed = train(features, config, TINY, around=Surroundings(tmp_path))
+        TrainedModel.fit(
+            features, config, TINY, around=Surroundings(tmp_path, stop=lambda: len(epochs_run) >= 24 + after)
+        )
+    resumed = TrainedModel.fit(features, config, TINY, around=Surroundings(tmp_path))
     assert len(epochs_run) == 4 * 12
     assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
     assert np.array_equal(undisturbed.losses, resumed.losses)
@@ -167,10 +169,10 @@ def test_a_kill_between_checkpoints_resumes_to_the_bit(
     with monkeypatch.context() as patch:
         patch.setattr(Stack, "epoch", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(features, config, TINY, around=Surroundings(tmp_path))
-    resumed = train(features, config, TINY, around=Surroundings(tmp_path))
+            TrainedModel.fit(features, config, TINY, around=Surroundings(tmp_path))
+    resumed = TrainedModel.fit(features, config, TINY, around=Surroundings(tmp_path))
     assert epochs_run == [*range(8), *range(5, 12)]
-    undisturbed = train(features, config, TINY)
+    undisturbed = TrainedModel.fit(features, config, TINY)
     assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
 
 
@@ -179,7 +181,7 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(features, fast(runs=2, epochs=3000, batch=16), TINY, around=Surroundings(progress=progress))
+        TrainedModel.fit(features, fast(runs=2, epochs=3000, batch=16), TINY, around=Surroundings(progress=progress))
     assert len(epochs_run) < 3000
 
 
@@ -189,17 +191,17 @@ def test_checkpoints_of_another_training_or_damaged_are_not_used(
     config = fast(runs=1, epochs=4, batch=16, checkpoint_every=1)
     for given in (config, config.model_copy(update={"weight_decay": 0.45})):
         epochs_run.clear()
-        train(features, given, TINY, around=Surroundings(tmp_path))
+        TrainedModel.fit(features, given, TINY, around=Surroundings(tmp_path))
         assert epochs_run == [0, 1, 2, 3]
     epochs_run.clear()
-    train(features, given, TINY, around=Surroundings(tmp_path))
+    TrainedModel.fit(features, given, TINY, around=Surroundings(tmp_path))
     assert epochs_run == []
     (place,) = tmp_path.iterdir()
     whole = place.read_bytes()
     for damaged in (whole[:-100], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]):
         epochs_run.clear()
         place.write_bytes(damaged)
-        train(features, given, TINY, around=Surroundings(tmp_path))
+        TrainedModel.fit(features, given, TINY, around=Surroundings(tmp_path))
         assert epochs_run == [0, 1, 2, 3]
 
 
@@ -261,20 +263,20 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
         replace(r, labels=Labels(score=5.0)) if i % 2 else replace(r, labels=None)
         for i, r in enumerate(features.records)
     )
-    run = train(replace(features, records=records), fast(runs=1, epochs=2), TINY)
+    run = TrainedModel.fit(replace(features, records=records), fast(runs=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
     assert all(values.isfinite().all() for values in run.state.values())
     unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
     with pytest.raises(AimError, match=r"at least 2 labelled.*\. Give the labels of the data set, or check"):
-        train(unlabelled, fast(), TINY)
+        TrainedModel.fit(unlabelled, fast(), TINY)
     with pytest.raises(AimError, match=r"no performance of .* has a score\. Give the labels of the data set, or check"):
         Normaliser.fit(unlabelled, np.arange(40), fast())
 
 
 def test_without_scene_and_with_several_secondaries() -> None:
     features = made_features(20, channels=5, scene=0, agents=2, trial=3)
-    run = train(features, fast(runs=2, epochs=2), replace(TINY, trial="mlp"))
-    predicted = Bundle(run).predict(features)
+    run = TrainedModel.fit(features, fast(runs=2, epochs=2), replace(TINY, trial="mlp"))
+    predicted = run.predict(features)
     assert np.isfinite(predicted.score).all()
     assert predicted.execution is None
     assert predicted.synchronisation is not None
@@ -282,7 +284,7 @@ def test_without_scene_and_with_several_secondaries() -> None:
 
 def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
     with pytest.raises(UsageError, match="trial-level descriptors"):
-        train(features, fast(runs=1, epochs=1), replace(TINY, trial="linear"))
+        TrainedModel.fit(features, fast(runs=1, epochs=1), replace(TINY, trial="linear"))
 
 
 def test_dropout_rate_and_scale() -> None:

@@ -1,4 +1,4 @@
-"""SHA-256 of a run folder's files, so that a damaged model is refused.
+"""The files of a run folder: their SHA-256, so that a damaged model is refused, and numbers that no model has.
 
     RUN/sha256.json     format 1: {"files": {name: SHA-256}}
 
@@ -11,9 +11,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from data.errors import PROGRAM, DataError
+from torch import Tensor
+
+from data.errors import PROGRAM, DataError, printable
 from data.store import open_regular, parse_json, read_regular, sha256_file, write_text
 
 HASHES = "sha256.json"
@@ -21,14 +25,22 @@ MODEL_FILES = ("model.json", "model.safetensors")
 FILES = (*MODEL_FILES, "config.json")
 """Every file that a score depends on. The model card has no hash, since people may add to it."""
 
-FORMER = ("calibration.json", "calibration.safetensors", "training.json")
-"""Files of run folders of older versions."""
+SETTINGS, WEIGHTS = MODEL_FILES
+
+LARGEST, LARGEST_WEIGHT = 1e15, 1e6
+"""Greatest absolute values of a model's numbers, and of its networks' weights: inputs are standardised."""
+
+MAY_LACK = ("normaliser.", "combination.", "train_labels", "losses", "part_truth", "part_predicted")
+"""Parts of the names of tensors that may hold NaN or infinity."""
 
 MAX_BYTES = 1 << 16
 MAX_FILE_BYTES = 1 << 32
 """Larger files of a model are refused before they are hashed."""
 
 FORMAT = 1
+FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
+"""Errors of JSON, numpy and torch where parts of a run do not fit together."""
+
 TRAIN_AGAIN = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
 FIX = "Copy the run folder again from where it was trained, or train it again"
 
@@ -45,19 +57,14 @@ def hash_table(hashes: Mapping[str, str]) -> str:
     return json.dumps({"format": FORMAT, "files": dict(hashes)}, indent=1, sort_keys=True) + "\n"
 
 
-def older_version(place: str | Path) -> DataError:
-    """The error for a run folder that an older version wrote."""
-    return DataError("this model was trained by an older version", where=place, fix=TRAIN_AGAIN)
-
-
 def check_hashes(folder: Path) -> None:
     """Compare the files of a run folder with their hashes.
 
-    Raises DataError, which names the file, where one is missing or not as it was written, or for an older version.
+    Raises DataError, which names the file, where one is missing or not as it was written.
     """
     place = folder / HASHES
     try:
-        hashes = read_table(read_regular(place, MAX_BYTES), folder)
+        hashes = read_table(read_regular(place, MAX_BYTES))
     except FileNotFoundError:
         raise DataError("the hashes of this model are missing", where=place, fix=FIX) from None
     except (OSError, ValueError) as error:
@@ -78,21 +85,58 @@ def check_hashes(folder: Path) -> None:
             raise DataError("this file is damaged: it differs from the one that 'train' wrote", where=path, fix=FIX)
 
 
-def read_table(text: bytes, place: str | Path) -> dict[str, str]:
-    """The hashes by file name from the table of hashes of the run at `place`.
+def read_table(text: bytes) -> dict[str, str]:
+    """The hashes by file name from a table of hashes.
 
-    Raises ValueError if it is damaged or names other files than those of a model, DataError for an older version.
+    Raises ValueError if it is damaged or names other files than those of a model.
     """
     try:
         stored = parse_json(text)
         files = stored["files"]
         if stored["format"] != FORMAT:
             raise ValueError(f"format {stored['format']}")
-        if isinstance(files, dict) and set(FORMER) & set(files):
-            raise older_version(place)
         # Another name could be the path of any file of the machine.
         if not isinstance(files, dict) or not set(MODEL_FILES) <= set(files) <= set(FILES):
             raise ValueError("other files than those of a model")
     except (KeyError, TypeError) as error:
         raise ValueError(str(error)) from error
     return files
+
+
+def model_sha256(folder: Path) -> str:
+    """SHA-256 of a saved model, from the content of its two files; a copy elsewhere has the same."""
+    contents = "".join(f"{name} {sha256_file(folder / name)}\n" for name in MODEL_FILES)
+    return hashlib.sha256(contents.encode()).hexdigest()
+
+
+def no_run_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
+    """What to name in place of a folder without a run: a run one folder below (`demo/run` for `demo`), or a new one."""
+    with suppress(OSError):
+        if runs := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
+            return f"Did you mean {printable(runs[0])}?"
+    return f"Name the folder that {writer} wrote"
+
+
+def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError where a number is not finite, or larger than training ever gives.
+
+    `MAY_LACK` names the tensors whose values may be NaN (no label) or infinite (a constant channel).
+    """
+    _require_finite_json(description, SETTINGS)
+    for name, values in tensors.items():
+        numbers = values.double()
+        largest = float(numbers[numbers.isfinite()].abs().max()) if numbers.isfinite().any() else 0.0
+        whole = bool(numbers.isfinite().all()) or any(part in name for part in MAY_LACK)
+        if not whole or largest > (LARGEST_WEIGHT if "state." in name else LARGEST):
+            raise ValueError(f"a number of '{name}' is not finite, or too large")
+
+
+def _require_finite_json(value: Any, place: str) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _require_finite_json(item, str(name))
+    elif isinstance(value, list):
+        for item in value:
+            _require_finite_json(item, place)
+    elif isinstance(value, (int, float)) and not abs(value) <= LARGEST:
+        raise ValueError(f"a number of '{printable(place)}' is not finite, or too large")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,21 @@ from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
 from pipeline.run import MeasuredPlan, Plan, Planner
-from pipeline.score.bundle import plain, setting_lines
-from pipeline.score.calibration import FOLDS, Calibration, calibrate
+from pipeline.score.calibrate import FOLDS, calibrate
+from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
+from pipeline.score.model_files import model_sha256
 from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, steps_of
-from pipeline.score.run_folder import RunFolder, model_sha256, save
+from pipeline.score.setting_lines import setting_lines
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import BaseConfig
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import Surroundings, TrainedRun
-from pipeline.train import train as train_networks
+from pipeline.train import Surroundings
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
@@ -42,17 +43,7 @@ MOST_SHOWN = 2
 """Greatest number of settings that a warning names."""
 
 
-@dataclass(frozen=True)
-class TrainedScorer:
-    """The result of `train`."""
-
-    folder: Path  # the run: `load_scorer`, `score`, `report` and `export` take it
-    run: TrainedRun  # the networks and what they were trained on
-    calibration: Calibration | None  # gives scores their intervals
-    not_calibrated: str | None  # why there is no calibration
-
-
-def train_scorer(
+def train_model(
     features: FeatureSet,
     config: BaseConfig,
     folder: Path,
@@ -61,8 +52,8 @@ def train_scorer(
     folds: int | None = None,
     strict: bool = False,
     observer: Observer = SILENT,
-) -> TrainedScorer:
-    """Train and calibrate a scorer, and write it with its model card into `folder` (`pipeline.score.run_folder`).
+) -> TrainedModel:
+    """Train and calibrate a model, and write it with its card into `folder` (`pipeline.score.trained_model`).
 
     With `model.system: combined` the run has regressions of all training performances too. The calibration gives their
     weights; without folds all weights are equal. A killed training resumes from `folder/checkpoints`.
@@ -85,10 +76,11 @@ def train_scorer(
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    (model, recipe), stop, kinds = config.scorer, observer.stop_event().is_set, forbidden(config.protocol)
+    (network, recipe), stop, kinds = config.scorer, observer.stop_event().is_set, forbidden(config.protocol)
     with observer.progress("epochs") as progress:
-        run = train_networks(features, recipe, model, around=Surroundings(folder / "checkpoints", progress.steps, stop))
-    learnt = set(run.train_ids)
+        around = Surroundings(folder / "checkpoints", progress.steps, stop)
+        model = TrainedModel.fit(features, recipe, network, around=around)
+    learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     systems = regressions_for(features, kinds) if config.combined else ()
     calibration, why_not = None, "calibration was skipped"
@@ -98,19 +90,23 @@ def train_scorer(
             try:
                 around = Surroundings(unfinished, progress.steps, stop)
                 calibration = calibrate(
-                    features, run, folds=folds or FOLDS, kinds=kinds, systems=systems, around=around
+                    features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, around=around
                 )
                 records = [record for record in features.records if record.id in learnt]
                 calibration = replace(calibration, facts={**calibration.facts, **_facts(config, cache, records, plans)})
             except DataError as error:
                 why_not = error.what
-        combination = _combination(features, run, systems, calibration) if systems else None
-        contents = content_hashes([plan for plan, _ in plans]) if plans else None
-        made = RunFolder(run, combination, calibration, contents)
-        save(made, folder, config)
+        model = replace(
+            model,
+            combination=_combination(features, model, systems, calibration) if systems else None,
+            calibration=calibration,
+            not_calibrated="" if calibration is not None else why_not,
+            contents=content_hashes([plan for plan, _ in plans]) if plans else None,
+        )
+        model.save(folder, config)
         shutil.rmtree(unfinished, ignore_errors=True)
-        write_text(folder / CARD, model_card(made, features, config, why_not, model_sha256(folder)))
-    return TrainedScorer(folder, run, calibration, None if calibration is not None else why_not)
+        write_text(folder / CARD, model_card(model, features, config, model_sha256(folder)))
+    return model
 
 
 def _facts(
@@ -124,11 +120,11 @@ def _facts(
 
 
 def _combination(
-    features: FeatureSet, run: TrainedRun, systems: Sequence[RegressionSystem], calibration: Calibration | None
+    features: FeatureSet, model: TrainedModel, systems: Sequence[RegressionSystem], calibration: Calibration | None
 ) -> FittedCombination:
     """The regressions of all training performances with the calibration's weights; without it, weights are equal."""
     place = {name: row for row, name in enumerate(features.ids)}
-    rows = np.array([place[name] for name in run.train_ids], dtype=np.intp)
+    rows = np.array([place[name] for name in model.train_ids], dtype=np.intp)
     weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
     with one_thread(0):
         return FittedCombination.fit(features, rows, systems, weights)
@@ -160,7 +156,7 @@ def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
     packed = {
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
-    here = plain({name: config.stage(name).result_settings() for name in packed})
+    here = {name: config.stage(name).result_settings() for name in packed}
     if not (differing := setting_lines(packed, here)):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""

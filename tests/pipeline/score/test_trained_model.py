@@ -1,4 +1,4 @@
-"""Bundles: a saved run scores the same after loading, and refuses features of other settings."""
+"""Trained models: a saved one scores the same after loading, and refuses features of other settings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import torch
 from data.errors import DataError, UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
-from pipeline.score.bundle import Bundle
-from pipeline.score.run_folder import RunFolder, load, save
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
 from pipeline.train.features import FeatureSet
-from pipeline.train.trainer import TrainedRun, train
 from tests.helpers.made_features import made_features
 
 
@@ -26,12 +24,12 @@ def features() -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def run(features: FeatureSet) -> TrainedRun:
-    return train(features, fast(runs=3, epochs=4), AimConfig(width=8, regression_width=4, multi_task=True))
+def run(features: FeatureSet) -> TrainedModel:
+    return TrainedModel.fit(features, fast(runs=3, epochs=4), AimConfig(width=8, regression_width=4, multi_task=True))
 
 
-def test_shapes_and_sums(run: TrainedRun, features: FeatureSet) -> None:
-    out = Bundle(run).predict(features)
+def test_shapes_and_sums(run: TrainedModel, features: FeatureSet) -> None:
+    out = run.predict(features)
     assert out.score.shape == (24,)
     assert out.members.shape == (3, 24)
     assert out.step_scores.shape == (24, 10)
@@ -48,26 +46,26 @@ def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: 
     """A set in the layout of TASD-2 may have no parts of the score; the run folder still loads and scores."""
     records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
     unlabelled = replace(features, records=records)
-    save(RunFolder(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True))), tmp_path)
-    out = load(tmp_path).predict(unlabelled)
+    TrainedModel.fit(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True)).save(tmp_path)
+    out = TrainedModel.load(tmp_path).predict(unlabelled)
     assert np.isfinite(out.score).all()
     assert (out.execution, out.synchronisation) == (None, None)
 
 
-def test_saved_and_loaded_score_the_same_bytes(run: TrainedRun, features: FeatureSet, tmp_path: Path) -> None:
-    before = Bundle(run).predict(features)
-    save(RunFolder(run), tmp_path / "model")
-    loaded = load(tmp_path / "model")
+def test_saved_and_loaded_score_the_same_bytes(run: TrainedModel, features: FeatureSet, tmp_path: Path) -> None:
+    before = run.predict(features)
+    run.save(tmp_path / "model")
+    loaded = TrainedModel.load(tmp_path / "model")
     after = loaded.predict(features)
     for name in ("score", "members", "step_scores", "attention", "execution"):
         assert getattr(before, name).tobytes() == getattr(after, name).tobytes()
-    assert loaded.run.train_ids == run.train_ids
-    assert loaded.run.config == run.config
-    assert np.array_equal(loaded.run.train_labels, run.train_labels)
+    assert loaded.train_ids == run.train_ids
+    assert loaded.recipe == run.recipe
+    assert np.array_equal(loaded.train_labels, run.train_labels)
 
 
-def test_a_score_does_not_depend_on_company_or_threads(run: TrainedRun, features: FeatureSet) -> None:
-    bundle, before = Bundle(run), torch.get_num_threads()
+def test_a_score_does_not_depend_on_company_or_threads(run: TrainedModel, features: FeatureSet) -> None:
+    bundle, before = run, torch.get_num_threads()
     whole = bundle.predict(features)
     try:
         torch.set_num_threads(2 if before == 1 else 1)
@@ -77,38 +75,40 @@ def test_a_score_does_not_depend_on_company_or_threads(run: TrainedRun, features
     assert alone.score.tobytes() == whole.score[5:6].tobytes()
 
 
-def test_other_settings_are_refused_by_name(run: TrainedRun, features: FeatureSet) -> None:
+def test_other_settings_are_refused_by_name(run: TrainedModel, features: FeatureSet) -> None:
     settings = {"pose": {"backend": "mmpose", "long_side": 384}, "timesteps": {"count": 10}, "extra": 1}
     with pytest.raises(UsageError) as caught:
-        Bundle(run).predict(replace(features, settings=settings))
+        run.predict(replace(features, settings=settings))
     message = str(caught.value)
     assert 'pose.backend: "movenet" in the model, "mmpose" here' in message
     assert "extra: absent in the model, 1 here" in message
     assert "long_side" not in message
 
 
-def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: FeatureSet) -> None:
+def test_other_channels_and_sizes_are_refused(run: TrainedModel, features: FeatureSet) -> None:
     names = {**features.names, "primary": tuple("abcde")}
     with pytest.raises(UsageError, match="channel names of 'primary'"):
-        Bundle(run).predict(replace(features, names=names))
+        run.predict(replace(features, names=names))
     with pytest.raises(UsageError, match="scene size: 6 in the model, 3 here"):
-        Bundle(run).predict(replace(features, scene=features.scene[..., :3]))
+        run.predict(replace(features, scene=features.scene[..., :3]))
     with pytest.raises(UsageError, match="no performance to score"):
-        Bundle(run).predict(features.take([]))
+        run.predict(features.take([]))
 
 
 def test_a_training_that_dies_while_saving_leaves_no_mixture(
-    run: TrainedRun, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: TrainedModel, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise new weights would score with the description of an earlier run, without an error."""
-    save(RunFolder(run), tmp_path)
-    other = train(features, fast(runs=3, epochs=2, seed=7), AimConfig(width=8, regression_width=4, multi_task=True))
+    run.save(tmp_path)
+    other = TrainedModel.fit(
+        features, fast(runs=3, epochs=2, seed=7), AimConfig(width=8, regression_width=4, multi_task=True)
+    )
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.score.run_folder.write_text", die)
+    monkeypatch.setattr("pipeline.score.trained_model.write_text", die)
     with pytest.raises(KeyboardInterrupt):
-        save(RunFolder(other), tmp_path)
+        other.save(tmp_path)
     with pytest.raises(DataError, match="no trained model here"):
-        load(tmp_path)
+        TrainedModel.load(tmp_path)

@@ -12,9 +12,9 @@ import pytest
 from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
-from pipeline.score import train_scorer
-from pipeline.score.run_folder import load
-from pipeline.score.scorer_training import trained_movement
+from pipeline.score import train_model
+from pipeline.score.model_training import trained_movement
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.train.stack import Stack
 from tests.helpers.made_features import made_features
@@ -61,12 +61,12 @@ def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
         raise Cancelled
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.score.scorer_training.calibrate", dies)
+        patch.setattr("pipeline.score.model_training.calibrate", dies)
         with pytest.raises(Cancelled):
-            train_scorer(features, config, tmp_path, None)
+            train_model(features, config, tmp_path, None)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
     monkeypatch.setattr(Stack, "epoch", None)  # the networks of the run are not trained again
-    done = train_scorer(features, config, tmp_path, None, folds=0)
-    assert load(tmp_path).run.train_ids == done.run.train_ids
+    done = train_model(features, config, tmp_path, None, folds=0)
+    assert TrainedModel.load(tmp_path).train_ids == done.train_ids
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"checkpoints", "model.json", "model.safetensors", "config.json", "sha256.json", "card.md"}

@@ -1,0 +1,134 @@
+"""Calibrates a trained model by held-out predictions inside the training part.
+
+    calibration = calibrate(features, model)
+
+The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
+other folds, predict it; all folds train together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from data.errors import DataError
+from data.splits import TIED, bundle_numbers, kfold
+from data.store.arrays import Rows
+from pipeline.cache import software
+from pipeline.checks.novelty import Novelty
+from pipeline.score.calibration import Calibration, FoldNetworks
+from pipeline.score.trained_model import TrainedModel
+from pipeline.systems import Part
+from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions
+from pipeline.systems.regressors import RegressionSystem
+from pipeline.train import Surroundings, fit_parts, label_table
+from pipeline.train.features import FeatureSet
+from pipeline.train.fit import one_thread
+
+FOLDS, RUNS = 5, 2
+"""Folds of the training part and networks per fold: together as many networks as a run has by default."""
+
+
+def calibrate(
+    features: FeatureSet,
+    model: TrainedModel,
+    *,
+    folds: int = FOLDS,
+    kinds: Sequence[str] = TIED,
+    systems: Sequence[RegressionSystem] = (),
+    around: Surroundings | None = None,
+) -> Calibration:
+    """Predict every training performance with networks of other folds.
+
+    Args:
+        features: contain the performances that `model` was trained on.
+        folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
+        kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
+        systems: regressions that the score is averaged with. The predictions for the other folds give a fold's weights;
+            `facts["combination"]` has the weights that all folds give.
+
+    Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
+    `around.stop`.
+    """
+    part, group, cuts = _folds(features, model, folds, kinds)
+    config = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
+    parts = [train for train, _ in cuts]
+    normalisers, fitted = fit_parts(part, parts, model.network, config, around)
+    networks = FoldNetworks(model.network, model.sizes, fitted.state, normalisers)
+    facts: dict[str, Any] = {
+        "folds": len(cuts),
+        "runs": config.runs,
+        "kinds": list(kinds),
+        "software": software(),
+        "quality": {},
+        "movement": {},
+    }
+    share = 1.0
+    if systems:
+        with one_thread(0):
+            networks, facts["combination"] = _with_regressions(networks, part, cuts, systems, kinds)
+        share = facts["combination"]["weights"][NETWORK]
+    fold = np.zeros(len(part), dtype=np.intp)
+    for number, (_, test) in enumerate(cuts):
+        fold[test] = number
+    fitted_part = model.predict(replace(part, settings=model.settings))
+    labels, rows = label_table(part.records), np.arange(len(part))
+    return Calibration(
+        networks=networks,
+        truth=labels[:, 0],
+        predicted=networks.predict(part)[fold, rows],
+        fold=fold,
+        group=group,
+        steps=fitted_part.step_scores * share,
+        duration=np.asarray(part.duration, dtype=np.float64),
+        novelty=Novelty.measure(part, cuts, group),
+        facts=facts,
+        attention=fitted_part.attention[..., 1],
+        part_truth=labels[:, 1:],
+        part_predicted=networks.parts(part)[fold, rows],
+    )
+
+
+def _with_regressions(
+    networks: FoldNetworks,
+    part: FeatureSet,
+    cuts: Sequence[tuple[Rows, Rows]],
+    systems: Sequence[RegressionSystem],
+    kinds: Sequence[str],
+) -> tuple[FoldNetworks, dict[str, Any]]:
+    """The networks with the combinations of their folds, and the `InnerPredictions.choice` of all folds."""
+    fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
+    network, predicted = networks.of_networks(part), []
+    for number, (_, test) in enumerate(cuts):
+        others = fitted[number].others(part.take(test))
+        predicted.append(np.concatenate([network[number, test][None], others]))
+    tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
+    gathered = InnerPredictions.gather(part, tests, predicted, kinds)
+    others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
+    combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
+    return replace(networks, combinations=combinations), gathered.choice(fitted[0].names)
+
+
+def _folds(
+    features: FeatureSet, model: TrainedModel, folds: int, kinds: Sequence[str]
+) -> tuple[FeatureSet, Rows, list[tuple[Rows, Rows]]]:
+    """The training performances, the group of each, and (training rows, test rows) of each fold."""
+    where = {name: row for row, name in enumerate(features.ids)}
+    missing = [name for name in model.train_ids if name not in where]
+    if missing:
+        raise DataError(
+            f"{len(missing)} training performance(s) are missing, such as {missing[0]}",
+            fix="Calibrate on the features that the model was trained on",
+        )
+    part = features.take([where[name] for name in model.train_ids])
+    group = bundle_numbers(part.records, kinds)
+    if (independent := len(np.unique(group))) < 2:
+        raise DataError(
+            "all training performances are tied together, so none can be held out",
+            fix="Check the groups of the records, or train with --folds 0, without intervals",
+        )
+    made = kfold(part.records, k=min(folds, independent), seed=model.recipe.seed, kinds=kinds)
+    return part, group, [fold.indices(part.ids) for fold in made]

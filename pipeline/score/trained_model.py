@@ -1,0 +1,356 @@
+"""A trained model: fits networks, predicts, and is stored in a run folder that works on any machine.
+
+RUN/model.json           format 4: versions, network, sizes, recipe, feature settings, channel names, training ids,
+                         `calibration` (`pipeline.score.calibration.calibration_facts`) or null with its reason,
+                         `contents`, SHA-256 of the input files that training read; null for packed features
+RUN/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`,
+                         `combination.<place>.<field>` of each regression,
+                         `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`)
+RUN/config.json          every setting of the training (`pipeline.score.run_config`)
+RUN/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
+RUN/card.md              for people (`pipeline.score.model_card`)
+
+Predictions are deterministic. Each performance is computed alone and in double precision, so the other performances of
+a batch and the number of threads do not change the printed scores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from data.errors import DataError, UsageError
+from data.store import atomic_path, read_json, write_text
+from data.store.arrays import Floats, Rows
+from data.video import Record
+from models.aim import Aim
+from models.aim_config import AimConfig, AimSizes
+from models.layers import Layers
+from models.stacked import double_network, predict_members
+from pipeline.score.calibration import Calibration, calibration_facts, calibration_tensors, read_calibration
+from pipeline.score.model_files import (
+    FAULTS,
+    SETTINGS,
+    TRAIN_AGAIN,
+    WEIGHTS,
+    check_hashes,
+    cover,
+    no_run_fix,
+    require_finite,
+)
+from pipeline.score.run_config import save_config
+from pipeline.score.setting_lines import plain, setting_lines
+from pipeline.settings.config import BaseConfig
+from pipeline.settings.recipes import TrainConfig
+from pipeline.systems.combination import FittedCombination, part_of
+from pipeline.train import (
+    NO_LABELS_FIX,
+    Normaliser,
+    Surroundings,
+    fit_parts,
+    label_table,
+    loss_epochs,
+    sizes_of,
+    stack_data,
+)
+from pipeline.train.features import FeatureSet
+
+FORMAT = 4
+MAX_SIZE = 1 << 24
+"""Greatest size of a layer that `load` accepts."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of n performances in the units of the labels: means over the runs, except `members`.
+
+    Attributes:
+        score: (n,) final score.
+        members: (runs, n) final score by each run.
+        step_scores: (n, T) share of each time step; with `other_share` and the lowest training score they sum to
+            the score.
+        attention: (n, T, 2) weights of scene and interaction.
+        execution, synchronisation: (n,), or None where the model has no such head, or the training part no such label.
+        other_share: (n,) share of the score that belongs to no step: of a combination's regressions or of the network's
+            trial-level branch; None where there is neither.
+    """
+
+    ids: tuple[str, ...]
+    score: Floats
+    members: Floats
+    step_scores: Floats
+    attention: Floats
+    execution: Floats | None = None
+    synchronisation: Floats | None = None
+    other_share: Floats | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Everything that scoring needs.
+
+    Attributes:
+        state: parameter name to stacked values, (runs, ...).
+        settings: the settings of the stages that made the features.
+        names: channel names of the features.
+        train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
+        losses: (epochs kept, runs) training loss after each of `loss_epochs`.
+        calibration: gives scores their intervals; None where there is none.
+        not_calibrated: why there is no calibration.
+        contents: hashes of the input files of training; None where unknown, as for packed features.
+    """
+
+    network: AimConfig
+    sizes: AimSizes
+    recipe: TrainConfig
+    normaliser: Normaliser
+    state: Mapping[str, Tensor]
+    settings: Mapping[str, Any]
+    names: Mapping[str, tuple[str, ...]]
+    train_ids: tuple[str, ...]
+    train_labels: Floats
+    losses: Floats
+    loss_epochs: tuple[int, ...]
+    combination: FittedCombination | None = None
+    calibration: Calibration | None = None
+    not_calibrated: str = "this model was not calibrated"
+    contents: frozenset[str] | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        features: FeatureSet,
+        recipe: TrainConfig,
+        network: AimConfig,
+        *,
+        rows: Sequence[int] | Rows | None = None,
+        around: Surroundings | None = None,
+    ) -> TrainedModel:
+        """Train `recipe.runs` networks on the labelled performances of `features`, without calibration.
+
+        Args:
+            rows: the training part, of which only labelled performances are used; None: all performances.
+
+        Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
+        not fit the features, Cancelled after `around.stop`.
+        """
+        given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
+        chosen = given[np.isfinite(label_table(features.records)[given, 0])]
+        if len(chosen) < 2:
+            what = f"training needs at least 2 labelled performances and has {len(chosen)}"
+            raise DataError(what, fix=NO_LABELS_FIX)
+        normalisers, fitted = fit_parts(features, [chosen], network, recipe, around)
+        part = features.take(chosen)
+        return cls(
+            network=network,
+            sizes=sizes_of(features),
+            recipe=recipe,
+            normaliser=normalisers[0],
+            state=fitted.state,
+            settings=part.settings,
+            names=part.names,
+            train_ids=part.ids,
+            train_labels=label_table(part.records),
+            losses=fitted.losses,
+            loss_epochs=loss_epochs(recipe.epochs),
+        )
+
+    @property
+    def runs(self) -> int:
+        """Number of networks."""
+        return len(next(iter(self.state.values())))
+
+    @cached_property
+    def _net(self) -> Aim:
+        return double_network(self.network, self.sizes, self.state)
+
+    def predict(self, features: FeatureSet) -> Predictions:
+        """Score performances. Raises UsageError for none, and as `check`."""
+        self.check(features)
+        if len(features) == 0:
+            raise UsageError("no performance to score", fix="Give at least one performance with features")
+        data = stack_data(features, [self.normaliser]).to(torch.device("cpu"), torch.float64)
+        output = predict_members(self._net, data, torch.zeros(self.runs, dtype=torch.long), chunk=1)
+        unscale = self.normaliser.unscale
+
+        def mean(name: str, column: int) -> Floats | None:
+            values = getattr(output, name)
+            if values is None or not np.isfinite(self.train_labels[:, column]).any():
+                return None  # without labels the output has no scale
+            return unscale(values.mean(0).numpy(), column)
+
+        score = unscale(output.score.mean(0).numpy(), 0)
+        members = unscale(output.score.numpy(), 0)
+        steps = unscale(output.step_scores.mean(0).numpy(), 0, shift=False)
+        other_share = None
+        if self.combination is not None:
+            others = self.combination.others(features)
+            score = self.combination.combine(score, others)
+            members = self.combination.combine(members, others)
+            steps = self.combination.weights[0] * steps
+        if self.combination is not None or self.network.trial != "none":
+            other_share = score - self.normaliser.score_range[0, 0] - steps.sum(1)
+        return Predictions(
+            ids=features.ids,
+            score=score,
+            members=members,
+            step_scores=steps,
+            attention=output.attention.mean(0).numpy(),
+            execution=mean("execution", 1),
+            synchronisation=mean("synchronisation", 2),
+            other_share=other_share,
+        )
+
+    def check(self, features: FeatureSet) -> None:
+        """Raise UsageError, which lists the differences, if settings, channel names or sizes are not the model's."""
+        differing = setting_lines(self.settings, features.settings)
+        for name in sorted({*self.names, *features.names}):
+            if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
+                differing.append(f"channel names of '{name}'")
+        ours, theirs = asdict(self.sizes), asdict(sizes_of(features))
+        differing += [
+            f"{key} size: {ours[key]} in the model, {theirs[key]} here" for key in ours if ours[key] != theirs[key]
+        ]
+        if differing:
+            raise UsageError(
+                "these features were made with other settings than the model's: " + "; ".join(differing),
+                fix="Extract with the model's settings, or train a model on these features",
+            )
+
+    def blank_features(self, steps: int = 3) -> FeatureSet:
+        """One performance of zeros in the sizes that the model reads; every step is observed."""
+        sizes = self.sizes
+        return FeatureSet(
+            records=(Record("blank", None),),
+            primary=np.zeros((1, steps, sizes.primary), dtype=np.float32),
+            primary_mask=np.ones((1, steps), dtype=bool),
+            secondary=np.zeros((1, steps, sizes.agents, sizes.secondary), dtype=np.float32),
+            secondary_mask=np.ones((1, steps, sizes.agents), dtype=bool),
+            scene=np.zeros((1, steps, sizes.scene), dtype=np.float32),
+            trial=np.zeros((1, sizes.trial), dtype=np.float32),
+            duration=np.ones(1),
+            settings=self.settings,
+            names=self.names,
+        )
+
+    def save(self, folder: Path, config: BaseConfig | None = None) -> None:
+        """Write the run folder with its configuration.
+
+        The description is written last: a folder with this file is complete.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SETTINGS).unlink(missing_ok=True)  # an earlier run's file must not describe the new weights
+        if config is not None:
+            save_config(config, folder)
+        with atomic_path(folder / WEIGHTS) as temporary:
+            save_file(self._tensors(), temporary)
+        text = json.dumps(self._description(), indent=2, sort_keys=True) + "\n"
+        cover(folder, {SETTINGS: text})
+        write_text(folder / SETTINGS, text)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"state.{name}": values.contiguous() for name, values in self.state.items()}
+        arrays = {f"normaliser.{name}": values for name, values in self.normaliser.arrays().items()}
+        arrays |= {"train_labels": self.train_labels, "losses": self.losses}
+        tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
+        if self.combination is not None:
+            fitted = self.combination.arrays()
+            tensors |= {f"combination.{name}": torch.from_numpy(values) for name, values in fitted.items()}
+        if self.calibration is not None:
+            made = calibration_tensors(self.calibration)
+            tensors |= {f"calibration.{name}": values for name, values in made.items()}
+        return tensors
+
+    def _description(self) -> dict[str, Any]:
+        combination, calibration = self.combination, self.calibration
+        return {
+            "format": FORMAT,
+            "versions": {"torch": torch.__version__, "numpy": np.__version__},
+            "model": asdict(self.network),
+            "sizes": asdict(self.sizes),
+            "train": self.recipe.model_dump(mode="json"),
+            "settings": plain(self.settings),
+            "names": {name: list(values) for name, values in self.names.items()},
+            "train_ids": list(self.train_ids),
+            "loss_epochs": list(self.loss_epochs),
+            "combination": None if combination is None else combination.description(),
+            "calibration": None if calibration is None else calibration_facts(calibration),
+            "not_calibrated": self.not_calibrated,
+            "contents": None if self.contents is None else sorted(self.contents),
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> TrainedModel:
+        """Read a model that `save` wrote. Raises DataError if it is missing, damaged or of another version."""
+        try:
+            if not (folder / SETTINGS).exists():
+                raise FileNotFoundError(folder / SETTINGS)
+            check_hashes(folder)
+            description = read_json(folder / SETTINGS)
+            if description["format"] != FORMAT:
+                raise DataError("another version trained this model", where=folder, fix=TRAIN_AGAIN)
+            return _read(description, load_file(folder / WEIGHTS))
+        except FileNotFoundError as error:
+            raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from error
+        except (OSError, SafetensorError, UsageError, *FAULTS) as error:
+            cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise DataError(f"this model is damaged ({cause})", where=folder, fix=TRAIN_AGAIN) from error
+
+
+def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:
+    """The model of a run folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
+    require_finite(description, tensors)
+    normaliser = {name: values.numpy() for name, values in part_of(tensors, "normaliser.").items()}
+    combination, calibration, contents = (description[name] for name in ("combination", "calibration", "contents"))
+    fitted = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
+    network, sizes = AimConfig(**description["model"]), AimSizes(**description["sizes"])
+    model = TrainedModel(
+        network=network,
+        sizes=sizes,
+        recipe=TrainConfig(**description["train"]),
+        normaliser=Normaliser.from_arrays(normaliser),
+        state=part_of(tensors, "state."),
+        settings=description["settings"],
+        names={name: tuple(values) for name, values in description["names"].items()},
+        train_ids=tuple(description["train_ids"]),
+        train_labels=tensors["train_labels"].numpy(),
+        losses=tensors["losses"].numpy(),
+        loss_epochs=tuple(description["loss_epochs"]),
+        combination=None if combination is None else FittedCombination.from_arrays(combination, fitted),
+        not_calibrated=str(description["not_calibrated"]),
+        contents=None if contents is None else frozenset(map(str, contents)),
+    )
+    _check_shapes(model)
+    tried = model.predict(model.blank_features())  # parts that do not fit together fail here, not with a video
+    if not np.isfinite([*tried.score, *tried.step_scores[0]]).all():
+        raise ValueError("a score of the model is not finite")
+    if calibration is None:
+        return model
+    stored = read_calibration(part_of(tensors, "calibration."), calibration, network, sizes)
+    stored.try_on(model.blank_features(stored.steps.shape[1]))
+    return replace(model, calibration=stored)
+
+
+def _check_shapes(model: TrainedModel) -> None:
+    """Compare the weights with the network that the settings describe, before it takes memory. Raises ValueError."""
+    numbers = (model.network.width, model.network.regression_width, *asdict(model.sizes).values())
+    if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
+        raise ValueError("a size is no number, or too large")
+    if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3 or not isinstance(model.settings, dict):
+        raise ValueError("the training labels or the settings are of another form")
+    members = len(next(iter(model.state.values()), ()))
+    with torch.device("meta"):
+        network = Aim(model.network, model.sizes, Layers(members))
+    expected = {name: values.shape for name, values in network.state_dict().items()}
+    if not members or {name: values.shape for name, values in model.state.items()} != expected:
+        raise ValueError("the weights are not those of this network")
