@@ -12,6 +12,9 @@ from typing import Any, Literal
 Level = Literal["info", "warn", "bad"]
 """How serious a flag is: for information, use the score with care, do not use the score."""
 
+Agent = Literal["", "primary", "secondary"]
+"""The agent of the model that a flag is about, if it is about one."""
+
 SEVERITY: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
 
 Interval = tuple[float, float]
@@ -70,6 +73,7 @@ class Flag:
     level: Level
     title: str
     detail: str = ""
+    agent: Agent = ""
 
 
 def worst_first(flags: Iterable[Flag]) -> tuple[Flag, ...]:

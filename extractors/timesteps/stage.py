@@ -20,6 +20,7 @@ from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels, array_channels, flow_channels
+from extractors.timesteps.people import role_names
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
@@ -66,7 +67,7 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Time steps of the agents and the scene, and descriptors of the whole performance."""
 
-    name, version, Config = "timesteps", 3, TimestepsConfig
+    name, version, Config = "timesteps", 4, TimestepsConfig
     reads: ClassVar[frozenset[str]] = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
@@ -113,7 +114,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         Raises DataError: annotated boundaries are missing or too many; an upstream array is missing or has another
         shape than its stage promises.
         """
-        primary, *secondary = self._channels(self.config.roles(), source.upstream)
+        (primary, *secondary), people = self._channels(self.config.roles(), source.upstream)
         if len({one.names for one in secondary}) > 1:
             raise DataError(
                 "the secondary agents have different channels", fix="Set timesteps.secondary to agents of one kind"
@@ -137,6 +138,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             "duration": np.array(end - start),
         }
         quality = {**_quality(primary, secondary, first, rest), "duration_s": round(end - start, 3)}
+        quality |= {f"name_{part}": name for part, name in people.items()}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
@@ -153,11 +155,17 @@ class Timesteps(Extractor[TimestepsConfig]):
             fix = "Raise timesteps.steps, correct the annotation, or --set timesteps.bounds=equal"
             raise DataError(str(error), where=record.name, fix=fix) from None
 
-    def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
-        """Channels of every role, all people in one shared frame."""
+    def _channels(
+        self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]
+    ) -> tuple[list[Channels], dict[str, str]]:
+        """Channels of every role, all people in one shared frame, and `role_names`."""
         persons = [role for role in roles if role.kind == "pose"]
         people = list(dict.fromkeys(role.agent for role in persons))
-        posed = pose_channels(_stage(upstream, persons[0].stage), people, self.config.pose) if people else []
+        posed, names = list[Channels](), dict[str, str]()
+        if persons:
+            read = [_stage(upstream, persons[0].stage)]
+            names = role_names(roles, np.asarray(read[0].arrays["keypoints"].values))
+            posed = pose_channels(read.pop(), people, self.config.pose)  # keypoints are freed before channels are made
         others = dict.fromkeys(role.stage for role in roles if role.kind != "pose")
         outputs = {stage: _stage(upstream, stage) for stage in others}  # two roles may name one stage: it is read once
         made = []
@@ -169,7 +177,7 @@ class Timesteps(Extractor[TimestepsConfig]):
                 made.append(flow_channels(outputs[role.stage]))
             else:
                 made.append(array_channels(outputs[role.stage], role.stage, role.array))
-        return made
+        return made, names
 
     def _scene(
         self, upstream: Mapping[str, StageOutput], bounds: Floats
@@ -200,7 +208,7 @@ def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
     return upstream[stage]
 
 
-def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float]:
+def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float | str]:
     """Shares of time observed, interpolated and masked, for the primary and the mean secondary agent."""
     return {
         "observed_primary": _share(primary, primary.observed),

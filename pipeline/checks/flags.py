@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data.errors import apart, counted
-from pipeline.results import Accuracy, Flag, Level, significant, worst_first
+from pipeline.checks.novelty import BLOCKS
+from pipeline.results import Accuracy, Agent, Flag, Level, significant, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]
@@ -37,6 +38,9 @@ FRAMERATES, RATE_MARGIN = (12.0, 130.0), 1.5
 SHAKE = 0.3
 """Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
 dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
+
+AGENT_OF_BLOCK: Mapping[str, Agent] = {BLOCKS[0]: "primary", BLOCKS[1]: "secondary"}
+"""The agent that a block of trial-level features describes."""
 
 TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
 """Titles of two flags."""
@@ -101,6 +105,16 @@ class Facts:
     camera_agent: bool = False  # the camera's motion is one of the model's agents
     trained_on: bool | None = None  # a file of the performance was in the training part
     accuracy: Accuracy | None = None  # of the model on held-out performances
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of the agents that are people, such as {"primary": "left athlete"}."""
+        stored = self.quality.get("timesteps", {})
+        return {agent: str(stored[f"name_{agent}"]) for agent in AGENT_OF_BLOCK.values() if f"name_{agent}" in stored}
+
+    def name_of(self, agent: Agent) -> str:
+        """The name of an agent's person, or else "primary agent" or "secondary agent"."""
+        return self.names.get(agent, f"{agent} agent")
 
 
 def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
@@ -177,12 +191,13 @@ def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
         yield Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)
 
 
-def _steps(_: Facts, shares: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+def _steps(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     for place, share in shares.items():
         if share > 0.2:
-            agent = place[1].removeprefix("masked_steps_")
-            detail = f"In {100 * share:.0f} % of the time steps the {agent} agent was not detected for long enough."
-            yield Flag("bad" if share > 0.5 else "warn", f"{agent} agent missing", detail)
+            agent: Agent = "primary" if place == _STEPS[0] else "secondary"
+            name = facts.name_of(agent)
+            detail = f"In {100 * share:.0f} % of the time steps the {name} was not detected for long enough."
+            yield Flag("bad" if share > 0.5 else "warn", f"{name} missing", detail, agent)
 
 
 def _camera_measured(facts: Facts) -> tuple[float, bool] | None:
@@ -247,12 +262,14 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
         yield Flag("warn", "too short", f"The video has {has} s, half of the videos have {usual} s or more.")
 
 
-def _distance(_: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
+def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
     ratio, block = distance
     if not ratio <= 1:
         detail = f"The distance of its features to the training performances is {apart(ratio, 1)[0]} times the limit"
         level: Level = "warn" if ratio <= FAR else "bad"
-        yield Flag(level, "unlike the training performances", f"{detail}, most in {block}.")
+        agent = AGENT_OF_BLOCK.get(block, "")
+        place = f"the {facts.name_of(agent)}" if agent and agent in facts.names else block
+        yield Flag(level, "unlike the training performances", f"{detail}, most in {place}.", agent)
 
 
 def _settings(facts: Facts, _: bool) -> Iterator[Flag]:

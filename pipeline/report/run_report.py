@@ -269,13 +269,13 @@ def _failure(row: Score, name: str, scorer: Scorer) -> Failure:
 def _model_facts(scorer: Scorer) -> ModelFacts:
     """What sections take from a model; an uncalibrated one has nothing to compare with."""
     if scorer.model.calibration is None:
-        return ModelFacts(roles=scorer.roles)
+        return ModelFacts()
     steps, attention = scorer.model.calibration.steps, scorer.model.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
     ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
     training = TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
-    return ModelFacts(training, scorer.model.calibration.facts.get("movement", {}), scorer.roles)
+    return ModelFacts(training, scorer.model.calibration.facts.get("movement", {}))
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

@@ -21,12 +21,11 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
-from extractors.timesteps.roles import Role
+from extractors.timesteps.people import people_names
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 from pipeline.score.movement import PEOPLE, known_mean, movement
-from pipeline.score.people_names import agent_namer, people_names
 
 POSTER_HEIGHT = 360
 """Pixels of the picture that is shown until a video plays."""
@@ -85,12 +84,10 @@ class ModelFacts:
     Attributes:
         training: steps of the training videos to compare with.
         better: ranges of the better training videos (`pipeline.score.movement.better_ranges`), by group.
-        roles: of the agents (`timesteps.roles`), which the names of quality measures replace by people.
     """
 
     training: TrainingSteps | None = None
     better: Mapping[str, Any] = field(default_factory=dict)
-    roles: Sequence[Role] = ()
 
 
 NO_FACTS = ModelFacts()
@@ -119,8 +116,7 @@ def video_report(
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
     moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())
     ranges = ranges_of(facts.better, record.task)
-    in_words = agent_namer(facts.roles, outputs)
-    quality = {stage: {in_words(key): value for key, value in each.items()} for stage, each in result.quality.items()}
+    quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
     row = batch_row(replace(result, quality=quality), record, name=name)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
@@ -137,6 +133,19 @@ def video_report(
         angles=angle_charts(moved, names) if moved else (),
         better=better_part(moved, result.steps, names, ranges) if moved and ranges and result.valid else None,
     )
+
+
+def named_measures(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """Quality measures with the names of people in place of the model's agents: "observed (left athlete)"."""
+    people = {agent: measures[f"name_{agent}"] for agent in ("primary", "secondary") if f"name_{agent}" in measures}
+    named: dict[str, Any] = {}
+    for key, value in measures.items():
+        measure, _, agent = key.rpartition("_")
+        if measure != "name" and agent in people:
+            named[f"{measure} ({people[agent]})"] = value
+        elif measure != "name":
+            named[key] = value
+    return named
 
 
 def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:

@@ -21,8 +21,6 @@ from data.errors import PROGRAM, CacheError, DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
-from extractors.timesteps.roles import Role
-from extractors.timesteps.stage import TimestepsConfig
 from pipeline.cache import fingerprints, open_cache, software
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
@@ -30,7 +28,6 @@ from pipeline.results import Interval, Score, StepScore
 from pipeline.run import Planner, extract_and_read
 from pipeline.score.calibration import PARTS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
-from pipeline.score.people_names import AGENT, agent_namer
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_lines import setting_lines
@@ -95,22 +92,7 @@ class Scorer:
         whole = [record for record in records if not lacking[record.id]]
         scored, errors = extract_and_read(whole, self.planner, self._scored, observer)
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
-        named = (self._named(row, record) for row, record in zip(rows, records, strict=True))
-        return [replace(row, model=self.model_sha256) for row in named]
-
-    def _named(self, row: Score, record: Record) -> Score:
-        """The score with people's names in its flags; the poses are read only if a flag names an agent."""
-        if not any(AGENT.search(f"{flag.title} {flag.detail}") for flag in row.flags):
-            return row
-        name = agent_namer(self.roles, self.outputs(row, record))
-        flags = (replace(flag, title=name(flag.title), detail=name(flag.detail)) for flag in row.flags)
-        return replace(row, flags=tuple(flags))
-
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """The roles of the agents, the primary one first."""
-        config = self.config.stage("timesteps")
-        return config.roles() if isinstance(config, TimestepsConfig) else ()
+        return [replace(row, model=self.model_sha256) for row in rows]
 
     def lacking(self, record: Record) -> str:
         """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""

@@ -78,6 +78,7 @@ def test_shapes_types_and_dims():
     assert len(out.arrays["primary"].names) == 3 * (4 + 26 + 11)
     assert out.quality["observed_primary"] == 1
     assert out.quality["observed_secondary"] == 1
+    assert (out.quality["name_primary"], out.quality["name_secondary"]) == ("left athlete", "right athlete")
     np.testing.assert_array_equal(a["scene"][:, 0], np.arange(10))
 
 

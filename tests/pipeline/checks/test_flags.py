@@ -48,6 +48,17 @@ def test_each_flag(facts: Facts, level: str, title: str) -> None:
     assert flag.detail.endswith(".")
 
 
+def test_a_flag_about_an_agent_says_which_and_names_the_person() -> None:
+    measures = {"masked_steps_primary": 0.0, "masked_steps_secondary": 0.3}
+    named = {**measures, "name_primary": "left athlete", "name_secondary": "right athlete"}
+    for quality, name in ((measures, "secondary agent"), (named, "right athlete")):
+        facts = Facts(quality={"timesteps": quality}, distance=(3.0, "the secondary agents"))
+        far, missing = find_flags(facts)[0]
+        assert (missing.title, missing.agent, far.agent) == (f"{name} missing", "secondary", "secondary")
+        assert f"the {name} was not detected" in missing.detail
+    assert far.detail.endswith("most in the right athlete.")
+
+
 def test_measures_are_compared_with_those_of_training() -> None:
     ranges = quality_ranges(
         [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]

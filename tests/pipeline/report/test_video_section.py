@@ -15,7 +15,6 @@ import pytest
 
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
-from extractors.timesteps.roles import parse_role
 from pipeline.report import ReportData, render_report, video_section
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
@@ -94,10 +93,10 @@ def better_than(clip: Path, page: Path, change: float) -> VideoReport:
         figures["1.trunk"] = [value + change for value in figures["1.trunk"]]
         videos.append(Trained(f"train_{number}.mp4", "10 m", float(number), figures))
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
-    result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": {"observed_primary": 1.0}})
-    roles = tuple(map(parse_role, ("pose:0", "pose:1")))
+    measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
+    result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": measures})
     record = Record(id=clip.name, path=clip)
-    return video_report(result, record, outputs, page=page, facts=ModelFacts(None, better_ranges(videos), roles))
+    return video_report(result, record, outputs, page=page, facts=ModelFacts(None, better_ranges(videos)))
 
 
 def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> None:
