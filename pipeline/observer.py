@@ -146,7 +146,7 @@ class Observer:
         """Receive one line for people."""
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """Receive the flags (`pipeline.results.Flag`) of each flagged training video; `videos` counts all videos."""
+        """Receive the flags (`pipeline.checks.flag.Flag`) of each flagged training video, of `videos` in all."""
 
     def failures(self, results: Sequence[Any]) -> None:
         """Receive the failed videos (`pipeline.run.Result`) where the work goes on without them."""

@@ -39,7 +39,7 @@ MAY_IMPORT = {
 }
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("settings", "observer", "results"),
+    ("settings", "observer"),
     ("cache", "train", "checks"),
     ("run", "systems"),
     ("pack", "preview"),

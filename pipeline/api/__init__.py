@@ -62,11 +62,11 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.label import LabelResult as LabelResult
     from pipeline.pack.pack_formats import Packed as Packed
-    from pipeline.results import Score as Score
     from pipeline.run import ExtractRun as ExtractRun
     from pipeline.run import Status as Status
     from pipeline.score import TrainedModel as TrainedModel
     from pipeline.score.export import Exported as Exported
+    from pipeline.score.score import Score as Score
     from pipeline.settings.environment import SetupCheck as SetupCheck
 
 __all__ = [

@@ -18,8 +18,8 @@ from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
-    from pipeline.results import Score
     from pipeline.score.export import Exported
+    from pipeline.score.score import Score
 
 
 def score(

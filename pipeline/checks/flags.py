@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data.errors import apart, counted
+from pipeline.checks.accuracy import Accuracy, significant
+from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS
-from pipeline.results import Accuracy, Agent, Flag, Level, significant, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]

@@ -21,7 +21,7 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
-from pipeline.results import Accuracy, Interval
+from pipeline.checks.accuracy import Accuracy, Interval
 
 LEVELS = (0.80, 0.95)
 """Levels of the two intervals of every score."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from data.video import Record
 from models.agreement import agreement
-from pipeline.results import significant
+from pipeline.checks.accuracy import significant
 
 OWN_VIDEOS = "folder"
 """The kind of data set whose `judges` are raters of the same thing; in others they are items or panels of judges."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from data.errors import PROGRAM, DataError
 from extractors.timesteps import TimestepsConfig
+from pipeline.checks.flag import Flag, worst_first
 from pipeline.checks.flags import RATES, Facts, find_flags
 from pipeline.observer import Observer
-from pipeline.results import Flag, worst_first
 from pipeline.settings.config import BaseConfig
 
 ALONE = ("stream", "people detected", "right person", "cuts", "kinematics")

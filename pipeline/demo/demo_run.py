@@ -24,10 +24,10 @@ from pipeline.report import ReportData, Scored, report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.report.text import number
-from pipeline.results import Score
 from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
 from pipeline.score import Scorer, load_scorer, train_model
+from pipeline.score.score import Score
 from pipeline.settings.config import BaseConfig, RunConfig, load_config
 from pipeline.settings.yaml_values import PRESETS
 from synthetic import plan_dives

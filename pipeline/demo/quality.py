@@ -16,7 +16,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from models.metrics import mae, percentile_interval, resampled_weights, spearman, spearman_of_samples
 from pipeline.cache import Cache, fingerprints
-from pipeline.results import Score
+from pipeline.score.score import Score
 from synthetic import read_truth
 
 SEED = 7

@@ -20,11 +20,11 @@ from data.splits import bundle_numbers, forbidden, kfold
 from data.store import write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
+from pipeline.checks.accuracy import significant
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import Asked, TableRows, protocol_systems
 from pipeline.evaluate.spread import Job, Runner
-from pipeline.results import significant
 from pipeline.settings.config import BaseConfig
 from pipeline.systems import System
 from pipeline.train import label_table

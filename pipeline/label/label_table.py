@@ -19,8 +19,8 @@ from data.store import read_regular, write_text
 from data.store.arrays import Floats
 from data.video import LABELS, Record
 from models.agreement import Agreement, Bounded, agreement
+from pipeline.checks.accuracy import significant
 from pipeline.label.questions import OUTCOMES, RatingSession, pair_scale
-from pipeline.results import significant
 
 MOST_BYTES = 64 << 20
 DISPUTED = 5

@@ -12,11 +12,11 @@ from data.errors import UsageError
 from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import Record
+from pipeline.checks.accuracy import significant
 from pipeline.checks.novelty import distances, floors, trial_level
 from pipeline.label.label_table import Suggestion
 from pipeline.label.questions import RatingSession
 from pipeline.observer import Observer
-from pipeline.results import significant
 from pipeline.run import extract_and_read
 from pipeline.train.features import stack
 

@@ -11,6 +11,7 @@ import numpy as np
 from data.errors import counted
 from data.store.arrays import Floats, Rows
 from models.metrics import percentile_interval, resampled_weights, spearman, spearman_of_samples
+from pipeline.checks.accuracy import significant
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
@@ -18,7 +19,6 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import CENTRED, average_of, direction, held_out_of, interval_text
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
-from pipeline.results import significant
 from pipeline.score.calibration import Calibration
 from pipeline.score.run_config import save_config
 from pipeline.settings.destinations import writing

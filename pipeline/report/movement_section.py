@@ -12,8 +12,8 @@ from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
 from extractors.timesteps.pose_points import POINTS
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, number
-from pipeline.results import StepScore
 from pipeline.score.movement import JOINTS, OUTSIDE, Difference, Movement, differences, steps_of
+from pipeline.score.score import StepScore
 
 MOST = 6
 """Most differences that a page lists."""

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.results import Interval, Score
+from pipeline.checks.accuracy import Interval
+from pipeline.score.score import Score
 
 Kind = Literal["ours", "baseline", "paper", "oracle", "other"]
 """The kind of a row of a results table; an oracle was chosen by the test labels."""

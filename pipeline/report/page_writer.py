@@ -18,11 +18,12 @@ from markupsafe import Markup
 
 from data.errors import UsageError
 from data.store import write_text
+from pipeline.checks.flag import worst_first
 from pipeline.report import payload, text, view
 from pipeline.report.downloads import downloads
 from pipeline.report.page_data import ReportData
 from pipeline.report.progress import progress
-from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
+from pipeline.score.score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error
 
 SCRIPTS = (

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.keypoints.skeletons import COCO17
+from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import TRAINED_ON
 from pipeline.report import page_data as page
 from pipeline.report.progress import progress
-from pipeline.results import Interval
 
 MAX_POINTS = 800
 """Most points of one curve: more than a screen has pixels."""

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import write_bytes
+from pipeline.checks.accuracy import Interval
 from pipeline.observer import SILENT, Observer
 from pipeline.report.page_data import BarChart, Prediction, ReportData, TrainingCurve, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
-from pipeline.results import Interval
 from pipeline.settings.destinations import file_error
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.checks.accuracy import significant
 from pipeline.report.page_data import BatchReport, VideoReport
 from pipeline.report.text import number
-from pipeline.results import significant
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from pipeline.report.page_data import BatchReport, Failure, ReportData, Training
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
-from pipeline.results import Score
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_files import no_run_fix
 from pipeline.score.run_config import input_settings
+from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
 from pipeline.settings.config import BaseConfig

@@ -24,8 +24,8 @@ from data.video.media import DEFAULT_LIMIT, frame_length
 from extractors.timesteps.people import people_names
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
-from pipeline.results import Score, StepScore
 from pipeline.score.movement import PEOPLE, known_mean, movement
+from pipeline.score.score import Score, StepScore
 
 POSTER_HEIGHT = 360
 """Pixels of the picture that is shown until a video plays."""

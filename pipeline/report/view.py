@@ -11,10 +11,12 @@ from statistics import fmean, pstdev
 
 import numpy as np
 
+from pipeline.checks.accuracy import Interval, significant
+from pipeline.checks.flag import Flag
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
 from pipeline.report.text import number
-from pipeline.results import Flag, Interval, Score, StepScore, significant
+from pipeline.score.score import Score, StepScore
 
 SHOWN_DECIMALS = 2
 """Digits after the point of scores, their parts and differences on the page."""

@@ -22,10 +22,10 @@ from data.store.arrays import Floats
 from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
 from models.stacked import double_network, predict_members
+from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import ceiling_line
-from pipeline.results import Accuracy
 from pipeline.score.movement import read_ranges
 from pipeline.systems.combination import FittedCombination, part_of
 from pipeline.train import SCORES, Normaliser, stack_data

@@ -11,8 +11,8 @@ import yaml
 from data.errors import printable
 from pipeline.checks.intervals import LEVELS, needed, reach
 from pipeline.pack.data_card import card_text, data_lines
-from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
+from pipeline.score.score import NO_JUDGEMENT
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import BaseConfig
 from pipeline.train.features import FeatureSet

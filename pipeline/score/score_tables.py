@@ -15,7 +15,7 @@ from typing import Any
 
 from data.errors import printable
 from data.store import write_text
-from pipeline.results import Score, ScoreParts
+from pipeline.score.score import Score, ScoreParts
 from pipeline.score.shareable import shareable
 
 CSV_DECIMALS, JSON_DECIMALS = 6, 9

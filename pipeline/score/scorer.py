@@ -22,13 +22,14 @@ from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.cache import fingerprints, open_cache, software
+from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
-from pipeline.results import Interval, Score, StepScore
 from pipeline.run import Planner, extract_and_read
 from pipeline.score.calibration import PARTS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
+from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_lines import setting_lines
 from pipeline.score.trained_model import Predictions, TrainedModel

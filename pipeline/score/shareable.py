@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import Score
+from pipeline.score.score import Score
 
 _FOLDERS = re.compile(
     r"(?<![\w./\\-])"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.errors import CacheError, UsageError
-from pipeline.results import Level
+from pipeline.checks.flag import Level
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
 from data.video import Record, trim_video
+from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
 from pipeline.observer import Observer, Progress
-from pipeline.results import Accuracy, Flag, Score
+from pipeline.score.score import Score
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import REPORT, Running
 from pipeline.serve.uploads import KINEMATICS

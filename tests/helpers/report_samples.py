@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
+from pipeline.checks.flag import Flag
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
-from pipeline.results import Flag, Score, StepScore
 from pipeline.score.movement import movement
+from pipeline.score.score import Score, StepScore
 from tests.helpers.made_outputs import STANDING, pose_output
 
 SIZE = (320, 240)

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from pipeline import observer
+from pipeline.checks.flag import Flag
 from pipeline.cli import terminal
 from pipeline.observer import Progress
-from pipeline.results import Flag
 
 
 @pytest.fixture

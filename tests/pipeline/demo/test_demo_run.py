@@ -14,7 +14,7 @@ from pipeline.demo import demo_run
 from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config, metric_rows
 from pipeline.demo.quality import compare_with_baselines, label_of
 from pipeline.observer import Observer
-from pipeline.results import Score
+from pipeline.score.score import Score
 from tests.helpers.watching import Watching
 
 

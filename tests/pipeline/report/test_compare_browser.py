@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
-from pipeline.results import Accuracy, Flag
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, opened, shown, wait_for
 

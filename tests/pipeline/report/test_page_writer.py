@@ -18,10 +18,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError, counted
+from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, payload, render_report, text, view, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
-from pipeline.results import Flag, Score, StepScore
+from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 
 HOSTILE = [

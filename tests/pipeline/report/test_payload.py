@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.report import page_data as d
 from pipeline.report import payload, text
-from pipeline.results import Score, StepScore
+from pipeline.score.score import Score, StepScore
 
 
 @given(st.one_of(st.floats(), st.integers(-(10**9), 10**9)))

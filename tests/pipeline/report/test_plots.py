@@ -15,7 +15,7 @@ from data.errors import UsageError
 from pipeline.report import ReportData, payload, plots
 from pipeline.report import page_data as d
 from pipeline.report.view import step_views
-from pipeline.results import Score, StepScore
+from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
 

@@ -10,10 +10,12 @@ import pytest
 from data.datasets.folder import list_folder
 from data.errors import DataError
 from data.video import Record
+from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchReport, VideoReport
 from pipeline.report.video_section import batch_row
-from pipeline.results import Accuracy, Flag, Score
+from pipeline.score.score import Score
 
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, 24.7, True)
 

@@ -14,7 +14,7 @@ import pytest
 from data.video import decode
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import BatchReport, EvaluationReport, Prediction, ResultsRow, ResultsTable, VideoReport
-from pipeline.results import Score
+from pipeline.score.score import Score
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, opened, shown, wait_for
 

@@ -16,8 +16,8 @@ from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
 from pipeline.report.run_report import _records, refuse_incomparable, run_report_data
-from pipeline.results import Score, StepScore
 from pipeline.score.run_config import save_config
+from pipeline.score.score import Score, StepScore
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
 from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures

@@ -18,8 +18,8 @@ from data.video import Labels, Record
 from pipeline.report import ReportData, render_report, video_section
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
-from pipeline.results import Score, StepScore
 from pipeline.score.movement import Trained, better_ranges, movement, steps_of
+from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.made_outputs import STANDING, pose_of, pose_output
 from tests.helpers.pages import code_of

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.checks.accuracy import Accuracy
 from pipeline.report import ReportData, render_report, view
 from pipeline.report.page_data import Traces, TrainingSteps, VideoReport
 from pipeline.report.view import why
-from pipeline.results import NO_JUDGEMENT, Accuracy, Score, StepScore
 from pipeline.score.model_card import LIMITS
+from pipeline.score.score import NO_JUDGEMENT, Score, StepScore
 
 MEAN = 2.0
 TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).tolist()), ((0.5, 0.6),) * 5)

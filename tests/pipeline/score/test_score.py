@@ -28,11 +28,11 @@ from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api
 from pipeline.cache import open_cache
+from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
-from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.run import Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
@@ -40,6 +40,7 @@ from pipeline.score.calibrate import calibrate
 from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, cover, model_sha256
+from pipeline.score.score import NO_JUDGEMENT, Score
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import Predictions, TrainedModel

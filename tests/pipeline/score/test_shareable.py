@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.results import Flag, Score
+from pipeline.checks.flag import Flag
+from pipeline.score.score import Score
 from pipeline.score.score_tables import as_json, csv_text
 from pipeline.score.shareable import without_folders, without_folders_in
 

@@ -17,10 +17,12 @@ import pytest
 from data.errors import Cancelled, DataError, UsageError, VideoError
 from data.video import probe
 from data.video.records import Record
+from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.page_data import VideoReport
-from pipeline.results import Accuracy, Flag, Score
+from pipeline.score.score import Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import Running

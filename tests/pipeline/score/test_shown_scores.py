@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchReport, TrainingSteps, VideoReport
-from pipeline.results import Accuracy, Flag, Score, ScoreParts, StepScore
+from pipeline.score.score import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import as_json, csv_text, score_rows
 
 points = st.floats(-1000, 1000)

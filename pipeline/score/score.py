@@ -1,84 +1,22 @@
-"""Results of scoring, which other packages show: the score of a video, its steps, its intervals and its flags."""
+"""The score of a video, its steps, its intervals and its flags, which other packages show."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Level = Literal["info", "warn", "bad"]
-"""How serious a flag is: for information, use the score with care, do not use the score."""
-
-Agent = Literal["", "primary", "secondary"]
-"""The agent of the model that a flag is about, if it is about one."""
-
-SEVERITY: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
-
-Interval = tuple[float, float]
-"""Low and high end, in the unit of the labels."""
+from pipeline.checks.accuracy import Accuracy, Interval
+from pipeline.checks.flag import Flag
 
 NO_JUDGEMENT = (
     "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "
     "not judge that moment."
 )
 """The limits of step scores, shown beside every step score that a person reads."""
-
-
-def significant(value: float) -> str:
-    """Three significant digits without an exponent below a million: 1350, 24.7, 0.0123."""
-    return f"{float(f'{value:.3g}'):.6g}"
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Errors of the model on held-out performances of the training part, beside those of guessing the mean.
-
-    The guess is the mean score of the other folds.
-    """
-
-    performances: int  # independent ones; views and copies of one count once
-    rho: float | None  # Spearman's rank correlation; None where undefined
-    mae: float  # mean absolute error of the model
-    mean_mae: float  # the same of guessing the mean
-    within: float  # error that 8 of 10 performances do not exceed, by the model
-    mean_within: float  # the same of guessing the mean
-    better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
-    ceiling: str = ""  # `pipeline.checks.rater_ceiling.ceiling_line`
-
-    @property
-    def decimals(self) -> int:
-        """Decimals of a score as people read it, 0 to 2: two digits of `within`, so 34 for ±18 and 34.26 for ±0.18."""
-        if not (math.isfinite(self.within) and self.within > 0):
-            return 2
-        return max(0, min(2, 1 - math.floor(math.log10(self.within))))
-
-    def __str__(self) -> str:
-        """One sentence for people who read a score."""
-        head = "" if self.better else "no better than guessing the mean: "
-        ceiling = f"; {self.ceiling}" if self.ceiling else ""
-        return (
-            f"{head}on 8 of 10 new videos this model is right within ±{significant(self.within)}; guessing the mean is "
-            f"within ±{significant(self.mean_within)} ({self.performances} held-out performances)"
-            f"{ceiling}"
-        )
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A reason to doubt a score, such as Flag("bad", "cut in the video", "The video has 3 cuts.")."""
-
-    level: Level
-    title: str
-    detail: str = ""
-    agent: Agent = ""
-
-
-def worst_first(flags: Iterable[Flag]) -> tuple[Flag, ...]:
-    """Flags by severity; flags of one level keep their order."""
-    return tuple(sorted(flags, key=lambda flag: SEVERITY.get(flag.level, 0)))
 
 
 @dataclass(frozen=True)

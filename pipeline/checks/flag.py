@@ -1,0 +1,30 @@
+"""A flag: a reason to doubt a score, with its severity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["info", "warn", "bad"]
+"""How serious a flag is: for information, use the score with care, do not use the score."""
+
+Agent = Literal["", "primary", "secondary"]
+"""The agent of the model that a flag is about, if it is about one."""
+
+SEVERITY: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A reason to doubt a score, such as Flag("bad", "cut in the video", "The video has 3 cuts.")."""
+
+    level: Level
+    title: str
+    detail: str = ""
+    agent: Agent = ""
+
+
+def worst_first(flags: Iterable[Flag]) -> tuple[Flag, ...]:
+    """Flags by severity; flags of one level keep their order."""
+    return tuple(sorted(flags, key=lambda flag: SEVERITY.get(flag.level, 0)))
