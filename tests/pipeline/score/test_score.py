@@ -90,7 +90,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
         planner = Planner(config, cache)
         assert run_extract(labelled, planner).ok
         done = train_model(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
-    assert (done.calibration is not None, done.not_calibrated) == (True, None)
+    assert (done.calibration is not None, done.not_calibrated) == (True, "")
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
     return root / "run", root / "new"
