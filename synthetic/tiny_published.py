@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -215,23 +214,13 @@ def _write_rows(path: Path, rows: Floats, *, tail: str = "", joined: bool = Fals
 
 
 def write_book(path: Path, row: Mapping[str, Any]) -> None:
-    """Write the smallest workbook: one sheet, names in row 1, values in row 2."""
-    cells = [
-        "".join(
-            f'<c r="{chr(65 + column)}{line}" t="inlineStr"><is><t>{value}</t></is></c>'
-            if isinstance(value, str)
-            else f'<c r="{chr(65 + column)}{line}"><v>{value}</v></c>'
-            for column, value in enumerate(values)
-        )
-        for line, values in ((1, row.keys()), (2, row.values()))
-    ]
-    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    rows = "".join(f'<row r="{line}">{text}</row>' for line, text in enumerate(cells, start=1))
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as book:
-        book.writestr(
-            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData></worksheet>'
-        )
+    """Write a workbook: one sheet, names in row 1, values in row 2. It needs openpyxl, from the extra `excel`."""
+    from openpyxl import Workbook
+
+    book, stream = Workbook(), io.BytesIO()
+    book.active.append([*row.keys()])
+    book.active.append([*row.values()])
+    book.save(stream)
     write_bytes(path, stream.getvalue())
 
 

@@ -21,14 +21,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, number, read_bytes, read_table
-from data.errors import DataError, UsageError, nearest
+from data.errors import DataError, UsageError, counted, nearest
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 from data.video.records import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
-CANDIDATES = ("scores.csv", "labels.csv")  # names of label files that need not be given
+CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that need not be given
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
@@ -65,7 +65,10 @@ def list_folder(
 def _spreadsheets(root: Path) -> list[str]:
     """A line for each spreadsheet beside the videos, which may hold the scores."""
     sheets = [] if is_remote(root) else sorted(path for path in root.glob("*.*") if path.suffix.lower() in SPREADSHEETS)
-    return [f"{clip(str(path), 200)}: spreadsheets are not read; save it as {CANDIDATES[0]}" for path in sheets]
+    return [
+        f"{clip(str(path), 200)}: is not read; name it {CANDIDATES[2]}, or save it as {CANDIDATES[0]}"
+        for path in sheets
+    ]
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
@@ -175,15 +178,34 @@ def join_listing(
 
 
 def _match(table: Sequence[Row], videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:
-    by_form = {unicodedata.normalize("NFC", name): name for name in videos}
+    """The rows of every video, and a line for each row without one and for names that match only loosely."""
+    loose: dict[str, list[str]] = {}
+    for name in videos:
+        for form in {_loose(name), _loose(PurePosixPath(name).name)}:
+            loose.setdefault(form, []).append(name)
     rows: dict[str, list[Row]] = {}
     problems: list[str] = []
+    guessed: list[str] = []
     for row in table:
         wanted = inner_path(row.text("video"), where=row.where)
-        name = wanted if wanted in videos else by_form.get(unicodedata.normalize("NFC", wanted))
-        if name is None:
+        alike = loose.get(_loose(wanted), []) or loose.get(_loose(PurePosixPath(wanted).name), [])
+        if wanted in videos:
+            name = wanted
+        elif len(alike) == 1:
+            name = alike[0]
+            guessed.append(f"'{clip(wanted)}' for {clip(name)}")
+        else:
             hint = f" ({clip(nearest(wanted, videos), 120)})" if len(problems) < SUGGESTED else ""
             problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
-        else:
-            rows.setdefault(name, []).append(row)
+            continue
+        rows.setdefault(name, []).append(row)
+    if guessed:
+        table_name = PurePosixPath(table[0].where.rpartition(":")[0]).name
+        match = f"{counted(len(guessed), 'name')} match without case, folder or ending"
+        problems.append(f"{table_name}: {match}, such as {guessed[0]}")
     return rows, problems
+
+
+def _loose(name: str) -> str:
+    """A name in one Unicode form, in lower case and without a video's ending."""
+    return key_of(name).casefold()

@@ -15,22 +15,19 @@ The task is the movement or exercise. The group "group" keeps all performances o
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from data.datasets.score_lists import checked_score
-from data.datasets.tables import at_line, clip, number
+from data.datasets.tables import at_line, clip, number, read_bytes
+from data.datasets.workbooks import first_sheet
 from data.errors import DataError, UsageError
 from data.video import Labels, Listing, Record
 
-MAX_PART = 16 << 20  # a larger part of an .xlsx file is refused
 _SEGMENT = re.compile(r"(m\d\d)_(s\d\d)_e\d\d_positions(_inc)?\.txt", re.ASCII)
 _EXERCISE = re.compile(r"Es([1-5])", re.ASCII)
 _COPY = re.compile(r"\([0-9]+\)$|\bcopy\b", re.IGNORECASE)
 _COLUMNS = {"ts": "clinical TS Ex#", "po": "clinical PO Ex#", "cf": "clinical CF Ex#"}
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
@@ -119,43 +116,14 @@ def _plain(person: str) -> str:
 
 def _assessment(path: Path) -> tuple[str, dict[str, float]]:
     """The subject of an assessment, and its numbers (row 2) by name (row 1); empty cells are left out."""
-    try:
-        with zipfile.ZipFile(path) as book:
-            texts = list[str]()
-            if "xl/sharedStrings.xml" in book.namelist():
-                texts = [_text(item) for item in _part(book, "xl/sharedStrings.xml").iter(f"{_MAIN}si")]
-            rows = list(_part(book, "xl/worksheets/sheet1.xml").iter(f"{_MAIN}row"))
-            names, cells = (_cells(row, texts) for row in rows[:2])
-    except (OSError, zipfile.BadZipFile, KeyError, IndexError, ValueError, ET.ParseError, RuntimeError) as error:
+    rows = first_sheet(path, read_bytes(path))
+    if len(rows) < 2:
         fix = "Expected a sheet with names in row 1 and numbers in row 2"
-        raise DataError(f"is no readable workbook ({clip(str(error))})", where=path, fix=fix) from error
-    subject = next((cells.get(c, "") for c, name in names.items() if name.strip().lower() == "subject id"), "")
-    return subject.strip(), {
-        name.strip(): number(cells[column], where=at_line(path, 2), what=clip(name))
-        for column, name in names.items()
-        if name.strip().startswith("clinical") and cells.get(column, "").strip()
+        raise DataError("is no readable workbook (it has fewer than two rows)", where=path, fix=fix)
+    cells = {name.strip(): cell for name, cell in zip(rows[0], rows[1], strict=True)}
+    subject = next((cell for name, cell in cells.items() if name.lower() == "subject id"), "")
+    return subject, {
+        name: number(cell, where=at_line(path, 2), what=clip(name))
+        for name, cell in cells.items()
+        if name.startswith("clinical") and cell
     }
-
-
-def _part(book: zipfile.ZipFile, name: str) -> ET.Element:
-    if book.getinfo(name).file_size > MAX_PART:
-        raise ValueError(f"{name} is too large")
-    content = book.read(name)
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise ValueError(f"{name} defines entities")
-    return ET.fromstring(content)  # noqa: S314 -- no entities, and bounded
-
-
-def _text(element: ET.Element) -> str:
-    return "".join(part.text or "" for part in element.iter(f"{_MAIN}t"))
-
-
-def _cells(row: ET.Element, texts: list[str]) -> dict[str, str]:
-    """Text by column letters."""
-    cells = {}
-    for cell in row.iter(f"{_MAIN}c"):
-        value = cell.findtext(f"{_MAIN}v") or _text(cell)
-        if cell.get("t") == "s":
-            value = texts[int(value)]
-        cells[re.sub(r"\d", "", cell.get("r", ""))] = value
-    return cells

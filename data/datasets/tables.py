@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from data.datasets.workbooks import first_sheet, is_workbook
 from data.errors import DataError, UsageError, nearest, printable
 from data.store import read_regular
 from data.video.records import MAX_LABEL
@@ -71,7 +72,8 @@ def number(cell: str, *, where: str, what: str, decimal_comma: bool = False) -> 
     if decimal_comma and DECIMAL_COMMA.fullmatch(cell):
         cell = cell.replace(",", ".")
     if not NUMBER.fullmatch(cell):
-        raise DataError(f"{what} is '{clip(cell)}', not a finite number", where=where, fix="Write it as 12.5")
+        fix = "Write it as 12.5" + (", or separate the cells by semicolons" if DECIMAL_COMMA.fullmatch(cell) else "")
+        raise DataError(f"{what} is '{clip(cell)}', not a finite number", where=where, fix=fix)
     value = float(cell)
     if abs(value) > MAX_LABEL:
         raise DataError(f"{what} is '{clip(cell)}', too large for a score", where=where, fix="Correct the cell")
@@ -130,6 +132,8 @@ def read_table(
 
     Raises DataError: no such header, a column twice, a row of another length than the header, broken quoting.
     """
+    if is_workbook(path, content):
+        return _sheet(path, first_sheet(path, content), columns, aliases)
     lines = io.StringIO(read_text(path, content))
     header_line = next((line for line in lines if line.strip()), "")
     if not header_line:
@@ -137,10 +141,32 @@ def read_table(
     lines.seek(0)
     delimiter, header = _header(path, header_line, columns, aliases)
     rows = _rows(path, lines, delimiter, header)
-    unread = [name for name in header if name and name not in columns]
-    return rows, [
+    return rows, _unread(path, header, rows, columns)
+
+
+def _sheet(
+    path: str | Path, cells: list[list[str]], columns: tuple[str, ...], aliases: Mapping[str, str]
+) -> tuple[list[Row], list[str]]:
+    """What `read_table` returns, from the cells of a workbook; a number may have a decimal comma."""
+    filled = [(line, row) for line, row in enumerate(cells, start=1) if any(row)]
+    if not filled:
+        raise DataError("empty", where=path, fix=f"The first row names the columns: {','.join(columns)}")
+    header = _names(path, filled[0][1], columns, aliases)
+    if header is None:
+        raise _no_column(path, filled[0][1], columns)
+    rows = [
+        Row(at_line(path, line), {name: cell for name, cell in zip(header, row, strict=True) if name and cell}, True)
+        for line, row in filled[1:]
+    ]
+    return rows, _unread(path, header, rows, columns)
+
+
+def _unread(path: str | Path, header: list[str], rows: Sequence[Row], columns: tuple[str, ...]) -> list[str]:
+    """A line for each column that is not read."""
+    return [
         f"{PurePosixPath(path).name}: column '{clip(name)}' is not read ({_meant(name, header, rows, columns)})"
-        for name in unread
+        for name in header
+        if name and name not in columns
     ]
 
 
@@ -159,16 +185,29 @@ def _is_number(cell: str) -> bool:
 def _header(path: str | Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
     longest: list[str] = []
     for delimiter in DELIMITERS:
-        raw = [cell.strip(" \t\"'").lower() for cell in _cells(line.rstrip("\n"), delimiter)]
-        names = [aliases.get(name, name) for name in raw]
-        if columns[0] in names:
-            twice = {name for name in names if name and names.count(name) > 1}
-            if twice:
-                raise DataError(f"column '{clip(min(twice))}' appears twice", where=at_line(path, 1), fix="Keep one")
+        cells = _cells(line.rstrip("\n"), delimiter)
+        if (names := _names(path, cells, columns, aliases)) is not None:
             return delimiter, names
-        longest = max(longest, raw, key=len)
-    what = f"no column '{columns[0]}' in the header ({clip(', '.join(longest))})"
-    raise DataError(what, where=at_line(path, 1), fix=f"The first line names the columns: {','.join(columns)}")
+        longest = max(longest, cells, key=len)
+    raise _no_column(path, longest, columns)
+
+
+def _names(
+    path: str | Path, cells: Sequence[str], columns: tuple[str, ...], aliases: Mapping[str, str]
+) -> list[str] | None:
+    """The columns' names of a header; None where the first of `columns` is not among them."""
+    raw = [cell.strip(" \t\"'").lower() for cell in cells]
+    names = [aliases.get(name, name) for name in raw]
+    if columns[0] not in names:
+        return None
+    if twice := {name for name in names if name and names.count(name) > 1}:
+        raise DataError(f"column '{clip(min(twice))}' appears twice", where=at_line(path, 1), fix="Keep one")
+    return names
+
+
+def _no_column(path: str | Path, cells: Sequence[str], columns: tuple[str, ...]) -> DataError:
+    what = f"no column '{columns[0]}' in the header ({clip(', '.join(cells).lower())})"
+    return DataError(what, where=at_line(path, 1), fix=f"The first line names the columns: {','.join(columns)}")
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -189,7 +228,10 @@ def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str
             where = at_line(path, reader.line_num)
             if len(cells) != len(header):
                 what = f"{len(cells)} cells where the header has {len(header)}"
-                raise DataError(what, where=where, fix="Quote cells that hold the delimiter; keep empty cells")
+                fix = "Quote cells that hold the delimiter; keep empty cells"
+                if delimiter == "," and DECIMAL_COMMA.search(",".join(cells)) and len(cells) > len(header):
+                    fix = "Write 6.5 for 6,5, or separate the cells by semicolons"
+                raise DataError(what, where=where, fix=fix)
             texts = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
             rows.append(Row(where, texts, decimal_comma=delimiter != ","))
     except csv.Error as error:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -125,9 +129,9 @@ def test_impossible_cells_name_file_and_line(root: Path, text: str | bytes, line
 
 
 def test_a_score_under_another_name_and_a_spreadsheet_are_mentioned(root: Path) -> None:
-    (root / "scores.xlsx").touch()
+    (root / "points.xls").touch()
     (problem,) = list_records("folder", root).problems
-    assert problem == f"{root / 'scores.xlsx'}: spreadsheets are not read; save it as scores.csv"
+    assert problem == f"{root / 'points.xls'}: is not read; name it scores.xlsx, or save it as scores.csv"
     table(root, "video,points,coach\na.mp4,7.5,Eva\n")
     problems = list_records("folder", root).problems
     assert "scores.csv: column 'points' is not read (if it is the score, rename it to 'score')" in problems
@@ -207,3 +211,57 @@ def test_everything_that_is_left_out_is_reported(root: Path, monkeypatch: pytest
         assert "gone.mp4: left out, the link leads nowhere" in said
         assert "pipe.mp4: left out, not a regular file" in said
         assert "closed: left out, the folder cannot be read (Permission denied)" in said
+
+
+def workbook(path: Path, *rows: list[object]) -> Path:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["scores.xlsx", "scores.csv"])
+def test_a_workbook_is_read_also_under_the_ending_csv(root: Path, name: str) -> None:
+    day = datetime(2026, 5, 31)
+    rows = ["Video", "Score", "date", "note"], ["a.mp4", 7.5, day, "x"], [], ["day 1/b.mp4", 8, None, None]
+    workbook(root / "book.xlsx", *rows).rename(root / name)
+    listing = list_folder(root)
+    assert [record.labels and record.labels.score for record in listing.records] == [7.5, 8.0, None]
+    assert listing.records[0].day == "2026-05-31"
+    assert f"{name}: column 'note' is not read" in " ".join(listing.problems)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:300], lambda content: b"PK\x03\x04" + b"x" * 99])
+def test_a_damaged_workbook_is_named(root: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = workbook(root / "scores.xlsx", ["video", "score"], ["a.mp4", 1])
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match="is no readable workbook") as caught:
+        list_folder(root)
+    assert caught.value.where == str(path)
+
+
+def test_a_workbook_without_openpyxl_names_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workbook(root / "scores.xlsx", ["video", "score"], ["a.mp4", 1])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(UsageError, match="pip install openpyxl"):
+        list_folder(root)
+
+
+def test_a_decimal_comma_in_a_comma_file_is_told_to_use_semicolons(root: Path) -> None:
+    for text in ("video,score\na.mp4,6,5\n", 'video,score\na.mp4,"6,5"\n'):
+        table(root, text)
+        with pytest.raises(DataError, match="by semicolons"):
+            list_folder(root)
+
+
+def test_names_match_without_case_folder_ending_and_composition_where_one_file_fits(root: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "ä")
+    table(root, f"video,score\nA,1\nB.MOV,2\n{decomposed},3\n")
+    listing = list_folder(root)
+    assert [record.labels and record.labels.score for record in listing.records] == [1.0, 2.0, 3.0]
+    assert listing.problems == ("scores.csv: 3 names match without case, folder or ending, such as 'A' for a.mp4",)
+    (root / "b.mp4").touch()
+    (problem, *_) = list_folder(root).problems
+    assert "no video 'B.MOV'" in problem, "two files fit, so neither is taken"
