@@ -128,7 +128,7 @@ def definitions(path: Path) -> set[str]:
     return names
 
 
-NAMED = re.compile(rf"`([A-Za-z_][\w.]*)` (?:of|in) `({PLACE})`")
+NAMED = re.compile(rf"`([A-Za-z_][\w.]*)` (?:of|in) `({PLACE}\.py)`")
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SITE], ids=name_of)
