@@ -156,7 +156,7 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
         raise DataError("is no dict of dives", where=path, fix=AGAIN)
     folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
     panels = _panels(root, layout)
-    listed, problems = [], []
+    listed, problems, doubts = [], list[str](), list[str]()
     for side, names in layout.lists.items():
         list_file = find(names)
         for key in _dives(list_file, layout.keys):
@@ -172,18 +172,18 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
                 problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
             judges, difficulty = panels.get(key, ((), dive.difficulty))
             if difficulty != dive.difficulty:
-                problems.append(
+                doubts.append(
                     f"{name}: the difficulty is {dive.difficulty:g}, and {difficulty:g} beside the judges' scores"
                 )
             if judges and max(judges) > MAX_AWARD:
-                problems.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
+                doubts.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
                 judges = ()
             labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
             record = Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries)
             listed.append((list_file, record))
     listing = join_lists(root, listed, {}, layout.frames[0])
-    return replace(listing, problems=(*problems, *listing.problems))
+    return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))
 
 
 def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:

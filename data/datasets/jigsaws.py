@@ -20,14 +20,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.tables import at_line, clip, read_bytes, read_text
-from data.errors import DataError, UsageError, nearest
-from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.errors import DataError, UsageError, VideoError, counted, nearest
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record, probe
 
 VIEWS = ("capture1", "capture2")
 COLUMNS = 76
@@ -37,6 +38,9 @@ TASKS = ("Suturing", "Needle_Passing", "Knot_Tying")
 
 TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 """Task, surgeon and trial number (the supertrial) in a trial's name."""
+
+MOST_APART = 30
+"""Official videos have 2 to 20 more frames than there are rows; more than this and 5 % of them is a doubt."""
 
 EXPECTED = "Get the file again; expected 76 numbers a line"
 _ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for spaces
@@ -69,12 +73,13 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
             fix = f"Give the folder above {root.name}"
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
-    records = [record for task in present for record in _list_task(root / task, unscored, problems)]
+    doubts: list[str] = []
+    records = [record for task in present for record in _list_task(root / task, unscored, problems, doubts)]
     if not records:
         why = clip("; ".join(problems), 300) or "empty"
         what = f"no {'' if unscored else 'scored '}trial with any input ({why})"
         raise DataError(what, where=root, fix="Compare with the official layout")
-    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems), tuple(doubts))
 
 
 def jigsaws_folder(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
@@ -103,7 +108,7 @@ def trial_of(stem: str) -> str:
     return trial if view in VIEWS else stem
 
 
-def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Record]:
+def _list_task(folder: Path, unscored: bool, problems: list[str], doubts: list[str]) -> Iterator[Record]:
     task, meta = folder.name, folder / f"meta_file_{folder.name}.txt"
     if not meta.is_file() and not unscored:
         problems.append(f"{task}: no {meta.name}, so none of its trials has a score")
@@ -127,7 +132,7 @@ def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Re
             problems += [] if records else [f"{trial}: listed in {meta.name}, but has no input"]
     for what, stems in unlisted.items():
         if stems and not unscored:
-            problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
+            doubts.append(f"{task}: {counted(len(stems), what)} without a score: {clip(', '.join(stems), 400)}")
 
 
 def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
@@ -193,6 +198,24 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
             what = f"column {column + 1} is '{shown}', not a finite number"
             raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
     return np.array(rows, dtype=np.float64)
+
+
+def length_doubts(records: Sequence[Record]) -> list[str]:
+    """One line for each trial whose kinematics have far more or fewer rows than its video has frames.
+
+    Videos that cannot be opened are left out here; they fail by name when they are extracted.
+    """
+    doubts = {}
+    for record in records:
+        path, trial = record.sidecars.get("kinematics"), record.groups.get("trial", record.id)
+        if path is None or record.path is None or trial in doubts:
+            continue
+        rows = len(read_bytes(path).split(b"\n")) - 1
+        with suppress(VideoError):
+            frames = len(probe(record.path)[1])
+            if abs(frames - rows) > max(MOST_APART, 0.05 * frames):
+                doubts[trial] = f"{trial}: {rows} rows of kinematics for {frames} frames"
+    return [*doubts.values()]
 
 
 def _number(cell: bytes) -> float:

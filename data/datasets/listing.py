@@ -14,7 +14,7 @@ from typing import Any
 from data.datasets.aqa7 import list_aqa7
 from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
 from data.datasets.folder import list_folder, list_skeletons
-from data.datasets.jigsaws import list_jigsaws
+from data.datasets.jigsaws import length_doubts, list_jigsaws
 from data.datasets.rehabilitation import list_kimore, list_ui_prmd
 from data.datasets.score_lists import LAYOUTS, list_scores, list_unlv
 from data.datasets.tables import clip, read_bytes
@@ -33,6 +33,10 @@ FINE_GRAINED = (
 
 ROUNDING = 0.02
 """Scores that differ by less are equal: they are published with two decimals."""
+
+
+DEDUCTION = 6.0
+"""A restarted dive loses two points of each judge, so the sum of three loses six."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ KINDS: Mapping[str, DataSetKind] = {
     "fs1000": DataSetKind(
         partial(list_scores, LAYOUTS["fs1000"]),
         "github.com/AndyFrancesco29/Audio-Visual-Figure-Skating: ask for the videos at the address there",
-        marks=("train_fs800.txt", "data/train_fs800.txt", "annotations/train_fs800.txt"),
+        marks=tuple(f"{f}train_{n}.txt" for f in ("", "data/", "annotations/") for n in ("fs1000_new", "fs800")),
     ),
     "rhythmic-gymnastics": DataSetKind(
         partial(list_scores, LAYOUTS["rhythmic-gymnastics"]),
@@ -245,11 +249,12 @@ def _shown(root: Path) -> list[str]:
 
 
 def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
-    """Compare a copy with the published set; every label file is read, no video is opened."""
+    """Compare a copy with the published set; every label file is read, and no video is decoded."""
     entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
     try:
         listing = list_records(kind, root, **options)
         problems += listing.problems
+        doubts += [*listing.doubts, *(length_doubts(listing.records) if kind == "jigsaws" else [])]
         doubts += award_doubts(listing.records, divided=options.get("score") == "execution")
         for record in listing.records:
             here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
@@ -266,25 +271,51 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
 
 
 def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:
-    """One line for each dive whose judges' scores do not give its score.
+    """One line for each dive whose judges' scores do not give its score, or whose score no judges can give.
 
     A dive's score is its difficulty times the sum of the middle three judges. For two divers together, it is the
     difficulty times .6 of the sum of five. `divided`: scores are without the difficulty. Where most performances break
     this rule, the set follows another one, and there are no lines.
     """
-    judged, doubts = 0, []
+    judged, doubts, impossible = 0, [], []
     for record in records:
         labels = record.labels
-        if labels is None or labels.score is None or labels.difficulty is None or len(labels.judges) not in (3, 5, 7):
+        if labels is None or labels.score is None or not labels.difficulty:
+            continue
+        level, awards = 1.0 if divided else labels.difficulty, sorted(labels.judges)
+        if len(awards) not in (3, 5, 7):
+            if record.task == "diving" and not _in_halves(labels.score / level, ROUNDING / level):
+                impossible.append(f"{record.name}: score {labels.score:g} is no sum of judges' scores times {level:g}")
             continue
         judged += 1
-        level, awards = 1.0 if divided else labels.difficulty, sorted(labels.judges)
         cut = (len(awards) - 3) // 2
         sums = [sum(awards[cut : cut + 3]), *([0.6 * sum(awards)] if len(awards) == 5 else [])]
         if all(abs(level * total - labels.score) > ROUNDING for total in sums):
             given = " ".join(f"{award:g}" for award in labels.judges)
-            doubts.append(f"{record.name}: score {labels.score:g}, but the judges {given} give {level * sums[0]:g}")
-    return doubts if 2 * len(doubts) < judged else []
+            odd = _odd_one(labels.score, labels.difficulty, sums, divided=divided)
+            what = f"score {labels.score:g}, but the judges {given} give {level * sums[0]:g}"
+            doubts.append(f"{record.name}: {what}; {odd}")
+    rare = 2 * len(impossible) < len(records) - judged
+    return (doubts if 2 * len(doubts) < judged else []) + (impossible if rare else [])
+
+
+def _in_halves(total: float, margin: float) -> bool:
+    """Whether judges' scores in halves can sum to a total: three of them, or .6 of the sum of five."""
+    return any(abs(total / step - round(total / step)) * step <= margin for step in (0.5, 0.3))
+
+
+def _odd_one(score: float, difficulty: float, sums: Sequence[float], *, divided: bool) -> str:
+    """Which of score, difficulty and judges' scores is the odd one, where the numbers say so."""
+    level, total = 1.0 if divided else difficulty, sums[0]
+    for one in () if divided else sums:
+        fits = round(score / one, 1) if one else 0.0
+        if fits and fits != round(difficulty, 1) and abs(fits * one - score) <= ROUNDING:
+            return f"they fit a difficulty of {fits:g} in place of {difficulty:g}"
+    if abs(level * (total - DEDUCTION) - score) <= ROUNDING:
+        return f"they fit with a deduction of {DEDUCTION / 3:g} from each judge's score"
+    if not _in_halves(score / level, ROUNDING / level):
+        return "the score is impossible: no sum of judges' scores gives it"
+    return f"the judges' scores are off by {abs(score / level - total):g}"
 
 
 def _state(root: Path, entry: DataSetKind, name: str) -> str:

@@ -6,6 +6,7 @@ cells are separated by blanks or tabs; those of UNLV are MATLAB matrices.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,9 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets.matlab import read_matrix
-from data.datasets.tables import at_line, clip, first_file, number, read_text
+from data.datasets.tables import NUMBER, at_line, clip, first_file, number, read_text
 from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+
+ROUNDING = 0.015
+"""Totals that differ by less are equal: they are published with two decimals."""
 
 FRAME_RATE = 25.0
 """Frames per second of published folders of frames, which state none."""
@@ -27,20 +31,22 @@ class ListLayout:
     """One set, or one part of a set that has several."""
 
     lists: Mapping[str, tuple[str, ...]]  # by side; the first that exists in the root, "data" or "annotations"
-    columns: tuple[str, ...]  # what the cells after the name mean; "" is not read
+    columns: tuple[str, ...]  # what the cells after the name mean; "" is not read, and may be missing at the end
     videos: tuple[str, ...]  # below the root, folders that may hold the videos, named as in the list
     task: Callable[[str], str]  # the task of a name
-    header: bool = False  # whether the first line names the columns
     score: str = ""  # the label where `dataset.score` is empty, if it is not the first column
     divided: str = ""  # the score that is divided by the column "factor"
+    people: str = ""  # a table with number, total, TES, PCS, deduction and name of the performer, which may be absent
 
 
 _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
 
 LAYOUTS: Mapping[str, ListLayout] = {
-    "fis-v": ListLayout(_SIDES, ("tes", "pcs", ""), ("videos", "video", ""), lambda _: "skating"),
+    "fis-v": ListLayout(
+        _SIDES, ("tes", "pcs", ""), ("videos", "video", ""), lambda _: "skating", people="fs_dataset.csv"
+    ),
     "fs1000": ListLayout(
-        {"train": ("train_fs800.txt",), "test": ("val_fs800.txt",)},
+        {"train": ("train_fs1000_new.txt", "train_fs800.txt"), "test": ("val_fs1000_new.txt", "val_fs800.txt")},
         ("tes", "pcs", "ss", "tr", "pe", "co", "in", "factor"),
         ("videos", "video", ""),
         lambda _: "skating",
@@ -51,7 +57,6 @@ LAYOUTS: Mapping[str, ListLayout] = {
         ("difficulty", "execution", "total", "", ""),
         ("videos", "video", "RG_public", ""),
         lambda name: name.partition("_")[0],
-        header=True,
         score="total",
     ),
 }
@@ -72,21 +77,55 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
         for side, path in paths.items()
         for name, values in _text_rows(path, layout)
     ]
-    return join_lists(root, listed, _videos(root, layout.videos), layout.videos[0])
+    people, doubts = _people(root, layout)
+    listed = [(path, replace(record, groups=people.get(record.id, {}))) for path, record in listed]
+    listing = join_lists(root, listed, _videos(root, layout.videos), layout.videos[0])
+    return replace(listing, doubts=tuple(doubts))
+
+
+def _people(root: Path, layout: ListLayout) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Groups by the name of a performance, from the publisher's table of performers; doubts about its rows.
+
+    Equal rows of numbers of one performer show one performance twice: such rows share the group "original".
+    """
+    paths = [root / folder / layout.people for folder in ("", "data", "annotations")] if layout.people else []
+    path = next(filter(Path.is_file, paths), None)
+    groups: dict[str, dict[str, str]] = {}
+    doubts: list[str] = []
+    same: dict[tuple[str, ...], list[str]] = {}
+    for line, cells in enumerate(csv.reader(read_text(path).split("\n")) if path else (), start=1):
+        if path is None or line == 1 or len(cells) < 6 or not cells[5].strip():
+            continue
+        name, skater = cells[0].strip(), " ".join(cells[5].split())
+        where = at_line(path, line)
+        scores = (number(cell.strip() or "0", where=where, what="a score") for cell in cells[1:5])
+        total, tes, pcs, deduction = scores
+        if abs(tes + pcs - deduction - total) > ROUNDING:
+            doubts.append(f"{name}: the total is {total:g}, but TES + PCS - deductions are {tes + pcs - deduction:g}")
+        groups[name] = {"subject": skater, "group": skater}
+        same.setdefault((skater, *map(str.strip, cells[1:5])), []).append(name)
+    for names in same.values():
+        if len(names) > 1:
+            doubts.append(f"{' and '.join(names)}: one performance, listed {len(names)} times")
+            for name in names:
+                groups[name]["original"] = names[0]
+    return groups, doubts
 
 
 def _text_rows(path: Path, layout: ListLayout) -> Iterator[tuple[str, dict[str, float]]]:
     """The name of each performance, and its numbers by column."""
+    most = len(layout.columns)
+    least = most if layout.columns[-1] else max(n for n, name in enumerate(layout.columns, start=1) if name)
     lines = read_text(path).split("\n")
     for line, text in enumerate(lines, start=1):
         cells = text.split()
-        if not cells or (layout.header and line == 1):
+        if not cells or (line == 1 and not any(map(NUMBER.fullmatch, cells[1:]))):  # a line that names the columns
             continue
         where = at_line(path, line)
-        if len(cells) != len(layout.columns) + 1:
-            fix = f"Expected the name and {len(layout.columns)} numbers"
+        if not least <= len(cells) - 1 <= most:
+            fix = f"Expected the name and {most} numbers"
             raise DataError(f"{len(cells)} cells", where=where, fix=fix)
-        named = zip(layout.columns, cells[1:], strict=True)
+        named = zip(layout.columns, cells[1:], strict=False)
         values = {name: number(cell, where=where, what=name) for name, cell in named if name}
         if layout.divided:
             if values["factor"] <= 0:

@@ -38,7 +38,7 @@ def first_file(root: Path, folders: Sequence[str], names: Sequence[str], fix: st
     for path in (root / folder / name for name in names for folder in folders):
         if path.is_file():
             return path
-    raise UsageError(f"no {names[0]}", where=root, fix=fix)
+    raise UsageError(f"no {' or '.join(names)}", where=root, fix=fix)
 
 
 def read_text(path: str | Path, content: bytes | None = None) -> str:

@@ -89,10 +89,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Listing:
-    """The usable records, and one line about each problem."""
+    """The usable records, one line about each problem, and one about each doubt.
+
+    A problem is something that this copy lacks or that cannot be used. A doubt is in every copy: labels of the
+    publisher that contradict each other, and files without a score.
+    """
 
     records: tuple[Record, ...]  # in the order of their ids
     problems: tuple[str, ...] = ()  # each names the file: labels without video, videos without label, duplicates
+    doubts: tuple[str, ...] = ()
 
 
 def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:

@@ -19,6 +19,7 @@ from data.errors import UsageError
 from data.video import Labels, Record
 from run_pipeline import app
 from synthetic.tiny_datasets import make_aqa7
+from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
 
 
@@ -82,7 +83,7 @@ def test_judges_that_do_not_give_the_score_are_named(tmp_path: Path) -> None:
     report = check_data("finediving", tmp_path, {})
     (doubt,) = report.doubts
     assert doubt.startswith("MadeWorldCup_1/000: score ")
-    assert doubt.endswith("but the judges 9 9 9 give 86.4")
+    assert "but the judges 9 9 9 give 86.4; the score is impossible" in doubt
     result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
     assert "but the judges 9 9 9 give 86.4" in " ".join(result.output.split())
 
@@ -94,8 +95,39 @@ def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
     together = dive(1, 0.6 * 2 * 41.5, (8.0, 8.5, 8.0, 8.5, 8.5))
     alone = [dive(2, 48.0, (6.0, 7.5, 8.0, 8.0, 8.0, 8.0, 9.0)), dive(3, 51.0, (8.0, 8.5, 9.0))]
     wrong = dive(4, 50.0, (8.0, 8.0, 8.0))
-    assert award_doubts([together, *alone, wrong]) == ["4: score 50, but the judges 8 8 8 give 48"]
+    assert award_doubts([together, *alone, wrong]) == [
+        "4: score 50, but the judges 8 8 8 give 48; the judges' scores are off by 1"
+    ]
     assert award_doubts([alone[0], wrong, replace(wrong, id="5")]) == [], "their judges follow another rule"
+
+
+@pytest.mark.parametrize(
+    ("score", "judges", "words"),
+    [
+        (3.3 * 27.0, (9.0, 9.0, 9.0), "they fit a difficulty of 3.3 in place of 3.4"),
+        (3.4 * (27.0 - 6.0), (9.0, 9.0, 9.0), "they fit with a deduction of 2 from each judge's score"),
+        (3.4 * 26.5, (9.0, 9.0, 9.0), "the judges' scores are off by 0.5"),
+        (90.1 + 0.55, (9.0, 9.0, 9.0), "the score is impossible"),
+        (90.1 + 0.55, (), "score 90.65 is no sum of judges' scores times 3.4"),
+    ],
+)
+def test_the_odd_one_of_score_difficulty_and_judges_is_named(
+    score: float, judges: tuple[float, ...], words: str
+) -> None:
+    whole = [Record(f"{n}", None, task="diving", labels=Labels(54.0, difficulty=2.0, judges=(9.0,) * 3)) for n in "abc"]
+    whole += [Record(f"{n}", None, task="diving", labels=Labels(54.0, difficulty=2.0)) for n in "def"]
+    odd = Record("x", None, task="diving", labels=Labels(score, difficulty=3.4, judges=judges))
+    (doubt,) = award_doubts([*whole, odd])
+    assert words in doubt
+
+
+def test_kinematics_of_another_length_than_the_video_are_a_doubt(tmp_path: Path) -> None:
+    root = make_jigsaws(tmp_path, trials=2, rows=60)
+    assert not [doubt for doubt in check_data("jigsaws", root, {}).doubts if "rows of kinematics" in doubt]
+    path = sorted((root / "Suturing/kinematics/AllGestures").glob("*.txt"))[0]
+    path.write_bytes(path.read_bytes() * 2)
+    (doubt,) = [doubt for doubt in check_data("jigsaws", root, {}).doubts if "rows of kinematics" in doubt]
+    assert doubt.startswith(f"{path.stem}: 120 rows of kinematics for 6")
 
 
 def test_unlv_is_complete_with_one_of_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,13 +156,15 @@ def test_missing_inputs_are_problems(root: Path) -> None:
     listing = list_jigsaws(root, tasks=["Suturing"])
     assert [record.id for record in listing.records] == ["Suturing/video/Suturing_B001_capture1.avi"]
     assert "kinematics" not in listing.records[0].sidecars
+    assert listing.doubts == (
+        "Suturing: 1 video without a score: Suturing_Z009_capture1",
+        "Suturing: 1 kinematics file without a score: Suturing_H002",
+    ), "every copy has trials without a score"
     said = "\n".join(listing.problems)
     for words in (
         "Suturing_B001: empty kinematics file",
         "Suturing_B001: no video of capture2",
         "Suturing_I005: listed in meta_file_Suturing.txt, but has no input",
-        "1 kinematics file(s) without a score: Suturing_H002",
-        "1 video(s) without a score: Suturing_Z009_capture1",
     ):
         assert words in said
 
