@@ -37,7 +37,7 @@ from extractors.pose.detections import Detections, Image
 from pipeline.cache import Cache
 from pipeline.run import Planner
 from pipeline.run.runner import PlanRunner
-from pipeline.settings.config import BaseConfig, load_config
+from pipeline.settings.config import Config, load_config
 from synthetic import render_dives
 
 LENGTH_TARGET, COUNT_TARGET = 1.15, 1.10
@@ -123,7 +123,7 @@ def result_of_a_child(arguments: list[str]) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def configured(overrides: list[str]) -> BaseConfig:
+def configured(overrides: list[str]) -> Config:
     """The configuration of `configs/folder.yaml`, with one thread for the clip network."""
     return load_config("folder", ["clips.threads=1", *overrides])
 

@@ -32,7 +32,7 @@ from data.video import find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import Cache
 from pipeline.run import Planner, run_extract, status_rows
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import Config, validate
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
 QUALITY = {"found_rate": 0.98, "cuts": 1, "longest_gap_s": 0.2, "people": 2}
@@ -55,7 +55,7 @@ class Row:
         return self.cpu / self.videos / len(STAGES) * 1e6
 
 
-def configured(cache: Path) -> BaseConfig:
+def configured(cache: Path) -> Config:
     """Four stages with seeded weights, so that nothing is fetched."""
     values: dict[str, Any] = {"stages": list(STAGES), "cache": str(cache), "run": {"workers": 0}}
     return validate(values)

@@ -143,12 +143,13 @@ def identity_of(networks: Mapping[str, PoseNetwork]) -> dict[str, str]:
 def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str) -> dict[str, PoseNetwork]:
     """The networks of the rtmlib backend: those of its own table for `mode`, or the given ONNX files.
 
-    Raises UsageError: rtmlib is not installed; mode and model are both set or both empty; a detector without its kind.
+    Raises UsageError: rtmlib is not installed; mode and model are both empty; a detector without its kind.
     """
     require("rtmlib")
-    if bool(mode) == bool(model or detector):
-        what = "pose.rtmlib.mode and pose.rtmlib.model are both set" if mode else "pose.rtmlib.model is not set"
-        raise UsageError(what, fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file")
+    if not (mode or model):
+        raise UsageError(
+            "pose.rtmlib.model is not set", fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file"
+        )
     if mode:
         from rtmlib import Body
 
@@ -164,13 +165,10 @@ def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str) ->
 def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:
     """The networks of the mmpose backend: that of its model index for `alias`, or a configuration and a checkpoint.
 
-    Raises UsageError: mmpose is not installed; both ways are set or neither; no model has this alias. Raises DataError:
+    Raises UsageError: mmpose is not installed; neither is set; no model has this alias. Raises DataError:
     no such configuration.
     """
     require("mmpose")
-    if alias and (config or checkpoint):
-        what = "pose.mmpose.alias and pose.mmpose.config are both set"
-        raise UsageError(what, fix="Give an alias such as rtmo-l, or a configuration and its checkpoint")
     if not alias and not (config and checkpoint):
         what = f"pose.mmpose.{'checkpoint' if config else 'config'} is not set"
         raise UsageError(what, fix="Give a configuration and its checkpoint, or pose.mmpose.alias, such as rtmo-l")

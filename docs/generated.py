@@ -7,10 +7,8 @@ the classes of the configuration and of the stages are read.
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import inspect
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -48,30 +46,17 @@ def commands() -> str:
 
 
 def settings() -> str:
-    """Every key of a configuration by section: default, whether it is in the cache key, meaning."""
-    from pipeline.settings.config import config_class
-    from pipeline.settings.stages import STAGES
+    """Every key of a configuration by section: default, whom it belongs to, meaning; as `aqa settings` prints it."""
+    from pipeline.settings.settings_table import setting_rows
 
-    fields = config_class().model_fields
-    kinds = {name: field.default_factory or type(field.default) for name, field in fields.items()}
-    sections = [n for n, kind in kinds.items() if hasattr(kind, "model_fields") or dataclasses.is_dataclass(kind)]
-    plain = [(f"`{name}`", _value(field.default), _text(field.description)) for name, field in fields.items()
-             if name not in sections]  # fmt: skip
-    parts = ["## Top level\n", _table(("key", "default", "meaning"), plain)]
-    for name in sections:
-        parts.append(f"## Section `{name}`\n")
-        kind = kinds[name]
-        if name == "train":
-            parts.append(_train(kind))
-        elif name == "model":
-            parts.append(_model(kind))
-        else:
-            rows = list(_rows(kind, name))
-            if name in STAGES:
-                parts.append(_table(("key", "default", "in the cache key", "meaning"), rows))
-            else:
-                parts.append(_table(("key", "default", "meaning"), [(a, b, d) for a, b, _, d in rows]))
-    return "\n".join(parts)
+    by_section: dict[str, list[Row]] = {}
+    for row in setting_rows():
+        section = row.key.split(".")[0] if "." in row.key else ""
+        cells = (_whole(row.key), f"`{row.default}`", row.belongs_to, _text(row.meaning))
+        by_section.setdefault(section, []).append(cells)
+    head = ("key", "default", "belongs to", "meaning")
+    titles = {section: f"Section `{section}`" if section else "Top level" for section in by_section}
+    return "\n".join(f"## {titles[section]}\n\n{_table(head, by_section[section])}" for section in sorted(by_section))
 
 
 def stages() -> str:
@@ -123,56 +108,9 @@ def _command(name: str, command: Any) -> str:
     return f"{head}{code}\n{_table(('', 'default', 'meaning'), rows)}" if rows else f"{head}{code}"
 
 
-def _rows(kind: Any, prefix: str) -> Iterator[Row]:
-    """(key, default, in the key, meaning) of every setting of a pydantic section, inner sections included."""
-    for key, field in kind.model_fields.items():
-        name, inner = field.alias or key, type(field.default)
-        if hasattr(inner, "model_fields"):
-            yield from _rows(inner, f"{prefix}.{name}")
-            continue
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        kept = "no" if extra.get("affects_result") is False else "yes"
-        yield _whole(f"{prefix}.{name}"), _value(field.default), kept, _text(field.description)
-
-
-def _train(kind: Any) -> str:
-    from pipeline.settings.recipes import RECIPES
-
-    rows = []
-    for name, field in kind.model_fields.items():
-        values = [{"recipe": recipe, **RECIPES[recipe]["train"]}.get(name, field.default) for recipe in sorted(RECIPES)]
-        rows.append((_whole(f"train.{name}"), *(_value(value) for value in values), _text(field.description)))
-    return _table(("key", *(f"recipe `{recipe}`" for recipe in sorted(RECIPES)), "meaning"), rows)
-
-
-def _model(kind: Any) -> str:
-    from pipeline.cli.command import entries
-    from pipeline.settings.recipes import RECIPES, model_for
-
-    about = {name: _text(text) for name, text in entries(kind, "Attributes").items()}
-    networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}
-    rows = [
-        (
-            _whole(f"model.{f.name}"),
-            *(_value(getattr(network, f.name)) for network in networks.values()),
-            about.get(f.name, ""),
-        )
-        for f in dataclasses.fields(kind)
-    ]
-    return _table(("key", *(f"with recipe `{recipe}`" for recipe in networks), "meaning"), rows)
-
-
 def _table(head: Row, rows: Sequence[Row]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "`null`"
-    if isinstance(value, Path):
-        value = value.as_posix()
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _whole(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from data.store import ArraySpec, OutputSpec, StageOutput
@@ -27,35 +28,39 @@ class StageConfig(BaseModel):
         extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True, allow_inf_nan=False
     )
 
-    REMOVED: ClassVar[Mapping[str, str]] = {}
-    """Keys of former versions, each with its replacement, for the error about an old configuration."""
-
-    FORMER: ClassVar[Mapping[str, Any]] = {}
-    """Default values of removed settings. They stay in the cache key, so that outputs of former versions stay fresh."""
-
     def result_settings(self) -> dict[str, Any]:
-        """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
+        """The settings that the cache key holds, ready for JSON."""
         kept: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
-            extra = field.json_schema_extra
-            if isinstance(extra, dict) and extra.get("affects_result") is False:
+            if owner(field) != METHOD:
                 continue
             value, written = getattr(self, name), field.alias or name
             dumped = self.model_dump(mode="json", include={name})[written]
             kept[written] = value.result_settings() if isinstance(value, StageConfig) else dumped
-        return {**kept, **self.FORMER}
+        return kept
 
 
-def setting(default: Any, about: str, *, affects_result: bool = True, **limits: Any) -> Any:
+METHOD, HASHED, MACHINE = "method", "hashed", "machine"
+"""Whom a setting belongs to. The method changes a result and is in the cache key. It also has names of published
+networks, for which the key holds a hash of the content. The machine cannot change a result by more than 1e-4: device,
+runtime, threads, batch size; or it has the path of a file, for which the key holds a hash of the content."""
+
+
+def setting(default: Any, about: str, *, belongs_to: str = METHOD, **limits: Any) -> Any:
     """One setting of a stage.
 
     Args:
-        about: one sentence with the unit; shown in the documentation and in the saved configuration.
-        affects_result: False only for what cannot change the arrays by more than 1e-4 (device, runtime,
-            threads, batch size): such a setting is left out of the cache key.
+        about: one sentence with the unit; shown in the documentation.
+        belongs_to: `METHOD`, `HASHED` or `MACHINE`.
         limits: pydantic limits such as ge=1.
     """
-    return Field(default, description=about, json_schema_extra={"affects_result": affects_result}, **limits)
+    return Field(default, description=about, json_schema_extra={"belongs_to": belongs_to}, **limits)
+
+
+def owner(field: FieldInfo) -> str:
+    """Whom a setting belongs to."""
+    extra = field.json_schema_extra
+    return str(extra.get("belongs_to", METHOD)) if isinstance(extra, dict) else METHOD
 
 
 def one_of(names: Collection[str]) -> AfterValidator:

@@ -222,7 +222,7 @@ pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.S
     ),
     "evaluation without a cluster": (
         "import pipeline.evaluate.protocols\nfrom pipeline.run import pool_of\nfrom pipeline.evaluate import spread\n"
-        "from pipeline.settings.config import RunConfig\nspread.Runner(pool_of(RunConfig()))",
+        "from pipeline.settings.machine import RunConfig\nspread.Runner(pool_of(RunConfig()))",
         "ray",
     ),
 }

@@ -156,7 +156,7 @@ def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generi
         made.write_bytes(save({name: np.ascontiguousarray(values) for name, values in load().items()}))
         return made
 
-    fix = "Try again with a network connection, or download the weights by hand and set clips.weights to the file"
+    fix = "Try again with a network connection, or download the weights by hand and set clips.weights_file to it"
     keep_download(path, path.stem, make, fix, progress)
 
 

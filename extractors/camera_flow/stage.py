@@ -33,12 +33,6 @@ MIN_SIDE, MAX_SIDE = 64, 640
 class CameraFlowConfig(StageConfig):
     """Settings of `camera_flow`."""
 
-    REMOVED: ClassVar[Mapping[str, str]] = {
-        "backend": "the flow is always TV-L1 on the border, the former default strips",
-        "device": "the flow is always computed on the CPU",
-    }
-    FORMER: ClassVar[Mapping[str, Any]] = {"backend": "strips"}
-
     short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
     border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
     columns: int = setting(12, "cells along the top, and along the bottom", ge=2, le=64)

@@ -142,7 +142,7 @@ def _with_weights(name: str, entry: Backbone, path: Path) -> nn.Module:
         network.load_state_dict(state)
     except (ValueError, RuntimeError) as error:
         reason = shorten(str(error).splitlines()[:2][-1].rstrip(". "), 160)
-        fix = f"Set clips.weights to a file of {name}, or clips.backbone to the network of this file"
+        fix = f"Set clips.weights_file to a file of {name}, or clips.backbone to the network of this file"
         raise DataError(f"not the weights of {name}: {reason}", where=path, fix=fix) from error
     return network
 

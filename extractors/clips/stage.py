@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from pydantic import model_validator
 
 from data.errors import AimError, VideoError
 from data.store import ArraySpec, StageOutput
-from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.clips.backbones import BACKBONES, HUB, backbone, fetch_published, network_identity
+from data.weights import REGISTRY
+from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, one_of, setting
+from extractors.clips.backbones import BACKBONES, HUB, RANDOM, backbone, fetch_published, network_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
 from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
 from extractors.signals import row_period
@@ -30,13 +31,15 @@ class ClipsConfig(StageConfig):
     """Settings of stage `clips`."""
 
     backbone: str = setting("i3d_inception", f"clip network, one of {', '.join(BACKBONES)}")
-    # A file's path cannot change a result, its content can: `identity` puts that (and the seed) into the key.
-    weights: str = setting(
+    weights: Annotated[str, one_of((*REGISTRY, HUB, RANDOM))] = setting(
         "i3d-kinetics400",
-        "registered name, path, `hub` (the library's own) or `random`; the content's SHA-256 is in the key",
-        affects_result=False,
+        "weights: a registered name, `hub` (the library's own) or `random`; their SHA-256 is in the key",
+        belongs_to=HASHED,
     )
-    seed: int = setting(0, "seed of `random` weights; in the key where they are random", affects_result=False, ge=0)
+    seed: int = setting(0, "seed of `random` weights; in the key where they are random", belongs_to=HASHED, ge=0)
+    weights_file: str = setting(
+        "", "file of weights in place of `weights`; the content's SHA-256 is in the key", belongs_to=MACHINE
+    )
     steps: int = setting(10, "time steps, T in the paper", ge=1, le=1000)
     frames_per_clip: int = setting(16, "frames of one clip", ge=1, le=1024)
     layout: Layout = setting("windows", "uniform, windows, dense or sliding; see extractors/clips/layouts.py")
@@ -47,15 +50,13 @@ class ClipsConfig(StageConfig):
     )
     precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2, see docs/features.md")
     runtime: Literal["auto", "openvino", "torch"] = setting(
-        "auto", "what runs the network: torch on a GPU, else OpenVINO", affects_result=False
+        "auto", "what runs the network: torch on a GPU, else OpenVINO", belongs_to=MACHINE
     )
-    device: str = setting(
-        "auto", "auto, cpu, cuda or cuda:1", affects_result=False, pattern=r"^(auto|cpu|cuda(:\d+)?)$"
-    )
+    device: str = setting("auto", "auto, cpu, cuda or cuda:1", belongs_to=MACHINE, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: int = setting(
-        0, "threads of one inference on the CPU; 0: OMP_NUM_THREADS, else all", affects_result=False, ge=0
+        0, "threads of one inference on the CPU; 0: OMP_NUM_THREADS, else all", belongs_to=MACHINE, ge=0
     )
-    batch: int = setting(8, "clips that a GPU computes at once", affects_result=False, ge=1, le=4096)
+    batch: int = setting(8, "clips that a GPU computes at once", belongs_to=MACHINE, ge=1, le=4096)
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> ClipsConfig:
@@ -68,11 +69,18 @@ class ClipsConfig(StageConfig):
             raise ValueError(f"{self.backbone} needs at least {entry.least_frames} frames per clip")
         if self.short_side is not None and self.short_side < entry.size:
             raise ValueError(f"short_side must be at least the {entry.size} pixels of {self.backbone}'s input")
-        if self.weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
-            raise ValueError(f"{self.backbone} needs weights of its own: set weights to a path, hub or random")
-        if self.weights == HUB and entry.library == "aim":
-            raise ValueError(f"no library has weights of {self.backbone}: set weights to i3d-kinetics400 or a path")
+        if self.used_weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
+            raise ValueError(f"{self.backbone} needs weights of its own: set weights to hub or random, or weights_file")
+        if self.used_weights == HUB and entry.library == "aim":
+            raise ValueError(
+                f"no library has weights of {self.backbone}: set weights to i3d-kinetics400, or weights_file"
+            )
         return self
+
+    @property
+    def used_weights(self) -> str:
+        """The file of weights, else their name."""
+        return self.weights_file or self.weights
 
 
 class Clips(Extractor[ClipsConfig]):
@@ -95,7 +103,7 @@ class Clips(Extractor[ClipsConfig]):
 
         Raises DataError, UsageError.
         """
-        identity = network_identity(config.backbone, config.weights, config.seed)
+        identity = network_identity(config.backbone, config.used_weights, config.seed)
         if config.precision != "fp32":
             runtime, device = resolve(config.runtime, config.device)
             identity["rounding"] = f"{runtime} {device.split(':')[0]}"
@@ -104,7 +112,7 @@ class Clips(Extractor[ClipsConfig]):
     @classmethod
     def fetch(cls, config: ClipsConfig, progress: Callable[[str], None]) -> None:
         """Download the weights that the network's library publishes."""
-        fetch_published(config.backbone, config.weights, progress)
+        fetch_published(config.backbone, config.used_weights, progress)
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:
@@ -132,7 +140,7 @@ class Clips(Extractor[ClipsConfig]):
         threads = os.environ.get("OMP_NUM_THREADS", "")  # which OpenVINO does not read by itself
         network = Network(
             backbone=config.backbone,
-            weights=config.weights,
+            weights=config.used_weights,
             seed=config.seed,
             frames=config.frames_per_clip,
             precision=config.precision,

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import NonNegativeInt, field_validator
 
-from extractors.base import StageConfig, one_of, setting
+from data.weights import REGISTRY
+from extractors.base import HASHED, MACHINE, StageConfig, one_of, setting
 from extractors.pose.cleaning import CleaningConfig
 
 
-def _file(about: str, default: str = "") -> Any:
-    """A setting that names a file or a network: the key holds the hash of the content, not the name."""
-    return setting(default, about, affects_result=False)
+def _name(about: str, default: str = "") -> Any:
+    """A setting that names a published network."""
+    return setting(default, about, belongs_to=HASHED)
+
+
+def _file(about: str) -> Any:
+    """A setting that names a file of this machine."""
+    return setting("", about, belongs_to=MACHINE)
 
 
 class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend: an alias, or a configuration and a checkpoint."""
 
-    REMOVED: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("detector_config", "detector_checkpoint"), "pose.mmpose.alias brings a top-down model's"),
-        "seed": "weights are those of pose.mmpose.alias or pose.mmpose.checkpoint",
-    }
-
-    alias: str = _file("Model of mmpose's index, such as rtmo-l or rtmpose-l, downloaded once.")
-    config: str = _file("Or: configuration of a one-stage model such as RTMO, a path or a name inside mmpose.")
+    alias: str = _name("Model of mmpose's index, such as rtmo-l or rtmpose-l, downloaded once.")
+    config: str = _file(
+        "In place of alias: configuration of a one-stage model such as RTMO, a path or a name of mmpose."
+    )
     checkpoint: str = _file("Its .pth checkpoint.")
 
 
 class RTMLibConfig(StageConfig):
     """Models of the `rtmlib` backend: exported ONNX files."""
 
-    mode: Literal["", "lightweight", "balanced", "performance"] = _file("Row of rtmlib's table, downloaded once.")
-    model: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
+    mode: Literal["", "lightweight", "balanced", "performance"] = _name("Row of rtmlib's table, downloaded once.")
+    model: str = _file("In place of mode: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
     detector: str = _file("YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.")
     detector_kind: Literal["", "yolox", "rtmdet"] = _file("What the detector is; in the key.")
 
@@ -56,21 +58,9 @@ BACKENDS = {
 class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
-    REMOVED: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(
-            ("rotations", "search_s", "weak_score", "close_up_px", "close_up_side", "crop_side", "zoom", "second_look"),
-            "pose.views says how many views each frame gets",
-        ),
-        **dict.fromkeys(("new_score", "sure_score", "faint_score"), "pose.min_score is the only threshold"),
-        **dict.fromkeys(("max_missing_s", "max_step", "lost_s", "gate"), "people are paths over the whole shot"),
-        "fix_sides": "it is pose.cleaning.fix_sides now",
-        "fill_s": "it is pose.cleaning.max_gap_s now",
-        "smooth_s": "it is pose.cleaning.smoothing_s now",
-        "runtime": "MoveNet runs on OpenVINO",
-    }
-
     backend: Annotated[str, one_of(BACKENDS)] = setting("movenet", f"Network, or files: {', '.join(BACKENDS)}.")
-    weights: str = _file("MoveNet's weights: a registry name or the path of a .tflite file.", "movenet-multipose")
+    weights: Annotated[str, one_of(REGISTRY)] = _name("Registered name of MoveNet's weights.", "movenet-multipose")
+    weights_file: str = _file("A .tflite file in place of `weights`.")
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
     import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
@@ -88,8 +78,13 @@ class PoseConfig(StageConfig):
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[NonNegativeInt, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
     region: tuple[float, float, float, float] | None = setting(None, "Where an agent is: relative x1 y1 x2 y2, 0..1.")
-    threads: int = setting(1, "CPU threads of one forward.", affects_result=False, ge=1)
-    device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", affects_result=False)
+    threads: int = setting(1, "CPU threads of one forward.", belongs_to=MACHINE, ge=1)
+    device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", belongs_to=MACHINE)
+
+    @property
+    def used_weights(self) -> str:
+        """The file of MoveNet's weights, else their name."""
+        return self.weights_file or self.weights
 
     @field_validator("region")
     @classmethod

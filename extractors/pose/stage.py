@@ -63,7 +63,7 @@ class Pose(Extractor[PoseConfig]):
         """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
         if config.backend == "import":
             return {}
-        return identity_of(networks(config)) or {"weights": digest(config.weights)}
+        return identity_of(networks(config)) or {"weights": digest(config.used_weights)}
 
     @classmethod
     def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:

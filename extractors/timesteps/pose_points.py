@@ -8,9 +8,8 @@ detector, more than the athlete, decides which of them are detected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +36,6 @@ _TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and
 
 class PoseSettings(StageConfig):
     """Settings of the channels of people."""
-
-    REMOVED: ClassVar[Mapping[str, str]] = {
-        "max_gap_s": "the pose stage interpolates: pose.cleaning.max_gap_s",
-        "smoothing_s": "the pose stage smooths: pose.cleaning.smoothing_s",
-        "centre": "the shared frame has one origin for the whole performance",
-        "keep_sides": "the pose stage keeps left and right apart: pose.cleaning.fix_sides",
-    }
-    FORMER: ClassVar[Mapping[str, Any]] = {"centre": "performance"}
 
     forms: tuple[Literal["place", "camera", "body", "velocity", "angle"], ...] = setting(
         ("place", "body", "angle"),

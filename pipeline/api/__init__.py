@@ -28,7 +28,7 @@ Common arguments:
     model: folder that `train` wrote.
     observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
 
-From Python, `config` may also be a `BaseConfig`, and `overrides` a mapping such as {"pose.stride": 2} or a list of
+From Python, `config` may also be a `Config`, and `overrides` a mapping such as {"pose.stride": 2} or a list of
 "section.key=value".
 """
 
@@ -48,6 +48,7 @@ from pipeline.api.upkeep import (
     cache_verify,
     data_check,
     doctor,
+    settings,
     weights_fetch,
     weights_list,
     weights_path,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.score.export import Exported as Exported
     from pipeline.score.score import Score as Score
     from pipeline.settings.environment import SetupCheck as SetupCheck
+    from pipeline.settings.settings_table import SettingRow as SettingRow
 
 __all__ = [
     "cache_gc",
@@ -90,6 +92,7 @@ __all__ = [
     "report",
     "score",
     "serve",
+    "settings",
     "status",
     "train",
     "weights_fetch",

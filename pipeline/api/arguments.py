@@ -11,18 +11,18 @@ from data.errors import UsageError, printable
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
     from pipeline.observer import Observer
-    from pipeline.settings.config import BaseConfig
+    from pipeline.settings.config import Config
 
 Place = str | Path
 Places = Place | Iterable[Place]
-Configuration: TypeAlias = "Place | BaseConfig | None"
+Configuration: TypeAlias = "Place | Config | None"
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 
 SETTING_OF = {"cache": "cache", "workers": "run.workers", "engine": "run.engine", "address": "run.address"}
 """The setting that an argument of a call names."""
 
 
-def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> BaseConfig:
+def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
     """The settings of a call; without `config` those of the preset of plain folders. Raises as `load_config`.
 
     `machine` has arguments of `SETTING_OF`, which come after the overrides; None leaves a setting as it is.
@@ -34,27 +34,32 @@ def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any
 
 def settings_beside_model(
     config: Configuration, overrides: Overrides, inputs: Sequence[Path] = (), **machine: Any
-) -> BaseConfig:
+) -> Config:
     """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
 
     Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
     `settings_of`.
     """
     from pipeline.score.run_config import WHO
+    from pipeline.settings.config import DatasetConfig
+    from pipeline.settings.config_errors import all_keys
+    from pipeline.settings.machine import machine_class
+    from pipeline.settings.method import FramesConfig
     from pipeline.settings.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
+    settings = _loaded(config, given, machine)  # refuses unknown keys first
+    free = {*all_keys(machine_class()), *all_keys(DatasetConfig, "dataset."), *all_keys(FramesConfig, "frames."), *WHO}
     for key, _ in given:
-        if key.partition(".")[0] not in ("dataset", "frames") and key not in WHO:
-            keys = f"the keys of dataset and frames, {' and '.join(WHO)}"
-            fix = f"Leave it out; --set takes {keys}, and --config your own paths and devices"
+        if key not in free:
+            fix = f"Leave it out; --set takes keys of the machine, of dataset and frames, {' and '.join(WHO)}"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
     if named and config is None:
         raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
-    return _loaded(config, given, machine)
+    return settings
 
 
 def on_data_set(overrides: Overrides, root: Place | None, pack: Place | None = None) -> list[tuple[str, Any]]:
@@ -70,14 +75,14 @@ def on_data_set(overrides: Overrides, root: Place | None, pack: Place | None = N
     return [*given, ("dataset.root", os.fspath(root))]
 
 
-def note_default(config: Configuration, settings: BaseConfig, observer: Observer) -> None:
+def note_default(config: Configuration, settings: Config, observer: Observer) -> None:
     """Tell the observer which preset is taken where the call names no configuration."""
     if config is None:
-        stages = ", ".join(settings.stages)
-        observer.note(f"note: no --config, so the preset folder: {stages} in {settings.cache}")
+        stages = ", ".join(settings.method.stages)
+        observer.note(f"note: no --config, so the preset folder: {stages} in {settings.machine.cache}")
 
 
-def _loaded(config: Configuration, overrides: Overrides, machine: Mapping[str, Any]) -> BaseConfig:
+def _loaded(config: Configuration, overrides: Overrides, machine: Mapping[str, Any]) -> Config:
     from pipeline.settings.config import load_config
     from pipeline.settings.yaml_values import parse_overrides
 

@@ -61,7 +61,7 @@ def extract(
     from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, take_shard
 
     settings = settings_of(config, overrides, cache=cache, workers=workers, engine=engine, address=address)
-    with open_cache(settings.cache, settings.storage.reach()) as opened:
+    with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         listing = list_inputs(many_paths(inputs), settings, observer)
         listing = replace(listing, records=take_shard(listing.records, shard))
         note_default(config, settings, observer)
@@ -110,7 +110,7 @@ def status(
     from pipeline.run import Planner, Status, list_inputs, status_rows
 
     settings = settings_of(config, overrides, cache=cache)
-    with open_cache(settings.cache, settings.storage.reach()) as opened:
+    with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         records = list_inputs(many_paths(inputs), settings, observer).records
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=names_of(stages))
@@ -151,7 +151,7 @@ def pack(
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
     settings = settings_of(config, on_data_set(overrides, root), cache=cache)
-    with open_cache(settings.cache, settings.storage.reach()) as opened:
+    with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         records, made = list_inputs((), settings, observer).records, [stage]
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=(stage,))
@@ -159,7 +159,7 @@ def pack(
             features = gather(records, planner, observer)
             with writing(path):
                 write_pack(path, features)
-            made = [name for name in settings.stages if name in features.settings]
+            made = [name for name in settings.method.stages if name in features.settings]
             packed = Packed(path, features.records, 1, path.stat().st_size)
         else:
             outputs = stage_outputs(records, planner, stage, observer)

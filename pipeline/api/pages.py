@@ -189,7 +189,7 @@ def label(
 
     folder = Path(root)
     settings = settings_of(config, overrides, cache=cache, workers=workers)
-    if not columns and not pairs and settings.scorer[0].multi_task:
+    if not columns and not pairs and settings.method.scorer[0].multi_task:
         columns = ("score", "execution", "synchronisation")
     judged, problems = find_session(folder, pairs=pairs, columns=names_of(columns), only=tuple(only))
     observer.notes([f"note: {problem}" for problem in problems])
@@ -200,7 +200,7 @@ def label(
         if model is None:
             raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
         user = settings_beside_model(config, overrides, cache=cache, workers=workers)
-        with load_scorer(local_run(model), user=user, observer=observer) as scorer:
+        with load_scorer(local_run(model), user=user) as scorer:
             return LabelResult(suggestions=tuple(suggest_videos(judged, scorer, suggest, observer)))
     table = Path(out) if out is not None else folder / "labels.csv"
     check_file(table)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from data.datasets import DataReport
     from pipeline.cache import Cache, CacheFiles, CacheListing
     from pipeline.settings.environment import SetupCheck
+    from pipeline.settings.settings_table import SettingRow
 
 
 def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
@@ -31,12 +32,12 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
     folder = Path(root)
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
-    settings = load_config(config, overrides)
-    dataset = settings.dataset
+    given = load_config(config, overrides)
+    dataset = given.dataset
     kind = str(dataset.kind)
     if config is None and kind == "folder":
         kind, folder = kind_of(folder)
-    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
+    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": given.method.frames.fps}
     return check_data(kind, folder, {name: value for name, value in options.items() if value})
 
 
@@ -175,8 +176,22 @@ def _cache_of(config: Configuration, cache: Place | None, overrides: Overrides =
     """The cache that a configuration or the argument `cache` names; the caller closes it."""
     from pipeline.cache import open_cache
 
-    settings = settings_of(config, overrides, cache=cache)
-    return open_cache(settings.cache, settings.storage.reach())
+    machine = settings_of(config, overrides, cache=cache).machine
+    return open_cache(machine.cache, machine.storage.reach())
+
+
+def settings(section: str = "") -> list[SettingRow]:
+    """Every key of a configuration: default, whom it belongs to, meaning.
+
+    A setting of the method changes a result: it is in the cache key, and a run stores it. For names of published
+    networks the key holds the hash of the content. A setting of the machine changes no result, and no run stores it.
+
+    Args:
+        section: only this section, such as pose or pose.mmpose, or this key; default: all.
+    """
+    from pipeline.settings.settings_table import setting_rows
+
+    return setting_rows(section)
 
 
 def doctor() -> list[SetupCheck]:

@@ -14,7 +14,7 @@ from extractors.timesteps import TimestepsConfig
 from pipeline.checks.flag import Flag, worst_first
 from pipeline.checks.flags import RATES, Facts, find_flags
 from pipeline.observer import Observer
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 
 ALONE = ("stream", "people detected", "right person", "cuts", "kinematics")
 AMONG_OTHERS = ("frame rate", "length")
@@ -71,13 +71,13 @@ def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
     return flagged
 
 
-def still_camera_advice(measured: Iterable[Measured], config: BaseConfig, out: Path) -> str:
+def still_camera_advice(measured: Iterable[Measured], config: Config, out: Path) -> str:
     """Advice to use the preset for one person before a still camera; empty where it does not fit.
 
     It fits where the camera's motion is the secondary agent of one person, and the camera of most videos stands still.
     `out` is the folder of the run, for the command.
     """
-    timesteps = config.stage("timesteps")
+    timesteps = config.method.stage("timesteps")
     if not isinstance(timesteps, TimestepsConfig):
         return ""
     primary, *secondary = timesteps.roles()
@@ -89,7 +89,7 @@ def still_camera_advice(measured: Iterable[Measured], config: BaseConfig, out: P
     if 2 * still <= len(moving):
         return ""
     root, folder = shlex.quote(str(config.dataset.root)), shlex.quote(str(out))
-    cache = "" if config.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.cache))}"
+    cache = "" if config.machine.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.machine.cache))}"
     return (
         f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
         f"For one person before a still camera, type: {PROGRAM} extract {root} --config person{cache} && "

@@ -64,6 +64,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "table": (str, typer.Option(metavar="2…7")),
     "names": (list[str] | None, typer.Argument(metavar="NAME…")),
     "name": (str, typer.Argument(metavar="NAME")),
+    "section": (str, typer.Argument(metavar="SECTION")),
     "config": (str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")),
     "overrides": (list[str] | None, typer.Option("--set", metavar="KEY=VALUE")),
     "model": (Path, typer.Option("--model", "-m")),

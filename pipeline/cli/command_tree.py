@@ -29,6 +29,7 @@ TOP = (
     commands.export,
     commands.push,
     commands.pack,
+    commands.settings,
     commands.doctor,
 )
 GROUPS = {
@@ -45,13 +46,6 @@ GROUPS = {
         (commands.cache_ls, commands.cache_verify, commands.cache_prune, commands.cache_gc, commands.cache_rm),
     ),
 }
-REMOVED = {
-    "search": f"{PROGRAM} evaluate --grid KEY=A,B, with the same options except --folds, --runs, --sample",
-    "reproduce": f"{PROGRAM} leaderboard --table N, with the same options",
-    "schema": f"{PROGRAM} COMMAND --set KEY=VALUE; docs/settings.md describes every key",
-}
-"""Commands of former versions, and what to type instead."""
-
 NO_COMMANDS = {
     "help": f"{PROGRAM} --help, or {PROGRAM} COMMAND --help",
     "preview": f"{PROGRAM} extract VIDEOS --preview",
@@ -110,7 +104,7 @@ def _options_of(command: Any) -> set[str]:
 
 for add in TOP:
     add(app)
-for word, instead in (NO_COMMANDS | REMOVED).items():
+for word, instead in NO_COMMANDS.items():
     _answer(word, f"Type: {instead}")
 for name, (about, members) in GROUPS.items():
     group = typer.Typer(cls=PlainGroup, help=about)

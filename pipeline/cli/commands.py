@@ -253,6 +253,16 @@ def doctor(checks: list[api.SetupCheck], as_json: bool) -> None:
     finish(all(line.state != "broken" for line in checks))
 
 
+@command(api.settings, "settings pose")
+def settings(rows: list[api.SettingRow], as_json: bool) -> None:
+    """Print one row per key."""
+    if as_json:
+        print_json([vars(row) for row in rows])
+    else:
+        columns = ("key", "default", "belongs to", "meaning")
+        table("", columns, [(row.key, row.default, row.belongs_to, row.meaning) for row in rows])
+
+
 SHOWN_PROBLEMS = 10
 """Most problems of a data set that are listed; the rest is only counted."""
 

@@ -28,7 +28,8 @@ from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
-from pipeline.settings.config import BaseConfig, RunConfig, load_config
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.machine import RunConfig
 from pipeline.settings.yaml_values import PRESETS
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels
@@ -141,8 +142,8 @@ def run_demo(
     render(out / "dives", size.dives, observer)
     lap("render")
     records = dataset_records(config).records
-    observer.note(f"{next(parts)} {', '.join(config.stages)} into {config.cache}")
-    with open_cache(config.cache, config.storage.reach()) as cache:
+    observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")
+    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
         extraction = run_extract(records, Planner(config, cache), observer)
         if extraction.cancelled:
             raise Cancelled
@@ -203,7 +204,7 @@ def metric_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, t
     ]
 
 
-def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
+def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> Config:
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from pipeline.evaluate.separation import separation_line
 from pipeline.evaluate.spread import Runner
 from pipeline.observer import SILENT, Observer
 from pipeline.run import pool_of
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.settings.recipes import PAPER
 from pipeline.systems import COMBINED
 from pipeline.train.features import FeatureSet
@@ -47,7 +47,7 @@ class Evaluation:
 
     results: Results  # content of `results.json` (`pipeline.evaluate.cross_validation`)
     folder: Path  # holds `results.json`, `config.json` and `report.html`
-    config: BaseConfig
+    config: Config
     asked: Asked = field(default_factory=Asked)
 
     def notes(self) -> list[str]:
@@ -88,13 +88,13 @@ class Evaluation:
         """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
         if OURS not in self.results["systems"]:
             return []
-        recipe, kind = self.config.scorer[1], self.config.dataset.kind
+        recipe, kind = self.config.method.scorer[1], self.config.dataset.kind
         lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
         here = recipe.model_dump()
         if differing := [f"{name} {_plain(here[name])} ({_plain(PAPER[name])})" for name in PAPER
                          if here[name] != PAPER[name]]:  # fmt: skip
             lines.append(f"note: the training differs from the paper's (in brackets): {', '.join(differing)}")
-        if getattr(self.config.stage("timesteps"), "scene", None) == "":
+        if getattr(self.config.method.stage("timesteps"), "scene", None) == "":
             lines.append("note: the features of the whole scene are left out; the paper's network reads them")
         if 0 < (users := users_of(self.results)) < FEW_USERS:
             lines.append(
@@ -107,7 +107,7 @@ class Evaluation:
 
     def tables(self) -> list[TableRows]:
         """The tables in the paper's form."""
-        name = f"{self.config.name}, {self.config.protocol}"
+        name = f"{self.config.method.name}, {self.config.method.protocol}"
         tables = [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
         return [*tables, self.results["curve"]["table"]] if "curve" in self.results else tables
 
@@ -127,7 +127,7 @@ def table_protocol(table: str) -> tuple[str, str]:
 
 def evaluate_features(
     features: FeatureSet,
-    config: BaseConfig,
+    config: Config,
     cache: Cache,
     folder: Path,
     asked: Asked | None = None,
@@ -144,11 +144,11 @@ def evaluate_features(
 
     Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
     """
-    asked, pool = asked or Asked(), pool_of(config.run)
+    asked, pool = asked or Asked(), pool_of(config.machine.run)
     if asked.quick:
-        recipe = config.scorer[1]
+        recipe = config.method.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
-        config = config.model_copy(update={"train": fewer})
+        config = replace(config, method=config.method.model_copy(update={"train": fewer}))
     protocol = protocol_of(features, config, cache)
     chosen = [*asked.more, *protocol_systems(config, features, asked)]
     chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
@@ -158,15 +158,17 @@ def evaluate_features(
         runner = Runner(pool, progress, stop)
         results = evaluate(features, protocol, chosen, against=against, draws=DRAWS, kept=kept, runner=runner)
     table = asked.systems if asked.systems in TABLES else ""
-    if table or config.name != "demo":
-        results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
+    if table or config.method.name != "demo":
+        results["paper"] = paper_rows(config.dataset.kind, config.method.protocol, table)
     if agreed := rater_agreement(features.records, config.dataset.kind):
         results["agreement"] = agreed
         if len(results["tasks"]) == 1 and against in results["systems"]:
             ours = results["systems"][against]["tasks"][results["tasks"][0]]["together"]
             results["ceiling"] = ceiling_line(agreed, ours["spearman"], ours["mae"])
     if asked.curve:
-        learnt = [row for row, one in enumerate(features.records) if config.protocol != "fixed" or one.split != "test"]
+        learnt = [
+            row for row, one in enumerate(features.records) if config.method.protocol != "fixed" or one.split != "test"
+        ]
         with observer.progress("trainings of the learning curve") as progress:
             made = learning_curve(features.take(learnt), config, runner=Runner(pool, progress, stop))
         results["curve"] = made.as_dict()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UsageError
-from pipeline.settings.config import SCORER_SECTIONS, BaseConfig
+from pipeline.settings.config import Config
+from pipeline.settings.method import SCORER_SECTIONS
 from pipeline.settings.yaml_values import parse_values
 from pipeline.systems import AimSystem, Selected
 
@@ -29,7 +30,7 @@ class Candidate:
     """One combination of settings, and the whole configuration with it."""
 
     settings: Mapping[str, Any]
-    config: BaseConfig
+    config: Config
 
 
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
@@ -53,7 +54,7 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
     return grid
 
 
-def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], BaseConfig]) -> list[Candidate]:
+def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], Config]) -> list[Candidate]:
     """Every combination of the grid.
 
     `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
@@ -66,7 +67,7 @@ def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
     """AIM as a system that selects its settings inside each training part, so that its results are unbiased."""
     systems = []
     for one in tried:
-        model, recipe = one.config.scorer
+        model, recipe = one.config.method.scorer
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
         systems.append(AimSystem(name, model, recipe))
     return Selected(CHOSEN, tuple(systems))

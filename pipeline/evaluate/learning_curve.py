@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import Asked, TableRows, protocol_systems
 from pipeline.evaluate.spread import Job, Runner
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.systems import System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
@@ -146,16 +146,17 @@ class LearningCurve:
         write_text(place, json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
 
 
-def curve_system(config: BaseConfig, features: FeatureSet) -> System:
+def curve_system(config: Config, features: FeatureSet) -> System:
     """The system of a configuration with few networks and without inner validation."""
-    recipe = config.scorer[1]
+    recipe = config.method.scorer[1]
     few = recipe.model_copy(update={"runs": min(RUNS, recipe.runs)})
-    return protocol_systems(config.model_copy(update={"train": few}), features, Asked(quick=True))[0]
+    fewer = replace(config, method=config.method.model_copy(update={"train": few}))
+    return protocol_systems(fewer, features, Asked(quick=True))[0]
 
 
 def learning_curve(
     features: FeatureSet,
-    config: BaseConfig,
+    config: Config,
     *,
     system: System | None = None,
     runner: Runner | None = None,
@@ -173,7 +174,7 @@ def learning_curve(
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         raise DataError("a learning curve is of one task", fix=f"Choose one: --set dataset.tasks=[{tasks[0]}]")
-    kinds, seed = forbidden(config.protocol), config.split.seed
+    kinds, seed = forbidden(config.method.protocol), config.method.split.seed
     group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
     if (independent := len(np.unique(group))) < LEAST:
         what = f"{counted(independent, 'independent performance')}, fewer than {LEAST}: no learning curve"

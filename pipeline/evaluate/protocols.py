@@ -18,7 +18,7 @@ from pipeline.evaluate.cross_validation import Protocol, Results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, users_of
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.systems import (
     COMBINED,
     AimSystem,
@@ -68,27 +68,27 @@ class Asked:
     more: Sequence[System] = ()
 
 
-def protocol_of(features: FeatureSet, config: BaseConfig, cache: Cache) -> Protocol:
+def protocol_of(features: FeatureSet, config: Config, cache: Cache) -> Protocol:
     """The folds of the configured protocol over these performances, audited for leaks.
 
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
     under a protocol that forbids it.
     """
     folds = protocol_folds(config, features)
-    report = audit(folds, features.records, fingerprints(features, cache), forbidden(config.protocol))
-    if config.protocol in MUST_BE_CLEAN:
+    report = audit(folds, features.records, fingerprints(features, cache), forbidden(config.method.protocol))
+    if config.method.protocol in MUST_BE_CLEAN:
         report.require()
-    return Protocol(folds, config.protocol, config.split.seed, report)
+    return Protocol(folds, config.method.protocol, config.method.split.seed, report)
 
 
-def protocol_systems(config: BaseConfig, features: FeatureSet, asked: Asked) -> list[System]:
+def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list[System]:
     """The systems of an evaluation, without `asked.more` and before `asked.only`.
 
     AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
     `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
     weighted by inner validation (`pipeline.systems.combination.Combined`).
     """
-    model, recipe = config.scorer
+    model, recipe = config.method.scorer
     if asked.systems in TABLES:
         return table_systems(asked.systems, all_systems(features, model, recipe))
 
@@ -103,8 +103,8 @@ def protocol_systems(config: BaseConfig, features: FeatureSet, asked: Asked) -> 
 
     network = AimSystem(OURS, model, recipe)
     ours: list[System] = [network] if asked.quick else with_epochs(network)
-    if config.combined or config.protocol == "louo":
-        ours = combined_rows(ours, features, forbidden(config.protocol), validate=not asked.quick)
+    if config.method.combined or config.method.protocol == "louo":
+        ours = combined_rows(ours, features, forbidden(config.method.protocol), validate=not asked.quick)
     chosen = [*ours, *trivial_baselines(features)]
     if asked.systems == "all":
         possible = all_systems(features, model, recipe)
@@ -126,10 +126,13 @@ def combined_rows(
     return [Combined(candidates, validate), *ours, *candidates[1:], *best]
 
 
-def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
+def protocol_folds(config: Config, features: FeatureSet) -> list[Fold]:
     """The folds of the configuration's protocol over these performances."""
-    options = {"kfold": {"k": config.split.folds, "seed": config.split.seed}, "holdout": {"seed": config.split.seed}}
-    return make_folds(config.protocol, features.records, **options.get(config.protocol, {}))
+    options = {
+        "kfold": {"k": config.method.split.folds, "seed": config.method.split.seed},
+        "holdout": {"seed": config.method.split.seed},
+    }
+    return make_folds(config.method.protocol, features.records, **options.get(config.method.protocol, {}))
 
 
 RECORDINGS = ("video", "kinematics", "keypoints")

@@ -14,7 +14,7 @@ from pipeline.cache import UNREADABLE, Cache
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
 from pipeline.run import Planner, extract_and_read, list_inputs, run_extract
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.train.features import FeatureSet, stack
 
 FEW = 20
@@ -58,7 +58,7 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
 
 
 def labelled_features(
-    config: BaseConfig, cache: Cache, pack: Path | None, observer: Observer, *, extract: bool = False
+    config: Config, cache: Cache, pack: Path | None, observer: Observer, *, extract: bool = False
 ) -> FeatureSet:
     """Features of all labelled performances, from a packed file or from the cache.
 
@@ -77,10 +77,10 @@ def labelled_features(
     return refuse_empty(gather(records, planner, observer), config)
 
 
-def training_features(config: BaseConfig, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
+def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
     """Features to train a scorer on; `protocol: fixed` leaves the test part out. Raises as `labelled_features`."""
     features = labelled_features(config, cache, pack, observer)
-    if config.protocol == "fixed":
+    if config.method.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     _warn_of_few(features.records, observer)
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -88,7 +88,7 @@ def training_features(config: BaseConfig, cache: Cache, pack: Path | None, obser
     return features
 
 
-def all_features(config: BaseConfig, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
+def all_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
     """Features that systems are evaluated on; missing ones are extracted. Raises as `labelled_features`."""
     features = labelled_features(config, cache, pack, observer, extract=True)
     for task in sorted({record.task for record in features.records}):
@@ -105,12 +105,12 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
         observer.note(f"warning: {count} {what}: scores and all numbers about them are uncertain")
 
 
-def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
+def refuse_empty(features: FeatureSet, config: Config) -> FeatureSet:
     """The same features. Raises DataError where an input of the network is missing in every performance.
 
     The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
     """
-    system = config.scorer[0].system
+    system = config.method.scorer[0].system
     if system == "scene":
         if features.scene.size and not features.scene.any():
             raise DataError("the scene feature is zero in every video", fix="Check timesteps.scene and its stage")
@@ -124,7 +124,7 @@ def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
     return features
 
 
-def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
+def labelled_records(config: Config, observer: Observer) -> list[Record]:
     """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
     records = list_inputs((), config, observer).records
     labelled = [record for record in records if record.labels is not None]
@@ -134,7 +134,7 @@ def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
     return labelled
 
 
-def _scores(config: BaseConfig) -> str:
+def _scores(config: Config) -> str:
     """What to do so that performances have scores."""
     dataset = config.dataset
     if dataset.kind != "folder":

@@ -20,7 +20,7 @@ from pipeline.evaluate.protocols import CENTRED, average_of, direction, held_out
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.calibration import Calibration
-from pipeline.score.run_config import save_config
+from pipeline.score.run_config import save_method
 from pipeline.settings.destinations import writing
 from pipeline.systems import COMBINED
 from pipeline.systems.selection import ORACLE
@@ -41,14 +41,14 @@ def write_evaluation(done: Evaluation) -> None:
     """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
     config, folder = done.config, done.folder
     data = page.ReportData(
-        f"Evaluation: {config.name}, {config.protocol}",
+        f"Evaluation: {config.method.name}, {config.method.protocol}",
         subtitle=counted(done.results["performances"], "performance"),
-        config=json.dumps(config.dump(), indent=1),
+        config=json.dumps(config.method.dump(), indent=1),
         evaluation=evaluation_report(done.results),
     )
     with writing(folder):
         write_results(done.results, folder / "results.json")
-        save_config(config, folder)
+        save_method(config.method, folder)
         write_report(folder / "report.html", data)
 
 

@@ -27,11 +27,11 @@ from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_files import no_run_fix
-from pipeline.score.run_config import input_settings
+from pipeline.score.run_config import scoring_config
 from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.shareable import shareable, without_folders, without_folders_in
-from pipeline.settings.config import BaseConfig
+from pipeline.score.shareable import shareable, without_folders
+from pipeline.settings.config import Config
 
 RESULTS, MODEL = "results.json", "model.json"
 VIDEOS = "Name two video files"
@@ -63,7 +63,7 @@ class Scored:
 
 
 def run_report_data(
-    run: Path, inputs: Sequence[Path], page: Path, sections: int, user: BaseConfig, observer: Observer
+    run: Path, inputs: Sequence[Path], page: Path, sections: int, user: Config, observer: Observer
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
@@ -96,7 +96,7 @@ def run_report_data(
     return scores_page(page, scored, head, sections=sections, held_out=held_out)
 
 
-def write_comparison(run: Path, names: tuple[str, str], page: Path, user: BaseConfig, observer: Observer) -> None:
+def write_comparison(run: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
     """Score two videos with the run in folder `run` and write their page.
 
     `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises
@@ -111,9 +111,9 @@ def write_comparison(run: Path, names: tuple[str, str], page: Path, user: BaseCo
     report_comparison(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
-def _scored(run: Path, records: Sequence[Record], user: BaseConfig, observer: Observer) -> Scored:
+def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> Scored:
     """The videos, scored by a run folder. Raises Cancelled where the work was stopped."""
-    with load_scorer(run, user=user, observer=observer) as scorer:
+    with load_scorer(run, user=user) as scorer:
         rows = scorer.score_records(records, observer)
     observer.raise_if_stopped()
     return Scored(scorer, rows, records)
@@ -193,7 +193,7 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(without_folders_in(scorer.config.dump()), indent=1, sort_keys=True),
+        config=json.dumps(scorer.config.method.dump(), indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
     )
@@ -223,8 +223,8 @@ def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
     return replace(line, held_out=prediction, result=result)
 
 
-def _records(run: Path, inputs: Sequence[Path], user: BaseConfig, observer: Observer) -> Sequence[Record]:
-    config = input_settings(run, user)
+def _records(run: Path, inputs: Sequence[Path], user: Config, observer: Observer) -> Sequence[Record]:
+    config = scoring_config(run, user)
     if inputs:
         return find_performances(inputs, observer, settings=config)
     if config.dataset.root is None:
@@ -236,9 +236,9 @@ def _records(run: Path, inputs: Sequence[Path], user: BaseConfig, observer: Obse
     return [record for record in records if record.split == "test"] or records
 
 
-def _record(run: Path, name: str, user: BaseConfig, observer: Observer) -> Record:
+def _record(run: Path, name: str, user: Config, observer: Observer) -> Record:
     """The video of a name: a file, else an id in the user's data set."""
-    config = input_settings(run, user)
+    config = scoring_config(run, user)
     if is_remote(Path(name)) or Path(name).exists():
         performances = find_performances([Path(name)], observer, settings=config)
         if len(performances) > 1:

@@ -138,7 +138,7 @@ def run_extract(
         cache.mark()
         cache.sweep()
         if any(record.remote for record in records):
-            sweep_scratch(config.storage.reach(), config.run.timeout_s)
+            sweep_scratch(config.machine.storage.reach(), config.machine.run.timeout_s)
         plans, summary = plan_all(records, planner, stop)
         if read is not None:
             for plan, why in _damaged(records, plans, planner, summary, read):
@@ -213,7 +213,7 @@ def run_plans(
         def lost(plan: Plan, loss: WorkerLost) -> Result:
             return lost_result(plan, cache, loss)
 
-        task = Task(start_worker, (config.dump(), root), lost, config.run.timeout_s)
+        task = Task(start_worker, (config.dump(), root), lost, config.machine.run.timeout_s)
         yield from run_jobs(planner.pool, task, plans, stop.is_set, report)
         return
     runner = PlanRunner(config, cache, stop)

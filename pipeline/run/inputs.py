@@ -11,23 +11,23 @@ from data.datasets import list_records
 from data.errors import UsageError, nearest
 from data.video import Listing, Record, find_videos
 from pipeline.observer import Observer
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 
 
-def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:
+def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> Listing:
     """The videos of the inputs, or of the configuration's data set where there are none.
 
     Raises UsageError for a missing input or data set, DataError where the data set's own files cannot be used.
     """
     if inputs:
-        listing = find_videos(list(inputs), config.storage.reach(), config.frames.fps)
+        listing = find_videos(list(inputs), config.machine.storage.reach(), config.method.frames.fps)
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing
 
 
-def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
+def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
     Raises UsageError without `dataset.root`, DataError where the data set's own files cannot be used.
@@ -41,7 +41,12 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     given = {"labels": dataset.labels, "score": dataset.score}
     options = {name: value for name, value in given.items() if value}
     listing = list_records(
-        dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, frame_rate=config.frames.fps, **options
+        dataset.kind,
+        dataset.root,
+        config.machine.storage.reach(),
+        unscored=unscored,
+        frame_rate=config.method.frames.fps,
+        **options,
     )
     if not dataset.tasks:
         return listing

@@ -15,7 +15,7 @@ from data.store import Siblings
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
 from pipeline.run.ray_pool import pool_of
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
 
 REMOTE_THREADS = 8
@@ -102,7 +102,7 @@ class Planner:
 
     def __init__(
         self,
-        config: BaseConfig,
+        config: Config,
         cache: Cache,
         *,
         stages: Sequence[str] = (),
@@ -112,9 +112,9 @@ class Planner:
     ) -> None:
         self.config = config
         self.cache = cache
-        self.pool = pool_of(config.run)
-        self.configs = config.stage_configs()
-        self.asked = tuple(stages) or config.stages
+        self.pool = pool_of(config.machine.run)
+        self.configs = config.stage_configs
+        self.asked = tuple(stages) or config.method.stages
         self.stages = with_inputs(self.asked, self.configs)
         for name in self.stages:
             stage_class(name).check_inputs(self.configs[name], self.configs)

@@ -26,8 +26,8 @@ from pipeline.run.worker_pool import (
     WorkerLost,
     local_pool,
 )
-from pipeline.settings.config import RunConfig
 from pipeline.settings.environment import CHECKOUT
+from pipeline.settings.machine import RunConfig
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""

@@ -22,7 +22,7 @@ from pipeline.run.decode_pass import DecodePass, StageFrames, StageSource, map_p
 from pipeline.run.failures import is_crash, temporary_failure
 from pipeline.run.plan import Plan, Step
 from pipeline.run.worker_pool import LimitExceeded, Report, WorkerLost
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import Config, validate
 from pipeline.settings.stages import needed_inputs, stage_class
 
 AGAIN = "Type the same command again"
@@ -83,10 +83,10 @@ class Upstream(Mapping[str, StageOutput]):
 class PlanRunner:
     """Runs plans in this process. Holds one extractor per stage, so that models load once."""
 
-    def __init__(self, config: BaseConfig, cache: Cache, stop: threading.Event | None = None) -> None:
+    def __init__(self, config: Config, cache: Cache, stop: threading.Event | None = None) -> None:
         self.cache = cache
         self.stop = stop or threading.Event()
-        self._configs = config.stage_configs()
+        self._configs = config.stage_configs
         self._extractors: dict[str, Extractor[Any]] = {}
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
@@ -261,7 +261,7 @@ class _Job:
 def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> Callable[[Plan, Report], Result]:
     """The function that runs plans in a worker, from a dumped configuration and the cache's place."""
     config = validate(values)
-    cache = open_cache(root, config.storage.reach())
+    cache = open_cache(root, config.machine.storage.reach())
     runner = PlanRunner(config, cache, stop)
 
     def run(plan: Plan, report: Report) -> Result:

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import psutil
 
 from data.errors import PROGRAM, UsageError, counted
-from pipeline.settings.config import RunConfig
+from pipeline.settings.machine import RunConfig
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -14,7 +14,7 @@ from pipeline.pack.data_card import card_text, data_lines
 from pipeline.score.calibration import Calibration
 from pipeline.score.score import NO_JUDGEMENT
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.train.features import FeatureSet
 
 FILE = "card.md"
@@ -30,7 +30,7 @@ LIMITS = (
 )
 
 
-def model_card(model: TrainedModel, features: FeatureSet, config: BaseConfig, model_sha256: str = "") -> str:
+def model_card(model: TrainedModel, features: FeatureSet, config: Config, model_sha256: str = "") -> str:
     """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
     Args:
@@ -48,7 +48,7 @@ def model_card(model: TrainedModel, features: FeatureSet, config: BaseConfig, mo
         "---",
         *_metadata(config, model.calibration).splitlines(),
         "---",
-        f"# Model card: {card_text(config.name)}",
+        f"# Model card: {card_text(config.method.name)}",
         "",
     ]
     for title, rows in parts:
@@ -56,7 +56,7 @@ def model_card(model: TrainedModel, features: FeatureSet, config: BaseConfig, mo
     return "\n".join(lines)
 
 
-def _metadata(config: BaseConfig, calibration: Calibration | None) -> str:
+def _metadata(config: Config, calibration: Calibration | None) -> str:
     """The head of a card, which the Hugging Face Hub reads, as YAML; the owner of the run adds the licence."""
     facts: dict[str, Any] = {
         "library_name": "aqa",
@@ -71,15 +71,15 @@ def _metadata(config: BaseConfig, calibration: Calibration | None) -> str:
             for kind, name, value in values
             if value is not None
         ]
-        data = {"name": printable(config.name), "type": config.dataset.kind}
+        data = {"name": printable(config.method.name), "type": config.dataset.kind}
         task = {"type": "video-classification", "name": "action quality assessment"}
         result = {"task": task, "dataset": data, "metrics": metrics}
         facts |= {"metrics": [metric["type"] for metric in metrics]}
-        facts |= {"model-index": [{"name": printable(config.name), "results": [result]}]}
+        facts |= {"model-index": [{"name": printable(config.method.name), "results": [result]}]}
     return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
 
 
-def _data(model: TrainedModel, features: FeatureSet, config: BaseConfig) -> Iterable[str]:
+def _data(model: TrainedModel, features: FeatureSet, config: Config) -> Iterable[str]:
     chosen = set(model.train_ids)
     records = [record for record in features.records if record.id in chosen]
     lengths = features.duration[[i for i, name in enumerate(features.ids) if name in chosen]]

@@ -29,7 +29,7 @@ from pipeline.score.model_files import model_sha256
 from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, steps_of
 from pipeline.score.setting_lines import setting_lines
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
@@ -45,7 +45,7 @@ MOST_SHOWN = 2
 
 def train_model(
     features: FeatureSet,
-    config: BaseConfig,
+    config: Config,
     folder: Path,
     cache: Cache | None,
     *,
@@ -76,13 +76,17 @@ def train_model(
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    (network, recipe), stop, kinds = config.scorer, observer.stop_event().is_set, forbidden(config.protocol)
+    (network, recipe), stop, kinds = (
+        config.method.scorer,
+        observer.stop_event().is_set,
+        forbidden(config.method.protocol),
+    )
     with observer.progress("epochs") as progress:
         around = Surroundings(folder / "checkpoints", progress.steps, stop)
         model = TrainedModel.fit(features, recipe, network, around=around)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
-    systems = regressions_for(features, kinds) if config.combined else ()
+    systems = regressions_for(features, kinds) if config.method.combined else ()
     calibration, why_not = None, "calibration was skipped"
     unfinished = folder / "checkpoints" / "calibration"
     with writing(folder), observer.progress("epochs of the calibration") as progress:
@@ -103,14 +107,14 @@ def train_model(
             not_calibrated="" if calibration is not None else why_not,
             contents=content_hashes([plan for plan, _ in plans]) if plans else None,
         )
-        model.save(folder, config)
+        model.save(folder, config.method)
         shutil.rmtree(unfinished, ignore_errors=True)
         write_text(folder / CARD, model_card(model, features, config, model_sha256(folder)))
     return model
 
 
 def _facts(
-    config: BaseConfig, cache: Cache | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
+    config: Config, cache: Cache | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
 ) -> dict[str, Any]:
     """Ranges of the measures of training performances, and the agreement of the raters where two gave the labels."""
     movements = {} if cache is None else better_ranges(trained_movement(cache, plans))
@@ -151,12 +155,12 @@ def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Traine
     return made
 
 
-def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
+def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
     packed = {
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
-    here = {name: config.stage(name).result_settings() for name in packed}
+    here = {name: config.method.stage(name).result_settings() for name in packed}
     if not (differing := setting_lines(packed, here)):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""

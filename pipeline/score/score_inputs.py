@@ -12,7 +12,7 @@ from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.observer import Observer
 from pipeline.run import dataset_records
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 
 NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
 
@@ -22,8 +22,8 @@ def find_performances(
     observer: Observer,
     *,
     kinematics: Path | None = None,
-    dataset: BaseConfig | None = None,
-    settings: BaseConfig | None = None,
+    dataset: Config | None = None,
+    settings: Config | None = None,
 ) -> tuple[Record, ...]:
     """The performances to score; the observer gets a line about each problem and about a recognised data set.
 
@@ -36,7 +36,7 @@ def find_performances(
     Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
     set's own files cannot be used.
     """
-    storage, frame_rate = (settings.storage.reach(), settings.frames.fps) if settings else (None, 0.0)
+    storage, frame_rate = (settings.machine.storage.reach(), settings.method.frames.fps) if settings else (None, 0.0)
     if kinematics is not None:
         listing = Listing(one_trial(inputs, kinematics, storage))
     elif inputs:

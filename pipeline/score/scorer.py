@@ -28,12 +28,12 @@ from pipeline.observer import SILENT, Observer
 from pipeline.run import Planner, extract_and_read
 from pipeline.score.calibration import PARTS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
-from pipeline.score.run_config import CONFIG_FILE, WHO, input_settings, run_config
+from pipeline.score.run_config import WHO, scoring_config
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_lines import setting_lines
 from pipeline.score.trained_model import Predictions, TrainedModel
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import Config, load_config
 from pipeline.train.features import FeatureSet, stack
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
@@ -51,10 +51,10 @@ class Scorer:
     Raises UsageError, which lists the differences, if this version makes other features than those of training.
     """
 
-    def __init__(self, folder: Path, model: TrainedModel, config: BaseConfig) -> None:
+    def __init__(self, folder: Path, model: TrainedModel, config: Config) -> None:
         self.folder, self.model, self.config = folder, model, config
         self.model_sha256 = model_sha256(folder)
-        self.cache = open_cache(config.cache, config.storage.reach())
+        self.cache = open_cache(config.machine.cache, config.machine.storage.reach())
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = setting_lines(model.settings, self.planner.settings_of("timesteps"))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
@@ -73,9 +73,7 @@ class Scorer:
 
     def following(self, region: Sequence[float]) -> Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
-        values = self.config.dump()
-        values["pose"] = {**values["pose"], "region": list(region)}
-        return Scorer(self.folder, self.model, validate(values))
+        return Scorer(self.folder, self.model, load_config(self.config, {"pose.region": list(region)}))
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
@@ -177,7 +175,7 @@ class Scorer:
         if self.model.contents is not None:
             hashes = fingerprints(record, self.cache)
             trained_on = any(hashes.get(kind) in self.model.contents for kind in self.planner.reads)
-        roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})
+        roles = self.config.method.stage("timesteps").model_dump_json(include={"primary", "secondary"})
         facts = Facts(
             quality=quality,
             duration=float(features.duration[0]),
@@ -203,8 +201,7 @@ def load_scorer(
     cache: str | Path | None = None,
     workers: int | None = None,
     *,
-    user: BaseConfig | None = None,
-    observer: Observer = SILENT,
+    user: Config | None = None,
 ) -> Scorer:
     """Load a trained run to score with.
 
@@ -212,25 +209,19 @@ def load_scorer(
         folder: written by `train`.
         cache: cache of the videos' features; default: that of `user`.
         workers: processes that extract, 0 is this process; default: those of `user`, and 0 without a user.
-        user: the user's own cache, paths, devices and limits, which a run folder never sets
-            (`pipeline.score.run_config`); default: the program's defaults, and the folder `cache`.
-        observer: gets notes on the run folder.
+        user: gives the machine, which a run folder does not have (`pipeline.score.run_config`); default: the program's
+            defaults, and the folder `cache`.
 
     Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the run that this version does not have.
     """
     folder = Path(folder)
     model = TrainedModel.load(folder)
-    values, notes = run_config(folder, user)
-    if cache is not None:
-        values["cache"] = str(cache)
     if workers is None and user is None:
         workers = 0  # a script without a guard for worker processes can score
-    if workers is not None:
-        values["run"]["workers"] = workers
-    scorer = Scorer(folder, model, validate(values, where=folder / CONFIG_FILE))
-    observer.notes(notes)
-    return scorer
+    given = {"cache": cache, "run.workers": workers}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return Scorer(folder, model, load_config(scoring_config(folder, user), changes))
 
 
 def percentile(training: np.ndarray, score: float) -> float | None:
@@ -262,7 +253,7 @@ def _ends(intervals: np.ndarray | None) -> Interval | None:
 def score_videos(
     inputs: Sequence[Path],
     model: Path,
-    user: BaseConfig,
+    user: Config,
     observer: Observer,
     *,
     kinematics: Path | None = None,
@@ -270,14 +261,14 @@ def score_videos(
     """Score performances (see `find_performances`) with the run in folder `model`; a failed one has `error` set.
 
     Args:
-        user: has the user's cache, paths, devices and limits, and the data set that is scored without inputs.
+        user: has the user's machine, and the data set that is scored without inputs.
 
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
     training; DataError if there is no trained run, or a damaged one.
     """
-    settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
+    settings = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
-    with load_scorer(model, user=user, observer=observer) as scorer:
+    with load_scorer(model, user=user) as scorer:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         return scorer.score_records(records, observer)

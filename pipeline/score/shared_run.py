@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import zipfile
@@ -42,7 +41,6 @@ from pipeline.score.model_files import (
     no_run_fix,
     read_table,
 )
-from pipeline.score.run_config import portable
 
 MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
 README = "README.md"
@@ -122,9 +120,6 @@ def _contents(run: Path) -> dict[str, bytes]:
     check_hashes(run)
     contents = {name: read_regular(run / name, most) for name, most in MOST_BYTES.items() if (run / name).is_file()}
     contents.setdefault(CARD, b"")
-    if "config.json" in contents:
-        shared, _ = portable(json.loads(contents["config.json"]))
-        contents["config.json"] = (json.dumps(shared, indent=1, sort_keys=True, default=str) + "\n").encode()
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items() if name in FILES}
     return contents | {HASHES: hash_table(hashes).encode()}
 

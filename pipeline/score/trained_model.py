@@ -48,9 +48,9 @@ from pipeline.score.model_files import (
     no_run_fix,
     require_finite,
 )
-from pipeline.score.run_config import save_config
+from pipeline.score.run_config import save_method
 from pipeline.score.setting_lines import plain, setting_lines
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import FittedCombination, part_of
 from pipeline.train import (
@@ -243,15 +243,15 @@ class TrainedModel:
             names=self.names,
         )
 
-    def save(self, folder: Path, config: BaseConfig | None = None) -> None:
-        """Write the run folder with its configuration.
+    def save(self, folder: Path, method: Method | None = None) -> None:
+        """Write the run folder with its method.
 
         The description is written last: a folder with this file is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SETTINGS).unlink(missing_ok=True)  # an earlier run's file must not describe the new weights
-        if config is not None:
-            save_config(config, folder)
+        if method is not None:
+            save_method(method, folder)
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file(self._tensors(), temporary)
         text = json.dumps(self._description(), indent=2, sort_keys=True) + "\n"

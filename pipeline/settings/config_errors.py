@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from data.errors import UsageError, nearest
+from data.errors import PROGRAM, UsageError, nearest
 
 MOST_ERRORS = 5
 MOST_SUGGESTED = 3
-LOOK_UP = "docs/settings.md describes every key, with its default"
+LOOK_UP = f"Type: {PROGRAM} settings, which describes every key, or {PROGRAM} settings SECTION"
 LEAST_SIMILAR = 0.7
 """Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
 
@@ -43,11 +43,8 @@ def explain(model: type[BaseModel], error: Any) -> str:
     """One line for one of pydantic's errors."""
     *above, key = [str(part) for part in error["loc"]]
     name, section = ".".join([*above, key]), section_class(model, error["loc"][:-1])
-    removed = getattr(section, "REMOVED", {})
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
-    if key in removed:
-        return f"'{name}' was removed: {removed[key]}"
     if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):
         return f"unknown key '{name}', did you mean {_one_of(close)}?"
     return f"unknown key '{name}', {nearest(key, known_keys(section))}"

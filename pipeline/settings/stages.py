@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pkgutil import resolve_name
 from typing import Any
@@ -41,7 +41,7 @@ def needed_inputs(name: str) -> tuple[str, ...]:
     return tuple(kind for kind in sorted(reads) if kind != "video" or len(reads) == 1)
 
 
-def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:
+def with_inputs(names: Iterable[str], configs: Mapping[str, StageConfig]) -> tuple[str, ...]:
     """`names` and every stage they need, each once, in an order in which they can run.
 
     Raises UsageError for an unknown stage, or one that needs a stage listed after it.

@@ -127,7 +127,8 @@ def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
         return list(_flat(overrides))
     if isinstance(overrides, str):
         overrides = [overrides]
-    return [_parse_override(one) if isinstance(one, str) else one for one in overrides]
+    pairs = (_parse_override(one) if isinstance(one, str) else one for one in overrides)
+    return [flat for name, value in pairs for flat in _flat({name: value})]
 
 
 def _flat(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

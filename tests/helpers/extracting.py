@@ -13,21 +13,21 @@ from data.store import LocalFolder, RemoteFolder, Storage, hdf5
 from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache, open_cache
 from pipeline.run import Planner, Summary, run_extract, status_rows
-from pipeline.settings.config import BaseConfig, load_config, validate
+from pipeline.settings.config import Config, load_config, validate
 from tests.helpers.watching import Watching
 
 
-def configured(cache: Path | str, **values: object) -> BaseConfig:
+def configured(cache: Path | str, **values: object) -> Config:
     """A configuration of the toy stages, which run in this process."""
     return validate({"stages": ["contrast"], "cache": str(cache), "run": {"workers": 0}, **values})
 
 
-def opened(config: BaseConfig) -> Cache:
+def opened(config: Config) -> Cache:
     """The cache of a configuration."""
-    return open_cache(config.cache, config.storage.reach())
+    return open_cache(config.machine.cache, config.machine.storage.reach())
 
 
-def extract(records: Sequence[Record], config: BaseConfig, **options: Any) -> Summary:
+def extract(records: Sequence[Record], config: Config, **options: Any) -> Summary:
     """`extract` with a cache that is opened and closed; `options` are those of `Planner`."""
     cache = opened(config)
     summary = run_extract(records, Planner(config, cache, **options))
@@ -35,7 +35,7 @@ def extract(records: Sequence[Record], config: BaseConfig, **options: Any) -> Su
     return summary
 
 
-def states(records: Sequence[Record], config: BaseConfig) -> dict[str, tuple[str, str]]:
+def states(records: Sequence[Record], config: Config) -> dict[str, tuple[str, str]]:
     """State and reason by `VIDEO/STAGE`, as `status` shows them."""
     rows = status_rows(records, Planner(config, opened(config)))
     return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
@@ -49,12 +49,12 @@ def moving_films(folder: Path, names: Sequence[str]) -> Path:
     return folder
 
 
-def flow_config(cache: Path, workers: int = 0, **run: float) -> BaseConfig:
+def flow_config(cache: Path, workers: int = 0, **run: float) -> Config:
     """A configuration of the camera flow, a real stage that needs no network and runs in worker processes too."""
     return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
 
 
-def extract_flow(videos: Path, config: BaseConfig, engine: str = "local", **hooks: Any) -> Summary:
+def extract_flow(videos: Path, config: Config, engine: str = "local", **hooks: Any) -> Summary:
     """`extract` of a folder on an engine; `hooks` are those of `Watching`."""
     config = load_config(config, {"run.engine": engine})
     with opened(config) as cache:
@@ -92,7 +92,7 @@ class Place:
         """The records of the videos."""
         return find_videos([Path(f"{self.folder.url}/in")], self.storage).records
 
-    def config(self, **values: object) -> BaseConfig:
+    def config(self, **values: object) -> Config:
         """A configuration whose cache is here."""
         storage = {"endpoint_url": self.storage.endpoint_url, "scratch": str(self.home / "scratch")}
         return configured(f"{self.folder.url}/cache", storage=storage, **values)

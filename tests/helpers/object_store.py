@@ -7,7 +7,7 @@ from typing import Any
 
 from data.store.remote import Storage
 from data.video.records import Record, find_videos
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from tests.helpers.extracting import configured
 
 
@@ -40,7 +40,7 @@ class Bucket:
         """The records of the videos in it."""
         return find_videos([Path(f"s3://{self.name}/in")], self.storage).records
 
-    def config(self, **values: Any) -> BaseConfig:
+    def config(self, **values: Any) -> Config:
         """A configuration whose cache is in it."""
         storage = {"endpoint_url": self.server, "scratch": str(self.home / "scratch")} | values.pop("storage", {})
         cache = values.pop("cache", f"s3://{self.name}/cache")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from data.store import ArraySpec, StageOutput
-from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.base import MACHINE, Extractor, Source, StageConfig, setting
 
 
 class BrightnessConfig(StageConfig):
     """Settings of `brightness`."""
 
     stride: int = setting(1, "every stride-th frame", ge=1)
-    device: str = setting("cpu", "where it runs", affects_result=False)
+    device: str = setting("cpu", "where it runs", belongs_to=MACHINE)
 
 
 class Brightness(Extractor[BrightnessConfig]):
@@ -62,5 +62,6 @@ class Contrast(Extractor[StageConfig]):
 
 def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
     """Replace the table of stages by these: "module:class" by name."""
-    for table in ("pipeline.settings.stages.STAGES", "pipeline.settings.config.STAGES"):
+    modules = ("stages", "config", "method", "machine")
+    for table in (f"pipeline.settings.{module}.STAGES" for module in modules):
         patch.setattr(table, places)

@@ -28,7 +28,16 @@ def load_backend(config: PoseConfig) -> PoseBackend:
 
 
 def networks(config: PoseConfig) -> Mapping[str, PoseNetwork]:
-    """The networks that a library runs, by role; empty without a library. Raises as `load_backend`."""
+    """The networks that a library runs, by role; empty without a library. Files are used in place of a published name.
+
+    Raises as `load_backend`.
+    """
     if config.backend == "mmpose":
-        return mmpose_networks(**config.mmpose.model_dump())
-    return rtmlib_networks(**config.rtmlib.model_dump()) if config.backend == "rtmlib" else {}
+        files = config.mmpose.config or config.mmpose.checkpoint
+        return mmpose_networks("" if files else config.mmpose.alias, config.mmpose.config, config.mmpose.checkpoint)
+    if config.backend != "rtmlib":
+        return {}
+    made = config.rtmlib
+    return rtmlib_networks(
+        "" if made.model or made.detector else made.mode, made.model, made.detector, made.detector_kind
+    )

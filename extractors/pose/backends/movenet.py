@@ -23,7 +23,7 @@ class MoveNet:
     max_views = 4
 
     def __init__(self, config: PoseConfig, _: object = None) -> None:
-        self._config, self._path = config, whole(config.weights)
+        self._config, self._path = config, whole(config.used_weights)
         self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
 
     def detect(self, image: Image) -> Detections:

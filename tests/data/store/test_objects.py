@@ -37,7 +37,7 @@ from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
-from pipeline.score.run_config import save_config
+from pipeline.score.run_config import save_method
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.score.trained_model import TrainedModel
@@ -101,7 +101,7 @@ def test_freshness_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video: Callable[..., Path]) -> None:
     config = filled.config()
-    cache = open_cache(config.cache, config.storage.reach())
+    cache = open_cache(config.machine.cache, config.machine.storage.reach())
     plan = Planner(config, cache).plan(filled.videos()[0])
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
     result = PlanRunner(config, cache).run(plan)
@@ -123,7 +123,7 @@ def test_stages_without_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.
 
 def test_local_copies_are_removed_and_old_ones_swept(filled: Bucket) -> None:
     config = filled.config()
-    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.storage.reach()).records
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.machine.storage.reach()).records
     assert [record.id for record in records] == ["a.mp4"]
     assert extract(records, config).ok
     with fetched(records[0].remote) as copies:
@@ -152,7 +152,7 @@ def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> Non
     config, records = filled.config(), filled.videos()
     extract(records, config)
     filled.put("cache/brightness/old.mp4.000000000000.h5", b"damaged")
-    cache = open_cache(config.cache, filled.storage)
+    cache = open_cache(config.machine.cache, filled.storage)
     stages_listed = list_cache(opened(config))
     assert stages_listed.title == f"stages in s3://{filled.name}/cache, 0.0 MB"
     assert [(row["stage"], row["outputs"], row["failures"]) for row in stages_listed.rows] == [
@@ -215,7 +215,7 @@ def test_training_packing_and_scoring_from_a_store(
     config = bucket.config(stages=["timesteps"], dataset={"root": f"s3://{bucket.name}/in"})
     records = dataset_records(config).records
     assert extract(records, config).ok
-    cache = open_cache(config.cache, config.storage.reach())
+    cache = open_cache(config.machine.cache, config.machine.storage.reach())
     features = gather(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
@@ -225,7 +225,7 @@ def test_training_packing_and_scoring_from_a_store(
     run = bucket.home / "run"
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
-    save_config(config, run)
+    save_method(config.method, run)
     far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
     assert far.score is not None

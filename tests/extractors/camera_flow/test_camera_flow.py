@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import UsageError
 from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
-from pipeline.settings.config import load_config
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT
 from tests.helpers.drawn_people import MemoryClip
@@ -176,18 +174,6 @@ def test_arrays_are_named_as_the_format_says() -> None:
         "cell_box": ((40, 4), ("cell", "box")),
     }
     assert arrays["motion"].names == ("pan_x", "pan_y", "zoom", "rotation")
-
-
-@pytest.mark.parametrize("removed", ["backend=opencv", "backend=strips", "device=cuda"])
-def test_removed_settings_say_what_is_computed(removed: str) -> None:
-    with pytest.raises(UsageError, match=r"was removed: the flow is always"):
-        load_config("folder", [f"camera_flow.{removed}"])
-
-
-def test_outputs_of_versions_with_a_back_end_stay_fresh() -> None:
-    settings = {"backend": "strips", "short_side": 256, "border": 0.1, "columns": 12, "rows": 8, "reach": 64.0}
-    settings |= {"stride": 1, "max_pairs": 20000, "still": 0.2}
-    assert CameraFlowConfig().result_settings() == settings
 
 
 def test_stride_takes_pairs_of_neighbours_only() -> None:

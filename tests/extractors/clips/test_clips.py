@@ -129,7 +129,7 @@ def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
     one, two = tmp_path / "a.pt", tmp_path / "b.pt"
     one.write_bytes(b"numbers")
     two.write_bytes(b"numbers")
-    by_path = [Clips.identity(ClipsConfig(weights=str(path))) for path in (one, two)]
+    by_path = [Clips.identity(ClipsConfig(weights_file=str(path))) for path in (one, two)]
     assert by_path[0] == by_path[1]
     assert "weights" not in ClipsConfig().result_settings()
     assert Clips.identity(ClipsConfig()) == {"weights": I3D.member_sha256}

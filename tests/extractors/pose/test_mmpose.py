@@ -155,7 +155,7 @@ def test_a_checkpoint_of_another_model_is_refused(top_down: Any, tmp_path: Path)
         ({}, "config is not set"),
         ({"config": ONE_STAGE}, "checkpoint is not set"),
         ({"checkpoint": "a.pth"}, "config is not set"),
-        ({"config": ONE_STAGE, "alias": "rtmo-l"}, "both set"),
+        ({"config": ONE_STAGE, "alias": "rtmo-l"}, "checkpoint is not set"),
         ({"alias": "rtmo-xxl"}, r"no model 'rtmo-xxl'. Did you mean 'rtmo-"),
     ],
 )

@@ -16,7 +16,7 @@ from data.store.arrays import StageOutput
 from data.video.records import Record, find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.settings.config import BaseConfig, load_config, validate
+from pipeline.settings.config import Config, load_config, validate
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
 from tests.helpers.extracting import configured, extract, opened, states
@@ -50,13 +50,13 @@ def put(path: Path, content: Any) -> Path:
     return path
 
 
-def importing(root: Path, folder: str = "", **pose: Any) -> BaseConfig:
+def importing(root: Path, folder: str = "", **pose: Any) -> Config:
     """A configuration that imports from a folder below `root`, or from beside the video."""
     given = {"import": {"dir": str(root / folder)}} if folder else {}
     return configured(root / "cache", stages=["pose"], pose={"backend": "import", "agents": 1, **given, **pose})
 
 
-def stored(config: BaseConfig, name: str) -> StageOutput:
+def stored(config: Config, name: str) -> StageOutput:
     cache = opened(config)
     return cache.load(output_of(cache.root, "pose", name)).output
 
@@ -153,7 +153,7 @@ def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are
 def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("pose:\n  backend: import\n  import:\n    dir: poses\n")
     config = load_config(tmp_path / "c.yaml")
-    given = config.stage("pose")
+    given = config.stage_configs["pose"]
     assert isinstance(given, PoseConfig)
     assert given.import_.dir == "poses"
     assert config.dump()["pose"]["import"] == {"dir": "poses"}

@@ -104,7 +104,7 @@ def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) ->
         backend(model=str(tmp_path / "text.onnx"))
     with pytest.raises(UsageError, match="model is not set"):
         backend()
-    with pytest.raises(UsageError, match="both set"):
+    with pytest.raises(DataError, match="no such file of weights"):
         backend(model="a.onnx", mode="balanced")
 
 

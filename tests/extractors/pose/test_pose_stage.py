@@ -16,11 +16,9 @@ from extractors.keypoints import INTERPOLATED_SCORE, sizes_of
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
-from extractors.pose.config import MMPoseConfig, PoseConfig
+from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
 from extractors.pose.stage import Pose
-from extractors.timesteps.pose_points import PoseSettings
-from pipeline.settings.config import load_config
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
 
 READABLE = 1.0
@@ -136,9 +134,9 @@ def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "weights.tflite"
     path.write_bytes(b"nothing")
     with pytest.raises(DataError, match="not a MoveNet"):
-        load_backend(PoseConfig(weights=str(path))).detect(picture())
+        load_backend(PoseConfig(weights_file=str(path))).detect(picture())
     with pytest.raises(DataError):
-        load_backend(PoseConfig(weights=str(tmp_path / "nowhere.tflite")))
+        load_backend(PoseConfig(weights_file=str(tmp_path / "nowhere.tflite")))
 
 
 def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
@@ -146,10 +144,10 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     published = Pose.identity(PoseConfig())["weights"]
     assert published.startswith("d4489f89")
-    own = Pose.identity(PoseConfig(weights=str(path)))["weights"]
+    own = Pose.identity(PoseConfig(weights_file=str(path)))["weights"]
     assert own != published
     moved = path.rename(tmp_path / "moved.tflite")
-    assert Pose.identity(PoseConfig(weights=str(moved)))["weights"] == own
+    assert Pose.identity(PoseConfig(weights_file=str(moved)))["weights"] == own
 
 
 @pytest.mark.parametrize("backend", ["mmpose", "rtmlib"])
@@ -160,16 +158,6 @@ def test_a_backend_that_is_not_installed_says_what_to_type(backend: str) -> None
     with pytest.raises(UsageError, match=f"the {backend} backend is not installed") as caught:
         load_backend(PoseConfig(backend=backend, **{backend: settings[backend]}))
     assert "pip install" in str(caught.value.fix)
-
-
-def test_removed_settings_name_settings_that_there_are() -> None:
-    for model in (PoseConfig, MMPoseConfig, PoseSettings):
-        for text in model.REMOVED.values():
-            for word in text.replace(":", " ").split():
-                if word.startswith("pose."):
-                    place: Any = load_config().dump()
-                    for part in word.partition("=")[0].split("."):
-                        place = place[part]
 
 
 @pytest.fixture(scope="module")
@@ -187,12 +175,12 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
     if not clip.is_file():
         pytest.skip("no shared clips here")
     image = next(iter(decode(clip, [10]))).image
-    network = MoveNet(PoseConfig(weights=str(movenet)))
+    network = MoveNet(PoseConfig(weights_file=str(movenet)))
     people = network.detect(image).best(0.3)
     assert len(people) == 2
     assert (np.diff(people.scores) <= 0).all()
     assert ((people.keypoints[..., :2] > -20) & (people.keypoints[..., :2] < max(image.shape) + 20)).all()
-    larger = MoveNet(PoseConfig(weights=str(movenet), long_side=384)).detect(image)
+    larger = MoveNet(PoseConfig(weights_file=str(movenet), long_side=384)).detect(image)
     apart = np.linalg.norm(people.keypoints[:, None, 5:, :2] - larger.keypoints[None, :, 5:, :2], axis=-1).mean(axis=-1)
     assert (apart.min(axis=1) < 0.05 * sizes_of(people.keypoints)).all(), "another input size finds the same people"
 
@@ -206,7 +194,7 @@ def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_p
     render_dives(tmp_path, 1, seed=5)
     path = next((tmp_path / "videos").glob("*.mp4"))
     images = [frame.image for frame in decode(path)]
-    output = Pose(PoseConfig(weights=str(movenet))).extract(MemoryClip(images))
+    output = Pose(PoseConfig(weights_file=str(movenet))).extract(MemoryClip(images))
     truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
     measured = compare(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
     assert output.quality["found_rate_all"] >= 0.95

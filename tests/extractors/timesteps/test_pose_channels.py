@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import UsageError
 from extractors.keypoints import MIRRORED
 from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
-from pipeline.settings.config import load_config
 from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import flow_output, pose_of
 
@@ -92,13 +90,6 @@ def test_signs_and_units():
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
     turn = pose_channels(pose_of([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
-
-
-def test_outputs_of_versions_with_a_choice_of_the_origin_stay_fresh():
-    settings = {"forms": ["place", "body", "angle"], "min_score": 0.1, "centre": "performance"}
-    assert load_config("folder").stage("timesteps").result_settings()["pose"] == settings
-    with pytest.raises(UsageError, match=r"'timesteps.pose.centre' was removed: the shared frame has one origin"):
-        load_config("folder", ["timesteps.pose.centre=frame"])
 
 
 def test_interpolated_frames_keep_their_shape_and_count_for_less():

@@ -28,7 +28,7 @@ def test_a_call_closes_its_cache_after_an_error(
 def test_arguments_come_after_overrides_and_overrides_after_the_configuration(tmp_path: Path) -> None:
     given = ["cache=first", "run.workers=3"]
     settings = settings_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
-    assert (settings.name, settings.cache, settings.run.workers) == ("jigsaws", tmp_path, 3)
+    assert (settings.method.name, settings.machine.cache, settings.machine.run.workers) == ("jigsaws", tmp_path, 3)
     assert settings_of(settings, workers=2).run.workers == 2
     assert settings_of(None).name == "folder"
 

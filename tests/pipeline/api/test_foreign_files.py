@@ -28,7 +28,7 @@ from pipeline.pack.pack_file import read_pack
 from pipeline.run.runner import Result
 from pipeline.score import run_folder
 from pipeline.score.model_files import check_hashes, hash_table
-from pipeline.score.run_config import run_config
+from pipeline.score.run_config import stored_method
 from pipeline.settings.config import load_config
 from tests.helpers.program_server import ProgramServer
 
@@ -94,7 +94,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "model": in_folder("model.json", run_folder.load),
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_weights),
-    "configuration of a run": in_folder("config.json", run_config),
+    "configuration of a run": in_folder("config.json", stored_method),
     "weights": safetensors_metadata,
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from data.video import Record, find_videos
 from pipeline.cache import Cache
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from tests.helpers.extracting import configured, extract
 
 
@@ -19,7 +19,7 @@ class Filled(NamedTuple):
 
     cache: Cache
     records: tuple[Record, ...]
-    config: BaseConfig
+    config: Config
 
 
 @pytest.fixture
@@ -30,4 +30,4 @@ def filled(toy_stages: None, make_video: Callable[..., Path], tmp_path: Path) ->
     (tmp_path / "in/bad.mp4").write_text("no video")
     records, config = find_videos([tmp_path / "in"]).records, configured(tmp_path / "cache")
     extract(records, config)
-    return Filled(Cache(config.cache), records, config)
+    return Filled(Cache(config.machine.cache), records, config)

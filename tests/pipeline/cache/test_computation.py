@@ -37,7 +37,7 @@ def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
     record = Record("a", None, sidecars={"kinematics": table})
 
     def computation() -> Any:
-        (step,) = Planner(config, Cache(config.cache)).plan(record).steps
+        (step,) = Planner(config, Cache(config.machine.cache)).plan(record).steps
         return step.computation
 
     plain = computation()

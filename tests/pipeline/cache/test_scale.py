@@ -21,7 +21,7 @@ from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
-from pipeline.settings.config import BaseConfig
+from pipeline.settings.config import Config
 from tests.helpers.extracting import configured, extract
 from tests.pipeline.cache.conftest import Filled
 
@@ -43,9 +43,9 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
     assert (tmp_path / "cache/.index.sqlite").stat().st_size < 100_000 + 1000 * outputs
 
 
-def rows(config: BaseConfig, records: Sequence[Record]) -> list[dict[str, Any]]:
+def rows(config: Config, records: Sequence[Record]) -> list[dict[str, Any]]:
     """The states that `status` shows."""
-    with open_cache(config.cache, config.storage.reach()) as cache:
+    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
         return list(status_rows(records, Planner(config, cache)))
 
 
@@ -56,7 +56,7 @@ def test_outputs_are_not_read_to_see_that_they_are_fresh(filled: Filled, monkeyp
     monkeypatch.setattr(store, "read", lambda path, content: pytest.fail("a whole output was read"))
     monkeypatch.setattr(store, "read_header", lambda path, content: read.append(path) or header(path))
     first = rows(config, records)
-    (config.cache / ".index.sqlite").unlink()
+    (config.machine.cache / ".index.sqlite").unlink()
     assert extract(records, config).fresh == 2
     assert read == []
     assert rows(config, records) == first, "a lost index loses nothing"

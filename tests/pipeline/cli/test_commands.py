@@ -17,7 +17,6 @@ from data.errors import PROGRAM
 from pipeline import __version__, api
 from pipeline.cli import app
 from pipeline.cli.command import description, entries
-from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parents[3]
 TERMINAL_ONLY = {"as_json", "quality", "help"}
@@ -65,21 +64,6 @@ def test_no_option_is_without_an_effect() -> None:
 
 def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(app, ["--version"]).output == f"aqa {__version__}\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "instead"),
-    [
-        ("search --pack a.h5 --grid model.width=8,16 --folds 8", "evaluate --grid KEY=A,B"),
-        ("reproduce 5 --config jigsaws", "leaderboard --table N"),
-        ("reproduce --help", "leaderboard --table N"),
-        ("schema", "docs/settings.md"),
-    ],
-)
-def test_a_removed_command_says_what_to_type(aqa: Aqa, words: str, instead: str) -> None:
-    done = aqa(*words.split())
-    assert done.returncode == 2
-    assert instead in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -37,7 +37,7 @@ from pipeline.pack.feature_source import gather
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import Config, validate
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.inner_folds import Cuts
 from pipeline.systems.selection import CHOSEN, ORACLE
@@ -47,7 +47,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 pytestmark = pytest.mark.usefixtures("few_draws")
 
 
-def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Results:
+def run_protocol(config: Config, features: FeatureSet, **options: Any) -> Results:
     with TemporaryDirectory() as folder:
         return evaluate_features(
             features, config, Cache(Path(folder) / "cache"), Path(folder), Asked(**options)
@@ -55,7 +55,7 @@ def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Re
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureSet]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
     root = tmp_path_factory.mktemp("jigsaws")
     make_jigsaws(root / "set", trials=12, tasks=("Suturing",), rows=60, videos=False)
     config = validate(
@@ -70,7 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureS
             "train": {"runs": 2, "epochs": 3},
         }
     )
-    cache = Cache(config.cache)
+    cache = Cache(config.machine.cache)
     planner = Planner(config, cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
     assert run_extract(records, planner).ok
@@ -78,7 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureS
 
 
 @pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])
-def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, FeatureSet], protocol: str) -> None:
+def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, FeatureSet], protocol: str) -> None:
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": protocol}), features)
     assert results["audit"]["ok"]
@@ -126,7 +126,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert all(check.passed for check in page.leaks if "equal files" not in check.name)
 
 
-def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[Config, FeatureSet]) -> None:
     """Leave-one-user-out: per user, then averaged; and all held-out predictions ranked together."""
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
@@ -164,7 +164,7 @@ def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[Bas
             )
 
 
-def test_the_oracle_is_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_the_oracle_is_in_the_output_only_when_asked_for(made: tuple[Config, FeatureSet]) -> None:
     config, features = made
     assert f"{OURS}, {ORACLE}" in run_protocol(config, features, oracle=True)["systems"]
     assert not any("oracle" in name for name in run_protocol(config, features)["systems"])
@@ -212,7 +212,7 @@ def test_the_papers_rows_have_our_task_names() -> None:
         assert set(table.tasks) == set(names[table.kind])
 
 
-def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[Config, FeatureSet]) -> None:
     config, features = made
     results = run_protocol(config, features, systems="5")
     rows = {row[0]: row[1:] for row in results_rows(results)[1]}
@@ -225,7 +225,7 @@ def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConf
     assert evaluation_report(results).predictions
 
 
-def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:
+def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[Config, FeatureSet], tmp_path: Path) -> None:
     config, features = made
     files = {record.id: record.sidecars["kinematics"] for record in features.records}
     by_user = {record.groups["subject"]: files[record.id] for record in features.records}
@@ -239,7 +239,7 @@ def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, Featu
         second.write_bytes(kept)
 
 
-def test_the_audit_says_that_contents_were_not_compared(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_the_audit_says_that_contents_were_not_compared(made: tuple[Config, FeatureSet]) -> None:
     config, features = made
     bare = [replace(record, path=None, sidecars={}) for record in features.records]
     results = run_protocol(config, replace(features, records=tuple(bare)))
@@ -250,7 +250,7 @@ def test_the_audit_says_that_contents_were_not_compared(made: tuple[BaseConfig, 
     assert [check.passed for check in page.leaks if check.name == "equal files"] == [None]
 
 
-def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, FeatureSet]) -> None:
+def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSet]) -> None:
     config, features = made
     records = [replace(r, task="rare" if i == 0 else r.task) for i, r in enumerate(features.records)]
     results = run_protocol(config, replace(features, records=tuple(records)))
@@ -261,7 +261,7 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 
 
 def test_the_protocol_and_the_seed_cut_the_inner_folds(
-    made: tuple[BaseConfig, FeatureSet], monkeypatch: pytest.MonkeyPatch
+    made: tuple[Config, FeatureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features, cuts = made[1], list[Cuts]()
 

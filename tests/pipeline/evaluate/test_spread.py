@@ -25,7 +25,8 @@ from pipeline.evaluate.spread import Job, JobError, Runner, run_job
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.run import pool_of
-from pipeline.settings.config import BaseConfig, RunConfig, load_config
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.machine import RunConfig
 from pipeline.settings.recipes import fast, model_for
 from pipeline.systems import Part
 from pipeline.systems.aim_system import AimSystem
@@ -328,7 +329,7 @@ class TestSearch:
         grid = parse_grid(["model.width=8,16,16", "train.learning_rates=[1e-3, 1e-4],[2e-3, 1e-4]"])
         assert grid == {"model.width": [8, 16], "train.learning_rates": [[1e-3, 1e-4], [2e-3, 1e-4]]}
 
-        def configure(more: list[str]) -> BaseConfig:
+        def configure(more: list[str]) -> Config:
             return load_config(None, ["train.switch_epochs=[5, 9]", *more])
 
         assert len(candidates(grid, configure)) == 4

@@ -54,7 +54,7 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     (videos / "bad.mp4").write_text("no video")
     config = configured(tmp_path / "cache")
     extract(find_videos([videos]).records, config)
-    cache = Cache(config.cache)
+    cache = Cache(config.machine.cache)
     records = find_videos([videos]).records
     planner = Planner(config, cache, force=True)
     plans, _ = plan_all(records, planner)
@@ -68,7 +68,7 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
 
 def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
-    cache = Cache(config.cache)
+    cache = Cache(config.machine.cache)
     cache.mark()
     records = find_videos([videos]).records
     planner = Planner(config, cache)
@@ -83,8 +83,8 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert estimated.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
     assert in_a_line(estimated) == "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames"
-    (config.cache / ".index.sqlite").unlink()
-    assert not estimate(plans, Planner(config, Cache(config.cache))).stages["brightness"]["measured"]
+    (config.machine.cache / ".index.sqlite").unlink()
+    assert not estimate(plans, Planner(config, Cache(config.machine.cache))).stages["brightness"]["measured"]
 
 
 def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
     def work(**settings: Any) -> dict[str, int]:
         stages = ["clips", "pose", "camera_flow"]
         config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
-        planner = Planner(config, Cache(config.cache))
+        planner = Planner(config, Cache(config.machine.cache))
         plans, _ = plan_all(find_videos([videos]).records, planner)
         return {name: about["work"] for name, about in estimate(plans, planner).stages.items()}
 

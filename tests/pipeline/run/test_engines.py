@@ -22,7 +22,7 @@ from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.run.worker_pool import LocalPool, Task, run_jobs
-from pipeline.settings.config import RunConfig
+from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,7 +99,7 @@ def sleep_until_killed(place: Path, stop: object) -> Callable[[int, object], int
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
-        "import pathlib\nfrom pipeline.settings.config import RunConfig\nfrom pipeline.run import Task, run_jobs\n"
+        "import pathlib\nfrom pipeline.settings.machine import RunConfig\nfrom pipeline.run import Task, run_jobs\n"
         "from pipeline.run.worker_pool import LocalPool\n"
         "from tests.pipeline.run.test_engines import sleep_until_killed\n"
         f"task = Task(sleep_until_killed, (pathlib.Path({str(tmp_path / 'pid')!r}),), print)\n"
@@ -148,7 +148,7 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     assert len(summary.results) == 3
     again = extract_flow(videos, config)
     assert len(again.failed) == kept, "a crash is the video's, a kill from outside is the moment's"
-    retried = Planner(config, Cache(config.cache), retry_failed=True)
+    retried = Planner(config, Cache(config.machine.cache), retry_failed=True)
     records = find_videos([videos]).records
     assert run_extract(records, retried).ok
 

@@ -14,7 +14,7 @@ from pipeline.observer import Observer
 from pipeline.preview import draw_previews
 from pipeline.run.costs import expected_frames
 from pipeline.run.plan import Planner
-from pipeline.settings.config import BaseConfig, load_config
+from pipeline.settings.config import Config, load_config
 from tests.helpers.drawn_people import person, picture
 from tests.helpers.extracting import extract, opened, states
 
@@ -32,12 +32,12 @@ def folder_of(path: Path, images: list[np.ndarray]) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> BaseConfig:
+def settings(tmp_path: Path) -> Config:
     values = {"cache": str(tmp_path / "cache"), "frames.fps": 25, "run.workers": 0, "stages": ["camera_flow"]}
     return load_config(None, values)
 
 
-def test_the_key_is_content_order_and_rate(tmp_path: Path, settings: BaseConfig) -> None:
+def test_the_key_is_content_order_and_rate(tmp_path: Path, settings: Config) -> None:
     folder = folder_of(tmp_path / "in/dive", dive(5))
     (record,) = find_videos([tmp_path / "in"], frame_rate=25).records
     fresh = {"dive/camera_flow": ("fresh", "")}
@@ -54,7 +54,7 @@ def test_the_key_is_content_order_and_rate(tmp_path: Path, settings: BaseConfig)
     assert len({opened(settings).fingerprint(part) for part in parts}) == 2
 
 
-def test_estimates_and_previews(tmp_path: Path, settings: BaseConfig) -> None:
+def test_estimates_and_previews(tmp_path: Path, settings: Config) -> None:
     folder_of(tmp_path / "in/dive", dive(8))
     write_video(tmp_path / "in/other.mkv", dive(20), 25, codec="ffv1", pixel_format="bgr0", options={})
     records = find_videos([tmp_path / "in"], frame_rate=25).records

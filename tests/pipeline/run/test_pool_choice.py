@@ -7,7 +7,8 @@ import pytest
 from data.errors import UsageError
 from pipeline.run import RayPool, pool_of
 from pipeline.run.worker_pool import LocalPool
-from pipeline.settings.config import RunConfig, load_config
+from pipeline.settings.config import load_config
+from pipeline.settings.machine import RunConfig
 
 
 def test_the_settings_choose_where_the_work_runs() -> None:

@@ -154,7 +154,7 @@ def test_a_cache_moves_with_its_data(make_video, tmp_path: Path) -> None:
 def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(make_video, tmp_path: Path) -> None:
     records = find_videos([make_video(tmp_path / "a.mp4")]).records
     config = configured(tmp_path / "cache")
-    planner = Planner(config, Cache(config.cache))
+    planner = Planner(config, Cache(config.machine.cache))
     summary = run_extract(records, planner, Watching(on_plan=lambda *_: extract(records, config)))
     assert [(result.done, set(result.skipped)) for result in summary.results] == [({}, {"brightness", "contrast"})]
 
@@ -175,7 +175,7 @@ def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", frames=10)
     config = configured(tmp_path / "cache")
     events: list[tuple[str, int, int, tuple[str, ...]]] = []
-    planner = Planner(config, Cache(config.cache))
+    planner = Planner(config, Cache(config.machine.cache))
     records = find_videos([tmp_path / "a.mp4"]).records
     run_extract(records, planner, Watching(on_frames=lambda *what: events.append(what)))
     assert events[0] == ("a.mp4", 0, 0, ("brightness",))
@@ -188,7 +188,7 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
         make_video(tmp_path / f"in/{number}.mp4")
     records = find_videos([tmp_path / "in"]).records
     config = configured(tmp_path / "cache")
-    cache, stop = Cache(config.cache), threading.Event()
+    cache, stop = Cache(config.machine.cache), threading.Event()
     observer = Watching(stop=stop, on_result=lambda result: stop.set())
     summary = run_extract(records, Planner(config, cache), observer)
     assert summary.cancelled

@@ -14,7 +14,7 @@ from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_training import train_model
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import Config, validate
 from pipeline.systems.combination import NETWORK, REGRESSIONS
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -22,13 +22,13 @@ from tests.helpers.made_features import made_features
 ROWS = range(48)
 
 
-def config_of(**sections: Any) -> BaseConfig:
+def config_of(**sections: Any) -> Config:
     recipe = {"runs": 2, "epochs": 20, "switch_epochs": [8, 15, 20]}
     model = {"system": "combined", "width": 8, "regression_width": 4}
     return validate({"model": model, "train": recipe, **sections})
 
 
-def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedModel:
+def train_on(features: FeatureSet, folder: Path, config: Config | None = None, folds: int = 4) -> TrainedModel:
     settings = config or config_of()
     return train_model(features, settings, folder, None, folds=folds)
 

@@ -44,7 +44,7 @@ from pipeline.score.score import NO_JUDGEMENT, Score
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import Predictions, TrainedModel
-from pipeline.settings.config import BaseConfig, validate
+from pipeline.settings.config import Config, validate
 from pipeline.settings.recipes import fast
 from pipeline.train.features import FeatureSet
 from tests.helpers.cached_outputs import damage
@@ -86,7 +86,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     """A calibrated run on these films, and a folder of unseen films."""
     root = folder_of(labelled)
     config = toy_config(root / "cache")
-    with open_cache(config.cache, config.storage.reach()) as cache:
+    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
         planner = Planner(config, cache)
         assert run_extract(labelled, planner).ok
         done = train_model(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
@@ -112,7 +112,7 @@ def calibration_of(scorer: Scorer) -> Calibration:
     return scorer.model.calibration
 
 
-def toy_config(cache: Path, **model: Any) -> BaseConfig:
+def toy_config(cache: Path, **model: Any) -> Config:
     train = {"recipe": "fast", "runs": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
     settings = {"stages": ["timesteps"], "cache": str(cache), "run": {"workers": 0}, "train": train}
     return validate({**settings, "model": {"width": 8, "regression_width": 8, **model}})
@@ -153,7 +153,7 @@ def test_a_combination_is_scored_from_video_to_page(
     """The share that belongs to no step has a column in the tables and a line on the page."""
     run = tmp_path / "run"
     config = toy_config(folder_of(labelled) / "cache", system="combined")
-    with open_cache(config.cache, config.storage.reach()) as cache:
+    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
         train_model(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films = find_videos([trained[1]]).records
@@ -398,12 +398,12 @@ def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, t
     assert [flag.title for flag in scored.flags] == ["no intervals"]
 
 
-def test_a_run_that_is_damaged_without_hashes_or_of_an_older_version_is_refused(run_copy: Path) -> None:
+def test_a_run_that_is_damaged_without_hashes_or_of_another_version_is_refused(run_copy: Path) -> None:
     describe(run_copy, names=5)
     with pytest.raises(DataError, match=r"this model is damaged \(.*\. Train it again: .* train ROOT"):
         load_scorer(run_copy)
     describe(run_copy, format=2)
-    with pytest.raises(DataError, match=r"trained by an older version\. Train it again: .* train ROOT"):
+    with pytest.raises(DataError, match=r"another version trained this model\. Train it again: .* train ROOT"):
         load_scorer(run_copy)
     (run_copy / HASHES).unlink()
     with pytest.raises(DataError, match="hashes of this model are missing"):

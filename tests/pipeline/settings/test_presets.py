@@ -68,7 +68,7 @@ def test_boundaries_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> No
     for bounds, differs in (("equal", False), ("annotated", True)):
         config = load_config("finediving", {"dataset.root": root, "timesteps.bounds": bounds, "cache": tmp_path / "c"})
         record = dataset_records(config).records[0]
-        planner = Planner(config, Cache(config.cache))
+        planner = Planner(config, Cache(config.machine.cache))
         keys = [
             {step.stage: step.computation.key for step in planner.plan(one).steps}
             for one in (record, replace(record, boundaries=(0.5,)))

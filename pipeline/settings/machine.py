@@ -1,0 +1,75 @@
+"""The machine: where outputs are, and where and how work runs. Nothing here can change a result; no run stores it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, create_model, field_validator
+
+from data.store import Storage
+from extractors.base import StageConfig, one_of
+from pipeline.settings.section import Section, part_of_stage
+from pipeline.settings.stages import STAGES, stage_class
+
+ENGINES = ("local", "ray")
+
+
+class RunConfig(Section):
+    """Where and how work runs."""
+
+    workers: int | None = Field(
+        None,
+        ge=0,
+        description="processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
+        "0: in this process, on Ray as many as fit",
+    )
+    engine: Annotated[str, one_of(ENGINES)] = Field("local", description="local: this machine; ray: a Ray cluster")
+    address: str | None = Field(None, description="of a running Ray cluster; null: that of RAY_ADDRESS, else one here")
+    threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
+    timeout_s: float = Field(3600.0, gt=0, description="seconds that one video may take; the next run tries it again")
+    ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
+    ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
+
+
+class StorageConfig(Section):
+    """How object stores are reached. Credentials come from the environment."""
+
+    endpoint_url: str = Field("", description="an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
+    anonymous: bool = Field(False, description="ask without credentials, for public buckets")
+    scratch: Path | None = Field(None, description="folder of local copies; null: the system's temporary folder")
+
+    def reach(self) -> Storage:
+        """These settings for the data layer."""
+        return Storage(self.endpoint_url, self.anonymous, self.scratch)
+
+
+class Machine(Section):
+    """The machine; `machine_class` adds the devices, threads and files of the stages."""
+
+    cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
+    run: RunConfig = RunConfig()
+    storage: StorageConfig = StorageConfig()
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("an empty name is no folder; '.' is the working directory")
+        return value
+
+
+def machine_class() -> type[Machine]:
+    """The class of a machine, with a section for each stage that has settings of the machine."""
+    return _machine_class(tuple(stage_class(name).Config for name in STAGES), tuple(STAGES))
+
+
+@cache
+def _machine_class(kinds: tuple[type[StageConfig], ...], names: tuple[str, ...]) -> type[Machine]:
+    sections: dict[str, Any] = {}
+    for name, kind in zip(names, kinds, strict=True):
+        part = part_of_stage(kind, machine=True)
+        if part.model_fields:
+            sections[name] = part, Field(default_factory=part, description=f"stage {name} on this machine")
+    return create_model("ThisMachine", __base__=Machine, **sections)

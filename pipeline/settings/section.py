@@ -1,0 +1,39 @@
+"""The base of the sections of a configuration, and the parts of a stage's settings by their owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from extractors.base import MACHINE, StageConfig, owner
+
+
+class Section(BaseModel):
+    """Base of every section: strict and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    def dump(self) -> dict[str, Any]:
+        """All values as JSON types."""
+        return self.model_dump(mode="json")
+
+
+def part_of_stage(kind: type[StageConfig], *, machine: bool) -> type[StageConfig]:
+    """A class of the settings that belong to the machine, or of those that belong to the method.
+
+    A stage without settings of the machine keeps its class. Values that were checked by `kind` are valid here.
+    """
+    fields: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, StageConfig):
+            part = part_of_stage(inner, machine=machine)
+            if part.model_fields:
+                fields[name] = part, Field(default_factory=part, description=field.description, alias=field.alias)
+        elif (owner(field) == MACHINE) == machine:
+            fields[name] = inner, field
+    same = fields.keys() == kind.model_fields.keys() and not any(
+        field.annotation is not fields[name][0] for name, field in kind.model_fields.items()
+    )
+    return kind if same else create_model(kind.__name__, __base__=StageConfig, __doc__=kind.__doc__, **fields)

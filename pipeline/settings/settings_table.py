@@ -1,0 +1,101 @@
+"""The table of settings that the page on settings and `aqa settings` show: key, default, owner, meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from data.errors import UsageError, nearest
+from extractors.base import HASHED, MACHINE, METHOD, owner
+from pipeline.settings.config import file_class
+from pipeline.settings.machine import Machine
+from pipeline.settings.recipes import RECIPES
+
+DEFAULT_RECIPE = "fast"
+OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", "dataset": "data set"}
+"""In words, whom a setting belongs to."""
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting."""
+
+    key: str  # such as "pose.stride"
+    default: str  # as YAML, with the values of other recipes where they differ
+    belongs_to: str  # a value of `OWNERS`
+    meaning: str
+
+
+def setting_rows(section: str = "") -> list[SettingRow]:
+    """The settings of a section such as "pose" or "pose.mmpose", or one key; all for "".
+
+    Raises UsageError for an unknown section.
+    """
+    rows = list(_rows(file_class(), ""))
+    chosen = [row for row in rows if not section or row.key == section or row.key.startswith(f"{section}.")]
+    if not chosen:
+        sections = dict.fromkeys(row.key.rpartition(".")[0] or row.key for row in rows)
+        raise UsageError(f"no section and no key is called '{section}'", fix=nearest(section, sections))
+    return chosen
+
+
+def _rows(kind: Any, prefix: str) -> Iterator[SettingRow]:
+    """The settings of a class and of its sections."""
+    for name, field in kind.model_fields.items():
+        key, inner = f"{prefix}{field.alias or name}", field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _rows(inner, f"{key}.")
+        elif dataclasses.is_dataclass(inner):
+            yield from _of_dataclass(inner, f"{key}.")
+        else:
+            yield SettingRow(key, _default(key, field.default), _owner(key, field), _line(field.description))
+
+
+def _of_dataclass(kind: Any, prefix: str) -> Iterator[SettingRow]:
+    """The settings of a dataclass; its docstring describes them."""
+    about = attributes(kind)
+    for field in dataclasses.fields(kind):
+        key = f"{prefix}{field.name}"
+        yield SettingRow(key, _default(key, field.default), OWNERS[METHOD], about[field.name])
+
+
+def attributes(kind: Any) -> dict[str, str]:
+    """The section `Attributes` of a docstring, by name, one line each."""
+    _, _, block = (inspect.getdoc(kind) or "").partition("Attributes:\n")
+    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |^\S|\Z)", block, re.MULTILINE | re.DOTALL)
+    return {name: _line(text) for name, text in entries}
+
+
+def _owner(key: str, field: Any) -> str:
+    """Whom a setting belongs to, in words."""
+    section = key.split(".")[0]
+    if section == "dataset":
+        return OWNERS["dataset"]
+    return OWNERS[MACHINE if section in Machine.model_fields else owner(field)]
+
+
+def _default(key: str, default: Any) -> str:
+    """A default as YAML; a recipe's where recipes differ, with the others in brackets."""
+    section, _, name = key.partition(".")
+    given = {recipe: values[section][name] for recipe, values in RECIPES.items() if name in values.get(section, {})}
+    first = _text(given.get(DEFAULT_RECIPE, default))
+    others = {recipe: _text(given.get(recipe, default)) for recipe in RECIPES if recipe != DEFAULT_RECIPE}
+    differing = [f"{recipe} {text}" for recipe, text in others.items() if text != first]
+    return f"{first} ({', '.join(differing)})" if given and differing and key != "train.recipe" else first
+
+
+def _text(value: Any) -> str:
+    value = value.as_posix() if isinstance(value, Path) else value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
