@@ -67,13 +67,15 @@ def filled(bucket: Bucket, toy_stages: None, make_video: Callable[..., Path]) ->
 def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
     local = filled.config(cache=str(filled.home / "cache"))
     extract(find_videos([filled.home / "in"]).records, local)
-    for path in local.cache.rglob("*.h5"):
-        filled.put(f"cache/{path.relative_to(local.cache).as_posix()}", path.read_bytes())
+    for path in local.machine.cache.rglob("*.h5"):
+        filled.put(f"cache/{path.relative_to(local.machine.cache).as_posix()}", path.read_bytes())
     assert extract(filled.videos(), filled.config()).fresh == 2
     assert extract(find_videos([filled.home / "in"]).records, filled.config()).fresh == 2, "local videos, far cache"
     assert extract(filled.videos(), local).fresh == 2, "far videos, local cache"
     address_ = f"file://{filled.home}/in"
-    assert extract(find_videos([Path(address_)]).records, filled.config(cache=f"file://{local.cache}")).fresh == 2
+    assert (
+        extract(find_videos([Path(address_)]).records, filled.config(cache=f"file://{local.machine.cache}")).fresh == 2
+    )
 
 
 def test_freshness_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
 
 def test_the_papers_recipe_takes_the_76_columns_with_the_handles_at_the_slaves(tmp_path: Path) -> None:
     """Section 3.1: the masters' tool-tips are primary, the slaves' tool-tips and the handles secondary."""
-    config = load_config("jigsaws", {"train.recipe": "paper"}).stage("kinematics")
+    config = load_config("jigsaws", {"train.recipe": "paper"}).method.stage("kinematics")
     rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
     output = run(tmp_path, rows, **config.model_dump())
     Kinematics.promise(KinematicsConfig(**config.model_dump()), 0).check(output)
@@ -119,7 +119,7 @@ def test_the_key_of_the_default_is_as_before_the_papers_kinematics() -> None:
     before |= dict.fromkeys(("position", "velocity", "gripper", "speed", "acceleration", "jerk"), True)
     before |= {"gripper_motion": True, "bimanual": True}
     for recipe in ("tools", "fast"):
-        assert load_config("jigsaws", {"train.recipe": recipe}).stage("kinematics").result_settings() == before
+        assert load_config("jigsaws", {"train.recipe": recipe}).method.stage("kinematics").result_settings() == before
 
 
 def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def test_arguments_come_after_overrides_and_overrides_after_the_configuration(tm
     given = ["cache=first", "run.workers=3"]
     settings = settings_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
     assert (settings.method.name, settings.machine.cache, settings.machine.run.workers) == ("jigsaws", tmp_path, 3)
-    assert settings_of(settings, workers=2).run.workers == 2
-    assert settings_of(None).name == "folder"
+    assert settings_of(settings, workers=2).machine.run.workers == 2
+    assert settings_of(None).method.name == "folder"
 
 
 def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ from pipeline.cli import terminal
 from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
 from pipeline.run.runner import Result
-from pipeline.score import run_folder
 from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.run_config import stored_method
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 from tests.helpers.program_server import ProgramServer
 
@@ -91,7 +91,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "pack": read_pack,
     "header": hdf5.read_header,
     "results": read_results,
-    "model": in_folder("model.json", run_folder.load),
+    "model": in_folder("model.json", TrainedModel.load),
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_weights),
     "configuration of a run": in_folder("config.json", stored_method),

@@ -96,6 +96,6 @@ def test_no_advice_where_the_preset_would_not_help(config: str, moving: tuple[bo
 
 def test_the_preset_for_one_person_shares_the_cache_of_own_videos() -> None:
     person, folder = load_config("person", []), load_config("folder", [])
-    assert person.cache == folder.cache
+    assert person.machine.cache == folder.machine.cache
     for stage in ("pose", "clips"):
-        assert person.stage(stage) == folder.stage(stage)
+        assert person.method.stage(stage) == folder.method.stage(stage)

@@ -28,7 +28,7 @@ def test_the_short_demo_names_the_full_one() -> None:
 
 
 def test_the_full_demo_sees_every_frame() -> None:
-    strides = [demo_config(Path("demo"), size).stage("pose").model_dump()["stride"] for size in (QUICK, FULL)]
+    strides = [demo_config(Path("demo"), size).method.stage("pose").model_dump()["stride"] for size in (QUICK, FULL)]
     assert strides == [2, 1]
 
 

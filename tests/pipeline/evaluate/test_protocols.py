@@ -37,7 +37,7 @@ from pipeline.pack.feature_source import gather
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
-from pipeline.settings.config import Config, validate
+from pipeline.settings.config import Config, load_config, validate
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.inner_folds import Cuts
 from pipeline.systems.selection import CHOSEN, ORACLE
@@ -80,7 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
 @pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])
 def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, FeatureSet], protocol: str) -> None:
     config, features = made
-    results = run_protocol(config.model_copy(update={"protocol": protocol}), features)
+    results = run_protocol(load_config(config, {"protocol": protocol}), features)
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
@@ -129,7 +129,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
 def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[Config, FeatureSet]) -> None:
     """Leave-one-user-out: per user, then averaged; and all held-out predictions ranked together."""
     config, features = made
-    results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
+    results = run_protocol(load_config(config, {"protocol": "louo"}), features)
     suturing = results["systems"][OURS]["tasks"]["Suturing"]
     (title, heads, together), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (results_rows(results)[1], together))
@@ -234,7 +234,7 @@ def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[Config, FeatureSe
     try:
         second.write_bytes(first.read_bytes())
         with pytest.raises(DataError, match=r"content .* trains as .* and tests as"):
-            run_protocol(config.model_copy(update={"protocol": "louo"}), features)
+            run_protocol(load_config(config, {"protocol": "louo"}), features)
     finally:
         second.write_bytes(kept)
 
@@ -279,6 +279,6 @@ def test_the_protocol_and_the_seed_cut_the_inner_folds(
         assert cuts[-1] == Cuts(forbidden("kfold"), seed, held)
     at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in cuts]
     assert at_random[0] != at_random[1]
-    split = config.model_copy(update={"protocol": "holdout"})
+    split = load_config(config, {"protocol": "holdout"})
     folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]
     assert folds[0] != folds[1]

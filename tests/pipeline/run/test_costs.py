@@ -36,7 +36,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     extract(find_videos([videos]).records, config)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
     changed = configured(tmp_path / "cache", brightness={"stride": 5})
-    cache = Cache(changed.cache)
+    cache = Cache(changed.machine.cache)
     planner = Planner(changed, cache)
     plans, _ = plan_all(find_videos([videos]).records, planner)
     planned = json.loads(json.dumps(dry_run(plans, planner, 2)))

@@ -29,9 +29,11 @@ def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
     assert row.error is not None
     assert "no annotated boundaries" in row.error
     assert "timesteps.bounds=equal" in row.error
-    assert load_scorer(tmp_path / "run").config.run.workers == 0, "a script needs no guard for worker processes"
+    assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
     user = load_config("finediving", {**sets, "run.workers": 3})
-    assert load_scorer(tmp_path / "run", user=user).config.run.workers == 3, "report, compare and label pass a user"
+    assert load_scorer(tmp_path / "run", user=user).config.machine.run.workers == 3, (
+        "report, compare and label pass a user"
+    )
     scorer = load_scorer(tmp_path / "run", workers=0, user=user)
     own_rows = scorer.score_records(dataset_records(scorer.config).records)
     assert len(own_rows) == 8

@@ -85,10 +85,10 @@ def test_presets_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.M
     assert caught.value.fix == f"did you mean 'jigsaws'? Presets: {', '.join(presets())}"
     assert {"aqa7", "finediving", "folder", "jigsaws", "kimore"} < set(presets())
     (tmp_path / "jigsaws").mkdir()
-    assert load_config("jigsaws").name == "jigsaws", "a folder of that name is no configuration"
+    assert load_config("jigsaws").method.name == "jigsaws", "a folder of that name is no configuration"
     (tmp_path / "jigsaws").rmdir()
     (tmp_path / "jigsaws").write_text("name: mine")
-    assert load_config("jigsaws").name == "mine", "a file of that name is"
+    assert load_config("jigsaws").method.name == "mine", "a file of that name is"
 
 
 def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
