@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, logsigmoid, normalize, relu
+from torch.nn.functional import layer_norm, logsigmoid, normalize, one_hot, relu
 
 from models.layers import Layers, start_values
 from models.stacked import MemberDropout
 
 TOP = 10.0  # upper end of the training scale
 FLOOR = 0.3  # least predicted deviation
+TIE = 1e-4  # differences of scores that are closer are equal: rounding separates equal differences of round scores
 
 
 @dataclass(frozen=True)
@@ -243,23 +244,27 @@ class Tree(nn.Module):
 
 
 def group_edges(scores: Tensor, groups: int) -> Tensor:
-    """(groups + 1,) bounds, symmetric about 0, of groups with equally many differences of `scores` (n,)."""
+    """(groups + 1,) bounds, symmetric about 0, of groups with equally many differences of `scores` (n,).
+
+    A bound is one of the differences, never between two; the outer groups end at the range of all scores (`TOP`).
+    """
     apart = (scores.unsqueeze(1) - scores).abs()
-    pairs = apart[torch.triu_indices(len(scores), len(scores), 1).unbind()]
-    upper = torch.quantile(pairs.double(), torch.linspace(0, 1, groups // 2 + 1, dtype=torch.float64))
-    upper[0] = 0.0
-    return torch.cat([-upper.flip(0), upper[1:]]).to(scores.dtype)
+    ordered = apart[torch.triu_indices(len(scores), len(scores), 1).unbind()].sort().values
+    places = [i * (len(ordered) - 1) // (groups // 2) for i in range(1, groups // 2)]
+    upper = torch.cat([ordered[places], ordered.new_tensor([max(TOP, float(ordered[-1]))])])
+    return torch.cat([-upper.flip(0), upper.new_zeros(1), upper])
 
 
 class Core(Method):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
     As in the source: the score is that of an exemplar plus a predicted difference; the features of both and the
-    exemplar's score enter a group-aware regression tree; groups hold equal shares of the training differences; the loss
-    is the negative log-likelihood of the group plus the squared error of the position within the true group; it takes
-    both orders of a pair; the prediction is the likeliest group's bound plus position, averaged over 10 voting
-    exemplars.
-    Departures: exemplars and voters come from the training part only, of the same task, and of the same difficulty
+    exemplar's score enter a group-aware regression tree; groups hold equal shares of the training differences, the outer
+    ones end at the range of the scores; the loss is the mean negative log-likelihood of the group plus the mean squared
+    error of the position in each group, summed over the groups; it is the sum of both orders of a pair; the prediction
+    is the likeliest group's bound plus position, averaged over 10 voting exemplars. So says the authors' code
+    (github.com/yuxumin/CoRe: `Group_helper.py`, `helper.py`).
+    Departures: a difference of the whole range is in the outer group, while theirs gives it none; exemplars and voters come from the training part only, of the same task, and of the same difficulty
     where it is known; a pair is two rows of one batch; 8 groups in place of 16, since sets are small; the label is the
     score. On MTL-AQA theirs is score / difficulty, multiplied back (`dataset.score=execution` has that label).
     """
@@ -294,15 +299,27 @@ class Core(Method):
         others, scores = take_rows(parts, partners), take_rows(x.score, partners)
         first, second = self.relation(parts, others, scores), self.relation(others, parts, x.score)
         apart = x.score - scores
-        logs, positions = self.tree(torch.cat([first, second], dim=1))
-        return own_loss + 2 * self.tree_loss(logs, positions, torch.cat([apart, -apart], dim=1))
+        logs, positions = (values.chunk(2, dim=1) for values in self.tree(torch.cat([first, second], dim=1)))
+        orders = zip(logs, positions, (apart, -apart), strict=True)
+        return own_loss + torch.stack([self.tree_loss(*order) for order in orders]).sum(0)
+
+    def groups(self, difference: Tensor) -> Tensor:
+        """The group of each difference; a bound belongs to the group that is farther from 0, and 0 to the upper one."""
+        half = 2 ** (self.config.depth - 1)
+        above = torch.bucketize(difference.abs(), self.edges[half + 1 : -1] - TIE, right=True)
+        return torch.where(difference <= -TIE, half - 1 - above, half + above)
 
     def tree_loss(self, logs: Tensor, positions: Tensor, difference: Tensor) -> Tensor:
-        """(M,) negative log-likelihood of the group of `difference` (M, B) plus squared error of the position."""
-        group = torch.bucketize(difference, self.edges[1:-1], right=True)
+        """(M,) mean negative log-likelihood of the groups of `difference` (M, B), plus the squared errors of positions.
+
+        Errors are averaged within each group, and summed over the groups: a rare group counts as much as a common one.
+        """
+        group = self.groups(difference)
         low, size = self._bounds(group)
         log, position = (values.gather(-1, group.unsqueeze(-1)).squeeze(-1) for values in (logs, positions))
-        return (-log + (position - (difference - low) / size).square()).mean(-1)
+        member = one_hot(group, logs.shape[-1]).to(log.dtype)  # (M, B, L)
+        error = (position - (difference - low) / size).square().unsqueeze(-1)
+        return -log.mean(-1) + ((member * error).sum(1) / member.sum(1).clamp(min=1)).sum(-1)
 
     def decode(self, logs: Tensor, positions: Tensor) -> Tensor:
         """(..., L) to (...): the difference in the likeliest group."""

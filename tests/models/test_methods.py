@@ -92,13 +92,68 @@ def test_the_divergence_of_usdl_is_that_of_the_library_and_zero_for_the_target()
 
 
 def test_groups_hold_equal_shares_of_the_training_pairs() -> None:
-    scores = torch.from_numpy(np.random.default_rng(0).exponential(2.0, 60)).float()
+    scores = torch.from_numpy(np.random.default_rng(0).exponential(1.0, 60)).float()
     edges = group_edges(scores, 8)
     torch.testing.assert_close(edges, -edges.flip(0))
     apart = (scores.unsqueeze(1) - scores)[~torch.eye(60, dtype=torch.bool)]
     shares = torch.histogram(apart, edges)[0] / len(apart)
     assert (shares - 1 / 8).abs().max() < 0.002
-    assert edges[-1] == apart.max()
+    assert apart.max() < edges[-1] == 10, "the outer groups end at the range of the scores"
+
+
+def published_groups(scores: list[float], groups: int, score_range: float) -> list[tuple[float, float]]:
+    """Bounds as published: the i-th of the positive half begins at a difference, the last ends at the score range."""
+    apart = sorted(abs(one - other) for i, one in enumerate(scores) for other in scores[i + 1 :])
+    half = groups // 2
+    inner = [apart[int(i / half * (len(apart) - 1))] for i in range(1, half)]
+    upper = list(zip([0.0, *inner], [*inner, score_range], strict=True))
+    return [(-high, -low) for low, high in reversed(upper)] + upper
+
+
+def published_loss(
+    bounds: list[tuple[float, float]], logs: torch.Tensor, places: torch.Tensor, apart: list[float]
+) -> float:
+    """The loss of one order as published: mean over the rows of -log p, and means by group of the squared error."""
+    total, errors = 0.0, [list[float]() for _ in bounds]
+    for row, difference in enumerate(apart):
+        for number, (low, high) in enumerate(bounds):
+            if low <= difference < high if difference >= 0 else low < difference <= high:
+                total -= float(logs[row, number]) / len(apart)
+                errors[number].append((float(places[row, number]) - (difference - low) / (high - low)) ** 2)
+    assert sum(map(len, errors)) == len(apart)
+    return total + sum(float(np.mean(group)) for group in errors if group)
+
+
+@pytest.mark.parametrize("round_scores", [True, False])
+def test_the_loss_of_core_is_the_published_one(round_scores: bool) -> None:
+    """With round scores, many differences equal a bound, and rounding must not move them to another group."""
+    rng = np.random.default_rng(3)
+    scores = rng.integers(1, 15, 24).astype(float) if round_scores else rng.uniform(0, 15, 24)  # of 15 points
+    scaled = torch.from_numpy(scores / 15 * 10).float()  # as in training
+    net, rows = started("core", 1), rng.permutation(24)
+    assert isinstance(net, Core)
+    net.edges = group_edges(scaled, 8)
+    logs, places = torch.randn(1, 24, 8).log_softmax(-1), torch.randn(1, 24, 8)
+    expected = published_loss(
+        published_groups(scores.tolist(), 8, 15.0), logs[0], places[0], (scores - scores[rows]).tolist()
+    )
+    apart = (scaled - scaled[torch.from_numpy(rows)]).unsqueeze(0)
+    assert float(net.tree_loss(logs, places, apart)[0]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_both_orders_of_a_pair_add_to_the_loss_of_core() -> None:
+    net, x, partners = started("core"), batch(), torch.arange(6, -1, -1).expand(2, -1)
+    assert isinstance(net, Core)
+    net.config = MethodConfig("core", width=16, dropout=0.0)
+    parts, _ = net.parts(x.steps, None)
+    others, scores = parts.flip(1), x.score.flip(1)
+    loss = torch.zeros(2)
+    for one, two, known, apart in (
+        (parts, others, scores, x.score - scores),
+        (others, parts, x.score, scores - x.score),
+    ):
+        loss = loss + net.tree_loss(*net.tree(net.relation(one, two, known)), apart)
+    torch.testing.assert_close(net.loss(x, partners, dropout(2, 7)), loss)
 
 
 def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> None:
@@ -114,7 +169,8 @@ def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> Non
     torch.testing.assert_close(net.tree_loss(certain, place, differences), torch.zeros(1))
     torch.testing.assert_close(net.decode(certain, place), differences)
     even = torch.full((1, 5, 8), 1 / 8).log()
-    torch.testing.assert_close(net.tree_loss(even, place + 0.5, differences), torch.tensor([np.log(8) + 0.25]).float())
+    expected = torch.tensor([np.log(8) + 5 * 0.25]).float()  # the five differences are in five groups
+    torch.testing.assert_close(net.tree_loss(even, place + 0.5, differences), expected)
 
 
 def test_votes_are_exemplars_plus_differences_averaged() -> None:

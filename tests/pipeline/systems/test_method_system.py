@@ -24,6 +24,7 @@ from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithI
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.train.features import FeatureSet
+from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 from tests.helpers.folds import predict_part
@@ -147,8 +148,9 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
     some = replace(judged, records=tuple(records))
     assert has_judges(some)
     fewer = Part("", "fixed", TRAIN[2:], TEST)
-    scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
-    assert np.array_equal(*scores)
+    with one_thread(1):  # equal bits are promised for the same input, machine and threads
+        scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
+    assert np.allclose(*scores, rtol=1e-4), "the rows are other ones, so sums may differ in their last digits"
 
 
 def test_a_method_that_is_stopped_keeps_nothing(judged: FeatureSet, tmp_path: Path) -> None:
