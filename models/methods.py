@@ -258,15 +258,16 @@ def group_edges(scores: Tensor, groups: int) -> Tensor:
 class Core(Method):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
-    As in the source: the score is that of an exemplar plus a predicted difference; the features of both and the
-    exemplar's score enter a group-aware regression tree; groups hold equal shares of the training differences, the outer
-    ones end at the range of the scores; the loss is the mean negative log-likelihood of the group plus the mean squared
-    error of the position in each group, summed over the groups; it is the sum of both orders of a pair; the prediction
-    is the likeliest group's bound plus position, averaged over 10 voting exemplars. So says the authors' code
-    (github.com/yuxumin/CoRe: `Group_helper.py`, `helper.py`).
-    Departures: a difference of the whole range is in the outer group, while theirs gives it none; exemplars and voters come from the training part only, of the same task, and of the same difficulty
-    where it is known; a pair is two rows of one batch; 8 groups in place of 16, since sets are small; the label is the
-    score. On MTL-AQA theirs is score / difficulty, multiplied back (`dataset.score=execution` has that label).
+    As in the source: the score is that of an exemplar plus a predicted difference. The features of both and the
+    exemplar's score enter a group-aware regression tree. Groups hold equal shares of the training differences, and the
+    outer ones end at the range of the scores. The loss of a pair is the sum of its two orders: the mean negative
+    log-likelihood of the group, plus the mean squared error of the position in each group, summed over the groups
+    (`Group_helper.py` and `helper.py` of the authors' code). The prediction is the likeliest group's bound plus
+    position, averaged over 10 voting exemplars.
+    Departures: a difference of the whole range is in the outer group, while theirs gives it none; exemplars and voters
+    come from the training part only, of the same task, and of the same difficulty where it is known; a pair is two rows
+    of one batch; 8 groups in place of 16, since sets are small; the label is the score. On MTL-AQA theirs is score /
+    difficulty, multiplied back (`dataset.score=execution` has that label).
     """
 
     edges: Tensor
