@@ -38,8 +38,8 @@ from models.metrics import spearman
 from pipeline.evaluate.learning_curve import learning_curve
 from pipeline.label.questions import next_pair, pair_scale
 from pipeline.settings.config import load_config
-from pipeline.systems import Trainings
-from pipeline.systems.regressors import PENALTIES, trial_regressions
+from pipeline.systems import train_and_predict
+from pipeline.systems.regressors import PENALTIES, REGRESSIONS
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
@@ -122,7 +122,7 @@ def agreement(worlds: Sequence[int]) -> dict[str, float]:
 
 def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
     """The forecast of every world for `MORE` further performances, and the measured error."""
-    config, system, rows = load_config("folder"), trial_regressions()[0], []
+    config, system, rows = load_config("folder"), REGRESSIONS[0], []
     for world in worlds:
         features = made_features(LABELLED + MORE + OTHERS, trial=12, seed=world, noise=0.5)
         features = planted(features, world)
@@ -133,7 +133,7 @@ def curve(worlds: Sequence[int]) -> list[dict[str, float]]:
             truth = label_table(features.records)[others, 0]
             errors = []
             for rows_ in (one, np.concatenate([one, more])):
-                guess = Trainings().predict(system, features.take(rows_), features.take(others)).score.mean(0)
+                guess = train_and_predict(system, features.take(rows_), features.take(others)).score.mean(0)
                 errors.append(float(np.abs(guess - truth).mean()))
         forecast = {"now": now, "low": low / now, "high": high / now}
         rows.append(forecast | {"measured": errors[1] / errors[0], "measured_now": errors[0]})

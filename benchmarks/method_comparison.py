@@ -33,7 +33,7 @@ from pipeline.systems import (
     AimSystem,
     BestOnTest,
     ChosenEpoch,
-    System,
+    Row,
     WithInside,
     method_systems,
     watching,
@@ -161,7 +161,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]
     networks = [AimSystem(OURS, model_for("fast"), config), *methods]
-    systems: list[System] = []
+    systems: list[Row] = []
     for one in map(watching, networks):
         systems.append(WithInside(one) if one.name == UNCERTAIN else one)
         systems += [ChosenEpoch(one), BestOnTest(one)] if cue == CHOICE else []

@@ -28,10 +28,10 @@ from data.store.arrays import Floats
 from data.video import Labels
 from models.metrics import spearman
 from pipeline.settings.recipes import TrainConfig, model_for
-from pipeline.systems import AimSystem, Trainings
+from pipeline.systems import AimSystem, train_and_predict
 from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import System
-from pipeline.systems.regressors import POOLED_RIDGE
+from pipeline.systems.regressors import FOR_NEW_USERS
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
@@ -43,7 +43,7 @@ USERS, TRIALS = 6, 5
 CHANNELS, SHOWN, SCENE, PATTERNS = 38, 5, 200, 24
 """Channels of an agent, those that the quality moves, values of the scene, and the patterns it is mixed from."""
 
-AS_IT_IS, RIDGE, CHOSEN = "as it is", "pooled ridge, for comparison", "the change that inner validation chooses"
+AS_IT_IS, RIDGE, CHOSEN = "as it is", "ridge within users, for comparison", "the change that inner validation chooses"
 CHANGES = {
     AS_IT_IS: (True, "scores"),
     "without the scene": (False, "scores"),
@@ -106,17 +106,17 @@ def with_targets(features: FeatureSet, kind: str) -> FeatureSet:
     return replace(features, records=tuple(replace(one, labels=Labels(float(score))) for one, score in records))
 
 
-def predicted(name: str, train: FeatureSet, test: FeatureSet, trainings: Trainings) -> Floats:
+def predicted(name: str, train: FeatureSet, test: FeatureSet) -> Floats:
     """The scores (m,) that AIM, changed as `name` says, gives the test part."""
     if name == RIDGE:
-        return trainings.predict(POOLED_RIDGE, train, test).score.mean(0)
+        return train_and_predict(FOR_NEW_USERS, train, test).score.mean(0)
     scene, targets = CHANGES[name]
     if not scene:
         train, test = (replace(part, scene=part.scene[..., :0]) for part in (train, test))
     if targets != "scores":
         train = with_targets(train, targets)
     aim: System = AimSystem("AIM", model_for("tools"), TrainConfig(recipe="tools", runs=1))
-    return trainings.predict(aim, train, test).score.mean(0)
+    return train_and_predict(aim, train, test).score.mean(0)
 
 
 def within_users(test: FeatureSet, scores: Floats) -> list[float]:
@@ -127,17 +127,17 @@ def within_users(test: FeatureSet, scores: Floats) -> list[float]:
 
 def one_set(seed: int, *, related: bool) -> dict[str, tuple[float, float]]:
     """By row of the table: the correlation within users, and that of all trials together."""
-    features, trainings = made_users(seed, related=related), Trainings()
+    features = made_users(seed, related=related)
     scores_of: dict[str, Floats] = {name: np.zeros(len(features)) for name in (*CHANGES, CHOSEN, RIDGE)}
     for mine in users_of(features).values():
         train, test = features.take(np.flatnonzero(~mine)), features.take(np.flatnonzero(mine))
         for name in (*CHANGES, RIDGE):
-            scores_of[name][mine] = predicted(name, train, test, trainings)
+            scores_of[name][mine] = predicted(name, train, test)
         inside: dict[str, list[float]] = {name: [] for name in CHANGES}
         for part in inner_folds(train, ("subject",)):
             inner_train, inner_test = train.take(part.train), train.take(part.test)
             for name, rhos in inside.items():
-                rhos += within_users(inner_test, predicted(name, inner_train, inner_test, trainings))
+                rhos += within_users(inner_test, predicted(name, inner_train, inner_test))
         scores_of[CHOSEN][mine] = scores_of[max(inside, key=lambda name: float(np.mean(inside[name])))][mine]
     true = label_table(features.records)[:, 0]
     return {

@@ -221,8 +221,9 @@ pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.S
         "fsspec s3fs botocore",
     ),
     "evaluation without a cluster": (
-        "import pipeline.evaluate.protocols\nfrom pipeline.run import pool_of\nfrom pipeline.evaluate import spread\n"
-        "from pipeline.settings.machine import RunConfig\nspread.Runner(pool_of(RunConfig()))",
+        "import pipeline.evaluate.protocols\nfrom pipeline.run import pool_of\n"
+        "from pipeline.evaluate import training_pool\nfrom pipeline.settings.machine import RunConfig\n"
+        "training_pool.TrainingPool(pool_of(RunConfig()))",
         "ray",
     ),
 }

@@ -46,7 +46,7 @@ def train(
 
     check_folder(Path(out))
     from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
-    from pipeline.evaluate.spread import Runner
+    from pipeline.evaluate.training_pool import TrainingPool
 
     settings = settings_of(config, on_data_set(overrides, root, pack), cache=cache)
     note_default(config, settings, observer)
@@ -56,8 +56,8 @@ def train(
         done = train_model(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
-            runner = Runner(progress=progress, stop=observer.stop_event().is_set)
-            made = learning_curve(features, settings, runner=runner)
+            pool = TrainingPool(progress=progress, stop=observer.stop_event().is_set)
+            made = learning_curve(features, settings, pool=pool)
         made.write(Path(out) / CURVE_FILE)
         observer.notes(made.lines())
     return done

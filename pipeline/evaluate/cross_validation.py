@@ -37,8 +37,17 @@ from pipeline.evaluate.fold_summary import (
     task_summary,
 )
 from pipeline.evaluate.separation import separation
-from pipeline.evaluate.spread import Job, Runner, parts_of
-from pipeline.systems import BestOnTest, Cuts, NetworkSystem, Part, Predicted, System
+from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.systems import (
+    BestOnTest,
+    InnerSplit,
+    NetworkSystem,
+    Part,
+    Predicted,
+    Row,
+    fold_rows,
+    predict_rows,
+)
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import by_epoch_of, errors_and_deviations, latest_best
@@ -70,12 +79,11 @@ class Protocol:
 def evaluate(
     features: FeatureSet,
     protocol: Protocol,
-    systems: Sequence[System],
+    systems: Sequence[Row],
     *,
     against: str = "",
     draws: int = DRAWS,
-    kept: Path | None = None,
-    runner: Runner | None = None,
+    pool: TrainingPool | None = None,
 ) -> Results:
     """Train and test every system on every fold of every task; docs/evaluation.md describes the results.
 
@@ -83,10 +91,10 @@ def evaluate(
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
+        systems: the rows of the tables.
         against: name of the system whose lead over every other one is reported.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
-        kept: folder where trainings are kept for later calls; None keeps none.
-        runner: where the systems train; changes no result.
+        pool: where the systems train; changes no result.
 
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
     begins with its name), Cancelled after a stop.
@@ -97,11 +105,11 @@ def evaluate(
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
     kinds = forbidden(protocol.name) if protocol.name else TIED
-    cuts = Cuts(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
-    jobs = fold_jobs(parts, systems, kept, cuts)
-    predicted: dict[tuple[str, str], Predicted] = {}
-    for job, each in zip(jobs, (runner or Runner()).run(features, jobs), strict=True):
-        predicted |= {(job.name, system.name): one for system, one in zip(job.systems, each, strict=True)}
+    split = InnerSplit(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
+    training = pool or TrainingPool()
+    predicted = predict_rows(
+        features, fold_rows(features, parts, split), systems, lambda wanted: training.run(features, wanted)
+    )
     users = sorted({part.fold for part in parts}) if protocol.name == "louo" else []
     labelled = {
         name: {task: HeldOut.of(features, parts, task, truth[:, column], users) for task in tasks}
@@ -157,29 +165,6 @@ def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, l
     ]
 
 
-def fold_jobs(
-    parts: Sequence[Part], systems: Sequence[System], kept: Path | None = None, cuts: Cuts | None = None
-) -> list[Job]:
-    """Every system on every fold; systems that share trainings are in one job."""
-    jobs, cuts = list[Job](), cuts or Cuts()
-    for fold in dict.fromkeys(part.fold for part in parts):
-        mine = [part for part in parts if part.fold == fold]
-        train, test = (np.concatenate([getattr(part, side) for part in mine]) for side in ("train", "test"))
-        jobs += [Job(fold, tuple(family), train, test, kept, cuts) for family in _families(systems)]
-    return jobs
-
-
-def _families(systems: Sequence[System]) -> list[list[System]]:
-    """The systems, those together that share trainings."""
-    families: list[list[System]] = []
-    for system in systems:
-        mine = set(map(id, parts_of(system)))
-        near = [family for family in families if any(mine & set(map(id, parts_of(other))) for other in family)]
-        families = [family for family in families if family not in near]
-        families.append([*(one for family in near for one in family), system])
-    return families
-
-
 def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:
     """(task, fold, labelled training rows, labelled test rows)."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
@@ -225,7 +210,7 @@ def read_results(place: str | Path) -> Results:
 
 
 def _by_part(
-    system: System, parts: Sequence[Part], predicted: Mapping[tuple[str, str], Predicted], true: Floats
+    system: Row, parts: Sequence[Part], predicted: Mapping[tuple[str, str], Predicted], true: Floats
 ) -> list[Predicted]:
     """The predictions of one system for the test rows of every part, from those of all systems by fold and name."""
     by_part, passed = [], dict.fromkeys((part.fold for part in parts), 0)
@@ -245,7 +230,7 @@ def _best_epoch(system: BestOnTest, predicted: Predicted, true: Floats) -> Predi
 
 
 def _system(
-    system: System,
+    system: Row,
     parts: Sequence[Part],
     labelled: Mapping[str, Mapping[str, HeldOut]],
     held: Sequence[Predicted],
@@ -271,11 +256,11 @@ def _system(
     pairs = zip(parts, held, strict=True)
     chosen = [{"task": part.task, "fold": part.fold, "system": one.chosen} for part, one in pairs if one.chosen]
     out["chosen"] = chosen or None
-    out["inner"] = [{"fold": fold, **one.weighting} for fold, one in by_fold.items() if one.weighting] or None
+    out["inner"] = [{"fold": fold, **one.inner} for fold, one in by_fold.items() if one.inner] or None
     out["uncertainty"] = None
     out["settings"] = None
-    trained = getattr(system, "network", system)
-    if isinstance(trained, NetworkSystem):
+    trained, *others = system.systems
+    if isinstance(trained, NetworkSystem) and not others:
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
 

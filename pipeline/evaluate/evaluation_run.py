@@ -26,7 +26,7 @@ from pipeline.evaluate.protocols import (
     results_tables,
 )
 from pipeline.evaluate.separation import separation_line
-from pipeline.evaluate.spread import Runner
+from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
 from pipeline.run import pool_of
 from pipeline.settings.config import Config
@@ -63,7 +63,7 @@ class Evaluation:
         if apart := separation_line(results):
             lines.append(apart)
         if self.asked.quick:
-            lines.append("note: --quick: no inner validation; equal weights where combined")
+            lines.append("note: --quick: no inner validation; all systems count where combined")
         if ceiling := results.get("ceiling"):
             lines.append(ceiling)
         if curve := results.get("curve"):
@@ -155,8 +155,8 @@ def evaluate_features(
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
     kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
-        runner = Runner(pool, progress, stop)
-        results = evaluate(features, protocol, chosen, against=against, draws=DRAWS, kept=kept, runner=runner)
+        training = TrainingPool(pool, progress, stop, kept)
+        results = evaluate(features, protocol, chosen, against=against, draws=DRAWS, pool=training)
     table = asked.systems if asked.systems in TABLES else ""
     if table or config.method.name != "demo":
         results["paper"] = paper_rows(config.dataset.kind, config.method.protocol, table)
@@ -170,7 +170,7 @@ def evaluate_features(
             row for row, one in enumerate(features.records) if config.method.protocol != "fixed" or one.split != "test"
         ]
         with observer.progress("trainings of the learning curve") as progress:
-            made = learning_curve(features.take(learnt), config, runner=Runner(pool, progress, stop))
+            made = learning_curve(features.take(learnt), config, pool=TrainingPool(pool, progress, stop))
         results["curve"] = made.as_dict()
     done = Evaluation(results, folder, config, asked)
     results["notes"] = done.notes()

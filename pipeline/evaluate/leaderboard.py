@@ -16,6 +16,8 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
     METHOD_ROWS,
     AimSystem,
+    NetworkRow,
+    Row,
     System,
     TimesDifficulty,
     can_divide,
@@ -90,7 +92,7 @@ PUBLISHED = "methods"
 """Means all methods of `pipeline.systems.method_system` in a choice of systems."""
 
 
-def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
+def chosen_systems(asked: str, systems: Sequence[Row]) -> list[Row]:
     """The trivial baselines and what is asked for; further rows of a network come with it.
 
     `asked` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
@@ -106,7 +108,12 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, names)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [one for one in systems if one.baseline or {one.name, getattr(one, "network", one).name} & wanted]
+    return [one for one in systems if one.baseline or ({one.name} | _network(one)) & wanted]
+
+
+def _network(row: Row) -> set[str]:
+    """The name of the network that a row is a further row of."""
+    return {row.network.name} if isinstance(row, NetworkRow) else set()
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

@@ -1,7 +1,7 @@
 """A learning curve: the held-out error against the number of labelled performances, and what more of them would bring.
 
-The labelled performances are split into folds. A system of few networks, with equal weights where it is a combination,
-trains on nested subsets of each training part and predicts the fold. Nothing is chosen by these predictions. The
+The labelled performances are split into folds. A row of few networks, a combination with all its systems, trains on
+nested subsets of each training part and predicts the fold. Nothing is chosen by these predictions. The
 forecast fits error = a + b / size ** p for several p, since four sizes cannot tell p.
 """
 
@@ -24,9 +24,9 @@ from pipeline.checks.accuracy import significant
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import Asked, TableRows, protocol_systems
-from pipeline.evaluate.spread import Job, Runner
+from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.config import Config
-from pipeline.systems import System
+from pipeline.systems import FoldRows, Row, predict_rows
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -146,7 +146,7 @@ class LearningCurve:
         write_text(place, json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
 
 
-def curve_system(config: Config, features: FeatureSet) -> System:
+def curve_system(config: Config, features: FeatureSet) -> Row:
     """The system of a configuration with few networks and without inner validation."""
     recipe = config.method.scorer[1]
     few = recipe.model_copy(update={"runs": min(RUNS, recipe.runs)})
@@ -158,8 +158,8 @@ def learning_curve(
     features: FeatureSet,
     config: Config,
     *,
-    system: System | None = None,
-    runner: Runner | None = None,
+    system: Row | None = None,
+    pool: TrainingPool | None = None,
 ) -> LearningCurve:
     """Train on nested subsets and predict the rest.
 
@@ -168,7 +168,7 @@ def learning_curve(
         config: names the system, and the protocol whose groups stay together.
         system: another system than that of the configuration.
 
-    Raises DataError for several tasks or too few performances, and as `pipeline.evaluate.spread.Runner.run`.
+    Raises DataError for several tasks or too few performances, and as `TrainingPool.run`.
     """
     features, _ = distinct(features, ())
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
@@ -180,7 +180,7 @@ def learning_curve(
         what = f"{counted(independent, 'independent performance')}, fewer than {LEAST}: no learning curve"
         raise DataError(what, fix="Label more, or leave out --curve")
     chosen = system or curve_system(config, features)
-    jobs, places, sizes = [], [], np.zeros((len(SHARES), REPEATS, FOLDS))
+    folds, places, sizes = list[FoldRows](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):
         train, test = fold.indices(features.ids)
         for repeat in range(REPEATS):
@@ -191,11 +191,13 @@ def learning_curve(
                 if share == 1 and repeat:
                     continue  # all repeats have the same whole training part
                 rows = train[np.isin(group[train], subset)]
-                jobs.append(Job(f"fold {fold.name}, {len(subset)} performances", (chosen,), rows, test))
+                folds.append(FoldRows(str(len(folds)), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
-    for result, (step, repeat, test) in zip((runner or Runner()).run(features, jobs), places, strict=True):
-        predicted[step, repeat, test] = result[0].score.mean(0)
+    training = pool or TrainingPool()
+    made = predict_rows(features, folds, [chosen], lambda wanted: training.run(features, wanted))
+    for fold_predicted, (step, repeat, test) in zip(made.values(), places, strict=True):
+        predicted[step, repeat, test] = fold_predicted.score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]
     rhos = np.array([[spearman(one, truth) for one in step] for step in predicted])
     return LearningCurve(sizes.mean((1, 2)), np.abs(predicted - truth), rhos, group)

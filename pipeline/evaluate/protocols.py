@@ -27,23 +27,22 @@ from pipeline.systems import (
     Combined,
     MethodSystem,
     NetworkSystem,
-    Selected,
-    System,
+    Row,
     WithInside,
     trivial_baselines,
     watching,
 )
-from pipeline.systems.combination import BEST_SINGLE, regressions_for
 from pipeline.systems.method_system import has_deviation
+from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import FeatureSet
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""
 
 
-Row = tuple[Any, ...]
+Cells = tuple[Any, ...]
 
-TableRows = tuple[str, tuple[str, ...], list[Row]]
+TableRows = tuple[str, tuple[str, ...], list[Cells]]
 """Title, columns and rows of a table."""
 
 
@@ -55,7 +54,7 @@ class Asked:
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
-        quick: few networks and no inner validation: AIM by its last epoch alone, and equal weights in a combination.
+        quick: few networks and no inner validation: AIM by its last epoch alone, and a combination of all its systems.
         curve: also a learning curve, of the training part alone under `protocol: fixed`.
         more: additional systems.
     """
@@ -65,7 +64,7 @@ class Asked:
     oracle: bool = False
     quick: bool = False
     curve: bool = False
-    more: Sequence[System] = ()
+    more: Sequence[Row] = ()
 
 
 def protocol_of(features: FeatureSet, config: Config, cache: Cache) -> Protocol:
@@ -81,18 +80,18 @@ def protocol_of(features: FeatureSet, config: Config, cache: Cache) -> Protocol:
     return Protocol(folds, config.method.protocol, config.method.split.seed, report)
 
 
-def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list[System]:
+def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list[Row]:
     """The systems of an evaluation, without `asked.more` and before `asked.only`.
 
     AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
     `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
-    weighted by inner validation (`pipeline.systems.combination.Combined`).
+    chosen by inner validation (`pipeline.systems.combination.Combined`).
     """
     model, recipe = config.method.scorer
     if asked.systems in TABLES:
-        return table_systems(asked.systems, all_systems(features, model, recipe))
+        return [*table_systems(asked.systems, all_systems(features, model, recipe))]
 
-    def with_epochs(network: NetworkSystem) -> list[System]:
+    def with_epochs(network: NetworkSystem) -> list[Row]:
         """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
 
         One training serves all.
@@ -101,10 +100,13 @@ def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list
         last = WithInside(network) if has_deviation(network) else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if asked.oracle else [])]
 
-    network = AimSystem(OURS, model, recipe)
-    ours: list[System] = [network] if asked.quick else with_epochs(network)
+    network: NetworkSystem = AimSystem(OURS, model, recipe)
+    network = network if asked.quick else watching(network)
+    ours: list[Row] = [network] if asked.quick else with_epochs(network)
     if config.method.combined or config.method.protocol == "louo":
-        ours = combined_rows(ours, features, forbidden(config.method.protocol), validate=not asked.quick)
+        regressions = regressions_for(forbidden(config.method.protocol))
+        combined = Combined((network, *regressions), inside=not asked.quick)
+        ours = [combined, *ours, *regressions]
     chosen = [*ours, *trivial_baselines(features)]
     if asked.systems == "all":
         possible = all_systems(features, model, recipe)
@@ -115,15 +117,6 @@ def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list
             if name not in names and name != OURS:
                 chosen += with_epochs(system) if isinstance(system, MethodSystem) else [system]
     return chosen
-
-
-def combined_rows(
-    ours: Sequence[System], features: FeatureSet, kinds: tuple[str, ...], *, validate: bool
-) -> list[System]:
-    """The combination of the first of `ours` with regressions, the rows of its candidates, and the best of them."""
-    candidates = (ours[0], *regressions_for(features, kinds))
-    best = [Selected(BEST_SINGLE, candidates)] if validate else []
-    return [Combined(candidates, validate), *ours, *candidates[1:], *best]
 
 
 def protocol_folds(config: Config, features: FeatureSet) -> list[Fold]:
@@ -230,19 +223,21 @@ def average_of(results: Results, system: str, form: str, over: str = "fisher") -
 
 
 def _choice_table(results: Results) -> list[TableRows]:
-    """Correlations in inner validation, and weights, of the systems of a combination, averaged over the folds."""
+    """Correlations in inner validation of the systems of a combination, and the training parts that average them."""
     choices = results["systems"].get(COMBINED, {}).get("inner") or []
     if not choices:
         return []
-    forms = [form for form in ("together", "users") if form in next(iter(choices[0]["figures"].values()))]
-    names = {"together": "rho", "users": "rho per user"}
-    columns = ("system", *(c for form in forms for c in (names[form], "std. error")), "weight", "least", "most")
-    rows = []
-    for name in choices[0]["figures"]:
-        figures = [_mean(one["figures"][name][k] for one in choices) for f in forms for k in (f, f"{f}_error")]
-        weights = [one["weights"][name] for one in choices if name in one["weights"]]
-        rows.append((name, *figures, *((_mean(weights), min(weights), max(weights)) if weights else (None,) * 3)))
-    return [(f"Inner validation of the combination, mean of {len(choices)} training parts", columns, rows)]
+    rows = [
+        (
+            name,
+            _mean(one["tests"][name]["rho"] for one in choices),
+            _mean(one["tests"][name]["p"] for one in choices),
+            sum(name in one["used"] for one in choices),
+        )
+        for name in choices[0]["names"]
+    ]
+    title = f"Inner validation of the combination, mean of {len(choices)} training parts"
+    return [(title, ("system", "rho", "p", f"averaged in (of {len(choices)})"), rows)]
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -270,14 +265,14 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
     if not per_fold and not one_fold:
         counts[CENTRED] = held_out_of(results)
 
-    def row(name: str, given: Sequence[Bounded], averages: Sequence[Bounded], error: float | None) -> Row:
+    def row(name: str, given: Sequence[Bounded], averages: Sequence[Bounded], error: float | None) -> Cells:
         shown = dict(zip((*AVERAGES, PER_USER), averages, strict=True)) | {
             CENTRED: average_of(results, name, "centred")
         }
         pairs = [*given, *(shown[column] for column in counts)]
         return (name, *(cell for pair in pairs for cell in pair[: 1 + bounded]), error)
 
-    rows = list[Row]()
+    rows = list[Cells]()
     for name, system in results["systems"].items():
         by_task = [system["tasks"].get(task) or {} for task in tasks]
         if per_fold:

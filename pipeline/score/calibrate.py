@@ -22,7 +22,7 @@ from pipeline.checks.novelty import Novelty
 from pipeline.score.calibration import Calibration, FoldNetworks
 from pipeline.score.trained_model import TrainedModel
 from pipeline.systems import Part
-from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions
+from pipeline.systems.combination import NETWORK, Combination, FittedCombination, InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import Surroundings, fit_parts, label_table
 from pipeline.train.features import FeatureSet
@@ -47,8 +47,8 @@ def calibrate(
         features: contain the performances that `model` was trained on.
         folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        systems: regressions that the score is averaged with. The predictions for the other folds give a fold's weights;
-            `facts["combination"]` has the weights that all folds give.
+        systems: regressions that the score may be averaged with. A fold's combination follows from the predictions for
+            the other folds; `Calibration.rule` is the one that all folds give.
 
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `around.stop`.
@@ -66,11 +66,11 @@ def calibrate(
         "quality": {},
         "movement": {},
     }
-    share = 1.0
+    rule, share = None, 1.0
     if systems:
         with one_thread(0):
-            networks, facts["combination"] = _with_regressions(networks, part, cuts, systems, kinds)
-        share = facts["combination"]["weights"][NETWORK]
+            networks, rule = _with_regressions(networks, part, cuts, systems, kinds)
+        facts["combination"], share = rule.description(), rule.share(NETWORK)
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
@@ -89,6 +89,7 @@ def calibrate(
         attention=fitted_part.attention[..., 1],
         part_truth=labels[:, 1:],
         part_predicted=networks.parts(part)[fold, rows],
+        rule=rule,
     )
 
 
@@ -98,18 +99,20 @@ def _with_regressions(
     cuts: Sequence[tuple[Rows, Rows]],
     systems: Sequence[RegressionSystem],
     kinds: Sequence[str],
-) -> tuple[FoldNetworks, dict[str, Any]]:
-    """The networks with the combinations of their folds, and the `InnerPredictions.choice` of all folds."""
+) -> tuple[FoldNetworks, Combination]:
+    """The networks with the combinations of their folds, and the combination that all folds give."""
     fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
     network, predicted = networks.of_networks(part), []
     for number, (_, test) in enumerate(cuts):
         others = fitted[number].others(part.take(test))
         predicted.append(np.concatenate([network[number, test][None], others]))
     tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
-    gathered = InnerPredictions.gather(part, tests, predicted, kinds)
-    others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
-    combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
-    return replace(networks, combinations=combinations), gathered.choice(fitted[0].names)
+    names, unseen_users = fitted[0].rule.names, "subject" in kinds
+    inner = InnerPredictions.gather(names, part, tests, predicted, unseen_users=unseen_users)
+    fold = np.concatenate([np.full(len(test), number) for number, (_, test) in enumerate(cuts)])
+    rules = [Combination.fit(inner.take(fold != number)) for number in range(len(cuts))]
+    combinations = tuple(replace(one, rule=rule) for one, rule in zip(fitted, rules, strict=True))
+    return replace(networks, combinations=combinations), Combination.fit(inner)
 
 
 def _folds(

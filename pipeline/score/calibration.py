@@ -27,7 +27,8 @@ from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_wei
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import ceiling_line
 from pipeline.score.movement import read_ranges
-from pipeline.systems.combination import FittedCombination, part_of
+from pipeline.systems.combination import Combination, FittedCombination
+from pipeline.systems.stored_regressions import part_of
 from pipeline.train import SCORES, Normaliser, stack_data
 from pipeline.train.features import FeatureSet
 
@@ -95,11 +96,12 @@ class Calibration(HeldOut):
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures),
-            movement (ranges of the better third), `combination` (`InnerPredictions.choice`) and `raters` (agreement of
+            movement (ranges of the better third), `combination` (`Combination.description`) and `raters` (agreement of
             two raters); the last two only where there are any.
         attention: (n, T) the run's attention to the interaction in the training performances.
         part_truth, part_predicted: (n, 2) like `truth` and `predicted`, for `PARTS`; NaN where there is no label or no
             such head.
+        rule: what all folds say about the combination, for the run's own; not stored here, since the run stores it.
     """
 
     networks: FoldNetworks
@@ -110,6 +112,7 @@ class Calibration(HeldOut):
     attention: Floats
     part_truth: Floats
     part_predicted: Floats
+    rule: Combination | None = None
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -160,7 +163,7 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
 
     `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...), `truth`, `predicted`, `fold`, `group`,
     `duration` (n,), `steps`, `attention` (n, T), `part_truth`, `part_predicted` (n, 2), `known.<i>` (n, columns),
-    `held_out` and `held_out.<i>` (n,) distances by block, `combination.<fold>.<place>.<field>` of the regressions.
+    `held_out` and `held_out.<i>` (n,) distances by block, `combination.<fold>.<name>` (`FittedCombination.arrays`).
     """
     networks, novelty = calibration.networks, calibration.novelty
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
@@ -209,7 +212,7 @@ _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attentio
 
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimConfig, sizes: AimSizes) -> Calibration:
-    values = {name: tensor.numpy() for name, tensor in tensors.items()}
+    values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
     arrays, stored = {name: values[name] for name in _ARRAYS}, part_of(values, "normaliser.")
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
     training, held_out = (

@@ -1,4 +1,4 @@
-"""Exports a trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch.
+"""Exports the networks of a trained run as one ONNX file, with their normalisation, checked against torch.
 
 Inputs, as in `pipeline.train.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
@@ -9,10 +9,10 @@ Outputs in the units of the labels, means over the networks except `members`:
 
     score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2)
     execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
-    other_share (B,)                        of a combination
 
-The file contains the regressions of a combination (`pipeline.score.export_regressions`). It contains no intervals,
-flags or percentile: they need the calibration of the run folder.
+The score is the network's. Where the run averages it with regressions, the file's metadata (`SHARE`) and the printed
+line say which share of the run's score it is. The file contains no intervals, flags or percentile: they need the
+calibration of the run folder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from models.aim import Aim, AimInputs
 from models.layers import Layers
 from models.stacked import member_state
 from pipeline.score.calibration import PARTS
-from pipeline.score.export_regressions import ExportedCombination
 from pipeline.score.trained_model import TrainedModel
 from pipeline.train import Normaliser
 from pipeline.train.features import FeatureSet
@@ -49,8 +48,8 @@ from pipeline.train.features import FeatureSet
 TOLERANCE = 1e-5
 """Greatest allowed difference between the file and torch, relative to outputs above 1."""
 
-KERNEL_TOLERANCE = 1e-4
-"""`TOLERANCE` of a combination, whose kernels sum many weights of both signs in single precision."""
+SHARE = "share_of_score"
+"""Name in the file's metadata of the network's weight in the run's score, from 0 to 1."""
 
 BUG = "This is an error of the program: report it with the run folder (CONTRIBUTING.md)"
 
@@ -69,6 +68,7 @@ class Exported:
     difference: float  # the greatest, as for `TOLERANCE`
     inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
+    share: float  # of the run's score, from 0 to 1
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON types."""
@@ -77,7 +77,11 @@ class Exported:
     def text(self) -> str:
         """One line for people."""
         size = f"{printable(self.path)}, {self.bytes / 1e6:.1f} MB"
-        return f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
+        text = f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
+        if self.share == 1:
+            return text
+        rest = "regressions, which the file does not hold"
+        return f"{text}; the network is {self.share:.0%} of this model's score, the rest are {rest}"
 
 
 def export_onnx(run: Path, out: Path) -> Exported:
@@ -86,12 +90,15 @@ def export_onnx(run: Path, out: Path) -> Exported:
     Raises DataError if there is no trained run or the file differs from torch, UsageError if the packages that write
     ONNX are not installed.
     """
-    model = TrainedModel.load(run)
+    whole = TrainedModel.load(run)
+    share = 1.0 if whole.combination is None else whole.combination.network_share
+    model = replace(whole, combination=None)
     probe, net = _probe(model, max(1, _steps(model))), _Ensemble(model)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)
-        shapes, difference = _compare(temporary, net, model, probe)
-    return Exported(out, out.stat().st_size, f"OpenVINO {version('openvino')}", difference, *shapes)
+        _describe(temporary, share)
+        (inputs, outputs), difference = _compare(temporary, net, model, probe)
+    return Exported(out, out.stat().st_size, f"OpenVINO {version('openvino')}", difference, inputs, outputs, share)
 
 
 class _Normalise(nn.Module):
@@ -141,8 +148,6 @@ class _Ensemble(nn.Module):
         self.scene = _Normalise(normaliser.scene, clip, mapping)
         self.trial = _Normalise(normaliser.trial, clip)
         self.scales = [_scale(normaliser, column) for column in range(3)]
-        given, names = model.combination, model.names.get("trial", ())
-        self.combination = None if given is None else ExportedCombination(given, names, _steps(model))
         self.shapes: dict[str, tuple[int, ...]] = {  # after batch and time
             "primary": (sizes.primary,),
             "primary_mask": (),
@@ -158,8 +163,6 @@ class _Ensemble(nn.Module):
             if hasattr(self.members[0], name) and np.isfinite(self.scales[column][0])
         ]
         self.outputs = ["score", "members", "step_scores", "attention", *(name for _, name in self.heads)]
-        if self.combination is not None:
-            self.outputs.append("other_share")
         self.eval()
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
@@ -184,12 +187,6 @@ class _Ensemble(nn.Module):
         for column, name in self.heads:
             slope, shift = self.scales[column]
             rest.append(torch.stack([getattr(one, name) for one in made]).mean(0) * slope + shift)
-        if self.combination is not None:
-            first, *others = self.combination.weights
-            scores = self.combination(x)  # (B, k)
-            added = sum((weight * scores[:, place] for place, weight in enumerate(others)), torch.zeros_like(score))
-            score, members, steps = first * score + added, first * members + added, first * steps
-            rest.append(score - low - steps.sum(1))
         return (score, members, steps, *rest)
 
 
@@ -258,10 +255,20 @@ def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -
         logging.disable(before)
 
 
+def _describe(place: Path, share: float) -> None:
+    """Add the share of the score to the file's metadata."""
+    import onnx
+
+    model = onnx.load(place)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = SHARE, f"{share:.6g}"
+    onnx.save(model, place)
+
+
 def _compare(place: Path, net: _Ensemble, model: TrainedModel, probe: FeatureSet) -> tuple[Any, float]:
     """The shapes of inputs and outputs by name, and the greatest difference over all probes together and one alone.
 
-    Raises DataError if it is above `TOLERANCE` or `KERNEL_TOLERANCE`.
+    Raises DataError if it is above `TOLERANCE`.
     """
     from data.weights.quiet_openvino import openvino as ov
 
@@ -275,7 +282,7 @@ def _compare(place: Path, net: _Ensemble, model: TrainedModel, probe: FeatureSet
             if want.shape != got.shape or not np.isfinite(got).all():
                 raise DataError(f"output '{name}' of the ONNX file is not that of torch", fix=BUG)
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))
-    if not worst <= (TOLERANCE if model.combination is None else KERNEL_TOLERANCE):
+    if not worst <= TOLERANCE:
         raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix=BUG)
 
     def shape(port: Any) -> list[int | str]:

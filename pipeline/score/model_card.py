@@ -108,8 +108,11 @@ def _training(model: TrainedModel) -> Iterable[str]:
     if combination is None:
         yield "the score is the mean over the networks"
         return
-    pairs = zip(combination.names, combination.weights, strict=True)
-    yield f"the score is a weighted mean: {', '.join(f'{card_text(name)} {weight:.2f}' for name, weight in pairs)}"
+    rule = combination.rule
+    averaged = "mean of ranks" if rule.scores.size else "mean"
+    yield f"the score is the {averaged} of: {', '.join(map(card_text, rule.used))}"
+    if unused := [card_text(name) for name in rule.names if name not in rule.used]:
+        yield f"no better than chance in held-out folds, so not in the mean: {', '.join(unused)}"
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 
@@ -129,10 +132,9 @@ def _results(model: TrainedModel) -> Iterable[str]:
     yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
     yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
     yield str(accuracy)
-    for name, figures in calibration.facts.get("combination", {}).get("figures", {}).items():
-        value, error = (figures[key] for key in ("together", "together_error"))
-        rho = "undefined" if value is None else f"Spearman's rho {value:.3f} ± {error or 0:.3f}"
-        yield f"{card_text(name)}: {rho}"
+    for name, test in calibration.facts.get("combination", {}).get("tests", {}).items():
+        rho = "undefined" if test["rho"] is None else f"Spearman's rho {test['rho']:.3f}, p {test['p']:.3f}"
+        yield f"{card_text(name)}: {rho} within folds"
     for level in LEVELS:
         width = reach(calibration.residuals, calibration.group, level)
         if np.isfinite(width):

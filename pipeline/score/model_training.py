@@ -33,8 +33,7 @@ from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
-from pipeline.systems.combination import regressions_for
-from pipeline.systems.regressors import RegressionSystem
+from pipeline.systems.regressors import RegressionSystem, regressions_for
 from pipeline.train import Surroundings
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
@@ -55,8 +54,8 @@ def train_model(
 ) -> TrainedModel:
     """Train and calibrate a model, and write it with its card into `folder` (`pipeline.score.trained_model`).
 
-    With `model.system: combined` the run has regressions of all training performances too. The calibration gives their
-    weights; without folds all weights are equal. A killed training resumes from `folder/checkpoints`.
+    With `model.system: combined` the run has regressions of all training performances too. The calibration says which
+    of them count; without folds all do. A killed training resumes from `folder/checkpoints`.
 
     Args:
         cache: has the stages' outputs of these features, whose hashes, quality measures and movement are stored for
@@ -86,7 +85,7 @@ def train_model(
         model = TrainedModel.fit(features, recipe, network, around=around)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
-    systems = regressions_for(features, kinds) if config.method.combined else ()
+    systems = regressions_for(kinds) if config.method.combined else ()
     calibration, why_not = None, "calibration was skipped"
     unfinished = folder / "checkpoints" / "calibration"
     with writing(folder), observer.progress("epochs of the calibration") as progress:
@@ -126,12 +125,12 @@ def _facts(
 def _combination(
     features: FeatureSet, model: TrainedModel, systems: Sequence[RegressionSystem], calibration: Calibration | None
 ) -> FittedCombination:
-    """The regressions of all training performances with the calibration's weights; without it, weights are equal."""
+    """The regressions of all training performances, those that the calibration says; without it, all count."""
     place = {name: row for row, name in enumerate(features.ids)}
     rows = np.array([place[name] for name in model.train_ids], dtype=np.intp)
-    weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
+    rule = None if calibration is None else calibration.rule
     with one_thread(0):
-        return FittedCombination.fit(features, rows, systems, weights)
+        return FittedCombination.fit(features, rows, systems, rule)
 
 
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:

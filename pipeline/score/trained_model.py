@@ -4,7 +4,7 @@ RUN/model.json           format 4: versions, network, sizes, recipe, feature set
                          `calibration` (`pipeline.score.calibration.calibration_facts`) or null with its reason,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 RUN/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`,
-                         `combination.<place>.<field>` of each regression,
+                         `combination.<name>` (`FittedCombination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`)
 RUN/config.json          every setting of the training (`pipeline.score.run_config`)
 RUN/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
@@ -52,7 +52,8 @@ from pipeline.score.run_config import save_method
 from pipeline.score.setting_lines import plain, setting_lines
 from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.combination import FittedCombination, part_of
+from pipeline.systems.combination import FittedCombination
+from pipeline.systems.stored_regressions import part_of
 from pipeline.train import (
     NO_LABELS_FIX,
     Normaliser,
@@ -197,7 +198,7 @@ class TrainedModel:
             others = self.combination.others(features)
             score = self.combination.combine(score, others)
             members = self.combination.combine(members, others)
-            steps = self.combination.weights[0] * steps
+            steps = self.combination.network_share * steps
         if self.combination is not None or self.network.trial != "none":
             other_share = score - self.normaliser.score_range[0, 0] - steps.sum(1)
         return Predictions(
@@ -265,7 +266,7 @@ class TrainedModel:
         tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
         if self.combination is not None:
             fitted = self.combination.arrays()
-            tensors |= {f"combination.{name}": torch.from_numpy(values) for name, values in fitted.items()}
+            tensors |= {f"combination.{name}": torch.from_numpy(np.array(v)) for name, v in fitted.items()}
         if self.calibration is not None:
             made = calibration_tensors(self.calibration)
             tensors |= {f"calibration.{name}": values for name, values in made.items()}

@@ -47,7 +47,7 @@ class AimSystem(NetworkSystem):
     pool: bool = False
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> AimModel:
-        """See `NetworkSystem.train`. Raises as `check_sizes` too."""
+        """See `System.train`. Raises as `check_sizes` too."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
         rows = {task: learning.rows(mine) for task, mine in tasks_of(train).items()}
@@ -111,7 +111,7 @@ class TimesDifficulty(NetworkSystem):
     model: NetworkConfig
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
-        """See `NetworkSystem.train`."""
+        """See `System.train`."""
         divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
         system = AimSystem(self.name, self.model, self.config)
         model = system.train(divided, None, around)

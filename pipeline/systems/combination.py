@@ -1,351 +1,303 @@
-"""The combination of several systems, weighted by inner validation; it needs no label of a test part.
+"""The combination of several systems: the mean of those that inner validation finds better than chance.
 
-A system whose inner predictions rank no better than chance has no weight. The others have non-negative least-squares
-weights of sum 1. `SHRINKAGE` pulls these towards equal weights, since a mean of several good systems is hard to beat
-with few performances. Where a protocol holds out whole users, ranks within each user are fitted, because the protocol
-reports the correlation per user. If the best system still has a higher inner correlation than the weighted mean, that
-system alone is the combination.
+A mean of several systems that work is hard to beat with few performances, and has no weight to learn. Evaluations and
+run folders use the same `Combination`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
-from models.metrics import arithmetic_average, fisher_average, spearman
-from pipeline.systems.descriptors import DESCRIPTORS
+from pipeline.systems.fold_predictions import FoldPredictions
 from pipeline.systems.inner_folds import Part
-from pipeline.systems.interface import Predicted, System, Trainings, as_many_runs
-from pipeline.systems.regressors import FittedRegression, RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import predict_inside, sortable
+from pipeline.systems.interface import Predicted, Row, System, as_many_runs
+from pipeline.systems.regressors import FittedRegression, RegressionSystem
+from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
-Texts = NDArray[np.str_]
-
-T = TypeVar("T")
-
 COMBINED = "combined"
-BEST_SINGLE = "best single system by inner validation"
-"""Names of the rows."""
+"""Name of the row."""
 
 NETWORK = "AIM"
-"""The name of the network's weight in a `FittedCombination`."""
+"""The name of the network in the combination of a run folder."""
 
-SHRINKAGE = 5.0
-"""Strength of the pull towards equal weights, as a number of performances."""
-
-CHANCE = 1.645
-"""A system has a weight if its inner correlation exceeds 0 by so many standard errors: one-sided 95 %."""
-
-BLOCKS = 10
-"""The jackknife leaves out each user, or each of so many groups of performances."""
-
-REGRESSIONS = (
-    "trial descriptors, SVR",
-    "trial descriptors, Gaussian process",
-    "trial descriptors, pooled ridge",
-    "Pose+DCT",
-    "DCT+DFT+ApEn",
-)
-"""Regressions that every combination tries."""
-
-
-def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
-    """The regressions of a combination; where `kinds` has "subject", also those that fit new people best."""
-    systems = {system.name: replace(system, kinds=tuple(kinds)) for system in regression_systems(features)}
-    chosen = [systems[name] for name in REGRESSIONS if name in systems]
-    if "subject" in kinds and features.trial.shape[-1]:
-        chosen += [systems[system.name] for system in trial_regressions()]
-    return tuple(dict.fromkeys(chosen))
+CHANCE = 0.05
+"""A system is averaged if random predictions would rank this well in a smaller share of the cases."""
 
 
 @dataclass(frozen=True)
-class Combined(System):
-    """The weighted mean of several systems.
+class InnerTest:
+    """How well a system's inner held-out predictions rank, against random order."""
 
-    Every candidate predicts inner folds over all tasks of the training part. The weights follow from these predictions
-    and hold for all tasks.
+    rho: float | None  # Spearman's rho within strata, averaged; None where undefined
+    p: float  # one-sided
+
+
+def better_than_chance(predicted: Floats, true: Floats, strata: Rows, performance: Rows) -> InnerTest:
+    """Test Spearman's rho of predictions (n,) with labels (n,), one-sided, in strata of performances.
+
+    In each stratum of m performances, random order gives rho a mean of 0 and a variance of 1 / (m - 1), whatever ties
+    there are. The mean rho is weighted by m - 1, and its p-value is that of the normal distribution. Rows of one
+    `performance`, such as views, are averaged first and count once.
     """
+    from scipy.stats import norm, rankdata
 
-    candidates: tuple[System, ...]
-    validate: bool = True  # False: equal weights, without inner folds
-    name: str = COMBINED
-    pool: bool = True
-
-    def fit(self, train: FeatureSet, trainings: Trainings) -> WeightedMean:
-        """See `System.fit`."""
-        names = [candidate.name for candidate in self.candidates]
-        inner = trainings.cuts.inner(train) if self.validate else []
-        if not inner:
-            return WeightedMean(self, train, trainings, np.full(len(names), 1.0 / len(names)), {})
-        inside = [predict_inside(candidate, train, inner, trainings) for candidate in self.candidates]
-        predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
-        choice = InnerPredictions.gather(train, inner, predicted, trainings.cuts.kinds).choice(names)
-        return WeightedMean(self, train, trainings, np.array([choice["weights"][name] for name in names]), choice)
-
-
-@dataclass(frozen=True)
-class WeightedMean:
-    """A fitted combination. Each candidate trains when it predicts, so that its own row can share the training."""
-
-    system: Combined
-    train: FeatureSet
-    trainings: Trainings
-    weights: Floats  # (candidates,)
-    choice: Mapping[str, Any]  # `InnerPredictions.choice`, empty without inner validation
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        """See `pipeline.systems.interface.Model.predict`; `Predicted.weighting` is `choice`."""
-        each = [self.trainings.predict(one, self.train, features).score for one in self.system.candidates]
-        return Predicted(np.tensordot(self.weights, np.stack(as_many_runs(each)), 1), weighting=self.choice)
+    total = weight = 0.0
+    for stratum in np.unique(strata):
+        mine = strata == stratum
+        _, member = np.unique(performance[mine], return_inverse=True)
+        count = np.bincount(member)
+        if len(count) < 2:
+            continue
+        x, y = (rankdata(np.bincount(member, values[mine]) / count) for values in (predicted, true))
+        x, y = x - x.mean(), y - y.mean()
+        size = float(np.sqrt(np.square(x).sum() * np.square(y).sum()))
+        total += (len(count) - 1) * (float(x @ y) / size if size > 0 else 0.0)
+        weight += len(count) - 1
+    if not weight:
+        return InnerTest(None, 1.0)
+    return InnerTest(total / weight, float(norm.sf(total / np.sqrt(weight))))
 
 
 @dataclass(frozen=True)
 class InnerPredictions:
-    """Held-out predictions of all candidates inside a training part."""
+    """Held-out predictions of k systems for n performances inside a training part.
 
-    values: Floats  # (n, candidates)
-    true: Floats  # (n,) labels
-    tasks: Texts  # (n,)
-    users: Texts  # (n,)
-    folds: Texts  # (n,) inner folds
-    bundles: Texts  # (n,) equal for views and copies of one performance
-    by_user: bool  # whole users are held out, so ranks within a user count, and differences between users do not
+    Attributes:
+        values: (k, n).
+        true: (n,) labels.
+        strata: (n,) what is ranked together: an inner fold of a task, since each fold has models of its own. Where
+            users are unseen it is a user of a task, since what tells users apart says nothing about another one.
+        performance: (n,) equal for views and copies of one performance.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    true: Floats
+    strata: Rows
+    performance: Rows
+    unseen_users: bool
 
     @classmethod
     def gather(
-        cls, features: FeatureSet, cuts: Sequence[Part], predicted: Sequence[Floats], kinds: Sequence[str]
+        cls,
+        names: Sequence[str],
+        train: FeatureSet,
+        inner: Sequence[Part],
+        predicted: Sequence[Floats],
+        *,
+        unseen_users: bool,
     ) -> InnerPredictions:
-        """The predictions (candidates, m) of each inner fold's test rows, with labels; no fold splits `kinds`."""
-        rows = np.concatenate([cut.test for cut in cuts])
-        records = [features.records[row] for row in rows]
+        """From the predictions (k, m) for the test rows of every inner fold of the training part."""
+        rows = np.concatenate([part.test for part in inner])
+        records = [train.records[row] for row in rows]
+        cells = [(record.task, f"fold {part.fold}") for part, record in zip(_repeated(inner), records, strict=True)]
+        if unseen_users:
+            users = [(record.task, f"user {record.groups.get('subject', '')}") for record in records]
+            cells = [user if users.count(user) > 1 else cell for user, cell in zip(users, cells, strict=True)]
+        order = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
         return cls(
-            np.concatenate(predicted, axis=1).T,
-            label_table(features.records)[rows, 0],
-            np.array([record.task for record in records]),
-            np.array([record.groups.get("subject", "") for record in records]),
-            np.array([cut.fold for cut in cuts for _ in cut.test]),
-            bundle_numbers(records).astype(str),
-            "subject" in kinds,
+            tuple(names),
+            np.concatenate(predicted, axis=1),
+            label_table(train.records)[rows, 0],
+            np.array([order[cell] for cell in cells], dtype=np.intp),
+            np.asarray(bundle_numbers(records)),
+            unseen_users,
         )
 
-    def take(self, chosen: Any) -> InnerPredictions:
-        """The performances that a mask chooses."""
-        return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
+    def take(self, chosen: NDArray[np.bool_]) -> InnerPredictions:
+        """The performances that a mask (n,) chooses."""
+        by_row = {name: getattr(self, name)[chosen] for name in ("true", "strata", "performance")}
+        return replace(self, values=self.values[:, chosen], **by_row)
 
-    def weights(self) -> Floats:
-        """(candidates,) weights of sum 1: `fitted_weights`, or 1 for the best candidate if it ranks better alone."""
-        fitted, several = self.fitted_weights(), len(set(self.folds.tolist())) > 1
-        if several and self.rank(self.crossed()) < max(map(self.rank, self.values.T)):
-            return self._best_alone()
-        return fitted
+    def tests(self) -> dict[str, InnerTest]:
+        """The test of every system."""
+        given = zip(self.names, self.values, strict=True)
+        return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
 
-    def fitted_weights(self) -> Floats:
-        """(candidates,) least-squares weights of those that rank better than chance; if none does, 1 for the best."""
-        from scipy.optimize import nnls
 
-        measured = [self._jackknifed(values, self.by_user) for values in self.values.T]
-        good = [i for i, (value, error) in enumerate(measured) if sortable(value) > CHANCE * error]
-        if not good:
-            return self._best_alone()
-        a, b = self.values[:, good], self.true.copy()
-        for mine in self._compared():
-            if self.by_user:
-                a[mine], b[mine] = _ranks(a[mine]), _ranks(b[mine])
-            spread = 1.0 if self.by_user else float(b[mine].std()) or 1.0
-            a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
-        size = np.sqrt(max(float(np.square(b).sum()), 1e-12))
-        pull, count = np.sqrt(SHRINKAGE / len(np.unique(self.bundles))), len(good)
-        left = [a / size, pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
-        solved, _ = nnls(np.concatenate(left), np.concatenate([b / size, np.full(count, pull / count), [1e3]]))
-        weights = np.zeros(self.values.shape[1])
-        weights[good] = solved / solved.sum()
-        return weights
+def _repeated(inner: Sequence[Part]) -> list[Part]:
+    return [part for part in inner for _ in part.test]
 
-    def rank(self, values: Floats) -> float:
-        """The correlation by which predictions (n,) are compared; -2 where it is undefined."""
-        return sortable(float((self._per_user if self.by_user else self._together)(values, [])[0]))
 
-    def _best_alone(self) -> Floats:
-        best = int(np.argmax([self.rank(values) for values in self.values.T]))
-        return np.asarray(np.eye(self.values.shape[1])[best])
+@dataclass(frozen=True)
+class Combination:
+    """Which systems are averaged, and how.
 
-    def _compared(self) -> list[Any]:
-        """(n,) masks of the performances that are ranked together."""
-        return _groups(np.char.add(np.char.add(self.tasks, "\n"), self.users) if self.by_user else self.tasks)
+    Attributes:
+        names: all systems; scores are given in this order.
+        used: those that are averaged.
+        tests: of every system; empty without inner validation, when all are averaged.
+        levels: (used, n) each system's inner held-out predictions, sorted; (used, 0) where scores are averaged, not
+            ranks.
+        scores: (n,) labels of the same performances, sorted; (0,) likewise.
+    """
 
-    def choice(self, names: Sequence[str]) -> dict[str, Any]:
-        """Weights and `figures` by the names of the candidates, as JSON types; the last figures are `COMBINED`'s."""
-        figures = dict(zip([*names, COMBINED], self.figures(), strict=True))
-        return {"weights": dict(zip(names, self.weights().tolist(), strict=True)), "figures": figures}
+    names: tuple[str, ...]
+    used: tuple[str, ...]
+    tests: Mapping[str, InnerTest]
+    levels: Floats
+    scores: Floats
 
-    def crossed(self) -> Floats:
-        """(n,) predictions of the combination; each inner fold has the weights that the other inner folds give."""
-        out = np.zeros(len(self.true))
-        for mine in _groups(self.folds):
-            out[mine] = self.values[mine] @ self.take(~mine).fitted_weights()
-        return out
+    @classmethod
+    def of_all(cls, names: Sequence[str]) -> Combination:
+        """The mean of all systems, without inner validation."""
+        return cls(tuple(names), tuple(names), {}, np.zeros((len(names), 0)), np.zeros(0))
 
-    def figures(self) -> list[dict[str, float | None]]:
-        """Inner correlations of every candidate and of the weighted mean, with their jackknife standard errors.
+    @classmethod
+    def fit(cls, inner: InnerPredictions, used: Sequence[str] = ()) -> Combination:
+        """The mean of `used`, else of those better than chance, else of the one with the lowest p-value.
 
-        "together" is Spearman's rho of all performances of a task, averaged over the tasks by Fisher's z. "users", only
-        with `by_user`, is the mean of each user's own rho.
+        Where users are unseen and several systems are averaged, it is the mean of ranks: systems differ in how far they
+        trust the levels of users that they know.
         """
-        return [self._figure(values) for values in [*self.values.T, self.crossed()]]
+        tests = inner.tests()
+        used = tuple(used or (name for name in inner.names if tests[name].p < CHANCE))
+        used = used or (min(inner.names, key=lambda name: tests[name].p),)
+        rows = [inner.names.index(name) for name in used]
+        levels, scores = np.sort(inner.values[rows], axis=1), np.sort(inner.true)
+        if not inner.unseen_users or len(used) < 2:
+            levels, scores = levels[:, :0], scores[:0]
+        return cls(inner.names, used, tests, levels, scores)
 
-    def _figure(self, values: Floats) -> dict[str, float | None]:
-        out: dict[str, float | None] = {}
-        for name, per_user in [("together", False), *([("users", True)] if self.by_user else [])]:
-            value, error = self._jackknifed(values, per_user)
-            out |= {name: _or_none(value), f"{name}_error": _or_none(error)}
-        return out
+    def share(self, name: str) -> float:
+        """The weight of a system in the mean."""
+        return (name in self.used) / len(self.used)
 
-    def _jackknifed(self, values: Floats, per_user: bool) -> tuple[float, float]:
-        """A correlation of predictions (n,) and its jackknife standard error, NaN with fewer than two groups."""
-        value, *without = (self._per_user if per_user else self._together)(values, self._left_out)
-        if len(without) < 2:
-            return float(value), np.nan
-        spread = np.array(without) - np.mean(without)
-        return float(value), float(np.sqrt((len(without) - 1) * np.mean(np.square(spread))))
+    def combine(self, scores: Sequence[Floats]) -> Floats:
+        """(..., m) score of performances, from the scores (..., m) of every system; each performance alone.
 
-    @cached_property
-    def _left_out(self) -> list[Any]:
-        """Masks (n,) of what the jackknife leaves out."""
-        return _groups(self.users if self.by_user else _blocks(self.bundles))
+        Ranks are shares of the system's inner held-out predictions below a score, from 0 to 1. The mean rank becomes a
+        score again by the quantiles of the training scores.
+        """
+        given = [np.asarray(scores[self.names.index(name)], dtype=np.float64) for name in self.used]
+        if self.scores.size:
+            places = (np.arange(self.scores.size) + 0.5) / self.scores.size
+            given = [np.interp(one, level, places) for one, level in zip(given, self.levels, strict=True)]
+        total = given[0]
+        for one in given[1:]:
+            total = total + one  # the bits of a matrix product would depend on m
+        mean = total / len(given)
+        return np.asarray(np.interp(mean, places, self.scores) if self.scores.size else mean)
 
-    @cached_property
-    def _rows_by_user(self) -> list[Rows]:
-        """The rows of each user in each task."""
-        cells = [mine & user for mine in _groups(self.tasks) for user in _groups(self.users)]
-        return [np.flatnonzero(cell) for cell in cells if cell.any()]
+    def description(self) -> dict[str, Any]:
+        """Everything but `levels` and `scores`, as JSON types."""
+        tests = {name: {"rho": test.rho, "p": test.p} for name, test in self.tests.items()}
+        return {"names": list(self.names), "used": list(self.used), "tests": tests}
 
-    def _together(self, values: Floats, left_out: Sequence[Any]) -> Floats:
-        """(1 + k,) correlations averaged over tasks: of all performances, and without each of k masks."""
+    def arrays(self) -> dict[str, Floats]:
+        """The rest."""
+        return {"levels": self.levels, "scores": self.scores}
 
-        def average(kept: Any) -> float:
-            each = [spearman(values[mine & kept], self.true[mine & kept]) for mine in _groups(self.tasks)]
-            return fisher_average(each).value
+    @classmethod
+    def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:
+        """The combination of `description` and `arrays`. Raises ValueError, LookupError or TypeError for damage."""
+        names, used = (tuple(map(str, description[name])) for name in ("names", "used"))
+        tests = {str(name): InnerTest(_rho(one["rho"]), float(one["p"])) for name, one in description["tests"].items()}
+        levels, scores = (np.asarray(arrays[name], dtype=np.float64) for name in ("levels", "scores"))
+        if not used or not set(used) <= set(names) or levels.shape != (len(used), scores.size):
+            raise ValueError("a combination whose parts do not fit together")
+        if not all(np.isfinite(one).all() and (np.diff(one) >= 0).all() for one in (*levels, scores)):
+            raise ValueError("a combination with numbers that are not sorted, or not finite")
+        return cls(names, used, tests, levels, scores)
 
-        return np.array([average(np.ones(len(values), dtype=bool)), *(average(~mask) for mask in left_out)])
 
-    def _per_user(self, values: Floats, left_out: Sequence[Any]) -> Floats:
-        """(1 + k,) means of the users' own correlations: of all users, and without each of k masks of whole users."""
-        rows = self._rows_by_user
-        each = np.array([spearman(values[mine], self.true[mine]) for mine in rows])
-        kept = [np.ones(len(rows), dtype=bool), *(np.array([not mask[mine[0]] for mine in rows]) for mask in left_out)]
-        return np.array([arithmetic_average(each[chosen]).value for chosen in kept])
+def _rho(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+@dataclass(frozen=True)
+class Combined(Row):
+    """The row of a combination. What is averaged follows from all tasks together, ranks from each task alone."""
+
+    candidates: tuple[System, ...]
+    inside: bool = True  # False: all candidates count, without inner folds
+    name: str = COMBINED
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """See `Row.systems`."""
+        return self.candidates
+
+    def read(self, fold: FoldPredictions) -> Predicted:
+        """See `Row.read`; `Predicted.inner` is the description of the combination."""
+        names = [candidate.name for candidate in self.candidates]
+        scores = np.stack(as_many_runs([fold.test(one).score for one in self.candidates]))  # (k, runs, m)
+        if not self.inside or not fold.inner:
+            return Predicted(Combination.of_all(names).combine(list(scores)))
+        inside = [fold.inside(candidate) for candidate in self.candidates]
+        predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
+        gathered = InnerPredictions.gather(
+            names, fold.train, fold.inner, predicted, unseen_users=fold.rows.unseen_users
+        )
+        whole, out = Combination.fit(gathered), np.zeros(scores.shape[1:])
+        rows = np.concatenate([part.test for part in fold.inner])
+        inner_tasks = np.array([fold.train.records[row].task for row in rows])
+        test_tasks = np.array(fold.test_tasks)
+        for task in dict.fromkeys(fold.test_tasks):
+            mine, known = test_tasks == task, inner_tasks == task
+            of_task = Combination.fit(gathered.take(known), whole.used) if known.any() else Combination.of_all(names)
+            out[:, mine] = of_task.combine(list(scores[..., mine]))
+        return Predicted(out, inner=whole.description())
 
 
 @dataclass(frozen=True)
 class FittedCombination:
-    """A combination as a run folder holds it: the weighted mean of a network's score and of fitted regressions."""
+    """A combination with its fitted regressions, as a run folder holds it. The network is the first system."""
 
-    names: tuple[str, ...]  # of the network, then of the regressions
-    weights: Floats  # (1 + k,) of sum 1
-    regressions: tuple[FittedRegression, ...]  # k
+    rule: Combination
+    regressions: tuple[FittedRegression, ...]
 
     @classmethod
     def fit(
-        cls, features: FeatureSet, rows: Rows, systems: Sequence[RegressionSystem], weights: Floats | None = None
+        cls, features: FeatureSet, rows: Rows, systems: Sequence[RegressionSystem], rule: Combination | None = None
     ) -> FittedCombination:
-        """Fit the regressions to the labelled performances `rows`; weights are equal unless given.
+        """Fit the regressions to the labelled performances `rows`; without a rule all count alike.
 
         All tasks count as one, as for the network of a run, since a new video does not name its task.
         """
-        part = without_tasks(features)
-        tables = _tables(part, systems)
-        learnt = part.take(rows)
-        fitted = tuple(system.fitted(learnt, tables[system.describe][rows]) for system in systems)
+        part = features.take(rows)
         names = (NETWORK, *(system.name for system in systems))
-        return cls(names, np.full(len(names), 1 / len(names)) if weights is None else weights, fitted)
+        fitted = tuple(system.fitted(part) for system in systems)
+        return cls(rule or Combination.of_all(names), fitted)
+
+    @property
+    def network_share(self) -> float:
+        """The weight of the network in the mean."""
+        return self.rule.share(NETWORK)
 
     def others(self, features: FeatureSet) -> Floats:
         """(k, n) scores of the regressions, each performance computed alone."""
-        part = without_tasks(features)
-        tables = _tables(part, self.regressions)
-        return np.stack([one.predict(part, tables[one.describe]) for one in self.regressions])
+        return np.stack([one.predict(features).score[0] for one in self.regressions])
 
     def combine(self, network: Floats, others: Floats) -> Floats:
-        """(..., n) weighted mean of the network's scores (..., n) and the regressions' (k, n)."""
-        total = self.weights[0] * network
-        for weight, values in zip(self.weights[1:], others, strict=True):
-            total = total + weight * values  # the bits of a matrix product would depend on n
-        return np.asarray(total)
+        """(..., n) score, from the network's scores (..., n) and the regressions' (k, n)."""
+        return self.rule.combine([network, *(np.broadcast_to(one, network.shape) for one in others)])
 
     def description(self) -> dict[str, Any]:
         """Everything but the arrays, as JSON types."""
-        return {
-            "names": list(self.names),
-            "weights": self.weights.tolist(),
-            "regressions": [one.description() for one in self.regressions],
-        }
+        return self.rule.description()
 
-    def arrays(self) -> dict[str, Floats]:
-        """The numbers of the regressions by `<place>.<name>`."""
-        return {f"{i}.{name}": v for i, one in enumerate(self.regressions) for name, v in one.arrays().items()}
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of the rule, and the regressions as bytes (`pipeline.systems.stored_regressions`)."""
+        return {**self.rule.arrays(), "regressions": np.frombuffer(dump_regressions(self.regressions), dtype=np.uint8)}
 
     @classmethod
-    def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedCombination:
+    def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> FittedCombination:
         """The combination that `description` and `arrays` came from.
 
-        Raises ValueError, LookupError or TypeError where they do not fit together.
+        Raises ValueError, LookupError or TypeError where they are damaged, hostile or do not fit together.
         """
-        regressions = tuple(
-            FittedRegression.from_arrays(one, part_of(arrays, f"{i}."))
-            for i, one in enumerate(description["regressions"])
-        )
-        names, weights = tuple(map(str, description["names"])), np.array(description["weights"], dtype=np.float64)
-        if not len(names) == len(weights) == len(regressions) + 1 or not np.isfinite(weights).all():
-            raise ValueError("a combination's weights do not fit its regressions")
-        return cls(names, weights, regressions)
-
-
-def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
-    """The values whose names begin with `prefix`, by the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-
-
-def _tables(
-    features: FeatureSet, regressions: Sequence[RegressionSystem] | Sequence[FittedRegression]
-) -> dict[str, Floats]:
-    """The descriptors that the regressions read, by name."""
-    return {name: DESCRIPTORS[name](features) for name in dict.fromkeys(one.describe for one in regressions)}
-
-
-def without_tasks(features: FeatureSet) -> FeatureSet:
-    """The same performances, all of one task."""
-    return replace(features, records=tuple(replace(record, task="") for record in features.records))
-
-
-_BY_ROW = ("values", "true", "tasks", "users", "folds", "bundles")
-
-
-def _groups(names: Texts) -> list[Any]:
-    """One mask (n,) for each distinct name."""
-    return [names == name for name in dict.fromkeys(names.tolist())]
-
-
-def _ranks(values: Floats) -> Floats:
-    """Ranks along the first axis."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(values, axis=0))
-
-
-def _blocks(bundles: Texts) -> Texts:
-    """(n,) number of each performance's block; consecutive bundles are in different blocks."""
-    order = {name: str(i % BLOCKS) for i, name in enumerate(sorted(set(bundles.tolist()), key=int))}
-    return np.array([order[name] for name in bundles.tolist()])
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+        rule = Combination.from_arrays(description, arrays)
+        regressions = load_regressions(np.asarray(arrays["regressions"], dtype=np.uint8).tobytes())
+        if len(rule.names) != len(regressions) + 1 or rule.names[0] != NETWORK:
+            raise ValueError("a combination's names do not fit its regressions")
+        return cls(rule, regressions)

@@ -13,7 +13,7 @@ from data.store.arrays import Rows
 from pipeline.train.features import FeatureSet
 
 INNER_FOLDS = 3
-"""Number of random inner folds, where the protocol's folds are not the inner ones (`Cuts.inner`)."""
+"""Number of random inner folds, where the protocol's folds are not the inner ones (`InnerSplit.inner`)."""
 
 MOST_FOLDS = 6
 """A protocol of more folds gets random inner folds, since training for all pairs of its folds would take longer."""
@@ -38,7 +38,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Cuts:
+class InnerSplit:
     """How the training parts of an evaluation are cut into inner folds.
 
     Attributes:
@@ -55,7 +55,7 @@ class Cuts:
         """Inner folds over all tasks of a training part; none where it cannot be split.
 
         They are the protocol's other folds where these test every performance once, else random. For two folds A and B
-        of the protocol, the inner training without A and B is then the same, and `Trainings` makes it once.
+        of the protocol, the inner training without A and B is then the same, and an evaluation runs it once.
         """
         folds = self.folds if len(self.folds) <= MOST_FOLDS else ()
         held = [np.isin(train.ids, list(ids)) for ids in folds]

@@ -116,7 +116,7 @@ class MethodSystem(NetworkSystem):
     model: MethodConfig
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> MethodModel:
-        """See `NetworkSystem.train`. A stopped training leaves no checkpoint."""
+        """See `System.train`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
         if self.model.kind == "musdl":

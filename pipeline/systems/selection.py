@@ -6,7 +6,7 @@ part. Here the last epoch is the result. The chosen epoch and, on request, the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
-from pipeline.systems.inner_folds import Part, tasks_of
-from pipeline.systems.interface import Function, NetworkSystem, Predicted, System, Trainings
+from pipeline.systems.fold_predictions import FoldPredictions
+from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.interface import NetworkSystem, Predicted, Row, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -24,13 +25,6 @@ WATCHED = 20
 
 CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (oracle)"
 """Name endings of the rows."""
-
-
-def predict_inside(
-    system: System, train: FeatureSet, inner: Sequence[Part], trainings: Trainings
-) -> tuple[Predicted, ...]:
-    """The predictions for the test rows of every inner fold, by `System.inner`."""
-    return tuple(trainings.predict(system.inner(), train.take(part.train), train.take(part.test)) for part in inner)
 
 
 def agreement(train: FeatureSet, rows: Rows, predicted: Floats) -> float:
@@ -44,18 +38,8 @@ def sortable(value: float) -> float:
     return value if np.isfinite(value) else -2.0
 
 
-def derived(
-    system: System, train: FeatureSet, trainings: Trainings, change: Callable[[Predicted], Predicted]
-) -> Function:
-    """A model that predicts with another system and changes the predictions.
-
-    That system trains only when the model predicts, so that no network stays in memory until then.
-    """
-    return Function(lambda features: change(trainings.predict(system, train, features)))
-
-
 @dataclass(frozen=True)
-class Selected(System):
+class Selected(Row):
     """The candidate with the highest `agreement` on inner folds, trained on the whole training part.
 
     It is the first candidate where the training part cannot be split.
@@ -63,18 +47,26 @@ class Selected(System):
 
     name: str
     candidates: tuple[System, ...]
-    pool: bool = True
+    inside: bool = True
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
-        """See `System.fit`; `Predicted.chosen` names the candidate."""
-        best = self.candidates[0]
-        if inner := trainings.cuts.inner(train):
-            rows, values = np.concatenate([part.test for part in inner]), []
-            for candidate in self.candidates:
-                predicted = [one.score.mean(0) for one in predict_inside(candidate, train, inner, trainings)]
-                values.append(sortable(agreement(train, rows, np.concatenate(predicted))))
-            best = self.candidates[int(np.argmax(values))]
-        return derived(best, train, trainings, lambda one: Predicted(one.score, chosen=best.name))
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """See `Row.systems`."""
+        return self.candidates
+
+    def picked(self, fold: FoldPredictions) -> tuple[System, ...]:
+        """See `Row.picked`: the candidate alone, so that no other trains on the whole training part."""
+        if not fold.inner:
+            return self.candidates[:1]
+        rows = np.concatenate([part.test for part in fold.inner])
+        each = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in self.candidates]
+        values = [sortable(agreement(fold.train, rows, predicted)) for predicted in each]
+        return (self.candidates[int(np.argmax(values))],)
+
+    def read(self, fold: FoldPredictions) -> Predicted:
+        """See `Row.read`; `Predicted.chosen` names the candidate."""
+        (best,) = self.picked(fold)
+        return Predicted(fold.test(best).score, chosen=best.name)
 
 
 def watched_epochs(epochs: int) -> tuple[int, ...]:
@@ -88,11 +80,10 @@ def watching(network: NetworkSystem) -> NetworkSystem:
 
 
 @dataclass(frozen=True)
-class Further(System):
+class NetworkRow(Row):
     """A further row of a network, from the same training as the network's own row."""
 
     network: NetworkSystem
-    pool: bool = True
     ending: ClassVar[str] = ""
 
     @property
@@ -100,53 +91,62 @@ class Further(System):
         """The name of the row."""
         return f"{self.network.name}{self.ending}"
 
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """See `Row.systems`."""
+        return (self.network,)
 
-class ChosenEpoch(Further):
+
+class ChosenEpoch(NetworkRow):
     """A network that watches epochs (`watching`), at the epoch with the highest `agreement` on inner folds.
 
     It is the last epoch where the training part cannot be split.
     """
 
     ending = f", {CHOSEN}"
+    inside = True
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
-        """See `System.fit`; `Predicted.chosen` names the epoch."""
-        inner, best = trainings.cuts.inner(train), len(self.network.watch) - 1
-        if inner:
-            rows = np.concatenate([part.test for part in inner])
-            inside = [by_epoch_of(one).mean(1) for one in predict_inside(self.network, train, inner, trainings)]
-            best = latest_best([agreement(train, rows, each) for each in np.concatenate(inside, axis=1)])
-        name = f"epoch {self.network.watch[best]}"
-        return derived(self.network, train, trainings, lambda one: Predicted(by_epoch_of(one)[best], chosen=name))
+    def read(self, fold: FoldPredictions) -> Predicted:
+        """See `Row.read`; `Predicted.chosen` names the epoch."""
+        best = len(self.network.watch) - 1
+        if fold.inner:
+            rows = np.concatenate([part.test for part in fold.inner])
+            inside = [by_epoch_of(one).mean(1) for one in fold.inside(self.network)]
+            best = latest_best([agreement(fold.train, rows, each) for each in np.concatenate(inside, axis=1)])
+        chosen = f"epoch {self.network.watch[best]}"
+        return Predicted(by_epoch_of(fold.test(self.network))[best], chosen=chosen)
 
 
-class BestOnTest(Further):
+class BestOnTest(NetworkRow):
     """A network at the epoch that ranks the test part best, for comparison with numbers published in this form.
 
-    The system itself reads no test score: it predicts `Predicted.by_epoch`, and `evaluate` selects the epoch.
+    The row itself reads no test score: it predicts `Predicted.by_epoch`, and `evaluate` selects the epoch.
     """
 
     ending = f", {ORACLE}"
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
-        """See `System.fit`."""
-        return derived(self.network, train, trainings, lambda one: Predicted(one.score, by_epoch=one.by_epoch))
+    def read(self, fold: FoldPredictions) -> Predicted:
+        """See `Row.read`."""
+        one = fold.test(self.network)
+        return Predicted(one.score, by_epoch=one.by_epoch)
 
 
-class WithInside(Further):
+class WithInside(NetworkRow):
     """A network that predicts deviations, with |error| / deviation of inner predictions as `Predicted.inside`.
 
     These ratios calibrate its intervals.
     """
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Function:
-        """See `System.fit`."""
-        inner, true = trainings.cuts.inner(train), label_table(train.records)[:, 0]
+    inside = True
+
+    def read(self, fold: FoldPredictions) -> Predicted:
+        """See `Row.read`."""
+        train, true = fold.train, label_table(fold.train.records)[:, 0]
         ratios: dict[str, float] = {}
-        for part, one in zip(inner, predict_inside(self.network, train, inner, trainings), strict=True):
+        for part, one in zip(fold.inner, fold.inside(self.network), strict=True):
             error, deviation = errors_and_deviations(one, true[part.test])
             ratios |= dict(zip((train.ids[row] for row in part.test), (error / deviation).tolist(), strict=True))
-        return derived(self.network, train, trainings, lambda one: replace(one, inside=ratios))
+        return replace(fold.test(self.network), inside=ratios)
 
 
 def errors_and_deviations(predicted: Predicted, true: Floats) -> tuple[Floats, Floats]:

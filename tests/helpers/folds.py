@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.store.arrays import Floats
-from pipeline.systems import Part, Predicted, SimpleSystem, System, Trainings
+from pipeline.systems import (
+    FoldRows,
+    InnerSplit,
+    Part,
+    Predicted,
+    Row,
+    SimpleSystem,
+    fold_rows,
+    predict_rows,
+    run_training,
+)
 from pipeline.train import Stop, label_table
 from pipeline.train.features import FeatureSet
 
 
+def predict_folds(
+    row: Row, features: FeatureSet, folds: Sequence[FoldRows], folder: Path | None = None, stop: Stop | None = None
+) -> list[Predicted]:
+    """The predictions of a row for every fold, one training after the other in this thread."""
+    made = predict_rows(
+        features, folds, [row], lambda wanted: [run_training(features, one, folder, stop=stop) for one in wanted]
+    )
+    return list(made.values())
+
+
 def predict_part(
-    system: System, features: FeatureSet, part: Part, folder: Path | None = None, stop: Stop | None = None
+    row: Row,
+    features: FeatureSet,
+    part: Part,
+    folder: Path | None = None,
+    stop: Stop | None = None,
+    split: InnerSplit | None = None,
 ) -> Predicted:
-    """The predictions of a system for the test rows of a part, after training on its training rows."""
-    trainings = Trainings(folder, stop=stop, performances=features)
-    return trainings.predict(system, features.take(part.train), features.take(part.test))
+    """The predictions of a row for the test rows of a part, after training on its training rows."""
+    (one,) = predict_folds(row, features, fold_rows(features, [part], split or InnerSplit()), folder, stop)
+    return one
 
 
 def knowing(

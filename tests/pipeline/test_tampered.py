@@ -30,7 +30,8 @@ from pipeline.score.calibrate import calibrate
 from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
-from pipeline.systems.combination import FittedCombination, regressions_for
+from pipeline.systems.combination import FittedCombination
+from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import ARRAYS, FeatureSet, stack
 from tests.helpers.made_features import made_features
 from tests.helpers.tampering import damaged_bytes, retyped
@@ -46,7 +47,7 @@ def features() -> FeatureSet:
 @pytest.fixture(scope="module")
 def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A calibrated run with a combination."""
-    folder, systems = tmp_path_factory.mktemp("model"), regressions_for(features, ())[:2]
+    folder, systems = tmp_path_factory.mktemp("model"), regressions_for(())[:2]
     run = TrainedModel.fit(features, fast(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
     combination = FittedCombination.fit(features, np.arange(len(features)), systems)
     calibration = calibrate(features, run, folds=2, systems=systems)

@@ -18,14 +18,17 @@ from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results, write_results
-from pipeline.evaluate.spread import run_job
+from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts, read_results, write_results
+from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.systems.inner_folds import MOST_FOLDS, Cuts, inner_folds
-from pipeline.systems.interface import SimpleSystem, Trainings
+from pipeline.systems.combination import Combined
+from pipeline.systems.fold_predictions import fold_rows
+from pipeline.systems.inner_folds import MOST_FOLDS, InnerSplit, inner_folds
+from pipeline.systems.interface import Row, SimpleSystem
+from pipeline.systems.regressors import regressions_for
 from pipeline.systems.selection import (
     CHOSEN,
     ORACLE,
@@ -35,9 +38,11 @@ from pipeline.systems.selection import (
     watched_epochs,
     watching,
 )
-from pipeline.train import label_table
+from pipeline.systems.trainings import run_training, train_and_predict, trainings_of
+from pipeline.train import Surroundings, label_table
 from pipeline.train.features import FeatureSet
-from tests.helpers.folds import knowing, predict_part
+from pipeline.train.fit import one_thread
+from tests.helpers.folds import knowing, predict_folds, predict_part
 from tests.helpers.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
@@ -129,14 +134,22 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
     folds = kfold(features.records, k=3)[:1]
     test = set(folds[0].test)
     spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
-    systems = (
-        AimSystem("AIM", MODEL, fast(runs=2, epochs=3)),
-        AimSystem("pooled", MODEL, fast(runs=2, epochs=3), pool=True),
-    )
-    for system in (*systems, *trivial_baselines(features)):
-        (job,) = fold_jobs(make_parts(features, folds), [system])
-        honest, other = (run_job(replace(features, records=r), job)[0] for r in (features.records, spoiled))
-        assert np.array_equal(honest.score, other.score), system.name
+    recipe = fast(runs=2, epochs=3)
+    network = watching(AimSystem("watched", MODEL, recipe))
+    rows: list[Row] = [
+        AimSystem("AIM", MODEL, recipe),
+        AimSystem("pooled", MODEL, recipe, pool=True),
+        Selected("selected", (network, *trivial_baselines(features))),
+        ChosenEpoch(network),
+        BestOnTest(network),
+        Combined((network, *regressions_for(("trial",)))),
+        *trivial_baselines(features),
+    ]
+    cut = fold_rows(features, make_parts(features, folds), InnerSplit(("trial",)))
+    with one_thread(1):
+        for row in rows:
+            honest, other = (predict_folds(row, replace(features, records=r), cut) for r in (features.records, spoiled))
+            assert np.array_equal(honest[0].score, other[0].score), row.name
 
 
 def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None:
@@ -156,7 +169,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     made = made_features(24, channels=5, scene=6)
     recipe = fast(runs=2, epochs=3)
-    model = AimSystem("AIM", MODEL, recipe).fit(made.take(range(16)), Trainings())
+    model = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, Surroundings())
     run = TrainedModel.fit(made, recipe, MODEL, rows=range(16))
     assert all(torch.equal(model.state[name], values) for name, values in run.state.items())
     assert np.array_equal(model.losses, run.losses)
@@ -170,11 +183,11 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
     )
     features = replace(made, records=records)
     system = AimSystem("pooled", MODEL, fast(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True)
-    job, *_ = fold_jobs(make_parts(features, kfold(features.records, k=4)), [system])
-    (predicted,) = run_job(features, job)
+    cut = fold_rows(features, make_parts(features, kfold(features.records, k=4)), InnerSplit())[0]
+    (predicted,) = predict_folds(system, features, [cut])
     assert predicted.losses is not None
     assert predicted.losses.shape[1] == 2
-    tasks = np.array([features.records[row].task for row in job.test])
+    tasks = np.array([features.records[row].task for row in cut.test])
     assert set(tasks) == {"a", "b"}
     assert ((predicted.score > 3000) == (tasks == "b")).all()
 
@@ -246,10 +259,10 @@ def test_selection_prefers_the_system_that_ranks_best_inside_the_training_part(f
     )
     system = Selected("selected", candidates)
     scores = label_table(features.records)[:, 0]
-    for job in fold_jobs(make_parts(features, leave_one_out(features.records, "subject")), [system]):
-        (predicted,) = run_job(features, job)
+    cut = fold_rows(features, make_parts(features, leave_one_out(features.records, "subject")), InnerSplit())
+    for fold, predicted in zip(cut, predict_folds(system, features, cut), strict=True):
         assert predicted.chosen == "good"
-        assert np.array_equal(predicted.score[0], scores[job.test])
+        assert np.array_equal(predicted.score[0], scores[fold.test])
 
 
 def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features: FeatureSet) -> None:
@@ -261,10 +274,9 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
 
     system = Selected("selected", (SimpleSystem("spy", spy),))
     parts = [part for part in make_parts(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
-    trainings = Trainings(cuts=Cuts(("subject",)))
-    system.fit(features.take(np.concatenate([part.train for part in parts])), trainings)
-    assert len(asked) == 3, "this person has one task"
-    for train_people, test_people in asked:
+    predict_folds(system, features, fold_rows(features, parts, InnerSplit(("subject",))))
+    assert len(asked) == 3 + 1, "this person has one task"
+    for train_people, test_people in asked[:3]:
         assert not train_people & test_people
         assert "s3" not in train_people | test_people
 
@@ -288,20 +300,20 @@ def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -
     folds = kfold(features.records, k=4, kinds=("trial",))
     held = tuple(frozenset(fold.test) for fold in folds)
 
-    def inner(cuts: Cuts, rows: np.ndarray) -> list[set[str]]:
+    def inner(split: InnerSplit, rows: np.ndarray) -> list[set[str]]:
         train = features.take(rows)
-        return [{train.ids[row] for row in part.test} for part in cuts.inner(train)]
+        return [{train.ids[row] for row in part.test} for part in split.inner(train)]
 
     for number, fold in enumerate(folds):
         rows = fold.indices(features.ids)[0]
-        assert inner(Cuts(folds=held), rows) == [set(held[(number + step) % 4]) for step in (1, 2, 3)]
-        at_random = inner(Cuts(("trial",)), rows)
-        assert at_random != inner(Cuts(folds=held), rows)
-        assert inner(Cuts(("trial",), folds=held[:2]), rows) == at_random, "some are never tested"
-        assert inner(Cuts(("trial",), folds=held[number : number + 1]), rows) == at_random, "one split"
+        assert inner(InnerSplit(folds=held), rows) == [set(held[(number + step) % 4]) for step in (1, 2, 3)]
+        at_random = inner(InnerSplit(("trial",)), rows)
+        assert at_random != inner(InnerSplit(folds=held), rows)
+        assert inner(InnerSplit(("trial",), folds=held[:2]), rows) == at_random, "some are never tested"
+        assert inner(InnerSplit(("trial",), folds=held[number : number + 1]), rows) == at_random, "one split"
         single = tuple(frozenset([one]) for one in features.ids)
         assert len(single) > MOST_FOLDS
-        assert inner(Cuts(("trial",), folds=single), rows) == at_random, "too many"
+        assert inner(InnerSplit(("trial",), folds=single), rows) == at_random, "too many"
 
 
 def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
@@ -309,61 +321,59 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     features, network = features.take(np.arange(0, 32, 2)), watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=2)))
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
-    shared = evaluate(features, Protocol(folds), rows, draws=0, kept=tmp_path / "shared")
+    pool = TrainingPool(folder=tmp_path / "shared")
+    shared = evaluate(features, Protocol(folds), rows, draws=0, pool=pool)
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
-    cuts = Cuts(folds=tuple(frozenset(fold.test) for fold in folds))
-    for fold in folds:
-        train, test = (features.take(rows) for rows in fold.indices(features.ids))
-        alone = Trainings(cuts=cuts).predict(rows[1], train, test)
-        found = [row for row in shared["predictions"] if row["fold"] == fold.name]
+    parts, split = make_parts(features, folds), InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
+    for part in parts:
+        alone = predict_part(rows[1], features, part, split=split)
+        found = [row for row in shared["predictions"] if row["fold"] == part.fold]
         assert np.allclose([row[rows[1].name]["mean"] for row in found], alone.score[0], atol=1e-4)
-        chosen = [one["system"] for one in shared["systems"][rows[1].name]["chosen"] if one["fold"] == fold.name]
+        chosen = [one["system"] for one in shared["systems"][rows[1].name]["chosen"] if one["fold"] == part.fold]
         assert chosen == [alone.chosen]
 
 
-def test_a_training_on_other_features_predicts_what_it_is_asked(features: FeatureSet) -> None:
-    """Performances of the evaluation are predicted in place of given ones only if they are equal."""
-    train, test = features.take(range(20)), features.take(range(20, 32))
-    system, moved = AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), replace(test, scene=test.scene + 1)
-    trainings = Trainings(performances=features)
-    for asked in (moved, test, test.take([3, 1])):
-        expected = Trainings().predict(system, train, asked).score
-        assert np.allclose(trainings.predict(system, train, asked).score, expected, atol=1e-4)
-
-
 def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
-    """Under any name: one job finds them in memory, a later call in the folder."""
-    train, test = features.take(range(0, 20)), features.take(range(20, 32))
+    """Under any name: one evaluation has them once in its list, a later call finds them in the folder."""
     system, finished = AimSystem("AIM", MODEL, fast(runs=2, epochs=2)), list[float]()
-    trainings = Trainings(tmp_path, finished.append)
-    first = trainings.predict(system, train, test)
+    train, test = np.arange(20), np.arange(20, 32)
+    of_tasks = trainings_of(system, features, train, test)
+    assert [one.key for one in of_tasks] == [
+        one.key for one in trainings_of(replace(system, name="another"), features, train, test[:3])
+    ]
+    first = [run_training(features, one, tmp_path, finished.append) for one in of_tasks]
+    assert finished
     count = len(finished)
-    again = trainings.predict(replace(system, name="another name"), train, test)
-    assert len(finished) == count
-    other = Trainings(tmp_path, finished.append).predict(replace(system, name="a third"), train, test)
-    for one in (again, other):
-        assert np.array_equal(first.score, one.score)
-        assert np.array_equal(first.losses, one.losses)  # type: ignore[arg-type]
-        assert first.loss_epochs == one.loss_epochs
-    assert len(finished) == count + 2, "of kept trainings of two tasks, only the end is reported"
+    again = [run_training(features, one, tmp_path, finished.append) for one in of_tasks]
+    assert len(finished) == count, "nothing trains"
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.score, other.score)
+        assert np.array_equal(one.losses, other.losses)  # type: ignore[arg-type]
+        assert one.loss_epochs == other.loss_epochs
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
-    changed = replace(train, scene=train.scene + 1)
-    Trainings(tmp_path).predict(system, changed, test)
+    changed = features.take(train)
+    train_and_predict(system, replace(changed, scene=changed.scene + 1), features.take(test), tmp_path)
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_systems_that_share_trainings_are_one_job(features: FeatureSet) -> None:
-    one, two = (watching(AimSystem(name, MODEL, fast(runs=runs, epochs=2))) for name, runs in (("one", 1), ("two", 2)))
+def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
+    """A combination, a chosen epoch and a selection cost their inner trainings; only the selected one trains whole."""
+    network = watching(AimSystem("one", MODEL, fast(runs=2, epochs=2)))
     baseline, *_ = trivial_baselines(features)
-    systems = [Selected("selected", (one, baseline)), two, ChosenEpoch(two), one, baseline]
-    parts = make_parts(features, kfold(features.records, k=2))
-    systems.append(AimSystem("three", MODEL, fast(runs=3, epochs=4)))
-    jobs = [job for job in fold_jobs(parts, systems) if job.name == "1"]
-    names = [[system.name for system in job.systems] for job in jobs]
-    assert names == [["two", f"two, {CHOSEN}"], ["selected", "one", "training mean"], ["three"]]
-    rows, inner = len(jobs[0].train), 2 * 2  # one network of two epochs in three folds, each on two thirds of the rows
-    # Passes are networks times epochs.
-    assert [job.weight for job in jobs] == [rows * (2 * 2 + inner), rows * (1 * 2 + inner), rows * 3 * 4]
+    asked: list[int] = []
+
+    class Counted(TrainingPool):
+        def run(self, features: FeatureSet, trainings: Any) -> Any:
+            asked.append(len(trainings))
+            return super().run(features, trainings)
+
+    rows: list[Row] = [network, ChosenEpoch(network), BestOnTest(network), Combined((network, baseline))]
+    folds = kfold(features.records, k=2)
+    evaluate(features, Protocol(folds), rows, draws=0, pool=Counted())
+    assert asked == [2 * 2 * (1 + 3) * 2], "two systems, two tasks, the whole part and three inner folds, two folds"
+    asked.clear()
+    evaluate(features, Protocol(folds), [Selected("selected", (network, baseline))], draws=0, pool=Counted())
+    assert asked == [2 * 2 * 3 * 2, 2 * 2]
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:

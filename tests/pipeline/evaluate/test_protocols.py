@@ -38,8 +38,8 @@ from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config, validate
-from pipeline.systems.combination import BEST_SINGLE, COMBINED
-from pipeline.systems.inner_folds import Cuts
+from pipeline.systems.combination import COMBINED
+from pipeline.systems.inner_folds import InnerSplit
 from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.features import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -115,7 +115,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     names = [row[0] for row in rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
-    assert (COMBINED in names) == (BEST_SINGLE in names) == (protocol == "louo")
+    assert (COMBINED in names) == (protocol == "louo")
     assert any("paper" in name for name in names) == (protocol == "louo"), "the paper's values are per fold"
     per_fold = [row[0] for row in results_tables(enough)[0][2]]
     assert any("paper" in name for name in per_fold) == (protocol in ("4fold", "louo"))
@@ -145,13 +145,11 @@ def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[Con
     assert suturing["interval"]["clusters"] == people
     inner = results["systems"][COMBINED]["inner"]
     assert [one["fold"] for one in inner] == [fold["name"] for fold in results["protocol"]["folds"]]
-    assert all(sum(one["weights"].values()) == pytest.approx(1) for one in inner)
-    assert set(inner[0]["figures"]) == {*inner[0]["weights"], COMBINED}
-    assert "rho per user" in columns
-    weight = columns.index("weight")
-    assert sum(row[weight] for row in choice if row[weight] is not None) == pytest.approx(1)
-    chosen = results["systems"][BEST_SINGLE]["chosen"]
-    assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
+    assert all(set(one["used"]) <= set(one["names"]) == set(one["tests"]) for one in inner)
+    assert columns == ("system", "rho", "p", f"averaged in (of {people})")
+    averaged = {row[0]: row[3] for row in choice}
+    assert averaged == {name: sum(name in one["used"] for one in inner) for name in inner[0]["names"]}
+    assert sum(averaged.values()) >= people
     tables = evaluation_report(results).tables
     assert len(tables) == 2
     assert together[-1][0].endswith("(paper, table 3)")
@@ -159,9 +157,7 @@ def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[Con
     for table in tables:
         for column, better in zip(table.columns, table.better, strict=True):
             good = "low" if column == "MAE" else "high"
-            assert better == (
-                "neither" if column in ("low", "high", "std. error", "weight", "least", "most", INTERVAL) else good
-            )
+            assert better == ("neither" if column in ("p", f"averaged in (of {people})", INTERVAL) else good)
 
 
 def test_the_oracle_is_in_the_output_only_when_asked_for(made: tuple[Config, FeatureSet]) -> None:
@@ -263,21 +259,21 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSe
 def test_the_protocol_and_the_seed_cut_the_inner_folds(
     made: tuple[Config, FeatureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    features, cuts = made[1], list[Cuts]()
+    features, splits = made[1], list[InnerSplit]()
 
-    def jobs_of(parts: Any, systems: Any, kept: Path, given: Cuts) -> None:
-        cuts.append(given)
+    def rows_of(features: Any, parts: Any, split: InnerSplit) -> None:
+        splits.append(split)
         raise StopIteration  # before any training
 
-    monkeypatch.setattr("pipeline.evaluate.cross_validation.fold_jobs", jobs_of)
+    monkeypatch.setattr("pipeline.evaluate.cross_validation.fold_rows", rows_of)
     config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
     for seed in (0, 5):
         given = validate({**config.dump(), "split": {"seed": seed}})
         with pytest.raises(StopIteration):
             run_protocol(given, features)
         held = tuple(frozenset(fold.test) for fold in protocol_folds(given, features))
-        assert cuts[-1] == Cuts(forbidden("kfold"), seed, held)
-    at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in cuts]
+        assert splits[-1] == InnerSplit(forbidden("kfold"), seed, held)
+    at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in splits]
     assert at_random[0] != at_random[1]
     split = load_config(config, {"protocol": "holdout"})
     folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]

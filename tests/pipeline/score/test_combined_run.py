@@ -1,4 +1,4 @@
-"""A run folder with a combination: weights from held-out folds, equal bits after storage, export."""
+"""A run folder with a combination: chosen by held-out folds, equal bits after storage, export."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from data.weights.quiet_openvino import openvino as ov
-from pipeline.score.export import export_onnx
+from pipeline.score.export import SHARE, export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_training import train_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config, validate
-from pipeline.systems.combination import NETWORK, REGRESSIONS
+from pipeline.systems.combination import NETWORK, Combination
+from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
@@ -51,33 +52,32 @@ def trained_for_new_users(features: FeatureSet, tmp_path_factory: pytest.TempPat
     return train_on(features.take(list(ROWS)), folder, config_of(protocol="louo")), folder
 
 
-def test_the_score_is_the_weighted_mean_and_its_shares_sum_to_it(
+def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     trained: tuple[TrainedModel, Path], features: FeatureSet
 ) -> None:
     done, folder = trained
     bundle = TrainedModel.load(folder)
     assert bundle.combination is not None
-    assert bundle.combination.names == (NETWORK, *REGRESSIONS)
-    weights = bundle.combination.weights
-    assert weights.sum() == pytest.approx(1)
-    assert weights.min() >= 0
+    rule = bundle.combination.rule
+    assert rule.names == (NETWORK, *(one.name for one in REGRESSIONS))
+    share = bundle.combination.network_share
     new = features.take(range(48, 60))
     made, alone = bundle.predict(new), replace(bundle, combination=None).predict(new)
-    others = bundle.combination.others(new)
-    assert np.allclose(made.score, weights[0] * alone.score + weights[1:] @ others)
+    scores = dict(zip(rule.names, [alone.score, *bundle.combination.others(new)], strict=True))
+    assert np.allclose(made.score, np.mean([scores[name] for name in rule.used], axis=0))
     assert np.allclose(made.members.mean(0), made.score)
     assert made.other_share is not None
     low = bundle.normaliser.score_range[0, 0]
     assert np.allclose(made.step_scores.sum(1) + made.other_share + low, made.score)
-    assert np.allclose(made.step_scores, weights[0] * alone.step_scores)
+    assert np.allclose(made.step_scores, share * alone.step_scores)
     assert alone.other_share is None
     assert done.calibration is not None
     held_out = done.calibration.facts["combination"]
-    assert list(held_out["weights"].values()) == weights.tolist()
-    assert set(held_out["figures"]) == {NETWORK, *REGRESSIONS, "combined"}
-    assert "the score is a weighted mean: AIM" in (folder / CARD).read_text()
+    assert held_out == rule.description()
+    assert {name for name, test in held_out["tests"].items() if test["p"] < 0.05} <= set(rule.used)
+    assert "the score is the mean of: " in (folder / CARD).read_text()
     fitted = [one.arrays() for one in done.calibration.networks.combinations]
-    assert len({tuple(np.concatenate([v.ravel() for v in one.values()])) for one in fitted}) == len(fitted) > 1
+    assert len({one["regressions"].tobytes() for one in fitted}) == len(fitted) > 1
 
 
 def test_bits_repeat_and_survive_storage(
@@ -98,40 +98,47 @@ def test_bits_repeat_and_survive_storage(
     assert single.tobytes() == first.predict(new).score.tobytes()
 
 
-def test_without_folds_all_weights_are_equal(features: FeatureSet, tmp_path: Path) -> None:
+def test_without_folds_all_systems_count(features: FeatureSet, tmp_path: Path) -> None:
     done = train_on(features.take(list(ROWS)), tmp_path, folds=0)
     combination = TrainedModel.load(tmp_path).combination
     assert done.calibration is None
     assert combination is not None
-    assert np.allclose(combination.weights, 1 / 6)
+    assert combination.rule.used == combination.rule.names
+    assert combination.network_share == pytest.approx(1 / 5)
 
 
-def test_new_users_have_more_candidates_and_users_stay_together(
+def test_new_users_have_one_more_candidate_and_users_stay_together(
     trained_for_new_users: tuple[TrainedModel, Path], features: FeatureSet
 ) -> None:
     done, folder = trained_for_new_users
     combination = TrainedModel.load(folder).combination
     assert combination is not None
-    assert len(combination.names) == 10
+    assert combination.rule.names[-1] == FOR_NEW_USERS.name
+    assert (combination.rule.scores.size > 0) == (len(combination.rule.used) > 1), "several are averaged as ranks"
     assert done.calibration is not None
-    assert "users" in done.calibration.facts["combination"]["figures"][NETWORK]
     subjects = [record.groups["subject"] for record in features.records[:48]]
     assert all(len(set(done.calibration.fold[[s == name for s in subjects]])) == 1 for name in set(subjects))
 
 
-@pytest.mark.parametrize("name", ["trained", "trained_for_new_users"])
-def test_export_holds_the_whole_combination(
-    features: FeatureSet, tmp_path: Path, name: str, request: pytest.FixtureRequest
+def test_export_holds_the_network_and_says_its_share(
+    trained: tuple[TrainedModel, Path], features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run for new users has two further kinds of regressions: ranks, and a second Gaussian process."""
+    onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
-    _, folder = request.getfixturevalue(name)
+    _, folder = trained
+    whole = TrainedModel.load(folder)
+    assert whole.combination is not None
+    names = whole.combination.rule.names
+    half = replace(whole.combination, rule=Combination(names, names[:2], {}, np.zeros((2, 0)), np.zeros(0)))
+    whole = replace(whole, combination=half)
+    monkeypatch.setattr(TrainedModel, "load", lambda run: whole)
     done = export_onnx(folder, tmp_path / "model.onnx")
-    assert done.outputs["other_share"] == ["B"]
+    assert "the network is 50% of this model's score" in done.text()
+    stored = {entry.key: entry.value for entry in onnx.load(done.path).metadata_props}
+    assert stored[SHARE] == "0.5"
     net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     new = features.take(range(48, 60))
-    truth = TrainedModel.load(folder).predict(new)
+    truth = replace(whole, combination=None).predict(new)
     made = net({key: np.asarray(getattr(new, key), dtype=np.float32) for key in done.inputs})
-    for output in ("score", "members", "step_scores", "other_share"):
+    for output in ("score", "members", "step_scores"):
         np.testing.assert_allclose(made[output], getattr(truth, output), rtol=1e-3, atol=1e-3)
-    assert np.std(truth.score - truth.step_scores.sum(1)) > 1e-2, "the regressions change the score"

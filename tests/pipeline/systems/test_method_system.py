@@ -18,11 +18,12 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.evaluate.spread import Job, Runner, run_job
+from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.recipes import fast
 from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
+from pipeline.systems.trainings import Training, run_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
@@ -96,9 +97,10 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
 @pytest.mark.parametrize("name", METHOD_ROWS)
 def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
-    job = Job("fixed", (system,), TRAIN, TEST)
-    (once,) = run_job(judged, job)
-    (again,) = Runner().run(judged, [pickle.loads(pickle.dumps(job))])[0]
+    training = Training(system, TRAIN, TEST)
+    with one_thread(1):
+        once = run_training(judged, training)
+    (again,) = TrainingPool().run(judged, [pickle.loads(pickle.dumps(training))])
     assert np.array_equal(once.score, again.score)
     assert once.score.shape == (2, len(TEST))
     assert not np.array_equal(once.score[0], once.score[1])
@@ -161,7 +163,8 @@ def test_a_method_that_is_stopped_keeps_nothing(judged: FeatureSet, tmp_path: Pa
 
 def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
     ours = watching(method(judged, "USDL", epochs=20))
-    alone, whole = (predict_part(one, judged, PART) for one in (replace(ours, watch=()), ours))
+    with one_thread(1):
+        alone, whole = (predict_part(one, judged, PART) for one in (replace(ours, watch=()), ours))
     assert np.array_equal(whole.score, alone.score)
     assert whole.by_epoch is not None
     assert whole.by_epoch.shape == (20, 1, len(TEST))

@@ -1,34 +1,44 @@
-"""Regressions against scikit-learn and slow loops."""
+"""Regressions: scikit-learn's results, views that count once, storage, and what carries over between people."""
 
 from __future__ import annotations
 
+import io
+import pickle
+import zipfile
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-from sklearn.linear_model import Ridge
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVR
 
+from data.splits import bundle_numbers, kfold, leave_one_out
 from data.video import Labels
+from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.systems.regressors import (
-    LENGTHS,
+    FOR_NEW_USERS,
+    GRID,
     NEIGHBOURS,
-    NOISES,
     PENALTIES,
+    REGRESSIONS,
     FittedRegression,
     RegressionSystem,
-    _gaussian_process,
-    _ridge_paths,
     _trials,
-    rank_segments,
     regression_systems,
 )
+from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.features import FeatureSet
+from pipeline.train.fit import one_thread
+from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
+from tests.pipeline.systems.test_combination import people
+
+OURS = [*REGRESSIONS, FOR_NEW_USERS]
+RIDGE, VECTORS, PROCESS, NEAREST = REGRESSIONS
 
 
 @pytest.fixture(scope="module")
@@ -36,74 +46,123 @@ def features() -> FeatureSet:
     return made_features(40, channels=4, scene=6, trial=5)
 
 
-def fitted(features: FeatureSet, model: str, **more: object) -> FittedRegression:
-    return RegressionSystem("x", "trial", model, **more).fitted(features.take(range(30)))  # type: ignore[arg-type]
-
-
 def standardised(features: FeatureSet) -> tuple[np.ndarray, np.ndarray]:
-    table = features.trial.astype(float)
-    return np.clip((table - table[:30].mean(0)) / table[:30].std(0), -10, 10), np.array(
-        [record.labels.score for record in features.records if record.labels]
-    )
+    """Descriptors cut to the range of the first 30 rows and standardised by them, and scores likewise."""
+    table, scores = features.trial.astype(float), label_table(features.records)[:, 0]
+    cut = np.clip(table, table[:30].min(0), table[:30].max(0))
+    return (cut - cut[:30].mean(0)) / cut[:30].std(0), (scores - scores[:30].mean()) / scores[:30].std()
 
 
-def test_nearest_neighbours_are_scikit_learns(features: FeatureSet) -> None:
+def predicted(system: RegressionSystem, features: FeatureSet) -> np.ndarray:
+    """Standardised predictions for the last 10 of 40 rows."""
+    scores = label_table(features.records)[:30, 0]
+    made = replace(system, describe="trial").fitted(features.take(range(30))).predict(features.take(range(30, 40)))
+    return (made.score[0] - scores.mean()) / scores.std()
+
+
+def test_nearest_neighbours_ridge_and_vectors_are_scikit_learns(features: FeatureSet) -> None:
     x, y = standardised(features)
-    theirs = KNeighborsRegressor(NEIGHBOURS, weights="distance").fit(x[:30], y[:30])
-    got = fitted(features, "nearest").predict(features.take(range(30, 40)))
-    np.testing.assert_allclose(got, theirs.predict(x[30:]), rtol=1e-4)
+    groups = bundle_numbers(features.take(range(30)).records, VECTORS.kinds)
+    search = GridSearchCV(SVR(), GRID, scoring="neg_mean_squared_error", cv=GroupKFold(3))
+    theirs = {
+        NEAREST: KNeighborsRegressor(NEIGHBOURS, weights="distance").fit(x[:30], y[:30]),
+        RIDGE: RidgeCV(PENALTIES).fit(x[:30], y[:30]),
+        VECTORS: search.fit(x[:30], y[:30], groups=groups),
+    }
+    for system, model in theirs.items():
+        np.testing.assert_allclose(predicted(system, features), model.predict(x[30:]), atol=1e-6)
+    first = {name: values[0] for name, values in GRID.items()}
+    assert first == {name: getattr(SVR(), name) for name in GRID}, "the library's defaults come first"
 
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
-def test_support_vectors_are_scikit_learns(features: FeatureSet, kernel: str) -> None:
-    x, y = standardised(features)
-    shift, scale = y[:30].mean(), y[:30].std()
-    theirs = SVR(kernel=kernel).fit(x[:30], (y[:30] - shift) / scale)
-    got = fitted(features, "svr", kernel=kernel).predict(features.take(range(30, 40)))
-    np.testing.assert_allclose(got, theirs.predict(x[30:]) * scale + shift, rtol=1e-3)
+def test_the_papers_vectors_scale_scores_from_0_to_1(features: FeatureSet, kernel: str) -> None:
+    x, _ = standardised(features)
+    scores = label_table(features.records)[:, 0]
+    low, span = scores[:30].min(), np.ptp(scores[:30])
+    model = SVR(kernel=kernel, C=1.0, epsilon=0.05).fit(x[:30], (scores[:30] - low) / span)
+    system = RegressionSystem("x", "trial", f"svr {kernel}", in_range=True)
+    made = system.fitted(features.take(range(30))).predict(features.take(range(30, 40)))
+    np.testing.assert_allclose(made.score[0], model.predict(x[30:]) * span + low, atol=1e-6)
 
 
-def test_ridge_paths_are_scikit_learns() -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(20, 6)), rng.normal(size=20)
-    slopes, biases = _ridge_paths(x, y)
-    for place, penalty in enumerate(PENALTIES):
-        theirs = Ridge(penalty).fit(x, y)
-        np.testing.assert_allclose(slopes[:, place], theirs.coef_, atol=1e-9)
-        assert biases[place] == pytest.approx(theirs.intercept_)
+def test_ridge_within_users_learns_from_differences_within_users() -> None:
+    """Users' levels, of opposite sign in descriptor and score, change nothing."""
+    made = people(tasks=1, people=8, trials=6)
+    person = np.array([int(record.groups["subject"][1:]) for record in made.records])
+    moved = tuple(
+        replace(r, labels=Labels((r.labels.score or 0) - 50 * person[i]))
+        for i, r in enumerate(made.records)
+        if r.labels
+    )
+    far = replace(made, records=moved, trial=(made.trial + 30 * person[:, None]).astype(np.float32))
+    slopes = [replace(FOR_NEW_USERS, describe="trial").fitted(one).model.coef_ for one in (made, far)]
+    np.testing.assert_allclose(*slopes, rtol=1e-3)
 
 
-def test_the_process_predicts_as_scikit_learns_with_the_same_kernel() -> None:
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(25, 3))
-    y = np.sin(x[:, 0]) + 0.3 * rng.normal(size=25)
-    y -= y.mean()
-    gamma, weights = _gaussian_process(x, y)
-    best, chosen, likeliest = -np.inf, None, 0.0
-    for length, noise in product(LENGTHS * np.sqrt(3), NOISES):
-        # The signal's variance in closed form: the mean of y K^-1 y.
-        kernel = np.exp(-np.square(x[:, None] - x).sum(-1) / (2 * length**2)) + noise * np.eye(25)
-        variance = float(y @ np.linalg.solve(kernel, y)) / 25
-        parts = ConstantKernel(variance) * RBF(length) + WhiteKernel(noise * variance)
-        theirs = GaussianProcessRegressor(parts, optimizer=None, alpha=0).fit(x, y)
-        if theirs.log_marginal_likelihood_value_ > best:
-            best, chosen, likeliest = theirs.log_marginal_likelihood_value_, theirs, length
-    assert chosen is not None
-    new = rng.normal(size=(7, 3))
-    ours = np.exp(-gamma * np.square(new[:, None] - x).sum(-1)) @ weights
-    np.testing.assert_allclose(ours, chosen.predict(new), atol=1e-6)
-    assert 1 / np.sqrt(2 * gamma) == pytest.approx(likeliest)
+@pytest.mark.parametrize("system", OURS, ids=lambda s: s.name)
+def test_views_of_a_trial_count_once_and_each_performance_is_computed_alone(system: RegressionSystem) -> None:
+    features = people(trials=2)
+    second = tuple(replace(record, id=f"{record.id}-b") for record in features.records)
+    views = features.followed_by(replace(features, records=second))
+    with one_thread(1):
+        once, twice = system.fitted(features), system.fitted(views)
+        scores = once.predict(features).score[0]
+        np.testing.assert_allclose(scores, twice.predict(features).score[0], rtol=1e-5)
+        (stored,) = load_regressions(dump_regressions([once]))
+        assert np.array_equal(stored.predict(features).score[0], scores)
+        alone = [once.predict(features.take([row])).score[0, 0] for row in range(len(features))]
+        assert np.array_equal(alone, scores)
+        assert np.array_equal(system.fitted(features).predict(features).score[0], scores)
 
 
-def test_ranks_are_shares_of_the_training_part_below() -> None:
-    values = np.random.default_rng(2).normal(size=(400, 1))
-    below, steps = rank_segments(np.quantile(values, np.linspace(0, 1, 21), axis=0))
-    for value in (-9.0, -1.0, 0.2, 1.5, 9.0):
-        rank = np.clip((value - below) / steps, 0, 1).mean()
-        assert rank == pytest.approx((values < value).mean(), abs=0.03)
-    flat, spread = rank_segments(np.full((21, 1), 3.0))
-    assert (spread > 0).all()
-    assert np.clip((3.0 - flat) / spread, 0, 1).mean() == 0
+def stored(**changes: object) -> bytes:
+    """A stored ridge regression with other parts."""
+    fitted = RIDGE.fitted(made_features(12, channels=2, scene=2, trial=3))
+    return dump_regressions([FittedRegression(**vars(fitted) | changes)])
+
+
+class Hostile:
+    """Would run code where a pickle of it is read."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (pytest.fail, ("a pickle was read",))
+
+
+def repacked(content: bytes, change: bytes, by: bytes) -> bytes:
+    """A file of skops with other text in its description."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(change, by) if name == "schema.json" else old.read(name))
+    return out.getvalue()
+
+
+def test_damaged_and_hostile_files_are_refused() -> None:
+    content = stored()
+    assert load_regressions(content)
+    files = {
+        "empty": b"",
+        "a pickle": pickle.dumps(Hostile()),
+        "cut": content[: len(content) // 2],
+        "no description": repacked(content, b"{", b"["),
+        "another class of the library": repacked(content, b"RidgeCV", b"RidgeC"),
+        "a class of elsewhere": repacked(content, b"sklearn.linear_model._ridge", b"subprocess"),
+        "a function": stored(inputs=FunctionTransformer(np.exp)),
+        "a model that is none": stored(model=StandardScaler()),
+        "other descriptors": stored(describe="elsewhere"),
+        "columns that are none": stored(columns=np.array([0.5])),
+        "no inputs": stored(inputs=None),
+    }
+    for name, bad in files.items():
+        with pytest.raises(ValueError, match="cannot be read"):
+            print(name, load_regressions(bad))
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.systems.stored_regressions.MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match="larger than any regression"):
+        load_regressions(stored())
 
 
 def test_views_of_a_trial_are_averaged_in_their_order(features: FeatureSet) -> None:
@@ -118,20 +177,46 @@ def test_views_of_a_trial_are_averaged_in_their_order(features: FeatureSet) -> N
     np.testing.assert_allclose(means, [[0.5, 0, 0, 0.5, 0], [0, 0.5, 0, 0, 0.5], [0, 0, 1, 0, 0]])
 
 
-def test_scores_of_tasks_on_different_scales_do_not_mix(features: FeatureSet) -> None:
-    records = [
-        replace(r, task="ab"[i % 2], labels=Labels((r.labels.score if r.labels else 0) * (1 if i % 2 else 1000)))
-        for i, r in enumerate(features.records)
-    ]
-    two = replace(features, records=tuple(records))
-    model = RegressionSystem("x", "trial", "ridge", "task", pool=True).fitted(two.take(range(30)))
-    got = model.predict(two.take(range(30, 40)))
-    assert (got[::2] > 1000).all()
-    assert (got[1::2] < 100).all()
+def test_features_in_which_nothing_varies_give_the_mean() -> None:
+    features = made_features(24, trial=3)
+    names = ("primary", "secondary", "scene", "trial")
+    same = replace(features, **{name: np.ones_like(getattr(features, name)) for name in names})
+    mean = label_table(same.records)[:16, 0].mean()
+    for system in regression_systems(same):
+        fitted = system.fitted(same.take(range(16)))
+        assert isinstance(fitted.model, DummyRegressor)
+        (again,) = load_regressions(dump_regressions([fitted]))
+        assert np.allclose(again.predict(same.take(range(16, 24))).score, mean), system.name
+
+
+def test_what_carries_over_between_people_is_found_best_within_users() -> None:
+    """Six descriptors show the quality; all show the person's style too."""
+    within: dict[str, list[float]] = {}
+    for seed in range(3):
+        made = people(seed, tasks=1, trials=8, style=4.0)
+        protocol = Protocol(leave_one_out(made.records, "subject"), "louo")
+        for name, result in evaluate(made, protocol, [RIDGE, FOR_NEW_USERS], draws=0)["systems"].items():
+            within.setdefault(name, []).append(result["average"]["folds_arithmetic"]["arithmetic"]["value"])
+    assert np.mean(within[FOR_NEW_USERS.name]) > 0.4
+    assert np.mean(within[FOR_NEW_USERS.name]) > np.mean(within[RIDGE.name])
+
+
+def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
+    """Descriptors of style alone rank trials of people in the training part, but of nobody else."""
+    rng = np.random.default_rng(0)
+    features = people(tasks=1, people=10, trials=8)
+    person = np.array([int(record.groups["subject"][1:]) for record in features.records])
+    style = rng.normal(size=(10, 12))[person] + 0.2 * rng.normal(size=(80, 12))
+    features = replace(features, trial=style.astype(np.float32))
+    known = evaluate(features, Protocol(kfold(features.records, k=4)), [PROCESS], draws=0)["systems"][PROCESS.name]
+    protocol = Protocol(leave_one_out(features.records, "subject"), "louo")
+    new = evaluate(features, protocol, [RIDGE, FOR_NEW_USERS], draws=0)["systems"]
+    assert known["average"]["together"]["fisher"]["value"] > 0.6
+    assert all(result["average"]["folds_arithmetic"]["arithmetic"]["value"] < 0.3 for result in new.values())
 
 
 def test_regressions_without_scene_or_agents() -> None:
     names = {system.name for system in regression_systems(made_features(4, scene=0, trial=0))}
     assert "Pose+DCT" in names
     assert not any(name.startswith(("I3D", "C3D")) for name in names)
-    assert not any("ridge" in name for name in names)
+    assert FOR_NEW_USERS.name not in names

@@ -1,4 +1,4 @@
-"""Trainings on a real Ray on this machine: the same bits as here; a lost worker costs its job once."""
+"""Trainings on a real Ray on this machine: the same bits as here; a lost worker costs its training once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
-from pipeline.evaluate.cross_validation import Protocol, evaluate, fold_jobs, make_parts, read_results
+from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts, read_results
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.spread import Job, JobError, Runner, run_job
+from pipeline.evaluate.training_pool import TrainingError, TrainingPool
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.run import pool_of
@@ -32,10 +32,12 @@ from pipeline.systems import Part
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.interface import Model, Predicted, SimpleSystem, System, Trainings
+from pipeline.systems.interface import Model, Predicted, Row, SimpleSystem, System
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
+from pipeline.systems.trainings import Training, run_training, trainings_of
+from pipeline.train import Surroundings
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
@@ -56,8 +58,8 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def on_ray(workers: int = 2, **more: Any) -> Runner:
-    return Runner(pool_of(RunConfig(workers=workers, engine="ray")), **more)
+def on_ray(workers: int = 2, **more: Any) -> TrainingPool:
+    return TrainingPool(pool_of(RunConfig(workers=workers, engine="ray")), **more)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:
@@ -76,9 +78,10 @@ def same(one: Sequence[Predicted], other: Sequence[Predicted]) -> bool:
     return all(a.chosen == b.chosen and a.score.tobytes() == b.score.tobytes() for a, b in pairs)
 
 
-def job_of(system: System, features: FeatureSet, **more: Any) -> Job:
-    """A system on the first of two folds."""
-    return replace(fold_jobs(parts_of(features), [system])[0], name=system.name, **more)
+def training_of(system: System, features: FeatureSet) -> Training:
+    """The training of a system on the first of two folds of the first task."""
+    part = parts_of(features)[0]
+    return trainings_of(system, features, part.train, part.test)[0]
 
 
 def without_time(results: dict[str, Any]) -> dict[str, Any]:
@@ -94,12 +97,12 @@ class Killer(System):
     name: str = "killer"
     pool: bool = True
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
         tries = len(list(self.folder.iterdir()))
         (self.folder / str(tries)).touch()
         if tries < self.times:
             os.kill(os.getpid(), signal.SIGKILL)
-        return SimpleSystem("", lambda train, test, run: np.full(len(test), tries + 1.0)).fit(train, trainings)
+        return SimpleSystem("", lambda train, test, run: np.full(len(test), tries + 1.0)).train(train, None, around)
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,10 @@ class Sleeper(System):
     name: str = "sleeper"
     pool: bool = True
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
         self.place.touch()
-        assert trainings.stop is not None
-        while not trainings.stop():
+        assert around.stop is not None
+        while not around.stop():
             time.sleep(0.05)
         self.place.with_suffix(".ended").touch()
         raise Cancelled
@@ -129,12 +132,12 @@ def predicted(train: FeatureSet, test: FeatureSet, run: int) -> Any:
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
-    systems = list(all_systems(judged, MODEL, fast(runs=2, epochs=2)).values())
+    systems: list[Row] = [*all_systems(judged, MODEL, fast(runs=2, epochs=2)).values()]
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, MethodSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
     here = evaluate(judged, Protocol(folds), systems, draws=0)
-    assert without_time(evaluate(judged, Protocol(folds), systems, draws=0, runner=on_ray())) == without_time(here)
+    assert without_time(evaluate(judged, Protocol(folds), systems, draws=0, pool=on_ray())) == without_time(here)
     assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here["systems"]
     )
@@ -148,9 +151,9 @@ class Counting(System):
     name: str = "counting"
     pool: bool = True
 
-    def fit(self, train: FeatureSet, trainings: Trainings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
         self.fitted.append(len(train))
-        return SimpleSystem("", predicted).fit(train, trainings)
+        return SimpleSystem("", predicted).train(train, None, around)
 
 
 def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
@@ -177,44 +180,44 @@ class Shares(Progress):
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_the_longest_job_starts_first_and_reports_its_share(request: pytest.FixtureRequest, engine: str) -> None:
+def test_the_longest_training_starts_first_and_reports_its_share(request: pytest.FixtureRequest, engine: str) -> None:
     if engine == "ray":
         request.getfixturevalue("cluster")
     made, seen = features(), Shares()
     network = watching(AimSystem("AIM (ours)", MODEL, fast(runs=2, epochs=120)))
-    jobs = [job_of(system, made) for system in (SimpleSystem("counts", predicted), ChosenEpoch(network))]
+    wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), network)]
     with one_thread(1):
-        (on_ray(1, progress=seen) if engine == "ray" else Runner(progress=seen)).run(made, jobs)
+        (on_ray(1, progress=seen) if engine == "ray" else TrainingPool(progress=seen)).run(made, wanted)
     assert seen.finished == [1, 0]
     assert seen.shares == sorted(seen.shares)
     assert (seen.shares[0], seen.shares[-1]) == (0.0, 1.0)
-    assert any(0.1 < share < 0.9 for share in seen.shares), "a job reports its share while it runs"
+    assert any(0.1 < share < 0.9 for share in seen.shares), "a training reports its share while it runs"
 
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
     made = features(120)
     system = AimSystem("one network", model_for("fast", width=32), fast(runs=3, epochs=2, batch=0))
-    jobs, results = fold_jobs(parts_of(made), [system]), []
+    wanted, results = [training_of(system, made), training_of(replace(system, name="again"), made)], []
     for count in (1, 3):
         with one_thread(count):
-            results.append([run_job(made, job) for job in jobs])
-    results.append(Runner().run(made, jobs))
-    assert all(same(one, other) for more in results[1:] for one, other in zip(results[0], more, strict=True))
+            results.append([run_training(made, one) for one in wanted])
+    results.append(TrainingPool().run(made, wanted))
+    assert all(same(results[0], more) for more in results[1:])
 
 
-def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) -> None:
     made = features()
-    counts = job_of(SimpleSystem("counts", predicted), made)
-    results = on_ray().run(made, [counts, job_of(Killer(tmp_path, 1), made), counts])
-    assert results[1][0].score[0, 0] == 2.0
-    assert same(results[0], results[2])
+    counts = training_of(SimpleSystem("counts", predicted), made)
+    results = on_ray().run(made, [counts, training_of(Killer(tmp_path, 1), made), counts])
+    assert results[1].score[0, 0] == 2.0
+    assert same(results[:1], results[2:])
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_job_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
+def test_a_training_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
     made = features()
-    with pytest.raises(JobError, match=r"^killer: lost 2 workers"):
-        on_ray().run(made, [job_of(Killer(tmp_path, 9), made)])
+    with pytest.raises(TrainingError, match=r"^killer: lost 2 workers"):
+        on_ray().run(made, [training_of(Killer(tmp_path, 9), made)])
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
@@ -222,21 +225,21 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     if engine == "ray":
         request.getfixturevalue("cluster")
     made = features()
-    runner = on_ray() if engine == "ray" else Runner()
+    pool = on_ray() if engine == "ray" else TrainingPool()
     folds = make_folds("kfold", made.records, k=2)
-    with pytest.raises(JobError, match=r"^test_spread.py:\d+: counts badly: ZeroDivisionError: by nought"):
-        evaluate(made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], runner=runner)
+    with pytest.raises(TrainingError, match=r"^test_training_pool.py:\d+: counts badly: ZeroDivisionError: by nought"):
+        evaluate(made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], pool=pool)
     absent = AimSystem("w/o transformation", model_for("fast", transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
-        evaluate(uneven, Protocol(folds), [absent], runner=runner)
+        evaluate(uneven, Protocol(folds), [absent], pool=pool)
 
 
 def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
     made = features()
-    jobs = [job_of(Sleeper(tmp_path / str(i)), made) for i in range(3)]
+    wanted = [training_of(Sleeper(tmp_path / str(i)), made) for i in range(3)]
     with pytest.raises(Cancelled):
-        on_ray(stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists()).run(made, jobs)
+        on_ray(stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists()).run(made, wanted)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
 
 
@@ -244,9 +247,9 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
     """The first checkpoint tells that training runs; the last is written because of the stop."""
     made = features()
     endless = fast(runs=1, epochs=10**6, checkpoint_every=20)
-    job = job_of(AimSystem("aim", MODEL, endless), made, folder=tmp_path)
+    wanted = [training_of(AimSystem("aim", MODEL, endless), made)]
     with pytest.raises(Cancelled):
-        on_ray(stop=lambda: any(tmp_path.iterdir())).run(made, [job])
+        on_ray(stop=lambda: any(tmp_path.iterdir()), folder=tmp_path).run(made, wanted)
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 

@@ -1,0 +1,141 @@
+"""The trainings of an evaluation, run in this process or on the workers of a Ray cluster.
+
+A training gives the same bits on any number of workers, on processors of one kind with the same versions. It calculates
+on one thread, because sums over several threads depend on their number. With more cores, more trainings and more stacks
+of networks run side by side, each on one core. Features are sent once to each machine.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from data.errors import AimError, Cancelled
+from pipeline.observer import Progress
+from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
+from pipeline.systems import Predicted, Training, run_training
+from pipeline.train import Stop
+from pipeline.train.features import FeatureSet
+from pipeline.train.fit import CORES, cores, in_threads, one_thread
+
+
+class TrainingError(AimError):
+    """A training failed by a fault of the program, or lost its workers; names the system."""
+
+
+def run_named(
+    features: FeatureSet,
+    training: Training,
+    folder: Path | None = None,
+    reported: Callable[[float], None] | None = None,
+    stop: Stop | None = None,
+) -> Predicted:
+    """As `run_training`, and a fault of the program becomes a TrainingError with the system and the line."""
+    try:
+        return run_training(features, training, folder, reported, stop)
+    except (AimError, Cancelled):
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        raise TrainingError(f"{training.system.name}: {type(error).__name__}: {error}", where=where) from error
+
+
+@dataclass(frozen=True)
+class TrainingPool:
+    """Runs trainings on the actors of a Ray cluster, else in threads of this process; the results are the same.
+
+    Attributes:
+        pool: a pool of a cluster; any other, or None: this process.
+        progress: follows the trainings.
+        stop: is asked between epochs.
+        folder: keeps finished and unfinished trainings for later calls; None: keeps none.
+    """
+
+    pool: Pool | None = None
+    progress: Progress = field(default_factory=Progress)
+    stop: Stop | None = None
+    folder: Path | None = None
+
+    def run(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
+        """The predictions of each training.
+
+        Raises the AimError of the first training that fails, which names the system, Cancelled after a stop. On a
+        cluster also UsageError where it cannot be reached or has no room, and TrainingError where a training lost two
+        workers.
+        """
+        if isinstance(self.pool, RayPool):
+            return self._on_workers(features, trainings, self.pool)
+        return self._here(features, trainings)
+
+    def _here(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
+        """As many trainings at once as there are cores; where these are more, they share the stacks of networks."""
+        order = _planned(trainings, self.progress)
+
+        with one_thread(0):
+            workers = min(cores(), len(trainings))
+            share = max(1, cores() // workers)
+
+            def run(place: int, report: Callable[[float], None], stopping: Stop) -> Predicted:
+                CORES.set(share)
+                return run_named(features, trainings[order[place]], self.folder, report, stopping)
+
+            def reported(place: int, share: float | None) -> None:
+                number = order[place]
+                self.progress.finish(number) if share is None else self.progress.inside(number, share, 1.0)
+
+            done = in_threads(run, len(trainings), reported, self.stop, workers=workers, threads=1)
+        return [done[order.index(number)] for number in range(len(trainings))]
+
+    def _on_workers(self, features: FeatureSet, trainings: Sequence[Training], pool: RayPool) -> list[Predicted]:
+        """As many trainings at once as the pool has places.
+
+        A training whose worker is lost runs once more. It resumes from a folder that all machines see.
+        """
+
+        def lost(numbered: tuple[int, Training], loss: WorkerLost) -> tuple[int, Predicted | None]:
+            fix = "See whether the machines have enough memory; raise run.ray_cpus"
+            raise TrainingError(f"{numbered[1].system.name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
+
+        task = Task(_start_worker, (features, self.folder, worker_threads(pool.run)), lost)
+        finished: dict[int, Predicted] = {}
+        order = [(number, trainings[number]) for number in _planned(trainings, self.progress)]
+
+        def reported(numbered: tuple[int, Training], share: float) -> None:
+            self.progress.inside(numbered[0], share, 1.0)
+
+        for number, predicted in run_jobs(pool, task, order, self.stop or (lambda: False), reported):
+            if predicted is not None:
+                finished[number] = predicted
+                self.progress.finish(number)
+        if len(finished) < len(trainings):
+            raise Cancelled
+        return [finished[number] for number in range(len(trainings))]
+
+
+def _planned(trainings: Sequence[Training], progress: Progress) -> list[int]:
+    """Plan the progress, and return the order: the longest training first, so that all cores end together."""
+    weights = {number: training.weight for number, training in enumerate(trainings)}
+    progress.plan(weights)
+    return sorted(weights, key=lambda number: -weights[number])
+
+
+def _start_worker(
+    features: FeatureSet, folder: Path | None, threads: int, stop: threading.Event
+) -> Callable[[tuple[int, Training], Report], tuple[int, Predicted | None]]:
+    """The work of a worker: takes a numbered training, returns None in place of its predictions after a stop."""
+
+    def run(numbered: tuple[int, Training], report: Report) -> tuple[int, Predicted | None]:
+        number, training = numbered
+        # Ray's arrays are read-only, and torch refuses those: copy the rows.
+        training = replace(training, train=training.train.copy(), asked=training.asked.copy())
+        try:
+            with one_thread(threads):
+                return number, run_named(features, training, folder, report, stop.is_set)
+        except Cancelled:
+            return number, None
+
+    return run

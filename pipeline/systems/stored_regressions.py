@@ -1,0 +1,75 @@
+"""Fitted regressions as bytes of `skops.io`, which holds no pickle: reading runs no code of the file.
+
+A file may only hold the classes that `pipeline.systems.regressors` fits. Anything else is refused before it is made.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pipeline.systems.descriptors import DESCRIPTORS
+from pipeline.systems.regressors import FittedRegression
+
+T = TypeVar("T")
+
+KERNELS = tuple(
+    f"sklearn.gaussian_process.kernels.{name}" for name in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")
+)
+"""Classes that skops does not know as harmless, and that a Gaussian process consists of."""
+
+MODELS = ("DummyRegressor", "GaussianProcessRegressor", "KNeighborsRegressor", "RidgeCV", "SVR")
+SCALERS = ("MinMaxScaler", "StandardScaler")
+
+MAX_BYTES = 1 << 30
+"""Greatest size of the content after unpacking."""
+
+
+def dump_regressions(regressions: Sequence[FittedRegression]) -> bytes:
+    """The bytes that `load_regressions` reads."""
+    from skops.io import dumps
+
+    made: bytes = dumps([vars(one) for one in regressions])
+    return made
+
+
+def load_regressions(content: bytes) -> tuple[FittedRegression, ...]:
+    """The regressions that `dump_regressions` wrote. Raises ValueError where they are damaged or hold other classes."""
+    from skops.io import get_untrusted_types, loads
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ValueError("larger than any regression")
+        if foreign := set(get_untrusted_types(data=content)) - set(KERNELS):
+            raise ValueError(f"other classes than those of a regression, such as {min(foreign)[:80]}")
+        return tuple(_checked(one) for one in loads(content, trusted=list(KERNELS)))
+    except Exception as error:  # skops names no class of error for damage
+        raise ValueError(f"the regressions cannot be read ({type(error).__name__}: {str(error)[:120]})") from error
+
+
+def _checked(given: Any) -> FittedRegression:
+    """One regression of known classes. Raises ValueError or TypeError for others."""
+    one = FittedRegression(**given)
+    steps = [] if one.inputs is None else [step for _, step in one.inputs.steps]
+    if one.describe not in DESCRIPTORS or not isinstance(one.columns, np.ndarray) or one.columns.dtype.kind != "i":
+        raise ValueError("a regression of another form")
+    if (one.inputs is None) != (len(one.columns) == 0) or (steps and _classes([one.inputs]) != ["Pipeline"]):
+        raise ValueError("a regression of another form")
+    if not set(_classes([*steps, one.scores])) <= set(SCALERS) or not set(_classes([one.model])) <= set(MODELS):
+        raise ValueError("a regression of another form")
+    return one
+
+
+def _classes(objects: Iterable[Any]) -> list[str]:
+    """Names of the classes, "" for one that is not scikit-learn's."""
+    return [type(one).__name__ if type(one).__module__.startswith("sklearn.") else "" for one in objects]
+
+
+def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The values whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

@@ -1,0 +1,159 @@
+"""Trainings: a system, the rows that it learns from, and the rows that it predicts; each runs once.
+
+    FOLDER/<key>.safetensors    predictions of a finished training of a system with an identity
+    FOLDER/<key>/               checkpoints of an unfinished one
+
+The key is a hash of all that the predictions depend on, so later calls and other evaluations find them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from data.errors import AimError
+from data.store.arrays import Rows
+from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.interface import BY_PERFORMANCE, Predicted, System, joined, without_scores
+from pipeline.train import Stop, Surroundings
+from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
+from pipeline.train.features import ARRAYS, FeatureSet
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of an evaluation.
+
+    Attributes:
+        train: (k,) rows of the evaluation's features, labelled; of one task unless the system pools.
+        asked: (m,) rows that the model predicts.
+    """
+
+    system: System
+    train: Rows
+    asked: Rows
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal for trainings that give equal predictions. Systems with an identity are asked for the same rows."""
+        identity = self.system.identity()
+        if identity is None:
+            return id(self.system), self.train.tobytes(), self.asked.tobytes()
+        return json.dumps(identity, sort_keys=True), self.train.tobytes()
+
+    @property
+    def weight(self) -> float:
+        """Expected time, in rows that pass through a network."""
+        return float(self.system.passes * len(self.train))
+
+
+def trainings_of(system: System, features: FeatureSet, train: Rows, test: Rows) -> list[Training]:
+    """The trainings by which a system predicts the rows `test` after learning from `train`: one, or one a task.
+
+    A system with an identity predicts every performance of its tasks that it did not learn from, since other folds may
+    ask for them. Another system predicts the rows `test` alone.
+    """
+    tasks = [record.task for record in features.records]
+    parts = {"": train} if system.pool else {task: train[mine] for task, mine in tasks_of(features.take(train)).items()}
+    made = []
+    for task, rows in parts.items():
+        mine = {tasks[row] for row in rows} if system.pool else {task}
+        asked, every = [row for row in test if tasks[row] in mine], range(len(features))
+        if not asked:
+            continue
+        if system.identity() is not None:
+            learnt = set(rows.tolist())
+            asked = [row for row in every if tasks[row] in mine and row not in learnt]
+        made.append(Training(system, rows, np.array(asked, dtype=np.intp)))
+    return made
+
+
+def run_training(
+    features: FeatureSet,
+    training: Training,
+    folder: Path | None = None,
+    reported: Callable[[float], None] | None = None,
+    stop: Stop | None = None,
+) -> Predicted:
+    """The predictions of a training for the rows that it is asked for; the system gets none of their scores.
+
+    Args:
+        folder: keeps the predictions for later calls, and the checkpoints; None: keeps nothing.
+        reported: called with the share that is done.
+
+    Raises Cancelled after `stop`. An AimError of the system is raised with the system's name in front.
+    """
+    system, train, asked = training.system, features.take(training.train), features.take(training.asked)
+    asked, identity, key, place = without_scores(asked), system.identity(), "", None
+    if folder is not None and identity is not None:
+        key = digest_of(identity, [*_content(train), *_content(asked)])
+        place = folder / key[:16]
+        if (kept := _read(place, key)) is not None:
+            return kept
+
+    def progress(done: int, total: int) -> None:
+        if reported is not None:
+            reported(done / total)
+
+    try:
+        predicted = system.train(train, asked, Surroundings(place, progress, stop)).predict(asked)
+    except AimError as error:
+        raise type(error)(f"{system.name}: {error.what}", where=error.where, fix=error.fix) from error
+    if place is not None:
+        _write(place, key, predicted)
+    return predicted
+
+
+def train_and_predict(
+    system: System, train: FeatureSet, test: FeatureSet, folder: Path | None = None, stop: Stop | None = None
+) -> Predicted:
+    """The predictions of a system for `test` after training on `train`, outside an evaluation. See `run_training`."""
+    both, count = train.followed_by(test), len(train)
+    rows = np.arange(count), count + np.arange(len(test))
+    made = trainings_of(system, both, *rows)
+    return gathered(made, [run_training(both, one, folder, stop=stop) for one in made], rows[1])
+
+
+def gathered(trainings: Sequence[Training], predicted: Sequence[Predicted], test: Rows) -> Predicted:
+    """The predictions for the rows `test`, from those of the trainings by which a system predicts them."""
+    parts, places = [], []
+    for training, one in zip(trainings, predicted, strict=True):
+        columns = {int(row): column for column, row in enumerate(training.asked)}
+        mine = np.array([place for place, row in enumerate(test.tolist()) if row in columns], dtype=np.intp)
+        parts.append(one.take(np.array([columns[row] for row in test[mine].tolist()], dtype=np.intp)))
+        places.append(mine)
+    return parts[0] if len(parts) == 1 else joined(places, parts)
+
+
+def _content(features: FeatureSet) -> list[Any]:
+    """Arrays that hold everything that a training can read of performances."""
+    described = [[r.id, r.task, sorted(r.groups.items()), r.labels] for r in features.records]
+    names = sorted((name, list(channels)) for name, channels in features.names.items())
+    text = np.frombuffer(repr([described, names]).encode(), dtype=np.uint8)
+    return [text, *(getattr(features, name) for name in ARRAYS)]
+
+
+def _write(place: Path, key: str, predicted: Predicted) -> None:
+    """Write the predictions of a finished training, and delete its checkpoints."""
+    given = {name: getattr(predicted, name) for name in (*BY_PERFORMANCE, "losses")}
+    arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in given.items() if v is not None}
+    arrays["loss_epochs"] = torch.tensor(predicted.loss_epochs, dtype=torch.int64)
+    write_checkpoint(place.with_suffix(".safetensors"), key, 0, arrays)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _read(place: Path, key: str) -> Predicted | None:
+    """The predictions that `_write` wrote; None where they are missing, damaged or of another training."""
+    kept = read_checkpoint(place.with_suffix(".safetensors"), key)
+    if kept is None:
+        return None
+    arrays: dict[str, Any] = {name: values.numpy() for name, values in kept[1].items()}
+    return Predicted(**arrays | {"loss_epochs": tuple(arrays["loss_epochs"].tolist())})
