@@ -3,9 +3,9 @@
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combination, Combined, FittedCombination
-from pipeline.systems.fold_predictions import FoldPredictions, FoldRows, fold_rows, predict_rows
+from pipeline.systems.fold_predictions import FoldRows, fold_rows, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, Part
-from pipeline.systems.interface import NetworkSystem, Predicted, Row, SimpleSystem, System
+from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, Row, SimpleSystem, System
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem, method_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInside, watching
 from pipeline.systems.trainings import Training, run_training, train_and_predict

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
-from pipeline.systems.fold_predictions import FoldPredictions
 from pipeline.systems.inner_folds import Part
-from pipeline.systems.interface import Predicted, Row, System, as_many_runs
+from pipeline.systems.interface import FoldPredictions, Predicted, Row, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train import label_table
@@ -235,9 +234,7 @@ class Combined(Row):
             return Predicted(Combination.of_all(names).combine(list(scores)))
         inside = [fold.inside(candidate) for candidate in self.candidates]
         predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
-        gathered = InnerPredictions.gather(
-            names, fold.train, fold.inner, predicted, unseen_users=fold.rows.unseen_users
-        )
+        gathered = InnerPredictions.gather(names, fold.train, fold.inner, predicted, unseen_users=fold.unseen_users)
         whole, out = Combination.fit(gathered), np.zeros(scores.shape[1:])
         rows = np.concatenate([part.test for part in fold.inner])
         inner_tasks = np.array([fold.train.records[row].task for row in rows])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import InnerSplit, Part
-from pipeline.systems.interface import Predicted, Row, System, without_scores
+from pipeline.systems.interface import FoldPredictions, Predicted, Row, System, without_scores
 from pipeline.systems.trainings import Training, gathered, trainings_of
 from pipeline.train.features import FeatureSet
 
@@ -45,43 +45,26 @@ def fold_rows(features: FeatureSet, parts: Sequence[Part], split: InnerSplit) ->
     return folds
 
 
-@dataclass(frozen=True)
-class FoldPredictions:
-    """What systems predict in one fold, for rows to read. It holds no label of a test part.
+Done = dict[Hashable, tuple[Training, Predicted]]
+"""Finished trainings by their key."""
 
-    Attributes:
-        train: the training part, with labels.
-        features: all performances of the evaluation, without scores.
-        done: the predictions of every training so far, by `Training.key`.
-    """
 
-    rows: FoldRows
-    train: FeatureSet
-    features: FeatureSet
-    done: Mapping[Hashable, tuple[Training, Predicted]]
+def fold_predictions(features: FeatureSet, rows: FoldRows, done: Done) -> FoldPredictions:
+    """The predictions of one fold, read from the trainings that are done when a row asks for them."""
+    hidden, whole = without_scores(features), rows.train
 
-    @property
-    def inner(self) -> tuple[Part, ...]:
-        """The inner folds, as rows of `train`."""
-        return self.rows.inner
-
-    @property
-    def test_tasks(self) -> list[str]:
-        """The task of each performance of the test part."""
-        return [self.features.records[row].task for row in self.rows.test]
-
-    def test(self, system: System) -> Predicted:
-        """A system's predictions for the test part."""
-        return self._read(system, self.rows.train, self.rows.test)
-
-    def inside(self, system: System) -> list[Predicted]:
-        """The predictions of `System.inner` for the test rows of every inner fold."""
-        whole = self.rows.train
-        return [self._read(system.inner(), whole[part.train], whole[part.test]) for part in self.inner]
-
-    def _read(self, system: System, train: Rows, test: Rows) -> Predicted:
-        made = [self.done[one.key] for one in trainings_of(system, self.features, train, test)]
+    def read(system: System, train: Rows, test: Rows) -> Predicted:
+        made = [done[one.key] for one in trainings_of(system, hidden, train, test)]
         return gathered([training for training, _ in made], [predicted for _, predicted in made], test)
+
+    return FoldPredictions(
+        train=features.take(whole),
+        inner=rows.inner,
+        unseen_users=rows.unseen_users,
+        test_tasks=tuple(features.records[row].task for row in rows.test),
+        test=lambda system: read(system, whole, rows.test),
+        inside=lambda system: [read(system.inner(), whole[part.train], whole[part.test]) for part in rows.inner],
+    )
 
 
 def predict_rows(
@@ -92,23 +75,23 @@ def predict_rows(
     All trainings that do not depend on others' predictions are one list, and `run` has it whole. What a row picks by
     inner validation is a second list, which is empty without such rows.
     """
-    done: dict[Hashable, tuple[Training, Predicted]] = {}
-    hidden = without_scores(features)
-    views = [FoldPredictions(fold, features.take(fold.train), hidden, done) for fold in folds]
+    done: Done = {}
+    read = {fold.name: fold_predictions(features, fold, done) for fold in folds}
 
     def finish(wanted: Sequence[Training]) -> None:
         new = {training.key: training for training in wanted if training.key not in done}
-        done.update(zip(new, zip(new.values(), run(list(new.values())) if new else (), strict=True), strict=True))
+        if new:
+            done.update(zip(new, zip(new.values(), run(list(new.values())), strict=True), strict=True))
 
     first: list[Training] = []
-    for view in views:
+    for fold in folds:
         for row in rows:
-            first += [one for system in row.systems if row.inside for one in _inside(hidden, view.rows, system)]
-            if not _picks(row):
-                first += _outside(hidden, view.rows, row.systems)
+            first += [one for system in row.systems if row.inside for one in _inside(features, fold, system)]
+            first += [] if _picks(row) else _outside(features, fold, row.systems)
     finish(first)
-    finish([one for v in views for row in rows if _picks(row) for one in _outside(hidden, v.rows, row.picked(v))])
-    return {(view.rows.name, row.name): row.read(view) for view in views for row in rows}
+    picking = [(fold, row) for fold in folds for row in rows if _picks(row)]
+    finish([one for fold, row in picking for one in _outside(features, fold, row.picked(read[fold.name]))])
+    return {(fold.name, row.name): row.read(read[fold.name]) for fold in folds for row in rows}
 
 
 def _picks(row: Row) -> bool:

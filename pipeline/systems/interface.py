@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from data.video import Labels, Record
 from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
 from pipeline.settings.recipes import TrainConfig
+from pipeline.systems.inner_folds import Part
 from pipeline.train import Surroundings
 from pipeline.train.features import FeatureSet
-
-if TYPE_CHECKING:
-    from pipeline.systems.fold_predictions import FoldPredictions
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,27 @@ class Predicted:
 
 BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoch")
 """Arrays of `Predicted` whose last axis is the performances."""
+
+
+@dataclass(frozen=True)
+class FoldPredictions:
+    """What systems predict in one fold, for rows to read. It holds no label of a test part.
+
+    Attributes:
+        train: the training part, with labels.
+        inner: inner folds, as rows of `train`.
+        unseen_users: whether the protocol holds out whole users.
+        test_tasks: the task of each performance of the test part.
+        test: a system's predictions for the test part.
+        inside: the predictions of `System.inner` for the test rows of every inner fold.
+    """
+
+    train: FeatureSet
+    inner: tuple[Part, ...]
+    unseen_users: bool
+    test_tasks: tuple[str, ...]
+    test: Callable[[System], Predicted]
+    inside: Callable[[System], list[Predicted]]
 
 
 class Row:

@@ -14,9 +14,8 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
-from pipeline.systems.fold_predictions import FoldPredictions
 from pipeline.systems.inner_folds import tasks_of
-from pipeline.systems.interface import NetworkSystem, Predicted, Row, System
+from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, Row, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
