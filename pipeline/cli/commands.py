@@ -144,10 +144,10 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
         (say if accuracy.better else alarm)(str(accuracy))
         if choice := done.calibration.facts.get("combination"):
             by_system = [
-                (name, values["together"], values["together_error"], choice["weights"].get(name))
-                for name, values in choice["figures"].items()
+                (name, test["rho"], test["p"], "yes" if name in choice["used"] else "no")
+                for name, test in choice["tests"].items()
             ]
-            table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
+            table("Systems on the held-out performances", ("system", "rho", "p", "averaged"), by_system)
 
 
 def _intervals(done: api.TrainedModel) -> str:

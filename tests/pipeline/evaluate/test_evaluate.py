@@ -369,11 +369,16 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
 
     rows: list[Row] = [network, ChosenEpoch(network), BestOnTest(network), Combined((network, baseline))]
     folds = kfold(features.records, k=2)
+    split = InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
+    inner = 0
+    for cut in fold_rows(features, make_parts(features, folds), split):
+        for part in cut.inner:
+            inner += len({features.records[row].task for row in cut.train[part.test]})
     evaluate(features, Protocol(folds), rows, draws=0, pool=Counted())
-    assert asked == [2 * 2 * (1 + 3) * 2], "two systems, two tasks, the whole part and three inner folds, two folds"
+    assert asked == [2 * (4 + inner)], "two systems, on two folds of two tasks and their inner folds"
     asked.clear()
     evaluate(features, Protocol(folds), [Selected("selected", (network, baseline))], draws=0, pool=Counted())
-    assert asked == [2 * 2 * 3 * 2, 2 * 2]
+    assert asked == [2 * inner, 4]
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
