@@ -9,7 +9,11 @@ try:
     from pipeline.cli import app, main
 except ModuleNotFoundError as missing:
     what = f"package '{missing.name}' is not installed for {sys.executable}"
-    sys.exit(f"error: {what}\n  -> Type: python -m pip install -e .")
+    fix = "Type: python -m pip install -e ."
+    taken = getattr(sys.modules.get("pipeline"), "__file__", None)
+    if str(missing.name).startswith("pipeline."):
+        what, fix = f"{taken} hides the package 'pipeline' of this program", "Rename it"
+    sys.exit(f"error: {what}\n  -> {fix}")
 
 __all__ = ["app", "main"]
 

@@ -154,16 +154,6 @@ def test_a_hostile_command_line_is_one_printable_message_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_a_package_in_the_way_is_named(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/__init__.py").touch()
-    program = (
-        f"import sys; sys.path.insert(1, {str(ROOT)!r}); import pipeline.settings.environment as e; e.check_checkout()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert "not from this checkout" in done.stderr or "No module named 'data.errors'" in done.stderr
-
-
 def python(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Python code with this checkout's modules."""
     return subprocess.run(

@@ -19,9 +19,6 @@ def main() -> NoReturn:
     """Run one command. An error that a user can mend gives one message and an exit code of docs/commands.md."""
     _mend_streams()
     try:
-        from pipeline.settings.environment import check_checkout
-
-        check_checkout()
         refuse_single_hyphens(sys.argv[1:])
         try:
             app(prog_name=PROGRAM)

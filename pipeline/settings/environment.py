@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -16,7 +15,6 @@ from data.errors import PROGRAM, AimError, UsageError
 from data.store import files_below
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic")
 INSTALL = "python -m pip install -e ."
 OPENCV_WHEELS = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless", "opencv-python")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -30,19 +28,6 @@ class SetupCheck:
     state: Literal["ok", "missing", "broken"]  # missing: something optional
     detail: str  # version, place, or what is wrong
     fix: str = ""  # what to type
-
-
-def check_checkout() -> None:
-    """Raise UsageError where a package of ours comes from outside this checkout: their names are common words."""
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        location = Path(spec.origin).resolve() if spec and spec.origin else None
-        if location is None or CHECKOUT not in location.parents:
-            raise UsageError(
-                f"package '{name}' is taken from {location or 'nowhere'}, not from this checkout",
-                where=CHECKOUT,
-                fix=f"Use a virtual environment of its own: python -m venv .venv && . .venv/bin/activate && {INSTALL}",
-            )
 
 
 def check_opencv() -> None:
@@ -84,7 +69,7 @@ def findings() -> Iterator[SetupCheck]:
     from data.weights import weight_files as weights
 
     yield SetupCheck("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
-    yield _checked("checkout", check_checkout, str(CHECKOUT))
+    yield SetupCheck("program", "ok", str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
         yield _package(name, INSTALL)
     yield _checked("opencv", check_opencv, "contrib build, TV-L1 present")
