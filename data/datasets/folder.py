@@ -81,7 +81,7 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
         if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0])
     ]
     if not records:
-        fix = f"Keypoint files end in {' '.join(SUFFIXES)}: docs/keypoints.md"
+        fix = f"Keypoint files end in {' '.join(SUFFIXES)}"
         raise UsageError("no keypoint file in this folder", where=root, fix=fix)
     listing = Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)

@@ -154,8 +154,8 @@ KINDS: Mapping[str, DataSetKind] = {
     "kimore": DataSetKind(
         list_kimore, "vrai.dii.univpm.it/content/kimore-dataset names the download", marks=("CG/*/*/Es1", "GPP/*/*/Es1")
     ),
-    "folder": DataSetKind(list_folder, "your own videos: docs/videos.md"),
-    "skeletons": DataSetKind(list_skeletons, "your own keypoint files: docs/keypoints.md"),
+    "folder": DataSetKind(list_folder, "your own videos"),
+    "skeletons": DataSetKind(list_skeletons, "your own keypoint files"),
 }
 """By name. Counts and hashes come from the publishers' files or papers, which the sections of docs/datasets.md name."""
 

@@ -43,7 +43,7 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
     """
     table = find_labels(root, labels, ("labels.csv", "tasd2.csv"))
     if table is None:
-        fix = "Write it as docs/datasets.md says (video,final,…), or name yours: --set dataset.labels=FILE"
+        fix = "Write it with the columns video, final and others, or name yours: --set dataset.labels=FILE"
         raise UsageError("no labels.csv", where=root, fix=fix)
     listing = join_listing(find_videos([root]), table, COLUMNS, _build)
     records, missing = _with_origin(listing.records)

@@ -49,7 +49,7 @@ def of_file(path: Path) -> Entries:
         return _fill(entries, head, landmarks, rows[1:])
     if rows and (named := _named(path, rows[0], head, rows[1:])):
         return named
-    fix = "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV; docs/keypoints.md"
+    fix = "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV"
     raise refuse(path, f"unknown layout of keypoints (columns {', '.join(head[:6])})", fix)
 
 

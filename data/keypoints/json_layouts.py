@@ -70,7 +70,7 @@ def _index_of(path: Path) -> int:
 def _unknown(content: Field) -> DataError:
     value = content.value
     keys = ", ".join(str(key) for key in list(value)[:6]) if isinstance(value, dict) else type(value).__name__
-    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON; docs/keypoints.md"
+    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON"
     return refuse(content.path, f"unknown layout of keypoints (at the top: {keys})", fix)
 
 

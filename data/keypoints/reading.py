@@ -57,7 +57,7 @@ def keypoints_of(record: Record, size: tuple[int, int], frames: int) -> Imported
     """
     path = record.sidecars.get("keypoints")
     if path is None:
-        fix = "Name its folder (pose.import.dir) and the file like the video: docs/keypoints.md"
+        fix = "Name its folder (pose.import.dir) and the file like the video"
         raise DataError("no keypoint file belongs to this video", where=record.name, fix=fix)
     name = record.id.rpartition("/")[2]
     stem = name if record.frames else name.rpartition(".")[0] or name
@@ -84,7 +84,7 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
     people = [person for group in entries.frames.values() for person in group]
     if any(person.points.shape[1] > 3 for person in people):
-        raise refuse(path, "has three coordinates a joint", "Use dataset.kind=skeletons: docs/keypoints.md")
+        raise refuse(path, "has three coordinates a joint", "Use dataset.kind=skeletons")
     with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
     of_video = tuple(_frame(entries.frames.get(index, []), columns, scale, with_score) for index in range(frames))
     _check_picture(entries, of_video, size)

@@ -48,7 +48,7 @@ class ClipsConfig(StageConfig):
     short_side: int | None = setting(
         None, "pixels of the short side before the centre is cut; None: the network's own", le=4096
     )
-    precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2, see docs/features.md")
+    precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2")
     runtime: Literal["auto", "openvino", "torch"] = setting(
         "auto", "what runs the network: torch on a GPU, else OpenVINO", belongs_to=MACHINE
     )

@@ -40,7 +40,7 @@ class KinematicsConfig(StageConfig):
     """Settings of stage `kinematics`: the channels to make from the 76 columns."""
 
     pairing: Literal["motion", "column"] = setting(
-        "motion", "which slave belongs to which master, see docs/datasets.md"
+        "motion", "which slave belongs to which master: the one that moves alike, or the one of the same columns"
     )
     rate_hz: float = setting(RATE_HZ, "rows a second", gt=0, le=10_000)
     offset_s: float = setting(0.0, "time of the first row on the video's clock, in seconds", ge=-3600, le=3600)

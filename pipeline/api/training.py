@@ -83,7 +83,7 @@ def evaluate(
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
     Values are those of the last epoch; a further row takes the epoch that inner validation chooses. With
-    `model.system=combined`, or under `protocol=louo`, the first row is AIM combined with regressions: docs/scores.md.
+    `model.system=combined`, or under `protocol=louo`, the first row is AIM combined with regressions.
 
     Args:
         out: folder of results.json and the page.

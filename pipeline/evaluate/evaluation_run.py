@@ -99,7 +99,7 @@ class Evaluation:
         if 0 < (users := users_of(self.results)) < FEW_USERS:
             lines.append(
                 f"note: with {users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
-                "row 'combined', and docs/scores.md"
+                "row 'combined'"
             )
         if (recipe.recipe, kind) == ("tools", "jigsaws"):
             lines.append("note: optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")

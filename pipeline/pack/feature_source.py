@@ -138,7 +138,7 @@ def _scores(config: Config) -> str:
     """What to do so that performances have scores."""
     dataset = config.dataset
     if dataset.kind != "folder":
-        return "Fill in the scores as docs/datasets.md says, or name the table: --set dataset.labels=FILE"
+        return f"Type: {PROGRAM} data check {dataset.root}, or name the table of scores: --set dataset.labels=FILE"
     table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
     if table is not None:
         return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"

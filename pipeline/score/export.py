@@ -51,7 +51,7 @@ TOLERANCE = 1e-5
 SHARE = "share_of_score"
 """Name in the file's metadata of the network's weight in the run's score, from 0 to 1."""
 
-BUG = "This is an error of the program: report it with the run folder (CONTRIBUTING.md)"
+BUG = "This is an error of the program: report it with the run folder"
 
 OPSET = 18
 PROBES = 6

@@ -69,5 +69,5 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
         return compiled(forward_on_cpu(model, threads=threads), size, **options)
     except Exception as error:
         cause = str(error).splitlines()[0][:120]
-        what, fix = f"not a {kind.__name__} model ({cause})", "Set pose.rtmlib to ONNX files as in docs/install.md"
+        what, fix = f"not a {kind.__name__} model ({cause})", "Set pose.rtmlib.model to an RTMO or RTMPose .onnx file"
         raise DataError(what, where=network.path, fix=fix) from error
