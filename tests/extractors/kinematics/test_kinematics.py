@@ -97,9 +97,9 @@ def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
     )
 
 
-def test_the_papers_recipe_takes_the_76_columns_with_the_handles_at_the_slaves(tmp_path: Path) -> None:
+def test_the_preset_of_the_paper_takes_the_76_columns_with_the_handles_at_the_slaves(tmp_path: Path) -> None:
     """Section 3.1: the masters' tool-tips are primary, the slaves' tool-tips and the handles secondary."""
-    config = load_config("jigsaws", {"train.recipe": "paper"}).method.stage("kinematics")
+    config = load_config("jigsaws-paper").method.stage("kinematics")
     rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
     output = run(tmp_path, rows, **config.model_dump())
     Kinematics.promise(KinematicsConfig(**config.model_dump()), 0).check(output)
@@ -114,11 +114,11 @@ def test_the_papers_recipe_takes_the_76_columns_with_the_handles_at_the_slaves(t
     assert slave.names[18:20] == ("left_gripper_rad", "left_handle_rad")
 
 
-def test_the_key_of_the_default_is_as_before_the_papers_kinematics() -> None:
+def test_no_recipe_of_training_changes_how_kinematics_are_read() -> None:
     before = {"pairing": "motion", "rate_hz": 30.0, "offset_s": 0.0, "smoothing_s": 0.1, "rotation": "6d"}
     before |= dict.fromkeys(("position", "velocity", "gripper", "speed", "acceleration", "jerk"), True)
     before |= {"gripper_motion": True, "bimanual": True}
-    for recipe in ("tools", "fast"):
+    for recipe in ("tools", "fast", "paper"):
         assert load_config("jigsaws", {"train.recipe": recipe}).method.stage("kinematics").result_settings() == before
 
 
