@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -90,6 +91,15 @@ def printable(text: str | Path) -> str:
     """`text` with control characters and undecodable file-name bytes escaped, safe for a terminal and for JSON."""
     shown = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
+def typed(*words: str | Path) -> str:
+    """The command line of the program with these words, each quoted for the shell where it needs it.
+
+    >>> typed("train", "--set", "dataset.root=my videos").partition(" ")[2]
+    "train --set 'dataset.root=my videos'"
+    """
+    return f"{PROGRAM} {shlex.join(printable(word) for word in words)}"
 
 
 def counted(count: int, noun: str) -> str:

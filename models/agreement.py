@@ -1,4 +1,4 @@
-"""How far raters agree: intraclass correlation, rank correlations, and mean absolute difference, with intervals."""
+"""How far raters agree: ICC, Krippendorff's alpha, rank correlations and mean absolute difference, with intervals."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ DRAWS = 200
 """Bootstrap resamples of an interval: few, since each Kendall's tau takes a millisecond."""
 
 
+SHUFFLES = 999
+"""Random tables that the test against chance compares with."""
+
+
 @dataclass(frozen=True)
 class Bounded:
     """A value with the ends of its 95 % interval; NaN where undefined."""
@@ -33,8 +37,14 @@ class Bounded:
 class Agreement:
     """How far raters agree who judged the same videos; the last three are means over pairs of raters."""
 
-    videos: int
+    videos: int  # judged by two raters or more
     raters: int
+    complete: int  # videos that all raters judged, which alone enter the two ICC
+    chance: float  # probability of an alpha this large if every rater gave these scores to random videos
+    reliability: (
+        float  # share of the variance of the mean scores that is not error: alpha for the mean number of raters
+    )
+    alpha: Bounded  # Krippendorff's, for interval scales
     icc: Bounded  # ICC(2,1), agreement in absolute value of single raters
     icc_mean: Bounded  # ICC(2,k), of the mean over these raters with the mean over as many others
     kendall: Bounded
@@ -48,9 +58,9 @@ UNDEFINED = Bounded(np.nan, np.nan, np.nan)
 def agreement(scores: ArrayLike) -> Agreement | None:
     """The agreement of (videos, raters) scores, NaN where a rater gave none; None where too few overlap.
 
-    The two-way ICC needs every cell, so it takes the videos that all raters judged. The other values are means over
-    pairs of raters, each on the videos that both judged. Their intervals resample videos; those of the ICC are exact
-    for normal scores.
+    The two-way ICC needs every cell, so it takes the videos that all raters judged; alpha takes every video with two
+    scores. The last three values are means over pairs of raters, each on the videos that both judged. Intervals
+    resample videos; those of the ICC are exact for normal scores.
     """
     table = np.asarray(scores, dtype=np.float64)
     table = table[np.isfinite(table).sum(axis=1) > 1]
@@ -59,8 +69,57 @@ def agreement(scores: ArrayLike) -> Agreement | None:
         return None
     complete = table[np.isfinite(table).all(axis=1)]
     single, mean = intraclass(complete) if len(complete) >= LEAST else (UNDEFINED, UNDEFINED)
-    of_pairs = (_of_pairs(table, statistic) for statistic in (kendall, spearman, mae))
-    return Agreement(len(table), table.shape[1], single, mean, *of_pairs)
+    alpha = krippendorff(table)
+    judges = float(np.isfinite(table).sum(axis=1).mean())
+    return Agreement(
+        len(table),
+        table.shape[1],
+        len(complete),
+        chance_of(table, alpha),
+        of_mean(alpha, judges),
+        Bounded(alpha, *bootstrap_interval(lambda rows: krippendorff(table[rows]), len(table), draws=DRAWS)),
+        single,
+        mean,
+        *(_of_pairs(table, statistic) for statistic in (kendall, spearman, mae)),
+    )
+
+
+def krippendorff(table: Floats) -> float:
+    """Krippendorff's alpha of (videos, raters) scores on an interval scale; NaN where all scores are equal.
+
+    K. Krippendorff, Content Analysis, 2004, chapter 11. Videos with one score do not count.
+    """
+    judges = np.isfinite(table).sum(axis=1)
+    table, judges = table[judges > 1], judges[judges > 1]
+    values = table[np.isfinite(table)]
+    if not len(values) or np.ptp(values) == 0:
+        return float("nan")
+    observed = (judges * np.nanvar(table, axis=1) * judges / (judges - 1)).sum() / len(values)
+    return float(1 - observed / values.var(ddof=1))
+
+
+def of_mean(alpha: float, judges: float) -> float:
+    """The reliability of the mean of so many judges from that of one (Spearman and Brown); at least 0."""
+    return judges * alpha / (1 + (judges - 1) * alpha) if alpha > 0 else 0.0
+
+
+def chance_of(table: Floats, alpha: float) -> float:
+    """The share of tables with at least this alpha if each rater's scores are shuffled; NaN without an alpha."""
+    if np.isnan(alpha):
+        return float("nan")
+    rng, judged = np.random.default_rng(0), np.isfinite(table)
+    centred = table - table[judged].mean()
+    sums, squares = np.zeros((2, SHUFFLES, len(table)))
+    for rater, rows in enumerate(judged.T):
+        shuffled = rng.permuted(np.tile(centred[rows, rater], (SHUFFLES, 1)), axis=1)
+        sums[:, rows] += shuffled
+        squares[:, rows] += shuffled**2
+    judges = judged.sum(axis=1)
+    several = judges > 1
+    within = (squares - sums**2 / np.maximum(judges, 1))[:, several] * (judges / np.maximum(judges - 1, 1))[several]
+    expected = centred[judged & several[:, None]].var(ddof=1)
+    alphas = 1 - within.sum(axis=1) / judges[several].sum() / expected
+    return float((1 + (alphas >= alpha - 1e-9).sum()) / (1 + SHUFFLES))
 
 
 def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
@@ -89,10 +148,8 @@ def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
     low = n * (between - upper * rest) / (upper * other + n * between)
     high = n * (lower * between - rest) / (other + n * lower * between)
 
-    def of_mean(value: float) -> float:
-        return float(k * value / (1 + (k - 1) * value))
-
-    return Bounded(icc, low, high), Bounded(of_mean(icc), of_mean(low), of_mean(high))
+    single = np.array([icc, low, high])
+    return Bounded(icc, low, high), Bounded(*map(float, k * single / (1 + (k - 1) * single)))
 
 
 def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Bounded:

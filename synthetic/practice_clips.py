@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import Answer, all_answers, append_answer, rater_file
+from data.datasets.ratings import Answer, all_answers, append_answers, rater_file
 from data.errors import UsageError
 from data.video.records import fingerprint_file
 from synthetic.dives import Dive, plan_dives, write_film
@@ -73,7 +73,7 @@ def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int
             difference = awards[one] - awards[other] + RATER_ERROR * float(rng.normal() - rng.normal())
             word = "equal" if abs(difference) < EQUAL else "better" if difference > 0 else "worse"
             answer = Answer((contents[one], contents[other]), word, names=(one, other))
-            append_answer(rater_file(videos, rater), answer)
+            append_answers(rater_file(videos, rater), answer)
             given, answers[one], answers[other] = given + 1, answers[one] + 1, answers[other] + 1
     return given
 

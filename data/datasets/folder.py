@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, number, read_bytes, read_table
+from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, number, read_bytes, read_table, without_mark
 from data.errors import DataError, UsageError, counted, nearest
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
@@ -188,6 +188,7 @@ def _match(table: Sequence[Row], videos: dict[str, Record]) -> tuple[dict[str, l
     guessed: list[str] = []
     for row in table:
         wanted = inner_path(row.text("video"), where=row.where)
+        wanted = wanted if wanted in videos else without_mark(wanted)
         alike = loose.get(_loose(wanted), []) or loose.get(_loose(PurePosixPath(wanted).name), [])
         if wanted in videos:
             name = wanted

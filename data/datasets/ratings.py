@@ -1,12 +1,17 @@
 """Answers of raters on videos. FOLDER/ratings/<rater>.csv is the only state of `label`: one line an answer, appended.
 
-    video,content,against,against_content,answer,score,execution,synchronisation,difficulty,when
-    monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,2026-11-27T18:04:05+00:00
-    monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,2026-11-27T18:05:12+00:00
+    video,content,against,against_content,answer,score,execution,synchronisation,difficulty,seconds,when
+    monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,14.2,2026-11-27T18:04:05+00:00
+    monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,9.8,2026-11-27T18:05:12+00:00
 
 `content` is the fingerprint of the file (`data.video.records.fingerprint_file`). It identifies the video; the name is
-for people. So a renamed video keeps its answers, and a replaced one has none. `when` is the last cell, so that a line
-that was cut off is recognised and does not count. The last answer of a rater to a question counts.
+for people. So a renamed video keeps its answers, and a replaced one has none. `seconds` is the time that the answer
+took. `when` is the last cell, so that a line that was cut off is recognised and does not count. The last answer of a
+rater to a question counts. A pair with a video that is "no performance" for the rater does not count; an answer on such
+a pair that comes later takes "no performance" back.
+
+The files come from people who share a folder, so they are opened without following links, and only if they are regular
+files.
 """
 
 from __future__ import annotations
@@ -17,22 +22,22 @@ import io
 import math
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from data.datasets.tables import MAX_BYTES, clip
-from data.errors import UsageError, printable
-from data.store import read_regular
+from data.datasets.tables import MAX_BYTES, clip, spreadsheet_text
+from data.errors import UsageError, counted, printable
 from data.video import LABELS
 from data.video.records import MAX_LABEL
 
 RATINGS = "ratings"
 """Folder of the raters' files below the folder of videos."""
 
-COLUMNS = ("video", "content", "against", "against_content", "answer", *LABELS, "when")
+COLUMNS = ("video", "content", "against", "against_content", "answer", *LABELS, "seconds", "when")
 
 OF_ONE = ("scored", "skipped", "no performance")
 OF_TWO = ("better", "worse", "equal", "skipped")
@@ -40,7 +45,11 @@ OF_TWO = ("better", "worse", "equal", "skipped")
 
 _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _CONTENT = re.compile(r"[0-9a-f]{64}")
-_RATER = re.compile(r"\w[\w .-]{0,38}\w|\w")
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
+
+NAME_LENGTH = 40
+NAME_MARKS = frozenset(" .-_'’‘\u200c\u200d")
+"""Characters of a name besides letters, their marks and digits; the last two join or part letters, as in Persian."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Answer:
     answer: str  # one of `OF_ONE` or `OF_TWO`
     scores: Mapping[str, float] = field(default_factory=dict)  # by names of `data.video.LABELS`
     names: tuple[str, ...] = ()  # of the videos, for people
+    seconds: float | None = None  # from the question to the answer
 
     @property
     def question(self) -> frozenset[str]:
@@ -64,31 +74,34 @@ Answers = dict[frozenset[str], Answer]
 
 def rater_file(folder: Path, rater: str) -> Path:
     """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is no file name."""
-    name = unicodedata.normalize("NFC", " ".join(rater.split())).casefold()
-    if not _RATER.fullmatch(name):
-        fix = "Take 1 to 40 letters, digits, spaces, dots and hyphens, such as: anna"
-        raise UsageError(f"'{clip(rater)}' is no name of a rater", fix=fix)
+    name = unicodedata.normalize("NFC", " ".join(rater.split()).casefold())
+    if wrong := next((c for c in name if unicodedata.category(c)[0] not in "LMN" and c not in NAME_MARKS), None):
+        raise _no_name(rater, f"it has '{wrong}'", "Take letters, digits, spaces, dots, hyphens and apostrophes only")
+    if not name or unicodedata.category(name[0])[0] not in "LN":
+        raise _no_name(rater, "it begins with no letter", "Begin with a letter or a digit, such as: anna")
+    if len(name) > NAME_LENGTH:
+        raise _no_name(rater, f"it has {len(name)} characters", f"Take at most {NAME_LENGTH}")
     return folder / RATINGS / f"{name}.csv"
 
 
-def append_answer(path: Path, answer: Answer) -> None:
-    """Add an answer to a rater's file; it is on the disk when this returns. Raises OSError: it cannot be written."""
+def _no_name(rater: str, why: str, fix: str) -> UsageError:
+    return UsageError(f"'{clip(rater)}' is no name of a rater: {why}", fix=fix)
+
+
+def append_answers(path: Path, *answers: Answer) -> None:
+    """Add answers to a rater's file; they are on the disk when this returns. Raises OSError: it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = [_cell(name) for name in answer.names or ("",) * len(answer.contents)]
-    videos = [cell for pair in zip(names, answer.contents, strict=True) for cell in pair]
-    scores = [f"{answer.scores[name]:.12g}" if name in answer.scores else "" for name in LABELS]
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    line = _line([*videos, *("", "")[: 4 - len(videos)], answer.answer, *scores, now])
+    lines = b"".join(map(_answer_line, answers))
     new = not path.exists()
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+    handle = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(handle).st_size
         os.lseek(handle, max(0, size - 1), os.SEEK_SET)
         if not size:
-            line = _line(COLUMNS) + line
+            lines = _line(COLUMNS) + lines
         elif os.read(handle, 1) != b"\n":  # the end of a line that was cut off
-            line = b"\n" + line
-        if os.write(handle, line) < len(line):
+            lines = b"\n" + lines
+        if os.write(handle, lines) < len(lines):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(handle)
     finally:
@@ -101,41 +114,93 @@ def append_answer(path: Path, answer: Answer) -> None:
             os.close(folder)
 
 
+def _answer_line(answer: Answer) -> bytes:
+    names = [spreadsheet_text(printable(name)) for name in answer.names or ("",) * len(answer.contents)]
+    videos = [cell for pair in zip(names, answer.contents, strict=True) for cell in pair]
+    scores = [f"{answer.scores[name]:.12g}" if name in answer.scores else "" for name in LABELS]
+    seconds = "" if answer.seconds is None else f"{answer.seconds:.1f}"
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return _line([*videos, *("", "")[: 4 - len(videos)], answer.answer, *scores, seconds, now])
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """The descriptor of a regular file in the folder of ratings. Raises OSError: a link, a pipe, a device, a folder."""
+    if path.is_symlink() or path.parent.is_symlink():  # where the system has no O_NOFOLLOW, and for the folder
+        raise OSError(errno.ELOOP, "a link, which is not followed", str(path))
+    safe = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+    handle = os.open(path, flags | sum(safe), 0o644)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return handle
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a regular file in the folder of ratings; another process may append to it meanwhile.
+
+    Raises OSError: as `open_plain`, larger than `MAX_BYTES`, or it cannot be read.
+    """
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES} bytes", str(path))
+    return content
+
+
 def read_answers(path: Path) -> tuple[Answers, int]:
     """The answers of a rater's file, and the number of its other lines; no answers where there is no file.
 
-    Raises OSError or ValueError: the file cannot be read or is too large.
+    Raises OSError: the file cannot be read.
     """
     try:
-        text = read_regular(path, MAX_BYTES).decode("utf-8-sig", errors="replace")
+        text = read_plain(path).decode("utf-8-sig", errors="replace")
     except FileNotFoundError:
         return {}, 0
     answers: Answers = {}
     unread = 0
-    for line in text.splitlines():
-        cells = next(csv.reader([line]), [])
+    for line in text.split("\n"):
+        cells = _cells(line.removesuffix("\r"))
         answer = _answer(cells)
-        if answer is not None:
-            answers[answer.question] = answer
-        else:
+        if answer is None:
             unread += bool(line.strip()) and tuple(cells) != COLUMNS
+            continue
+        answers[answer.question] = answer
+        for content in answer.contents if len(answer.contents) == 2 else ():
+            if refuses(answers, content):
+                del answers[frozenset((content,))]
     return answers, unread
 
 
+def refuses(answers: Answers, content: str) -> bool:
+    """Whether a rater says that a video is no performance."""
+    answer = answers.get(frozenset((content,)))
+    return answer is not None and answer.answer == "no performance"
+
+
 def all_answers(folder: Path) -> tuple[dict[str, Answers], list[str]]:
-    """The answers of every rater by name, and a line about each file with lines that are no answers. Raises OSError."""
+    """The answers of every rater by name, and a line about each file that is left out or has lines that are no answers.
+
+    Raises OSError where the folder cannot be listed.
+    """
     raters, problems = {}, []
     for path in sorted((folder / RATINGS).glob("*.csv")):
         try:
             raters[path.stem], unread = read_answers(path)
-        except ValueError as error:
-            problems.append(f"{printable(path)}: not read ({error})")
+        except OSError as error:
+            problems.append(f"{printable(path)}: left out ({error.strerror or error})")
             continue
         if unread:
-            problems.append(
-                f"{printable(path)}: {unread} line(s) are no answers, such as one cut off, and do not count"
-            )
+            lines = counted(unread, "line")
+            problems.append(f"{printable(path)}: {lines} left out, no answers; a line that was cut off is one")
     return raters, problems
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line; none where it is no CSV, such as one with a huge cell or, on Python 3.10, a NUL."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def _answer(cells: list[str]) -> Answer | None:
@@ -145,6 +210,8 @@ def _answer(cells: list[str]) -> Answer | None:
     row = dict(zip(COLUMNS, cells, strict=True))
     contents = tuple(filter(None, (row["content"], row["against_content"])))
     kinds = OF_ONE if len(contents) == 1 else OF_TWO
+    if row["seconds"] and not _SECONDS.fullmatch(row["seconds"]):
+        return None
     if not all(map(_CONTENT.fullmatch, contents)) or len(set(contents)) < len(contents) or row["answer"] not in kinds:
         return None
     try:
@@ -153,7 +220,8 @@ def _answer(cells: list[str]) -> Answer | None:
         return None
     if (row["answer"] == "scored") != bool(scores) or not all(map(possible, scores.values())):
         return None
-    return Answer(contents, row["answer"], scores, (row["video"], row["against"])[: len(contents)])
+    names = (row["video"], row["against"])[: len(contents)]
+    return Answer(contents, row["answer"], scores, names, float(row["seconds"]) if row["seconds"] else None)
 
 
 def possible(score: float) -> bool:
@@ -165,9 +233,3 @@ def _line(cells: tuple[str, ...] | list[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode("utf-8")
-
-
-def _cell(name: str) -> str:
-    """A name on one line that no spreadsheet reads as a formula."""
-    shown = printable(name)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown

@@ -22,6 +22,8 @@ MAX_BYTES = 64 << 20  # label and kinematics files larger than this are refused:
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 DELIMITERS = (",", ";", "\t", "|")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a text that a spreadsheet may read as a formula."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -84,6 +86,16 @@ def clip(text: str, limit: int = 60) -> str:
     """`text` made printable and short enough for an error line."""
     shown = printable(text)
     return shown if len(shown) <= limit else f"{shown[:limit]}..."
+
+
+def spreadsheet_text(text: str) -> str:
+    """`text` with an apostrophe before it if a spreadsheet could read it as a formula."""
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
+
+
+def without_mark(cell: str) -> str:
+    """The text that `spreadsheet_text` made this cell of."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS) else cell
 
 
 def inner_path(cell: str, *, where: str) -> str:

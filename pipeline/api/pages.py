@@ -15,14 +15,13 @@ from pipeline.api.arguments import (
     many_paths,
     names_of,
     settings_beside_model,
-    settings_of,
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
     from pipeline.demo import DemoResult
-    from pipeline.label import LabelResult
+    from pipeline.label import LabelReport
 
 
 def demo(
@@ -152,70 +151,51 @@ def label(
     root: Place,
     *,
     pairs: bool = False,
-    columns: str | Sequence[str] = "",
+    columns: str = "score",
     rubric: Place | None = None,
-    only: Sequence[str] = (),
+    imported: Place | None = None,
     report: bool = False,
-    suggest: int = 0,
-    model: Place | None = None,
     out: Place | None = None,
     port: int = 8766,
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
     observer: Observer = SILENT,
-) -> LabelResult:
+) -> LabelReport:
     """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
 
     Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
-    --report: the mean over raters, their standard deviation and number. With two raters it shows how far they agree.
+    --report and --import: the mean over raters, their standard deviation and number. It says how well raters agree.
 
     Args:
         root: folder of the videos.
         pairs: compare two videos at a time; the labels are their places on one scale.
-        columns: scores to give, comma separated: score, execution, synchronisation, difficulty; default: those that
-            the configuration learns.
+        columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
         rubric: a Markdown file that raters read on the page.
-        only: ask about this video only; may be repeated.
+        imported: no page: take the pairs of a published list, one pair a line, the better clip first.
         report: no page: write the labels, and show the agreement of the raters.
-        suggest: no page: list so many unlabelled videos whose labels would help --model most, with the reasons.
-        model: folder that `train` wrote.
-        config: the scores to give; for --suggest your own cache, paths and devices, as `extract` was given them.
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
-    from pipeline.label import LabelResult, find_session, label_report, write_labels
+    from pipeline.label import find_session, import_pairs, label_report, write_labels
 
     folder = Path(root)
-    settings = settings_of(config, overrides, cache=cache, workers=workers)
-    if not columns and not pairs and settings.method.scorer[0].multi_task:
-        columns = ("score", "execution", "synchronisation")
-    judged, problems = find_session(folder, pairs=pairs, columns=names_of(columns), only=tuple(only))
-    observer.notes([f"note: {problem}" for problem in problems])
-    if suggest:
-        from pipeline.label.suggest import suggest_videos
-        from pipeline.score import load_scorer, local_run
-
-        if model is None:
-            raise UsageError("--suggest needs a model", fix="Add: --model RUN, a folder that `train` wrote")
-        user = settings_beside_model(config, overrides, cache=cache, workers=workers)
-        with load_scorer(local_run(model), user=user) as scorer:
-            return LabelResult(suggestions=tuple(suggest_videos(judged, scorer, suggest, observer)))
     table = Path(out) if out is not None else folder / "labels.csv"
+    judged, problems = find_session(folder, pairs=pairs or imported is not None, columns=names_of(columns))
+    observer.notes([f"note: {problem}" for problem in problems])
     check_file(table)
-    if not report:
-        from pipeline.label.label_app import create_label_app
+    if imported is not None:
+        observer.notes(import_pairs(judged, Path(imported)))
+    elif not report:
+        from pipeline.label.label_app import create_label_app, kept_token, prepare_ratings
         from pipeline.serve import run_app
 
         text = "" if rubric is None else _rubric(Path(rubric))
-        run_app(create_label_app(judged, text), port, observer)
+        prepare_ratings(folder)
+        run_app(create_label_app(judged, text, kept_token(folder)), port, observer)
     labels = label_report(judged)
     if labels.rows:
         with writing(table):
             write_labels(table, labels.rows)
         observer.note(f"{len(labels.rows)} videos in {table}")
-    return LabelResult(report=labels)
+    return labels
 
 
 def _rubric(path: Path) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from data.errors import PROGRAM, counted, printable
+from data.errors import PROGRAM, counted, printable, typed
 from pipeline import api
 from pipeline.cli.command import command, show_nothing
 from pipeline.cli.terminal import Terminal, alarm, finish, print_json, say, show_files, status_table, table
@@ -30,31 +29,29 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
 @command(
     api.label,
     "label videos/ --pairs",
+    columns=(str, typer.Option(metavar="NAME,NAME")),
     rubric=(Path | None, typer.Option(metavar="FILE")),
-    only=(list[str] | None, typer.Option(metavar="VIDEO")),
-    suggest=(int, typer.Option(min=0, metavar="N")),
-    model=(Path | None, typer.Option("--model", "-m")),
+    imported=(Path | None, typer.Option("--import", metavar="FILE")),
 )
-def label(done: api.LabelResult, root: Path, pairs: bool, as_json: bool) -> None:
-    """Print the agreement of the raters, or what to label next."""
+def label(report: api.LabelReport, root: Path, out: Path | None, as_json: bool) -> None:
+    """Print the agreement of the raters, the verdict first, and what to type next."""
     if as_json:
-        report = None if done.report is None else asdict(done.report)
-        print_json({"report": report, "suggestions": [asdict(one) for one in done.suggestions]})
+        print_json(asdict(report))
         return
-    if done.report is not None:
-        for line in (*done.report.lines, *done.report.problems):
-            say(line)
-        if done.report.disputed:
-            table(
-                "videos on which the raters differ most",
-                ("video", "difference", "lowest", "highest"),
-                done.report.disputed,
-            )
-    if done.suggestions:
-        rows = [(one.video, one.spread, one.distance, one.reason) for one in done.suggestions]
-        table("label these next", ("video", "spread", "distance", "reason"), rows)
-        chosen = " ".join(f"--only {shlex.quote(one.video)}" for one in done.suggestions)
-        say(f"label them: {PROGRAM} label {shlex.quote(str(root))} {'--pairs ' if pairs else ''}{chosen}")
+    for line in (*report.lines, report.counts):
+        say(line)
+    if report.disputed:
+        columns = ("video", "difference", "lowest", "highest")
+        table("videos on which the raters differ most", columns, report.disputed)
+    if report.fit is not None and (raters := [one for one in report.fit.misfits if one.kind == "rater"]):
+        rows = [(one.name, one.infit) for one in raters]
+        table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
+    for line in report.problems:
+        say(line)
+    if report.rows:
+        labels = () if out is None else ("--set", f"dataset.labels={out.absolute()}")
+        words = ("train", "--config", "folder", "--set", f"dataset.root={root}", *labels, "--out", "runs/mine")
+        say(f"train on these labels: {typed(*words)}")
 
 
 @command(api.extract, "extract videos/ --config folder --workers 2")

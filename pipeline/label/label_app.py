@@ -6,10 +6,15 @@ loop, so the answers of two tabs cannot mix.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import secrets
+import stat
 import tempfile
 from base64 import b64decode
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,16 +25,18 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.datasets.ratings import OF_ONE, OF_TWO, Answer, append_answer, possible, rater_file, read_answers
+from data.datasets.ratings import OF_ONE, OF_TWO, RATINGS, Answer, append_answers, possible, rater_file, read_answers
 from data.errors import AimError, UsageError, VideoError
-from data.store import write_bytes
+from data.store import read_regular, write_bytes
 from data.store.scratch import working_folder
 from data.video import Record, embed_video, probe
 from data.video.media import frame_length, playable_type
-from pipeline.label.label_table import label_report
-from pipeline.label.questions import RatingSession
+from data.weights.weight_files import cache_dir
+from pipeline.label.label_report import label_report
+from pipeline.label.questions import PAIR, RatingSession
 from pipeline.report.page_writer import asset
-from pipeline.serve.app import guarded_app, sealed_page
+from pipeline.serve.app import TOKEN_BYTES, guarded_app, sealed_page
+from pipeline.settings.destinations import check_folder, is_full
 
 PACKAGE = "pipeline.label"
 
@@ -47,6 +54,7 @@ class GivenAnswer(BaseModel):
     contents: list[Text] = Field(max_length=2)
     answer: Text
     scores: dict[Text, float] = Field(default_factory=dict, max_length=4)
+    seconds: float | None = Field(None, ge=0, le=1e6)
 
 
 def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
@@ -66,7 +74,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
 
     app = guarded_app(lifespan, token)
     app.add_exception_handler(AimError, _refused)
-    app.add_exception_handler(OSError, _unwritable)
+    app.add_exception_handler(OSError, _unreadable)
     page, policy = render_page(session, rubric)
 
     @app.get("/")
@@ -99,14 +107,20 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         if not videos.keys() >= set(given.contents):
             raise HTTPException(409, "the answer was not saved, since this video was replaced or deleted meanwhile")
         names = tuple(videos[content].id for content in given.contents)
-        append_answer(path, Answer(tuple(given.contents), given.answer, given.scores, names))
+        try:
+            append_answers(path, Answer(tuple(given.contents), given.answer, given.scores, names, given.seconds))
+        except OSError as error:
+            what = "Free space on the disk" if is_full(error) else f"Make {RATINGS}/{path.name} a file to write in"
+            raise HTTPException(
+                507, f"the answer was not saved ({_reason(error)}). {what}, then answer again"
+            ) from error
         return next_for(given.rater)
 
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
         """The agreement of the raters, without their names."""
         report = label_report(session)
-        return {"lines": report.lines[1:], "disputed": report.disputed}
+        return {"lines": report.lines, "disputed": report.disputed}
 
     @app.get("/videos/{content}")
     def video(content: str) -> FileResponse:
@@ -154,9 +168,40 @@ def _describe(content: str, record: Record) -> dict[str, Any] | None:
     }
 
 
+def prepare_ratings(folder: Path) -> None:
+    """Raise UsageError, before anybody judges, where the folder of ratings is a link or cannot be written."""
+    ratings = folder / RATINGS
+    if ratings.is_symlink():
+        raise UsageError("a link, which is not followed", where=ratings, fix="Put the folder itself there")
+    check_folder(ratings)
+
+
+def kept_token(folder: Path) -> str:
+    """The token of a folder's page, so that its link is the same after a restart.
+
+    It is in a private file of the user's cache, not beside the videos, which others may read or copy. Where that file
+    cannot be kept, every start has a token of its own.
+    """
+    path = cache_dir() / "links" / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
+    with suppress(OSError, ValueError):
+        mine = os.name != "posix" or path.lstat().st_uid == os.getuid()
+        token = read_regular(path, 100).decode("ascii")
+        if mine and not stat.S_IMODE(path.lstat().st_mode) & 0o077 and re.fullmatch(r"[\w-]{43}", token):
+            return token
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(token.encode())
+    return token
+
+
 def _check(given: GivenAnswer, session: RatingSession) -> None:
-    """Raise UsageError for an answer that the page cannot send."""
-    contents, kinds = (2, OF_TWO) if session.pairs else (1, OF_ONE)
+    """Raise UsageError for an answer that the page cannot send; of a pair, one video may be no performance."""
+    refusal = session.pairs and given.answer == "no performance"
+    contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, OF_ONE)
     right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds
     wanted = set(session.columns) if given.answer == "scored" else set()
     if not right or set(given.scores) != wanted or not all(map(possible, given.scores.values())):
@@ -168,8 +213,11 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": f"{error.what}. {error.fix}"}, 400)
 
 
-def _unwritable(_: Request, error: Exception) -> JSONResponse:
-    reason = getattr(error, "strerror", None) or str(error)
-    return JSONResponse(
-        {"detail": f"the answer was not saved ({reason}). Free space on the disk, then answer again"}, 507
-    )
+def _unreadable(_: Request, error: Exception) -> JSONResponse:
+    """The response to a failure after the answers were saved, if any was sent."""
+    where = Path(str(getattr(error, "filename", None) or RATINGS)).name
+    return JSONResponse({"detail": f"{where} cannot be read ({_reason(error)}); no answer is lost"}, 503)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

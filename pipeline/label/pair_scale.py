@@ -1,4 +1,4 @@
-"""A scale from answers "this one is better": Bradley-Terry with standard errors, and the gain of the next answer.
+"""A scale from answers "this one is better": Bradley-Terry with standard errors.
 
 P(first better than second) = 1 / (1 + exp(second - first)), so a difference of 1 means that the better video is
 preferred in 73 of 100 answers. "Equal" counts as half of an answer for each side. A normal prior with mean zero keeps
@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from data.store.arrays import Floats, Rows
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Standard deviations of the priors."""
+"""Standard deviations of the priors of a scale."""
 
-CHOOSING = 2.0
-"""Standard deviation of the prior that chooses the next pair. With few answers, a wider prior takes one defeat as
-certain and asks about neighbours too early (`benchmarks/label.py`)."""
+WITH_EQUAL = (0.125, 0.25, *SPREADS)
+"""Those for its reliability: without videos between which raters see no difference, random answers would have .3. On a
+scale of few answers, such priors would make the standard errors too small (`benchmarks/label.py`)."""
 
 STEPS = 100
 """Most steps of Newton's method, which usually takes ten."""
@@ -35,48 +35,26 @@ class PairScale:
     Attributes:
         value: (n,) mean zero.
         covariance: (n, n) of the values about their mean.
-        spread: of the prior that explains the answers best.
-        information: (n, n) of all answers, the Hessian without the prior.
     """
 
     value: Floats
     covariance: Floats
-    spread: float
-    information: Floats
 
     @property
     def error(self) -> Floats:
         """(n,) standard errors."""
         return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
 
-    def gains(self) -> Floats:
-        """(n, n) gain of an answer on each pair: its information times the variance of the difference.
+    @property
+    def reliability(self) -> float:
+        """Scale separation reliability: the share of the videos' variance that is not error, 0 to 1.
 
-        It is large for neighbours on the scale, whose answer is open, and for videos with few answers.
+        The values are means of a posterior, so their variance lacks that of the error; it is added to the whole.
         """
-        chance = 1 / (1 + np.exp(self.value[:, None] - self.value))
-        variance = np.diag(self.covariance)
-        return np.asarray(chance * (1 - chance) * (variance[:, None] + variance - 2 * self.covariance))
-
-    def answers_to_half(self, answers: int) -> int | None:
-        """Number of further answers that halve the root mean square error, if they are like those until now.
-
-        None where no number does, since no answer connects some of the videos.
-        """
-        if len(self.value) < 2 or not answers:
-            return None
-        precisions = np.linalg.eigvalsh(self.information)[1:]  # the first is that of a shift of all videos: none
-
-        def square(factor: float) -> float:
-            return float((1 / (1 / self.spread**2 + factor * precisions)).mean())
-
-        low, high, goal = 1.0, 1e4, square(1.0) / 4
-        if square(high) > goal:
-            return None
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (low, middle) if square(middle) <= goal else (middle, high)
-        return int(np.ceil((high - 1) * answers))
+        if len(self.value) < 2:
+            return 0.0
+        between, within = float(self.value.var(ddof=1)), float((self.error**2).mean())
+        return between / (between + within) if between > 0 else 0.0
 
 
 def fit_scale(
@@ -99,8 +77,7 @@ def fit_scale(
         weight * (scale.covariance + np.outer(scale.value - mean, scale.value - mean))
         for weight, scale in zip(weights, scales, strict=True)
     )
-    best = scales[int(np.argmax(weights))]
-    return PairScale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64), best.spread, best.information)
+    return PairScale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64))
 
 
 def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[PairScale, float]:
@@ -121,7 +98,7 @@ def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[P
     fit = -float((won * np.logaddexp(0, -difference) + (1 - won) * np.logaddexp(0, difference)).sum())
     size = np.linalg.slogdet(prior + information)[1]
     evidence = fit - float(value @ value) / (2 * spread**2) - count * np.log(spread) - size / 2
-    return PairScale(value, covariance, spread, information), float(evidence)
+    return PairScale(value, covariance), float(evidence)
 
 
 def _laplacian(count: int, a: Rows, b: Rows, weight: Floats) -> Floats:

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import Answers
-from data.errors import UsageError, nearest
+from data.datasets.ratings import Answers, refuses
+from data.errors import UsageError
 from data.video import LABELS, Record, find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import stamps
-from pipeline.label.pair_scale import CHOOSING, SPREADS, PairScale, fit_scale
-
-OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
+from pipeline.label.pair_order import all_pairs, next_pair
 
 PAIRS_A_VIDEO = 6
-"""Answers on each video after which the page calls a scale done; more are always possible."""
+"""Answers on each video after which the page thanks the rater; more are always possible."""
+
+PAIR = 2
+"""Videos of a question on a pair."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,12 @@ class RatingSession:
     Attributes:
         pairs: whether videos are compared; else they get scores.
         columns: names of the scores that raters give, of `data.video.LABELS`.
-        only: ids of the videos to ask about; empty: all. In pairs, they are compared with one another and with videos
-            that the rater has compared before; any other video would get a label from a single answer.
     """
 
     folder: Path
     records: tuple[Record, ...]
     pairs: bool = False
     columns: tuple[str, ...] = ("score",)
-    only: frozenset[str] = frozenset()
     _hashes: dict[Path, tuple[str | None, str]] = field(default_factory=dict, repr=False)
 
     def by_content(self) -> dict[str, Record]:
@@ -54,32 +52,26 @@ class RatingSession:
 
     def next_question(self, rater: str, answers: Answers, videos: Mapping[str, Record]) -> tuple[str, ...] | None:
         """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask."""
-        wanted, partners = self._asked(answers, videos)
-        order = sorted(partners, key=lambda content: _digest(rater, content))
-        if self.pairs:
-            return next_pair(order, answers, wanted)
-        return next(((one,) for one in order if one in wanted and frozenset((one,)) not in answers), None)
+        order = sorted(videos, key=lambda content: _digest(rater, content))
+        if not self.pairs:
+            return next(((one,) for one in order if frozenset((one,)) not in answers), None)
+        order = [content for content in order if not refuses(answers, content)]
+        places = {content: place for place, content in enumerate(order)}
+        asked = [[places[content] for content in one] for one in answers if len(one) == PAIR and one <= places.keys()]
+        pair = next_pair(len(order), np.array(asked, dtype=np.intp).reshape(-1, PAIR))
+        return None if pair is None else (order[pair[0]], order[pair[1]])
 
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
-        """Number of answered questions about the videos to ask about, and the number at which the page says "done"."""
-        size, (wanted, partners) = 2 if self.pairs else 1, self._asked(answers, videos)
-        done = sum(len(one) == size and one <= videos.keys() and bool(one & wanted) for one in answers)
+        """Number of answered questions, and the number at which the page thanks the rater."""
+        done = sum(len(one) == (PAIR if self.pairs else 1) and one <= videos.keys() for one in answers)
         if not self.pairs:
-            return done, len(wanted)
-        others = len(partners) - len(wanted)
-        every = (len(partners) * (len(partners) - 1) - others * (others - 1)) // 2
-        return done, min(every, len(wanted) * PAIRS_A_VIDEO // (1 if others else 2))
-
-    def _asked(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[set[str], set[str]]:
-        """Contents of the videos to ask about, and of these together with those that they are compared with."""
-        wanted = {content for content, record in videos.items() if not self.only or record.id in self.only}
-        compared = {content for question in answers if len(question) == 2 for content in question & videos.keys()}
-        partners = wanted | compared
-        return wanted, partners if len(partners) > PAIRS_A_VIDEO else set(videos)
+            return done, len(videos)
+        judged = sum(not refuses(answers, content) for content in videos)
+        return done, min(len(all_pairs(judged)), judged * PAIRS_A_VIDEO // PAIR)
 
 
 def find_session(
-    folder: Path, *, pairs: bool = False, columns: Sequence[str] = (), only: Sequence[str] = ()
+    folder: Path, *, pairs: bool = False, columns: Sequence[str] = ()
 ) -> tuple[RatingSession, tuple[str, ...]]:
     """The session of a folder, and lines about videos that are left out; `columns` is "score" where it is empty.
 
@@ -95,42 +87,9 @@ def find_session(
         *listing.problems,
         *(f"{r.name}: left out, folders of frames are not shown" for r in listing.records if r.frames),
     ]
-    ids = [record.id for record in records]
-    if missing := [name for name in only if name not in ids]:
-        raise UsageError(f"no video '{missing[0]}'", where=folder, fix=nearest(missing[0], ids))
     if len(records) < 1 + pairs:
         raise UsageError("too few videos to judge", where=folder, fix="Give a folder of video files")
-    return RatingSession(folder, records, pairs, tuple(columns) or ("score",), frozenset(only)), tuple(problems)
-
-
-def next_pair(order: Sequence[str], answers: Answers, wanted: set[str]) -> tuple[str, str] | None:
-    """The pair without an answer that gains most (`PairScale.gains`), the left video first; None without any."""
-    place = {content: number for number, content in enumerate(order)}
-    gains = np.triu(pair_scale(order, [answers], (CHOOSING,)).gains(), 1)
-    for question in answers:
-        if len(question) == 2 and question <= place.keys():
-            gains[tuple(sorted(place[content] for content in question))] = 0.0
-    if len(wanted) < len(order):
-        ask = np.array([content in wanted for content in order])
-        gains *= ask[:, None] | ask
-    if not len(order) or gains.max() <= 0:
-        return None
-    low, high = divmod(int(np.argmax(gains.round(9))), len(order))
-    one, other = order[low], order[high]
-    return (one, other) if int(_digest(one, other), 16) % 2 else (other, one)
-
-
-def pair_scale(contents: Sequence[str], raters: Sequence[Answers], spreads: Sequence[float] = SPREADS) -> PairScale:
-    """The scale of videos from all answers of these raters on pairs of them; `spreads` as in `fit_scale`."""
-    place = {content: number for number, content in enumerate(contents)}
-    decided = [
-        (place[answer.contents[0]], place[answer.contents[1]], OUTCOMES[answer.answer])
-        for answers in raters
-        for question, answer in answers.items()
-        if answer.answer in OUTCOMES and question <= place.keys()
-    ]
-    first, second, outcome = np.array(decided, dtype=np.float64).reshape(-1, 3).T
-    return fit_scale(len(contents), first, second, outcome, spreads)
+    return RatingSession(folder, records, pairs, tuple(columns) or ("score",)), tuple(problems)
 
 
 def _digest(*parts: str) -> str:

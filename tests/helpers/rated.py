@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.datasets.ratings import Answer, append_answer, rater_file
+from data.datasets.ratings import Answer, append_answers, rater_file
 from data.video.records import fingerprint_file
 
 
@@ -13,4 +13,4 @@ def rate_scores(folder: Path, rater: str, scores: Mapping[str, Mapping[str, floa
     """Score videos, by their names."""
     for name, given in scores.items():
         answer = Answer((fingerprint_file(folder / name),), "scored", given, (name,))
-        append_answer(rater_file(folder, rater), answer)
+        append_answers(rater_file(folder, rater), answer)

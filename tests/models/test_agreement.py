@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.agreement import agreement, intraclass
+from models.agreement import agreement, chance_of, intraclass, krippendorff, of_mean
 
 SHROUT_FLEISS = np.array(
     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], dtype=float
@@ -46,7 +46,7 @@ def test_gaps_and_too_few() -> None:
     gaps[0, 1] = gaps[1, :3] = np.nan
     agreed = agreement(gaps)
     assert agreed is not None
-    assert (agreed.videos, agreed.raters) == (5, 4)
+    assert (agreed.videos, agreed.raters, agreed.complete) == (5, 4, 4)
     assert agreed.icc.value == pytest.approx(intraclass(SHROUT_FLEISS[2:])[0].value)
     assert agreement(SHROUT_FLEISS[:2]) is None
     assert agreement(SHROUT_FLEISS[:, :1]) is None
@@ -59,3 +59,31 @@ def test_equal_scores_agree_and_one_score_for_all_is_undefined() -> None:
     constant = agreement(np.ones((5, 2)))
     assert constant is not None
     assert np.isnan(constant.icc.value)
+
+
+def test_alpha_is_that_of_the_package_krippendorff() -> None:
+    gaps = SHROUT_FLEISS.copy()
+    gaps[0, 1] = gaps[1, :3] = gaps[4, 0] = np.nan
+    assert krippendorff(SHROUT_FLEISS) == pytest.approx(0.14730785039046446)  # its version 0.9.0, "interval"
+    assert krippendorff(gaps) == pytest.approx(0.08081957882754698)
+    assert np.isnan(krippendorff(np.ones((5, 2))))
+
+
+def test_random_scores_are_chance_in_nineteen_of_twenty() -> None:
+    tables = [np.random.default_rng(seed).normal(size=(8, 3)) for seed in range(60)]
+    found = [chance_of(table, krippendorff(table)) < 0.05 for table in tables]
+    assert np.mean(found) <= 0.12
+    good = np.random.default_rng(0).normal(size=(12, 1)) + np.zeros((12, 3))
+    assert chance_of(good, krippendorff(good)) == pytest.approx(0.001)
+
+
+def test_the_reliability_of_the_mean_is_its_squared_correlation_with_the_truth() -> None:
+    said, true = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=(30, 1))
+        scores = truth + rng.normal(size=(30, 3))
+        said.append(of_mean(krippendorff(scores), 3))
+        true.append(np.corrcoef(scores.mean(axis=1), truth[:, 0])[0, 1] ** 2)
+    assert np.mean(said) == pytest.approx(np.mean(true), abs=0.05)
+    assert of_mean(-0.2, 3) == 0

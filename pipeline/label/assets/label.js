@@ -7,7 +7,10 @@
   const fields = Report.all("input", form), back = form.querySelector("[data-do=back]"), speed = form.querySelector("[data-do=speed]");
   const SPEEDS = ["1×", "½×", "¼×", "⅛×"];
   const earlier = []; // questions answered since the page was loaded, with their answers
-  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, slowness = 0, busy = false;
+  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, slowness = 0, loop = true, busy = false;
+  let more = false; // whether the rater goes on after the end
+  let shownAt = 0, waking = 0;
+  const DEAF_MS = 500; // a key that was meant for the pair before must not answer this one
 
   const say = (text) => { byId("message").textContent = text; byId("message").hidden = !text; };
   const ask = async (address, options) => {
@@ -29,17 +32,20 @@
   };
   const show = (content, before = null) => {
     question = content.question;
-    byId("counts").textContent = `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
+    const ended = !question || content.done >= content.of && !more && !before;
+    byId("counts").textContent = more ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
     counts = { done: content.done, of: content.of };
     byId("rater").textContent = rater;
     byId("rater").hidden = false;
     byId("name-form").hidden = true;
-    form.hidden = !question;
-    ends.hidden = Boolean(question);
+    form.hidden = ended;
+    ends.hidden = !ended;
+    byId("end").querySelector("[data-end=more]").hidden = !question;
+    byId("end").querySelector("[data-end=back]").hidden = !earlier.length;
     back.disabled = !earlier.length;
     byId("agreement").hidden = content.done < content.of; // earlier, the answers of others would bias the rater
     players.forEach((one) => one.video.pause());
-    players = (question || []).map(shown);
+    players = (ended ? [] : question).map((one, i) => shown(one, i, before));
     place.className = pairs ? "two" : "";
     place.replaceChildren(...players.map((one) => one.section));
     players.forEach((one) => { one.key = Report.player.start(one.section); });
@@ -47,25 +53,34 @@
     fields.forEach((field) => { field.value = before?.scores?.[field.name] ?? ""; });
     Report.all("[data-answer]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.answer === before?.answer)));
     (fields[0] || form.querySelector("[data-do=play]"))?.focus({ preventScroll: true });
+    shownAt = performance.now();
+    form.dataset.awake = String(!pairs);
+    clearTimeout(waking);
+    waking = setTimeout(() => { form.dataset.awake = "true"; }, DEAF_MS);
     play();
   };
-  const shown = (one, i) => {
+  const shown = (one, i, before) => {
     const section = byId("video").content.firstElementChild.cloneNode(true), video = section.querySelector("video"), stage = section.querySelector(".stage");
     stage.style.aspectRatio = `${one.width}/${one.height}`;
     stage.style.setProperty("--ratio", one.width / one.height);
+    video.loop = loop;
+    const none = section.querySelector(".none");
+    none?.addEventListener("click", () => send("no performance", {}, [one.content]));
+    none?.setAttribute("aria-label", ["Left", "Right"][i] + " video: not a performance");
+    none?.setAttribute("aria-pressed", String(before?.answer === "no performance" && before.contents[0] === one.content));
     video.dataset.src = `/videos/${one.content}`;
     video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
     section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frame: one.frame, steps: [], charts: [] });
     return { section, video };
   };
 
-  const send = async (answer, scores = {}) => {
+  const send = async (answer, scores = {}, contents = question?.map((one) => one.content)) => {
     if (busy || !question) return;
-    const contents = question.map((one) => one.content);
+    const seconds = (performance.now() - shownAt) / 1000;
     say("");
-    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores }) });
+    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, seconds }) });
     if (!content) return void (byId("message").textContent.includes("replaced") && next());
-    earlier.push({ question, answer, scores });
+    earlier.push({ question, answer, scores, contents });
     show(content);
   };
   const submit = () => {
@@ -95,6 +110,11 @@
     speed.textContent = SPEEDS[slowness];
     setSpeed();
   };
+  const setLoop = () => {
+    loop = !loop;
+    form.querySelector("[data-do=loop]").setAttribute("aria-pressed", String(loop));
+    players.forEach(({ video }) => { video.loop = loop; });
+  };
   const setSpeed = () => players.forEach(({ video }) => { video.playbackRate = 0.5 ** slowness; });
   const step = (key) => players.forEach((one) => { one.video.pause(); one.key(key); });
 
@@ -109,6 +129,7 @@
     rater = byId("name").value.trim();
     localStorage.setItem("aim-rater", rater);
     earlier.length = 0;
+    more = false;
     question = null;
     place.replaceChildren();
     say("");
@@ -121,12 +142,20 @@
     const button = event.target.closest("[data-answer], [data-do]");
     if (!button) return;
     if (button.dataset.answer) send(button.dataset.answer);
-    else ({ play: toggle, speed: slower, frameBack: () => step(","), frameOn: () => step("."), back: goBack })[button.dataset.do]();
+    else ({ play: toggle, speed: slower, loop: setLoop, frameBack: () => step(","), frameOn: () => step("."), back: goBack })[button.dataset.do]();
   });
-  const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, s: () => send("skipped"), b: goBack };
-  Object.assign(keys, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal") } : { n: () => send("no performance") });
+  ends.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-end]");
+    if (button?.dataset.end === "back") goBack();
+    else if (button) { more = true; show({ question, ...counts }); }
+  });
+  const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, l: setLoop, b: goBack };
+  const none = (i) => players[i].section.querySelector(".none").click();
+  const answers = { s: () => send("skipped") };
+  Object.assign(answers, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal"), n: () => none(0), m: () => none(1) } : { n: () => send("no performance") });
   document.addEventListener("keydown", (event) => {
-    const does = keys[event.key.length > 1 ? event.key : event.key.toLowerCase()];
+    const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
+    const does = keys[key] ?? (form.dataset.awake === "true" ? answers[key] : null);
     if (!does || !question || form.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !event.key.startsWith("Arrow")) return;
     if (event.target.closest("summary")) return;
     event.preventDefault();

@@ -10,7 +10,7 @@ import pytest
 
 from data.datasets.ratings import all_answers
 from pipeline.label import find_session
-from pipeline.label.label_app import create_label_app
+from pipeline.label.label_app import create_label_app, kept_token
 
 testclient = pytest.importorskip("fastapi.testclient")
 
@@ -93,17 +93,79 @@ def test_answers_that_do_not_fit_are_refused_and_nothing_is_written(
     assert all_answers(folder) == ({}, [])
 
 
-def test_a_full_disk_gives_an_error_in_place_of_a_confirmation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "fix"), [(28, "Free space on the disk"), (30, "a file to write in")])
+def test_an_answer_that_is_not_written_is_not_confirmed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, fix: str
+) -> None:
     page = client(folder)
     given = page.get("/api/question", params={"rater": "anna"}).json()
 
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+    def refused_by_disk(*_: Any) -> None:
+        raise OSError(number, "no")
 
-    monkeypatch.setattr("pipeline.label.label_app.append_answer", full)
+    monkeypatch.setattr("pipeline.label.label_app.append_answers", refused_by_disk)
     refused = answer(page, given)
     assert refused.status_code == 507
     assert "not saved" in refused.json()["detail"]
+    assert fix in refused.json()["detail"]
+
+
+def test_a_failure_after_the_answer_was_saved_does_not_say_that_it_was_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = client(folder)
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+
+    def unreadable(path: Path) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("pipeline.label.label_app.read_answers", unreadable)
+    refused = answer(page, given)
+    assert refused.json()["detail"] == "anna.csv cannot be read (Input/output error); no answer is lost"
+    assert len(all_answers(folder)[0]["anna"]) == 1
+
+
+def test_two_servers_save_the_answers_of_one_rater(folder: Path) -> None:
+    pages = [client(folder), client(folder)]
+    given = pages[0].get("/api/question", params={"rater": "anna"}).json()
+    for page in pages:
+        assert answer(page, given).status_code == 200
+    assert len(all_answers(folder)[0]["anna"]) == 1
+
+
+def test_an_answer_keeps_its_seconds(folder: Path) -> None:
+    page = client(folder)
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+    assert answer(page, given, seconds=-1).status_code == 422
+    assert answer(page, given, seconds=7.26).status_code == 200
+    assert [one.seconds for one in all_answers(folder)[0]["anna"].values()] == [7.3]
+
+
+def test_one_video_of_a_pair_may_be_no_performance(folder: Path) -> None:
+    page = client(folder, pairs=True)
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+    left = given["question"][0]["content"]
+    after = answer(page, given, answer="no performance", scores={}, contents=[left]).json()
+    assert left not in [one["content"] for one in after["question"]]
+    assert (after["done"], after["of"]) == (0, 3)
+    both = [one["content"] for one in given["question"]]
+    assert answer(page, given, answer="no performance", scores={}, contents=both).status_code == 400
+
+
+def test_the_token_is_kept_in_a_private_file_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    token = kept_token(tmp_path)
+    (kept,) = (tmp_path / "user/aim/links").iterdir()
+    assert kept_token(tmp_path) == token
+    assert kept_token(tmp_path / "user") != token, "every folder has its own"
+    assert kept.stat().st_mode & 0o077 == 0
+    for spoil in (lambda: kept.chmod(0o644), lambda: kept.write_text("short")):
+        before = kept_token(tmp_path)
+        spoil()
+        assert kept_token(tmp_path) != before
+        assert kept.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    assert kept_token(tmp_path) != kept_token(tmp_path), "no place for it: the page starts all the same"
 
 
 def test_the_page_escapes_the_rubric(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.datasets.ratings import all_answers
+from data.datasets.ratings import Answer, all_answers, append_answers, rater_file
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
 from tests.helpers import browsing, report_samples
@@ -50,18 +50,25 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         yield lambda link, **options: pages.enter_context(browsing.opened(browser, link, **options))
 
 
-def begin(tab: Any, name: str) -> None:
+def begin(tab: Any, name: str, done: int = 0) -> None:
     """Give the name, with the keyboard, and wait for the first video."""
     wait_for(tab, "!document.getElementById('name-form').hidden")
     tab.keyboard.type(name)
     tab.keyboard.press("Enter")
-    ready(tab, 0)
+    ready(tab, done)
 
 
 def ready(tab: Any, done: int) -> None:
     """Wait for the question after `done` answers, with its videos."""
     wait_for(tab, f"document.getElementById('counts').textContent.startsWith('{done} of ')")
     wait_for(tab, "[...document.querySelectorAll('#videos video')].every(v => v.readyState >= 2)")
+    wait_for(tab, "document.getElementById('answer').dataset.awake === 'true'")
+
+
+def ended(tab: Any, done: int) -> None:
+    """Wait for the thanks after `done` answers."""
+    wait_for(tab, f"document.getElementById('counts').textContent.startsWith('{done} of {done} ')")
+    wait_for(tab, "!document.getElementById('end').hidden")
 
 
 def answers(folder: Path, rater: str) -> list[Any]:
@@ -100,7 +107,9 @@ def test_scores_by_keyboard_with_a_reload_in_the_middle(opened: Callable[..., An
         tab.keyboard.press("Tab")
         tab.keyboard.type("2")
         tab.keyboard.press("Enter")
-        wait_for(tab, "!document.getElementById('end').hidden")
+        ended(tab, 4)
+        assert tab.locator("[data-end=more]").is_hidden(), "every video has its score"
+        assert "becomes the label of each video" in tab.text_content("#end")
     given = answers(videos, "anna")
     assert [one.answer for one in given] == ["scored", "no performance", "scored", "scored"]
     assert [dict(one.scores) for one in given if one.scores] == [
@@ -140,12 +149,10 @@ def test_two_raters_at_once_compare_pairs_and_see_the_agreement(opened: Callable
         for done in range(1, 7):
             for tab, key in ((first, "1"), (second, "0" if done == 1 else "2")):
                 tab.keyboard.press(key)
-                ready(tab, done)
-        for tab in (first, second):
-            wait_for(tab, "!document.getElementById('end').hidden")
+                (ended if done == 6 else ready)(tab, done)
         first.click("#agreement summary")
         wait_for(first, "document.querySelector('#agreement li')")
-        assert "2 raters" in first.text_content("#agreement")
+        assert "The raters agree no better than chance" in first.text_content("#agreement")
         assert "Ben" not in first.text_content("body"), "the other rater's name is hidden"
         assert "ben" not in first.text_content("#agreement")
     asked = [[one.question for one in answers(videos, name)] for name in ("anna", "ben")]
@@ -191,7 +198,10 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
             assert box["y"] + box["height"] <= 844
             assert box["x"] + box["width"] <= 390
         if pairs:
-            wait_for(tab, "[...document.querySelectorAll('video')].every(v => v.ended)")
+            tab.tap("#answer [data-do=play]")
+            wait_for(tab, "[...document.querySelectorAll('video')].every(v => v.paused)")
+            tab.evaluate("document.querySelectorAll('video').forEach(v => { v.currentTime = 0.4; })")
+            wait_for(tab, "[...document.querySelectorAll('video')].every(v => !v.seeking && v.currentTime === 0.4)")
             before = tab.evaluate("[...document.querySelectorAll('video')].map(v => v.currentTime)")
             tab.tap("#answer [data-do=frameBack]")
             after = tab.evaluate("[...document.querySelectorAll('video')].map(v => v.currentTime)")
@@ -202,3 +212,109 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
             tab.tap("#answer button[type=submit]")
         ready(tab, 1)
     assert [one.answer for one in answers(videos, "anna")] == ["equal" if pairs else "scored"]
+
+
+def test_after_enough_pairs_come_thanks_and_judge_more(opened: Callable[..., Any], videos: Path) -> None:
+    film = (videos / "0.mp4").read_bytes()
+    for number in range(4, 9):
+        (videos / f"{number}.mp4").write_bytes(film + (8 + number).to_bytes(4, "big") + b"free" + bytes(number))
+    session, _ = find_session(videos, pairs=True)
+    contents = session.by_content()
+    given: dict[frozenset[str], Answer] = {}
+    for _ in range(26):
+        question = session.next_question("eva k.", given, contents)
+        assert question is not None
+        given[frozenset(question)] = Answer(question, "equal")
+    append_answers(rater_file(videos, "Eva K."), *given.values())
+    with running(videos, pairs=True) as link:
+        tab = opened(link)
+        begin(tab, "Eva K.", 26)
+        tab.keyboard.press("1")
+        ended(tab, 27)
+        assert tab.locator("#answer").is_hidden()
+        assert tab.locator("#videos video").count() == 0
+        assert "put the videos on one scale" in tab.text_content("#end")
+        tab.click("[data-end=more]")
+        wait_for(tab, "document.getElementById('counts').textContent === '27 pairs judged'")
+        wait_for(tab, "document.getElementById('answer').dataset.awake === 'true'")
+        tab.keyboard.press("2")
+        wait_for(tab, "document.getElementById('counts').textContent === '28 pairs judged'")
+        tab.reload()
+        wait_for(tab, "!document.getElementById('end').hidden")
+    assert [one.answer for one in answers(videos, "eva k.")][26:] == ["better", "worse"]
+    assert all(one.seconds is not None for one in answers(videos, "eva k.")[26:])
+
+
+def test_keys_are_deaf_when_a_pair_appears_and_answer_it_when_they_wake(
+    opened: Callable[..., Any], videos: Path
+) -> None:
+    with running(videos, pairs=True) as link:
+        tab = opened(link)
+        tab.evaluate("window.setTimeout = () => 0")  # nothing wakes the keys
+        wait_for(tab, "!document.getElementById('name-form').hidden")
+        tab.keyboard.type("Anna")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "document.getElementById('answer').dataset.awake === 'false'")
+        wait_for(tab, "[...document.querySelectorAll('#videos video')].every(v => v.readyState >= 2 && !v.paused)")
+        for key in ("1", "2", "0", "s", "n", "m"):
+            tab.keyboard.press(key)
+        tab.keyboard.press("Space")
+        wait_for(tab, "[...document.querySelectorAll('#videos video')].every(v => v.paused)")
+        assert tab.text_content("#counts").startswith("0 of ")
+        assert not (videos / "ratings").exists()
+        tab.evaluate("document.getElementById('answer').dataset.awake = 'true'")
+        tab.keyboard.press("1")
+        wait_for(tab, "document.getElementById('counts').textContent.startsWith('1 of ')")
+
+
+def test_one_video_of_a_pair_is_no_performance_until_it_is_judged_after_all(
+    opened: Callable[..., Any], videos: Path
+) -> None:
+    with running(videos, pairs=True) as link:
+        tab = opened(link)
+        begin(tab, "Anna")
+        left = tab.get_attribute("#videos video", "data-src")
+        tab.keyboard.press("n")
+        wait_for(tab, "document.getElementById('counts').textContent === '0 of 3 pairs'")
+        assert left not in [one.get_attribute("data-src") for one in tab.locator("#videos video").all()]
+        ready(tab, 0)
+        tab.keyboard.press("b")
+        wait_for(tab, "document.querySelector('.none[aria-pressed=true]')")
+        assert tab.get_attribute("#videos video", "data-src") == left
+        wait_for(tab, "document.getElementById('answer').dataset.awake === 'true'")
+        tab.keyboard.press("2")
+        wait_for(tab, "document.getElementById('counts').textContent === '1 of 6 pairs'")
+        ready(tab, 1)
+        tab.click("#videos section:last-child .none")
+        wait_for(tab, "document.getElementById('counts').textContent.endsWith('of 3 pairs')")
+    assert sorted(one.answer for one in answers(videos, "anna")) == ["no performance", "worse"]
+
+
+def test_videos_loop_until_the_rater_says_otherwise(opened: Callable[..., Any], videos: Path) -> None:
+    with running(videos, pairs=True) as link:
+        tab = opened(link)
+        begin(tab, "Anna")
+        looping = "[...document.querySelectorAll('#videos video')].map(v => v.loop)"
+        assert tab.evaluate(looping) == [True, True]
+        tab.keyboard.press("l")
+        assert tab.evaluate(looping) == [False, False]
+        assert tab.get_attribute("[data-do=loop]", "aria-pressed") == "false"
+        tab.keyboard.press("1")
+        ready(tab, 1)
+        assert tab.evaluate(looping) == [False, False]
+
+
+def test_controls_of_a_wide_and_a_tall_video_are_in_line(
+    opened: Callable[..., Any], make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    for number, size in enumerate(((160, 90), (90, 160))):
+        make_video(tmp_path / f"{number}.mp4", frames=10, size=size)
+    with running(tmp_path, pairs=True) as link:
+        tab = opened(link)
+        begin(tab, "Anna")
+        for stage in tab.locator("#videos .stage").all():
+            assert min(stage.bounding_box()["width"], stage.bounding_box()["height"]) > 200
+        for part in (".time-axis .plot", ".tools", ".none"):
+            first, second = (one.bounding_box() for one in tab.locator(f"#videos {part}").all())
+            assert first["y"] == pytest.approx(second["y"], abs=0.5), part
+            assert first["width"] > 50, part

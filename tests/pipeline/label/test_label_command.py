@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,10 +13,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import UsageError
+from data.errors import UsageError, typed
 from pipeline import api
 from pipeline.cli import app
 from tests.helpers.rated import rate_scores
+
+TRAIN = ("train", "--config", "folder", "--set")
 
 
 @pytest.fixture
@@ -30,11 +34,31 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 def test_the_report_is_printed_and_the_labels_are_written(folder: Path) -> None:
     done = CliRunner().invoke(app, ["label", str(folder), "--report", "--json"])
     assert done.exit_code == 0, done.output
-    report = json.loads(done.stdout)["report"]
+    report = json.loads(done.stdout)
     assert report["answers"] == {"anna": 3, "ben": 3}
     assert (folder / "labels.csv").read_text().splitlines()[1] == "0.mp4,0.5,0.707107,2,0 1"
     shown = CliRunner().invoke(app, ["label", str(folder), "--report"])
     assert "videos on which the raters differ most" in shown.stdout
+    said = shown.stderr.splitlines()
+    assert said[1].startswith("The raters agree "), "the verdict comes first"
+    assert said[-1] == f"train on these labels: {typed(*TRAIN, f'dataset.root={folder}')} --out runs/mine"
+
+
+def test_the_line_to_type_next_is_quoted_for_the_shell(folder: Path) -> None:
+    other = folder.parent / "my; rm -rf $HOME"
+    folder.rename(other)
+    shown = CliRunner().invoke(app, ["label", str(other), "--report"])
+    line = shown.stderr.splitlines()[-1].removeprefix("train on these labels: ")
+    assert f"dataset.root={other}" in shlex.split(line)
+
+
+def test_a_published_list_is_read_by_the_command(folder: Path) -> None:
+    (folder.parent / "list.txt").write_text("0 1\n1 2\n0 2\n")
+    done = CliRunner().invoke(app, ["label", str(folder), "--import", str(folder.parent / "list.txt"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert [row["video"] for row in sorted(json.loads(done.stdout)["rows"], key=lambda r: -r["score"])] == [
+        "0.mp4", "1.mp4", "2.mp4",
+    ]  # fmt: skip
 
 
 def test_the_report_loads_no_network_library(folder: Path) -> None:
@@ -48,26 +72,41 @@ def test_the_report_loads_no_network_library(folder: Path) -> None:
 def test_a_page_that_ends_writes_the_labels_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = []
     monkeypatch.setattr("pipeline.serve.run_app", lambda app, port, observer: served.append((app, port)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "user"))
     (folder / "rubric.md").write_text("# Entry")
     result = api.label(folder, rubric=folder / "rubric.md", port=0)
     assert served[0][1] == 0
-    assert result.report is not None
+    assert result.rows
     assert (folder / "labels.csv").is_file()
+    api.label(folder, port=0)
+    (first, _), (again, _) = served
+    assert again.state.token == first.state.token, "the link is the same after a restart"
 
 
-def test_the_configuration_says_which_scores_are_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr("pipeline.label.label_app.create_label_app", lambda judged, _: asked.append(judged.columns))
-    monkeypatch.setattr("pipeline.serve.run_app", lambda *_: None)
-    both = ["model.multi_task=true"]
-    for given in ({}, {"overrides": both}, {"overrides": both, "columns": "difficulty"}):
-        api.label(folder, **given)  # type: ignore[arg-type]
-    assert asked == [("score",), ("score", "execution", "synchronisation"), ("difficulty",)]
+@pytest.mark.parametrize("kind", ["link", "file", "unwritable"])
+def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ratings = folder / "ratings"
+    shutil.rmtree(ratings)
+    if kind == "link":
+        ratings.symlink_to(folder.parent)
+    elif kind == "file":
+        ratings.write_text("")
+    else:
+
+        def refused(**_: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.TemporaryFile", refused)
+        monkeypatch.setattr("pipeline.api.pages.check_file", lambda _: None)  # `out` is elsewhere and can be written
+    monkeypatch.setattr("pipeline.serve.run_app", lambda *_: pytest.fail("the page opened"))
+    with pytest.raises(UsageError, match="ratings: "):
+        api.label(folder, out=folder.parent / "elsewhere.csv")
 
 
 def test_wrong_use(folder: Path) -> None:
     for arguments, said in (
-        ({"suggest": 2}, "needs a model"),
         ({"rubric": folder / "none.md"}, "rubric cannot be read"),
         ({"out": folder}, "it is no file"),
     ):

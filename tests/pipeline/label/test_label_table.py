@@ -1,106 +1,27 @@
-"""From answers to the table that the data set `folder` reads, and to sentences on the raters' agreement."""
+"""The table of labels: what it keeps, what it does not replace, and names that look like formulas."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from data.datasets.folder import list_folder
-from data.datasets.ratings import Answer, append_answer, rater_file, read_answers
 from data.errors import UsageError
-from data.video.records import fingerprint_file
 from pipeline.label import find_session, label_report, write_labels
 from tests.helpers.rated import rate_scores
-
-SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
 
 
 @pytest.fixture
 def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
-    for number in range(4):
-        make_video(tmp_path / f"{number}.mp4", frames=3 + number)
+    make_video(tmp_path / "0.mp4", frames=3)
     return tmp_path
-
-
-def rate_pairs(folder: Path, rater: str, truth: Mapping[str, float], count: int) -> None:
-    """Answer `count` questions of the page by the true values of the videos."""
-    session, _ = find_session(folder, pairs=True)
-    videos, path = session.by_content(), rater_file(folder, rater)
-    for _ in range(count):
-        question = session.next_question(rater, read_answers(path)[0], videos)
-        if question is None:
-            return
-        left, right = (truth[videos[content].id] for content in question)
-        answer = "equal" if left == right else "better" if left > right else "worse"
-        append_answer(path, Answer(question, answer, names=tuple(videos[content].id for content in question)))
-
-
-def report(folder: Path, **options: Any) -> Any:
-    return label_report(find_session(folder, **options)[0])
-
-
-def test_the_data_set_folder_reads_means_and_judges(folder: Path) -> None:
-    for name, scores in SCORES.items():
-        rate_scores(folder, name, {f"{n}.mp4": {"score": s, "execution": s / 2} for n, s in enumerate(scores)})
-    made = report(folder, columns=["score", "execution"])
-    assert made.answers == {"anna": 4, "ben": 4}
-    write_labels(folder / "labels.csv", made.rows)
-    rows = list(csv.DictReader((folder / "labels.csv").open(newline="")))
-    assert rows[0] == {
-        "video": "0.mp4", "score": "5.5", "execution": "2.75", "deviation": "0.707107", "raters": "2", "judges": "5 6",
-    }  # fmt: skip
-    listing = list_folder(folder)
-    assert listing.problems == ()
-    labels = [record.labels for record in listing.records]
-    assert [one.score for one in labels] == [5.5, 7.0, 1.5, 9.25]
-    assert labels[3].judges == (9.0, 9.5)
-    assert made.agreement.raters == 2
-    assert made.disputed[0] == ("0.mp4", 1.0, 5.0, 6.0)
-    assert any("ICC(2,1)" in line for line in made.lines)
-
-
-def test_no_performance_gives_no_label_and_one_rater_no_agreement(folder: Path) -> None:
-    rate_scores(folder, "anna", {"0.mp4": {"score": 3.0}})
-    path = folder / "1.mp4"
-    append_answer(rater_file(folder, "anna"), Answer((fingerprint_file(path),), "no performance"))
-    made = report(folder)
-    assert {row["video"]: row["score"] for row in made.rows} == {"0.mp4": 3.0, "1.mp4": None}
-    assert made.agreement is None
-    assert any("until two raters" in line for line in made.lines)
-    write_labels(folder / "labels.csv", made.rows)
-    assert [record.labels is not None for record in list_folder(folder).records] == [True, False, False, False]
-
-
-def test_a_renamed_video_keeps_its_answers_and_a_replaced_one_has_none(
-    folder: Path, make_video: Callable[..., Path]
-) -> None:
-    rate_scores(folder, "anna", {"0.mp4": {"score": 3.0}, "1.mp4": {"score": 4.0}})
-    (folder / "0.mp4").rename(folder / "x.mp4")
-    make_video(folder / "1.mp4", frames=30)
-    made = report(folder)
-    assert [(row["video"], row["score"]) for row in made.rows] == [("x.mp4", 3.0)]
-    assert any("1 answer on videos that were deleted or replaced" in line for line in made.problems)
-
-
-def test_pairs_give_a_scale_in_the_order_of_the_answers(folder: Path) -> None:
-    order = {f"{n}.mp4": float(n) for n in range(4)}
-    for name in ("anna", "ben"):
-        rate_pairs(folder, name, order, count=6)
-    made = report(folder, pairs=True)
-    places = [row["score"] for row in made.rows]
-    assert places == sorted(places)
-    assert all(row["deviation"] > 0 and row["raters"] == 2 for row in made.rows)
-    assert any("same answer on 6 of 6 pairs" in line for line in made.lines)
-    assert any("more answers would halve the error" in line for line in made.lines)
 
 
 def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Path) -> None:
     rate_scores(folder, "anna", {"0.mp4": {"score": 3.0}})
-    table, rows = folder / "labels.csv", report(folder).rows
+    table, rows = folder / "labels.csv", label_report(find_session(folder)[0]).rows
     table.write_text("video,score,raters,judges,subject\n0.mp4,1,1,1,Cleo\n")
     write_labels(table, rows)
     assert list_folder(folder).records[0].groups == {"subject": "Cleo"}
@@ -110,34 +31,23 @@ def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Pa
     assert table.read_text() == "video,score\n0.mp4,1\n"
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"columns": ["scroe"]}, "no score is called"),
-        ({"only": ["4.mp4"]}, "no video '4.mp4'"),
-    ],
-)
-def test_wrong_names_are_refused(folder: Path, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        report(folder, **options)
-
-
-def test_videos_without_answers_do_not_change_the_scale_of_the_others(
-    folder: Path, make_video: Callable[..., Path]
+def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(
+    make_video: Callable[..., Path], tmp_path: Path
 ) -> None:
-    rate_pairs(folder, "anna", {f"{n}.mp4": n for n in range(4)}, 6)
-    before = report(folder, pairs=True)
-    for number in range(4, 9):
-        make_video(folder / f"{number}.mp4", frames=3 + number)
-    after = report(folder, pairs=True)
-    assert after.rows == before.rows
-    assert after.lines == before.lines
-    assert "more answers would halve the error" in after.lines[1]
-
-
-def test_skipped_pairs_alone_give_no_scale(folder: Path) -> None:
-    contents = (fingerprint_file(folder / "0.mp4"), fingerprint_file(folder / "1.mp4"))
-    append_answer(rater_file(folder, "anna"), Answer(contents, "skipped"))
-    made = report(folder, pairs=True)
-    assert made.rows == ()
-    assert made.lines[0] == "pairs judged: anna 1"
+    names = ["=cmd|calc!A1.mp4", "'=quoted.mp4", "-minus.mp4", "plain.mp4"]
+    for number, name in enumerate(names):
+        make_video(tmp_path / name, frames=3 + number)
+    rate_scores(tmp_path, "anna", {name: {"score": float(n)} for n, name in enumerate(names)})
+    rows = label_report(find_session(tmp_path)[0]).rows
+    table = tmp_path / "labels.csv"
+    write_labels(table, rows)
+    cells = [line.split(",")[0] for line in table.read_text().splitlines()[1:]]
+    assert sorted(cells) == sorted(["'=cmd|calc!A1.mp4", "''=quoted.mp4", "'-minus.mp4", "plain.mp4"])
+    head, *lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{head},subject", *(f"{line},Cleo" for line in lines)]) + "\n")
+    write_labels(table, rows)
+    listing = list_folder(tmp_path)
+    assert {record.id: record.labels.score for record in listing.records if record.labels} == {
+        name: float(n) for n, name in enumerate(names)
+    }
+    assert {record.groups.get("subject") for record in listing.records} == {"Cleo"}

@@ -1,0 +1,285 @@
+"""From answers to labels: one row a video, and how well the raters agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.datasets.ratings import Answers, all_answers, refuses
+from data.errors import counted
+from data.store.arrays import Floats, Rows
+from data.video import Record
+from models.agreement import Agreement, agreement
+from pipeline.label.pair_fit import Infit, chance_probability, infit
+from pipeline.label.pair_scale import SPREADS, WITH_EQUAL, PairScale, fit_scale
+from pipeline.label.questions import PAIR, RatingSession
+from pipeline.label.verdicts import count_line, pair_lines, score_lines
+
+OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
+
+DISPUTED = 5
+"""Most videos that a report lists, those on which the raters differ most."""
+
+
+class Misfit(NamedTuple):
+    """A rater or a video whose answers on pairs contradict the scale of all answers."""
+
+    kind: str  # "rater" or "video"
+    name: str
+    infit: float
+
+
+@dataclass(frozen=True)
+class PairFit:
+    """How well answers on pairs fit one scale.
+
+    Attributes:
+        chance: of `chance_probability`.
+        reliability: scale separation reliability.
+        raters, videos: infit by name.
+        misfits: those whose infit is larger than chance explains; raters only where there are several.
+        same, common: pairs that two raters judged, and those of them with the same answer.
+        groups: number of groups of videos that no answer connects with one another.
+    """
+
+    chance: float
+    reliability: float
+    raters: Mapping[str, float]
+    videos: Mapping[str, float]
+    misfits: tuple[Misfit, ...]
+    same: int
+    common: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """Labels of the videos, and the agreement of their raters.
+
+    Attributes:
+        answers: number of answers by rater.
+        rows: one row of the table of labels for each video with answers, cells by column.
+        lines: sentences on the agreement, the verdict first; they name no rater.
+        agreement: of scores; None in pairs, and with fewer than two raters of the same videos.
+        fit: of pairs; None without an answer on one.
+        disputed: (video, difference between the raters, lowest, highest) of scores, the largest difference first.
+        counts: a sentence on the number of answers, which names the raters.
+        problems: lines about answers that do not count.
+    """
+
+    answers: Mapping[str, int]
+    rows: tuple[Mapping[str, Any], ...]
+    lines: tuple[str, ...]
+    agreement: Agreement | None = None
+    fit: PairFit | None = None
+    disputed: tuple[tuple[str, float, float, float], ...] = ()
+    counts: str = ""
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Answers on pairs that count, m of them.
+
+    Attributes:
+        contents: the n videos of these pairs.
+        first, second: (m,) numbers of the videos in `contents`.
+        outcome: (m,) as in `fit_scale`.
+        rater: (m,) numbers of the raters.
+    """
+
+    contents: tuple[str, ...]
+    first: Rows
+    second: Rows
+    outcome: Floats
+    rater: Rows
+
+    def scale(self, spreads: Sequence[float] = SPREADS) -> PairScale:
+        """The scale of the videos; `spreads` as in `fit_scale`."""
+        return fit_scale(len(self.contents), self.first, self.second, self.outcome, spreads)
+
+
+def label_report(session: RatingSession) -> LabelReport:
+    """The labels and the agreement of all raters of a session's folder.
+
+    The score of a video is the mean over its raters; in pairs, its place on the scale of all answers. `deviation` is
+    the standard deviation over its raters; in pairs, the standard error of the scale. A video without a label is one
+    that more raters call no performance than judge.
+    """
+    raters, problems = all_answers(session.folder)
+    videos = session.by_content()
+    size = PAIR if session.pairs else 1
+    counts = {name: sum(len(q) == size and q <= videos.keys() for q in answers) for name, answers in raters.items()}
+    raters = {
+        name: answers
+        for name, answers in raters.items()
+        if counts[name] or any(refuses(answers, content) for content in videos)
+    }
+    gone = sum(len(q) == size and not q <= videos.keys() for answers in raters.values() for q in answers)
+    if gone:
+        problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
+    made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
+    line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
+    return LabelReport(counts, **made, counts=line, problems=tuple(problems))
+
+
+def _score_report(
+    videos: Mapping[str, Record], raters: Mapping[str, Answers], columns: Sequence[str]
+) -> dict[str, Any]:
+    tables = _scores(list(videos), raters, columns)
+    first = tables[columns[0]]
+    rows = []
+    for number, (content, record) in enumerate(videos.items()):
+        judged = [float(one) for one in first[number] if math.isfinite(one)]
+        if any(frozenset((content,)) in answers for answers in raters.values()):
+            means = {name: _mean(table[number]) for name, table in tables.items()}
+            deviation = float(np.std(judged, ddof=1)) if len(judged) > 1 else None
+            rows.append(_row(record.id, means, deviation, judged, refused=_refusals(raters, content) > len(judged)))
+    agreed = agreement(first)
+    return {
+        "rows": tuple(rows),
+        "lines": score_lines(agreed),
+        "agreement": agreed,
+        "disputed": _disputed(list(videos.values()), first),
+    }
+
+
+def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> dict[str, Any]:
+    decided = decided_pairs(videos, raters.values())
+    scale = decided.scale()
+    labels = dict(zip(decided.contents, zip(scale.value, scale.error, strict=True), strict=True))
+    of_all = {content: float(score) for content, (score, _) in labels.items()}
+    single = [of_all] if len(raters) == 1 else [_own_scale(videos, answers) for answers in raters.values()]
+    rows = []
+    for content, record in videos.items():
+        judged = [own[content] for own in single if content in own]
+        refusals = _refusals(raters, content)
+        if content in labels or refusals:
+            score, error = labels.get(content, (None, None))
+            rows.append(_row(record.id, {"score": score}, error, judged, refused=refusals > len(judged)))
+    fit = _pair_fit(decided, scale, videos, raters)
+    return {"rows": tuple(rows), "lines": pair_lines(fit, len(raters)), "fit": fit}
+
+
+def _row(
+    video: str, scores: Mapping[str, float | None], deviation: float | None, judged: list[float], *, refused: bool
+) -> dict[str, Any]:
+    """A row of the table of labels; a refused video has no label."""
+    given = {name: None if refused or score is None else float(score) for name, score in scores.items()}
+    return {
+        "video": video,
+        "raters": len(judged),
+        **given,
+        "deviation": None if refused or deviation is None else float(deviation),
+        "judges": None if refused else judged,
+    }
+
+
+def _mean(scores: Floats) -> float | None:
+    given = scores[np.isfinite(scores)]
+    return float(given.mean()) if len(given) else None
+
+
+def _refusals(raters: Mapping[str, Answers], content: str) -> int:
+    return sum(refuses(answers, content) for answers in raters.values())
+
+
+def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Sequence[str]) -> dict[str, Floats]:
+    """(videos, raters) scores by column, NaN where there is none."""
+    tables = {column: np.full((len(contents), len(raters)), np.nan) for column in columns}
+    for column, table in tables.items():
+        for number, answers in enumerate(raters.values()):
+            for row, content in enumerate(contents):
+                if (answer := answers.get(frozenset((content,)))) is not None:
+                    table[row, number] = answer.scores.get(column, np.nan)
+    return tables
+
+
+def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> Decided:
+    """The answers of raters that count: on pairs of these videos, neither of which is no performance for the rater."""
+    known = dict.fromkeys(videos)
+    answers = [
+        (number, answer)
+        for number, of_rater in enumerate(raters)
+        for answer in of_rater.values()
+        if answer.answer in OUTCOMES
+        and known.keys() >= answer.question
+        and not any(refuses(of_rater, content) for content in answer.contents)
+    ]
+    judged = {content for _, answer in answers for content in answer.contents}
+    contents = tuple(content for content in known if content in judged)
+    places = {content: place for place, content in enumerate(contents)}
+    table = [
+        (*(places[content] for content in answer.contents), OUTCOMES[answer.answer], number)
+        for number, answer in answers
+    ]
+    first, second, outcome, rater = np.array(table, dtype=np.float64).reshape(-1, 4).T
+    return Decided(contents, first.astype(np.intp), second.astype(np.intp), outcome, rater.astype(np.intp))
+
+
+def _own_scale(videos: Iterable[str], answers: Answers) -> dict[str, float]:
+    """Places on a rater's own scale by content."""
+    decided = decided_pairs(videos, [answers])
+    return dict(zip(decided.contents, map(float, decided.scale().value), strict=True))
+
+
+def _pair_fit(
+    decided: Decided, scale: PairScale, videos: Mapping[str, Record], raters: Mapping[str, Answers]
+) -> PairFit | None:
+    if not decided.contents:
+        return None
+    count, answers = len(decided.contents), (decided.first, decided.second, decided.outcome)
+    of_raters = infit(scale.value, *answers, np.arange(len(raters))[:, None] == decided.rater)
+    numbers = np.arange(count)[:, None]
+    of_videos = infit(scale.value, *answers, (numbers == decided.first) | (numbers == decided.second))
+    names = [videos[content].id for content in decided.contents]
+    misfits = _misfits("rater", list(raters), of_raters) if len(raters) > 1 else []
+    same, common = _same_answers(decided)
+    return PairFit(
+        chance_probability(count, *answers),
+        decided.scale(WITH_EQUAL).reliability,
+        dict(zip(raters, of_raters.value.tolist(), strict=True)),
+        dict(zip(names, of_videos.value.tolist(), strict=True)),
+        (*misfits, *_misfits("video", names, of_videos)),
+        same,
+        common,
+        _groups(decided),
+    )
+
+
+def _misfits(kind: str, names: Sequence[str], of_names: Infit) -> list[Misfit]:
+    made = zip(names, of_names.value.tolist(), of_names.misfits, strict=True)
+    return sorted((Misfit(kind, name, value) for name, value, misfit in made if misfit), key=lambda one: -one.infit)
+
+
+def _same_answers(decided: Decided) -> tuple[int, int]:
+    """Number of pairs of raters' answers that are the same, and of all on pairs of videos that two raters judged."""
+    turned = decided.first > decided.second
+    outcome = np.where(turned, 1 - decided.outcome, decided.outcome)
+    low, high = np.minimum(decided.first, decided.second), np.maximum(decided.first, decided.second)
+    pairs, where = np.unique(low * len(decided.contents) + high, return_inverse=True)
+    each = np.array([np.bincount(where[outcome == value], minlength=len(pairs)) for value in OUTCOMES.values()])
+    whole = each.sum(axis=0)
+    return int((each * (each - 1)).sum() // 2), int((whole * (whole - 1)).sum() // 2)
+
+
+def _groups(decided: Decided) -> int:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = len(decided.contents)
+    graph = coo_array((np.ones(len(decided.first)), (decided.first, decided.second)), shape=(count, count))
+    return int(connected_components(graph, directed=False)[0])
+
+
+def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:
+    rows = []
+    for record, given in zip(records, scores, strict=True):
+        judged = given[np.isfinite(given)]
+        if len(judged) > 1 and np.ptp(judged) > 0:
+            rows.append((record.id, float(np.ptp(judged)), float(judged.min()), float(judged.max())))
+    return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])

@@ -1,0 +1,95 @@
+"""Sentences on how well raters agree: the verdict first, then the numbers that it follows from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.errors import counted
+from models.agreement import Agreement, Bounded
+from pipeline.checks.accuracy import significant
+from pipeline.label.pair_fit import LEVEL
+
+if TYPE_CHECKING:
+    from pipeline.label.label_report import PairFit
+
+NO_BETTER = "no better than chance: these labels say nothing yet"
+
+VERDICTS = (
+    (0.9, "well enough to rank all but close neighbours"),
+    (0.8, "well enough to rank, not to tell neighbours apart"),
+    (0.5, "well enough to tell good from bad, not to rank"),
+    (0.0, "better than chance, but too little to rank"),
+)
+"""A verdict by the least reliability r, the share of the labels' variance that is not error.
+
+At r = .5 error and truth are equally large. Videos fall into (4 G + 1) / 3 groups whose centres lie three standard
+errors apart, G = sqrt(r / (1 - r)) (Wright and Masters 1982): r = .8 gives three groups, r = .9 more than four.
+"""
+
+
+def count_line(counts: Mapping[str, int], pairs: bool, folder: Path) -> str:
+    """A sentence on the number of answers of each rater."""
+    what = "pairs" if pairs else "videos"
+    each = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f"{what} judged: {each}" if each else f"no {what} judged yet in {folder}"
+
+
+def verdict(chance: float, reliability: float, raters: int) -> str:
+    """One sentence on the agreement of raters, or of one rater's answers with one another."""
+    who = "The raters agree" if raters > 1 else "The rater's answers agree"
+    if not chance < LEVEL:
+        return f"{who} {NO_BETTER}"
+    return f"{who} {next(text for least, text in VERDICTS if reliability >= least)}"
+
+
+def right_order(reliability: float) -> str:
+    """What a reliability means for two videos drawn at random, if truth and error are normal."""
+    share = 50 + 100 * math.asin(math.sqrt(reliability)) / math.pi
+    return f"of two videos, the better one has the higher label in {share:.0f} of 100 cases"
+
+
+def pair_lines(fit: PairFit | None, raters: int) -> tuple[str, ...]:
+    """Sentences on answers on pairs; where they are no better than chance, no number follows."""
+    if fit is None:
+        return ("The agreement is unknown until pairs are judged",)
+    lines = [verdict(fit.chance, fit.reliability, raters)]
+    if fit.groups > 1:
+        lines.append(f"no answer connects {fit.groups} groups of videos: compare labels within a group only")
+    if fit.common:
+        lines.append(f"two raters gave the same answer on {fit.same} of {fit.common} pairs that both judged")
+    if fit.chance < LEVEL:
+        lines.append(f"scale separation reliability {fit.reliability:.2f}: {right_order(fit.reliability)}")
+        videos = [misfit for misfit in fit.misfits if misfit.kind == "video"]
+        lines += [f"answers on {misfit.name} contradict the scale (infit {misfit.infit:.1f})" for misfit in videos]
+    return tuple(lines)
+
+
+def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
+    """Sentences on the agreement of scores, or on the missing ones."""
+    if agreed is None:
+        return ("The agreement is unknown until two raters have judged the same three videos",)
+    if math.isnan(agreed.chance):
+        return ("The agreement is unknown while all scores are equal",)
+
+    def ends(one: Bounded) -> str:
+        return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" if math.isfinite(one.value) else "undefined"
+
+    lines = [verdict(agreed.chance, agreed.reliability, agreed.raters)]
+    low, high = (significant(end) for end in (agreed.difference.low, agreed.difference.high))
+    judged = f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more"
+    lines.append(f"{judged}, 95 % intervals in brackets: Krippendorff's alpha {ends(agreed.alpha)}")
+    if agreed.chance < LEVEL:
+        lines[-1] += f"; reliability of the mean score {agreed.reliability:.2f}, {right_order(agreed.reliability)}"
+        lines.append(
+            f"two raters agree by Kendall's tau {ends(agreed.kendall)}, Spearman's rho {ends(agreed.spearman)}, and "
+            f"differ by {significant(agreed.difference.value)} ({low} to {high}) on average"
+        )
+    if math.isfinite(agreed.icc.value):
+        lines.append(
+            f"on the {counted(agreed.complete, 'video')} that all of them judged: ICC(2,1) {ends(agreed.icc)}, of "
+            f"their mean {ends(agreed.icc_mean)}"
+        )
+    return tuple(lines)

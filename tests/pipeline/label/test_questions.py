@@ -1,0 +1,65 @@
+"""The next question of a rater: an order of his own, the same after a restart, without refused videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.datasets.ratings import Answer, Answers
+from data.video import Record
+from pipeline.label.questions import RatingSession
+
+
+def name(number: int) -> str:
+    return f"{number:064x}"
+
+
+def session(count: int, tmp_path: Path, *, pairs: bool) -> tuple[RatingSession, dict[str, Record]]:
+    videos = {name(n): Record(f"{n}.mp4", tmp_path / f"{n}.mp4") for n in range(count)}
+    return RatingSession(tmp_path, tuple(videos.values()), pairs=pairs), videos
+
+
+def asked(count: int, tmp_path: Path, rater: str, *, most: int = 999, pairs: bool = True) -> list[tuple[str, ...]]:
+    rated, videos = session(count, tmp_path, pairs=pairs)
+    answers, questions = Answers(), []
+    while len(questions) < most and (question := rated.next_question(rater, answers, videos)) is not None:
+        answers[frozenset(question)] = Answer(question, "skipped")
+        questions.append(question)
+    return questions
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_every_rater_has_an_order_of_his_own_which_is_the_same_after_a_restart(tmp_path: Path, pairs: bool) -> None:
+    first = asked(7, tmp_path, "anna", pairs=pairs)
+    assert len(set(map(frozenset, first))) == len(first) == (21 if pairs else 7)
+    assert asked(7, tmp_path, "anna", pairs=pairs) == first
+    other = asked(7, tmp_path, "ben", pairs=pairs)
+    assert other != first
+    assert set(map(frozenset, other)) == set(map(frozenset, first))
+
+
+def test_a_video_that_is_no_performance_is_not_asked_about_again(tmp_path: Path) -> None:
+    rated, videos = session(5, tmp_path, pairs=True)
+    refused = Answer((name(2),), "no performance")
+    answers = {refused.question: refused}
+    for _ in range(6):
+        question = rated.next_question("anna", answers, videos)
+        assert question is not None
+        assert name(2) not in question
+        answers[frozenset(question)] = Answer(question, "equal")
+    assert rated.next_question("anna", answers, videos) is None
+    assert rated.progress(answers, videos) == (6, 6)
+    everything_refused = {frozenset((one,)): Answer((one,), "no performance") for one in videos}
+    assert rated.next_question("anna", everything_refused, videos) is None
+    assert rated.progress(everything_refused, videos) == (0, 0)
+
+
+def test_progress_counts_answers_of_its_kind_on_videos_that_exist(tmp_path: Path) -> None:
+    answers = {
+        frozenset(one): Answer(one, "skipped")
+        for one in [(name(0), name(1)), (name(1), name(4)), (name(0),), (name(99),), (name(0), name(99))]
+    }
+    for pairs, expected in ((True, (2, 27)), (False, (1, 9))):
+        rated, videos = session(9, tmp_path, pairs=pairs)
+        assert rated.progress(answers, videos) == expected
