@@ -111,6 +111,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def significant(value: float) -> str:
+    """Three significant digits without an exponent below a million.
+
+    >>> significant(1349.6), significant(24.71), significant(0.01234)
+    ('1350', '24.7', '0.0123')
+    """
+    return f"{float(f'{value:.3g}'):.6g}"
+
+
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
     """Numbers as texts, with the fewest decimals that keep unequal ones unequal, and nonzero ones nonzero.
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from data.errors import significant
+
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
-
-
-def significant(value: float) -> str:
-    """Three significant digits without an exponent below a million: 1350, 24.7, 0.0123."""
-    return f"{float(f'{value:.3g}'):.6g}"
 
 
 @dataclass(frozen=True)

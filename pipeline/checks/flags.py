@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data.errors import apart, counted
-from pipeline.checks.accuracy import Accuracy, significant
+from data.errors import apart, counted, significant
+from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS
 

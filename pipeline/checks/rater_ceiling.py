@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from data.errors import significant
 from data.video import Record
 from models.agreement import agreement
-from pipeline.checks.accuracy import significant
 
 OWN_VIDEOS = "folder"
 """The kind of data set whose `judges` are raters of the same thing; in others they are items or panels of judges."""

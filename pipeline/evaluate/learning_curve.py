@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import DataError, counted
+from data.errors import DataError, counted, significant
 from data.splits import bundle_numbers, forbidden, kfold
 from data.store import write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
-from pipeline.checks.accuracy import significant
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import Asked, TableRows, protocol_systems

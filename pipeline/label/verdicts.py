@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import counted
+from data.errors import counted, significant
 from models.agreement import Agreement, Bounded
-from pipeline.checks.accuracy import significant
 from pipeline.label.pair_fit import LEVEL
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import counted
+from data.errors import counted, significant
 from data.store.arrays import Floats, Rows
 from models.metrics import percentile_interval, resampled_weights, spearman, spearman_of_samples
-from pipeline.checks.accuracy import significant
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.checks.accuracy import significant
+from data.errors import significant
 from pipeline.report.page_data import BatchReport, VideoReport
 from pipeline.report.text import number
 

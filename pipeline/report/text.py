@@ -16,8 +16,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from data.errors import printable
-from pipeline.checks.accuracy import significant
+from data.errors import printable, significant
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)

@@ -11,7 +11,8 @@ from statistics import fmean, pstdev
 
 import numpy as np
 
-from pipeline.checks.accuracy import Interval, significant
+from data.errors import significant
+from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag import Flag
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
