@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from data.errors import counted
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.agreement import Agreement, agreement
-from pipeline.label.pair_fit import Infit, chance_probability, infit
+from pipeline.label.pair_fit import Infit, Misfit, PairFit, chance_probability, infit
 from pipeline.label.pair_scale import SPREADS, WITH_EQUAL, PairScale, fit_scale
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.verdicts import count_line, pair_lines, score_lines
@@ -23,37 +23,6 @@ OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
 DISPUTED = 5
 """Most videos that a report lists, those on which the raters differ most."""
-
-
-class Misfit(NamedTuple):
-    """A rater or a video whose answers on pairs contradict the scale of all answers."""
-
-    kind: str  # "rater" or "video"
-    name: str
-    infit: float
-
-
-@dataclass(frozen=True)
-class PairFit:
-    """How well answers on pairs fit one scale.
-
-    Attributes:
-        chance: of `chance_probability`.
-        reliability: scale separation reliability.
-        raters, videos: infit by name.
-        misfits: those whose infit is larger than chance explains; raters only where there are several.
-        same, common: pairs that two raters judged, and those of them with the same answer.
-        groups: number of groups of videos that no answer connects with one another.
-    """
-
-    chance: float
-    reliability: float
-    raters: Mapping[str, float]
-    videos: Mapping[str, float]
-    misfits: tuple[Misfit, ...]
-    same: int
-    common: int
-    groups: int
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ larger where easy pairs are decided against the scale.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,37 @@ class Infit:
 
     value: Floats
     misfits: NDArray[np.bool_]
+
+
+class Misfit(NamedTuple):
+    """A rater or a video whose answers on pairs contradict the scale of all answers."""
+
+    kind: str  # "rater" or "video"
+    name: str
+    infit: float
+
+
+@dataclass(frozen=True)
+class PairFit:
+    """How well answers on pairs fit one scale.
+
+    Attributes:
+        chance: of `chance_probability`.
+        reliability: scale separation reliability.
+        raters, videos: infit by name.
+        misfits: those whose infit is larger than chance explains; raters only where there are several.
+        same, common: pairs that two raters judged, and those of them with the same answer.
+        groups: number of groups of videos that no answer connects with one another.
+    """
+
+    chance: float
+    reliability: float
+    raters: Mapping[str, float]
+    videos: Mapping[str, float]
+    misfits: tuple[Misfit, ...]
+    same: int
+    common: int
+    groups: int
 
 
 def chance_probability(count: int, first: Rows, second: Rows, outcome: Floats) -> float:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data.errors import counted, significant
 from models.agreement import Agreement, Bounded
-from pipeline.label.pair_fit import LEVEL
-
-if TYPE_CHECKING:
-    from pipeline.label.label_report import PairFit
+from pipeline.label.pair_fit import LEVEL, PairFit
 
 NO_BETTER = "no better than chance: these labels say nothing yet"
 
