@@ -47,8 +47,10 @@ from data.video.records import Record
 from data.weights import fetch
 from extractors.keypoints import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
+from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import turns_of
+from extractors.pose.paths import Candidates, people_of
 from extractors.pose.stage import Pose, detected
 
 Points = NDArray[np.float64]
@@ -155,10 +157,11 @@ def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     """(17,) distances of the nearest person in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = job
     image = cv2.imread(str(PEOPLE / "lspet" / "images" / name))[..., ::-1]
-    people = detected(network(), np.ascontiguousarray(image), turns_of(views, number)).keypoints.astype(np.float64)
-    people = np.concatenate(
-        [people, np.full((1, 17, 3), np.nan)]
-    )  # where no person is detected, every joint is missing
+    candidates, times = Candidates(), np.zeros(1)
+    candidates.add(0, detected(network(), np.ascontiguousarray(image), turns_of(views, number)))
+    tracks = people_of(candidates, 0, 1, times, 0.01)
+    people = [clean_poses(times, one, CleaningConfig())[0].astype(np.float64) for one in tracks]
+    people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
     either = [
         min(torso_distances(pose, truth), torso_distances(pose[MIRRORED], truth), key=np.nansum) for pose in people

@@ -64,6 +64,17 @@ def torsos_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.nan_to_num(np.hypot(*_spines(keypoints).T)), dtype=np.float64)
 
 
+def distances(poses: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(2, ...) mean distance of the joints of poses and others (..., 17, 3) without the head, in body sizes of `poses`.
+
+    First with the sides as they are, then with left and right exchanged. Joints may be NaN.
+    """
+    sizes = sizes_of(poses.reshape(-1, 17, 3)).reshape(poses.shape[:-2])
+    apart = [np.linalg.norm((poses - one)[..., 5:, :2], axis=-1) for one in (others, others[..., MIRRORED, :])]
+    placed = np.isfinite(apart)
+    return np.asarray(np.where(placed, apart, 0).sum(axis=-1) / np.maximum(placed.sum(axis=-1), 1) / sizes)
+
+
 def orientations_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     """(P,) angle of the torso, hips to shoulders, in radians clockwise on screen from upright; -pi..pi."""
     x, y = _spines(keypoints).T

@@ -15,6 +15,7 @@ Bools = NDArray[np.bool_]
 LONE_PERIOD_S = 0.04  # duration of a single row where there is no second one: one frame at 25 frames per second
 FILL_WEIGHT = 0.5  # an interpolated value weighs half as much as the lighter of the two values around it
 WINDOW_SIGMAS = 3.0  # the local fit uses rows within this many standard deviations of its Gaussian on both sides
+SLOPE_RIDGE, CURVATURE_RIDGE = 1e-6, 0.1  # added to the moments 1 and 3 (in sigmas) of a full window's parabola
 
 BLOCK, ROWS = 1 << 16, 1024
 """Numbers of one temporary array, and rows computed at a time: temporaries stay small however long a video is."""
@@ -109,16 +110,44 @@ def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tu
     return fitted, slope, sloped
 
 
-def robust_line(time: Floats, values: Floats, weight: Floats, sigma: float, outlier: float) -> Floats:
-    """Values (row, axis) of one point on lines fitted around each row, with outliers drawn to their neighbours.
+def robust_curve(time: Floats, values: Floats, weight: Floats, sigma: float, outlier: float) -> Floats:
+    """Values (row, axis) of one point on parabolas fitted around each row.
 
-    Cauchy weights, reweighted twice: a row that is `outlier` from its line counts half. `weight` is (row,).
+    Several rows may share a time. A neighbour counts as in `local_line`. Cauchy weights, reweighted twice: a row that
+    is `outlier` from its parabola counts half. `weight` (row,) is positive. Of a circle that is run through at 1 080
+    degrees a second, parabolas with a `sigma` of .05 s keep 91 % of the radius; lines keep 64 %.
     """
     trust = weight
     for _ in range(3):
-        fitted = local_line(time, values, np.repeat(trust[:, None], values.shape[1], axis=1), sigma)[0]
+        fitted = values + _parabola_heights(time, values, trust, max(sigma, 0.6 * row_period(time)))
         trust = weight / (1 + (np.linalg.norm(fitted - values, axis=1) / outlier) ** 2)
     return fitted
+
+
+def _parabola_heights(time: Floats, values: Floats, weight: Floats, sigma: float) -> Floats:
+    """(row, axis) height at each row, relative to its value, of the parabola fitted around it.
+
+    Slope and curvature are drawn to 0 as by `SLOPE_RIDGE` and `CURVATURE_RIDGE` of a full window: few rows have a line
+    or a mean, and no parabola that swings.
+    """
+    powers, heights = np.zeros((5, len(time))), np.zeros((3, *values.shape))
+    reach = WINDOW_SIGMAS * sigma
+    widest = int((np.searchsorted(time, time + reach, side="right") - np.arange(len(time))).max(initial=1))
+    for offset in range(-min(widest, len(time) - 1), min(widest, len(time) - 1) + 1):
+        here = slice(max(0, -offset), len(time) - max(0, offset))
+        there = slice(max(0, offset), len(time) + min(0, offset))
+        u = (time[there] - time[here]) / sigma
+        g = weight[there] * np.exp(-0.5 * np.square(u)) * (np.abs(u) <= WINDOW_SIGMAS)
+        d = values[there] - values[here]
+        for power in range(5):
+            powers[power, here] += g
+            if power < 3:
+                heights[power, here] += g[:, None] * d
+            g = g * u
+    s0, s1, s2, s3, s4 = powers
+    slopes, curvatures = s2 + SLOPE_RIDGE * s0, s4 + CURVATURE_RIDGE * s0
+    row = np.stack([slopes * curvatures - s3 * s3, s2 * s3 - s1 * curvatures, s1 * s3 - s2 * slopes])  # of cofactors
+    return np.asarray(np.einsum("kr,kra->ra", row / (row * powers[:3]).sum(axis=0), heights))
 
 
 def _lines(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:

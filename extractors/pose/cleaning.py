@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, in_blocks, sizes_of
-from extractors.signals import blocks, exchanges, fill_gaps, robust_line
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, distances, in_blocks, sizes_of
+from extractors.pose.paths import Track
+from extractors.signals import blocks, exchanges, fill_gaps, robust_curve
+from extractors.trajectories import Rows
 
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
 MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
-OUTLIER = 0.05  # a joint this far from the fitted line, in body sizes, counts half
+OUTLIER = 0.05  # a joint this far from the fitted curve, in body sizes, counts half
+DISSENT = 0.1  # a detection whose joints are this far from the path's in the mean, in body sizes, counts half
 
 
 class CleaningConfig(StageConfig):
@@ -20,33 +23,58 @@ class CleaningConfig(StageConfig):
 
     fix_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     max_gap_s: float = setting(0.6, "Gaps up to this many seconds are interpolated (marked in `filled`).", ge=0)
-    smoothing_s: float = setting(0.04, "Seconds: Gaussian of the line fitted to each joint; 0: none.", ge=0, le=1)
+    smoothing_s: float = setting(0.05, "Seconds: Gaussian of the curve fitted to each joint; 0: none.", ge=0, le=1)
 
 
-def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, config: CleaningConfig) -> Floats:
-    """(N, 17, 3) joints of one agent in one shot after cleaning; interpolated ones have `INTERPOLATED_SCORE`.
+def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[np.float32]:
+    """(N, 17, 3) joints of one person in the frames from its first to its last, whose seconds are in `times`.
 
-    Each joint is put on a robust line that is fitted around every frame, weighted by scores. Scores stay as they are.
-    `scores` (N,) of the person are 0 where there is no detection.
+    Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of the
+    path. Scores are those of the path, and `INTERPOLATED_SCORE`. Without smoothing the places are the path's too.
     """
-    out: Floats = keypoints.astype(np.float64)
-    out[~np.isfinite(out[..., 0]), 2] = 0.0
-    detected = scores > 0
+    frames, path = track.frames, track.keypoints
     if config.fix_sides:
-        wrong = np.flatnonzero(detected)[exchanged_sides(out[detected], times[detected])]
-        out[wrong] = out[wrong][:, MIRRORED]
-    size = float(np.median(in_blocks(sizes_of, keypoints[detected])))
-    for joint in range(out.shape[1]):
-        points = out[:, joint, :2]
-        weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
-        points, weight = fill_gaps(times, points, weight, config.max_gap_s)
-        rows = weight[:, 0] > 0
-        out[rows & ~detected, joint, 2] = INTERPOLATED_SCORE
-        if config.smoothing_s > 0:
-            trust = np.maximum(out[rows, joint, 2], 0.01) * np.maximum(scores[rows], 0.03)
-            points[rows] = robust_line(times[rows], points[rows], trust, config.smoothing_s, OUTLIER * size)
-        out[rows, joint, :2] = points[rows]
+        wrong = exchanged_sides(path, times[frames])
+        path[wrong] = path[wrong][:, MIRRORED]
+    members = track.members if config.smoothing_s else track.path
+    row = np.searchsorted(frames, np.asarray(track.candidates.frames)[members])
+    crossed, weight = _compared(track, members, path[row])
+    outlier = OUTLIER * float(np.median(in_blocks(sizes_of, path)))
+    span = times[frames[0] : frames[-1] + 1]
+    out = np.full((len(span), 17, 3), (np.nan, np.nan, 0), np.float32)
+    for joint in range(17):
+        detected = track.candidates.keypoints[members, np.where(crossed, MIRRORED[joint], joint)].astype(np.float64)
+        of = np.flatnonzero(np.isfinite(detected).all(axis=1))
+        points, frame = detected[of, :2], frames[row[of]]
+        if config.smoothing_s and len(of):
+            trust = weight[of] * np.maximum(detected[of, 2], 0.01)
+            points = robust_curve(times[frame], points, trust, config.smoothing_s, outlier)
+        places, known = np.zeros((len(span), 2)), np.zeros((len(span), 2))
+        places[frame - frames[0]], known[frame - frames[0]] = points, 1
+        places, weights = fill_gaps(span, places, known, config.max_gap_s)
+        placed = weights[:, 0] > 0
+        out[placed, joint, :2], out[placed, joint, 2] = places[placed], INTERPOLATED_SCORE
+        out[frame - frames[0], joint, 2] = path[row[of], joint, 2]
     return out
+
+
+def _compared(track: Track, members: Rows, path: NDArray[np.float32]) -> tuple[NDArray[np.bool_], Floats]:
+    """(K,) where members have other sides than the path in their frame, which is `path` (K, 17, 3); their weights."""
+    crossed, weight = np.zeros(len(members), bool), np.asarray(track.candidates.scores)[members]
+    for rows in blocks(len(members)):
+        apart = distances(path[rows], track.candidates.keypoints[members[rows]])
+        crossed[rows] = apart[1] < apart[0]
+        weight[rows] /= 1 + (apart.min(axis=0) / DISSENT) ** 2
+    return crossed, np.maximum(weight, 1e-3)
+
+
+def _fill(times: Floats, joint: NDArray[np.float32], placed: NDArray[np.intp], max_gap_s: float) -> None:
+    """Interpolate the gaps of one joint (N, 3) between the frames `placed`."""
+    weight = np.zeros((len(joint), 2))
+    weight[placed] = 1
+    places, weight = fill_gaps(times, np.nan_to_num(joint[:, :2].astype(np.float64)), weight, max_gap_s)
+    weight[placed] = 0
+    joint[weight[:, 0] > 0] = np.column_stack([places, np.full(len(joint), INTERPOLATED_SCORE)])[weight[:, 0] > 0]
 
 
 def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""People of one picture, views of a frame for a pose network, and the merging of detections from several views."""
+"""People of one picture, views of a frame for a pose network, and how far they support each other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.keypoints import MIRRORED, sizes_of
+from extractors.keypoints import distances
 
 Image = NDArray[np.uint8]
 
-AGREEMENT = 0.5  # detections of one body are at most this many body sizes apart, in the mean over its joints
+PERSON_RADIUS, POSE_RADIUS = 0.5, 0.18
+"""Mean distance of the joints of two detections in body sizes (`sizes_of`): below the first they are one person, below
+the second they agree on the pose. Views contradict each other where a person is bent or turned."""
+
+CONTRADICTION = 0.5  # share of its score by which a detection of the same person in another pose supports one
 
 
 @dataclass(frozen=True)
@@ -50,39 +54,21 @@ class Detections:
         groups = groups or [Detections.none()]
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
-    @staticmethod
-    def merged(views: Sequence[Detections]) -> Detections:
-        """Each body once, best first, from the detections in several views of one frame, in pixels of the frame.
 
-        Detections of different views agree where their joints are near each other. A joint's place and score are means
-        over them, weighted by joint score squared times person score. The person score is a mean over all views, 0 in
-        those that lack the body: it says how many views agree. Detections that agree with left and right exchanged
-        remain two bodies; the path over time decides between them.
-        """
-        people = Detections.joined(views)
-        view = np.repeat(np.arange(len(views)), [len(each) for each in views])
-        points, sizes = people.keypoints[..., :2], sizes_of(people.keypoints)
-        free = np.ones(len(people), dtype=bool)
-        bodies: list[NDArray[np.float64]] = []
-        scores: list[float] = []
-        for row in np.argsort(-people.scores, kind="stable"):
-            if not free[row]:
-                continue
-            apart = _apart(points, points[row])
-            agrees = free & (view != view[row]) & (apart < AGREEMENT * sizes[row])
-            agrees &= apart <= _apart(points[:, MIRRORED], points[row])
-            nearest = [min(np.flatnonzero(agrees & (view == one)), key=lambda r: apart[r]) for one in set(view[agrees])]
-            members = [row, *nearest]
-            free[members] = False
-            weight = people.keypoints[members, :, 2:] ** 2 * people.scores[members, None, None] + 1e-9
-            bodies.append((people.keypoints[members] * weight).sum(axis=0) / weight.sum(axis=0))
-            scores.append(float(people.scores[members].sum()) / len(views))
-        return Detections(np.reshape(bodies, (-1, 17, 3)), np.array(scores)).best(0.0)
+def supports(views: Sequence[Detections]) -> NDArray[np.float64]:
+    """(P,) support of each detection in the views of one frame, joined: the mean over the views of the score there.
 
-
-def _apart(poses: NDArray[np.floating], pose: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P,) pixels between the joints of poses (P, 17, 2) and of one pose (17, 2), in the mean without the head."""
-    return np.asarray(np.linalg.norm(poses[:, 5:] - pose[5:], axis=-1).mean(axis=-1), dtype=np.float64)
+    The score in a view is that of the detection which agrees on the pose, or `CONTRADICTION` of that of another one of
+    the same person. Left and right may be exchanged: the path over time decides between them.
+    """
+    people = Detections.joined(views)
+    view = np.repeat(np.arange(len(views)), [len(each) for each in views])
+    apart = distances(people.keypoints[:, None], people.keypoints[None]).min(axis=0)
+    share = np.where(apart < POSE_RADIUS, 1.0, CONTRADICTION * (apart < PERSON_RADIUS))
+    share[view[:, None] == view] = 0
+    np.fill_diagonal(share, 1)
+    in_views = [(share * people.scores)[:, view == one].max(axis=1, initial=0.0) for one in range(len(views))]
+    return np.asarray(np.mean(in_views, axis=0))
 
 
 def turns_of(views: int, frame: int) -> Sequence[int]:

@@ -35,7 +35,7 @@ class Pose(Extractor[PoseConfig]):
     """Detects people and chooses up to `agents` of them, with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     Config: ClassVar[type[StageConfig]] = PoseConfig
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
@@ -46,7 +46,9 @@ class Pose(Extractor[PoseConfig]):
             ("x", "y", "score"),
         ),
         "boxes": ArraySpec(("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
-        "agent_score": ArraySpec(("frame", "agent"), "1", "mean of the person's score over the views; 0: undetected"),
+        "agent_score": ArraySpec(
+            ("frame", "agent"), "1", "mean over the views of the score of detections that agree; 0: undetected"
+        ),
         "filled": ArraySpec(("frame", "agent"), "1", f"true where joints are interpolated, score {INTERPOLATED_SCORE}"),
         "size": ArraySpec(("side",), "px", "frame size", ("width", "height")),
         "frame_index": ArraySpec(("frame",), "1", "frame number in display order"),
@@ -105,11 +107,10 @@ class Pose(Extractor[PoseConfig]):
             starts += [number] if shot_detector.begins_shot(image) else []
             if imported:
                 in_file = imported.frames[frame.index]
-                bodies = Detections(in_file.keypoints, in_file.scores).best(config.min_score)
+                in_views = [Detections(in_file.keypoints, in_file.scores).best(config.min_score)]
             else:
-                reduced = detected(self._backend, image, turns_of(views, number))
-                bodies = Detections(reduced.keypoints * scale, reduced.scores)
-            candidates.add(number, bodies)
+                in_views = detected(self._backend, image, turns_of(views, number), scale)
+            candidates.add(number, in_views)
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
@@ -121,11 +122,11 @@ class Pose(Extractor[PoseConfig]):
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
 
 
-def detected(backend: PoseBackend, image: Image, turns: Sequence[int]) -> Detections:
-    """Each body of a frame once, detected in its views in these clockwise quarter turns."""
+def detected(backend: PoseBackend, image: Image, turns: Sequence[int], scale: float | Floats = 1.0) -> list[Detections]:
+    """The detections in the views of a frame in these clockwise quarter turns, in pixels of the frame times `scale`."""
     height, width = image.shape[:2]
-    views = [backend.detect(np.ascontiguousarray(np.rot90(image, -n))) for n in turns]
-    return Detections.merged([turned_back(view, n, width, height) for view, n in zip(views, turns, strict=True)])
+    views = [turned_back(backend.detect(np.ascontiguousarray(np.rot90(image, -n))), n, width, height) for n in turns]
+    return [Detections(view.keypoints * scale, view.scores) for view in views]
 
 
 def output(
@@ -145,10 +146,9 @@ def output(
     scores = np.zeros(keypoints.shape[:2])
     for members in agents:
         for agent, person in enumerate(members):
-            rows = slice(person.frames[0], person.frames[-1] + 1)
-            poses, score = keypoints[:, agent], scores[:, agent]
-            poses[person.frames], score[person.frames] = person.keypoints, person.scores
-            poses[rows] = clean_poses(times[rows], poses[rows], score[rows], config.cleaning)
+            frames = person.frames
+            scores[frames, agent] = person.scores
+            keypoints[frames[0] : frames[-1] + 1, agent] = clean_poses(times, person, config.cleaning)
     detected = scores > 0
     interpolated = ~detected & np.isfinite(keypoints[..., 0]).any(axis=2)
     values: dict[str, NDArray[Any]] = {

@@ -37,7 +37,7 @@ def candidates(frames: int, count: int = 1) -> Candidates:
         )
         poses[..., :2] = bodies + place[:, None] + rng.normal(size=(count, 17, 2))
         there = Detections(poses, 0.5 + 0.4 * rng.random(count))
-        people.add(frame, there if frame % 40 > 3 else Detections.none())
+        people.add(frame, [there if frame % 40 > 3 else Detections.none()])
     return people
 
 

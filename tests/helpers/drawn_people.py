@@ -37,12 +37,12 @@ def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -
     return Detections(np.stack(poses), np.array(scores or [0.6] * len(poses), np.float32))
 
 
-def paths_of(frames: Sequence[Detections]) -> list[Track]:
-    """The people of one shot of these frames, 25 a second, the best path first."""
-    candidates = Candidates()
-    for frame, detections in enumerate(frames):
-        candidates.add(frame, detections)
-    return people_of(candidates, 0, len(frames), np.arange(len(frames)) / 25, 0.03)
+def paths_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
+    """The people of one shot of these frames from number `first` on, 25 a second, the best path first."""
+    candidates, stop = Candidates(), first + len(frames)
+    for frame, detections in enumerate(frames, start=first):
+        candidates.add(frame, [detections])
+    return people_of(candidates, first, stop, np.arange(stop) / 25, 0.03)
 
 
 def picture(*poses: NDArray[np.float32]) -> Image:

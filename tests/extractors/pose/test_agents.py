@@ -86,18 +86,17 @@ def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_di
 
 
 def test_tracks_are_counted_over_all_shots() -> None:
-    shot = paths_of([people(person(100, 200, 0.1 * t), person(400, 200, 0.1 * t)) for t in range(10)])
+    frames = [people(person(100, 200, 0.1 * t), person(400, 200, 0.1 * t)) for t in range(10)]
+    shot, later = paths_of(frames), paths_of(frames, first=10)
     config = PoseConfig(agents=1, tracks=(0, 3))
-    later = [Track(one.frames + 10, one.keypoints, one.scores) for one in shot]
     agents, _ = choose_agents([shot, later], [(0, 10), (10, 20)], np.arange(20) / 25, (640, 360), config)
     assert agents == [[shot[0]], [later[1]]]
 
 
 def test_agents_are_numbered_from_left_to_right_in_every_shot() -> None:
     shots = []
-    for sides in ((400, 150), (100, 500)):
-        shots.append(paths_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)]))
-    shots[1] = [Track(one.frames + 20, one.keypoints, one.scores) for one in shots[1]]
+    for first, sides in ((0, (400, 150)), (20, (100, 500))):
+        shots.append(paths_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)], first))
     agents, table = choose_agents(
         shots, [(0, 20), (20, COUNT)], np.arange(COUNT) / 25, (640, 360), PoseConfig(agents=2)
     )

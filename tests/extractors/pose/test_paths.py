@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from extractors.keypoints import MIRRORED, centres_of
 from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
-from extractors.pose.paths import REACH_S, Candidates, people_of
+from extractors.pose.paths import Candidates, people_of
+from extractors.trajectories import REACH_S
 from tests.helpers.drawn_people import paths_of, people, person
 
 
@@ -111,14 +112,36 @@ def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path()
         wrong = t % 5 == 2
         frames.append(people(pose, pose[MIRRORED], scores=[0.35, 0.4] if wrong else [0.4, 0.35]))
     (one,) = paths_of(frames)
-    cleaned = clean_poses(one.frames / 25, one.keypoints, one.scores, CleaningConfig())
+    cleaned = clean_poses(np.arange(30) / 25, one, CleaningConfig())
     assert (cleaned[:, 9, 0] < cleaned[:, 7, 0]).all()
+
+
+def test_a_path_keeps_the_detections_of_all_views_and_of_nobody_else() -> None:
+    candidates = Candidates()
+    for t in range(10):
+        here, turned, elsewhere = person(100 + t, 200), person(100 + t, 200, 1.0), person(500, 200)
+        candidates.add(t, [people(here, elsewhere), people(turned, scores=[0.3])])
+    one, other = people_of(candidates, 0, 10, np.arange(10) / 25, 0.03)
+    assert (len(one.members), len(other.members)) == (20, 10)
+    assert one.keypoints == pytest.approx(np.stack([person(100 + t, 200) for t in range(10)]))
+
+
+def test_a_path_leaves_nobody_for_somebody_else() -> None:
+    """The athlete is missing for two seconds while somebody walks by, two body sizes lower, who is always detected."""
+    frames = []
+    for t in range(150):
+        walker, athlete = person(600 - 4 * t, 500), person(320, 220, 0.2 * t)
+        frames.append(people(walker, athlete) if t < 50 or t >= 100 else people(walker))
+    longest, athlete = sorted(paths_of(frames), key=lambda one: -len(one.frames))
+    assert len(longest.frames) == 150
+    assert np.ptp([x_of(pose) for pose in longest.keypoints]) > 590
+    assert len(athlete.frames) == 100
 
 
 def test_every_shot_has_people_of_its_own() -> None:
     candidates = Candidates()
     for t in range(10):
-        candidates.add(t, people(person(100, 200)))
+        candidates.add(t, [people(person(100, 200))])
     shots = [people_of(candidates, *shot, np.arange(10) / 25, 0.03) for shot in ((0, 5), (5, 10))]
     assert [[list(one.frames) for one in shot] for shot in shots] == [[list(range(5))], [list(range(5, 10))]]
 

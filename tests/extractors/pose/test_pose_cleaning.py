@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED
 from extractors.pose.cleaning import CleaningConfig, clean_poses, exchanged_sides
+from extractors.pose.detections import Detections
+from extractors.pose.paths import Candidates, Track
 from tests.helpers.drawn_people import person
 
 NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)
@@ -17,6 +19,27 @@ NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)
 def moving(count: int = 30, spin: float = 0.0) -> np.ndarray:
     """(N, 17, 3) a person who moves steadily and turns."""
     return np.stack([person(100 + 3 * t, 120 + t, spin * t) for t in range(count)]).astype(np.float64)
+
+
+def cleaned(times: np.ndarray, views: np.ndarray, scores: np.ndarray, config: CleaningConfig) -> np.ndarray:
+    """(N, 17, 3) one person after cleaning; poses (N, views, 17, 3) with scores (N, views), 0: not detected.
+
+    The path takes the first view that has a detection.
+    """
+    candidates, path = Candidates(), list[int]()
+    for frame, (poses, of_frame) in enumerate(zip(views, scores, strict=True)):
+        rows = np.flatnonzero(of_frame > 0)
+        path += [len(candidates.frames)] if len(rows) else []
+        candidates.add(frame, [Detections(poses[[row]], of_frame[[row]]) for row in rows] or [Detections.none()])
+    track = Track(candidates, np.array(path), np.arange(len(candidates.frames)))
+    out = np.full((len(times), 17, 3), (np.nan, np.nan, 0))
+    out[track.frames[0] : track.frames[-1] + 1] = clean_poses(times, track, config)
+    return out
+
+
+def clean(times: np.ndarray, poses: np.ndarray, scores: np.ndarray, config: CleaningConfig) -> np.ndarray:
+    """`cleaned` for a single view: poses (N, 17, 3), scores (N,)."""
+    return cleaned(times, poses[:, None], scores[:, None], config)
 
 
 def lopsided(angles: np.ndarray) -> np.ndarray:
@@ -61,7 +84,7 @@ def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
     poses = moving()
     scores = np.full(30, 0.5)
     poses[4:9], scores[4:9] = (np.nan, np.nan, 0), 0
-    assert clean_poses(np.arange(30) / 25, poses, scores, NOTHING) == pytest.approx(poses, nan_ok=True)
+    assert clean(np.arange(30) / 25, poses, scores, NOTHING) == pytest.approx(poses, nan_ok=True)
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,13 +94,13 @@ def test_gaps_are_interpolated_up_to_the_longest(start: int, length: int, longes
     gap = slice(start, min(start + length, 30))
     poses = truth.copy()
     poses[gap], scores[gap] = (np.nan, np.nan, 0), 0
-    out = clean_poses(times, poses, scores, CleaningConfig(fix_sides=False, max_gap_s=longest, smoothing_s=0))
+    out = clean(times, poses, scores, CleaningConfig(fix_sides=False, max_gap_s=longest, smoothing_s=0))
     assert out[scores > 0] == pytest.approx(truth[scores > 0])
     inside = gap.stop < 30 and times[gap.stop] - times[start - 1] <= longest
     assert np.isfinite(out[gap, :, 0]).all() == inside
     if inside:
         assert out[gap, :, :2] == pytest.approx(truth[gap, :, :2], abs=1e-6)
-        assert (out[gap, :, 2] == INTERPOLATED_SCORE).all()
+        assert out[gap, :, 2] == pytest.approx(INTERPOLATED_SCORE)
     else:
         assert np.isnan(out[gap, :, 0]).all()
 
@@ -86,7 +109,7 @@ def test_a_joint_that_is_never_detected_stays_missing() -> None:
     poses, scores = moving(), np.full(30, 0.5)
     poses[:, 3] = np.nan, np.nan, 0
     poses[10:12], scores[10:12] = (np.nan, np.nan, 0), 0
-    out = clean_poses(np.arange(30) / 25, poses, scores, CleaningConfig())
+    out = clean(np.arange(30) / 25, poses, scores, CleaningConfig())
     assert np.isnan(out[:, 3, 0]).all()
     assert np.isfinite(np.delete(out, 3, axis=1)).all()
 
@@ -94,13 +117,13 @@ def test_a_joint_that_is_never_detected_stays_missing() -> None:
 def test_a_joint_without_a_place_has_no_score() -> None:
     poses = moving()
     poses[5, 3, 0] = np.nan
-    assert clean_poses(np.arange(30) / 25, poses, np.full(30, 0.5), NOTHING)[5, 3, 2] == 0
+    assert clean(np.arange(30) / 25, poses, np.full(30, 0.5), NOTHING)[5, 3, 2] == 0
 
 
 def smoothed(poses: np.ndarray, scores: np.ndarray, sigma: float) -> np.ndarray:
     """The poses on 25 frames a second after smoothing alone."""
     times = np.arange(len(poses)) / 25
-    return clean_poses(times, poses, scores, CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=sigma))
+    return clean(times, poses, scores, CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=sigma))
 
 
 @given(st.floats(0.02, 0.3), st.floats(-5, 5))
@@ -110,11 +133,34 @@ def test_smoothing_keeps_steady_motion(sigma: float, speed: float) -> None:
     assert smoothed(poses, np.full(30, 0.5), sigma) == pytest.approx(poses, abs=0.05)
 
 
-def test_smoothing_bends_a_somersault_little() -> None:
-    """1.1 turns a second, a fast dive: the joints farthest out lose a twentieth of a body size (143 px) at most."""
-    poses = np.stack([person(160, 120, 2 * np.pi * 1.1 * t / 25) for t in range(50)]).astype(np.float64)
-    bent = np.abs(smoothed(poses, np.full(50, 0.5), 0.04)[5:-5, 5:, :2] - poses[5:-5, 5:, :2])
-    assert bent.max() < 0.05 * 143
+@pytest.mark.parametrize(("degrees_per_s", "lost"), [(720, 0.015), (1080, 0.05)])
+@pytest.mark.parametrize("rate", [25, 60])
+def test_smoothing_does_not_flatten_a_somersault(rate: int, degrees_per_s: int, lost: float) -> None:
+    """The joints farthest out lose this share of a body (143 px) at most; they are half a body from the middle.
+
+    Circles and speeds of a usual dive, at 720 degrees a second, lose 3 %, and of the fastest ones a tenth. A line fitted
+    with .04 s would lose 14 and 25 %. A narrower curve would follow the jitter of the detections.
+    """
+    turning = np.radians(degrees_per_s) / rate
+    poses = np.stack([person(160, 120, turning * t) for t in range(2 * rate)]).astype(np.float64)
+    out = clean(np.arange(2 * rate) / rate, poses, np.full(2 * rate, 0.5), CleaningConfig())
+    assert np.abs(out[5:-5, 5:, :2] - poses[5:-5, 5:, :2]).max() < lost * 143
+
+
+def test_one_curve_goes_through_the_detections_of_all_views() -> None:
+    """One view of two is wrong in every third frame: the curve stays with the pose on which frames and views agree."""
+    truth = moving()
+    views = np.stack([truth, truth], axis=1)
+    views[::3, 1] = np.stack([person(100 + 3 * t, 120 + t, 1.5) for t in range(0, 30, 3)])
+    out = cleaned(np.arange(30) / 25, views, np.full((30, 2), 0.5), CleaningConfig())
+    assert np.abs(out[:, 5:, :2] - truth[:, 5:, :2]).max() < 1.5
+
+
+def test_members_with_exchanged_sides_count_with_those_of_the_path() -> None:
+    truth = lopsided(np.zeros(30))
+    views = np.stack([truth, truth[:, MIRRORED]], axis=1)
+    out = cleaned(np.arange(30) / 25, views, np.full((30, 2), 0.5), CleaningConfig())
+    assert out[..., :2] == pytest.approx(truth[..., :2], abs=0.01)
 
 
 def test_smoothing_draws_in_outliers_and_leaves_their_neighbours() -> None:
@@ -126,7 +172,7 @@ def test_smoothing_draws_in_outliers_and_leaves_their_neighbours() -> None:
     assert np.abs(out[11, 9] - poses[11, 9]).max() < 4
     assert out[..., 2] == pytest.approx(noisy[..., 2])
     assert (smoothed(noisy, scores, 0.0) == noisy).all()
-    assert (smoothed(noisy[:2], scores[:2], 0.06) == noisy[:2]).all()
+    assert smoothed(noisy[:2], scores[:2], 0.06) == pytest.approx(noisy[:2], abs=1e-3)
 
 
 def test_frames_with_low_scores_are_drawn_to_their_surroundings() -> None:

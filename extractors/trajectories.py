@@ -1,0 +1,137 @@
+"""Finds people as paths through their detections in a shot, when all its frames are known.
+
+The best path has the largest sum of its detections' gains minus its jumps (Viterbi). A jump is the distance of the
+body's centre from the predicted place. The velocity of the best path up to there predicts the place (per-survivor
+processing: Raheli et al., IEEE Trans. Communications 1995).
+
+The second person is the best path through the rest, without the first path and other detections of that body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store.arrays import Floats
+
+Rows = NDArray[np.intp]
+
+REACH_S = 3.0  # longest gap of a path in seconds: a person who comes back later begins another path
+LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person
+
+MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
+"""Limits of a jump: `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second; sizes by `MAX_GROWTH`."""
+
+HOP, LONG_STEP = 1.0, 0.3  # a step of a path longer than `LONG_STEP` body sizes may cost `HOP` more than another's
+
+PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
+SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
+SMALLEST = 0.05  # paths worth less than this share of the shot's best path are not listed
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The detections of one shot."""
+
+    frames: NDArray[np.int64]  # (M,) frame of each detection, ascending
+    seconds: Floats  # (M,)
+    centres: Floats  # (M, 2) pixels
+    sizes: Floats  # (M,) pixels
+    gains: Floats  # (M,) what a detection adds to a path
+
+    def people(self) -> list[Rows]:
+        """The rows of each person's path, the best path first; before them those to whom another path had hopped."""
+        free, whole = np.arange(len(self.frames)), list[Rows]()
+        while (person := self._robbed(paths := self._best_paths(free))) is not None:
+            whole.append(person)
+            free = self._without(free, person)
+        return [*whole, *paths]
+
+    def nearest(self, rows: Rows, path: Rows) -> Rows:
+        """Detection of a path in the frame of each of `rows`; of another frame where the path has none in it."""
+        return path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
+
+    def _best_paths(self, rows: Rows) -> list[Rows]:
+        """Paths through the detections `rows`, the best one first, each through what the ones before leave."""
+        paths, best = list[Rows](), 0.0
+        while len(rows):
+            path, worth = self._best_path(rows)
+            best = max(best, worth)
+            if worth <= SMALLEST * best:
+                break
+            paths.append(path)
+            rows = self._without(rows, path)
+        return paths
+
+    def _without(self, rows: Rows, path: Rows) -> Rows:
+        """The detections `rows` without those of a path's person."""
+        near = self.nearest(rows, path)
+        apart = np.linalg.norm(self.centres[rows] - self.centres[near], axis=1) / self.sizes[near]
+        return rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])]
+
+    def _robbed(self, paths: list[Rows]) -> Rows | None:
+        """One person's path whole again, where another path hops to that person; None where none does.
+
+        A single path gains by every detection, so it may leave its own person for somebody else, whose path then breaks
+        off. Such a rest is nearer to the end of the other path, by a cost of `HOP`.
+        """
+        for path in paths:
+            steps = np.linalg.norm(np.diff(self.centres[path], axis=0), axis=1) / self.sizes[path[1:]]
+            for number in np.flatnonzero(steps > LONG_STEP) + 1:
+                rest = path[number:]
+                for other in paths:
+                    head = other[self.frames[other] < self.frames[rest[0]]]
+                    if (
+                        other is not path
+                        and len(head)
+                        and self._cost(head, rest) < self._cost(path[:number], rest) - HOP
+                    ):
+                        return np.concatenate([head, rest])
+        return None
+
+    def _best_path(self, rows: Rows) -> tuple[Rows, float]:
+        """The best path through the detections `rows`, and its worth."""
+        seconds, worth = self.seconds[rows], self.gains[rows].copy()
+        before, velocity = np.full(len(rows), -1), np.zeros((len(rows), 2))
+        for start, stop in pairwise(np.flatnonzero(np.diff(self.frames[rows], prepend=-1, append=-1))):
+            oldest = int(np.searchsorted(seconds, seconds[start] - REACH_S))
+            if oldest == start:
+                continue
+            gaps = seconds[start] - seconds[oldest:start]
+            jumps = self._jumps(rows[oldest:start], rows[start:stop], gaps, velocity[oldest:start])
+            total = worth[oldest:start, None] - jumps
+            last = total.argmax(axis=0)
+            gained = total[last, np.arange(stop - start)]
+            now, last = np.arange(start, stop)[gained > 0], oldest + last[gained > 0]
+            worth[now] += gained[gained > 0]
+            before[now] = last
+            moved = self.centres[rows[now]] - self.centres[rows[last]]
+            speed = moved / np.maximum(seconds[now] - seconds[last], 1e-3)[:, None]
+            velocity[now] = np.where(before[last, None] < 0, speed, (velocity[last] + speed) / 2)
+        path = [int(worth.argmax())]
+        while before[path[-1]] >= 0:
+            path.append(int(before[path[-1]]))
+        return rows[path[::-1]], float(worth.max())
+
+    def _cost(self, head: Rows, rest: Rows) -> float:
+        """Cost of the jump from the end of one part of a path, at its velocity, to the next part."""
+        last, now = head[-1:], rest[:1]
+        recent = head[self.seconds[head] >= self.seconds[last] - LEAD_S][:1]
+        velocity = (self.centres[last] - self.centres[recent]) / max(
+            float(self.seconds[last[0]] - self.seconds[recent[0]]), 1e-3
+        )
+        return float(self._jumps(last, now, self.seconds[now] - self.seconds[last], velocity)[0, 0])
+
+    def _jumps(self, before: Rows, now: Rows, gaps: Floats, velocity: Floats) -> Floats:
+        """(before, now) cost of each jump over `gaps` (before,) seconds; infinite beyond the limits."""
+        size = np.sqrt(self.sizes[before][:, None] * self.sizes[now])
+        growth = np.abs(np.log(self.sizes[before][:, None] / self.sizes[now]))
+        place = self.centres[before] + velocity * np.minimum(gaps, LEAD_S)[:, None]
+        far = np.linalg.norm(place[:, None] - self.centres[now], axis=-1) / size
+        far /= MAX_JUMP + SPEED * gaps[:, None]
+        possible = (far < 1) & (growth < np.log(MAX_GROWTH))
+        far = np.where(possible, far, 0.0) ** 2
+        return np.where(possible, PLACE * far / (1 - far), np.inf)
