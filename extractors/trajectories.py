@@ -52,7 +52,7 @@ class Shot:
 
     def nearest(self, rows: Rows, path: Rows) -> Rows:
         """Detection of a path in the frame of each of `rows`; of another frame where the path has none in it."""
-        return path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
+        return np.asarray(path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)])
 
     def _best_paths(self, rows: Rows) -> list[Rows]:
         """Paths through the detections `rows`, the best one first, each through what the ones before leave."""
@@ -70,7 +70,7 @@ class Shot:
         """The detections `rows` without those of a path's person."""
         near = self.nearest(rows, path)
         apart = np.linalg.norm(self.centres[rows] - self.centres[near], axis=1) / self.sizes[near]
-        return rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])]
+        return np.asarray(rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])])
 
     def _robbed(self, paths: list[Rows]) -> Rows | None:
         """One person's path whole again, where another path hops to that person; None where none does.

@@ -42,6 +42,17 @@ class VideoInfo:
 
 
 @dataclass(frozen=True)
+class RetimedVideo:
+    """A video file whose container states another frame rate than that of life: `rate` frames per second hold."""
+
+    path: Path
+    rate: float
+
+
+Video = Path | FrameFolder | RetimedVideo
+
+
+@dataclass(frozen=True)
 class Frame:
     """One decoded frame."""
 
@@ -50,7 +61,7 @@ class Frame:
     image: NDArray[np.uint8]  # (height, width, 3) RGB, as shown; shared between stages, never write into it
 
 
-def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
+def probe(path: Video) -> tuple[VideoInfo, NDArray[np.float64]]:
     """Information and the (N,) presentation times in seconds from the first frame.
 
     Only the first frame is decoded, for the size as shown.
@@ -62,12 +73,15 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     """
     if isinstance(path, FrameFolder):
         return _info(*_still(path.files()[0])), path.times()
+    if isinstance(path, RetimedVideo):
+        info, times = probe(path.path)
+        return info, np.arange(len(times)) / path.rate
     with _started(path) as (stamps, size, orientation, _):
         info = _info(size, orientation)
         return replace(info, damaged_packets=stamps.damaged, hidden_frames=stamps.hidden), stamps.times
 
 
-def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
+def decode(path: Video, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
     A frame that the stream lists but does not contain repeats the frame before it. A stream that lacks more than two
@@ -77,6 +91,9 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     """
     if isinstance(path, FrameFolder):
         yield from _decode_folder(path, indices)
+        return
+    if isinstance(path, RetimedVideo):
+        yield from (replace(frame, time=frame.index / path.rate) for frame in decode(path.path, indices))
         return
     with _started(path) as (stamps, size, orientation, frames):
         total = len(stamps.times)

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from data.errors import VideoError
 from data.store import read_regular
 from data.video.containers import open_video, orientation_of, video_stream
-from data.video.decoder import decode, decoded, probe
-from data.video.frame_folder import FrameFolder
+from data.video.decoder import Video, decode, decoded, probe
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20  # bytes of one embedded video; base64 makes them a third more in the page
@@ -40,7 +39,7 @@ class Embedded:
     note: str = ""  # empty where the bytes are the file's own, else how the copy was made
 
 
-def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
+def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
     """The video as a `data:` URI, or None where no playable copy fits in `limit_bytes`. Raises VideoError."""
     if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
         return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
@@ -82,7 +81,7 @@ def playable_type(path: Path) -> str | None:
     return "video/webm" if codec in ("vp8", "vp9") and "webm" in formats and path.suffix.lower() == ".webm" else None
 
 
-def key_frames(path: Path | FrameFolder, times: Sequence[float], height: int = 180) -> list[str]:
+def key_frames(path: Video, times: Sequence[float], height: int = 180) -> list[str]:
     """JPEG stills as `data:` URIs of the frames shown at `times` (seconds), in their order. Raises VideoError."""
     if not times:
         return []
@@ -120,9 +119,7 @@ def as_uri(mime: str, content: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _encode(
-    path: Path | FrameFolder, times: NDArray[np.float64], copy: Path, long_side: int, factor: int
-) -> tuple[int, int]:
+def _encode(path: Video, times: NDArray[np.float64], copy: Path, long_side: int, factor: int) -> tuple[int, int]:
     """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
     rate = min(MOST_RATE, 1 / frame_length(times))
     count = max(1, round((float(times[-1]) + frame_length(times)) * rate))

@@ -22,6 +22,7 @@ from data.store import (
     refuse_unknown,
 )
 from data.store.fingerprint import fingerprint
+from data.video.decoder import RetimedVideo, Video
 from data.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, frame_fault
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
@@ -62,14 +63,16 @@ class Record:
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
     """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies
     those that it needs (`data.store.scratch`) and continues with a record of local files."""
+    rate: float = 0.0  # frames per second of a video file whose container states another rate; 0: it is right
     frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
     boundaries: tuple[float, ...] = ()  # where annotated parts meet, as ascending fractions 0..1; empty: not annotated
     day: str = ""  # of the performance, such as "2026-05-31"; empty where the labels have none
 
     @property
-    def video(self) -> Path | FrameFolder | None:
+    def video(self) -> Video | None:
         """The video as `data.video.decode` opens it."""
-        return self.frames or self.path
+        retimed = RetimedVideo(self.path, self.rate) if self.path and self.rate else self.path
+        return self.frames or retimed
 
     def files(self) -> dict[str, Path]:
         """Every local input of this record by kind ("video" first)."""

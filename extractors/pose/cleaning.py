@@ -23,7 +23,7 @@ class CleaningConfig(StageConfig):
 
     fix_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     max_gap_s: float = setting(0.6, "Gaps up to this many seconds are interpolated (marked in `filled`).", ge=0)
-    smoothing_s: float = setting(0.05, "Seconds: Gaussian of the curve fitted to each joint; 0: none.", ge=0, le=1)
+    smoothing_s: float = setting(0.055, "Seconds: Gaussian of the curve fitted to each joint; 0: none.", ge=0, le=1)
 
 
 def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[np.float32]:

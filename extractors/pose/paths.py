@@ -86,4 +86,4 @@ def _members(shot: Shot, keypoints: NDArray[np.float32], path: Rows) -> Rows:
         distances(keypoints[near[some]], keypoints[some]).min(axis=0)
         for some in map(rows.__getitem__, blocks(len(rows)))
     ]
-    return rows[np.concatenate(apart) < PERSON_RADIUS]
+    return np.asarray(rows[np.concatenate(apart) < PERSON_RADIUS])

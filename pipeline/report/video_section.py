@@ -20,6 +20,7 @@ from data.errors import VideoError
 from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
+from data.video.decoder import RetimedVideo, Video
 from data.video.media import DEFAULT_LIMIT, frame_length
 from extractors.timesteps.people import people_names
 from pipeline.report.movement_section import angle_charts, better_part
@@ -153,7 +154,7 @@ def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
     return next(iter(better.values())) if not task and len(better) == 1 else better.get(task)
 
 
-def _media(video: Path | FrameFolder | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
+def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
     """The video for the page and its duration in seconds; None for both where it cannot be read."""
     if video is None:
         return None, None
@@ -163,7 +164,7 @@ def _media(video: Path | FrameFolder | None, page: Path, limit_bytes: int) -> tu
     except (VideoError, OSError):
         return None, None
     duration = float(times[-1]) + frame_length(times)
-    path = video.folder if isinstance(video, FrameFolder) else video
+    path = video.folder if isinstance(video, FrameFolder) else video.path if isinstance(video, RetimedVideo) else video
     link, note = _link(path, page), "" if embedded is None else embedded.note
     if embedded is None and path != video:  # no page can show a folder
         return None, duration
@@ -184,7 +185,7 @@ def _link(path: Path, page: Path) -> str:
         return path.resolve().as_uri()
 
 
-def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
+def _stills(path: Video | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
     """One still in the middle of every step, or `STILLS` over the video."""
     times = [(step.start + step.end) / 2 for step in steps] or [(i + 0.5) / STILLS * duration for i in range(STILLS)]
     try:

@@ -20,11 +20,17 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> L
     Raises UsageError for a missing input or data set, DataError where the data set's own files cannot be used.
     """
     if inputs:
-        listing = find_videos(list(inputs), config.machine.storage.reach(), config.method.frames.fps)
+        rate = config.method.frames.fps
+        listing = _retimed(find_videos(list(inputs), config.machine.storage.reach(), rate), rate)
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing
+
+
+def _retimed(listing: Listing, rate: float) -> Listing:
+    """The listing with `frames.fps` for the video files too; 0: their containers are right."""
+    return replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
@@ -48,6 +54,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         frame_rate=config.method.frames.fps,
         **options,
     )
+    listing = _retimed(listing, config.method.frames.fps)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -154,6 +154,8 @@ class Planner:
             upstream = {need: keys[need] for need in self._needs[name]}
             version, settings, identity = self._fixed[name]
             identity = {**identity, **{kind: value for kind, value in more[name].items() if isinstance(value, str)}}
+            if record.rate and record.frames is None and "video" in stage_class(name).reads:
+                identity["frames_per_s"] = str(record.rate)
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             absent = [unclear[name]] if name in unclear else self.lacking(record, name)

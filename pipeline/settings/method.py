@@ -21,10 +21,13 @@ SCORER_SECTIONS: Mapping[str, type] = {"model": AimConfig, "train": TrainConfig}
 
 
 class FramesConfig(Section):
-    """Videos that are folders of numbered pictures."""
+    """The rate of folders of numbered pictures, and of videos whose container states another one than that of life."""
 
     fps: float = Field(
-        0.0, ge=0, le=10_000, description="frames per second of folders, at least 0.01; 0: that of the layout"
+        0.0,
+        ge=0,
+        le=10_000,
+        description="frames per second of all videos and folders, at least 0.01; 0: that of the container or layout",
     )
 
 

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from data.video import FrameFolder, Record, find_videos, write_video
-from pipeline.observer import Observer
+from data.video import FrameFolder, Record, decode, find_videos, probe, write_video
+from pipeline.observer import SILENT, Observer
 from pipeline.preview import draw_previews
 from pipeline.run.costs import expected_frames
+from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config
 from tests.helpers.drawn_people import person, picture
@@ -52,6 +53,20 @@ def test_the_key_is_content_order_and_rate(tmp_path: Path, settings: Config) -> 
     assert states([record], settings) == stale
     parts = [FrameFolder(folder, 25, first=1, last=last) for last in (2, 3)]
     assert len({opened(settings).fingerprint(part) for part in parts}) == 2
+
+
+def test_a_stated_rate_holds_for_a_video_whose_container_says_another(tmp_path: Path, settings: Config) -> None:
+    path = tmp_path / "dive.mkv"
+    write_video(path, dive(10), 10, codec="ffv1", pixel_format="bgr0", options={})
+    (stated,) = list_inputs([path], settings, SILENT).records
+    (unstated,) = find_videos([path]).records
+    for video, rate in ((stated.video, 25), (unstated.video, 10)):
+        assert video is not None
+        assert probe(video)[1] == pytest.approx(np.arange(10) / rate)
+        assert [frame.time for frame in decode(video, [0, 5])] == pytest.approx([0, 5 / rate])
+    assert not extract([stated], settings).failed
+    assert states([stated], settings) == {"dive.mkv/camera_flow": ("fresh", "")}
+    assert states([unstated], settings)["dive.mkv/camera_flow"][0] == "stale"
 
 
 def test_estimates_and_previews(tmp_path: Path, settings: Config) -> None:
