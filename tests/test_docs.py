@@ -22,7 +22,6 @@ from pipeline.settings.config import load_config
 from pipeline.settings.recipes import RECIPES
 from pipeline.settings.yaml_values import config_path
 from run_pipeline import app
-from tests.helpers.scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = sorted((ROOT / "docs").rglob("*.md"))
