@@ -63,10 +63,10 @@ class Record:
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
     """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies
     those that it needs (`data.store.scratch`) and continues with a record of local files."""
-    rate: float = 0.0  # frames per second of a video file whose container states another rate; 0: it is right
     frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
     boundaries: tuple[float, ...] = ()  # where annotated parts meet, as ascending fractions 0..1; empty: not annotated
     day: str = ""  # of the performance, such as "2026-05-31"; empty where the labels have none
+    rate: float = 0.0  # frames per second of a video file whose container states another rate; 0: it is right
 
     @property
     def video(self) -> Video | None:

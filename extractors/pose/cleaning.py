@@ -77,7 +77,7 @@ def _fill(times: Floats, joint: NDArray[np.float32], placed: NDArray[np.intp], m
     joint[weight[:, 0] > 0] = np.column_stack([places, np.full(len(joint), INTERPOLATED_SCORE)])[weight[:, 0] > 0]
 
 
-def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
+def exchanged_sides(poses: NDArray[np.floating], times: Floats) -> NDArray[np.bool_]:
     """(M,) true where left and right joints of one person (M, 17, 3) must be exchanged; `times` (M,) seconds.
 
     A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
