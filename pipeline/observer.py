@@ -110,7 +110,7 @@ class Progress:
 
     def result(self, result: Any) -> None:
         """Record that the stages of a video have run (`pipeline.run.Result`)."""
-        why = next((f"{result.record.name} [{stage}] {reason}" for stage, reason in result.failed.items()), "")
+        why = next((f"{result.record.name} [{stage}] {why.cause}" for stage, why in result.failed.items()), "")
         self.finish(result.record.id, why)
 
 

@@ -56,7 +56,7 @@ def test_bad_videos_beside_good_ones(aqa: Aqa, make_video, tmp_path: Path) -> No
     done = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW)
     assert done.returncode == 1
     results = {row["video"]: row for row in json.loads(done.stdout)["results"]}
-    failed = {name: row["failed"]["camera_flow"] for name, row in results.items() if row["failed"]}
+    failed = {name: row["failed"]["camera_flow"]["cause"] for name, row in results.items() if row["failed"]}
     assert set(failed) == {"truncated.mp4", "empty.mp4", "text.mp4", "sound.mp4"}
     assert all("\n" not in reason for reason in failed.values())
     assert "empty" in failed["empty.mp4"]

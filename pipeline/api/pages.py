@@ -142,7 +142,7 @@ def plot(
     with writing(out):
         written = plot_report(data, out, names_of(formats), observer)
     if not written:
-        why = next((f" ({video.result.error})" for video in data.videos if video.result.error), "")
+        why = next((f" ({video.result.failure})" for video in data.videos if video.result.failure), "")
         raise DataError(f"there is nothing to draw{why}", where=run, fix="See the scores: `score`")
     return written
 

@@ -57,7 +57,7 @@ def score(
     places, trial = many_paths(inputs), one_path(kinematics)
     user = settings_beside_model(config, overrides, places, cache=cache, workers=workers)
     rows = score_videos(places, local_run(model), user, observer, kinematics=trial)
-    stopped = observer.stop_event().is_set() and any(row.error is not None for row in rows)
+    stopped = observer.stop_event().is_set() and any(row.failure is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):
             write_csv(Path(out), rows)

@@ -43,6 +43,7 @@ from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from data.weights import cache_dir
 from pipeline.cache.computation import Computation
+from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
 from pipeline.settings.environment import installed_version
 
@@ -82,6 +83,7 @@ class Check:
 
     state: State
     reason: str
+    failure: Failure | None = None  # of the state "failed"
 
 
 class Cache:
@@ -152,7 +154,7 @@ class Cache:
         if f"{digits}.{FAILURE}" in endings:
             failed = self.failure(stage, video_id, computation.key)
             if failed is not None:
-                return Check("failed", str(failed.get("what")))
+                return Check("failed", failed.cause, failed)
         others = [stem.with_name(f"{stem.name}.{ending}") for ending in endings if ending.endswith(OUTPUT)]
         if not others:
             return Check("missing", "failed before, with other settings or input" if endings else "not computed yet")
@@ -207,27 +209,31 @@ class Cache:
         self.remember(path, stored)
         self.folder.remove(self._name(self.path(computation.stage, record.id, computation.key, FAILURE)))
 
-    def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
-        """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
+    def keep_failure(
+        self, computation: Computation, record: Record, failure: Failure, error: BaseException | None = None
+    ) -> None:
+        """Keep why a stage failed for a video, with the place and traceback of its error, beside the outputs."""
         entry = _described(computation) | {
             "video": printable(record.id),
-            "kind": type(error).__name__,
-            "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
+            "kind": failure.kind,
+            "cause": failure.cause,
+            "fix": failure.tip,
+            "error": type(error).__name__,
             "where": error.where if isinstance(error, AimError) else None,
-            "fix": error.fix if isinstance(error, AimError) else "This is a fault of the program: report the traceback",
-            "expected": isinstance(error, AimError),
-            "traceback": "".join(traceback.format_exception(error)),
+            "traceback": "".join(traceback.format_exception(error)) if error is not None else "",
             "software": software(),
         }
         text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
         path = self.path(computation.stage, record.id, computation.key, FAILURE)
         self.folder.write(self._name(path), text.encode("utf-8", "backslashreplace"))
-        return entry
 
-    def failure(self, stage: str, video_id: str, key: str) -> dict[str, Any] | None:
+    def failure(self, stage: str, video_id: str, key: str) -> Failure | None:
         """The failure kept for the computation `key`, or None."""
-        entry = self.load_failure(self.path(stage, video_id, key, FAILURE))
-        return entry if entry is not None and entry.get("key") == key else None
+        entry = self.load_failure(self.path(stage, video_id, key, FAILURE)) or {}
+        if entry.get("key") != key:
+            return None
+        kind = entry.get("kind")
+        return Failure(kind if kind in TIPS else "program", stage, str(entry.get("cause")), str(entry.get("fix") or ""))
 
     def load_failure(self, path: Path) -> dict[str, Any] | None:
         """The failure at a place that `entries` gave, None where the file is none."""
@@ -256,7 +262,7 @@ class Cache:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
         if path.name.endswith(f".{FAILURE}"):
             entry = self.load_failure(path) or {}
-            return {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
+            return {"stage", "video", "key", "kind", "cause", "software"} <= entry.keys()
         return self._fact(path) is not None or store.is_output(path, self._content(path))
 
     def _content(self, path: Path) -> bytes | None:

@@ -72,11 +72,19 @@ def _extracted_as_json(done: api.ExtractRun) -> dict[str, Any]:
     if done.costs is not None:
         return {**head, **done.costs}
     results = [
-        {"video": r.record.name, "done": r.done, "failed": r.failed, "skipped": list(r.skipped)}
+        {"video": r.record.name, "done": r.done, "failed": _failures(r), "skipped": list(r.skipped)}
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
     return head | {"flags": done.flags} | ({"preview": done.preview} if done.preview else {})
+
+
+def _failures(result: Any) -> dict[str, dict[str, str]]:
+    """Kind, cause and fix of each failed stage of a `pipeline.run.Result`."""
+    return {
+        stage: {"kind": failure.kind, "cause": failure.cause, "fix": failure.tip}
+        for stage, failure in result.failed.items()
+    }
 
 
 def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
@@ -89,16 +97,10 @@ def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
 
 
 def _show_summary(done: api.ExtractRun) -> None:
-    from pipeline.run.failures import NO_SPACE
-
     summary = done.summary
     ran, videos = sum(bool(result.done) for result in summary.results), counted(summary.videos, "video")
     if summary.failed:
         Terminal().failures(summary.failed)
-        if not all(NO_SPACE in result.failed.values() for result in summary.failed):
-            say(
-                "  -> Play these files, replace what is broken, and run the same command again; the others are finished"
-            )
     if not ran and not summary.failed and not summary.cancelled:
         say(f"nothing to do: {videos} fresh in {done.cache}")
         return
@@ -218,7 +220,7 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
         accuracy = next((row.accuracy for row in rows if row.accuracy), None)
         if accuracy is not None:
             (say if accuracy.better else alarm)(str(accuracy))
-    finish(all(row.error is None for row in rows))
+    finish(all(row.failure is None for row in rows))
 
 
 @command(api.export, "export runs/tasd2 --out model.onnx")

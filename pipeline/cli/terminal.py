@@ -39,6 +39,7 @@ LINE_SECONDS = 30.0
 """Seconds between lines of progress where standard error is no terminal, such as a log."""
 
 SHOWN_FLAGGED = 40
+SHOWN_TIPS = 5
 """Most rows of the table of flagged videos."""
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
@@ -81,13 +82,16 @@ class Terminal(Observer):
         table(title, ("video", "flags"), [*rows[:SHOWN_FLAGGED], *more], to="stderr")
 
     def failures(self, results: Sequence[Any]) -> None:
-        """Print one row per failed video, with the stages and the first causes, on standard error."""
-        rows = []
+        """Print one row per failed video, with the stages and the first causes, and what to do, on standard error."""
+        rows, tips = [], dict[str, None]()
         for result in results:
-            reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}
-            first_causes = [why for why in reasons if not why.startswith("needs ")] or list(reasons)
-            rows.append((result.record.name, ", ".join(result.failed), "; ".join(dict.fromkeys(first_causes))))
+            causes = [failure for failure in result.failed.values() if failure.kind != "upstream"]
+            shown = "; ".join(dict.fromkeys(failure.cause for failure in causes or result.failed.values()))
+            rows.append((result.record.name, ", ".join(result.failed), shown))
+            tips |= dict.fromkeys(failure.tip for failure in causes if failure.tip)
         table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to="stderr")
+        for tip in [*tips][:SHOWN_TIPS]:
+            say(f"  -> {tip}")
 
     def confirm(self, question: str) -> bool:
         """Whether the user types yes; False without a terminal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from data.leaks import LeakReport
 from data.video import Record
 from data.weights import REGISTRY, fetch
 from pipeline.cache import open_cache
+from pipeline.cache.failure import first_cause
 from pipeline.checks.intervals import coverage_line
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.fold_summary import or_none
@@ -25,7 +27,7 @@ from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.report.text import number
 from pipeline.run import Planner, Summary, dataset_records, run_extract
-from pipeline.run.worker_pool import LocalPool, Report, Task, WorkerLost, run_jobs
+from pipeline.run.worker_pool import LocalPool, Task, Tell, WorkerLost, run_items
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
 from pipeline.settings.config import Config, load_config
@@ -148,7 +150,7 @@ def run_demo(
         if extraction.cancelled:
             raise Cancelled
         if extraction.failed:
-            reason = next(iter(extraction.failed[0].failed.values()))
+            reason = first_cause(extraction.failed[0].failed.values())
             raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
         lap("extract")
         pose = pose_agreement(records, cache, extraction.keys, out / "dives")
@@ -210,10 +212,10 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
 
 
-def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Report], OSError | None]:
+def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Tell], OSError | None]:
     """The function that renders one dive in a worker, and returns the error of a full disk, else None."""
 
-    def run(dive: Dive, report: Report) -> OSError | None:
+    def run(dive: Dive, tell: Tell) -> OSError | None:
         try:
             render_dive(dive, folder, Options())
         except OSError as error:
@@ -236,7 +238,7 @@ def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     if missing:
         task = Task(_start_rendering, (folder,), _lost)
         with observer.progress("rendered dives") as progress:
-            for error in run_jobs(LocalPool(RunConfig()), task, missing, observer.stop_event().is_set):
+            for error in run_items(LocalPool(RunConfig()), task, deque(missing), observer.stop_event().is_set):
                 if error is not None:
                     raise error
                 done += 1

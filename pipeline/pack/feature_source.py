@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.folder import CANDIDATES as SCORES
@@ -10,10 +10,11 @@ from data.errors import PROGRAM, Cancelled, DataError
 from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
-from pipeline.cache import UNREADABLE, Cache
+from pipeline.cache import Cache
+from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
-from pipeline.run import Planner, extract_and_read, list_inputs, run_extract
+from pipeline.run import Planner, list_inputs, run, run_extract
 from pipeline.settings.config import Config
 from pipeline.train.features import FeatureSet, stack
 
@@ -28,24 +29,14 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     time steps, or they do not fit together.
     """
     outputs: dict[str, StageOutput] = {}
-    again: list[Record] = []
     left_out: list[str] = []
-
-    def read(record: Record, keys: Mapping[str, str]) -> StageOutput:
-        return planner.cache.read("timesteps", record.id, keys["timesteps"]).output
-
-    for plan in planner.plan_all(records):
-        if "timesteps" not in plan.fresh:
-            left_out.append(f"{plan.record.name}: {plan.cause()}")
-            continue
-        try:
-            outputs[plan.record.id] = read(plan.record, plan.keys())
-        except UNREADABLE:
-            again.append(plan.record)
-    if again:
-        more, failed = extract_and_read(again, planner, read)
-        outputs |= more
-        left_out += [f"{record.name}: {failed[record.id]}" for record in again if record.id in failed]
+    stored = (plan.idle() for plan in planner.plan_all(records))
+    for record, made in run(stored, planner, observer, read=("timesteps",)):
+        if isinstance(made, Failure):
+            left_out.append(f"{record.name}: {made}")
+        else:
+            outputs[record.id] = made["timesteps"]
+    observer.raise_if_stopped()
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(

@@ -22,9 +22,10 @@ from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.files import atomic_path, safe_name
 from data.video import LABELS, Labels, Record
-from pipeline.cache import UNREADABLE, software
+from pipeline.cache import software
+from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
-from pipeline.run import Planner
+from pipeline.run import Planner, run
 from pipeline.settings.stages import stage_class
 
 Column = tuple[str, NDArray[Any]]
@@ -68,16 +69,13 @@ def stage_outputs(
     records: Sequence[Record], planner: Planner, stage: str, observer: Observer
 ) -> Iterator[tuple[Record, StageOutput]]:
     """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
-    for plan in planner.plan_all(records):
-        if stage not in plan.fresh:
-            observer.note(f"left out: {plan.record.name}: {plan.cause()}")
-            continue
-        try:
-            output = planner.cache.read(stage, plan.record.id, plan.keys()[stage]).output
-        except UNREADABLE as error:
-            observer.note(f"left out: {plan.record.name}: {error}")
-            continue
-        yield plan.record, output
+    stored = (plan.idle() for plan in planner.plan_all(records))
+    for record, outputs in run(stored, planner, observer, read=(stage,)):
+        if isinstance(outputs, Failure):
+            observer.note(f"left out: {record.name}: {outputs}")
+        else:
+            yield record, outputs[stage]
+    observer.raise_if_stopped()
 
 
 def write_features(

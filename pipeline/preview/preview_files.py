@@ -23,11 +23,12 @@ from data.store import StageOutput, is_remote, write_bytes, write_text
 from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
-from pipeline.cache import PREVIEWS, UNREADABLE, Cache
+from pipeline.cache import PREVIEWS, Cache
+from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
-from pipeline.run import Planner, run_extract
+from pipeline.run import Outputs, Plan, Planner, Summary, run
 from pipeline.run.failures import NO_SPACE
 from pipeline.settings.destinations import is_full
 
@@ -78,54 +79,51 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     """
     written: list[str] = []
     failed: dict[str, str] = {}
-    fresh, stop, folder = 0, observer.stop_event(), planner.cache.root / PREVIEWS
+    stop, folder, ended = observer.stop_event(), planner.cache.root / PREVIEWS, 0
     with observer.progress("previews") as progress:
-        for number, record in enumerate(records, start=1):
-            if stop.is_set():
-                break
+        undrawn = [plan for plan in planner.plan_all(records) if planner.force or not _is_drawn(plan, planner)]
+        fresh = len(records) - len(undrawn)
+        summary = Summary()
+        for record, outputs in run((plan.idle() for plan in undrawn), planner, observer, read=None, summary=summary):
             try:
-                if not (folder / PREVIEW_MARK).exists():  # so that films of a cache among the videos are no inputs
-                    write_text(folder / PREVIEW_MARK, "`extract --preview` drew these films; they are no inputs\n")
-                paths = preview_paths(planner.cache, record.id)
-                keys, index = _fresh(record, planner), planner.cache.index
-                shown = index.get(PREVIEWS, paths[0].absolute(), stamp(paths[0])) if paths[1].exists() else None
-                if keys and shown == keys and not planner.force:
-                    fresh += 1
-                else:
-                    draw_preview(record, read_outputs(record, planner), *paths, stop=stop)
-                    index.put(PREVIEWS, paths[0].absolute(), keys, stamp(paths[0]))
-                    written += map(printable, paths)
+                written += map(printable, _draw(record, outputs, planner, stop))
+                sheet, _ = preview_paths(planner.cache, record.id)
+                planner.cache.index.put(PREVIEWS, sheet.absolute(), summary.outputs[record.id], stamp(sheet))
             except Cancelled:
                 break
             except Exception as error:  # noqa: BLE001 -- no error of one video stops the others
                 what = getattr(error, "what", None) or getattr(error, "strerror", None)
                 failed[record.name] = NO_SPACE if is_full(error) else what or f"{type(error).__name__}: {error}"
-            progress.steps(number, len(records))
+            ended += 1
+            progress.steps(fresh + ended, len(records))
     for name, why in list(failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")
     return {"written": written, "fresh": fresh, "failed": failed}
 
 
-def read_outputs(record: Record, planner: Planner) -> dict[str, StageOutput]:
-    """The fresh outputs of a video by stage; damaged ones are extracted again.
+def _is_drawn(plan: Plan, planner: Planner) -> bool:
+    """Whether both files of a preview show the fresh outputs."""
+    sheet, film = preview_paths(planner.cache, plan.record.id)
+    shown = planner.cache.index.get(PREVIEWS, sheet.absolute(), stamp(sheet)) if film.exists() else None
+    return bool(plan.fresh) and shown == {stage: plan.keys()[stage] for stage in plan.fresh}
 
-    Raises DataError without a video or a fresh output, CacheError where an output stays damaged.
+
+def _draw(record: Record, outputs: Outputs | Failure, planner: Planner, stop: threading.Event) -> tuple[Path, Path]:
+    """Draw the preview of a video and return its files.
+
+    Raises DataError without a video or an output, and as `draw_preview`.
     """
-
-    def read() -> dict[str, StageOutput]:
-        return {name: planner.cache.read(name, record.id, key).output for name, key in _fresh(record, planner).items()}
-
     if record.video is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
-    try:
-        outputs = read()
-    except UNREADABLE:
-        run_extract([record], planner)
-        outputs = read()
-    if not outputs:
-        raise DataError("no output to show", where=record.id, fix="`status` with the same arguments gives the reason")
-    return outputs
+    if isinstance(outputs, Failure):
+        raise DataError(f"no output to show: {outputs}", where=record.id)
+    mark = planner.cache.root / PREVIEWS / PREVIEW_MARK
+    if not mark.exists():  # so that films of a cache among the videos are no inputs
+        write_text(mark, "`extract --preview` drew these films; they are no inputs\n")
+    sheet, film = preview_paths(planner.cache, record.id)
+    draw_preview(record, outputs, sheet, film, stop=stop)
+    return sheet, film
 
 
 def draw_preview(
@@ -206,8 +204,3 @@ def contact_sheet(tiles: Sequence[Picture]) -> Picture:
     columns = max(1, min(len(tiles), SHEET_WIDTH // tiles[0].shape[1]))
     padded = [*tiles, *[np.full_like(tiles[0], INK)] * (-len(tiles) % columns)]
     return np.concatenate([np.concatenate(padded[k : k + columns], axis=1) for k in range(0, len(padded), columns)])
-
-
-def _fresh(record: Record, planner: Planner) -> dict[str, str]:
-    """The key of every fresh output by stage."""
-    return {s.stage: s.computation.key for s in planner.plan(record).steps if s.check.state == "fresh"}

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.score.score import Score
 
@@ -147,13 +148,16 @@ class VideoReport:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A video that could not be scored: the stage that failed, the reason in one line, and the traceback."""
+class FailedVideo:
+    """A video that could not be scored, and why."""
 
     name: str
-    stage: str
-    reason: str
-    traceback: str = ""
+    failure: Failure
+
+    @property
+    def reason(self) -> str:
+        """The cause and the fix, as one text."""
+        return str(self.failure)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class BatchReport:
     """All videos of one run."""
 
     rows: tuple[VideoReport, ...] = ()  # scored videos; those with a section of their own link to it
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[FailedVideo, ...] = ()
     training_scores: tuple[float, ...] = ()  # drawn behind the batch's distribution
 
 

@@ -20,7 +20,7 @@ from pipeline.cache import software
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report, training_folds_report
-from pipeline.report.page_data import BatchReport, Failure, ReportData, TrainingSteps, VideoReport
+from pipeline.report.page_data import BatchReport, FailedVideo, ReportData, TrainingSteps, VideoReport
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
@@ -139,8 +139,8 @@ def report_scores(path: Path, scored: Scored, head: ReportData, *, sections: int
 def refuse_incomparable(a: Score, b: Score) -> None:
     """Raise DataError where a video has no score or no steps, or models or numbers of steps differ."""
     for row in (a, b):
-        if row.error is not None:
-            raise DataError(f"this video has no score: {row.error}", where=row.path or row.id)
+        if row.failure is not None:
+            raise DataError(f"this video has no score: {row.failure}", where=row.path or row.id)
     fix = "Score both with one model: --model RUN"
     if a.model != b.model:
         raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=fix)
@@ -163,7 +163,7 @@ def scores_page(
     """
     scorer, rows, by_id = scored.scorer, scored.rows, {record.id: record for record in scored.records}
     shown = _shown_names(rows, scored.names)
-    good, facts = [row for row in rows if row.error is None], _model_facts(scorer)
+    good, facts = [row for row in rows if row.failure is None], _model_facts(scorer)
 
     def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoReport:
         return video_report(shareable(row), record, scorer.outputs(row, record), page=path, name=name, facts=facts)
@@ -181,7 +181,9 @@ def scores_page(
     training = scorer.model.train_labels[:, 0]
     batch = BatchReport(
         rows=tuple(lines),
-        failures=tuple(_failure(row, shown[row.id], scorer) for row in rows if row.error is not None),
+        failures=tuple(
+            FailedVideo(shown[row.id], row.failure) for row in map(shareable, rows) if row.failure is not None
+        ),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
     return replace(
@@ -210,7 +212,7 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tup
         return []
     records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
     rows = scorer.score_records(list(records.values()))
-    return [(row, records[row.id], wanted[row.id]) for row in rows if row.error is None]
+    return [(row, records[row.id], wanted[row.id]) for row in rows if row.failure is None]
 
 
 def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
@@ -255,15 +257,6 @@ def _record(run: Path, name: str, user: Config, observer: Observer) -> Record:
         what = f"no such file, and no such id in the data set {printable(config.dataset.root)}"
         raise UsageError(what, where=name, fix=fix)
     return records[name]
-
-
-def _failure(row: Score, name: str, scorer: Scorer) -> Failure:
-    for stage, key in row.keys.items():
-        entry = scorer.cache.failure(stage, row.id, key)
-        if entry and entry.get("what") == row.error:  # not one of an earlier try
-            what, traceback = str(entry.get("what")), str(entry.get("traceback", ""))
-            return Failure(name, stage, without_folders(what), without_folders(traceback))
-    return Failure(name, "", without_folders(row.error or ""))
 
 
 def _model_facts(scorer: Scorer) -> ModelFacts:

@@ -1,33 +1,34 @@
-"""`extract` and `status`: plan every record once, run what is not fresh on a pool, read and report."""
+"""`extract` and `status`: one loop that plans every record, runs what is not fresh on a pool, and reads the outputs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from data.errors import PROGRAM, UsageError
-from data.store import is_remote, sweep_scratch
+from data.store import StageOutput, is_remote, sweep_scratch
 from data.video import Listing, Record
 from pipeline.cache import UNREADABLE, unreadable
+from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, remember
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
-from pipeline.run.worker_pool import Task, WorkerLost, places, run_jobs
+from pipeline.run.worker_pool import Task, WorkerLost, places, run_items
 from pipeline.settings.environment import check_opencv
 
-T = TypeVar("T")
-
-STOPPED = "not extracted: the run was stopped"
+STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
+"""The failure of a record that a stopped run did not reach."""
 
 FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
 """Called with (record id, frames done, frames to do, stages at work); with 0 frames to do, these stages begin."""
 
-Read = Callable[[Record, Mapping[str, str]], str]
-"""Reads a record's outputs by the key of each stage; returns why one cannot be read, or "" where all were read."""
+Outputs = Mapping[str, StageOutput]
+"""Outputs of one record by stage."""
 
 
 @dataclass
@@ -92,81 +93,170 @@ class Status:
         return all(row["state"] != "failed" for row in self.rows)
 
 
-def plan_all(
-    records: Sequence[Record], planner: Planner, stop: threading.Event | None = None
-) -> tuple[list[Plan], Summary]:
-    """The plans with something to do, and a summary that counts the other records; ends early at `stop`."""
-    summary = Summary(videos=len(records))
-    plans = []
-    for plan in planner.plan_all(records):
-        if stop is not None and stop.is_set():
-            break
-        keys = summary.keys[plan.record.id] = plan.keys()
-        whole = len(plan.fresh) == len(keys)  # one mapping serves both: there may be a million
-        summary.outputs[plan.record.id] = keys if whole else {stage: keys[stage] for stage in plan.fresh}
-        if plan.todo:
-            plans.append(plan)
-        elif failed := plan.faults():
-            summary.results.append(Result(plan.record, failed=failed, skipped=plan.fresh))
-        else:
-            summary.fresh += 1
-    return plans, summary
-
-
-def run_extract(
-    records: Sequence[Record],
+def run(
+    plans: Iterable[Plan],
     planner: Planner,
     observer: Observer = SILENT,
     *,
-    read: Read | None = None,
+    read: Sequence[str] | None = (),
     announce: bool = False,
-) -> Summary:
-    """Extract what is not fresh.
+    summary: Summary | None = None,
+) -> Iterator[tuple[Record, Outputs | Failure]]:
+    """Each record with its outputs, or with the failure for which it has none; fresh ones first, then as they finish.
 
-    The planner's cache takes the outputs, its pool runs the plans. Temporaries older than a day are swept first.
-    After the observer's stop event, stages that are done stay done.
+    The planner's cache takes the outputs, its pool runs the plans. An output that cannot be read is planned once more,
+    with a note to the observer. After the observer's stop event, stages that are done stay done, and records that the
+    run did not reach do not come out. One record's outputs at a time are read.
 
     Args:
-        read: reads each record's outputs: before the run where they are fresh, else after it. Outputs that are damaged
-            before the run are computed again, each with a note to the observer.
+        read: the stages whose outputs are read, and without which a record has a failure; None: all that are stored.
         announce: note what will run, and what it is expected to cost.
+        summary: is filled while the records come out.
 
     Raises UsageError where each of several records lost its workers or, with `announce`, OpenCV lacks TV-L1.
     """
-    config, cache, stop, ran = planner.config, planner.cache, observer.stop_event(), list[Result]()
-    with observer.progress("videos") as progress:
+    return _Loop(planner, observer, read, Summary() if summary is None else summary).run(plans, announce)
+
+
+def run_extract(
+    records: Sequence[Record], planner: Planner, observer: Observer = SILENT, *, announce: bool = False
+) -> Summary:
+    """Extract what is not fresh, and read nothing; raises as `run`."""
+    summary = Summary(videos=len(records))
+    for _ in run(planner.plan_all(records), planner, observer, announce=announce, summary=summary):
+        pass
+    return summary
+
+
+class _Loop:
+    """One run over plans: what waits, what was planned once more, and what has come out."""
+
+    def __init__(self, planner: Planner, observer: Observer, read: Sequence[str] | None, summary: Summary) -> None:
+        self.planner, self.observer, self.read, self.summary = planner, observer, read, summary
+        self.waiting = deque[Plan]()
+        self.plans: dict[str, Plan] = {}  # of the records that run, by id
+        self.before: dict[str, Result | None] = {}  # of the records that were planned once more, by id
+
+    def run(self, plans: Iterable[Plan], announce: bool) -> Iterator[tuple[Record, Outputs | Failure]]:
+        """See `run`."""
+        planner, observer, remote = self.planner, self.observer, False
+        cache, config, stop = planner.cache, planner.config, observer.stop_event()
         cache.mark()
         cache.sweep()
-        if any(record.remote for record in records):
+        for plan in plans:
+            if stop.is_set():
+                break
+            remote = remote or bool(plan.record.remote)
+            if (value := self._begin(plan)) is not None:
+                yield plan.record, value
+        if remote:
             sweep_scratch(config.machine.storage.reach(), config.machine.run.timeout_s)
-        plans, summary = plan_all(records, planner, stop)
-        if read is not None:
-            for plan, why in _damaged(records, plans, planner, summary, read):
-                observer.note(f"{plan.record.name} is extracted again: {why}")
-                plans.append(plan)
         cache.index.flush()  # so that child processes need not hash the inputs again
-        # Frames are counted only where the progress is shown: on a store, counting copies the video.
-        frames = [0] * len(plans) if observer is SILENT else expected_frames([plan.record for plan in plans])
-        if announce and plans:
-            check_opencv()
-            workers, where = places(planner.pool, len(plans))
-            observer.note(f"{in_a_line(estimate(plans, planner, workers, frames))}; on {where}")
-        progress.planned(plans, summary.fresh, frames)
-        for result in run_plans(plans, planner, stop, progress.frames) if plans else ():
-            record = result.record
-            ran.append(result)
-            keys = summary.keys[record.id]
-            summary.outputs[record.id] = {stage: keys[stage] for stage in (*result.skipped, *result.done)}
-            remember(planner, result)
-            if read is not None and not result.failed:
-                read(record, keys)
-            progress.result(result)
-        summary.results += ran
-        summary.cancelled = stop.is_set()
-        cache.index.flush()
-    if not summary.cancelled:
-        _refuse_lost(ran)
-    return summary
+        if self.waiting:
+            yield from self._work(announce, stop)
+            cache.index.flush()
+        self.summary.cancelled = stop.is_set()
+
+    def _work(self, announce: bool, stop: threading.Event) -> Iterator[tuple[Record, Outputs | Failure]]:
+        """Run the plans that wait."""
+        planner, observer, summary, ran = self.planner, self.observer, self.summary, list[Result]()
+        todo = [*self.waiting]
+        with observer.progress("videos") as progress:
+            # Frames are counted only where the progress is shown: on a store, counting copies the video.
+            frames = [0] * len(todo) if observer is SILENT else expected_frames([plan.record for plan in todo])
+            if announce:
+                check_opencv()
+                workers, where = places(planner.pool, len(todo))
+                observer.note(f"{in_a_line(estimate(todo, planner, workers, frames))}; on {where}")
+            progress.planned(todo, summary.fresh, frames)
+            for result in run_plans(self.waiting, planner, stop, progress.frames):
+                remember(planner, result)
+                if (value := self._end(result)) is not None:
+                    ran.append(summary.results[-1])
+                    progress.result(ran[-1])
+                    yield result.record, value
+        if not stop.is_set():
+            _refuse_lost(ran)
+
+    def _begin(self, plan: Plan) -> Outputs | Failure | None:
+        """The outputs or failure of a record that has nothing to do; None for one that waits."""
+        summary, record, keys = self.summary, plan.record, plan.keys()
+        whole = len(plan.fresh) == len(keys)  # one mapping serves both: there may be a million
+        summary.keys[record.id] = keys
+        summary.outputs[record.id] = keys if whole else {stage: keys[stage] for stage in plan.fresh}
+        if plan.todo:
+            self._wait(plan)
+            return None
+        failed = plan.faults()
+        if (value := self._value(plan, failed)) is None:
+            return None
+        if failed:
+            summary.results.append(Result(record, failed=failed, skipped=plan.fresh))
+        else:
+            summary.fresh += 1
+        return value
+
+    def _end(self, result: Result) -> Outputs | Failure | None:
+        """The outputs or failure of a record that has run; None for one that is planned once more."""
+        record, plan = result.record, self.plans.pop(result.record.id)
+        if result.unread and not result.cancelled and self._once_more(record, result.unread, result):
+            return None
+        if earlier := self.before.get(record.id):
+            result.done = earlier.done | result.done
+            result.skipped = tuple(stage for stage in result.skipped if stage not in result.done)
+        stored = (*result.skipped, *result.done)
+        for name, why in result.unread.items():
+            for stage in plan.todo:
+                if stage not in stored:
+                    result.failed.setdefault(stage, _damaged(stage, name, why))
+        keys = self.summary.keys[record.id]
+        self.summary.outputs[record.id] = {stage: keys[stage] for stage in stored}
+        value = STOPPED if result.cancelled else self._value(plan, result.failed, result)
+        if value is not None:
+            self.summary.results.append(result)
+        return value
+
+    def _value(
+        self, plan: Plan, failed: Mapping[str, Failure], result: Result | None = None
+    ) -> Outputs | Failure | None:
+        """The outputs that are read, or why there are none; None where the record is planned once more."""
+        record, stored = plan.record, self.summary.outputs[plan.record.id]
+        wanted = tuple(stored) if self.read is None else self.read
+        lacking = any(stage not in stored for stage in wanted)
+        if failed and (lacking or not wanted):
+            return first_cause(failed.values())
+        if lacking or (self.read is None and not wanted):
+            return plan.cause()
+        outputs = {}
+        for stage in wanted:
+            try:
+                outputs[stage] = self.planner.cache.read(stage, record.id, stored[stage]).output
+            except UNREADABLE as error:
+                why = unreadable(error)
+                again = self._once_more(record, {stage: why}, result)
+                return None if again else _damaged(stage, stage, why)
+        return outputs
+
+    def _once_more(self, record: Record, unread: Mapping[str, str], result: Result | None) -> bool:
+        """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
+        if record.id in self.before:
+            return False
+        plan = self.planner.plan(record, needed=tuple(unread))  # `Cache.read` has deleted what is damaged
+        if not plan.todo:
+            return False
+        self.before[record.id] = result
+        self.observer.note(f"{record.name} is extracted again: {next(iter(unread.values()))}")
+        self._wait(plan)
+        return True
+
+    def _wait(self, plan: Plan) -> None:
+        self.waiting.append(plan)
+        self.plans[plan.record.id] = plan
+
+
+def _damaged(stage: str, name: str, why: str) -> Failure:
+    """The failure of a stage that reads the output of the stage `name`."""
+    return Failure("damaged", stage, f"the output of {name} cannot be used ({why})")
 
 
 def _refuse_lost(ran: Sequence[Result]) -> None:
@@ -174,37 +264,23 @@ def _refuse_lost(ran: Sequence[Result]) -> None:
 
     A single lost video may be one that crashes its decoder: it fails by name.
     """
-    if len(ran) > 1 and all(result.lost and not result.done for result in ran):
+    causes = [first_cause(result.failed.values()) for result in ran if result.failed and not result.done]
+    if len(ran) > 1 and len(causes) == len(ran) and all(cause.kind in ("killed", "crashed") for cause in causes):
         raise UsageError(
-            f"every worker was lost, so nothing was extracted; the last: {ran[-1].lost}",
+            f"every worker was lost, so nothing was extracted; the last: {causes[-1].cause}",
             fix=f"Add --workers 0 to run in this process and see its error, or type: {PROGRAM} doctor",
         )
 
 
-def _damaged(
-    records: Sequence[Record], plans: Sequence[Plan], planner: Planner, summary: Summary, read: Read
-) -> Iterator[tuple[Plan, str]]:
-    """Read the records that have nothing to do; yields a new plan and the reason for each with a damaged output."""
-    others = {plan.record.id for plan in plans} | {result.record.id for result in summary.results}
-    for record in records:
-        if record.id in others or record.id not in summary.keys or not (why := read(record, summary.keys[record.id])):
-            continue
-        plan = planner.plan(record)  # `Cache.read` has deleted the damaged output
-        if plan.todo:
-            summary.fresh -= 1
-            yield plan, why
+def run_plans(plans: deque[Plan], planner: Planner, stop: threading.Event, progress: FrameProgress) -> Iterator[Result]:
+    """Results in the order in which records finish; plans are taken from the left, also those added meanwhile.
 
-
-def run_plans(
-    plans: Sequence[Plan], planner: Planner, stop: threading.Event, progress: FrameProgress
-) -> Iterator[Result]:
-    """Results in the order in which records finish; after `stop` is set, stages that are done stay done.
-
-    A record whose workers die, or which takes longer than `run.timeout_s`, fails by name.
+    After `stop` is set, stages that are done stay done. A record whose workers die, or which takes longer than
+    `run.timeout_s`, fails by name.
     """
     config, cache = planner.config, planner.cache
 
-    def report(plan: Plan, done: int, total: int, stages: tuple[str, ...]) -> None:
+    def told(plan: Plan, done: int, total: int, stages: tuple[str, ...]) -> None:
         progress(plan.record.id, done, total, stages)
 
     if planner.pool is not None:
@@ -214,42 +290,12 @@ def run_plans(
             return lost_result(plan, cache, loss)
 
         task = Task(start_worker, (config.dump(), root), lost, config.machine.run.timeout_s)
-        yield from run_jobs(planner.pool, task, plans, stop.is_set, report)
+        yield from run_items(planner.pool, task, plans, stop.is_set, told)
         return
     runner = PlanRunner(config, cache, stop)
-    for plan in plans:
-        if stop.is_set():
-            return
-        yield runner.run(plan, partial(report, plan))
-
-
-def extract_and_read(
-    records: Sequence[Record],
-    planner: Planner,
-    read: Callable[[Record, Mapping[str, str]], T],
-    observer: Observer = SILENT,
-) -> tuple[dict[str, T], dict[str, str]]:
-    """The results of `read` for each record's outputs, and the reasons where there are none, both by the record's id.
-
-    `read` is called with a record and the key of every stage's output, and raises what `Cache.read` raises. The
-    observer gets a note about each record that is extracted again because an output cannot be read.
-    """
-    values, unread = dict[str, T](), dict[str, str]()
-
-    def keep(record: Record, keys: Mapping[str, str]) -> str:
-        try:
-            values[record.id] = read(record, keys)
-        except UNREADABLE as error:
-            unread[record.id] = unreadable(error)
-            return unread[record.id]
-        return ""
-
-    summary = run_extract(records, planner, observer, read=keep)
-    errors = {record.id: unread.get(record.id, STOPPED) for record in records if record.id not in values}
-    for result in summary.failed:
-        causes = (why for why in result.failed.values() if not why.startswith("needs "))
-        errors[result.record.id] = next(causes, STOPPED)
-    return values, errors
+    while plans and not stop.is_set():
+        plan = plans.popleft()
+        yield runner.run(plan, partial(told, plan))
 
 
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
@@ -267,5 +313,12 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
 
 def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:
     """The stages that `extract` would run, with reasons and costs; nothing is run."""
-    plans, summary = plan_all(listing.records, planner)
+    summary, plans = Summary(videos=len(listing.records)), list[Plan]()
+    for plan in planner.plan_all(listing.records):
+        if plan.todo:
+            plans.append(plan)
+        elif failed := plan.faults():
+            summary.results.append(Result(plan.record, failed=failed, skipped=plan.fresh))
+        else:
+            summary.fresh += 1
     return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, places(planner.pool, len(plans))[0]))

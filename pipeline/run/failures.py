@@ -9,11 +9,23 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-from data.errors import AimError, CacheError, DataError, printable
+from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, UsageError, printable
 from data.video import Record
+from pipeline.cache.failure import Failure, FailureKind
 from pipeline.settings.destinations import is_full
 
-NO_SPACE = "no space left on the disk of the cache: make room, then type the same command again"
+NO_SPACE = "no space left on the disk of the cache"
+
+KEPT: frozenset[FailureKind] = frozenset({"video", "program", "crashed"})
+"""Kinds that the video's own content or a fault of the program explains."""
+
+MOMENTARY: dict[FailureKind, tuple[type[BaseException], ...]] = {
+    "changed": (ChangedError,),
+    "store": (StorageError,),
+    "set-up": (UsageError, ImportError),
+    "damaged": (CacheError,),
+}
+"""Errors whose type says that the next run may succeed."""
 
 ALLOCATION = (
     "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
@@ -28,30 +40,45 @@ CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 """Signals that a hostile video can cause in its decoder; others come from outside, such as the memory guard's."""
 
 
-def temporary_failure(error: BaseException, record: Record) -> str | None:
-    """One line why a failure may not occur again; None where the video's own content or a program fault explains it."""
-    chain = list(_chain(error))
-    if isinstance(error, AimError) and error.momentary:
-        return str(error)
-    short = next((cause for cause in chain if _no_room(cause)), None)
-    if short is not None:
-        line = next(iter(str(short).splitlines()), "")[:200] or type(short).__name__
-        return f"not enough memory, threads or open files on this machine ({line})"
-    if isinstance(error, OSError):
-        return NO_SPACE if is_full(error) else f"{type(error).__name__}: {error.strerror or error}"
-    if isinstance(error, (CacheError, ImportError)):
-        return str(error)
-    if isinstance(error, AimError) and (any(map(_of_a_disk, chain)) or not _about(error, record)):
-        return str(error)
-    return None
-
-
-def is_crash(reason: str) -> bool:
-    """Whether the video explains the loss of its worker: a crash does, a kill or a limit does not.
+def kind_of_end(signal_name: str) -> FailureKind:
+    """The kind of failure of a video whose worker a signal ended ("": it ended without one).
 
     Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it, so no crash counts.
     """
-    return any(f"killed by {name}" in reason for name in CRASHES) and not _memory_is_limited()
+    return "crashed" if signal_name in CRASHES and not _memory_is_limited() else "killed"
+
+
+def failure_of(error: BaseException, stage: str, record: Record) -> Failure:
+    """The failure of a stage that raised an error."""
+    kind = kind_of(error, record)
+    if not isinstance(error, AimError):
+        line = f"{type(error).__name__}: {error}"
+        if kind == "memory":
+            line = f"not enough memory, threads or open files on this machine ({_short(error)})"
+        elif isinstance(error, OSError):
+            line = NO_SPACE if is_full(error) else f"{type(error).__name__}: {error.strerror or error}"
+        return Failure(kind, stage, line)
+    if kind == "memory":
+        return Failure(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
+    shown = error.where is not None and kind not in KEPT  # the name of the video is beside what its file explains
+    return Failure(kind, stage, f"{error.where}: {error.what}" if shown else error.what, error.fix or "")
+
+
+def kind_of(error: BaseException, record: Record) -> FailureKind:
+    """What is at fault for an error; only those of `KEPT` are facts about the video."""
+    chain = list(_chain(error))
+    for kind, types in MOMENTARY.items():
+        if isinstance(error, types):
+            return kind
+    if any(map(_no_room, chain)):
+        return "memory"
+    if isinstance(error, OSError):
+        return "disk"
+    if isinstance(error, AimError):
+        if any(map(_of_a_disk, chain)):
+            return "disk"
+        return "video" if _about(error, record) else "weights"
+    return "program"
 
 
 def _about(error: AimError, record: Record) -> bool:
@@ -71,6 +98,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         visited.add(id(current))
         yield current
         current = current.__cause__ or current.__context__
+
+
+def _short(error: BaseException) -> str:
+    """The first line of the error in the chain that says that there is no room."""
+    short = next(cause for cause in _chain(error) if _no_room(cause))
+    return next(iter(str(short).splitlines()), "")[:200] or type(short).__name__
 
 
 def _no_room(error: BaseException) -> bool:

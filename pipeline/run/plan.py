@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
+from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
@@ -52,13 +53,13 @@ class Plan:
         """Key of every output by stage."""
         return {step.stage: step.computation.key for step in self.steps}
 
-    def faults(self) -> dict[str, str]:
+    def faults(self) -> dict[str, Failure]:
         """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
-        failed = {step.stage: step.check.reason for step in self.steps if step.check.state == "failed"}
+        failed = {step.stage: step.check.failure for step in self.steps if step.check.failure is not None}
         for step in self.steps:
             blocked = [name for name in step.computation.upstream if name in failed]
             if blocked and step.check.state != "fresh":
-                failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
+                failed.setdefault(step.stage, needs(step.stage, blocked[0]))
         return failed
 
     def states(self) -> Iterator[tuple[str, str, str]]:
@@ -67,12 +68,17 @@ class Plan:
         for step in self.steps:
             state, reason = step.check.state, step.check.reason
             if state in ("missing", "stale") and step.stage in blocked:
-                state, reason = "failed", blocked[step.stage]
+                state, reason = "failed", blocked[step.stage].cause
             yield step.stage, state, reason
 
-    def cause(self) -> str:
-        """State and reason of the first stage that is not fresh, as one line; "" where all are fresh."""
-        return next((f"{stage} {state}: {reason}" for stage, state, reason in self.states() if state != "fresh"), "")
+    def cause(self) -> Failure:
+        """State and reason of the first stage that is not fresh, which is not computed by reading alone."""
+        stage, state, reason = next(one for one in self.states() if one[1] != "fresh")
+        return Failure("missing", stage, f"{stage} {state}: {reason}")
+
+    def idle(self) -> Plan:
+        """The same plan, of which no stage will run."""
+        return replace(self, todo=())
 
     def waves(self) -> Iterator[list[Step]]:
         """The steps that will run, in groups that share one decode: no step needs another one of its group."""
@@ -81,6 +87,16 @@ class Plan:
             pending = {step.stage for step in waiting}
             yield [step for step in waiting if not pending & set(step.computation.upstream)]
             waiting = [step for step in waiting if pending & set(step.computation.upstream)]
+
+
+def needs(stage: str, other: str) -> Failure:
+    """The failure of a stage that needs another one's output, which failed."""
+    return Failure("upstream", stage, f"needs {other}, which failed")
+
+
+def cannot_run(failure: Failure) -> Check:
+    """The check of a stage that cannot run."""
+    return Check("failed", failure.cause, failure)
 
 
 MeasuredPlan = tuple[Plan, dict[str, dict[str, Any]]]
@@ -131,19 +147,23 @@ class Planner:
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
-    def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
-        """The steps of one record; reads no outputs. `siblings`: `Cache.siblings` for many records.
+    def plan(self, record: Record, siblings: Siblings | None = None, *, needed: Sequence[str] = ()) -> Plan:
+        """The steps of one record; reads no outputs.
 
-        A stage fails where it cannot say which further files belong to the record.
+        A stage fails where an input is missing, or where it cannot say which further files belong to the record.
+
+        Args:
+            siblings: `Cache.siblings` for many records.
+            needed: stages that run where they have no output, even if all that need them are fresh.
         """
         steps: list[Step] = []
         more: dict[str, Mapping[str, Path | str]] = {}
-        unclear: dict[str, str] = {}
+        absent: dict[str, Failure] = {}
         for name in self.stages:
             try:
                 more[name] = stage_class(name).reads_of(self.configs[name], record)
             except DataError as error:
-                more[name], unclear[name] = {}, str(error)
+                more[name], absent[name] = {}, Failure("input", name, str(error))
             files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
             if files:
                 record = replace(record, sidecars={**record.sidecars, **files})
@@ -158,10 +178,13 @@ class Planner:
                 identity["frames_per_s"] = str(record.rate)
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
-            absent = [unclear[name]] if name in unclear else self.lacking(record, name)
-            check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id, siblings)
+            if lacking := self.lacking(record, name):
+                absent.setdefault(name, Failure("input", name, lacking[0], f"Add the file, or leave '{name}' out"))
+            failure = absent.get(name)
+            check = self.cache.check(computation, record.id, siblings) if failure is None else cannot_run(failure)
             steps.append(Step(computation, check))
-        return Plan(record, tuple(steps), self._todo([step for step in steps if step.stage not in unclear]))
+        todo = self._todo([step for step in steps if step.stage not in absent], (*self.asked, *needed))
+        return Plan(record, tuple(steps), todo)
 
     def lacking(self, record: Record, *stages: str) -> list[str]:
         """The inputs that a record lacks for these stages (default: all), each as "no kinematics file"."""
@@ -200,8 +223,8 @@ class Planner:
             described[name] = {"version": version, "settings": dict(settings), "identity": dict(identity)}
         return described
 
-    def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
-        """The stages to run: asked-for ones without a usable output, and those that they need without one.
+    def _todo(self, steps: Sequence[Step], wanted: Collection[str]) -> tuple[str, ...]:
+        """The stages to run: `wanted` ones without a usable output, and those that they need without one.
 
         A missing output stays missing where all outputs that need it are fresh.
         """
@@ -210,7 +233,7 @@ class Planner:
         for step in reversed(steps):
             name = step.stage
             forced = self.force and name in self.asked
-            needed = name in self.asked or any(name in by_name[c].computation.upstream for c in chosen)
+            needed = name in wanted or any(name in by_name[c].computation.upstream for c in chosen)
             retried = step.check.state == "failed" and self.retry_failed
             if needed and (forced or retried or step.check.state in ("missing", "stale")):
                 chosen.add(name)

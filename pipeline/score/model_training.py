@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
 from data.video import Record
-from pipeline.cache import UNREADABLE, Cache
+from pipeline.cache import Cache
+from pipeline.cache.failure import Failure
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
-from pipeline.run import MeasuredPlan, Plan, Planner
+from pipeline.run import MeasuredPlan, Plan, Planner, run
 from pipeline.score.calibrate import FOLDS, calibrate
 from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import FILE as CARD
@@ -67,8 +67,9 @@ def train_model(
     cannot be trained on, or if `strict` and a video is flagged.
     """
     plans = list[MeasuredPlan]()
-    if cache is not None:
-        plans = Planner(config, cache, stages=("timesteps",)).measure(features.records)
+    planner = None if cache is None else Planner(config, cache, stages=("timesteps",))
+    if planner is not None:
+        plans = planner.measure(features.records)
         measured = [(plan.record.name, quality) for plan, quality in plans]
         report_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
@@ -96,7 +97,9 @@ def train_model(
                     features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, around=around
                 )
                 records = [record for record in features.records if record.id in learnt]
-                calibration = replace(calibration, facts={**calibration.facts, **_facts(config, cache, records, plans)})
+                calibration = replace(
+                    calibration, facts={**calibration.facts, **_facts(config, planner, records, plans)}
+                )
             except DataError as error:
                 why_not = error.what
         model = replace(
@@ -113,10 +116,10 @@ def train_model(
 
 
 def _facts(
-    config: Config, cache: Cache | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
+    config: Config, planner: Planner | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
 ) -> dict[str, Any]:
     """Ranges of the measures of training performances, and the agreement of the raters where two gave the labels."""
-    movements = {} if cache is None else better_ranges(trained_movement(cache, plans))
+    movements = {} if planner is None else better_ranges(trained_movement(planner, plans))
     agreed = rater_agreement(records, config.dataset.kind)
     ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
     return ranges | ({"raters": agreed} if agreed else {})
@@ -139,18 +142,19 @@ def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     return frozenset(content for content in hashes if len(content) == 64)  # unreadable files have no hash
 
 
-def trained_movement(cache: Cache, plans: Sequence[MeasuredPlan]) -> list[Trained]:
+def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Trained]:
     """Movement per time step of the scored performances whose outputs are in the cache."""
     made = []
-    for plan, _ in plans:
-        record, keys = plan.record, plan.keys()
-        stage = next((name for name in PEOPLE if name in keys), None)
-        with suppress(*UNREADABLE):
-            if stage is not None and record.labels is not None and record.labels.score is not None:
-                pose, steps = (cache.read(name, record.id, keys[name]).output for name in (stage, "timesteps"))
-                bounds = np.asarray(steps.arrays["bounds"].values, dtype=np.float64)
-                figures = steps_of(movement(pose), bounds)
-                made.append(Trained(record.id, record.task, float(record.labels.score), figures))
+    stage = next((name for name in PEOPLE if name in planner.stages), None)
+    if stage is None:
+        return []
+    for record, outputs in run((plan.idle() for plan, _ in plans), planner, read=(stage, "timesteps")):
+        labels = record.labels
+        if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
+            bounds = np.asarray(outputs["timesteps"].arrays["bounds"].values, dtype=np.float64)
+            made.append(
+                Trained(record.id, record.task, float(labels.score), steps_of(movement(outputs[stage]), bounds))
+            )
     return made
 
 

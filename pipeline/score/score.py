@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval
 from pipeline.checks.flag import Flag
 
@@ -57,7 +58,7 @@ class Score:
         quality: quality measures of the features, by stage and name.
         accuracy: of the model on held-out performances; None where unknown.
         part_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
-        error: why there is no score.
+        failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
         model: SHA-256 of the model's files (`pipeline.score.run_folder.model_sha256`); equal files give equal scores.
     """
@@ -78,7 +79,7 @@ class Score:
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     accuracy: Accuracy | None = None
     part_accuracy: Mapping[str, Accuracy] = field(default_factory=dict)
-    error: str | None = None
+    failure: Failure | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
 
@@ -88,13 +89,13 @@ class Score:
 
     @property
     def valid(self) -> bool:
-        """Whether there is a score that may be used: no error, and no flag of level "bad"."""
+        """Whether there is a score that may be used: no failure, and no flag of level "bad"."""
         return self.score is not None and not self.why
 
     @property
     def why(self) -> str:
-        """Why the score is not valid: the error, or the titles of the flags of level "bad"; empty where it is valid."""
-        return self.error or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
+        """Why the score is not valid: its failure, or the titles of the flags of level "bad"; else empty."""
+        return str(self.failure or "") or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
 
     @property
     def decimals(self) -> int:

@@ -49,7 +49,7 @@ def csv_text(rows: Sequence[Score]) -> str:
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
         valid = [str(row.valid).lower(), cell(row.why)]
-        writer.writerow([cell(row.id), *cells, *valid, level, cell(flags), cell(row.error or ""), row.model])
+        writer.writerow([cell(row.id), *cells, *valid, level, cell(flags), cell(str(row.failure or "")), row.model])
     return text.getvalue()
 
 
@@ -63,7 +63,7 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
     for row in rows:
         parts = (row.execution, row.synchronisation) if heads else ()
         place = None if row.percentile is None else f"{row.percentile:.0f}"
-        note = row.error or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
+        note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
         ends = [_interval(ends, row.decimals) if row.valid else None for ends in (row.interval80, row.interval95)]
         cells.append((printable(row.id), _shown(row), *ends, place, *parts, printable(note)))
     return columns, cells

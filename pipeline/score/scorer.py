@@ -17,15 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import PROGRAM, CacheError, DataError, UsageError
+from data.errors import PROGRAM, DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.cache import fingerprints, open_cache, software
+from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
-from pipeline.run import Planner, extract_and_read
+from pipeline.run import STOPPED, Outputs, Planner, Summary, run
 from pipeline.score.calibration import PARTS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import WHO, scoring_config
@@ -82,16 +83,23 @@ class Scorer:
         return self.score_records(find_performances(given, Observer(), kinematics=trial, settings=settings))[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
-        """Score many performances. A failed one has `error` set.
+        """Score many performances. A failed one has `failure` set.
 
         A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
-        the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run_extract`.
+        the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run`.
         """
-        lacking = {record.id: self.lacking(record) for record in records}
-        whole = [record for record in records if not lacking[record.id]]
-        scored, errors = extract_and_read(whole, self.planner, self._scored, observer)
-        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
-        return [replace(row, model=self.model_sha256) for row in rows]
+        summary, rows = Summary(), dict[str, Score]()
+        for record in records:
+            if lacking := self.lacking(record):
+                rows[record.id] = Score(record.id, record.path, failure=Failure("input", "timesteps", lacking))
+        plans = self.planner.plan_all([record for record in records if record.id not in rows])
+        for record, outputs in run(plans, self.planner, observer, read=("timesteps",), summary=summary):
+            if isinstance(outputs, Failure):
+                rows[record.id] = Score(record.id, record.path, failure=outputs)
+            else:
+                rows[record.id] = self._scored(record, outputs["timesteps"], summary.keys[record.id])
+        made = [rows.get(record.id) or Score(record.id, record.path, failure=STOPPED) for record in records]
+        return [replace(row, model=self.model_sha256) for row in made]
 
     def lacking(self, record: Record) -> str:
         """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""
@@ -102,29 +110,19 @@ class Scorer:
         fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
         return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
 
-    def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
+    def outputs(self, row: Score, record: Record) -> Outputs:
         """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""
-        outputs: dict[str, StageOutput] = {}
-        damaged = []
-        for stage in self.planner.stages:
-            try:
-                outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
-            except FileNotFoundError:
-                continue
-            except CacheError:
-                damaged.append(stage)
-        if damaged:
-            planner = Planner(self.config, self.cache, stages=damaged, retry_failed=True)
-            read = lambda record, keys: {s: self.cache.read(s, record.id, keys[s]).output for s in damaged}  # noqa: E731
-            outputs |= extract_and_read([record], planner, read)[0].get(record.id, {})
-        return outputs
+        plan = self.planner.plan(record)
+        if plan.keys() != row.keys:  # the video changed meanwhile
+            return {}
+        ((_, outputs),) = run([plan.idle()], self.planner, read=None)
+        return {} if isinstance(outputs, Failure) else outputs
 
-    def _scored(self, record: Record, keys: Mapping[str, str]) -> Score:
-        """The score of one performance by the keys of its outputs; `error` is set where there is no finite score.
+    def _scored(self, record: Record, output: StageOutput, keys: Mapping[str, str]) -> Score:
+        """The score of one performance by its time steps; `failure` is set where there is no finite score.
 
-        Performances are scored one by one, since products of a batch may round differently. Raises as `Cache.read`.
+        Performances are scored one by one, since products of a batch may round differently.
         """
-        output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = self.planner.measures(record, keys)
         calibration = self.model.calibration
         try:
@@ -134,7 +132,7 @@ class Scorer:
             _require_finite(made, intervals)
             flags, checked = find_flags(self._facts(record, features, quality, intervals))
         except (DataError, UsageError) as error:
-            return Score(id=record.id, path=record.path, error=str(error))
+            return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), strict=True)
         score = float(made.score[0])
@@ -258,7 +256,7 @@ def score_videos(
     *,
     kinematics: Path | None = None,
 ) -> list[Score]:
-    """Score performances (see `find_performances`) with the run in folder `model`; a failed one has `error` set.
+    """Score performances (see `find_performances`) with the run in folder `model`; a failed one has `failure` set.
 
     Args:
         user: has the user's machine, and the data set that is scored without inputs.

@@ -44,5 +44,6 @@ def shareable(row: Score) -> Score:
         row,
         path=None if row.path is None else Path(without_folders(str(row.path))),
         flags=tuple(replace(flag, detail=without_folders(flag.detail)) for flag in row.flags),
-        error=None if row.error is None else without_folders(row.error),
+        failure=row.failure
+        and replace(row.failure, cause=without_folders(row.failure.cause), fix=without_folders(row.failure.fix)),
     )

@@ -134,8 +134,8 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     rows = scorer.score_records(records, UploadObserver(observer, running))
     if running.stop.is_set():
         raise Cancelled
-    if row_error := next((row.error for row in rows if row.error is not None), None):
-        raise VideoError(row_error)
+    if failure := next((row.failure for row in rows if row.failure is not None), None):
+        raise VideoError(failure.cause, fix=failure.tip)
     running.progress("writing the page")
     head = ReportData(job.name, f"scored by {scorer.folder.name}", home="/")
     names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}

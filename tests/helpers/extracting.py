@@ -49,7 +49,7 @@ def moving_films(folder: Path, names: Sequence[str]) -> Path:
     return folder
 
 
-def flow_config(cache: Path, workers: int = 0, **run: float) -> Config:
+def flow_config(cache: Path, workers: int = 0, **run: Any) -> Config:
     """A configuration of the camera flow, a real stage that needs no network and runs in worker processes too."""
     return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
+from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
@@ -151,10 +152,9 @@ def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.Batc
         truth = {"score": score + float(rng.normal(0, 4))}
         rows.append(replace(like, name=f"round{1 + i % 5}/dive_{i:03d}.mp4", result=result, truth=truth))
     early = "the file ends early: 102 frames announced, 61 present. Copy or download the video again"
-    traceback = 'Traceback (most recent call last):\n  File "data/video/decoder.py", line 61, in probe'
     failures = (
-        d.Failure("broken/truncated.mp4", "clips", early, traceback),
-        d.Failure("notes.mp4", "clips", "not a readable video (the file is damaged). Play it to check it"),
+        d.FailedVideo("broken/truncated.mp4", Failure("video", "clips", early)),
+        d.FailedVideo("notes.mp4", Failure("video", "clips", "not a readable video (the file is damaged)")),
     )
     return d.BatchReport(tuple(rows), failures, tuple(rng.normal(72, 10, 188).tolist()))
 

@@ -177,7 +177,7 @@ def test_a_batch_draws_new_outputs_and_names_failed_videos(
     assert (shown.done, shown.total) == (3, 3)
     assert draw_previews(records[:1], planner, observer)["fresh"] == 1
     with monkeypatch.context() as patch:  # an error that no code expects
-        patch.setattr("pipeline.preview.preview_files.read_outputs", lambda *_: int("x"))
+        patch.setattr("pipeline.preview.preview_files.draw_preview", lambda *_, **__: int("x"))
         forced = Planner(first, cache, force=True)
         assert draw_previews(records, forced, observer)["failed"].keys() == {record.name for record in records}
     for config in (second, first):

@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError, counted
+from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, payload, render_report, text, view, write_report
 from pipeline.report import page_data as d
@@ -78,7 +79,7 @@ def hostile_report(name: str) -> ReportData:
     )
     batch = d.BatchReport(
         (d.VideoReport(name, Score(name, score=1.0, flags=(flag,)), task=name),),
-        (d.Failure(name, name, name, name),),
+        (d.FailedVideo(name, Failure("video", name, name, name)),),
     )
     evaluation = d.EvaluationReport(
         {name: name},
@@ -272,7 +273,7 @@ def test_a_page_of_one_video_has_no_table_of_one_row() -> None:
     one = d.VideoReport("a", Score("a", score=1.0))
     alone = render_report(ReportData("t", videos=(one,), batch=d.BatchReport((one,))))
     assert 'id="batch"' not in alone
-    failed = d.BatchReport((one,), (d.Failure("b", "clips", "no frame"),))
+    failed = d.BatchReport((one,), (d.FailedVideo("b", Failure("video", "clips", "no frame")),))
     with_failure = render_report(ReportData("t", videos=(one,), batch=failed))
     assert 'id="batch"' in with_failure
     assert 'id="scores"' not in with_failure

@@ -10,7 +10,6 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.run.batch import plan_all
 from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
 from pipeline.run.plan import Planner
 from pipeline.run.runner import Result
@@ -38,7 +37,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     changed = configured(tmp_path / "cache", brightness={"stride": 5})
     cache = Cache(changed.machine.cache)
     planner = Planner(changed, cache)
-    plans, _ = plan_all(find_videos([videos]).records, planner)
+    plans = [plan for plan in planner.plan_all(find_videos([videos]).records) if plan.todo]
     planned = json.loads(json.dumps(dry_run(plans, planner, 2)))
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
     assert planned["plan"][0] == {"video": "0.mp4", "todo": expected}
@@ -57,10 +56,10 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     cache = Cache(config.machine.cache)
     records = find_videos([videos]).records
     planner = Planner(config, cache, force=True)
-    plans, _ = plan_all(records, planner)
+    plans = [plan for plan in planner.plan_all(records) if plan.todo]
     assert dry_run(plans, planner, 1)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
     planner = Planner(config, cache, retry_failed=True)
-    plans, _ = plan_all(records, planner)
+    plans = [plan for plan in planner.plan_all(records) if plan.todo]
     (row,) = dry_run(plans, planner, 1)["plan"]
     assert row["video"] == "bad.mp4"
     assert "tried again by --retry-failed" in row["todo"]["brightness"]
@@ -72,7 +71,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     cache.mark()
     records = find_videos([videos]).records
     planner = Planner(config, cache)
-    plans, _ = plan_all(records, planner)
+    plans = [plan for plan in planner.plan_all(records) if plan.todo]
     before = estimate(plans, planner)
     assert not before.stages["brightness"]["measured"]
     assert "(not yet measured here) for 3 videos" in in_a_line(before)
@@ -94,7 +93,7 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
         stages = ["clips", "pose", "camera_flow"]
         config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
         planner = Planner(config, Cache(config.machine.cache))
-        plans, _ = plan_all(find_videos([videos]).records, planner)
+        plans = [plan for plan in planner.plan_all(find_videos([videos]).records) if plan.todo]
         return {name: about["work"] for name, about in estimate(plans, planner).stages.items()}
 
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}

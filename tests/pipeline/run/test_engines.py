@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
@@ -21,7 +22,7 @@ from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
-from pipeline.run.worker_pool import LocalPool, Task, run_jobs
+from pipeline.run.worker_pool import LocalPool, Task, run_items
 from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
@@ -81,29 +82,30 @@ def no_start(*_: object) -> None:
 
 
 def test_workers_that_cannot_start_are_an_error(capfd: pytest.CaptureFixture[str]) -> None:
-    task: Task[int, int] = Task(no_start, (), lambda job, reason: pytest.fail(reason))  # type: ignore[arg-type]
+    task: Task[int, int] = Task(no_start, (), lambda item, loss: pytest.fail(str(loss)))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a worker process cannot start: it ended with code 1"):
-        list(run_jobs(LocalPool(RunConfig(workers=2)), task, range(5), lambda: False))
+        list(run_items(LocalPool(RunConfig(workers=2)), task, deque(range(5)), lambda: False))
     assert "no such package" in capfd.readouterr().err
     assert not multiprocessing.active_children()
 
 
 def sleep_until_killed(place: Path, stop: object) -> Callable[[int, object], int]:
-    def run(job: int, report: object) -> int:
+    def run(item: int, tell: object) -> int:
         place.write_text(str(os.getpid()))
         time.sleep(60)
-        return job
+        return item
 
     return run
 
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
-        "import pathlib\nfrom pipeline.settings.machine import RunConfig\nfrom pipeline.run import Task, run_jobs\n"
+        "import pathlib\nfrom collections import deque\nfrom pipeline.settings.machine import RunConfig\n"
+        "from pipeline.run import Task, run_items\n"
         "from pipeline.run.worker_pool import LocalPool\n"
         "from tests.pipeline.run.test_engines import sleep_until_killed\n"
         f"task = Task(sleep_until_killed, (pathlib.Path({str(tmp_path / 'pid')!r}),), print)\n"
-        "list(run_jobs(LocalPool(RunConfig(workers=1)), task, [1], lambda: False))\n"
+        "list(run_items(LocalPool(RunConfig(workers=1)), task, deque([1]), lambda: False))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     until = time.monotonic() + 60
@@ -144,7 +146,7 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     config, killer = flow_config(tmp_path / "cache", 1), Killer(number, 2)
     summary = extract_flow(videos, config, on_frames=killer)
     assert [result.record.id for result in summary.failed] == [killer.video]
-    assert number.name in next(iter(summary.failed[0].failed.values()))
+    assert number.name in next(iter(summary.failed[0].failed.values())).cause
     assert len(summary.results) == 3
     again = extract_flow(videos, config)
     assert len(again.failed) == kept, "a crash is the video's, a kill from outside is the moment's"
@@ -160,14 +162,14 @@ def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) ->
     some = extract_flow(videos, config, on_frames=Killer(signal.SIGKILL, video="b.mp4"))
     assert [result.record.id for result in some.failed] == ["b.mp4"]
     alone = extract_flow(videos / "b.mp4", config, on_frames=Killer(signal.SIGKILL))
-    assert "killed by SIGKILL" in next(iter(alone.failed[0].failed.values())), "one video fails by name"
+    assert "killed by SIGKILL" in next(iter(alone.failed[0].failed.values())).cause, "one video fails by name"
 
 
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
     config = flow_config(tmp_path / "cache", 2, timeout_s=0.01)
     summary = extract_flow(videos, config)
     assert len(summary.failed) == 3
-    assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
+    assert "run.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
     assert extract_flow(videos, flow_config(tmp_path / "cache", 0)).ok, "a limit is not the video's fault"
 
 

@@ -13,7 +13,7 @@ import pytest
 from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, VideoError
 from data.video import Record
 from pipeline.run import failures
-from pipeline.run.failures import is_crash, temporary_failure
+from pipeline.run.failures import KEPT, failure_of, kind_of, kind_of_end
 
 RECORD = Record("day/a.mp4", Path("/in/day/a.mp4"), {"kinematics": Path("/in/day/a.txt")})
 
@@ -55,7 +55,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
     ],
 )
 def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
-    assert temporary_failure(error, RECORD)
+    assert kind_of(error, RECORD) not in KEPT
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,32 @@ def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
     ],
 )
 def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
-    assert temporary_failure(make(), RECORD) is None
+    assert kind_of(make(), RECORD) in KEPT
 
 
 def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_memory_is_limited", lambda: False)
-    assert is_crash("the worker process was killed by SIGSEGV")
-    for reason in ("killed by SIGKILL", "ended with code 1", "took longer than 3 s", "killed by SIGTERM"):
-        assert not is_crash(f"the worker process was {reason}")
+    assert kind_of_end("SIGSEGV") == "crashed"
+    assert [kind_of_end(name) for name in ("SIGKILL", "SIGTERM", "")] == ["killed"] * 3
     monkeypatch.setattr(failures, "_memory_is_limited", lambda: True)
-    assert not is_crash("the worker process was killed by SIGABRT"), "`ulimit -v` makes libraries end so"
+    assert kind_of_end("SIGABRT") == "killed", "`ulimit -v` makes libraries end so"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "tip"),
+    [
+        (VideoError("not a readable video"), "video", "Play these files"),
+        (DataError("no such file", where="/w/i3d.safetensors"), "weights", "weights"),
+        (OSError(errno.EROFS, "Read-only file system"), "disk", "can be written"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk", "Make room"),
+        (StorageError("the store does not answer"), "store", "store answers"),
+        (MemoryError(), "memory", "fewer --workers"),
+        (DataError("two keypoint files", where="/in/day/a.json", fix="Remove one"), "weights", "Remove one"),
+        (ZeroDivisionError("x"), "program", "report the traceback"),
+    ],
+)
+def test_the_tip_follows_the_kind(error: BaseException, kind: str, tip: str) -> None:
+    failure = failure_of(error, "pose", RECORD)
+    assert failure.kind == kind
+    assert tip in failure.tip
+    assert ("Play these files" in failure.tip) == (kind == "video")

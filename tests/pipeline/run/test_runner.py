@@ -18,6 +18,7 @@ from data.store.arrays import StageOutput
 from data.video.decoder import probe
 from data.video.records import find_videos
 from extractors.base import Source
+from pipeline.cache.failure import Failure
 from pipeline.cache.local_cache import Cache
 from pipeline.run import decode_pass
 from pipeline.run.batch import run_extract
@@ -126,11 +127,11 @@ def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]
     place.folder.remove("in/gone.mp4")
     summary = extract(records, config)
     assert not summary.ok
-    failed = {result.record.id: result.failed["brightness"] for result in summary.failed}
+    failed = {result.record.id: result.failed["brightness"].cause for result in summary.failed}
     assert sorted(failed) == ["empty.mp4", "gone.mp4", "text.mp4"]
     assert f"{place.folder.url}/in/gone.mp4" in failed["gone.mp4"]
     entry = json.loads(place.folder.read(place.output("brightness", "text.mp4"), 1 << 20))
-    assert "not a readable video" in entry["what"]
+    assert "not a readable video" in entry["cause"]
     assert entry["where"] == f"{place.folder.url}/in/text.mp4", "not the place of a local copy"
     assert "Traceback" in entry["traceback"]
     records = place.records()
@@ -224,7 +225,9 @@ def test_a_fault_of_the_set_up_is_not_kept_as_the_videos(
     make_video(tmp_path / "in/a.mp4")
     records = find_videos([tmp_path / "in"]).records
     config = configured(tmp_path / "cache", stages=["brightness"])
-    assert [r.failed for r in extract(records, config).failed] == [{"brightness": "no such device. Set device to cpu"}]
+    assert [r.failed["brightness"] for r in extract(records, config).failed] == [
+        Failure("set-up", "brightness", "no such device", "Set device to cpu")
+    ]
     assert not list((tmp_path / "cache").rglob("*.failed.json"))
     monkeypatch.setattr(Wants, "there", True)
     assert extract(records, config).ok

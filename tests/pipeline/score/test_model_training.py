@@ -12,7 +12,8 @@ import pytest
 from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
-from pipeline.score import train_model
+from pipeline.cache.failure import Failure
+from pipeline.score import model_training, train_model
 from pipeline.score.model_training import trained_movement
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
@@ -30,21 +31,13 @@ def plan(name: str, labels: Labels | None) -> Any:
     return SimpleNamespace(record=record, keys=lambda: {"pose": "p", "timesteps": "t"}), {}
 
 
-class TwoOutputs:
-    """A cache that has lost the outputs of one video."""
-
-    def read(self, stage: str, video: str, key: str) -> Any:
-        """The output of a stage."""
-        if video == "lost.mp4":
-            raise FileNotFoundError
-        assert key == stage[0]
-        return SimpleNamespace(output=pose_output(keypoints()) if stage == "pose" else STEPS)
-
-
-def test_movement_of_scored_training_videos_is_read_from_the_cache() -> None:
-    plans = [plan("a.mp4", Labels(70.0)), plan("lost.mp4", Labels(1.0)), plan("unscored.mp4", None)]
-    cache: Any = TwoOutputs()
-    (kept,) = trained_movement(cache, plans)
+def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [Record("a.mp4", None, task="10 m", labels=Labels(70.0)), Record("unscored.mp4", None)]
+    made: Any = {"pose": pose_output(keypoints()), "timesteps": STEPS}
+    lost = Record("lost.mp4", None, labels=Labels(1.0)), Failure("missing", "pose", "not computed yet")
+    monkeypatch.setattr(model_training, "run", lambda *_, read: [*((record, made) for record in records), lost])
+    planner: Any = SimpleNamespace(stages=("pose", "timesteps"))
+    (kept,) = trained_movement(planner, [])
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
     assert {len(values) for values in kept.figures.values()} == {2}
     assert kept.figures["0.knee"][0] == pytest.approx(180, abs=3)

@@ -28,12 +28,13 @@ from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api
 from pipeline.cache import open_cache
+from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
-from pipeline.run import Planner
+from pipeline.run import STOPPED, Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
 from pipeline.score.calibrate import calibrate
@@ -142,7 +143,7 @@ def test_a_score_with_everything_beside_it(scorer: Scorer, trained: tuple[Path, 
     assert len(scored.steps) == 4
     low = scorer.model.normaliser.score_range[0, 0]
     assert as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
-    assert (scored.flags, scored.error) == ((), None)
+    assert (scored.flags, scored.failure) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
     assert not {"people detected", "right person", "camera"} & set(scored.checked)  # no such stage ran
 
@@ -200,7 +201,7 @@ def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Pat
     scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
-    assert "damaged cache file" in str(row.error)
+    assert "damaged cache file" in str(row.failure)
 
 
 def damaged(*_: object) -> Any:
@@ -460,7 +461,7 @@ def test_a_score_that_is_not_finite_is_an_error(run_copy: Path, trained: tuple[P
     describe(run_copy, calibration=None)
     scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
     assert (scored.score, scored.interval80) == (None, None)
-    assert "not a finite number" in (scored.error or "")
+    assert "not a finite number" in str(scored.failure)
 
 
 def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -469,7 +470,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     scorer = load_scorer(trained[0], tmp_path / "cache")
     records = find_videos([tmp_path / "in"]).records
     rows = scorer.score_records(records)
-    assert [row.error is None for row in rows] == [False, True]
+    assert [row.failure is None for row in rows] == [False, True]
     hostile = '<script>alert("x")</script>\n.mp4'
     page = tmp_path / "page.html"
     names = {"good.mp4": hostile, "bad.mp4": hostile}
@@ -490,7 +491,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
 
 
 def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, Path]) -> None:
-    rows = [scorer.score(trained[1] / "a.mp4"), Score("x", error="no frame")]
+    rows = [scorer.score(trained[1] / "a.mp4"), Score("x", failure=Failure("video", "", "no frame"))]
     good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
@@ -554,6 +555,6 @@ def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_p
     records = find_videos(videos).records
     rows = scorer.score_records(records, Watching(stop=stop, on_plan=lambda *_: stop.set()))
     assert [row.score for row in rows] == [before[0].score, None, None]
-    assert [row.error for row in rows[1:]] == ["not extracted: the run was stopped"] * 2
+    assert [row.failure for row in rows[1:]] == [STOPPED] * 2
     stop.set()
     assert [row.score for row in scorer.score_records(records, Watching(stop=stop))] == [None] * 3

@@ -67,8 +67,8 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
         f"{first}_capture1", f"{first}_capture2", f"{second}_capture1", f"{second}_capture2", f"{third}_capture1",
     ]  # fmt: skip
     assert notes.lines == [f"note: {second}: no kinematics file"]
-    assert [row.error is None for row in rows] == [True, True, False, False, True]
-    assert all(str(row.error).startswith(LACKS) for row in rows[2:4])
+    assert [row.failure is None for row in rows] == [True, True, False, False, True]
+    assert all(str(row.failure).startswith(LACKS) for row in rows[2:4])
     expected = by_name(rows)
     for folder in (new, new / "Suturing"):
         notes = Watching()
@@ -78,7 +78,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
     assert video is not None
     assert by_name(score(video, model=surgery)) == {video.name: expected[video.name]}, "the layout names its kinematics"
     moved = Path(shutil.copy(video, tmp_path / "film.avi"))
-    assert str(score(moved, model=surgery)[0].error).startswith(LACKS)
+    assert str(score(moved, model=surgery)[0].failure).startswith(LACKS)
     assert score(moved, kinematics=kinematics, model=surgery)[0].score == expected[video.name]
     assert load_scorer(str(surgery)).score(str(moved), str(kinematics)).score == expected[video.name]
     page = report(surgery, new, out=tmp_path / "page.html", workers=0)
@@ -103,7 +103,7 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
 def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new: Path) -> None:
     kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
     (row,) = score(kinematics=kinematics, model=surgery)
-    assert str(row.error).startswith("no video file; this model reads video and kinematics: name the video")
+    assert str(row.failure).startswith("no video file; this model reads video and kinematics: name the video")
 
 
 def test_a_lacking_input_is_named_by_evaluation_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
     api.train(config="finediving", overrides=sets, out=tmp_path / "run", folds=0)
     (row,) = api.score(make_video(tmp_path / "new.mp4"), model=tmp_path / "run", workers=0)
     assert row.score is None
-    assert row.error is not None
-    assert "no annotated boundaries" in row.error
-    assert "timesteps.bounds=equal" in row.error
+    assert row.failure is not None
+    assert "no annotated boundaries" in row.failure.cause
+    assert "timesteps.bounds=equal" in row.failure.cause
     assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
     user = load_config("finediving", {**sets, "run.workers": 3})
     assert load_scorer(tmp_path / "run", user=user).config.machine.run.workers == 3, (

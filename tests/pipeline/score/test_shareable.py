@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.score.score import Score
 from pipeline.score.score_tables import as_json, csv_text
@@ -45,7 +46,12 @@ def test_home_and_working_directory_go_whatever_their_names(monkeypatch: pytest.
 
 def test_csv_and_json_never_name_them() -> None:
     place = "/data/anna/a.mp4"
-    row = Score("a.mp4", path=Path(place), error=f"{place}: no frame", flags=(Flag("bad", "x", f"{place}: 1, not 2"),))
+    row = Score(
+        "a.mp4",
+        path=Path(place),
+        failure=Failure("video", "", f"{place}: no frame"),
+        flags=(Flag("bad", "x", f"{place}: 1, not 2"),),
+    )
     for made in (csv_text([row]), json.dumps(as_json([row]))):
         assert "anna" not in made
         assert "a.mp4: no frame" in made

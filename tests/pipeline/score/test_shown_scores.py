@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
@@ -115,7 +116,7 @@ def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
         ("45.43 not valid", None, None),
         ("40.25", "40.00 to 50.00", "30.00 to 60.00"),
     ]
-    failed = Score("v", error="no frame")
+    failed = Score("v", failure=Failure("video", "", "no frame"))
     assert (failed.valid, failed.why) == (False, "no frame")
 
 
@@ -133,7 +134,11 @@ def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected:
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
     whole = Score("v", score=1.0, steps=(StepScore(0, 1, 0.5),))
     assert ScoreParts.of(whole, 2) is not None
-    broken = [Score("v", score=1.0), Score("v", error="no frame"), replace(whole, score=math.nan)]
+    broken = [
+        Score("v", score=1.0),
+        Score("v", failure=Failure("video", "", "no frame")),
+        replace(whole, score=math.nan),
+    ]
     broken.append(replace(whole, steps=(StepScore(0, 1, math.inf),)))
     for row in broken:
         assert ScoreParts.of(row, 2) is None

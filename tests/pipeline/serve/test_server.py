@@ -17,6 +17,7 @@ import pytest
 from data.errors import Cancelled, DataError, UsageError, VideoError
 from data.video import probe
 from data.video.records import Record
+from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
@@ -176,7 +177,7 @@ def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
 
 def test_failures_and_stops(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no frame in the video stream"):
-        run(FakeScorer(Score("x", error="no frame in the video stream")), tmp_path)
+        run(FakeScorer(Score("x", failure=Failure("video", "pose", "no frame in the video stream"))), tmp_path)
     with pytest.raises(Cancelled):
         run(FakeScorer(Score("x", score=1.0), stop=True), tmp_path)
     assert not list(tmp_path.iterdir())

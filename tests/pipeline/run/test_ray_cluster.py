@@ -1,0 +1,156 @@
+"""A real Ray cluster of two nodes whose machines die, and addresses at which there is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import UsageError
+from pipeline.run.ray_pool import RayPool
+from pipeline.run.worker_pool import Task, run_items
+from pipeline.settings.machine import RunConfig
+from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
+
+ray = pytest.importorskip("ray")
+
+ROOT = Path(__file__).resolve().parents[3]
+VIDEOS = 6
+
+
+class Nodes:
+    """A cluster of a head and a second node with one core each."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        self.second = self.cluster.add_node(num_cpus=1)
+
+    def kill(self, node: Any) -> None:
+        """SIGKILL to every process of a node."""
+        for _, process in node.live_processes():
+            os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    made = Nodes()
+    yield made
+    ray.shutdown()
+    made.cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return moving_films(tmp_path_factory.mktemp("in"), [str(number) for number in range(VIDEOS)])
+
+
+def ray_run(nodes: Nodes) -> RunConfig:
+    """Two workers on the cluster."""
+    return RunConfig(workers=2, engine="ray", address=nodes.cluster.address)
+
+
+def test_a_node_that_dies_costs_no_video(nodes: Nodes, videos: Path, tmp_path: Path) -> None:
+    killed: list[float] = []
+
+    def kill(*_: object) -> None:
+        if not killed:
+            killed.append(time.monotonic())
+            nodes.kill(nodes.second)
+
+    config = flow_config(tmp_path / "ray", 2, address=nodes.cluster.address)
+    summary = extract_flow(videos, config, "ray", on_result=kill)
+    assert (len(summary.results), summary.failed) == (VIDEOS, [])
+    assert time.monotonic() - killed[0] < 90
+    assert extract_flow(videos, flow_config(tmp_path / "local")).ok
+    assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
+
+
+def sleeping(stop: threading.Event) -> Callable[[float, object], float]:
+    """Work that takes as many seconds as its item, or until the stop."""
+
+    def run(item: float, tell: object) -> float:
+        stop.wait(item)
+        return item
+
+    return run
+
+
+def no_loss(item: float, loss: Exception) -> float:
+    raise AssertionError(loss)
+
+
+def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes) -> None:
+    """As trainings of an evaluation: more items than places, and one that is at work on the node that dies."""
+    threading.Timer(12, nodes.kill, (nodes.second,)).start()
+    task = Task(sleeping, (), no_loss)
+    items = deque([16.0 + number / 8 for number in range(2)] + [1.0, 2.0])
+    done = sorted(run_items(RayPool(ray_run(nodes)), task, deque(items), lambda: False))
+    assert done == sorted(items)
+
+
+def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes) -> None:
+    stop, times = threading.Event(), list[float]()
+
+    def kill() -> None:
+        nodes.kill(nodes.second)
+        times.append(time.monotonic())
+        stop.set()
+
+    threading.Timer(12, kill).start()
+    list(run_items(RayPool(ray_run(nodes)), Task(sleeping, (), no_loss), deque([300.0] * 4), stop.is_set))
+    assert time.monotonic() - times[0] < 25
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_address_without_an_answer_is_named_soon(silent: str, tmp_path: Path, videos: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = f"127.0.0.1:{server.getsockname()[1]}"
+    for address in (silent, closed):
+        start = time.monotonic()
+        with pytest.raises(UsageError, match=f"no Ray cluster at {address}"):
+            extract_flow(videos, flow_config(tmp_path / "cache", 2, address=address), "ray")
+        assert time.monotonic() - start < 15
+
+
+def test_the_end_of_the_cluster_is_one_sentence(nodes: Nodes, tmp_path: Path) -> None:
+    folder = moving_films(tmp_path / "in", [str(number) for number in range(40)])
+    command = [
+        sys.executable,
+        str(ROOT / "run_pipeline.py"),
+        "extract",
+        str(folder),
+        "--cache",
+        str(tmp_path / "cache"),
+    ]
+    command += ["--stages", "camera_flow", "--engine", "ray", "--address", nodes.cluster.address, "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    while not list((tmp_path / "cache").rglob("*.h5")):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.1)
+    nodes.kill(nodes.cluster.head_node)
+    start = time.monotonic()
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2, said
+    assert "has ended" in said
+    assert "to resume" in said
+    assert "Traceback" not in said
+    assert time.monotonic() - start < 60
