@@ -8,7 +8,9 @@ HF_TOKEN and so on); they are never written anywhere.
 from __future__ import annotations
 
 import base64
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +30,15 @@ AGAIN = "Run the same command again"
 BLOCK = 8 << 20  # bytes of one read request
 FEW = 40  # for more checks than these the whole folder is listed, 1000 names a request
 PUT_LIMIT = (5 << 30) - 1  # the largest object of one PUT on S3; larger ones are sent in parts, visible together
+
+
+log = logging.getLogger(__name__)
+
+SILENCE_SECONDS, REPEATS = 20, 2
+"""A request ends after this many seconds without a byte. It is repeated, so that a silent store fails in 2 minutes."""
+
+PATIENCE_SECONDS = 10.0
+"""A longer request is named in the log."""
 
 
 @dataclass(frozen=True)
@@ -230,12 +241,15 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
         fsspec = import_module("fsspec")
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if scheme == "s3":
-            times = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}
+            times = {"connect_timeout": 10, "read_timeout": SILENCE_SECONDS, "retries": {"max_attempts": 2}}
             options |= {"anon": anonymous, "endpoint_url": endpoint_url or None, "config_kwargs": times}
         elif scheme == "gs" and anonymous:
             options |= {"token": "anon"}
         import_module(SHARING[scheme][0])
-        return fsspec.filesystem(scheme, **options)
+        system = fsspec.filesystem(scheme, **options)
+        if scheme == "s3":
+            system.retries = REPEATS  # each of them has the three attempts of `retries`
+        return system
     except ImportError:
         raise not_installed(scheme) from None
 
@@ -265,13 +279,21 @@ def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, publ
 
 @contextmanager
 def asking(url: str) -> Iterator[None]:
-    """Turn the errors of a store's package into a StorageError that says what to do, without importing the package."""
+    """Turn the errors of a store's package into a StorageError that says what to do, without importing the package.
+
+    A request that takes longer than `PATIENCE_SECONDS` is named in the log, which is shown on standard error.
+    """
+    waiting = threading.Timer(PATIENCE_SECONDS, log.warning, ("still waiting for an answer from %s", url))
+    waiting.daemon = True
+    waiting.start()
     try:
         yield
     except (StorageError, UsageError):
         raise
     except Exception as error:
         raise _described(error, url) from error
+    finally:
+        waiting.cancel()
 
 
 def _described(error: Exception, url: str) -> StorageError:

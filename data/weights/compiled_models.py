@@ -52,11 +52,11 @@ def load_compiled(name: Mapping[str, Any]) -> Any | None:
 
 
 def store_compiled(name: Mapping[str, Any], model: Any) -> None:
-    """Store an `openvino.Model`, its numbers unrounded. Where the cache cannot be written, nothing is stored."""
+    """Store an `openvino.Model`, its numbers unrounded. Where it cannot be stored, nothing is; this is no error."""
     from data.weights.quiet_openvino import openvino
 
     folder = compiled_folder(name)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):  # of a full disk OpenVINO says a RuntimeError
         folder.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(folder.parent, ".graph-") as scratch:
             made = scratch / "graph"

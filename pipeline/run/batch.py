@@ -19,6 +19,7 @@ from pipeline.run.costs import dry_run, estimate, expected_frames, in_a_line, re
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, start_worker
 from pipeline.run.worker_pool import Task, WorkerLost, places, run_items
+from pipeline.settings.destinations import check_folder
 from pipeline.settings.environment import check_opencv
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
@@ -160,6 +161,8 @@ class _Loop:
     def _work(self, announce: bool, stop: threading.Event) -> Iterator[tuple[Record, Outputs | Failure]]:
         """Run the plans that wait."""
         planner, observer, summary, ran = self.planner, self.observer, self.summary, list[Result]()
+        if not planner.cache.on_store:
+            check_folder(planner.cache.root)  # before the work, not after each video
         todo = [*self.waiting]
         with observer.progress("videos") as progress:
             # Frames are counted only where the progress is shown: on a store, counting copies the video.

@@ -26,6 +26,7 @@ from data.errors import DataError
 from data.weights import compiled_models
 from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
+from data.weights.compiled_models import load_compiled, store_compiled
 from data.weights.registry import MOVENET, REGISTRY, Weights
 from extractors.state_dicts import read_tensors
 
@@ -259,3 +260,16 @@ def test_published_files_can_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> N
     for name, entry in REGISTRY.items():
         path = weights.fetch(name)
         assert weights.digest(str(path)) == entry.member_sha256
+
+
+def test_a_compiled_model_that_cannot_be_stored_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO says a RuntimeError where the disk is full: here its folder is one that takes no file."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("openvino.save_model", full)
+    store_compiled({"network": "any"}, None)
+    assert load_compiled({"network": "any"}) is None
+    assert not list((tmp_path / "aim/graphs").glob("*"))

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from data.errors import UsageError
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
 from pipeline.run import Summary
@@ -127,11 +128,22 @@ def test_a_read_only_cache_is_still_read(videos: Path, quiet: Path, tmp_path: Pa
         cache = Path(shutil.copytree(quiet, tmp_path / "fixed/cache"))
         (cache / outputs(cache)[0]).unlink()
         remount(cache.parent, "ro")
-        summary = extract(videos, cache)
+        with pytest.raises(UsageError, match=f"{cache}: cannot be written.*Read-only"):
+            extract(videos, cache, on_frames=lambda *_: pytest.fail("a video was decoded first"))
         remount(cache.parent, "rw")
-        assert summary.fresh == len(outputs(quiet)) - 1
-        assert [result.failed[STAGE].cause for result in summary.failed] == ["OSError: Read-only file system"]
         check_equal(cache, videos, quiet)
+        remount(cache.parent, "ro")
+        assert extract(videos, cache).fresh == len(outputs(quiet)), "what is there is read"
+        remount(cache.parent, "rw")
+
+
+@pytest.mark.parametrize("place", ["a file", "/dev/null", "/proc/cache"])
+def test_a_place_that_cannot_hold_a_cache_is_named_before_the_work(place: str, videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    cache = tmp_path / place
+    with pytest.raises(UsageError, match=rf"{cache}: .*cannot be written") as caught:
+        extract(videos, cache, on_frames=lambda *_: pytest.fail("a video was decoded first"))
+    assert caught.value.fix
 
 
 def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
     assert (tmp_path / "scores.csv").read_text().splitlines()[1].startswith(f"{kinematics.name},")
     notes = Watching()
     page = report(tools, only, out=tmp_path / "page.html", workers=0, observer=notes)
-    assert [(bar.what, bar.total, bar.done) for bar in notes.bars] == [("videos", 2, 2)]
+    assert notes.bars == [], "nothing is extracted again"
     assert rows[0].id in page.read_text("utf-8")
 
 
@@ -116,8 +116,8 @@ def test_a_lacking_input_is_named_by_evaluation_and_status(surgery: Path, new: P
     assert reasons["kinematics"] == ("failed", "no kinematics file")
     notes = Watching()
     evaluate(config="jigsaws", overrides=settings, out=tmp_path / "out", observer=notes)
-    lacking = f"{gone.stem}_capture1.avi: kinematics failed: no kinematics file"
-    assert any(text.endswith(lacking) for text in notes.lines)
+    lacking = f"{gone.stem}_capture1.avi: no kinematics file"
+    assert any(lacking in text for text in notes.lines)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
