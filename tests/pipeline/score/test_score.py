@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from data.errors import CacheError, DataError, UsageError, VideoError
+from data.errors import CacheError, DataError, UsageError
 from data.video.records import Labels, Record, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
@@ -172,11 +172,11 @@ def test_a_combination_is_scored_from_video_to_page(
 
 
 def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    """Earlier versions kept failures by a memory guard; a scorer extracts such a video again."""
+    """A crash of the decoder, which another version of it may not have."""
     run, new = trained
     scorer, record = load_scorer(run, tmp_path / "cache"), find_videos([new / "a.mp4"]).records[0]
     step = scorer.planner.plan(record).steps[-1]
-    scorer.cache.record_failure(step.computation, record, VideoError("the worker process was killed by SIGKILL"))
+    scorer.cache.keep_failure(step.computation, record, Failure("crashed", step.stage, "killed by SIGSEGV"))
     assert scorer.score_records([record])[0].score is not None
 
 
