@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data.errors import AimError, Cancelled
 from pipeline.observer import Progress
-from pipeline.run import MOST_LOST, Pool, RayPool, Report, Task, WorkerLost, run_jobs, worker_threads
+from pipeline.run import MOST_LOST, Pool, RayPool, Task, Tell, WorkerLost, run_items, worker_threads
 from pipeline.systems import Predicted, Training, run_training
 from pipeline.train import Stop
 from pipeline.train.features import FeatureSet
@@ -107,7 +108,7 @@ class TrainingPool:
         def reported(numbered: tuple[int, Training], share: float) -> None:
             self.progress.inside(numbered[0], share, 1.0)
 
-        for number, predicted in run_jobs(pool, task, order, self.stop or (lambda: False), reported):
+        for number, predicted in run_items(pool, task, deque(order), self.stop or (lambda: False), reported):
             if predicted is not None:
                 finished[number] = predicted
                 self.progress.finish(number)
@@ -125,10 +126,10 @@ def _planned(trainings: Sequence[Training], progress: Progress) -> list[int]:
 
 def _start_worker(
     features: FeatureSet, folder: Path | None, threads: int, stop: threading.Event
-) -> Callable[[tuple[int, Training], Report], tuple[int, Predicted | None]]:
+) -> Callable[[tuple[int, Training], Tell], tuple[int, Predicted | None]]:
     """The work of a worker: takes a numbered training, returns None in place of its predictions after a stop."""
 
-    def run(numbered: tuple[int, Training], report: Report) -> tuple[int, Predicted | None]:
+    def run(numbered: tuple[int, Training], report: Tell) -> tuple[int, Predicted | None]:
         number, training = numbered
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
         training = replace(training, train=training.train.copy(), asked=training.asked.copy())

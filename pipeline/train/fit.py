@@ -25,7 +25,7 @@ from models.stacked import StackData
 from pipeline.observer import Steps
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
-from pipeline.train.stack import Member, Report, Stack, Stop, batch_count, pick_device, sizes_of
+from pipeline.train.stack import EpochsDone, Member, Stack, Stop, batch_count, pick_device, sizes_of
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def fit_members(
     inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
 
-    def train(number: int, report: Report, stopping: Stop) -> Fitted:
+    def train(number: int, report: EpochsDone, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
         stack = Stack(data, [members[i] for i in parts[number]], model, config, digest, watch)
         stack.run(place and place / f"stack-{number:03d}.safetensors", report, stopping)

@@ -26,7 +26,7 @@ from pipeline.train.features import FeatureSet
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""
 
-Report = Callable[[int], None]
+EpochsDone = Callable[[int], None]
 """Takes the number of epochs done."""
 
 HISTORY = 200
@@ -119,7 +119,7 @@ class Stack:
             [rows for member in members for rows in (member.rows, member.test)],
         )
 
-    def run(self, place: Path | None, report: Report, stop: Stop) -> None:
+    def run(self, place: Path | None, report: EpochsDone, stop: Stop) -> None:
         """Train to the end, from the checkpoint at `place` if it is of the same training.
 
         Raises Cancelled if `stop` returns true before the end; the checkpoint at `place` then holds the state.
