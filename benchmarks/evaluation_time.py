@@ -148,12 +148,13 @@ def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float
 def correlations(system: dict[str, Any]) -> dict[str, Any]:
     """Correlations averaged over tasks, and the deviation of single runs, averaged over tasks."""
     average = system["average"]
-    spread = [t["runs"]["folds_fisher"]["deviation"] for t in system["tasks"].values()]
+    runs = [[run["rho"] for run in task["runs"] if run["rho"] is not None] for task in system["tasks"].values()]
+    single = min(map(len, runs)) < 2
     return {
-        "fisher": average["folds_fisher"]["fisher"]["value"],
-        "mean": average["folds_arithmetic"]["arithmetic"]["value"],
-        "together": average["together"]["fisher"]["value"],
-        "deviation_of_runs": None if None in spread else float(np.mean(spread)),
+        "rho": average["rho"]["value"],
+        "fisher": average["per_fold"]["fisher"],
+        "mean": average["per_fold"]["arithmetic"],
+        "deviation_of_runs": None if single else float(np.mean([np.std(each, ddof=1) for each in runs])),
     }
 
 

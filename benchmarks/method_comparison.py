@@ -14,7 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -170,12 +170,12 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     if cue == CHOICE:
         features = features.take(np.arange(count))
         folds = kfold(features.records, k=4)
-    results = evaluate(features, Protocol(folds, "planted"), systems, draws=0)["systems"]
-    task = {name: result["tasks"][cue] for name, result in results.items()}
+    results = evaluate(features, Protocol(folds, "planted"), systems).systems
+    task = {name: result.tasks[cue] for name, result in results.items()}
     return {
-        "rho": {name: one["together"]["spearman"] for name, one in task.items()},
-        "folds": {name: one["over_folds"]["arithmetic"]["value"] for name, one in task.items()},
-        "uncertainty": next(r["uncertainty"][cue] for r in results.values() if r["uncertainty"]),
+        "rho": {name: one.rho.value for name, one in task.items()},
+        "folds": {name: one.per_fold.arithmetic for name, one in task.items()},
+        "uncertainty": next(asdict(r.uncertainty[cue]) for r in results.values() if r.uncertainty),
         "cpu_s": round(time.process_time() - started),
     }
 

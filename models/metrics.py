@@ -43,37 +43,6 @@ def spearman(predicted: ArrayLike, true: ArrayLike) -> float:
     return _correlation(*(_ranks(values) for values in _pair(predicted, true)))
 
 
-def spearman_of_samples(predicted: ArrayLike, true: ArrayLike, weights: Floats) -> Floats:
-    """(draws,) `spearman`, to the bit, of samples in which row i occurs `weights[:, i]` times.
-
-    Args:
-        predicted, true: (n,), or (draws, n) where they differ between the samples.
-        weights: (draws, n) whole numbers, such as from `resampled_weights`.
-    """
-    middle = (weights.sum(-1, keepdims=True) + 1) / 2  # the mean rank
-    x, y = (_weighted_ranks(np.asarray(values), weights) - middle for values in (predicted, true))
-    # Ranks are halves of whole numbers, so these sums are exact in any order.
-    size = np.sqrt((weights * x * x).sum(-1) * (weights * y * y).sum(-1))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.clip((weights * x * y).sum(-1) / size, -1.0, 1.0))
-
-
-def _weighted_ranks(values: Floats, weights: Floats) -> Floats:
-    """(draws, n) ranks from 1 of values (n,) or (draws, n); equal values share the mean of their ranks."""
-    order, place = np.argsort(values, axis=-1), np.arange(values.shape[-1])
-    ordered = np.take_along_axis(values, order, -1)
-    change, edge = ordered[..., 1:] != ordered[..., :-1], np.ones((*values.shape[:-1], 1), dtype=bool)
-    starts = np.where(np.concatenate([edge, change], -1), place, 0)
-    stops = np.where(np.concatenate([change, edge], -1), place + 1, len(place))
-    first, last = np.maximum.accumulate(starts, -1), np.minimum.accumulate(stops[..., ::-1], -1)[..., ::-1]
-    order, first, last = (np.broadcast_to(one, weights.shape) for one in (order, first, last))
-    before = np.pad(np.take_along_axis(weights, order, -1).cumsum(-1), ((0, 0), (1, 0)))  # (draws, n + 1) rows
-    ranks = np.empty(weights.shape)
-    shared = (np.take_along_axis(before, first, -1) + np.take_along_axis(before, last, -1) + 1) / 2
-    np.put_along_axis(ranks, order, shared, -1)
-    return ranks
-
-
 def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
     """Kendall's tau-b; NaN where undefined."""
     from scipy.stats import kendalltau
@@ -117,39 +86,27 @@ class Average:
 def fisher_average(correlations: Sequence[float]) -> Average:
     """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
     values = np.asarray(correlations, dtype=np.float64)
-    undefined = int(np.isnan(values).sum())
-    return Average(float(fisher_means(values)), undefined, int((np.abs(values) > FISHER_CLIP).sum()))
-
-
-def fisher_means(correlations: Floats) -> Floats:
-    """(...,) averages by Fisher's z of the defined ones of (..., k) correlations; NaN where none is."""
-    return np.asarray(np.tanh(arithmetic_means(np.arctanh(np.clip(correlations, -FISHER_CLIP, FISHER_CLIP)))))
+    clipped = np.clip(values, -FISHER_CLIP, FISHER_CLIP)
+    mean = _mean_of_defined(np.arctanh(clipped))
+    return Average(math.tanh(mean), int(np.isnan(values).sum()), int((np.abs(values) > FISHER_CLIP).sum()))
 
 
 def arithmetic_average(correlations: Sequence[float]) -> Average:
     """Plain mean over the defined correlations."""
     values = np.asarray(correlations, dtype=np.float64)
-    return Average(float(arithmetic_means(values)), int(np.isnan(values).sum()))
+    return Average(_mean_of_defined(values), int(np.isnan(values).sum()))
 
 
-def arithmetic_means(correlations: Floats) -> Floats:
-    """(...,) means of the defined ones of (..., k) correlations; NaN where none is."""
-    defined = np.isfinite(correlations)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(defined, correlations, 0.0).sum(-1) / defined.sum(-1))
+def _mean_of_defined(values: Floats) -> float:
+    """NaN where none is."""
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if len(defined) else math.nan
 
 
 def resamples(count: int, *, draws: int = DRAWS, seed: int = 0) -> NDArray[np.intp]:
     """(draws, count) row numbers of bootstrap samples, drawn with replacement; no draws without rows."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, count, (draws, count)) if count else np.zeros((0, 0), dtype=np.intp)
-
-
-def resampled_weights(count: int, *, draws: int = DRAWS, seed: int = 0) -> Floats:
-    """(draws, count) number of times that each row is in each of `resamples`."""
-    drawn = resamples(count, draws=draws, seed=seed)
-    places = (drawn + count * np.arange(len(drawn))[:, None]).ravel()
-    return np.bincount(places, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
 
 
 def percentile_interval(values: Floats) -> tuple[float, float]:

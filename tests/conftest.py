@@ -107,12 +107,6 @@ def video(make_video: Callable[..., Path], tmp_path: Path) -> Callable[..., byte
 
 
 @pytest.fixture
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Computes intervals from few resamples, for tests that do not read them."""
-    monkeypatch.setattr("pipeline.evaluate.evaluation_run.DRAWS", 20)
-
-
-@pytest.fixture
 def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replaces all stages by two that need no network: `brightness`, and `contrast`, which reads it."""
     from tests.helpers.toy_stages import use_stages

@@ -17,8 +17,8 @@ import pytest
 from data.datasets.folder import key_of
 from data.store import addresses
 from data.store.addresses import address, is_remote, is_shared, local_path
-from pipeline.score.shareable import without_folders
 from pipeline.serve.uploads import shown_name
+from pipeline.settings.provenance import without_folders
 from synthetic.tiny_jigsaws import make_jigsaws
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -116,7 +116,7 @@ def plot(
     inputs: Places = (),
     *,
     out: Place = "figures",
-    formats: str | Sequence[str] = "pdf,svg",
+    formats: str | Sequence[str] = "pdf,svg,png",
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,

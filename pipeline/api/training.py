@@ -37,15 +37,14 @@ def train(
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
         strict: stop before training, with exit code 2, where a training video is flagged.
-        curve: also show the error by number of training performances, and what more labels would likely bring; OUT
-            then has it as curve.json.
+        curve: also show the error by number of training performances; OUT then has it as curve.json.
     """
     from pipeline.cache import open_cache
     from pipeline.pack.feature_source import training_features
     from pipeline.score import train_model
 
     check_folder(Path(out))
-    from pipeline.evaluate.learning_curve import CURVE_FILE, learning_curve
+    from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, write_curve
     from pipeline.evaluate.training_pool import TrainingPool
 
     settings = settings_of(config, on_data_set(overrides, root, pack), cache=cache)
@@ -58,8 +57,8 @@ def train(
         with observer.progress("trainings of the learning curve") as progress:
             pool = TrainingPool(progress=progress, stop=observer.stop_event().is_set)
             made = learning_curve(features, settings, pool=pool)
-        made.write(Path(out) / CURVE_FILE)
-        observer.notes(made.lines())
+        write_curve(made, Path(out) / CURVE_FILE)
+        observer.notes(curve_lines(made))
     return done
 
 
@@ -90,7 +89,7 @@ def evaluate(
         grids: values of one setting of model or train; repeated: all combinations. One row takes, for each
             fold, the combination that is best by inner validation.
         quick: two networks a fold and no inner validation.
-        curve: also show the error by number of training performances, and what more labels would likely bring.
+        curve: also show the error by number of training performances.
     """
     from pipeline.cache import open_cache
     from pipeline.evaluate import Asked, evaluate_features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,17 @@ import typer
 from data.errors import PROGRAM, counted, printable, typed
 from pipeline import api
 from pipeline.cli.command import command, show_nothing
-from pipeline.cli.terminal import Terminal, alarm, finish, print_json, say, show_files, status_table, table
+from pipeline.cli.terminal import (
+    Terminal,
+    alarm,
+    finish,
+    print_json,
+    say,
+    show_files,
+    status_table,
+    systems_table,
+    table,
+)
 
 
 @command(api.demo, "demo")
@@ -164,15 +175,20 @@ def _intervals(done: api.TrainedModel) -> str:
 
 
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
-    """Print the tables and files of an evaluation, or its results as JSON."""
+    """Print the notes, one table and the files of an evaluation, or its results as JSON."""
+    from pipeline.evaluate import as_json as results_as_json
+    from pipeline.evaluate.results_tables import curve_table, main_table
+
     if as_json:
-        print_json(done.results)
+        print_json(results_as_json(done.results))
         return
-    for line in done.notes():
+    for line in done.results.notes:
         say(line)
-    for title, columns, rows in done.tables():
-        table(title, columns, rows)
+    systems_table(main_table(done.results))
+    if done.results.curve:
+        systems_table(curve_table(done.results.curve))
     say(f"{done.folder / 'results.json'} and {done.folder / 'report.html'}")
+    say(f"figures for a paper: {PROGRAM} plot {shlex.quote(str(done.folder))}")
 
 
 evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")(show_evaluation)
@@ -207,7 +223,7 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
     from data.store import address, is_shared
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows
-    from pipeline.score.shareable import without_folders
+    from pipeline.settings.provenance import without_folders
 
     if as_json:
         name = address(model) if is_shared(model) else without_folders(str(model))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pipeline.cache import CacheFiles
+    from pipeline.evaluate.system_table import Cell
+    from pipeline.evaluate.system_table import Table as SystemsTable
 
 Stream = Literal["stdout", "stderr"]
 
@@ -191,6 +193,32 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
     console(to).print(grid)
+
+
+KIND_STYLE = {"ours": "bold", "baseline": "bright_black", "paper": "italic"}
+
+MARK = "*"
+"""Before the name of a row that is AIM or its combination."""
+
+
+def systems_table(given: SystemsTable) -> None:
+    """Print a table of systems within 80 columns: AIM marked and bold, baselines grey, a long name in several lines."""
+    from rich.table import Table
+
+    grid = Table(title=printable(given.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid.add_column(given.head)
+    for name in given.columns:
+        grid.add_column(printable(name), justify="right", overflow="fold")
+    for row in given.rows:
+        name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
+        grid.add_row(printable(name), *map(_system_cell, row.values), style=KIND_STYLE.get(row.kind, ""))
+    console("stdout").print(grid)
+    if any(row.kind == "ours" for row in given.rows):
+        say(f"{MARK} AIM" + (f". {given.note}" if given.note else ""))
+
+
+def _system_cell(value: Cell) -> str:
+    return f"{value[0]:.2f} to {value[1]:.2f}" if isinstance(value, tuple) else _cell(value)
 
 
 def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False) -> None:

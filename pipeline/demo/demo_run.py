@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,15 @@ from data.video import Record
 from data.weights import REGISTRY, fetch
 from pipeline.cache import open_cache
 from pipeline.cache.failure import first_cause
+from pipeline.checks.accuracy import Interval
 from pipeline.checks.intervals import coverage_line
-from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
-from pipeline.evaluate.fold_summary import or_none
-from pipeline.evaluate.protocols import interval_text
+from pipeline.demo.quality import Metrics, compare_with_baselines, label_of, leak_audit, pose_agreement
+from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, report_scores
 from pipeline.report.evaluation_section import leak_checks
-from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
+from pipeline.report.page_data import EvaluationReport, Prediction
 from pipeline.report.text import number
 from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.run.worker_pool import LocalPool, Task, Tell, WorkerLost, run_items
@@ -68,7 +68,7 @@ class DemoResult:
     leaks: LeakReport  # of training and held-out dives
     scored: tuple[Score, ...]  # the held-out dives with their predicted scores
     truth: tuple[float, ...]  # (n,) the judges' final scores of these dives
-    metrics: dict[str, dict[str, float]]  # rank correlation and errors of the model and each trivial baseline, by name
+    metrics: dict[str, Metrics]  # rank correlation and errors of the model and each trivial baseline, by name
     seconds: dict[str, float]  # time of each part
 
     def coverage(self) -> dict[str, str]:
@@ -93,7 +93,7 @@ class DemoResult:
             ends = "" if row.interval80 is None else " to ".join(number(end, row.decimals) for end in row.interval80)
             shown = number(row.score, row.decimals)
             scores.append((row.id, actual, shown, ends, "; ".join(flag.title for flag in row.flags)))
-        metrics = [(name, *values) for name, values in metric_rows(self.metrics)]
+        metrics = [(name, of.rho.value, interval_text(of.rho.interval), of.mae) for name, of in self.metrics.items()]
         times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
         return [
             ("pose against the rendered truth, all dives", ("figure", "value"), figures),
@@ -109,7 +109,7 @@ class DemoResult:
             "page": str(self.page),
             "run": str(self.run),
             "pose": self.pose_figures,
-            "metrics": {name: {k: or_none(v) for k, v in m.items()} for name, m in self.metrics.items()},
+            "metrics": {name: asdict(one) for name, one in self.metrics.items()},
             "intervals": self.coverage(),
             "audit": {k: v for k, v in self.leaks.as_dict().items() if k != "untested"},
             "seconds": self.seconds,
@@ -185,25 +185,22 @@ def announcement(size: Size, out: Path) -> str:
 def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> None:
     """Write the report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in result.metrics}
-    rows = tuple(ResultsRow(name, values, kinds[name]) for name, values in metric_rows(result.metrics))
-    table = ResultsTable(f"{len(unseen)} held-out dives", METRICS, rows, better=("high", "neither", "low"))
+    rows = tuple(TableRow(name, _cells(of), kinds[name]) for name, of in result.metrics.items())
+    table = Table(f"{len(unseen)} held-out dives", METRICS, rows, better=("high", "neither", "low"))
     predictions = tuple(
         Prediction(row.id, actual, row.score, row.interval80, record.task)
         for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)
         if row.score is not None
     )
-    evaluation = EvaluationReport(predictions=predictions, tables=(table,), leaks=leak_checks(result.leaks.as_dict()))
+    evaluation = EvaluationReport(predictions=predictions, table=table, leaks=leak_checks(result.leaks))
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
     report_scores(result.page, Scored(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
 
 
-def metric_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, tuple[float | str | None, ...]]]:
-    """Name and cells (`METRICS`) of every prediction; undefined cells are None."""
-    return [
-        (name, (or_none(m["spearman"]), interval_text({e: or_none(m[e]) for e in ("low", "high")}), m["mae"]))
-        for name, m in metrics.items()
-    ]
+def _cells(metrics: Metrics) -> tuple[float | Interval | None, ...]:
+    """The cells of one prediction (`METRICS`); undefined ones are None."""
+    return metrics.rho.value, metrics.rho.interval, metrics.mae
 
 
 def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> Config:

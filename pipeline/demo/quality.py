@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
-from models.metrics import mae, percentile_interval, resampled_weights, spearman, spearman_of_samples
+from models.metrics import mae
 from pipeline.cache import Cache, fingerprints
+from pipeline.evaluate import Estimate, RankedRows, rank_agreement
 from pipeline.score.score import Score
 from synthetic import read_truth
 
@@ -32,6 +34,14 @@ MIN_TORSO = 8.0
 
 FAR_TORSOS = 10.0
 """Largest error in torso lengths, so that missing joints and far ones count the same."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How predictions agree with the judges' scores."""
+
+    rho: Estimate
+    mae: float
 
 
 def pose_agreement(
@@ -112,7 +122,7 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
 
 def compare_with_baselines(
     learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Score], truth: Sequence[float]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Metrics]:
     """Metrics of the model and of predictions without video, on the same held-out dives."""
     training_scores = np.array([label_of(record) for record in learn])
     actual = np.asarray(truth)
@@ -125,10 +135,10 @@ def compare_with_baselines(
     return {name: _agreement(guess, actual) for name, guess in guesses.items()}
 
 
-def _agreement(guess: Floats, actual: Floats) -> dict[str, float]:
-    """Spearman's rho with both ends of its 95 % interval, and the mean absolute error."""
-    low, high = percentile_interval(spearman_of_samples(guess, actual, resampled_weights(len(actual))))
-    return {"spearman": spearman(guess, actual), "low": low, "high": high, "mae": mae(guess, actual)}
+def _agreement(guess: Floats, actual: Floats) -> Metrics:
+    """The rank correlation with its 95 % interval, and the mean absolute error."""
+    rows = np.arange(len(actual))
+    return Metrics(rank_agreement([RankedRows(guess, actual, np.zeros_like(rows), rows)]), mae(guess, actual))
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:

@@ -1,20 +1,31 @@
 """Evaluation: trains systems on the folds of a protocol, predicts the held-out parts, and summarises the results."""
 
-from pipeline.evaluate.cross_validation import Protocol, Results, evaluate, read_results, write_results
+from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults
 from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
-from pipeline.evaluate.protocols import Asked, results_tables
+from pipeline.evaluate.protocols import Asked
+from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+from pipeline.evaluate.results_file import as_json, read_results, write_results
+from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 
 __all__ = [
     "Asked",
+    "Estimate",
     "Evaluation",
+    "EvaluationResults",
+    "Kind",
     "Protocol",
-    "Results",
+    "RankedRows",
+    "Table",
+    "TableRow",
     "all_systems",
+    "as_json",
     "evaluate",
     "evaluate_features",
+    "interval_text",
+    "rank_agreement",
     "read_results",
-    "results_tables",
     "table_protocol",
     "table_systems",
     "write_results",

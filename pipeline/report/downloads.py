@@ -7,8 +7,10 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
-from pipeline.report.page_data import EvaluationReport, ReportData, ResultsTable
-from pipeline.report.text import number, shown
+from pipeline.evaluate.system_table import Cell, Table
+from pipeline.report.page_data import EvaluationReport, ReportData
+from pipeline.report.text import shown
+from pipeline.report.view import best_of, cell_text
 from pipeline.score.score_tables import cell, csv_text
 
 SCORES = "scores.csv"
@@ -23,30 +25,49 @@ def downloads(data: ReportData) -> dict[str, str]:
     """Content of the files by name."""
     rows = [video.result for video in (data.batch.rows if data.batch else data.videos)]
     made = {SCORES: csv_text(rows)} if rows else {}
-    if data.evaluation is not None:
-        for place, table in enumerate(data.evaluation.tables, start=1):
-            made |= {f"table-{place}.csv": table_csv(table), f"table-{place}.tex": table_latex(table)}
-        if data.evaluation.runs is not None:
-            made["runs.csv"] = table_csv(data.evaluation.runs)
-        if data.evaluation.predictions:
-            made["predictions.csv"] = predictions_csv(data.evaluation)
+    if (evaluation := data.evaluation) is not None:
+        for place, table in enumerate(tables_of(evaluation), start=1):
+            made |= {f"table-{place}.csv": table_csv(table), f"table-{place}.tex": table_latex(table, f"tab:{place}")}
+        if evaluation.runs is not None:
+            made["runs.csv"] = table_csv(evaluation.runs)
+        if evaluation.predictions:
+            made["predictions.csv"] = predictions_csv(evaluation)
     return made
 
 
-def table_csv(table: ResultsTable) -> str:
-    """A results table as CSV with all digits; its first column is the system."""
-    rows = ([row.name, *("" if value is None else value for value in row.values)] for row in table.rows)
-    return csv_of([("system", *table.columns), *rows])
+def tables_of(evaluation: EvaluationReport) -> tuple[Table, ...]:
+    """The tables of a page in its order, which numbers their files."""
+    return (*([evaluation.table] if evaluation.table else []), *evaluation.further)
 
 
-def table_latex(table: ResultsTable) -> str:
-    """A results table as a LaTeX `tabular` with the rules of booktabs and the digits of the page."""
-    lines = [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
-    lines += [" & ".join(map(_latex, ("System", *table.columns))) + r" \\", r"\midrule"]
-    for row in table.rows:
-        cells = [value if isinstance(value, str) else number(value, table.digits) for value in row.values]
-        lines.append(" & ".join(map(_latex, (row.name, *cells))) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+def table_csv(table: Table) -> str:
+    """A table of systems as CSV with all digits; an interval has a column for each end."""
+    ends = [any(isinstance(row.values[i], tuple) for row in table.rows) for i in range(len(table.columns))]
+    head = [name for column, two in zip(table.columns, ends, strict=True)
+            for name in ((f"{column} low", f"{column} high") if two else (column,))]  # fmt: skip
+    rows = ([row.name, *(cell for value, two in zip(row.values, ends, strict=False) for cell in _cells(value, two))]
+            for row in table.rows)  # fmt: skip
+    return csv_of([(table.head, *head), *rows])
+
+
+def _cells(value: Cell, two: bool) -> tuple[object, ...]:
+    if isinstance(value, tuple):
+        return value
+    empty = "" if value is None else value
+    return (empty, "") if two else (empty,)
+
+
+def table_latex(table: Table, label: str) -> str:
+    """A table of systems in LaTeX, with the rules of booktabs, the digits of the page and its bold values."""
+    best = best_of(table)
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
+    lines += [" & ".join(map(_latex, (table.head.capitalize(), *table.columns))) + r" \\", r"\midrule"]
+    for i, row in enumerate(table.rows):
+        cells = [_latex(cell_text(value, table.digits)) for value in row.values]
+        cells = [rf"\textbf{{{cell}}}" if (i, k) in best else cell for k, cell in enumerate(cells)]
+        lines.append(" & ".join((_latex(row.name), *cells)) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_latex(f'{table.title}. {table.note}'.strip())}}}"]
+    return "\n".join([*lines, rf"\label{{{label}}}", r"\end{table}", ""])
 
 
 def predictions_csv(evaluation: EvaluationReport) -> str:

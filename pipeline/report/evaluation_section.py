@@ -8,29 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import counted, significant
-from data.store.arrays import Floats, Rows
-from models.metrics import percentile_interval, resampled_weights, spearman, spearman_of_samples
+from data.errors import counted
+from data.leaks import LeakReport
 from pipeline.checks.intervals import HeldOut
-from pipeline.evaluate import Evaluation, Results, results_tables, write_results
-from pipeline.evaluate.fold_summary import FEW, held_out_a_fold, or_none
+from pipeline.evaluate import Evaluation, EvaluationResults, RankedRows, rank_agreement, write_results
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import CENTRED, average_of, direction, held_out_of, interval_text
+from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, row_kind, runs_table, task_tables
+from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.calibration import Calibration
 from pipeline.score.run_config import save_method
 from pipeline.settings.destinations import writing
-from pipeline.systems import COMBINED
-from pipeline.systems.selection import ORACLE
-
-TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
+from pipeline.settings.provenance import without_folders_in
 
 LEAD_NOTE = (
-    "To the right of zero: ours ranks the held-out performances of this task better than that system. Lines: 95 % "
-    "bootstrap interval of the difference; an interval that contains zero does not separate the two systems."
+    "Lines: 95 % intervals that hold for all rows at once. One that excludes zero separates the two systems; all "
+    "others are ties."
 )
-
 
 NO_LEAK = "leak audit: no leak"
 """Beginning of a note that the page leaves out, since its list of the leak audit says the same."""
@@ -39,36 +35,46 @@ NO_LEAK = "leak audit: no leak"
 def write_evaluation(done: Evaluation) -> None:
     """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
     config, folder = done.config, done.folder
-    data = page.ReportData(
-        f"Evaluation: {config.method.name}, {config.method.protocol}",
-        subtitle=counted(done.results["performances"], "performance"),
-        config=json.dumps(config.method.dump(), indent=1),
-        evaluation=evaluation_report(done.results),
-    )
+    head = f"{done.results.kind.capitalize()}: {config.method.name}, {config.method.protocol}"
+    data = evaluation_page(done.results, head, config.method.dump())
     with writing(folder):
         write_results(done.results, folder / "results.json")
         save_method(config.method, folder)
         write_report(folder / "report.html", data)
 
 
-def evaluation_report(results: Results) -> page.EvaluationReport:
+def evaluation_page(results: EvaluationResults, title: str, config: Mapping[str, Any] | None = None) -> page.ReportData:
+    """The page of an evaluation, with what made it."""
+    origin = results.origin
+    return page.ReportData(
+        title,
+        subtitle=counted(results.performances, "performance"),
+        made=origin.date.replace("T", " ")[:16] + " UTC",
+        run={"command": origin.command, "date": origin.date}
+        | ({"commit": origin.commit} if origin.commit else {})
+        | dict(origin.versions),
+        config="" if config is None else json.dumps(without_folders_in(config), indent=1, sort_keys=True),
+        evaluation=evaluation_report(results),
+    )
+
+
+def evaluation_report(results: EvaluationResults) -> page.EvaluationReport:
     """The evaluation's section of a report page."""
-    name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
-    losses = results["systems"].get(OURS, results["systems"][name]).get("losses")
+    inner, name = inner_table(results), results.against
+    further = [*task_tables(results), *([inner] if inner else [])]
+    further += [curve_table(results.curve)] if results.curve else []
     return page.EvaluationReport(
-        summary={
-            **_headline(results, name),
-            "system of these correlations": name,
-            "held-out performances": str(held_out_of(results)),
-            "folds": str(len(results["protocol"]["folds"])),
-        },
+        title=results.kind.capitalize(),
+        headline=_headline(results),
         predictions=_predictions(results, name),
-        tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
-        bars=lead_bars(results, name),
-        notes=tuple(note.removeprefix("note: ") for note in results.get("notes", ()) if not note.startswith(NO_LEAK)),
-        curve=_curve(losses),
-        runs=_runs_table(results),
-        leaks=leak_checks(results["audit"]),
+        table=main_table(results),
+        further=tuple(further),
+        bars=lead_bars(results),
+        notes=tuple(note.removeprefix("note: ") for note in results.notes if not note.startswith(NO_LEAK)),
+        curve=_curve(results.systems.get(OURS, results.systems[name]).losses),
+        runs=runs_table(results),
+        leaks=leak_checks(results.audit),
+        methods=results.methods,
     )
 
 
@@ -78,158 +84,93 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     folds = [str(fold) for fold in calibration.fold]
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
     predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
+    group = np.unique(calibration.group, return_inverse=True)[1]
+    rho = rank_agreement([RankedRows(predicted, truth, np.asarray(calibration.fold), group)])
+    about = f"{accuracy.performances} held-out performances in {counted(int(calibration.facts['folds']), 'fold')}"
     return page.EvaluationReport(
-        summary={
-            **rho_tile(predicted, truth, calibration.group),
-            f"mean absolute error, n {accuracy.performances}": significant(accuracy.mae),
-            "mean absolute error of guessing the mean": significant(accuracy.mean_mae),
-            "folds of the training part": str(calibration.facts["folds"]),
-        },
+        title="Held-out training videos",
+        headline=page.Headline(rho.value, rho.interval, "Rank correlation of this model with the judges", about),
         predictions=tuple(predictions),
+        table=Table(
+            "Errors on held-out videos",
+            ("MAE",),
+            (TableRow("this model", (accuracy.mae,), "ours"),
+             TableRow("guessing the mean", (accuracy.mean_mae,), "baseline")),
+            better=("low",),
+        ),
         notes=(
             "These are the training videos: the data set has no part for testing. Each prediction is by networks that "
             "were trained without that video.",
         ),
         leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts["kinds"]),
+    )  # fmt: skip
+
+
+def _headline(results: EvaluationResults) -> page.Headline:
+    """The result of the system that was named before the test labels were read."""
+    rho, folds = results.systems[results.against].average.rho, len(results.protocol.folds)
+    tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
+    unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
+    about = (
+        f"{counted(results.held_out(), 'held-out performance')}{tasks}, protocol {results.protocol.name}, "
+        f"{counted(folds, 'fold')}{unit}"
     )
+    return page.Headline(rho.value, rho.interval, f"Rank correlation of {results.against} with the judges", about)
 
 
-def rho_tile(predicted: Floats, truth: Floats, group: Rows) -> dict[str, str]:
-    """Title and value of a tile: Spearman's rho of (n,) predictions, its 95 % bootstrap interval, and n.
-
-    Views of one performance have equal `group` and count once.
-    """
-    names, number = np.unique(group, return_inverse=True)
-    weights = resampled_weights(len(names))[:, number]
-    low, high = percentile_interval(spearman_of_samples(predicted, truth, weights))
-    ends = interval_text({"low": or_none(low), "high": or_none(high)}) or "no interval"
-    value = or_none(spearman(predicted, truth))
-    return {f"Spearman's rho, 95 % interval, n {len(names)}": f"{_rho(value)} ({ends})"}
-
-
-def _headline(results: Results, name: str) -> dict[str, str]:
-    """Tiles with the correlation of each task and, for several tasks, their average; each with its interval and n.
-
-    With few performances a fold, the average over folds is arithmetic: a fold of three with a correlation of 1 would
-    decide a Fisher average.
-    """
-    ours = results["systems"][name]
-    one_fold, few = len(results["protocol"]["folds"]) == 1, held_out_a_fold(results) < FEW
-    forms = [("" if one_fold else ", all ranked together", "together", "fisher", "interval")]
-    if not one_fold:
-        first = ("arithmetic", "mean_interval") if few else ("fisher", "folds_interval")
-        named = "arithmetic mean over folds" if few else "Fisher average over folds"
-        forms = [(f", {named}", f"folds_{first[0]}", *first), *forms]
-    tiles, count = dict[str, str](), held_out_of(results)
-    for form, average, over, interval in forms:
-        for task in [task for task in results["tasks"] if task in ours["tasks"]]:
-            given, of = ours["tasks"][task], f", {task}" if task else ""
-            value = given["together"]["spearman"] if average == "together" else given["over_folds"][over]["value"]
-            ends = interval_text(given.get(interval)) or "no interval"
-            title = f"Spearman's rho{form}{of}, 95 % interval, n {held_out_of(results, task)}"
-            tiles[title] = f"{_rho(value)} ({ends})"
-        if len(results["tasks"]) > 1:
-            value, text = average_of(results, name, average, over)
-            title = f"Spearman's rho{form}, {over.capitalize()} average over tasks, 95 % interval, n {count}"
-            tiles[title] = f"{_rho(value)} ({text or 'no interval'})"
-    if not one_fold:
-        value, text = average_of(results, name, "centred")
-        over = ", Fisher average over tasks" if len(results["tasks"]) > 1 else ""
-        title = f"Spearman's rho, all ranked together, {CENTRED}{over}, 95 % interval, n {count}"
-        tiles[title] = f"{_rho(value)} ({text or 'no interval'})"
-    return tiles
-
-
-def _rho(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
-
-
-def _page_table(
-    results: Results, ours: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
-) -> page.ResultsTable:
-    def kind(name: str) -> page.Kind:
-        system = results["systems"].get(name)
-        if system is None:
-            return "ours" if name.startswith(OURS) else "paper"
-        if name.endswith(ORACLE):
-            return "oracle"
-        return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"
-
-    shown = tuple(page.ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
-    return page.ResultsTable(
-        f"Protocol {results['protocol']['name']}: {title}",
-        columns[1:],
-        shown,
-        note=TABLE_NOTE if "MAE" in columns else "",
-        better=tuple(map(direction, columns[1:])),
-    )
-
-
-def _runs_table(results: Results) -> page.ResultsTable | None:
-    """The correlation of every run, a column each; None where the results lack them."""
-    rows = [
-        (f"{name}, {task}" if task else name, form, tuple(given["values"]))
-        for name, system in results["systems"].items()
-        for task, summary in system["tasks"].items()
-        for form, given in summary["runs"].items()
-        if isinstance(given, Mapping) and given.get("values")
-    ]
-    if not rows:
-        return None
-    runs = max(len(values) for _, _, values in rows)
-    columns = ("form", *(f"run_{number}" for number in range(1, runs + 1)))
-    return page.ResultsTable("Runs", columns, tuple(page.ResultsRow(name, (form, *v)) for name, form, v in rows))
-
-
-def _predictions(results: Results, system: str) -> tuple[page.Prediction, ...]:
+def _predictions(results: EvaluationResults, system: str) -> tuple[page.Prediction, ...]:
     """Held-out predictions, each with the 80 % interval from the residuals of the other folds."""
     predictions: list[page.Prediction] = []
-    for task in results["tasks"]:
-        entries = [entry for entry in results["predictions"] if entry["task"] == task]
-        true, mean = np.array([(e["true"], e[system]["mean"]) for e in entries], dtype=np.float64).T
-        fold, group = np.array([(e["fold"], e["performance"]) for e in entries]).T
+    for task in results.tasks:
+        entries = [entry for entry in results.predictions if entry.task == task]
+        true, mean = np.array([(e.true, e.systems[system].mean) for e in entries], dtype=np.float64).T
+        fold, group = np.array([(e.fold, e.performance) for e in entries]).T
         intervals = HeldOut(true, mean, fold, group).own_intervals(0.8)
         predictions += [
-            page.Prediction(e["id"], e["true"], e[system]["mean"], interval, task, e["fold"])
+            page.Prediction(e.id, e.true, e.systems[system].mean, interval, task, e.fold)
             for e, interval in zip(entries, intervals, strict=True)
         ]
     return tuple(predictions)
 
 
-def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[page.BarChart, ...]:
-    """One chart per task: the lead of `ours` over each other system. Tasks without leads have none."""
-    charts = []
-    for task in results["tasks"]:
-        bars = []
-        for name, by_task in results["differences"].items():
-            lead = by_task.get(task, {})
-            if lead.get("value") is not None:
-                interval = None if lead["low"] is None else (lead["low"], lead["high"])
-                bars.append(page.Bar(name, lead["value"], interval, results["systems"][name]["baseline"]))
-        if bars:
-            title = f"Lead of {ours}" + (f", {task}" if task else "")
-            unit = "difference of Spearman's rho, all held-out together"
-            charts.append(page.BarChart(title, tuple(bars), unit, LEAD_NOTE))
-    return tuple(charts)
-
-
-def _curve(losses: Mapping[str, Sequence[float]] | None) -> page.TrainingCurve | None:
-    if not losses:
+def lead_bars(results: EvaluationResults) -> page.BarChart | None:
+    """The lead of the reference over each other system, the least first; None without a comparison."""
+    if results.comparison is None or not results.comparison.rows:
         return None
-    return page.TrainingCurve(*(np.asarray(losses[name], float) for name in ("epochs", "mean", "low", "high")))
+    name = results.comparison.against
+    bars = [
+        page.Bar(other, lead.difference.value, lead.difference.interval, row_kind(results, other) == "baseline")
+        for other, lead in results.comparison.rows.items()
+        if lead.difference.value is not None
+    ]
+    return page.BarChart(
+        f"{name} beside each system",
+        tuple(sorted(bars, key=lambda bar: bar.value)),
+        "difference of rank correlations",
+        left="that system ranks better",
+        right=f"{name} ranks better",
+        note=LEAD_NOTE,
+    )
 
 
-def leak_checks(audit: Mapping[str, Any] | None) -> tuple[page.LeakCheck, ...] | None:
+def _curve(losses: Losses | None) -> page.TrainingCurve | None:
+    if losses is None:
+        return None
+    values = (losses.epochs, losses.mean, losses.low, losses.high)
+    return page.TrainingCurve(*(np.asarray(one, float) for one in values))
+
+
+def leak_checks(audit: LeakReport | None) -> tuple[page.LeakCheck, ...] | None:
     """The leak audit as questions and answers; None where it did not run."""
     if audit is None:
         return None
-    kinds = {leak["kind"] for leak in audit["leaks"]}
-    checks = [page.LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in audit["forbid"]]
+    kinds = {leak.kind for leak in audit.leaks}
+    checks = [page.LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in audit.forbid]
     checks.append(page.LeakCheck("performance on both sides", "record" not in kinds))
-    if audit["content_checked"]:
+    if audit.content_checked:
         checks.append(page.LeakCheck("equal files on both sides", "content" not in kinds))
     else:
         checks.append(page.LeakCheck("equal files", None, "not compared: some files are absent"))
-    for leak in audit["leaks"][:20]:
-        checks.append(page.LeakCheck(f"fold {leak['fold']}", False, f"{leak['kind']} '{leak['value']}' on both sides"))
+    for leak in audit.leaks[:20]:
+        checks.append(page.LeakCheck(f"fold {leak.fold}", False, f"{leak.kind} '{leak.value}' on both sides"))
     return tuple(checks)

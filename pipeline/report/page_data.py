@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
+from pipeline.evaluate.system_table import Table
 from pipeline.score.score import Score
-
-Kind = Literal["ours", "baseline", "paper", "oracle", "other"]
-"""The kind of a row of a results table; an oracle was chosen by the test labels."""
-
-Better = Literal["high", "low", "neither"]
-"""Which values of a column are good."""
 
 Curve = NDArray[np.floating[Any]]
 """Values of one curve, NaN where unknown."""
@@ -182,27 +177,6 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class ResultsRow:
-    """One system: its name, one value per column (number, text or None for undefined), its kind."""
-
-    name: str
-    values: tuple[float | str | None, ...]
-    kind: Kind = "other"
-
-
-@dataclass(frozen=True)
-class ResultsTable:
-    """A results table in the form of the paper's."""
-
-    title: str
-    columns: tuple[str, ...]  # names of the value columns
-    rows: tuple[ResultsRow, ...]
-    digits: int = 3  # decimals shown
-    note: str = ""  # how the values were computed, and from which data
-    better: tuple[Better, ...] = ()  # by column: which values are good; the best is bold, rows of `view.ASIDE` aside
-
-
-@dataclass(frozen=True)
 class Bar:
     """A value with its interval: the lead over another system."""
 
@@ -214,11 +188,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class BarChart:
-    """Bars that are compared with each other; `unit` names the axis."""
+    """Bars that are compared with each other; `unit` names the axis, `left` and `right` what its ends mean."""
 
     title: str
     bars: tuple[Bar, ...]
     unit: str
+    left: str
+    right: str
     note: str
 
 
@@ -242,17 +218,30 @@ class LeakCheck:
 
 
 @dataclass(frozen=True)
+class Headline:
+    """The one number of an evaluation."""
+
+    value: float | None
+    interval: Interval | None
+    what: str  # which number, of which system
+    about: str  # of how many performances, in how many folds
+
+
+@dataclass(frozen=True)
 class EvaluationReport:
     """One evaluation of a protocol."""
 
-    summary: Mapping[str, str] = field(default_factory=dict)  # headline numbers by name, such as {"Spearman": ".81"}
+    title: str = "Evaluation"
+    headline: Headline | None = None
     predictions: tuple[Prediction, ...] = ()  # held-out videos
-    tables: tuple[ResultsTable, ...] = ()  # results beside baselines and the paper's row
-    bars: tuple[BarChart, ...] = ()  # leads over the other systems, a chart per task
+    table: Table | None = None  # results beside baselines and the paper's row
+    further: tuple[Table, ...] = ()  # folded: each task, the inner validation, the learning curve
+    bars: BarChart | None = None  # leads over the other systems
     curve: TrainingCurve | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
-    runs: ResultsTable | None = None  # correlations of every run, to download
+    runs: Table | None = None  # correlations of every run, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
+    methods: str = ""  # a paragraph for a paper
 
 
 @dataclass(frozen=True)

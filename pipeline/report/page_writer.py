@@ -20,7 +20,7 @@ from data.errors import UsageError
 from data.store import write_text
 from pipeline.checks.flag import worst_first
 from pipeline.report import payload, text, view
-from pipeline.report.downloads import downloads
+from pipeline.report.downloads import downloads, tables_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.progress import progress
 from pipeline.score.score import NO_JUDGEMENT, ScoreParts
@@ -109,6 +109,6 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload, "progress_of": progress}
+    made.globals |= {"view": view, "payload": payload, "progress_of": progress, "tables_of": tables_of}
     made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

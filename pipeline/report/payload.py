@@ -89,7 +89,7 @@ def evaluation_payload(evaluation: page.EvaluationReport) -> dict[str, Any]:
             {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, **_ends(p.interval)}
             for p in evaluation.predictions
         ],
-        "bars": [_bars(chart) for chart in evaluation.bars],
+        "bars": _bars(evaluation.bars) if evaluation.bars else None,
         "curve": _curve(evaluation.curve) if evaluation.curve else None,
     }
 
@@ -109,7 +109,7 @@ def _ends(interval: Interval | None) -> dict[str, float | None]:
 
 def _bars(chart: page.BarChart) -> dict[str, Any]:
     bars = [{"name": b.name, "value": b.value, "baseline": b.baseline, **_ends(b.interval)} for b in chart.bars]
-    return {"unit": chart.unit, "bars": bars}
+    return {"unit": chart.unit, "left": chart.left, "right": chart.right, "bars": bars}
 
 
 def _curve(curve: page.TrainingCurve) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,16 +25,18 @@ from numpy.typing import NDArray
 from data.errors import UsageError, printable
 from data.store import write_bytes
 from pipeline.checks.accuracy import Interval
+from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
-from pipeline.report.page_data import BarChart, Prediction, ReportData, TrainingCurve, VideoReport
+from pipeline.report.page_data import BarChart, Headline, Prediction, ReportData, TrainingCurve, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
-from pipeline.report.text import number
+from pipeline.report.text import MINUS, number
 from pipeline.report.view import step_views, tasks_of
 from pipeline.settings.destinations import file_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
 
 WIDTH = 3.3
 """Inches of a column."""
@@ -78,9 +81,10 @@ STYLE: dict[str, Any] = {
 
 
 def plot_report(
-    data: ReportData, folder: Path, formats: Sequence[str] = FORMATS[:2], observer: Observer = SILENT
+    data: ReportData, folder: Path, formats: Sequence[str] = FORMATS, observer: Observer = SILENT
 ) -> list[Path]:
-    """Write every figure of a report's data and return the files: `steps-NAME`, `attention`, `predictions`, `bars-N`...
+    """Write every figure of a report's data and return the files: `steps-NAME`, `attention`,
+    `predictions`, `leads`, `curve`.
 
     Raises UsageError for a format that is not in `FORMATS` or a folder that cannot be written, Cancelled where the
     observer stops between two figures.
@@ -112,11 +116,11 @@ def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
     if data.evaluation is None:
         return
     if data.evaluation.predictions:
-        yield "predictions", prediction_figure(data.evaluation.predictions)
-    for i, bars in enumerate(data.evaluation.bars):
-        yield f"bars-{i + 1}", bar_figure(bars)
+        yield "predictions", prediction_figure(data.evaluation.predictions, data.evaluation.headline)
+    if data.evaluation.bars is not None:
+        yield "leads", bar_figure(data.evaluation.bars)
     if data.evaluation.curve is not None:
-        yield "curves-1", curve_figure(data.evaluation.curve)
+        yield "curve", curve_figure(data.evaluation.curve)
 
 
 def step_figure(video: VideoReport) -> Figure:
@@ -221,8 +225,11 @@ def _attention(video: VideoReport) -> NDArray[np.floating[Any]]:
     return np.array([100 * (step.interaction or 0.0) for step in video.result.steps])
 
 
-def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
-    """Predicted against true scores of held-out videos, with intervals and the line of agreement, on equal axes."""
+def prediction_figure(predictions: Sequence[Prediction], headline: Headline | None = None) -> Figure:
+    """Predicted against true scores of held-out videos, with intervals and the line of agreement, on equal axes.
+
+    The title has their number and the rank correlation.
+    """
     figure = _new(WIDTH)
     axes = figure.subplots()
     tasks = tasks_of(predictions)
@@ -238,13 +245,28 @@ def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
     axes.set(xlabel=TRUE_AXIS, ylabel=PREDICTED_AXIS, xlim=ends, ylim=ends, aspect="equal")
     axes.set_yticks([tick for tick in axes.get_xticks() if ends[0] <= tick <= ends[1]])
     axes.set_xticks(axes.get_yticks())
-    if len(tasks) > 1:
-        axes.legend(frameon=False, loc="upper left", handletextpad=0.2)
+    axes.set_title(agreement_title(predictions, headline), fontsize=SMALL)
+    shown = [] if len(tasks) < 2 else axes.get_legend_handles_labels()[0]
+    if any(p.interval for p in predictions):
+        from matplotlib.lines import Line2D
+
+        shown = [*shown, Line2D([], [], color=GREY, alpha=0.6, linewidth=1, label="80 % interval")]
+    if shown:
+        axes.legend(handles=shown, frameon=False, loc="upper left", handletextpad=0.4)
     return figure
 
 
+def agreement_title(predictions: Sequence[Prediction], headline: Headline | None) -> str:
+    """Number of predictions, and the rank correlation with its interval where it is known."""
+    said = f"n {len(predictions)}"
+    if headline is None or headline.value is None:
+        return said
+    ends = interval_text(headline.interval)
+    return f"{said}, rho {headline.value:.2f}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
+
+
 def bar_figure(chart: BarChart) -> Figure:
-    """Bars with intervals, the first one on top, and their values at the right edge."""
+    """Bars with intervals, the first one on top, their values at the right edge, and what both sides mean."""
     names = [_wrapped(bar.name, 24) for bar in chart.bars]
     figure = _new(0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
@@ -259,26 +281,53 @@ def bar_figure(chart: BarChart) -> Figure:
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     axes.set_title(_wrapped(chart.title, 40))
-    figure.supxlabel(_wrapped(chart.unit, 52), fontsize=8)
     axes.axvline(0, color="black", linewidth=0.6)
     axes.margins(y=0.01)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -0.25 * high), max(high, -0.25 * low))
+    for x, side, text in ((0.0, "left", f"\N{LEFTWARDS ARROW} {chart.left}"),
+                          (1.0, "right", f"{chart.right} \N{RIGHTWARDS ARROW}")):  # fmt: skip
+        axes.annotate(
+            _wrapped(text, 28), (x, 0), (0, -14), xycoords="axes fraction", textcoords="offset points", ha=side,
+            va="top", fontsize=SMALL,
+        )  # fmt: skip
+    axes.set_xlabel(_wrapped(chart.unit, 52), labelpad=22)
+    axes.xaxis.set_major_formatter(_plain_ticks())
     return figure
 
 
 def curve_figure(curve: TrainingCurve) -> Figure:
     """The training loss with its spread over the runs."""
-    from matplotlib.ticker import LogFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator, NullFormatter
 
     figure = _new(2.1)
     axes = figure.subplots()
-    axes.plot(curve.epoch, curve.value, color=BLUE)
-    axes.fill_between(curve.epoch, curve.low, curve.high, color=BLUE, alpha=0.18, linewidth=0)
+    axes.plot(curve.epoch, curve.value, color=BLUE, label="mean of the networks")
+    ends = (curve.low, curve.high)
+    axes.fill_between(curve.epoch, *ends, label="least to greatest", color=BLUE, alpha=0.18, linewidth=0)
     axes.set(xlabel=EPOCH_AXIS, ylabel=LOSS_AXIS, yscale="log")
-    for axis_format in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    axes.set_yticks(loss_ticks(curve))
+    axes.yaxis.set_major_formatter(_plain_ticks())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0)
     return figure
+
+
+def loss_ticks(curve: TrainingCurve) -> list[float]:
+    """One, two and five times the powers of ten that the band holds, or its two ends where it holds fewer than two."""
+    low, high = float(np.nanmin(curve.low)), float(np.nanmax(curve.high))
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if 0 < low < high else range(0)
+    ticks = [one * 10.0**power for power in powers for one in (1, 2, 5) if low <= one * 10.0**power <= high]
+    return ticks if len(ticks) > 1 else [float(f"{low:.2g}"), float(f"{high:.2g}")]
+
+
+def _plain_ticks() -> FuncFormatter:
+    """Numbers of an axis without exponents, with a real minus sign."""
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda value, place: f"{value:.3g}".replace("-", MINUS))
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from data.video import Record
 from pipeline.cache import software
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
-from pipeline.report.evaluation_section import evaluation_report, training_folds_report
+from pipeline.report.evaluation_section import evaluation_page, evaluation_report, training_folds_report
 from pipeline.report.page_data import BatchReport, FailedVideo, ReportData, TrainingSteps, VideoReport
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import number
@@ -30,8 +29,9 @@ from pipeline.score.model_files import no_run_fix
 from pipeline.score.run_config import scoring_config
 from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.shareable import shareable, without_folders
+from pipeline.score.shareable import shareable
 from pipeline.settings.config import Config
+from pipeline.settings.provenance import command_line
 
 RESULTS, MODEL = "results.json", "model.json"
 VIDEOS = "Name two video files"
@@ -71,15 +71,16 @@ def run_report_data(
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
-    evaluation = evaluation_report(read_results(run / RESULTS)) if (run / RESULTS).exists() else None
+    results = read_results(run / RESULTS) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
-        if evaluation is None:
+        if results is None:
             raise UsageError(
                 "no results and no model in this folder",
                 where=run,
                 fix=no_run_fix(run, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
-        return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
+        return evaluation_page(results, f"{results.kind.capitalize()}: {run.name}")
+    evaluation = None if results is None else evaluation_report(results)
     records = _records(run, inputs, user, observer)
     scored = _scored(run, records, user, observer)
     scorer = scored.scorer
@@ -190,7 +191,7 @@ def scores_page(
         head,
         made=f"{datetime.now():%Y-%m-%d %H:%M}",
         run={
-            "command": " ".join(map(without_folders, sys.argv)),
+            "command": command_line(),
             "model": scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
             **software(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +13,7 @@ import numpy as np
 from data.errors import significant
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag import Flag
+from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
 from pipeline.report.text import number
@@ -22,7 +22,7 @@ from pipeline.score.score import Score, StepScore
 SHOWN_DECIMALS = 2
 """Digits after the point of scores, their parts and differences on the page."""
 
-ASIDE: tuple[page.Kind, ...] = ("paper", "oracle")
+ASIDE: tuple[Kind, ...] = ("paper", "oracle")
 """Rows of a results table that are not compared with the others."""
 
 RARE = 0.1
@@ -206,7 +206,7 @@ def part_decimals(result: Score, name: str) -> int:
     return 2 if accuracy is None else accuracy.decimals
 
 
-def best_of(table: page.ResultsTable) -> set[tuple[int, int]]:
+def best_of(table: Table) -> set[tuple[int, int]]:
     """(row, column) of the best value of every column with a good end; rows of `ASIDE` do not count."""
     best: set[tuple[int, int]] = set()
     for column, better in enumerate(table.better):
@@ -218,20 +218,28 @@ def best_of(table: page.ResultsTable) -> set[tuple[int, int]]:
     return best
 
 
-def _comparable(row: page.ResultsRow, column: int) -> float | None:
+def _comparable(row: TableRow, column: int) -> float | None:
     value = row.values[column] if row.kind not in ASIDE and column < len(row.values) else None
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
-def sort_key(value: float | str | None) -> float | str:
-    """The sort value of a cell: a number, the number at the start of a text, or the text; "" where undefined."""
+def sort_key(value: Cell) -> float | str:
+    """The sort value of a cell: a number, the low end of an interval, or a text; "" where undefined."""
+    if isinstance(value, tuple):
+        return value[0]
+    return "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
+
+
+def cell_text(value: Cell, digits: int) -> str:
+    """A cell of a table of systems as text."""
     if isinstance(value, str):
-        start = re.match(r"[-+]?\d+(\.\d+)?", value)
-        return float(start[0]) if start else value
-    return value if value is not None and math.isfinite(value) else ""
+        return value
+    if isinstance(value, tuple):
+        return " to ".join(number(end, 2) for end in value)
+    return number(value, digits)
 
 
-def bold_note(table: page.ResultsTable) -> str:
+def bold_note(table: Table) -> str:
     """The meaning of bold in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
     if not best_of(table):
         return ""

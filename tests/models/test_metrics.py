@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from models import metrics
@@ -51,28 +49,6 @@ def test_errors() -> None:
 def test_unusable_pairs_are_refused(predicted: list[float], true: list[float]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         metrics.spearman(predicted, true)
-
-
-VALUES = st.integers(-3, 3).map(float)
-
-
-@given(
-    arrays(np.float64, st.sampled_from([(12,), (5, 12)]), elements=VALUES),
-    arrays(np.float64, 12, elements=VALUES),
-    arrays(np.float64, (5, 12), elements=st.integers(0, 3).map(float)),
-)
-def test_the_rank_correlations_of_samples_are_those_of_their_rows(a: Any, b: Any, weights: Any) -> None:
-    """To the bit, whether the samples share the predictions or have their own."""
-    rows = [np.repeat(np.arange(12), sample.astype(int)) for sample in weights]
-    each = np.broadcast_to(a, (5, 12))
-    expected = [metrics.spearman(one[drawn], b[drawn]) for one, drawn in zip(each, rows, strict=True)]
-    np.testing.assert_array_equal(metrics.spearman_of_samples(a, b, weights), expected)
-
-
-def test_weights_count_the_rows_of_samples() -> None:
-    drawn, weights = metrics.resamples(4, draws=6, seed=1), metrics.resampled_weights(4, draws=6, seed=1)
-    assert [np.bincount(rows, minlength=4).tolist() for rows in drawn] == weights.tolist()
-    assert metrics.resampled_weights(0).shape == (0, 0)
 
 
 def test_bootstrap_interval_covers() -> None:

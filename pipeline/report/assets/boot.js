@@ -60,6 +60,6 @@
   if (!evaluation) return;
   const scatter = document.getElementById("scatter");
   if (scatter) Report.results.scatter(scatter, evaluation);
-  Report.all("[data-bars]").forEach((node) => Report.results.bars(node, evaluation.bars[Number(node.dataset.bars)]));
+  if (evaluation.bars) Report.results.bars(document.getElementById("bars"), evaluation.bars);
   if (evaluation.curve) Report.results.curve(document.getElementById("curve"), evaluation.curve, evaluation.axes);
 })();

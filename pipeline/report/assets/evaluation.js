@@ -45,12 +45,14 @@ Report.results = (() => {
     });
   };
 
+  const plain = (value) => `${+value.toPrecision(3)}`.replace("-", "\u2212");
+
   const bars = (node, chart) => {
     const longest = d3.max(chart.bars, (b) => b.name.length);
     const marginLeft = (width) => Math.min(width * 0.42, 16 + 6.3 * longest);
     Report.whenSized(node, (width) => Plot.plot({
       width, height: 46 + 30 * chart.bars.length, marginLeft: marginLeft(width), marginRight: 44, marginBottom: 28, marginTop: 6,
-      x: { label: null, grid: true, nice: true, zero: true, ticks: 5 }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
+      x: { label: null, grid: true, nice: true, zero: true, ticks: 5, tickFormat: plain }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
       marks: [
         Plot.axisY({ label: null, tickSize: 0, lineWidth: marginLeft(width) / 11 - 0.5 }),
         Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => (b.baseline ? "var(--s6)" : "var(--s1)"), fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
@@ -65,7 +67,7 @@ Report.results = (() => {
     const color = Report.color(0);
     Report.whenSized(node, (width) => Plot.plot({
       width, height: 230, ...axis,
-      x: { label: epoch }, y: { label: null, grid: true, type: "log", ticks: 5, tickFormat: "~g" },
+      x: { label: epoch }, y: { label: loss, grid: true, type: "log", ticks: 5, tickFormat: plain },
       marks: [
         Plot.areaY(rows, { x: "x", y1: "low", y2: "high", fill: color, fillOpacity: 0.15 }),
         Plot.lineY(rows, { x: "x", y: "y", stroke: color, strokeWidth: 1.6 }),

@@ -47,12 +47,12 @@ def test_only_judges_of_own_videos_have_an_agreement() -> None:
 def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
     config = load_config("folder", [*QUICK, "run.workers=0"])
     done = evaluate_features(rated(), config, Cache(tmp_path / "cache"), tmp_path, Asked(quick=True, curve=True))
-    ours = done.results["systems"]["AIM (ours)"]["tasks"][""]["together"]
-    line = next(note for note in done.notes() if note.startswith("two raters agree by rho"))
-    assert f"the model and their mean by rho {ours['spearman']:.2f}" in line
-    assert line in evaluation_report(done.results).notes
-    assert any(note.startswith("learning curve: ") for note in evaluation_report(done.results).notes)
-    assert done.tables()[-1][0] == "Learning curve"
+    ours = done.results.systems["AIM (ours)"].tasks[""]
+    line = next(note for note in done.results.notes if note.startswith("two raters agree by rho"))
+    assert f"the model and their mean by rho {ours.rho.value:.2f}" in line
+    page = evaluation_report(done.results)
+    assert line in page.notes
+    assert page.further[-1].title == "Learning curve"
 
 
 def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:

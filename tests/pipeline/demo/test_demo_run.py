@@ -11,7 +11,7 @@ from data.video import Record
 from data.video.records import Labels
 from pipeline import api
 from pipeline.demo import demo_run
-from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config, metric_rows
+from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config
 from pipeline.demo.quality import compare_with_baselines, label_of
 from pipeline.observer import Observer
 from pipeline.score.score import Score
@@ -55,9 +55,8 @@ def test_every_correlation_of_the_demo_has_its_interval() -> None:
     learn, unseen = records[::2], records[1::2]
     scored = [Score(record.id, score=label_of(record) + 3 * (i % 2)) for i, record in enumerate(unseen)]
     metrics = compare_with_baselines(learn, unseen, scored, [label_of(record) for record in unseen])
-    rows = dict(metric_rows(metrics))
-    rho, ends, error = rows["AIM"]
-    low, high = (float(end) for end in str(ends).split(" to "))
-    assert low <= float(rho or 0) <= high
-    assert error == 1.5
-    assert rows["training mean"][:2] == (None, None), "a constant prediction has no correlation"
+    ours = metrics["AIM"]
+    assert ours.rho.interval is not None
+    assert ours.rho.interval[0] < (ours.rho.value or 0) < ours.rho.interval[1]
+    assert ours.mae == 1.5
+    assert metrics["training mean"].rho.value is None, "a constant prediction has no correlation"

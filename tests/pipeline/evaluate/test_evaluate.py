@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,8 @@ from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts, read_results, write_results
+from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
+from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
@@ -64,69 +63,77 @@ def features() -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def results(features: FeatureSet) -> dict[str, Any]:
+def results(features: FeatureSet) -> EvaluationResults:
     folds = kfold(features.records, k=3)
     systems = (AimSystem("AIM", MODEL, fast(runs=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
-    return evaluate(features, Protocol(folds, "kfold", audit=report), systems, draws=50)
+    return evaluate(features, Protocol(folds, "kfold", audit=report), systems)
 
 
-def test_predictions_name_the_performance_that_they_show(results: dict[str, Any], features: FeatureSet) -> None:
+def test_predictions_name_the_performance_that_they_show(results: EvaluationResults, features: FeatureSet) -> None:
     """Views of one performance share the name, so that the intervals of the report count it once."""
-    shown = {row["id"]: row["performance"] for row in results["predictions"]}
+    shown = {one.id: one.performance for one in results.predictions}
     assert shown == {record.id: f"trial:{record.groups['trial']}" for record in features.records}
     assert len(set(shown.values())) == len(shown) / 2
 
 
-def test_metrics_follow_from_the_predictions(results: dict[str, Any]) -> None:
+def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None:
     for task in ("a", "b"):
-        rows = [row for row in results["predictions"] if row["task"] == task]
-        result = results["systems"]["AIM"]["tasks"][task]
-        each = []
+        rows = [one for one in results.predictions if one.task == task]
+        result = results.systems["AIM"].tasks[task]
+        each, centred = [], []
         for fold in ("1", "2", "3"):
-            mine = [row for row in rows if row["fold"] == fold]
-            rho = metrics.spearman([row["AIM"]["mean"] for row in mine], [row["true"] for row in mine])
-            assert result["folds"][fold]["spearman"] == pytest.approx(rho)
-            each.append(rho)
-        assert result["over_folds"]["fisher"]["value"] == pytest.approx(metrics.fisher_average(each).value)
-        assert result["over_folds"]["arithmetic"]["value"] == pytest.approx(np.mean(each))
-        together = metrics.spearman([row["AIM"]["mean"] for row in rows], [row["true"] for row in rows])
-        assert result["together"]["spearman"] == pytest.approx(together)
-        assert result["interval"]["low"] <= together <= result["interval"]["high"]
-        assert result["runs"]["count"] == 3
-    average = results["systems"]["AIM"]["average"]["together"]["fisher"]["value"]
-    correlations = [results["systems"]["AIM"]["tasks"][task]["together"]["spearman"] for task in ("a", "b")]
-    assert average == pytest.approx(metrics.fisher_average(correlations).value)
+            mine = [one for one in rows if one.fold == fold]
+            pairs = np.array([(one.systems["AIM"].mean, one.true) for one in mine])
+            each.append(metrics.spearman(*pairs.T))
+            assert result.folds[fold].spearman == pytest.approx(each[-1])
+            shown = sorted({one.performance for one in mine})
+            views = [pairs[[one.performance == name for one in mine]].mean(0) for name in shown]
+            centred.append(np.array(views) - pairs.mean(0))
+        assert result.per_fold.fisher == pytest.approx(metrics.fisher_average(each).value)
+        assert result.per_fold.arithmetic == pytest.approx(np.mean(each))
+        together = metrics.spearman([one.systems["AIM"].mean for one in rows], [one.true for one in rows])
+        assert result.together == result.figures.spearman == pytest.approx(together)
+        rho = metrics.spearman(*np.concatenate(centred).round(9).T)
+        assert result.rho.value == pytest.approx(rho)
+        assert result.rho.interval is not None
+        assert result.rho.interval[0] < rho < result.rho.interval[1]
+        assert (result.performances, len(result.runs)) == (len(rows) / 2, 3)
+    average = results.systems["AIM"].average
+    assert average.rho.value == pytest.approx(
+        metrics.fisher_average([results.systems["AIM"].tasks[task].rho.value or 0.0 for task in ("a", "b")]).value
+    )
 
 
-def test_every_performance_is_predicted_once(results: dict[str, Any], features: FeatureSet) -> None:
-    assert sorted(row["id"] for row in results["predictions"]) == sorted(features.ids)
-    assert results["tasks"] == ["a", "b"]
-    assert results["audit"]["ok"] is True
+def test_every_performance_is_predicted_once(results: EvaluationResults, features: FeatureSet) -> None:
+    assert sorted(one.id for one in results.predictions) == sorted(features.ids)
+    assert results.tasks == ("a", "b")
+    assert results.audit is not None
+    assert results.audit.ok
 
 
-def test_multi_task_and_baseline_entries(results: dict[str, Any]) -> None:
-    aim = results["systems"]["AIM"]
-    assert set(aim["execution"]) == {"a", "b"}
-    assert aim["settings"]["model"]["width"] == 10
-    assert len(aim["losses"]["epochs"]) == 4
-    assert not aim["baseline"]
+def test_multi_task_and_baseline_entries(results: EvaluationResults) -> None:
+    aim = results.systems["AIM"]
+    assert aim.execution is not None
+    assert set(aim.execution) == {"a", "b"}
+    assert aim.settings is not None
+    assert aim.settings["model"]["width"] == 10
+    assert aim.losses is not None
+    assert len(aim.losses.epochs) == 4
+    assert not aim.baseline
     for name in ("training mean", "duration", "subject mean", "random"):
-        assert results["systems"][name]["baseline"]
-        assert results["systems"][name]["execution"] is None
-    mean = results["systems"]["training mean"]["tasks"]["a"]
-    assert mean["folds"]["1"]["spearman"] is None
-    assert mean["over_folds"]["fisher"] == {"value": None, "undefined": 3, "clipped": 0}
+        assert results.systems[name].baseline
+        assert results.systems[name].execution is None
+    mean = results.systems["training mean"].tasks["a"]
+    assert mean.folds["1"].spearman is None
+    assert mean.per_fold == FoldAverage(None, None, 3, 0)
+    assert mean.rho == Estimate(None)
 
 
-def test_results_survive_the_disk(results: dict[str, Any], tmp_path: Path) -> None:
-    place = tmp_path / "out" / "results.json"
-    write_results(results, place)
-    assert read_results(place) == json.loads(json.dumps(results))
-    for wrong in ("{", "[]", '{"format": 99}'):
-        place.write_text(wrong)
-        with pytest.raises(DataError):
-            read_results(place)
+def test_what_made_the_results_is_in_them(results: EvaluationResults) -> None:
+    assert results.origin.date.endswith("+00:00")
+    assert {"aqa", "numpy", "torch"} <= set(results.origin.versions)
+    assert results.origin.command
 
 
 def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
@@ -162,7 +169,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 
     levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
     given, folds = replace(features, records=levels), kfold(features.records, k=2)
-    evaluate(given, Protocol(folds), [SimpleSystem("reading", reading)], draws=0)
+    evaluate(given, Protocol(folds), [SimpleSystem("reading", reading)])
     assert {record.labels for test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
 
@@ -220,20 +227,14 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
     records = tuple(replace(r, labels=None) if i % 4 == 0 else r for i, r in enumerate(features.records))
     given = replace(features, records=records)
     oracle = knowing("oracle", features)
-    results = evaluate(given, Protocol(kfold(given.records, k=3)), [oracle], draws=20)
-    assert len(results["predictions"]) == 24
-    together = results["systems"]["oracle"]["tasks"]["a"]["together"]
-    assert together["spearman"] == pytest.approx(1)
-    assert together["mse"] == 0
-    assert results["systems"]["oracle"]["average"]["together"]["fisher"]["clipped"] == 2
+    results = evaluate(given, Protocol(kfold(given.records, k=3)), [oracle])
+    assert len(results.predictions) == 24
+    task = results.systems["oracle"].tasks["a"]
+    assert task.rho.value == task.figures.spearman == pytest.approx(1)
+    assert task.figures.mse == 0
+    assert task.per_fold.clipped == 3
     with pytest.raises(DataError, match="no fold has labelled"):
         evaluate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])
-
-
-def test_intervals_resample_performances_not_views(features: FeatureSet) -> None:
-    results = evaluate(features, Protocol(kfold(features.records, k=3)), trivial_baselines(features)[1:2], draws=20)
-    assert results["systems"]["duration"]["tasks"]["a"]["interval"]["clusters"] == 8
-    assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
 
 
 def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:
@@ -243,12 +244,12 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
     systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines(features))
-    twice, once = (evaluate(f, Protocol(kfold(f.records, k=2)), systems, draws=0) for f in (two_tasks, mean))
-    assert (twice["videos"], twice["performances"], once["videos"]) == (32, 16, 16)
-    assert [row["id"] for row in twice["predictions"]] == [row["id"] for row in once["predictions"]]
-    assert [fold["test"] for fold in twice["protocol"]["folds"]] == [8, 8]
-    for mine, theirs in zip(twice["predictions"], once["predictions"], strict=True):
-        assert mine["AIM"]["mean"] == pytest.approx(theirs["AIM"]["mean"], abs=1e-3)
+    twice, once = (evaluate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
+    assert (twice.videos, twice.performances, once.videos) == (32, 16, 16)
+    assert [one.id for one in twice.predictions] == [one.id for one in once.predictions]
+    assert [fold.test for fold in twice.protocol.folds] == [8, 8]
+    for mine, theirs in zip(twice.predictions, once.predictions, strict=True):
+        assert mine.systems["AIM"].mean == pytest.approx(theirs.systems["AIM"].mean, abs=1e-3)
 
 
 def test_selection_prefers_the_system_that_ranks_best_inside_the_training_part(features: FeatureSet) -> None:
@@ -322,14 +323,14 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
     pool = TrainingPool(folder=tmp_path / "shared")
-    shared = evaluate(features, Protocol(folds), rows, draws=0, pool=pool)
+    shared = evaluate(features, Protocol(folds), rows, pool=pool)
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
     parts, split = make_parts(features, folds), InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
     for part in parts:
         alone = predict_part(rows[1], features, part, split=split)
-        found = [row for row in shared["predictions"] if row["fold"] == part.fold]
-        assert np.allclose([row[rows[1].name]["mean"] for row in found], alone.score[0], atol=1e-4)
-        chosen = [one["system"] for one in shared["systems"][rows[1].name]["chosen"] if one["fold"] == part.fold]
+        found = [one for one in shared.predictions if one.fold == part.fold]
+        assert np.allclose([one.systems[rows[1].name].mean for one in found], alone.score[0], atol=1e-4)
+        chosen = [one.chosen for one in shared.systems[rows[1].name].chosen if one.fold == part.fold]
         assert chosen == [alone.chosen]
 
 
@@ -374,42 +375,28 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     for cut in fold_rows(features, make_parts(features, folds), split):
         for part in cut.inner:
             inner += len({features.records[row].task for row in cut.train[part.test]})
-    evaluate(features, Protocol(folds), rows, draws=0, pool=Counted())
+    evaluate(features, Protocol(folds), rows, pool=Counted())
     assert asked == [2 * (4 + inner)], "two systems, on two folds of two tasks and their inner folds"
     asked.clear()
-    evaluate(features, Protocol(folds), [Selected("selected", (network, baseline))], draws=0, pool=Counted())
+    evaluate(features, Protocol(folds), [Selected("selected", (network, baseline))], pool=Counted())
     assert asked == [2 * inner, 4]
-
-
-def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
-    systems = [
-        knowing("oracle", features),
-        knowing("same", features, lambda scores: 2 * scores + 1),
-        knowing("worse", features, lambda scores: scores * np.where(np.arange(32) % 3 == 0, -1, 1)),
-    ]
-    differences = evaluate(features, Protocol(kfold(features.records, k=3)), systems, draws=100, against="oracle")[
-        "differences"
-    ]
-    assert set(differences) == {"same", "worse"}
-    assert differences["same"]["a"] == {"value": 0.0, "level": 0.95, "low": 0.0, "high": 0.0}
-    assert differences["worse"]["b"]["low"] > 0
 
 
 def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
     folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, fast(runs=2, epochs=40))
-    plain = evaluate(features, Protocol(folds), [ours], draws=0)["systems"]["AIM"]["tasks"]
+    plain = evaluate(features, Protocol(folds), [ours]).systems["AIM"].tasks
     watched = watching(ours)
     rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
-    evaluated = evaluate(features, Protocol(folds), rows, draws=0)["systems"]
+    evaluated = evaluate(features, Protocol(folds), rows).systems
     assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
-    assert evaluated["AIM"]["tasks"] == plain
+    assert evaluated["AIM"].tasks == plain
     assert "oracle" in ORACLE
     for task in plain:
-        for fold, fold_result in evaluated[f"AIM, {ORACLE}"]["tasks"][task]["folds"].items():
-            others = [evaluated[name]["tasks"][task]["folds"][fold]["spearman"] for name in list(evaluated)[:2]]
-            assert fold_result["spearman"] >= max(others)
-    chosen = {entry["system"] for entry in evaluated[f"AIM, {CHOSEN}"]["chosen"]}
+        for fold, fold_result in evaluated[f"AIM, {ORACLE}"].tasks[task].folds.items():
+            others = [evaluated[name].tasks[task].folds[fold].spearman for name in list(evaluated)[:2]]
+            assert fold_result.spearman >= max(others)
+    chosen = {entry.chosen for entry in evaluated[f"AIM, {CHOSEN}"].chosen}
     assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
 
 

@@ -14,7 +14,7 @@ from data.datasets.listing import list_records
 from data.errors import UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import read_results
+from pipeline.evaluate import read_results
 from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.pack.pack_file import write_pack
@@ -26,8 +26,6 @@ from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.made_features import made_features
-
-pytestmark = pytest.mark.usefixtures("few_draws")
 
 QUICK = ["--set", "train.runs=1", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 
@@ -95,34 +93,36 @@ def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> No
         "DCT+DFT+ApEn",
         "subject mean",
     }
-    assert expected <= set(results["systems"])
-    assert results["tasks"] == ["Knot_Tying", "Needle_Passing", "Suturing"]
-    assert results["audit"]["ok"]
+    assert expected <= set(results.systems)
+    assert list(results.tasks) == ["Knot_Tying", "Needle_Passing", "Suturing"]
+    assert results.audit is not None
+    assert results.audit.ok
     assert "no leak" in printed
-    assert "ranked together" in printed
+    assert "95 % interval" in printed
     assert (tmp_path / "report.html").exists()
 
 
 def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
     printed = command("evaluate", *jigsaws, "--set", "protocol=louo", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
-    inner = results["systems"][COMBINED]["inner"]
-    assert {entry["fold"] for entry in inner} == {fold["name"] for fold in results["protocol"]["folds"]}
-    assert set(results["differences"]) == set(results["systems"]) - {COMBINED}
+    inner = results.systems[COMBINED].inner
+    assert {entry.fold for entry in inner} == {fold.name for fold in results.protocol.folds}
+    assert results.comparison is not None
+    assert set(results.comparison.rows) < set(results.systems) - {COMBINED}
     words = " ".join(printed.split())
-    assert "fewer than 5" in words  # so there is no table per user
-    assert "per user, averaged" not in words
-    assert "Inner validation of the combination" in words
-    assert not any("oracle" in name for name in results["systems"])
+    assert "fewer than 5" in words
+    assert "per user" in words
+    assert not any("oracle" in name for name in results.systems)
 
 
 def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) -> None:
     printed = command("evaluate", *jigsaws, "--quick", "--set", "train.runs=5", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
-    systems = results["systems"]
-    assert systems[OURS]["settings"]["train"]["runs"] == systems[OURS]["tasks"]["Suturing"]["runs"]["count"] == 2
+    systems = results.systems
+    assert systems[OURS].settings is not None
+    assert systems[OURS].settings["train"]["runs"] == len(systems[OURS].tasks["Suturing"].runs) == 2
     assert not any("inner validation" in name for name in systems)
-    assert systems[COMBINED]["inner"] is None
+    assert systems[COMBINED].inner == ()
     assert "--quick: no inner validation" in " ".join(printed.split())
     refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
     assert isinstance(refused.exception, UsageError)
@@ -133,11 +133,11 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
 def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table: str) -> None:
     printed = command("leaderboard", "--table", table, *jigsaws, "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
-    assert results["protocol"]["name"] == ("louo" if table == "3" else "4fold")
-    names = set(results["systems"])
+    assert results.protocol.name == ("louo" if table == "3" else "4fold")
+    names = set(results.systems)
     scene = {"whole scene (baseline)", "scene + agents", "TSN ranking", "w/o attention fusion"}
     assert set(TABLES[table].systems) - scene <= names
-    assert "fewer than 5" in " ".join(printed.split())  # so the paper's rows are not beside ours
+    assert "fewer than 5" in " ".join(printed.split())
     assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in TABLES[table].rows}
 
 
@@ -152,19 +152,20 @@ def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
     command("leaderboard", *tasd2, "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     rows = {row for table in TABLES.values() for row in table.systems}
-    assert rows <= set(results["systems"])
-    assert results["tasks"] == ["SyncDiving-10m", "SyncDiving-3m"]
-    assert results["audit"]["ok"]
-    assert results["systems"]["multi-task"]["execution"] is not None
+    assert rows <= set(results.systems)
+    assert list(results.tasks) == ["SyncDiving-10m", "SyncDiving-3m"]
+    assert results.audit is not None
+    assert results.audit.ok
+    assert results.systems["multi-task"].execution is not None
     for name in ("I3D-SVR-L", "multi-task", OURS):
-        together = results["systems"][name]["tasks"]["SyncDiving-3m"]["together"]
-        assert np.isfinite([together[figure] for figure in ("mae", "mse", "relative_l2")]).all()
+        figures = results.systems[name].tasks["SyncDiving-3m"].figures
+        assert np.isfinite([figures.mae, figures.mse, figures.relative_l2]).all()
 
 
 @pytest.mark.parametrize("table", ["4", "6"])
 def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: str) -> None:
     command("leaderboard", "--table", table, *tasd2, "--out", str(tmp_path), "--set", "train.mirror_copies=true")
-    assert set(TABLES[table].systems) <= set(read_results(tmp_path / "results.json")["systems"])
+    assert set(TABLES[table].systems) <= set(read_results(tmp_path / "results.json").systems)
     assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in TABLES[table].rows}
 
 

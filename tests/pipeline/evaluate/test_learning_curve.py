@@ -1,4 +1,4 @@
-"""The learning curve: nested subsets that never include the held-out part, and the forecast with its sentence."""
+"""The learning curve: nested subsets that never include the held-out part, and no forecast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from data.errors import DataError
 from data.store.arrays import Floats
 from pipeline import api
-from pipeline.evaluate.learning_curve import FOLDS, LearningCurve, curve_system, learning_curve
+from pipeline.evaluate.learning_curve import FOLDS, curve_lines, curve_system, learning_curve
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
@@ -30,26 +30,19 @@ def noted(train: FeatureSet, test: FeatureSet, _: int) -> Floats:
     return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
 
 
-def curve(falls: float, *, noise: float, seed: int = 0) -> LearningCurve:
-    """A curve of 60 performances with known errors: 2 + falls / sqrt(size), and noise shared by the sizes."""
-    rng, sizes = np.random.default_rng(seed), np.array([19.0, 29.0, 38.0, 48.0])
-    own, single = np.abs(rng.normal(1, 0.3, 60)), rng.normal(0, noise, (4, 2, 60))
-    errors = (2 + falls / np.sqrt(sizes))[:, None, None] * own + single
-    return LearningCurve(sizes, errors, np.zeros((4, 2)), np.arange(60))
-
-
 def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
     features = made_features(30)
     SEEN.clear()
     made = learning_curve(features, load_config("folder"), system=SimpleSystem("noted", noted))
-    assert made.sizes == pytest.approx([10, 14, 19, 24], abs=1)
-    assert made.errors.shape == (4, 2, 30)
+    assert [point.trained_on for point in made] == pytest.approx([10, 14, 19, 24], abs=1)
+    errors = [point.mae for point in made]
+    assert all(one.low <= one.mean <= one.high for one in errors)
+    assert errors[-1].low == errors[-1].high, "all repeats have the same whole training part"
     assert len(set(SEEN)) == FOLDS * (3 * 2 + 1), "the whole training part is trained on once"
     for train, test in SEEN:
         assert not set(train) & set(test)
         larger = [other for other, same in SEEN if same == test and len(other) > len(train)]
         assert len(train) == 24 or sum(set(train) < set(other) for other in larger) >= 1
-    assert made.labelled == 30
 
 
 def test_views_of_one_performance_are_never_divided() -> None:
@@ -59,24 +52,11 @@ def test_views_of_one_performance_are_never_divided() -> None:
     made = learning_curve(
         replace(features, records=records), load_config("folder"), system=SimpleSystem("noted", noted)
     )
-    assert made.labelled == 20
+    assert made[-1].trained_on == 16
     for train, test in SEEN:
         originals = [{int(name[5:8]) // 2 for name in part} for part in (train, test)]
         assert not originals[0] & originals[1]
         assert len(train) == 2 * len(originals[0]), "both views of each"
-
-
-def test_a_falling_curve_forecasts_the_fall_and_a_flat_one_none() -> None:
-    falling = curve(20.0, noise=0.05)
-    now, low, high = falling.forecast(30)
-    expected = (2 + 20 / np.sqrt(90)) / (2 + 20 / np.sqrt(60))
-    assert low < expected * now < high < now
-    assert "with 30 more labelled performances of this kind the error would likely fall from" in falling.sentence()
-    assert "flat" in curve(0.0, noise=0.02).sentence()
-    assert "or not at all" in curve(3.0, noise=3.0).sentence()
-    few = curve(0.0, noise=0.02)
-    few = LearningCurve(few.sizes / 5, few.errors[..., :12], few.rhos, few.group[:12])
-    assert "12 performances are too few" in few.sentence(), "a flat curve of few is no sign that more would not help"
 
 
 def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
@@ -84,10 +64,8 @@ def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
     features = made_features(12, trial=4)
     assert curve_system(config, features).name == "combined"
     made = learning_curve(features, config)
-    assert np.isfinite(made.errors).all()
-    title, columns, rows = made.table()
-    assert (title, len(columns), len(rows)) == ("Learning curve", 5, 4)
-    assert made.as_dict()["forecast"]["more"] == 6
+    assert len(made) == len(curve_lines(made)) == 4
+    assert np.isfinite([point.mae.mean for point in made]).all()
 
 
 def test_too_few_and_several_tasks_are_refused() -> None:
@@ -108,5 +86,7 @@ def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
         pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=(seen := Watching())
     )
     written = json.loads((tmp_path / "run/curve.json").read_text())
-    assert seen.lines[-1] == written["sentence"]
-    assert sum(line.startswith("trained on") for line in seen.lines) == len(written["sizes"]) == 4
+    assert sum(line.startswith("trained on") for line in seen.lines) == len(written) == 4
+    last = written[-1]
+    assert seen.lines[-1].startswith(f"trained on {last['trained_on']:.3g}: error {last['mae']['mean']:.3f} (")
+    assert "would" not in " ".join(seen.lines), "nothing is forecast"

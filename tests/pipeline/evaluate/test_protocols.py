@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,22 +15,13 @@ from data.errors import DataError
 from data.splits import forbidden
 from models.metrics import fisher_average
 from pipeline.cache.local_cache import Cache
-from pipeline.evaluate import Results, evaluate_features
+from pipeline.evaluate import EvaluationResults, evaluate_features
+from pipeline.evaluate.evaluation_notes import audit_lines
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.protocols import (
-    CENTRED,
-    FORMS,
-    INTERVAL,
-    PER_USER,
-    SINGLE_RUNS,
-    Asked,
-    audit_lines,
-    interval_text,
-    protocol_folds,
-    results_rows,
-    results_tables,
-)
+from pipeline.evaluate.protocols import Asked, protocol_folds
+from pipeline.evaluate.results_file import as_json
+from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
 from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.report.evaluation_section import evaluation_report
@@ -44,10 +34,8 @@ from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.features import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
-pytestmark = pytest.mark.usefixtures("few_draws")
 
-
-def run_protocol(config: Config, features: FeatureSet, **options: Any) -> Results:
+def run_protocol(config: Config, features: FeatureSet, **options: Any) -> EvaluationResults:
     with TemporaryDirectory() as folder:
         return evaluate_features(
             features, config, Cache(Path(folder) / "cache"), Path(folder), Asked(**options)
@@ -81,89 +69,50 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
 def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, FeatureSet], protocol: str) -> None:
     config, features = made
     results = run_protocol(load_config(config, {"protocol": protocol}), features)
-    assert results["audit"]["ok"]
-    assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
-    tables = results_tables(results)
-    assert [title.split(",")[0] for title, _, _ in tables][:1] == [FORMS["together"].split(",")[0]], (
-        "no table per fold of three"
-    )
-    assert len(tables) == (2 if protocol == "louo" else 1)
-    count, users = len(features), len(results["protocol"]["folds"])
-    own = [f"{PER_USER} (n {users})"] if protocol == "louo" else []
-    heads = [f"Suturing (n {count})", *own, f"{CENTRED} (n {count})"]
-    assert tables[0][1] == ("system", *(head for name in heads for head in (name, INTERVAL)), "MAE")
-    assert tables[0][0].endswith(f"; intervals over {users} users") == (protocol == "louo")
-    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[2] for row in tables[0][2] if row[0] == OURS))
-    (mean, value), (tile, all_value), (apart, apart_value), *_ = evaluation_report(results).summary.items()
-    assert mean == f"Spearman's rho, arithmetic mean over folds, Suturing, 95 % interval, n {count}"
-    assert tile == mean.replace("arithmetic mean over folds", "all ranked together")
-    assert apart == tile.replace(", Suturing", ", fold means removed")
-    values = (value, all_value, apart_value)
-    shown = (re.fullmatch(r"(-?[01]\.\d{3}) \(-?[01]\.\d\d to -?[01]\.\d\d\)", each) for each in values)
-    ours = results["systems"][COMBINED if COMBINED in results["systems"] else OURS]["tasks"]["Suturing"]
-    over = ours["over_folds"]
-    expected = (over["arithmetic"]["value"], ours["together"]["spearman"], over["centred"])
-    assert [match and match[1] for match in shown] == [f"{value:.3f}" for value in expected]
-    more = [
-        {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
-    ]
-    enough = {**results, "predictions": results["predictions"] + more}
-    assert [" per " in title.split(",")[0] for title, _, _ in results_tables(enough)][:2] == [True, False]
-    forms = [name.split(", ")[1] for name in [*evaluation_report(enough).summary][:2]]
-    assert forms == ["Fisher average over folds", "all ranked together"]
-    rows = tables[0][2]
-    names = [row[0] for row in rows]
+    assert results.audit is not None
+    assert results.audit.ok
+    assert {one.id for one in results.predictions} == set(features.ids)
+    table, louo = main_table(results), protocol == "louo"
+    against = [f"beside {results.against}"]
+    assert table.columns == ("rho", "95 % interval", "per user" if louo else "per fold", "MAE", *against)
+    assert (f"interval over {len(results.protocol.folds)} users" in table.note) == louo
+    names = [row.name for row in table.rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
-    assert (COMBINED in names) == (protocol == "louo")
-    assert any("paper" in name for name in names) == (protocol == "louo"), "the paper's values are per fold"
-    per_fold = [row[0] for row in results_tables(enough)[0][2]]
-    assert any("paper" in name for name in per_fold) == (protocol in ("4fold", "louo"))
-    assert all(len(row) == len(columns) for _, columns, rows in tables for row in rows)
-    json.dumps(results, allow_nan=False)
+    assert (COMBINED in names) == (results.against == COMBINED) == louo
+    assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
+    json.dumps(as_json(results), allow_nan=False)
     page = evaluation_report(results)
+    assert page.headline is not None
+    assert page.headline.value == results.systems[results.against].average.rho.value
+    assert page.headline.what == f"Rank correlation of {results.against} with the judges"
     assert page.leaks
     assert all(check.passed for check in page.leaks if "equal files" not in check.name)
+    assert f"the protocol {protocol} " in results.methods
 
 
-def test_both_forms_of_the_correlation_are_in_results_and_tables(made: tuple[Config, FeatureSet]) -> None:
-    """Leave-one-user-out: per user, then averaged; and all held-out predictions ranked together."""
+def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config, FeatureSet]) -> None:
+    """Leave-one-user-out: the mean over users beside the result, and the systems that each fold averages."""
     config, features = made
     results = run_protocol(load_config(config, {"protocol": "louo"}), features)
-    suturing = results["systems"][OURS]["tasks"]["Suturing"]
-    (title, heads, together), (_, columns, choice) = results_tables(results)
-    row, other = (next(row for row in rows if row[0] == OURS) for rows in (results_rows(results)[1], together))
-    assert row[1] == suturing["over_folds"]["fisher"]["value"]
-    assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
-    assert row[1] != other[1]
-    assert other[-3] == pytest.approx(suturing["over_folds"]["centred"])
-    people = len(results["protocol"]["folds"])
-    assert f"over {people} users" in title
-    mean = results["systems"][OURS]["average"]["folds_arithmetic"]["arithmetic"]
-    assert other[3:5] == (mean["value"], interval_text(mean["interval"]))
-    assert heads[3] == f"{PER_USER} (n {people})"
-    assert suturing["interval"]["clusters"] == people
-    inner = results["systems"][COMBINED]["inner"]
-    assert [one["fold"] for one in inner] == [fold["name"] for fold in results["protocol"]["folds"]]
-    assert all(set(one["used"]) <= set(one["names"]) == set(one["tests"]) for one in inner)
-    assert columns == ("system", "rho", "p", f"averaged in (of {people})")
-    averaged = {row[0]: row[3] for row in choice}
-    assert averaged == {name: sum(name in one["used"] for one in inner) for name in inner[0]["names"]}
-    assert sum(averaged.values()) >= people
-    tables = evaluation_report(results).tables
-    assert len(tables) == 2
-    assert together[-1][0].endswith("(paper, table 3)")
-    assert together[-1][1:5] == (None, None, pytest.approx(0.45), None)
-    for table in tables:
-        for column, better in zip(table.columns, table.better, strict=True):
-            good = "low" if column == "MAE" else "high"
-            assert better == ("neither" if column in ("p", f"averaged in (of {people})", INTERVAL) else good)
+    suturing = results.systems[OURS].tasks["Suturing"]
+    rows = {row.name: row.values for row in main_table(results).rows}
+    assert rows[OURS][0] == suturing.rho.value
+    assert rows[OURS][2] == suturing.per_fold.arithmetic, "three a user are too few for Fisher's z"
+    assert rows["AIM (paper, table 3)"][2] == pytest.approx(0.45)
+    assert results.users == len(results.protocol.folds)
+    inner = results.systems[COMBINED].inner
+    assert [one.fold for one in inner] == [fold.name for fold in results.protocol.folds]
+    table = inner_table(results)
+    assert table is not None
+    assert OURS in [row.name for row in table.rows]
+    assert evaluation_report(results).further[-1].title == table.title
 
 
 def test_the_oracle_is_in_the_output_only_when_asked_for(made: tuple[Config, FeatureSet]) -> None:
     config, features = made
-    assert f"{OURS}, {ORACLE}" in run_protocol(config, features, oracle=True)["systems"]
-    assert not any("oracle" in name for name in run_protocol(config, features)["systems"])
+    assert f"{OURS}, {ORACLE}" in run_protocol(config, features, oracle=True).systems
+    assert not any("oracle" in name for name in run_protocol(config, features).systems)
 
 
 @pytest.mark.parametrize(
@@ -211,14 +160,13 @@ def test_the_papers_rows_have_our_task_names() -> None:
 def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[Config, FeatureSet]) -> None:
     config, features = made
     results = run_protocol(config, features, systems="5")
-    rows = {row[0]: row[1:] for row in results_rows(results)[1]}
-    names = list(rows)
-    single = [task["runs"]["folds_fisher"]["mean"] for task in results["systems"][OURS]["tasks"].values()]
-    assert list(rows[SINGLE_RUNS][: len(single)]) == single, "the paper averages over single networks too"
-    assert rows[SINGLE_RUNS] != rows[OURS]
-    assert names.index(SINGLE_RUNS) == min(i for i, name in enumerate(names) if "paper" in name) - 1
-    assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(names)
+    rows = {row.name: row.values for row in main_table(results).rows}
+    single = [run.rho for run in results.systems[OURS].tasks["Suturing"].runs]
+    assert len(single) == 2
+    assert rows[SINGLE_RUNS][0] == pytest.approx(sum(single) / 2), "the paper averages over single networks too"
+    assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(rows)
     assert evaluation_report(results).predictions
+    assert results.kind == "leaderboard"
 
 
 def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[Config, FeatureSet], tmp_path: Path) -> None:
@@ -239,8 +187,9 @@ def test_the_audit_says_that_contents_were_not_compared(made: tuple[Config, Feat
     config, features = made
     bare = [replace(record, path=None, sidecars={}) for record in features.records]
     results = run_protocol(config, replace(features, records=tuple(bare)))
-    assert not results["audit"]["content_checked"]
-    assert "leak audit: contents not compared, because some files are absent" in audit_lines(results["audit"])
+    assert results.audit is not None
+    assert not results.audit.content_checked
+    assert "leak audit: contents not compared, because some files are absent" in audit_lines(results.audit)
     page = evaluation_report(results)
     assert page.leaks is not None
     assert [check.passed for check in page.leaks if check.name == "equal files"] == [None]
@@ -250,8 +199,9 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSe
     config, features = made
     records = [replace(r, task="rare" if i == 0 else r.task) for i, r in enumerate(features.records)]
     results = run_protocol(config, replace(features, records=tuple(records)))
-    assert [(entry["task"], entry["train"], entry["test"]) for entry in results["left_out"]] == [("rare", 0, 1)]
-    line = audit_lines(results["audit"], results["left_out"])[-1]
+    assert [(one.task, one.train, one.test) for one in results.left_out] == [("rare", 0, 1)]
+    assert results.audit is not None
+    line = audit_lines(results.audit, results.left_out)[-1]
     assert line.startswith("note: rare, fold")
     assert line.endswith("is not evaluated: 0 to train on, 1 to test")
 

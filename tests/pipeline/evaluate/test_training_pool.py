@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
-from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts, read_results
+from pipeline.evaluate import EvaluationResults, read_results
+from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.training_pool import TrainingError, TrainingPool
@@ -43,8 +44,6 @@ from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from run_pipeline import app
 from tests.helpers.made_features import made_features
-
-pytestmark = pytest.mark.usefixtures("few_draws")
 
 MODEL = model_for("fast", width=8, regression_width=8)
 RECIPE = fast(runs=2, epochs=3)
@@ -84,8 +83,8 @@ def training_of(system: System, features: FeatureSet) -> Training:
     return trainings_of(system, features, part.train, part.test)[0]
 
 
-def without_time(results: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in results.items() if name != "created"}
+def without_time(results: EvaluationResults) -> EvaluationResults:
+    return replace(results, origin=replace(results.origin, date=""))
 
 
 @dataclass(frozen=True)
@@ -136,11 +135,9 @@ def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> No
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, MethodSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
-    here = evaluate(judged, Protocol(folds), systems, draws=0)
-    assert without_time(evaluate(judged, Protocol(folds), systems, draws=0, pool=on_ray())) == without_time(here)
-    assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
-        here["systems"]
-    )
+    here = evaluate(judged, Protocol(folds), systems)
+    assert without_time(evaluate(judged, Protocol(folds), systems, pool=on_ray())) == without_time(here)
+    assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(here.systems)
 
 
 @dataclass(frozen=True)
@@ -158,7 +155,7 @@ class Counting(System):
 
 def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
     made, fitted = features(), list[int]()
-    evaluate(made, Protocol(make_folds("kfold", made.records, k=3)), [Counting(fitted)], draws=0)
+    evaluate(made, Protocol(make_folds("kfold", made.records, k=3)), [Counting(fitted)])
     assert sum(fitted) == 2 * len(made), "each of three folds trains on two thirds"
     assert len(fitted) == 3
 
@@ -266,7 +263,7 @@ def test_evaluate_by_its_command_on_ray_writes_the_same_results(cluster: None, t
     words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--workers", "2", *small, "--json"]
     here = command(*words, "--out", str(tmp_path / "here"))
     there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
-    assert without_time(there) == without_time(here)
+    assert {**there, "origin": None} == {**here, "origin": None}
 
 
 class TestSearch:
@@ -300,8 +297,8 @@ class TestSearch:
         said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
         chosen = "train.input_noise=0, train.learning_rates=[0.01]"
         assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
-        result = read_results(tmp_path / "out/results.json")["systems"][CHOSEN]
-        assert [choice["system"] for choice in result["chosen"]] == [chosen, chosen]  # of two tasks
+        result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
+        assert [choice.chosen for choice in result.chosen] == [chosen, chosen]  # of two tasks
 
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)
@@ -310,7 +307,7 @@ class TestSearch:
         words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # either may be chosen
         result = command(*words, "--out", str(tmp_path / "out"))
         chosen = result["systems"][CHOSEN]["chosen"]
-        assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
+        assert {choice["chosen"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
         assert len(chosen) == 4
 
     @pytest.mark.parametrize(

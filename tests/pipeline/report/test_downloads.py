@@ -6,35 +6,51 @@ import csv
 import io
 from pathlib import Path
 
+from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
 from pipeline.report.downloads import downloads
-from pipeline.report.page_data import EvaluationReport, Prediction, ResultsRow, ResultsTable
+from pipeline.report.page_data import EvaluationReport, Prediction
 from tests.helpers import report_samples
 
-TABLE = ResultsTable(
-    "Results",
+TABLE = Table(
+    "Results & more",
     ("rho", "95 % interval"),
-    (ResultsRow("AIM & ours_1", (0.84321, "0.70 to 0.90")), ResultsRow("=random", (None, None))),
+    (
+        TableRow("AIM & ours_1", (0.84321, (-0.1, 0.9))),
+        TableRow("worse", (-0.5, (-0.71, -0.2))),
+        TableRow("=random", (None, None)),
+    ),
     2,
+    "Last epoch.",
+    ("high", "neither"),
 )
-RUNS = ResultsTable("Runs", ("form", "run_1", "run_2"), (ResultsRow("AIM", ("together", 0.8, 0.9)),))
+RUNS = Table("Runs", ("run_1", "run_2"), (TableRow("AIM", (0.8, 0.9)),))
+EVALUATION = EvaluationReport(table=TABLE, further=(TABLE,), runs=RUNS, predictions=(Prediction("a", 1.0, 2.0),))
 
 
-def test_a_table_is_csv_with_all_digits_and_latex_with_those_of_the_page() -> None:
-    evaluation = EvaluationReport(tables=(TABLE,), runs=RUNS, predictions=(Prediction("a", 1.0, 2.0, fold="0"),))
-    files = downloads(ReportData("t", evaluation=evaluation))
+def test_a_table_is_csv_with_all_digits_and_a_column_for_each_end_of_an_interval() -> None:
+    files = downloads(ReportData("t", evaluation=EVALUATION))
     assert [*csv.reader(io.StringIO(files["table-1.csv"]))] == [
-        ["system", "rho", "95 % interval"],
-        ["AIM & ours_1", "0.84321", "0.70 to 0.90"],
-        ["'=random", "", ""],
+        ["system", "rho", "95 % interval low", "95 % interval high"],
+        ["AIM & ours_1", "0.84321", "-0.1", "0.9"],
+        ["worse", "-0.5", "-0.71", "-0.2"],
+        ["'=random", "", "", ""],
     ]
-    lines = files["table-1.tex"].splitlines()
-    assert lines[0] == r"\begin{tabular}{lrr}"
-    assert lines[2] == r"System & rho & 95 \% interval \\"
-    assert r"AIM \& ours\_1 & 0.84 & 0.70 to 0.90 \\" in lines
+    assert files["runs.csv"].splitlines() == ["system,run_1,run_2", "AIM,0.8,0.9"]
+    assert files["predictions.csv"].splitlines()[1] == "a,,,1.0,2.0,,"
+    assert {"table-2.csv", "table-2.tex"} <= set(files)
+
+
+def test_a_table_in_latex_has_bold_caption_label_and_one_minus_sign() -> None:
+    text = downloads(ReportData("t", evaluation=EVALUATION))["table-1.tex"]
+    lines = text.splitlines()
+    assert lines[:3] == [r"\begin{table}", r"\centering", r"\begin{tabular}{lrr}"]
+    assert r"System & rho & 95 \% interval \\" in lines
+    assert r"AIM \& ours\_1 & \textbf{0.84} & $-$0.10 to 0.90 \\" in lines
+    assert r"worse & $-$0.50 & $-$0.71 to $-$0.20 \\" in lines
     assert r"=random & -- & -- \\" in lines
-    assert files["runs.csv"].splitlines() == ["system,form,run_1,run_2", "AIM,together,0.8,0.9"]
-    assert files["predictions.csv"].splitlines()[1] == "a,,0,1.0,2.0,,"
+    assert lines[-3:] == [r"\caption{Results \& more. Last epoch.}", r"\label{tab:1}", r"\end{table}"]
+    assert text.isascii()
 
 
 def test_scores_of_the_page_say_whether_they_are_valid(tmp_path: Path) -> None:

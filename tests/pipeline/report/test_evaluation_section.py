@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.leaks import audit
+from data.leaks import Leak, LeakReport, audit
 from data.splits import kfold
 from pipeline.checks.intervals import HeldOut
-from pipeline.evaluate import Results
 from pipeline.evaluate.cross_validation import Protocol, evaluate
-from pipeline.evaluate.protocols import CENTRED, FORMS, interval_text
-from pipeline.report import ReportData, render_report
-from pipeline.report.evaluation_section import evaluation_report, lead_bars, leak_checks
+from pipeline.evaluate.evaluation_results import AverageResult, EvaluationResults
+from pipeline.evaluate.system_table import interval_text
+from pipeline.report import render_report
+from pipeline.report.evaluation_section import evaluation_page, lead_bars, leak_checks
 from pipeline.systems.baselines import trivial_baselines
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
@@ -41,7 +41,7 @@ def tables(page: str) -> list[list[list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def evaluated() -> Results:
+def evaluated() -> EvaluationResults:
     """Results on two tasks of 20 performances, one with a hostile name; our system predicts the score plus noise."""
     made = made_features(40, channels=3, scene=4)
     records = [replace(record, task="ab"[i % 2]) for i, record in enumerate(made.records)]
@@ -51,123 +51,105 @@ def evaluated() -> Results:
     folds = kfold(records, k=2)
     systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *trivial_baselines(features))
     report = audit(folds, records, forbid=("trial",))
-    return {
-        **evaluate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM, draws=20),
-        "paper": {},
-    }
+    results = evaluate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM)
+    return replace(results, methods="A paragraph for a paper.")
 
 
 @pytest.fixture(scope="module")
-def page(evaluated: Results) -> str:
-    return render_report(ReportData("t", evaluation=evaluation_report(evaluated)))
-
-
-def test_one_chart_per_task_and_one_bar_per_system_with_a_lead(evaluated: Results) -> None:
-    unknown = {task: dict.fromkeys(("value", "low", "high")) for task in "ab"}
-    leads = {**evaluated["differences"], "random": unknown}
-    for task, chart in zip("ab", lead_bars({**evaluated, "differences": leads}, SYSTEM), strict=True):
-        assert chart.title == f"Lead of {SYSTEM}, {task}"
-        assert {bar.name: (bar.value, bar.interval, bar.baseline) for bar in chart.bars} == {
-            name: (lead[task]["value"], (lead[task]["low"], lead[task]["high"]), evaluated["systems"][name]["baseline"])
-            for name, lead in leads.items()
-            if name != "random"
-        }
-    assert lead_bars({**evaluated, "differences": {}}, SYSTEM) == ()
+def page(evaluated: EvaluationResults) -> str:
+    return render_report(evaluation_page(evaluated, "t"))
 
 
 def shown(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
-def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
+def test_a_bar_is_the_lead_over_one_system_and_both_sides_are_named(evaluated: EvaluationResults) -> None:
+    chart = lead_bars(evaluated)
+    assert chart is not None
+    assert (chart.left, chart.right) == ("that system ranks better", f"{SYSTEM} ranks better")
+    assert evaluated.comparison is not None
+    leads = {name: lead.difference for name, lead in evaluated.comparison.rows.items()}
+    assert {bar.name: (bar.value, bar.interval) for bar in chart.bars} == {
+        name: (lead.value, lead.interval) for name, lead in leads.items()
+    }
+    assert all(bar.baseline for bar in chart.bars)
+    assert [bar.value for bar in chart.bars] == sorted(bar.value for bar in chart.bars)
+    assert "hold for all rows at once" in chart.note
+    assert lead_bars(replace(evaluated, comparison=None)) is None
+
+
+def test_numbers_of_the_page_are_those_of_the_results(evaluated: EvaluationResults, page: str) -> None:
     page = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
-    folds, together = (rows for rows in tables(page) if rows[0][1:4:2] == ["a (n 20)", "b (n 20)"])
-    for name, system in evaluated["systems"].items():
-        tasks = [system["tasks"][task] for task in "ab"]
-        error = shown(float(np.mean([task["together"]["mae"] for task in tasks])))
-        for rows, values in (
-            (folds, [task["over_folds"]["fisher"]["value"] for task in tasks]),
-            (together, [task["together"]["spearman"] for task in tasks]),
-        ):
-            (cells,) = (row[1:] for row in rows[1:] if row[0].split("baseline")[0].strip() == name)
-            assert (cells[:3:2], cells[-1]) == ([shown(value) for value in values], error)
-        for rows, key in ((folds, "folds_interval"), (together, "interval")):
-            (cells,) = (row[1:] for row in rows[1:] if row[0].split("baseline")[0].strip() == name)
-            ends = [interval_text(task[key]) or "\N{EN DASH}" for task in tasks]
-            assert cells[1:4:2] == ends, "every correlation has its interval"
-    terms = texts(page, "dt|dd")
-    summary = dict(zip(terms[::2], terms[1::2], strict=True))
-    assert summary["held-out performances"] == "40"
-    assert summary["folds"] == "2"
-    assert summary["system of these correlations"] == SYSTEM
-    average = evaluated["systems"][SYSTEM]["average"]
-    for form, key, interval in (
-        ("Fisher average over folds", "folds_fisher", "folds_interval"),
-        ("all ranked together", "together", "interval"),
-    ):
-        tile = summary[f"Spearman's rho, {form}, Fisher average over tasks, 95 % interval, n 40"]
-        given = average[key]["fisher"]
-        assert tile == f"{given['value']:.3f} ({interval_text(given['interval'])})"
-        tile = summary[f"Spearman's rho, {form}, a, 95 % interval, n 20"]
-        assert tile.endswith(f"({interval_text(evaluated['systems'][SYSTEM]['tasks']['a'][interval])})")
-    tile = summary[f"Spearman's rho, all ranked together, {CENTRED}, Fisher average over tasks, 95 % interval, n 40"]
-    value, low, high = (float(part) for part in re.findall(r"-?[\d.]+", tile))
-    assert low < value < high
-    assert f"{value:.3f}" == f"{average['centred']['fisher']['value']:.3f}"
-    of_both = ["Fisher average (n 40)", "95 % interval", "arithmetic average (n 40)", "95 % interval"]
-    assert together[0][-7:] == [*of_both, f"{CENTRED} (n 40)", "95 % interval", "MAE"]
-    assert folds[0][-5:] == [*of_both, "MAE"]
-    for rows, last, keys in (
-        (folds, 5, (("folds_fisher", "fisher"), ("folds_arithmetic", "arithmetic"))),
-        (together, 7, (("together", "fisher"), ("together", "arithmetic"), ("centred", "fisher"))),
-    ):
-        for row in rows[1:]:
-            average = evaluated["systems"][row[0].split("baseline")[0].strip()]["average"]
-            given = [average[form][over]["interval"] for form, over in keys]
-            assert row[1 - last : -1 : 2] == [interval_text(one) or "\N{EN DASH}" for one in given]
+    whole, *tasks = tables(page)
+    assert whole[0] == ["System", "rho", "95 % interval", "per fold", "MAE", f"beside {SYSTEM}"], "at most six columns"
+    assert [rows[0] for rows in tasks] == [whole[0][:5]] * 2
+    for rows, task in ((whole, None), *zip(tasks, "ab", strict=True)):
+        by_name = {row[0].split("baseline")[0].strip(): row[1:] for row in rows[1:]}
+        assert set(by_name) == set(evaluated.systems)
+        for name, system in evaluated.systems.items():
+            of = system.average if task is None else system.tasks[task]
+            error = of.mae if isinstance(of, AverageResult) else of.figures.mae
+            ends = (interval_text(of.rho.interval) or "\N{EN DASH}").replace("-", "\N{MINUS SIGN}")
+            expected = [shown(of.rho.value), ends, shown(of.per_fold.fisher), shown(error)]
+            assert by_name[name][:4] == expected
+        values = [evaluated.systems[name].average.rho.value for name in by_name]
+        if task is None:
+            assert values == sorted(values, key=lambda value: -2 if value is None else value, reverse=True)
+    ours = evaluated.systems[SYSTEM].average.rho
+    assert f"<strong>{ours.value:.2f}</strong> <span>95 % interval {interval_text(ours.interval)}</span>" in page
+    assert "40 held-out performances of 2 tasks, protocol kfold, 2 folds" in page
+    assert page.count('class="panel headline"') == 1
+    assert '<dl class="tiles">' not in page
 
 
-def test_the_notes_of_the_terminal_come_first(evaluated: Results) -> None:
-    notes = [
+def test_tasks_are_folded_and_what_made_the_page_is_on_it(evaluated: EvaluationResults, page: str) -> None:
+    folded = re.findall(r"<details class=\"panel folded\"><summary>(.*?)</summary>", page)
+    assert folded == ["a, n 20", "b, n 20"]
+    run = page.split('id="run-title"')[1]
+    for fact in (evaluated.origin.date, *evaluated.origin.versions.values()):
+        assert fact in run
+    assert "A paragraph for a paper." in page.split("Methods</h3>")[1]
+
+
+def test_a_leaderboard_is_called_leaderboard(evaluated: EvaluationResults) -> None:
+    text = render_report(evaluation_page(replace(evaluated, kind="leaderboard"), "t"))
+    assert '<h2 id="evaluation-title">Leaderboard</h2>' in text
+    assert '<a href="#evaluation">Leaderboard</a>' in text
+
+
+def test_the_notes_of_the_terminal_come_first(evaluated: EvaluationResults) -> None:
+    notes = (
         "leak audit: no leak; kept apart: trial",
         "note: --quick: no inner validation",
         f"leak: fold 1, trial '{HOSTILE}' on both sides",
-    ]
-    text = render_report(ReportData("t", evaluation=evaluation_report({**evaluated, "notes": notes})))
+    )
+    text = render_report(evaluation_page(replace(evaluated, notes=notes), "t"))
     box = text.split("Read this first</h3>")[1].split("</div>")[0]
     assert "<li>--quick: no inner validation</li>" in box
     assert "no leak" not in box, "the list of the audit has it"
     assert "alert(1)" in box
     assert "<script" not in box
-    assert text.index("Read this first") < text.index('class="tiles"')
 
 
-def test_the_only_task_has_a_name_and_no_averages(evaluated: Results) -> None:
-    """One task without a name: one column of correlations, its interval, and the error."""
-    systems = {name: {**system, "tasks": {"": system["tasks"]["a"]}} for name, system in evaluated["systems"].items()}
-    rows = [{**row, "task": ""} for row in evaluated["predictions"] if row["task"] == "a"]
-    one = {**evaluated, "tasks": [""], "systems": systems, "predictions": rows, "differences": {}}
-    tables = [[*table.columns] for table in evaluation_report(one).tables]
-    rho = ["rho (n 20)", "95 % interval"]
-    assert tables == [[*rho, "MAE"], [*rho, f"{CENTRED} (n 20)", "95 % interval", "MAE"]]
-
-
-def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
+def test_predictions_and_intervals_of_the_page_are_those_of_the_results(
+    evaluated: EvaluationResults, page: str
+) -> None:
     held = [
         json.loads(text) for text in re.findall(r"<script[^>]*application/json[^>]*>(.*?)</script>", page, re.DOTALL)
     ]
     (data,) = [one for one in held if "predictions" in one]
-    given = {row["id"]: row for row in evaluated["predictions"]}
+    given = {one.id: one for one in evaluated.predictions}
     assert {row["id"] for row in data["predictions"]} == set(given)
     for task in "ab":
-        entries = [row for row in evaluated["predictions"] if row["task"] == task]
-        columns = ([e["true"] for e in entries], [e[SYSTEM]["mean"] for e in entries])
-        groups = ([e["fold"] for e in entries], [e["performance"] for e in entries])
+        entries = [one for one in evaluated.predictions if one.task == task]
+        columns = ([e.true for e in entries], [e.systems[SYSTEM].mean for e in entries])
+        groups = ([e.fold for e in entries], [e.performance for e in entries])
         intervals = HeldOut(*map(np.array, columns), *map(np.array, groups)).own_intervals(0.8)
-        by_id = {e["id"]: interval for e, interval in zip(entries, intervals, strict=True)}
+        by_id = {e.id: interval for e, interval in zip(entries, intervals, strict=True)}
         for row in data["predictions"]:
             if row["task"] == task:
-                assert (row["true"], row["predicted"]) == (given[row["id"]]["true"], given[row["id"]][SYSTEM]["mean"])
+                assert (row["true"], row["predicted"]) == (given[row["id"]].true, given[row["id"]].systems[SYSTEM].mean)
                 assert (row["low"], row["high"]) == (by_id[row["id"]] or (None, None))
                 assert row["low"] is None or row["low"] <= row["predicted"] <= row["high"]
     low, high = data["range"]
@@ -175,8 +157,8 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluate
 
 
 def test_the_audit_is_answered_question_by_question() -> None:
-    given = {"ok": False, "forbid": ["trial", "group"], "content_checked": True, "leaks": []}
-    given["leaks"] = [{"fold": str(i), "kind": "trial", "value": f"v{i}"} for i in range(25)]
+    leaks = tuple(Leak(str(i), "trial", f"v{i}", (), ()) for i in range(25))
+    given = LeakReport(("trial", "group"), leaks, {}, True, ())
     checks = leak_checks(given)
     assert checks is not None
     assert [(check.name, check.passed) for check in checks[:4]] == [
@@ -186,16 +168,7 @@ def test_the_audit_is_answered_question_by_question() -> None:
         ("equal files on both sides", True),
     ]
     assert [check.detail for check in checks[4:]] == [f"trial 'v{i}' on both sides" for i in range(20)]
-    unchecked = leak_checks({**given, "content_checked": False, "leaks": []})
+    unchecked = leak_checks(replace(given, content_checked=False, leaks=()))
     assert unchecked is not None
     assert (unchecked[3].passed, unchecked[0].passed) == (None, True)
     assert leak_checks(None) is None
-
-
-def test_few_performances_a_fold_have_no_table_per_fold(evaluated: Results) -> None:
-    few = {**evaluated, "predictions": [{**row, "fold": row["id"]} for row in evaluated["predictions"]]}
-    report = evaluation_report(few)
-    low, high = (evaluated["systems"][SYSTEM]["tasks"]["a"]["interval"][end] for end in ("low", "high"))
-    first = report.summary["Spearman's rho, all ranked together, a, 95 % interval, n 20"]
-    assert first.endswith(f" ({low:.2f} to {high:.2f})")
-    assert [table.title for table in report.tables] == [f"Protocol kfold: {FORMS['together']}"]

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from data.errors import UsageError, counted
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
+from pipeline.evaluate.system_table import Cell, Table, TableRow
 from pipeline.report import ReportData, payload, render_report, text, view, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
@@ -82,12 +83,16 @@ def hostile_report(name: str) -> ReportData:
         (d.FailedVideo(name, Failure("video", name, name, name)),),
     )
     evaluation = d.EvaluationReport(
-        {name: name},
+        name,
+        d.Headline(1.0, None, name, name),
         (d.Prediction(name, 1.0, 2.0, task=name, fold=name),),
-        (d.ResultsTable(name, (name,), (d.ResultsRow(name, (name,)),), note=name),),
-        (d.BarChart(name, (d.Bar(name, 1.0),), name, name),),
+        Table(name, (name,), (TableRow(name, (name,)),), note=name, head=name),
+        (Table(name, (name,), (TableRow(name, (name,)),), note=name),),
+        d.BarChart(name, (d.Bar(name, 1.0),), name, name, name, name),
         d.TrainingCurve(*np.ones((4, 2))),
-        (d.LeakCheck(name, False, name),),
+        (name,),
+        leaks=(d.LeakCheck(name, False, name),),
+        methods=name,
     )
     return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
 
@@ -218,14 +223,14 @@ def test_steps_are_coloured_against_training_and_else_against_the_video() -> Non
 
 def test_the_best_of_a_column_follows_its_direction() -> None:
     rows = (
-        d.ResultsRow("a", (0.5, 3.0, 0.80, None)),
-        d.ResultsRow("b", (0.7, 5.0, 0.95, math.nan), "ours"),
-        d.ResultsRow("c", (0.7, 4.0, 0.60, "text")),
-        d.ResultsRow("p", (0.9, 1.0, 0.99, 0.9), "paper"),
-        d.ResultsRow("o", (0.8, 2.0, 0.99, 0.9), "oracle"),
+        TableRow("a", (0.5, 3.0, 0.80, None)),
+        TableRow("b", (0.7, 5.0, 0.95, math.nan), "ours"),
+        TableRow("c", (0.7, 4.0, 0.60, "text")),
+        TableRow("p", (0.9, 1.0, 0.99, 0.9), "paper"),
+        TableRow("o", (0.8, 2.0, 0.99, 0.9), "oracle"),
     )
     columns, better = ("rho", "MAE", "coverage", "rho 2"), ("high", "low", "neither", "high")
-    table = d.ResultsTable("t", columns, rows, better=better)  # type: ignore[arg-type]
+    table = Table("t", columns, rows, better=better)  # type: ignore[arg-type]
     assert view.best_of(table) == {(1, 0), (2, 0), (0, 1)}
     assert view.bold_note(table) == "Bold: the highest of a column; of MAE, the lowest."
     plain = replace(table, better=())
@@ -236,9 +241,9 @@ def test_the_best_of_a_column_follows_its_direction() -> None:
 
 @pytest.mark.parametrize(
     ("value", "key"),
-    [(0.5, 0.5), (None, ""), (math.nan, ""), ("-0.12 to 0.40", -0.12), ("0.30 to 0.40", 0.3), ("none", "none")],
+    [(0.5, 0.5), (None, ""), (math.nan, ""), ((-0.12, 0.4), -0.12), ((0.3, 0.4), 0.3), ("none", "none")],
 )
-def test_cells_of_results_sort_by_their_number(value: float | str | None, key: float | str) -> None:
+def test_cells_of_results_sort_by_their_number(value: Cell, key: float | str) -> None:
     assert view.sort_key(value) == key
 
 

@@ -108,9 +108,9 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
 def test_curves_and_bars_of_an_evaluation() -> None:
     epoch = np.arange(1, 2001)
     curve = d.TrainingCurve(epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)
-    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "note")
-    made = payload.evaluation_payload(d.EvaluationReport(bars=(bars,), curve=curve))
-    assert made["bars"][0]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
+    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "l", "r", "note")
+    made = payload.evaluation_payload(d.EvaluationReport(bars=bars, curve=curve))
+    assert made["bars"]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
     rows = made["curve"]
     assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)
     assert len(rows) <= payload.MAX_POINTS

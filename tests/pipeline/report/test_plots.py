@@ -67,7 +67,7 @@ def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: Report
 def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportData, tmp_path: Path) -> None:
     data = replace(sample, videos=sample.videos[:1])
     first, second = (plots.plot_report(data, tmp_path / name, plots.FORMATS) for name in ("a", "b"))
-    names = ("steps-final_dive_01.mp4", "attention", "predictions", "bars-1", "curves-1")
+    names = ("steps-final_dive_01.mp4", "attention", "predictions", "leads", "curve")
     assert {path.name for path in first} == {f"{name}.{kind}" for kind in plots.FORMATS for name in names}
     starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml"}
     for a, b in zip(first, second, strict=True):
@@ -77,8 +77,8 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportD
 
 
 def test_text_stays_text_in_both_formats(tmp_path: Path) -> None:
-    bars = d.EvaluationReport(bars=(d.BarChart("Leads", (d.Bar("full", 0.8, (0.7, 0.9)),), "rho", "note"),))
-    pdf, svg = plots.plot_report(ReportData("t", evaluation=bars), tmp_path)
+    chart = d.BarChart("Leads", (d.Bar("full", 0.8, (0.7, 0.9)),), "rho", "worse", "better", "note")
+    pdf, svg, _ = plots.plot_report(ReportData("t", evaluation=d.EvaluationReport(bars=chart)), tmp_path)
     assert b"/FontFile2" in pdf.read_bytes()
     assert b"/Type3" not in pdf.read_bytes()
     assert re.search(r"<text[^>]*>Leads</text>", svg.read_text())
@@ -163,8 +163,12 @@ def test_the_page_and_the_figures_have_the_same_titles(sample: ReportData) -> No
     (scatter,) = plots.prediction_figure(sample.evaluation.predictions).axes
     assert (scatter.get_xlabel(), scatter.get_ylabel()) == (sent["axes"]["true"], sent["axes"]["predicted"])
     assert scatter.get_xlim() == sent["range"]
-    bars = plots.bar_figure(sample.evaluation.bars[0])
-    assert bars.get_supxlabel() == sent["bars"][0]["unit"]
+    assert sample.evaluation.bars is not None
+    (bars,) = plots.bar_figure(sample.evaluation.bars).axes
+    assert bars.get_xlabel() == sent["bars"]["unit"]
+    said = " ".join(text.get_text().replace("\n", " ") for text in bars.texts)
+    assert f"\N{LEFTWARDS ARROW} {sent['bars']['left']}" in said
+    assert f"{sent['bars']['right']} \N{RIGHTWARDS ARROW}" in said
     assert sample.evaluation.curve is not None
     (curve,) = plots.curve_figure(sample.evaluation.curve).axes
     assert (curve.get_xlabel(), curve.get_ylabel()) == (sent["axes"]["epoch"], sent["axes"]["loss"])
@@ -174,8 +178,20 @@ def test_a_logarithmic_axis_has_plain_numbers() -> None:
     figure = plots.curve_figure(d.TrainingCurve(np.arange(1, 21), *3 * (np.geomspace(50, 9, 20),)))
     figure.draw_without_rendering()
     shown = [text.get_text() for text in figure.axes[0].get_yticklabels(which="both") if text.get_text()]
-    assert "10" in shown
-    assert all(re.fullmatch(r"[\d.]+", text) for text in shown)
+    assert shown == ["10", "20", "50"]
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+        "mean of the networks", "least to greatest",
+    ]  # fmt: skip
+    flat = d.TrainingCurve(np.arange(3), *3 * (np.array([2.1, 2.05, 2.0]),))
+    assert plots.loss_ticks(flat) == [2.0, 2.1], "two ticks, where the band holds no second round number"
+
+
+def test_the_scatter_says_how_many_and_how_well() -> None:
+    points = (d.Prediction("a", 1.0, 2.0, (0.5, 3.0)), d.Prediction("b", 2.0, 1.0))
+    (axes,) = plots.prediction_figure(points, d.Headline(-0.5, (-0.8, 0.1), "", "")).axes
+    assert axes.get_title() == "n 2, rho \N{MINUS SIGN}0.50 (95 % \N{MINUS SIGN}0.80 to 0.10)"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["80 % interval"]
+    assert plots.prediction_figure(points[1:]).axes[0].get_title() == "n 1"
 
 
 @pytest.mark.parametrize("name", [*HOSTILE[:4], "$\\frac{broken", "x" * 500, "/"])

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from data.video import decode
+from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import BatchReport, EvaluationReport, Prediction, ResultsRow, ResultsTable, VideoReport
+from pipeline.report.page_data import BatchReport, EvaluationReport, Prediction, VideoReport
 from pipeline.score.score import Score
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, opened, shown, wait_for
@@ -163,10 +164,10 @@ def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
 @pytest.fixture(params=[1280, 390])
 def leaderboard(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The page of an evaluation of 26 systems; the last but one has the highest correlation and the worst error."""
-    rows = tuple(ResultsRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
-    table = ResultsTable("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
+    rows = tuple(TableRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
+    table = Table("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
     predictions = (Prediction("a", 10, 12, (4, 70)), Prediction("b", 20, 55), Prediction("c", 15, -30))
-    data = ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, tables=(table,)))
+    data = ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, table=table))
     with shown(browser, tmp_path, data, viewport={"width": request.param, "height": 700}) as tab:
         wait_for(tab, "document.querySelector('#scatter svg')")
         yield tab

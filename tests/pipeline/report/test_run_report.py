@@ -11,7 +11,7 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline import api
-from pipeline.evaluate import Results, write_results
+from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
@@ -48,13 +48,15 @@ def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
     assert [record.id for record in _records(run, (), config, Observer())] == ["a.mp4"]
 
 
-def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: Results, tmp_path: Path) -> None:  # noqa: F811
+def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: EvaluationResults, tmp_path: Path) -> None:  # noqa: F811
     write_results(evaluated, tmp_path / "results.json")
     page = page_of(tmp_path)
     assert page.title == f"Evaluation: {tmp_path.name}"
     assert page.batch is None
     assert page.evaluation is not None
-    assert page.evaluation.summary == evaluation_report(evaluated).summary
+    assert page.evaluation == evaluation_report(evaluated)
+    assert page.run["command"] == evaluated.origin.command
+    assert page.run["date"] == evaluated.origin.date
     with pytest.raises(UsageError, match="no results and no model in this folder"):
         page_of(tmp_path / "empty")
 

@@ -205,12 +205,12 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     asked: list[Any] = []
     folds = leave_one_out(features.records, "subject")
     candidates = tuple(helpful(features, asked))
-    result = evaluate(features, Protocol(folds, "louo"), [Combined(candidates), *candidates], draws=0)["systems"]
+    result = evaluate(features, Protocol(folds, "louo"), [Combined(candidates), *candidates]).systems
     assert list(result) == [COMBINED, "good", "poor", "wrong"]
-    for choice in result[COMBINED]["inner"]:
-        assert "good" in choice["used"]
-        assert "wrong" not in choice["used"]
-        assert choice["tests"]["good"]["rho"] > 0.5
+    for choice in result[COMBINED].inner:
+        assert "good" in choice.used
+        assert "wrong" not in choice.used
+        assert (choice.figures["good"]["rho"] or 0.0) > 0.5
     users = [tuple({r.groups["subject"] for r in part.records} for part in pair) for pair in asked]
     assert any(len(train | test) < 8 for train, test in users), "the inner folds of a fold leave its user out"
     assert not any(train & test for train, test in users)
@@ -252,9 +252,9 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
         candidates = regressions_for(("trial", "subject"))
         rows = [Combined(candidates), *candidates]
         for name, result in evaluate(
-            features, Protocol(leave_one_out(features.records, "subject"), "louo"), rows, draws=0
-        )["systems"].items():
-            totals.setdefault(name, []).append(result["average"]["together"]["fisher"]["value"] or 0.0)
+            features, Protocol(leave_one_out(features.records, "subject"), "louo"), rows
+        ).systems.items():
+            totals.setdefault(name, []).append(result.average.rho.value or 0.0)
     means = {name: float(np.mean(values)) for name, values in totals.items()}
     singles = [value for name, value in means.items() if name != COMBINED]
     assert means[COMBINED] > np.mean(singles)
@@ -275,22 +275,3 @@ def test_a_fitted_combination_survives_storage_and_scores_each_performance_alone
     fewer = replace(fitted, regressions=fitted.regressions[1:])
     with pytest.raises(ValueError, match="fit its regressions"):
         FittedCombination.from_arrays(fitted.description(), fewer.arrays())
-
-
-def test_under_leave_one_user_out_intervals_resample_users() -> None:
-    features = people(people=6, trials=4)
-    absent = (features.records[0].task, features.records[0].groups["subject"])  # a user without trials of one task
-    kept = [i for i, r in enumerate(features.records) if (r.task, r.groups["subject"]) != absent]
-    features = features.take(kept)
-    perfect = knowing("perfect", features)
-    guess = SimpleSystem("guess", lambda train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
-    result = evaluate(
-        features, Protocol(leave_one_out(features.records, "subject"), "louo"), [perfect, guess], draws=200
-    )["systems"]
-    one = pytest.approx(1, abs=1e-3)
-    for form, over in (("folds_arithmetic", "arithmetic"), ("together", "fisher")):
-        perfect = result["perfect"]["average"][form][over]
-        assert perfect["interval"] == {"level": 0.95, "low": one, "high": one}
-        chance = result["guess"]["average"][form][over]
-        assert chance["interval"]["low"] <= chance["value"] <= chance["interval"]["high"]
-    assert {task["interval"]["clusters"] for task in result["perfect"]["tasks"].values()} == {5, 6}

@@ -75,23 +75,23 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     assert predicted is not None
     deviation = predicted.mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
-    result = evaluate(features, Protocol(kfold(features.records, k=2)), [method(features, "RICA2")], draws=0)[
-        "systems"
-    ]["RICA2"]
-    plain = result["uncertainty"]["noise"]
-    assert set(plain) == {"spearman", "within90", "mean", "calibrated90", "factor"}
-    assert plain["factor"] is None, "nothing was held out inside the training part"
+    result = evaluate(features, Protocol(kfold(features.records, k=2)), [method(features, "RICA2")])
+    uncertainty = result.systems["RICA2"].uncertainty
+    assert uncertainty is not None
+    assert uncertainty["noise"].factor is None, "nothing was held out inside the training part"
 
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
     system, folds = WithInside(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
-    shown = evaluate(judged, Protocol(folds), [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
+    uncertainty = evaluate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
+    assert uncertainty is not None
+    shown = uncertainty["difficulty"]
     held = predict_part(system, judged, PART)
     assert sorted(held.inside) == sorted(judged.ids[:60]), "the test part decides nothing"
-    assert shown["factor"] == pytest.approx(np.sort([*held.inside.values()])[54]), "of 61 with the new one, 90 % are 55"
+    assert shown.factor == pytest.approx(np.sort([*held.inside.values()])[54]), "of 61 with the new one, 90 % are 55"
     error, deviation = errors_and_deviations(held, label_table(judged.records)[TEST, 0])
-    assert shown["calibrated90"] == pytest.approx((error <= shown["factor"] * deviation).mean())
-    assert shown["within90"] < 0.75 < shown["calibrated90"]
+    assert shown.calibrated90 == pytest.approx((error <= (shown.factor or 0.0) * deviation).mean())
+    assert shown.within90 < 0.75 < (shown.calibrated90 or 0.0)
 
 
 @pytest.mark.parametrize("name", METHOD_ROWS)

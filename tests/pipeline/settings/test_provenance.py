@@ -11,7 +11,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.score.score import Score
 from pipeline.score.score_tables import as_json, csv_text
-from pipeline.score.shareable import without_folders, without_folders_in
+from pipeline.settings.provenance import without_folders, without_folders_in
 
 
 @pytest.mark.parametrize(

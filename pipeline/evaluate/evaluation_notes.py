@@ -1,0 +1,135 @@
+"""What a reader of the tables must know, a sentence each, and the paragraph "Methods" for a paper."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from data.errors import counted
+from data.leaks import LeakReport
+from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, LeftOut
+from pipeline.evaluate.grid_search import CHOSEN
+from pipeline.evaluate.leaderboard import OURS, PUBLISHED
+from pipeline.evaluate.paper_differences import paper_differences
+from pipeline.evaluate.paper_tables import TABLES
+from pipeline.evaluate.protocols import Asked
+from pipeline.evaluate.separation import separation_line
+from pipeline.settings.config import Config
+from pipeline.systems import COMBINED
+
+FEW_USERS = 20
+"""With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""
+
+SHOWN_LEAKS = 10
+
+
+def evaluation_notes(results: EvaluationResults, config: Config, asked: Asked) -> list[str]:
+    """The leak audit, and notes that a reader of the tables needs."""
+    lines = [] if results.audit is None else audit_lines(results.audit, results.left_out)
+    if len(results.protocol.folds) > 1 and (few := results.held_out_a_fold) < FEW:
+        lines.append(f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds "
+                     "are mostly noise")  # fmt: skip
+    if results.videos > results.performances:
+        lines.append(f"note: {results.performances} trials in {results.videos} videos; each counts once, its views "
+                     "averaged")  # fmt: skip
+    if apart := separation_line(results):
+        lines.append(apart)
+    if asked.quick:
+        lines.append("note: --quick: no inner validation; all systems count where combined")
+    if results.ceiling:
+        lines.append(results.ceiling)
+    return lines + _training_notes(results, config) + _row_notes(results, asked)
+
+
+def audit_lines(audited: LeakReport, left_out: Sequence[LeftOut] = ()) -> list[str]:
+    """Lines for the terminal on the audit, and on what is left out."""
+    verdict = "no leak" if audited.ok else f"{len(audited.leaks)} leak(s)"
+    lines = [f"leak audit: {verdict}; kept apart: {', '.join(audited.forbid)}"]
+    if not audited.content_checked:
+        lines.append("leak audit: contents not compared, because some files are absent")
+    lines += [
+        f"note: {one.task}, fold {one.fold}, is not evaluated: {one.train} to train on, {one.test} to test"
+        for one in left_out
+    ]
+    return lines + [
+        f"leak: fold {leak.fold}, {leak.kind} '{leak.value}' on both sides" for leak in audited.leaks[:SHOWN_LEAKS]
+    ]
+
+
+def _training_notes(results: EvaluationResults, config: Config) -> list[str]:
+    """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
+    if OURS not in results.systems:
+        return []
+    recipe, kind = config.method.scorer[1], config.dataset.kind
+    lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
+    if differing := paper_differences(config):
+        lines.append(f"note: AIM differs from the paper's method (in brackets): {', '.join(differing)}")
+    if 0 < results.users < FEW_USERS:
+        lines.append(
+            f"note: with {results.users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
+            "row 'combined'"
+        )
+    if (recipe.recipe, kind) == ("tools", "jigsaws"):
+        lines.append("note: optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
+    return lines
+
+
+def _row_notes(results: EvaluationResults, asked: Asked) -> list[str]:
+    """Rows that were chosen inside the training parts, and rows that are absent."""
+    lines, named = [], {part.strip().lower() for part in asked.only.split(",")} - {""}
+    if by_grid := results.systems.get(CHOSEN):
+        counts = Counter(choice.chosen for choice in by_grid.chosen)
+        chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
+        lines.append(f"settings chosen by inner validation, with the number of trainings: {chosen}")
+    if asked.systems == "all" and "MUSDL" not in results.systems and (not named or PUBLISHED in named):
+        lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
+    if asked.systems in TABLES:
+        table = TABLES[asked.systems]
+        if not results.paper:
+            lines.append(f"note: the paper's rows are of {table.kind}, {table.protocol}, so this table leaves them out")
+        if missing := [name for name in table.systems if name not in results.systems]:
+            lines.append(f"note: these features cannot feed {', '.join(missing)}")
+    return lines
+
+
+def methods_paragraph(results: EvaluationResults, config: Config) -> str:
+    """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
+    users, folds, origin = results.users, len(results.protocol.folds), results.origin
+    tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
+    apart = ", ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
+    leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
+        f"an audit found {counted(len(results.audit.leaks), 'leak')}")  # fmt: skip
+    units = f"the jackknife over {counted(users, 'user')}" if users else "the variance of Bonett and Wright (2000)"
+    average = "; tasks are averaged by Fisher's z" if len(results.tasks) > 1 else ""
+    versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
+    return " ".join(
+        [
+            f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {config.dataset.kind}) by "
+            f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
+            f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
+            *_system_sentences(results, config),
+            "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
+            f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
+            f"Its 95 % interval is by Fisher's z and {units}.",
+            f"Software: {versions}{f'; commit {origin.commit}' if origin.commit else ''}; {origin.date[:10]}.",
+            "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
+        ]
+    )
+
+
+def _system_sentences(results: EvaluationResults, config: Config) -> list[str]:
+    if OURS not in results.systems:
+        return [f"The system is {results.against}."]
+    recipe = config.method.scorer[1]
+    differing = paper_differences(config)
+    combined = (
+        ["The score is the mean of AIM and regressions that inner validation on the training part finds better than "
+         "chance."] if results.against == COMBINED else []
+    )  # fmt: skip
+    return [
+        *combined,
+        f"AIM is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"
+        f" (seeds {recipe.seed} to {recipe.seed + recipe.runs - 1}; seed of the split {config.method.split.seed}).",
+        "The checkpoint is the last epoch; no choice used a test label.",
+        *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),
+    ]

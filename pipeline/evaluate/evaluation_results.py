@@ -1,0 +1,306 @@
+"""The results of an evaluation as values: what `results.json` holds, the tables show, the page and the figures draw.
+
+Correlations are fractions, errors are in the unit of the labels; None is undefined.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from data.leaks import LeakReport
+
+FEW = 5
+"""With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
+
+Verdict = Literal["better", "worse", "tie"]
+"""How a row ranks the held-out performances beside the reference."""
+
+
+class Stored:
+    """Base of what `results.json` holds: reading refuses unknown fields, and numbers that are not finite."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class Estimate(Stored):
+    """A value and the ends of its 95 % interval."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, None where it has none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Figures(Stored):
+    """Metrics of a set of held-out predictions, views of one performance apart (`models.metrics`)."""
+
+    count: int
+    range: tuple[float, float]  # least and greatest training score: the range of `relative_l2`
+    spearman: float | None
+    kendall: float | None
+    relative_l2: float | None  # per cent
+    mse: float | None
+    mae: float | None
+
+
+@dataclass(frozen=True)
+class FoldAverage(Stored):
+    """The correlations of single folds, averaged in both ways that papers print."""
+
+    fisher: float | None
+    arithmetic: float | None
+    undefined: int = 0  # folds without a correlation, which both leave out
+    clipped: int = 0  # folds whose correlation is clipped before Fisher's z (`models.metrics.FISHER_CLIP`)
+
+
+@dataclass(frozen=True)
+class RunFigures(Stored):
+    """The correlations of one network of each fold, in place of the mean over the networks."""
+
+    rho: float | None  # ranked together, fold means removed
+    per_fold: FoldAverage
+
+
+@dataclass(frozen=True)
+class TaskResult(Stored):
+    """One system on one task."""
+
+    rho: Estimate  # the result: held-out predictions ranked together, fold means removed
+    performances: int  # held out; views and copies count once
+    per_fold: FoldAverage
+    together: float | None  # ranked together with the fold means left in
+    figures: Figures  # of all held-out predictions
+    folds: Mapping[str, Figures]
+    runs: tuple[RunFigures, ...]
+
+
+@dataclass(frozen=True)
+class AverageResult(Stored):
+    """One system on all tasks: averages over the tasks by Fisher's z."""
+
+    rho: Estimate
+    per_fold: FoldAverage  # each form averaged over the tasks in its own way
+    mae: float | None  # mean over the tasks
+
+
+@dataclass(frozen=True)
+class Losses(Stored):
+    """The training loss over the epochs: mean, least and greatest over all networks of all folds."""
+
+    epochs: tuple[int, ...]
+    mean: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Choice(Stored):
+    """What inner validation chose for one training part: an epoch, or a candidate."""
+
+    task: str
+    fold: str
+    chosen: str
+
+
+@dataclass(frozen=True)
+class InnerChoice(Stored):
+    """Which systems a combination averages in one fold, and the figures of inner validation by system."""
+
+    fold: str
+    used: tuple[str, ...]
+    figures: Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Uncertainty(Stored):
+    """How predicted deviations agree with errors."""
+
+    spearman: float | None  # of deviations with errors
+    within90: float  # share of errors within 1.645 deviations
+    mean: float  # deviation
+    calibrated90: float | None  # share within as many deviations as inner validation needs for 90 %
+    factor: float | None  # that number of deviations, mean over the training parts
+
+
+@dataclass(frozen=True)
+class SystemResult(Stored):
+    """One row of the table.
+
+    Attributes:
+        settings: the network and its recipe as JSON types; None for systems without one. Nothing reads it.
+    """
+
+    baseline: bool
+    tasks: Mapping[str, TaskResult]
+    average: AverageResult
+    execution: Mapping[str, TaskResult] | None = None
+    synchronisation: Mapping[str, TaskResult] | None = None
+    losses: Losses | None = None
+    chosen: tuple[Choice, ...] = ()
+    inner: tuple[InnerChoice, ...] = ()
+    uncertainty: Mapping[str, Uncertainty] | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Lead(Stored):
+    """The reference's rank correlation less that of a row, mean over the tasks.
+
+    Attributes:
+        difference: its interval holds for all rows at once.
+        corrected: p-value of a paired permutation test, times the number of rows.
+    """
+
+    difference: Estimate
+    corrected: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the row ranks better or worse than the reference, beyond chance."""
+        ends = self.difference.interval
+        if ends is None or ends[0] <= 0 <= ends[1]:
+            return "tie"
+        return "worse" if ends[0] > 0 else "better"
+
+
+@dataclass(frozen=True)
+class Comparison(Stored):
+    """All rows beside one that was named before the test labels were read."""
+
+    against: str
+    units: int  # performances, or users where each fold is one
+    rows: Mapping[str, Lead]
+
+
+@dataclass(frozen=True)
+class FoldSize(Stored):
+    """Performances of a fold."""
+
+    name: str
+    train: int
+    test: int
+
+
+@dataclass(frozen=True)
+class ProtocolUsed(Stored):
+    """The split."""
+
+    name: str
+    folds: tuple[FoldSize, ...]
+
+
+@dataclass(frozen=True)
+class LeftOut(Stored):
+    """A task's part of a fold with too few performances to train on."""
+
+    task: str
+    fold: str
+    train: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Guess(Stored):
+    """A system's prediction: mean, least and greatest over its networks."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class HeldOutPrediction(Stored):
+    """One held-out video, and what each system predicts."""
+
+    id: str
+    task: str
+    fold: str
+    performance: str  # equal for views and copies of one performance
+    true: float
+    systems: Mapping[str, Guess]
+
+
+@dataclass(frozen=True)
+class CurvePoint(Stored):
+    """Held-out error and correlation of one size of the training part: mean, least and greatest over the repeats."""
+
+    trained_on: float  # independent performances, mean over the folds
+    mae: Guess
+    rho: Guess | None
+
+
+@dataclass(frozen=True)
+class Origin(Stored):
+    """What made the results."""
+
+    command: str
+    date: str  # ISO 8601, UTC
+    commit: str  # of the program's checkout; empty where there is none
+    versions: Mapping[str, str]  # of the packages that compute
+
+
+@dataclass(frozen=True)
+class EvaluationResults(Stored):
+    """An evaluation.
+
+    Attributes:
+        kind: which command made it.
+        videos, performances: with and without further views of a trial.
+        against: the system whose result is the headline.
+        paper: the paper's rows, per cent by task.
+        ceiling: the agreement of two raters, in one sentence.
+        methods: a paragraph for a paper.
+    """
+
+    origin: Origin
+    protocol: ProtocolUsed
+    audit: LeakReport | None
+    videos: int
+    performances: int
+    left_out: tuple[LeftOut, ...]
+    tasks: tuple[str, ...]
+    systems: Mapping[str, SystemResult]
+    against: str
+    comparison: Comparison | None
+    predictions: tuple[HeldOutPrediction, ...]
+    kind: Literal["evaluation", "leaderboard"] = "evaluation"
+    paper: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    ceiling: str = ""
+    curve: tuple[CurvePoint, ...] = ()
+    notes: tuple[str, ...] = ()
+    methods: str = ""
+
+    @property
+    def users(self) -> int:
+        """Users, where each is held out in turn; 0 under other protocols."""
+        return len({entry.fold for entry in self.predictions}) if self.protocol.name == "louo" else 0
+
+    def held_out(self, task: str | None = None) -> int:
+        """Held-out performances of a task, or of all; views and copies count once."""
+        return len({(one.task, one.performance) for one in self.predictions if task in (None, one.task)})
+
+    @property
+    def held_out_a_fold(self) -> float:
+        """Held-out performances in a fold on average, of the task with the fewest; views and copies count once."""
+        held: dict[str, dict[str, set[str]]] = {}
+        for entry in self.predictions:
+            held.setdefault(entry.task, {}).setdefault(entry.fold, set()).add(entry.performance)
+        return min((sum(map(len, folds.values())) / len(folds) for folds in held.values()), default=math.inf)
+
+    @property
+    def fold_form(self) -> Literal["fisher", "arithmetic"]:
+        """The average over folds that tables show.
+
+        A fold of three with a correlation of 1 would decide an average by Fisher's z, so with few performances a fold
+        it is arithmetic.
+        """
+        return "arithmetic" if self.held_out_a_fold < FEW else "fisher"

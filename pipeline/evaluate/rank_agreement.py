@@ -1,0 +1,119 @@
+"""The result of an evaluation: one rank correlation of held-out predictions with a 95 % interval that holds.
+
+Each fold's mean is taken from its predictions and from its labels, and all are ranked together. A network trained
+without a fold of high scores predicts that fold too low, so fold means left in would lower the correlation.
+
+The interval is symmetric in Fisher's z. Its deviation is that of Bonett and Wright (2000, Psychometrika 65),
+sqrt((1 + rho^2 / 2) / (n - 3)), where every fold mean after the first costs one of the n performances. Under
+leave-one-user-out, users differ in more than their scores, so the deviation is the jackknife's over users, with
+Student's t of one degree less than there are users. `python -m benchmarks.interval_coverage` measures the coverage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.store.arrays import Floats, Rows
+from models.metrics import FISHER_CLIP, spearman
+from pipeline.evaluate.evaluation_results import Estimate
+
+NORMAL = 1.959963984540054
+"""Deviations of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class RankedRows:
+    """Held-out predictions of one task, (m,) each.
+
+    Attributes:
+        fold: number of the fold that held the row out. Under leave-one-user-out the number of a user is the same in
+            all tasks.
+        performance: number of the performance that the row shows, equal for its views and copies.
+    """
+
+    predicted: Floats
+    true: Floats
+    fold: Rows
+    performance: Rows
+
+    def once(self) -> RankedRows:
+        """One row for each performance: the means over its views and copies in a fold."""
+        pairs, number, counts = np.unique(
+            np.stack([self.fold, self.performance]), axis=1, return_inverse=True, return_counts=True
+        )
+        if len(counts) == len(self.fold):
+            return self
+        predicted, true = (np.bincount(number.ravel(), values) / counts for values in (self.predicted, self.true))
+        return RankedRows(predicted, true, *pairs)
+
+    def without_fold_means(self) -> tuple[Floats, Floats]:
+        """(m,) predictions and labels less their fold's mean."""
+        return centred(self.predicted, self.fold), centred(self.true, self.fold)
+
+    @property
+    def rho(self) -> float:
+        """Spearman's correlation of all rows ranked together, without fold means; NaN where undefined."""
+        return spearman(*self.without_fold_means()) if len(self.true) else math.nan
+
+    def without(self, fold: int) -> RankedRows:
+        """The rows of the other folds."""
+        kept = self.fold != fold
+        return RankedRows(self.predicted[kept], self.true[kept], self.fold[kept], self.performance[kept])
+
+
+def centred(values: Floats, fold: Rows) -> Floats:
+    """(m,) values less their fold's mean. Equal values of a fold stay equal: rounding errors give no ranks."""
+    if not len(values):
+        return values
+    scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    number = np.unique(fold, return_inverse=True)[1]
+    means = np.bincount(number, scaled) / np.bincount(number)
+    return np.asarray(np.round(scaled - means[number], 9))
+
+
+def rank_agreement(tasks: Sequence[RankedRows], *, users: bool = False) -> Estimate:
+    """The rank correlation of one task, or the average of several by Fisher's z, with its 95 % interval.
+
+    Tasks without a correlation are left out of an average.
+
+    Args:
+        users: whether each fold is a user, and users are the units of the interval.
+    """
+    ranked = [task for task in (one.once() for one in tasks) if math.isfinite(task.rho)]
+    if not ranked:
+        return Estimate(None)
+    value = ranked[0].rho if len(ranked) == 1 else math.tanh(_mean_z(ranked))
+    reach = _over_users(ranked) if users else _over_performances(ranked)
+    if not math.isfinite(reach):
+        return Estimate(value)
+    low, high = (math.tanh(_mean_z(ranked) + sign * reach) for sign in (-1, 1))
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def _mean_z(tasks: Sequence[RankedRows]) -> float:
+    return float(np.mean([np.arctanh(np.clip(task.rho, -FISHER_CLIP, FISHER_CLIP)) for task in tasks]))
+
+
+def _over_performances(tasks: Sequence[RankedRows]) -> float:
+    """Half the length of the interval in z; infinite where a task has too few performances."""
+    variances = []
+    for task in tasks:
+        spare = len(task.true) - len(np.unique(task.fold)) - 2
+        variances.append((1 + task.rho**2 / 2) / spare if spare > 0 else math.inf)
+    return NORMAL * math.sqrt(sum(variances)) / len(tasks)
+
+
+def _over_users(tasks: Sequence[RankedRows]) -> float:
+    """The same by the jackknife over users; infinite for two users, or where one of them decides alone."""
+    from scipy.stats import t
+
+    numbers = np.unique(np.concatenate([task.fold for task in tasks]))
+    if len(numbers) < 3:
+        return math.inf
+    each = np.array([_mean_z([task.without(user) for task in tasks]) for user in numbers])
+    deviation = math.sqrt((len(each) - 1) * float(each.var()))
+    return float(t.ppf(0.975, len(each) - 1)) * deviation if deviation > 0 else math.inf

@@ -1,0 +1,48 @@
+"""`results.json`: the only place where the results of an evaluation are JSON."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from data.errors import DataError
+from data.store import read_json, write_text
+from pipeline.evaluate.evaluation_results import EvaluationResults
+
+FORMAT = 2
+
+
+@cache
+def _adapter() -> TypeAdapter[EvaluationResults]:
+    return TypeAdapter(EvaluationResults)
+
+
+def as_json(results: EvaluationResults) -> dict[str, Any]:
+    """The results as JSON types; docs/results.md lists every key."""
+    return {"format": FORMAT, **_adapter().dump_python(results, mode="json")}
+
+
+def write_results(results: EvaluationResults, place: str | Path) -> None:
+    """Write `results.json`, atomically."""
+    write_text(Path(place), json.dumps(as_json(results), indent=1, allow_nan=False) + "\n")
+
+
+def read_results(place: str | Path) -> EvaluationResults:
+    """Read what `write_results` wrote. Raises DataError where it is absent, damaged or of another format."""
+    fix = "Run 'evaluate' again"
+    try:
+        values = read_json(Path(place))
+    except (OSError, ValueError) as error:
+        raise DataError("no readable results", where=place, fix=fix) from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise DataError("results of another format", where=place, fix=fix)
+    try:
+        return _adapter().validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the whole file"
+        raise DataError(f"damaged results: {key}: {first['msg'].lower()}", where=place, fix=fix) from error

@@ -1,0 +1,191 @@
+"""The tables of an evaluation: one row a system, sorted by result. The terminal, the page, CSV and LaTeX show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from data.errors import counted
+from models.metrics import fisher_average
+from pipeline.evaluate.evaluation_results import CurvePoint, Estimate, EvaluationResults, FoldAverage, SystemResult
+from pipeline.evaluate.leaderboard import OURS
+from pipeline.evaluate.system_table import Better, Kind, Table, TableRow
+from pipeline.systems import COMBINED
+from pipeline.systems.selection import ORACLE
+
+INTERVAL, ERROR = "95 % interval", "MAE"
+
+SINGLE_RUNS = f"{OURS}, mean of single networks"
+"""Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
+
+
+def row_kind(results: EvaluationResults, name: str) -> Kind:
+    """The kind of a row."""
+    system = results.systems.get(name)
+    if system is None:
+        return "ours" if name.startswith(OURS) else "paper"
+    if name.endswith(ORACLE):
+        return "oracle"
+    if system.baseline:
+        return "baseline"
+    return "ours" if name == COMBINED or name.startswith(OURS) else "other"
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The values of a row before they are cells."""
+
+    name: str
+    rho: Estimate
+    per_fold: float | None
+    error: float | None = None
+
+
+def main_table(results: EvaluationResults) -> Table:
+    """One row a system: the result of all tasks."""
+    lines = [
+        _Line(name, system.average.rho, _shown(results, system.average.per_fold), system.average.mae)
+        for name, system in results.systems.items()
+    ]
+    if results.paper and OURS in results.systems:
+        lines.append(_single_runs(results, results.systems[OURS], results.tasks))
+    lines += [_printed(results, name, [given.get(task) for task in results.tasks])
+              for name, given in results.paper.items()]  # fmt: skip
+    tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
+    return _table(results, f"Rank correlation with the judges{tasks}, n {results.held_out()}", lines, compared=True)
+
+
+def task_tables(results: EvaluationResults) -> list[Table]:
+    """The same for each task; none where there is one task."""
+    return [_task_table(results, task) for task in results.tasks] if len(results.tasks) > 1 else []
+
+
+def _task_table(results: EvaluationResults, task: str) -> Table:
+    lines = []
+    for name, system in results.systems.items():
+        if (given := system.tasks.get(task)) is not None:
+            lines.append(_Line(name, given.rho, _shown(results, given.per_fold), given.figures.mae))
+    if results.paper and OURS in results.systems:
+        lines.append(_single_runs(results, results.systems[OURS], [task]))
+    lines += [_printed(results, name, [given.get(task)]) for name, given in results.paper.items()]
+    return _table(results, f"{task}, n {results.held_out(task)}", lines, compared=False)
+
+
+def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, compared: bool) -> Table:
+    one_fold, compared = len(results.protocol.folds) == 1, compared and results.comparison is not None
+    per_fold = [] if one_fold else ["per user" if results.users else "per fold"]
+    columns = ("rho", INTERVAL, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
+    good: dict[str, Better] = {"rho": "high", "per fold": "high", "per user": "high", ERROR: "low"}
+    ordered = sorted(lines, key=lambda line: -2.0 if line.rho.value is None else line.rho.value, reverse=True)
+    rows = [
+        TableRow(
+            line.name,
+            (line.rho.value, line.rho.interval, *([] if one_fold else [line.per_fold]), line.error,
+             *([_verdict(results, line.name)] if compared else [])),
+            row_kind(results, line.name),
+        )
+        for line in ordered
+    ]  # fmt: skip
+    return Table(
+        title, columns, tuple(rows), note=_note(results), better=tuple(good.get(name, "neither") for name in columns)
+    )
+
+
+def _note(results: EvaluationResults) -> str:
+    """How the numbers of the tables were computed."""
+    unit = f"over {counted(results.users, 'user')}" if results.users else "over performances"
+    many = len(results.protocol.folds) > 1
+    form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean"
+    fold = "user" if results.users else "fold"
+    return " ".join(
+        [
+            f"rho: Spearman's correlation of all held-out predictions{', fold means removed' if many else ''}; "
+            f"interval {unit}.",
+            *(
+                [f"Per {fold}: correlations of single {fold}s, averaged by {form}, as papers print them."]
+                if many
+                else []
+            ),
+            "Mean prediction of the networks; last epoch, unless a row says otherwise.",
+        ]
+    )
+
+
+def _shown(results: EvaluationResults, average: FoldAverage) -> float | None:
+    return getattr(average, results.fold_form)  # type: ignore[no-any-return]
+
+
+def _verdict(results: EvaluationResults, name: str) -> str | None:
+    assert results.comparison is not None
+    lead = results.comparison.rows.get(name)
+    return None if lead is None else lead.verdict
+
+
+def _single_runs(results: EvaluationResults, system: SystemResult, tasks: Sequence[str]) -> _Line:
+    """The mean of single networks in place of the networks' mean prediction."""
+    runs = [system.tasks[task].runs for task in tasks if task in system.tasks]
+    rho = _over_tasks([_mean(run.rho for run in each) for each in runs])
+    folds = _over_tasks([_mean(_shown(results, run.per_fold) for run in each) for each in runs], results.fold_form)
+    return _Line(SINGLE_RUNS, Estimate(rho), folds)
+
+
+def _printed(results: EvaluationResults, name: str, given: Sequence[float | None]) -> _Line:
+    """A row of the paper, whose correlations are per fold."""
+    value = _over_tasks([None if one is None else one / 100 for one in given], results.fold_form)
+    one_fold = len(results.protocol.folds) == 1
+    return _Line(name, Estimate(value if one_fold else None), None if one_fold else value)
+
+
+def _over_tasks(values: Sequence[float | None], form: Literal["fisher", "arithmetic"] = "fisher") -> float | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return fisher_average(known).value if form == "fisher" else float(np.mean(known))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    given = [value for value in values if value is not None]
+    return float(np.mean(given)) if given else None
+
+
+def inner_table(results: EvaluationResults) -> Table | None:
+    """In how many folds each system is part of the combination, and its correlation in inner validation."""
+    system = results.systems.get(COMBINED)
+    if system is None or not system.inner:
+        return None
+    folds, rows = len(system.inner), []
+    for name in system.inner[0].figures:
+        rho = _mean(one.figures.get(name, {}).get("rho") for one in system.inner)
+        used = sum(name in one.used for one in system.inner)
+        rows.append(TableRow(name, (rho, f"{used} of {folds}")))
+    title = "Inner validation of the combination, mean over the training parts"
+    return Table(title, ("rho", "averaged in"), tuple(rows), better=("high", "neither"))
+
+
+def curve_table(points: Sequence[CurvePoint]) -> Table:
+    """Error and correlation by size of the training part, with the range over the repeats."""
+    rows = [
+        TableRow(
+            f"{point.trained_on:.3g}",
+            (point.mae.mean, (point.mae.low, point.mae.high),
+             *((None, None) if point.rho is None else (point.rho.mean, (point.rho.low, point.rho.high)))),
+        )
+        for point in points
+    ]  # fmt: skip
+    return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), head="trained on")
+
+
+def runs_table(results: EvaluationResults) -> Table:
+    """The correlation of every run, to download."""
+    rows = [
+        (f"{name}, {task}" if task else name, tuple(run.rho for run in given.runs))
+        for name, system in results.systems.items()
+        for task, given in system.tasks.items()
+    ]
+    most = max((len(values) for _, values in rows), default=0)
+    columns = tuple(f"run_{number}" for number in range(1, most + 1))
+    filled = ((name, (*values, *(None,) * (most - len(values)))) for name, values in rows)
+    return Table("Runs", columns, tuple(TableRow(name, values) for name, values in filled))

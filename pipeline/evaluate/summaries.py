@@ -1,0 +1,262 @@
+"""From predictions to results: every row of the table is a plain function of the predictions for each part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from data.store.arrays import Floats, Rows
+from data.video import Record
+from models import metrics
+from pipeline.checks.intervals import reach
+from pipeline.evaluate.evaluation_results import (
+    AverageResult,
+    Choice,
+    Figures,
+    FoldAverage,
+    Guess,
+    HeldOutPrediction,
+    InnerChoice,
+    Losses,
+    RunFigures,
+    SystemResult,
+    TaskResult,
+    Uncertainty,
+)
+from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+from pipeline.systems import NetworkSystem, Part, Predicted, Row
+from pipeline.systems.interface import as_many_runs
+from pipeline.systems.selection import errors_and_deviations
+from pipeline.train import SCORES, label_table
+from pipeline.train.features import FeatureSet
+
+CLUSTERS = ("original", "trial")
+"""Groups of one performance, whose views and copies count once."""
+
+
+def or_none(value: float) -> float | None:
+    """`value`, or None (JSON null) where it is undefined."""
+    return None if math.isnan(value) else float(value)
+
+
+def performance(record: Record) -> str:
+    """Name of the performance that a record shows, equal for its views and copies."""
+    return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """The m labelled test rows of one task, from which its metrics are computed.
+
+    Attributes:
+        parts: its folds with labelled test rows, and these rows.
+        columns: for each fold, its number among the folds of all tasks, and which of its test rows have labels.
+        true: (n,) labels of all rows of the feature set.
+        performance: (m,) number of the performance that each row shows, equal for its views and copies.
+        fold: (m,) number of each row's fold, equal in all tasks for folds of one name.
+    """
+
+    parts: tuple[Part, ...]
+    columns: tuple[tuple[int, Any], ...]
+    true: Floats
+    performance: Rows
+    fold: Rows
+
+    @classmethod
+    def of(cls, features: FeatureSet, parts: Sequence[Part], task: str, true: Floats) -> TaskRows:
+        """The rows of a task, from the folds of all tasks; `true` (n,) is NaN where a label is missing."""
+        marks = [np.isfinite(true[part.test]) for part in parts]
+        columns = tuple((i, mark) for i, mark in enumerate(marks) if parts[i].task == task and mark.any())
+        mine = tuple(replace(parts[i], test=parts[i].test[mark]) for i, mark in columns)
+        names = [performance(features.records[row]) for part in mine for row in part.test]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        folds = {name: number for number, name in enumerate(dict.fromkeys(part.fold for part in parts))}
+        fold = np.repeat([folds[part.fold] for part in mine], [len(part.test) for part in mine])
+        return cls(mine, columns, true, np.array([numbers[name] for name in names], dtype=np.intp), fold)
+
+    def each(self, predicted: Sequence[Floats]) -> list[Floats]:
+        """(runs, m of the fold) by fold, from predictions (runs, test rows) for the folds of all tasks."""
+        return [predicted[number][:, mark] for number, mark in self.columns]
+
+    def ranked(self, predicted: Sequence[Floats], run: int | None = None) -> RankedRows:
+        """The rows with the mean of such predictions over the runs, or with those of one run."""
+        by_fold = [values.mean(0) if run is None else values[run] for values in self.each(predicted)]
+        return RankedRows(np.concatenate(by_fold), self.labels, self.fold, self.performance)
+
+    @cached_property
+    def labels(self) -> Floats:
+        """(m,) labels of the rows."""
+        return np.asarray(self.true[np.concatenate([part.test for part in self.parts])])
+
+
+def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
+    """Every metric of predictions (m,); `low` and `high` are the least and greatest training score."""
+    values = {
+        "spearman": metrics.spearman(predicted, true),
+        "kendall": metrics.kendall(predicted, true),
+        "relative_l2": metrics.relative_l2(predicted, true, low, high),
+        "mse": metrics.mse(predicted, true),
+        "mae": metrics.mae(predicted, true),
+    }
+    return Figures(len(true), (low, high), **{name: or_none(value) for name, value in values.items()})
+
+
+def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
+    """Both averages of the defined correlations."""
+    given = [math.nan if value is None else value for value in correlations]
+    fisher, arithmetic = metrics.fisher_average(given), metrics.arithmetic_average(given)
+    return FoldAverage(or_none(fisher.value), or_none(arithmetic.value), fisher.undefined, fisher.clipped)
+
+
+def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = False) -> TaskResult:
+    """The result of one task, from predictions (runs, test rows) for the folds of all tasks."""
+    parts, true, by_fold = rows.parts, rows.true, rows.each(predicted)
+    folds = {}
+    for part, values in zip(parts, by_fold, strict=True):
+        folds[part.fold] = figures(values.mean(0), true[part.test], *_range(true[part.train]))
+    whole, runs = rows.ranked(predicted), range(len(by_fold[0]))
+    learned = true[np.concatenate([part.train for part in parts])]
+    of_all = figures(whole.predicted, whole.true, *_range(learned))
+    return TaskResult(
+        rho=rank_agreement([whole], users=users),
+        performances=len(np.unique(rows.performance)),
+        per_fold=fold_average([one.spearman for one in folds.values()]),
+        together=of_all.spearman,
+        figures=of_all,
+        folds=folds,
+        runs=tuple(_run(rows, predicted, run) for run in runs),
+    )
+
+
+def _range(labels: Floats) -> tuple[float, float]:
+    return float(np.nanmin(labels)), float(np.nanmax(labels))
+
+
+def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunFigures:
+    pairs = zip(rows.parts, rows.each(predicted), strict=True)
+    each = [metrics.spearman(values[run], rows.true[part.test]) for part, values in pairs]
+    return RunFigures(or_none(rows.ranked(predicted, run).once().rho), fold_average(each))
+
+
+def average_result(
+    tasks: Mapping[str, TaskResult], ranked: Sequence[RankedRows], *, users: bool = False
+) -> AverageResult:
+    """Averages over the tasks."""
+    each = [task.per_fold for task in tasks.values()]
+    per_fold = FoldAverage(
+        fold_average([one.fisher for one in each]).fisher, fold_average([one.arithmetic for one in each]).arithmetic
+    )
+    errors = [task.figures.mae for task in tasks.values() if task.figures.mae is not None]
+    return AverageResult(rank_agreement(ranked, users=users), per_fold, float(np.mean(errors)) if errors else None)
+
+
+def system_result(
+    features: FeatureSet, system: Row, parts: Sequence[Part], held: Sequence[Predicted], *, users: bool = False
+) -> SystemResult:
+    """The results of one system, from its predictions for every part."""
+    truth = label_table(features.records)
+    tasks = list(dict.fromkeys(part.task for part in parts))
+
+    def rows_of(column: int) -> dict[str, TaskRows]:
+        return {task: TaskRows.of(features, parts, task, truth[:, column]) for task in tasks}
+
+    def results(column: int) -> dict[str, TaskResult] | None:
+        values = [getattr(one, SCORES[column]) for one in held]
+        if values[0] is None or not np.isfinite(truth[:, column]).any():
+            return None
+        runs = as_many_runs(values)
+        return {task: task_result(rows, runs, users=users) for task, rows in rows_of(column).items() if rows.parts}
+
+    by_task, runs = results(0) or {}, as_many_runs([one.score for one in held])
+    by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}
+    deviations = held[0].deviation is not None
+    return SystemResult(
+        baseline=system.baseline,
+        tasks=by_task,
+        average=average_result(by_task, [rows.ranked(runs) for rows in rows_of(0).values()], users=users),
+        execution=results(1),
+        synchronisation=results(2),
+        losses=_losses(list(by_fold.values())),
+        chosen=tuple(Choice(p.task, p.fold, one.chosen) for p, one in zip(parts, held, strict=True) if one.chosen),
+        inner=tuple(
+            InnerChoice(fold, tuple(one.inner["used"]), dict(one.inner["tests"]))
+            for fold, one in by_fold.items()
+            if one.inner
+        ),
+        uncertainty={task: _uncertainty(features, parts, held, truth[:, 0], task) for task in tasks}
+        if deviations
+        else None,
+        settings=_settings(system),
+    )
+
+
+def _settings(system: Row) -> dict[str, Any] | None:
+    trained, *others = system.systems
+    if others or not isinstance(trained, NetworkSystem):
+        return None
+    return {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
+
+
+def _losses(folds: Sequence[Predicted]) -> Losses | None:
+    """Mean, least and greatest training loss of all networks of all folds, by epoch."""
+    given = [one.losses for one in folds if one.losses is not None]
+    if not given:
+        return None
+    losses = np.concatenate(given, axis=1)
+    ends = (losses.mean(1), losses.min(1), losses.max(1))
+    return Losses(tuple(folds[0].loss_epochs), *(tuple(or_none(value) for value in values) for values in ends))
+
+
+def _uncertainty(
+    features: FeatureSet, parts: Sequence[Part], held: Sequence[Predicted], true: Floats, task: str
+) -> Uncertainty:
+    """How the predicted deviations of a task agree with the errors.
+
+    A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
+    part: the conformal quantile, with views and copies counted once (`pipeline.checks.intervals`).
+    """
+    mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
+    pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]
+    error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
+    factors = [_factor(features, part, one.inside) for part, one in mine]
+    finite = bool(np.isfinite(factors).all())
+    within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
+    return Uncertainty(
+        spearman=or_none(metrics.spearman(deviation, error)),
+        within90=float((error <= 1.645 * deviation).mean()),
+        mean=float(deviation.mean()),
+        calibrated90=float(np.concatenate(within).mean()) if finite else None,
+        factor=float(np.mean(factors)) if finite else None,
+    )
+
+
+def _factor(features: FeatureSet, part: Part, inside: Mapping[str, float]) -> float:
+    """Deviations that a 90 % interval extends, from |error| / deviation `inside` the part; infinite for too few."""
+    rows = [row for row in part.train if features.ids[row] in inside]
+    ratios = np.array([inside[features.ids[row]] for row in rows])
+    groups = np.array([performance(features.records[row]) for row in rows])
+    return reach(ratios, groups, 0.9) if rows else math.inf
+
+
+def predictions(
+    features: FeatureSet, parts: Sequence[Part], scores: Mapping[str, Sequence[Floats]]
+) -> tuple[HeldOutPrediction, ...]:
+    """Every held-out video with the prediction of each system; `scores` are (runs, test rows) by part."""
+    true = label_table(features.records)[:, 0]
+    return tuple(
+        HeldOutPrediction(
+            features.ids[row], part.task, part.fold, performance(features.records[row]), float(true[row]),
+            {name: _guess(values[number][:, position]) for name, values in scores.items()},
+        )
+        for number, part in enumerate(parts)
+        for position, row in enumerate(part.test)
+    )  # fmt: skip
+
+
+def _guess(values: Floats) -> Guess:
+    return Guess(float(values.mean()), float(values.min()), float(values.max()))

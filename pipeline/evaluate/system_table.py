@@ -1,0 +1,44 @@
+"""A table of systems as values, which the terminal, the page, CSV and LaTeX show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.checks.accuracy import Interval
+
+Kind = Literal["ours", "baseline", "paper", "oracle", "other"]
+"""The kind of a row: AIM and its combination, a trivial baseline, printed in a paper, chosen by the test labels."""
+
+Better = Literal["high", "low", "neither"]
+"""Which values of a column are good."""
+
+Cell = float | str | Interval | None
+"""A number, a text, both ends of an interval, or None for undefined."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One system: its name, one value per column, its kind."""
+
+    name: str
+    values: tuple[Cell, ...]
+    kind: Kind = "other"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of systems."""
+
+    title: str
+    columns: tuple[str, ...]  # names of the value columns
+    rows: tuple[TableRow, ...]
+    digits: int = 3  # decimals shown
+    note: str = ""  # how the values were computed
+    better: tuple[Better, ...] = ()  # by column
+    head: str = "system"  # name of the first column
+
+
+def interval_text(interval: Interval | None) -> str | None:
+    """Both ends of an interval, None where it has none."""
+    return None if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"

@@ -1,0 +1,58 @@
+"""Results of an evaluation by hand: fields that a test does not name have plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from data.leaks import LeakReport
+from pipeline.evaluate.evaluation_results import (
+    AverageResult,
+    Estimate,
+    EvaluationResults,
+    Figures,
+    FoldAverage,
+    FoldSize,
+    Guess,
+    HeldOutPrediction,
+    Origin,
+    ProtocolUsed,
+    SystemResult,
+    TaskResult,
+)
+
+CLEAN = LeakReport(("trial",), (), {}, True, ())
+ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"})
+
+
+def system(rho: Estimate, *, baseline: bool = False, per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:
+    """A system with one task, named ""."""
+    average = FoldAverage(per_fold, per_fold)
+    figures = Figures(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
+    task = TaskResult(rho, 60, average, rho.value, figures, {}, ())
+    return SystemResult(baseline, {"": task}, AverageResult(rho, average, mae))
+
+
+def made_results(
+    systems: Mapping[str, SystemResult], *, rows: int = 60, folds: int = 3, protocol: str = "kfold", **more: Any
+) -> EvaluationResults:
+    """Results of one task; each of `rows` performances is predicted as it is."""
+    predictions = tuple(
+        HeldOutPrediction(
+            f"{i}", "", str(i % folds), f"id:{i}", float(i), {name: Guess(float(i), i, i) for name in systems}
+        )
+        for i in range(rows)
+    )
+    sizes = tuple(FoldSize(str(i), rows - rows // folds, rows // folds) for i in range(folds))
+    given = {
+        "audit": CLEAN,
+        "videos": rows,
+        "performances": rows,
+        "left_out": (),
+        "tasks": ("",),
+        "against": next(iter(systems)),
+        "comparison": None,
+    }
+    return EvaluationResults(
+        origin=ORIGIN, protocol=ProtocolUsed(protocol, sizes), systems=systems, predictions=predictions, **given | more
+    )

@@ -1,0 +1,48 @@
+"""The table of an evaluation in a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+from pipeline.cli.commands import show_evaluation
+from pipeline.evaluate import Evaluation
+from pipeline.evaluate.evaluation_results import Comparison, Estimate, Lead
+from pipeline.settings.config import load_config
+from pathlib import Path
+from tests.helpers.made_results import made_results, system
+names = ["random", "AIM (ours), best epoch on the test part (oracle)", "AIM (ours)", "combined", "validation table"]
+rhos = [Estimate(-.21, -.45, -.06), Estimate(.8, .7, .9), Estimate(.5, -.1, .7), Estimate(.7, .6, .8), Estimate(None)]
+rows = {name: system(rho, baseline=name == "random", mae=123.456) for name, rho in zip(names, rhos)}
+lead = Lead(Estimate(0.9, 0.5, 1.2), 0.001)
+comparison = Comparison("combined", 60, {name: lead for name in names if name != "combined"})
+results = made_results(rows, against="combined", comparison=comparison)
+show_evaluation(Evaluation(results, Path("runs/x"), load_config(None, {})), False)
+"""
+
+
+def printed(columns: str) -> list[str]:
+    """The lines of standard output."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env={"COLUMNS": columns}
+    )
+    return done.stdout.rstrip().splitlines()
+
+
+def test_the_table_fits_80_columns_without_a_broken_word() -> None:
+    lines, wide = printed("80"), printed("200")
+    assert max(map(len, lines)) <= 80
+    words = {word for line in wide for word in line.split()}
+    assert {word for line in lines for word in line.split()} == words, "every word is whole"
+    head = lines[1]
+    for column in ("system", "rho", "95 % interval", "per fold", "MAE"):
+        assert column in head
+    assert "-0.45 to -0.06" in " ".join(lines)
+
+
+def test_rows_are_sorted_by_result_and_aim_is_marked() -> None:
+    firsts = [line.split("  ")[0].strip() for line in printed("200")[2:]]
+    assert firsts == [
+        "AIM (ours), best epoch on the test part (oracle)", "* combined", "* AIM (ours)", "random", "validation table",
+    ]  # fmt: skip

@@ -1,0 +1,98 @@
+"""Notes above the tables of an evaluation, and the paragraph "Methods", from hand-made results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from data.leaks import Leak, LeakReport
+from pipeline.evaluate.evaluation_notes import FEW_USERS, evaluation_notes, methods_paragraph
+from pipeline.evaluate.evaluation_results import FEW, Estimate, EvaluationResults
+from pipeline.evaluate.protocols import Asked
+from pipeline.settings.config import load_config
+from tests.helpers.made_results import CLEAN, made_results, system
+
+AIM = "AIM (ours)"
+
+
+def results(systems: tuple[str, ...] = (AIM, "USDL"), **more: Any) -> EvaluationResults:
+    return made_results({name: system(Estimate(0.5, 0.3, 0.7)) for name in systems}, **more)
+
+
+def notes(made: EvaluationResults, systems: str = "all", settings: Any = None, **more: Any) -> str:
+    return "\n".join(evaluation_notes(made, load_config(None, settings or {}), Asked(systems, **more)))
+
+
+@pytest.mark.parametrize(
+    ("systems", "only", "rows", "said"),
+    [
+        ("all", "", (AIM, "USDL"), True),
+        ("all", "methods", (AIM, "USDL"), True),
+        ("all", " Methods , aim", (AIM, "USDL"), True),
+        ("all", "usdl", (AIM, "USDL"), False),
+        ("all", "methods", (AIM, "USDL", "MUSDL"), False),
+        ("aim", "", (AIM,), False),
+    ],
+)
+def test_a_leaderboard_says_that_musdl_is_left_out(systems: str, only: str, rows: tuple[str, ...], said: bool) -> None:
+    assert ("MUSDL is left out" in notes(results(rows), systems, only=only)) is said
+
+
+def test_few_performances_a_fold_and_several_views_are_said() -> None:
+    assert notes(results(), "aim").splitlines()[0] == "leak audit: no leak; kept apart: trial"
+    assert f"a fold holds out 2 performances, fewer than {FEW}" in notes(results(rows=6, folds=3), "aim")
+    assert "fewer than" not in notes(results(rows=2, folds=1), "aim"), "one part for testing is no average"
+    assert "60 trials in 120 videos" in notes(results(videos=120), "aim")
+    assert "--quick: " in notes(results(), "aim", quick=True)
+
+
+def test_with_few_users_aim_alone_is_not_for_new_people() -> None:
+    def said(users: int) -> bool:
+        return "AIM alone is not for new people" in notes(results(folds=users, protocol="louo"), "aim")
+
+    assert said(8)
+    assert not said(FEW_USERS)
+    assert "new people" not in notes(results(), "aim"), "users are not kept apart"
+
+
+def test_leaks_are_listed_one_by_one() -> None:
+    leaks = tuple(Leak(str(i), "trial", f"t{i}", (), ()) for i in range(12))
+    text = notes(results(audit=LeakReport(("trial",), leaks, {}, False, ())), "aim")
+    assert text.startswith("leak audit: 12 leak(s)")
+    assert "contents not compared" in text
+    assert text.count("on both sides") == 10
+
+
+def test_a_table_of_the_paper_names_what_the_features_cannot_feed() -> None:
+    text = notes(results((AIM, "ST-GCN")), "2")
+    assert "these features cannot feed TSN ranking, JR-GCN, whole scene (baseline), scene + agents" in text
+    assert "the paper's rows are of " in text
+
+
+def test_how_the_networks_were_trained_is_said_beside_the_paper() -> None:
+    text = notes(results(), "aim")
+    assert "AIM: 10 networks a fold, 100 epochs, recipe fast" in text
+    assert "AIM differs from the paper's method (in brackets): " in text
+    assert "optimistic" not in text
+    assert "AIM" not in notes(results(("USDL",)), "usdl")
+    tools = {"dataset.kind": "jigsaws", "train.recipe": "tools"}
+    expected = "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known"
+    assert expected in notes(results(), "aim", tools)
+    assert "differs from the paper" not in notes(results(), "aim", {"train.recipe": "paper"})
+
+
+def test_the_paragraph_for_a_paper_has_every_part() -> None:
+    config = load_config(None, {"train.runs": 3, "train.seed": 5})
+    text = methods_paragraph(results(audit=CLEAN), config)
+    for part in (
+        "60 performances (data set folder)", "the protocol kfold with 3 folds", "shared no trial", "found no leak",
+        "3 networks trained for 100 epochs (seeds 5 to 7; seed of the split 0)", "last epoch",
+        "no choice used a test label", "Spearman's rank correlation", "Bonett and Wright", "aqa 1, numpy 2",
+        "commit abc", "2026-01-02", "Gao et al.", "differ from the paper's",
+    ):  # fmt: skip
+        assert part in text, part
+    users = methods_paragraph(results(folds=8, protocol="louo"), config)
+    assert "jackknife over 8 users" in users
+    assert "regressions that inner validation" in methods_paragraph(replace(results(), against="combined"), config)

@@ -1,0 +1,59 @@
+"""The line on what differs from the paper: no setting of the method can be forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from models.aim_config import AimConfig
+from pipeline.evaluate.paper_differences import NO_METHOD, paper_differences
+from pipeline.settings.config import load_config
+from pipeline.settings.recipes import TrainConfig
+
+OTHER: dict[str, Any] = {
+    "system": "no_aim", "fusion": "halves", "difference": "none", "agents": "concat", "trial": "linear",
+    "learning_rates": [1.0, 1e-5, 1e-6], "switch_epochs": [1, 2, 3],
+}  # fmt: skip
+"""Another value than the paper's, for settings that are neither a number nor a switch."""
+
+
+def differences(settings: Any) -> list[str]:
+    return [text.split(" ")[0] for text in paper_differences(load_config(None, {"train.recipe": "paper", **settings}))]
+
+
+def test_the_papers_own_recipe_differs_in_nothing() -> None:
+    assert differences({}) == []
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(AimConfig)])
+def test_every_setting_of_the_network_is_compared(name: str) -> None:
+    value = getattr(AimConfig(), name)
+    other = OTHER[name] if name in OTHER else (not value) if isinstance(value, bool) else value // 2 or 0.5
+    assert differences({f"model.{name}": other}) == [f"model.{name}"]
+
+
+@pytest.mark.parametrize("name", [name for name in TrainConfig.model_fields if name not in NO_METHOD])
+def test_every_setting_of_training_is_compared(name: str) -> None:
+    value = getattr(TrainConfig(recipe="paper"), name)
+    number = 2 if value is None else value + 1 if name in ("epochs", "batch", "scene_components") else None
+    default = (not value) if isinstance(value, bool) else 0.25 if number is None else number
+    assert differences({f"train.{name}": OTHER.get(name, default)}) == [f"train.{name}"]
+
+
+def test_the_fast_recipe_names_what_it_changes_of_equation_1() -> None:
+    said = ", ".join(paper_differences(load_config(None, {"train.recipe": "fast"})))
+    for part in (
+        "model.difference absolute (signed)", "model.identity_start on (off)", "model.feature_dropout 0.1 (0)",
+        "model.width 64 (512)", "train.clip 5 (off)",
+    ):  # fmt: skip
+        assert part in said, part
+    assert "model.width 128 (512)" in ", ".join(paper_differences(load_config(None, {"train.recipe": "tools"})))
+
+
+def test_settings_of_stages_count_where_the_stage_runs() -> None:
+    kinematics = {"stages": ["kinematics", "timesteps"], "kinematics.rotation": "6d"}
+    assert "kinematics.rotation" in differences(kinematics)
+    assert "kinematics.rotation" not in differences({"kinematics.rotation": "6d"})
+    assert "timesteps.scene" in differences({"timesteps.scene": ""})

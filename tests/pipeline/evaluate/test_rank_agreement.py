@@ -1,0 +1,87 @@
+"""The result of an evaluation: what it ranks, and that its interval is the one that its sources give."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+
+
+def rows(predicted: object, true: object, fold: object = 0, performance: object = None) -> RankedRows:
+    guesses, labels = np.asarray(predicted, float), np.asarray(true, float)
+    folds = np.broadcast_to(np.asarray(fold), guesses.shape)
+    return RankedRows(guesses, labels, folds, np.arange(len(guesses)) if performance is None else performance)
+
+
+def noisy(count: int, folds: int, seed: int = 0) -> RankedRows:
+    rng = np.random.default_rng(seed)
+    true = rng.normal(size=count)
+    return rows(true + rng.normal(size=count), true, np.arange(count) % folds)
+
+
+def test_fold_means_do_not_count() -> None:
+    """Within each fold the ranking is right, and the fold with the higher labels is predicted lower."""
+    true = np.r_[np.arange(6.0), np.arange(6.0) + 10]
+    fold = np.repeat([0, 1], 6)
+    assert stats.spearmanr(true - 30 * fold, true).statistic < 0
+    assert rank_agreement([rows(true - 30 * fold, true, fold)]).value == pytest.approx(1)
+
+
+def test_predictions_that_are_constant_in_a_fold_have_no_correlation() -> None:
+    fold = np.repeat([0, 1, 2], 4)
+    assert rank_agreement([rows(0.1 * (fold + 1), np.arange(12), fold)]).value is None
+
+
+def test_the_interval_is_bonett_and_wrights() -> None:
+    """With one fold it is the published formula with n - 3; each further fold mean costs one performance."""
+    for folds in (1, 5):
+        given = noisy(40, folds)
+        found = rank_agreement([given])
+        assert found.value is not None
+        spare = 40 - 3 - (folds - 1)
+        reach = stats.norm.ppf(0.975) * math.sqrt((1 + found.value**2 / 2) / spare)
+        ends = np.tanh(np.arctanh(found.value) + np.array([-reach, reach]))
+        assert found.interval == pytest.approx(tuple(ends))
+
+
+def test_views_of_one_performance_count_once() -> None:
+    given = noisy(30, 3)
+    twice = RankedRows(*(np.repeat(one, 2) for one in (given.predicted, given.true, given.fold, given.performance)))
+    assert rank_agreement([twice]) == rank_agreement([given])
+
+
+def test_several_tasks_are_averaged_by_fishers_z() -> None:
+    tasks = [noisy(40, 4, seed) for seed in (1, 2)]
+    alone = [rank_agreement([task]) for task in tasks]
+    found = rank_agreement(tasks)
+    assert found.value == pytest.approx(math.tanh(np.mean([np.arctanh(one.value) for one in alone])))
+    both = [np.arctanh(one.high) - np.arctanh(one.low) for one in (*alone, found)]
+    assert both[2] == pytest.approx(math.hypot(both[0], both[1]) / 2)
+
+
+def test_users_are_the_units_of_their_interval() -> None:
+    """The jackknife by hand: the deviation of z without each user, and Student's t."""
+    given = noisy(40, 8)
+    found = rank_agreement([given], users=True)
+    without = []
+    for user in range(8):
+        kept = given.fold != user
+        each = [
+            values - np.array([values[given.fold == one].mean() for one in given.fold])
+            for values in (given.predicted, given.true)
+        ]
+        without.append(np.arctanh(stats.spearmanr(*(one[kept] for one in each)).statistic))
+    reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
+    assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
+    assert rank_agreement([noisy(40, 2)], users=True).interval is None, "two users"
+
+
+def test_too_few_performances_have_a_value_and_no_interval() -> None:
+    found = rank_agreement([noisy(6, 4)])
+    assert found.value is not None
+    assert found.interval is None
+    assert rank_agreement([]).value is None
