@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from data.errors import PROGRAM, DataError
+from data.errors import DataError, typed
 from extractors.timesteps import TimestepsConfig
 from pipeline.checks.flag import Flag, worst_first
 from pipeline.checks.flags import RATES, Facts, find_flags
@@ -88,10 +87,11 @@ def still_camera_advice(measured: Iterable[Measured], config: Config, out: Path)
     still = len(moving) - sum(map(bool, moving))
     if 2 * still <= len(moving):
         return ""
-    root, folder = shlex.quote(str(config.dataset.root)), shlex.quote(str(out))
-    cache = "" if config.machine.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.machine.cache))}"
+    root, cache = str(config.dataset.root), config.machine.cache
+    options = () if cache == SHARED_CACHE else ("--cache", cache)
+    extract = typed("extract", root, "--config", "person", *options)
+    train = typed("train", "--config", "person", "--set", f"dataset.root={root}", *options, "--out", out)
     return (
         f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
-        f"For one person before a still camera, type: {PROGRAM} extract {root} --config person{cache} && "
-        f"{PROGRAM} train --config person --set dataset.root={root}{cache} --out {folder}"
+        f"For one person before a still camera, type: {extract} && {train}"
     )

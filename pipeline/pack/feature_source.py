@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.folder import CANDIDATES as SCORES
-from data.errors import PROGRAM, Cancelled, DataError
+from data.errors import PROGRAM, Cancelled, DataError, typed
 from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
@@ -129,7 +129,8 @@ def _scores(config: Config) -> str:
     """What to do so that performances have scores."""
     dataset = config.dataset
     if dataset.kind != "folder":
-        return f"Type: {PROGRAM} data check {dataset.root}, or name the table of scores: --set dataset.labels=FILE"
+        check = typed("data", "check", str(dataset.root))
+        return f"Type: {check}, or name the table of scores: --set dataset.labels=FILE"
     table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
     if table is not None:
         return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"

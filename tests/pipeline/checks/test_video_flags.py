@@ -74,7 +74,7 @@ def test_still_cameras_as_agents_get_the_command_of_the_other_preset() -> None:
     assert "stands still in 2 of 3 training videos" in text
     assert text.endswith(
         "type: aqa extract 'my videos' --config person && "
-        "aqa train --config person --set dataset.root='my videos' --out runs/mine"
+        "aqa train --config person --set 'dataset.root=my videos' --out runs/mine"
     )
     assert "--config person --cache kept &&" in advice("folder", False, dataset__root="v", cache="kept")
 
