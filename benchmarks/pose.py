@@ -42,7 +42,7 @@ from scipy.optimize import least_squares
 
 from data.store.arrays import StageOutput
 from data.store.restricted_pickle import load_plain
-from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.decoder import Frame, RetimedVideo, VideoInfo, decode, probe
 from data.video.records import Record
 from data.weights import fetch
 from extractors.keypoints import MIRRORED
@@ -67,6 +67,8 @@ LEEDS = [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9]
 PARKOUR = [11, 13, 15, -1, 12, 14, 16, -1, 5, 7, 9, -1, 6, 8, 10, -1]
 """COCO joint of each of the sixteen joints of Parkour-dataset; -1 for toes and fingers."""
 
+PARKOUR_RATE = 25.0  # frames per second of life; the containers say 10
+
 CUTS = ((5.2, 7.7, 640), (5.2, 7.7, 480), (5.2, 7.7, 320), (5.2, 7.7, 960), (0.0, 8.0, 640), (0.0, 8.0, 480),
         (0.0, 3.0, 640), (0.0, 3.0, 320), (3.0, 6.5, 640), (4.0, 8.0, 480))  # fmt: skip
 """First and last second, and width in pixels, of the cuts of the part `athlete`."""
@@ -87,8 +89,10 @@ PASSER_BY = (
 class Clip:
     """A video or some frames of it, reduced to a width where one is given, as a stage's source."""
 
-    def __init__(self, path: Path, first: float = 0.0, last: float = np.inf, width: int = 0) -> None:
-        info, times = probe(path)
+    def __init__(
+        self, path: Path, first: float = 0.0, last: float = np.inf, width: int = 0, rate: float | None = None
+    ) -> None:
+        info, times = probe(path if rate is None else RetimedVideo(path, rate))
         self.indices = np.flatnonzero((times >= first) & (times <= last))
         self.path, self.times = path, times[self.indices] - times[self.indices[0]]
         height = round(info.height * width / info.width) if width else info.height
@@ -129,9 +133,9 @@ def torso_distances(joints: Points, truth: Points) -> Points:
     return np.where(np.isfinite(truth[..., 0]), np.nan_to_num(part, nan=np.inf), np.nan)
 
 
-def share_near(part: Points) -> float:
-    """Share of labelled joints within half a torso."""
-    return float((part < 0.5)[np.isfinite(part) | np.isinf(part)].mean())
+def share_near(part: Points, limit: float = 0.5) -> float:
+    """Share of labelled joints within `limit` torsos."""
+    return float((part < limit)[np.isfinite(part) | np.isinf(part)].mean())
 
 
 # Photographs
@@ -214,7 +218,7 @@ def fitted_camera(world: Points, pixels: Points) -> Points:
 def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
     """Measurements of one video."""
     name, world, views = job
-    keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4"), views)
+    keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4", rate=PARKOUR_RATE), views)
     keypoints = keypoints[: len(world), 0]
     rows = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
     joints = [PARKOUR[row] for row in rows]
@@ -226,7 +230,8 @@ def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
         exchanged = np.nanmean(part, axis=1) - np.nanmean(crossed, axis=1) > 0.1
     detected = np.nanmedian(part, axis=1) < 1
     ankles = part[:, ANKLES]
-    return {"video": name, "frames": len(part), "joints": share_near(part), "ankles": share_near(ankles),
+    return {"video": name, "frames": len(part), "joints": share_near(part),
+            "within .2": share_near(part, 0.2), "ankles": share_near(ankles),
             "found": float(detected.mean()), "exchanged": float(exchanged.mean()), "gap": quality["longest_gap_s"],
             "fit": float(np.median(part[:, LIMBS][np.isfinite(part[:, LIMBS])]))}  # fmt: skip
 
@@ -239,7 +244,7 @@ def parkour(views: int, half: Callable[[int], bool], given: argparse.Namespace, 
     jobs = [(name, points, views) for number, (name, points) in enumerate(world.items()) if half(number)]
     videos = list(pool.map(parkour_video, jobs))
     frames = [video["frames"] for video in videos]
-    names = ("joints", "ankles", "found", "exchanged", "fit")
+    names = ("joints", "within .2", "ankles", "found", "exchanged", "fit")
     row: dict[str, Any] = {name: float(np.average([v[name] for v in videos], weights=frames)) for name in names}
     worst = min(videos, key=lambda video: video["found"])
     return row | {"worst": f"{worst['video']} {worst['found']:.2f}", "gap_s": max(v["gap"] for v in videos)}
