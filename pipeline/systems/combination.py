@@ -37,7 +37,7 @@ class InnerTest:
     """How well a system's inner held-out predictions rank, against random order."""
 
     rho: float | None  # Spearman's rho within strata, averaged; None where undefined
-    p: float  # one-sided
+    p: float  # one-sided; .5 where rho is undefined
 
 
 def better_than_chance(predicted: Floats, true: Floats, strata: Rows, performance: Rows) -> InnerTest:
@@ -45,7 +45,8 @@ def better_than_chance(predicted: Floats, true: Floats, strata: Rows, performanc
 
     In each stratum of m performances, random order gives rho a mean of 0 and a variance of 1 / (m - 1), whatever ties
     there are. The mean rho is weighted by m - 1, and its p-value is that of the normal distribution. Rows of one
-    `performance`, such as views, are averaged first and count once.
+    `performance`, such as views, are averaged first and count once. A stratum of equal labels or equal predictions has
+    no order and does not count; without any order p is .5.
     """
     from scipy.stats import norm, rankdata
 
@@ -59,10 +60,11 @@ def better_than_chance(predicted: Floats, true: Floats, strata: Rows, performanc
         x, y = (rankdata(np.bincount(member, values[mine]) / count) for values in (predicted, true))
         x, y = x - x.mean(), y - y.mean()
         size = float(np.sqrt(np.square(x).sum() * np.square(y).sum()))
-        total += (len(count) - 1) * (float(x @ y) / size if size > 0 else 0.0)
-        weight += len(count) - 1
+        if size > 0:
+            total += (len(count) - 1) * float(x @ y) / size
+            weight += len(count) - 1
     if not weight:
-        return InnerTest(None, 1.0)
+        return InnerTest(None, 0.5)
     return InnerTest(total / weight, float(norm.sf(total / np.sqrt(weight))))
 
 

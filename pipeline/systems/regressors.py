@@ -109,9 +109,7 @@ class RegressionSystem(System):
         if self.within_users:
             x, y = _within_users(x, labels, trials)
         x = scale.fit_transform(x)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of constants at an end of their bounds
-            model = MODELS[self.model](x, y, bundle_numbers(trials.records, self.kinds))
+        model = MODELS[self.model](x, y, bundle_numbers(trials.records, self.kinds))
         return FittedRegression(self.describe, columns, make_pipeline(cut, scale), model, scores)
 
 
@@ -171,9 +169,12 @@ def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Rows], Any]:
 
 
 def _gaussian_process(x: Floats, y: Floats, groups: Rows) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
+    # Constants at an end of their bounds are fine. A filter for this call alone would not hold in several threads.
+    warnings.filterwarnings("ignore", category=ConvergenceWarning, module=r"sklearn\.gaussian_process")
     root = float(np.sqrt(x.shape[1]))
     similar = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(root, (LENGTHS[0] * root, LENGTHS[1] * root))
     return GaussianProcessRegressor(similar + WhiteKernel(1.0, NOISES)).fit(x, y)

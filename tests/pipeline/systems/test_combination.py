@@ -97,7 +97,7 @@ def test_views_count_once_and_strata_without_order_do_not_count() -> None:
     alone = np.concatenate([zeros, [1]])
     more = better_than_chance(np.append(predicted, 9.0), np.append(true, 9.0), alone, np.arange(21))
     assert more == once, "a stratum of one performance has no order"
-    assert better_than_chance(np.ones(20), true, zeros, single).p == 0.5
+    assert vars(better_than_chance(np.ones(20), true, zeros, single)) == {"rho": None, "p": 0.5}
     assert better_than_chance(true[:3], true[:3], single[:3], single[:3]).rho is None
 
 
