@@ -117,7 +117,7 @@ def significant(value: float) -> str:
     >>> significant(1349.6), significant(24.71), significant(0.01234)
     ('1350', '24.7', '0.0123')
     """
-    return f"{float(f'{value:.3g}'):.6g}"
+    return f"{float(f'{value:.3g}') + 0.0:.6g}"  # + 0.0: no negative zero
 
 
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 from data.errors import significant
 
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
+
+
+def fixed(value: float, digits: int) -> Decimal:
+    """A finite value as it is printed with `digits` decimals, without a negative zero.
+
+    A printed difference is the difference of such values, so that it agrees with the numbers beside it.
+    """
+    return Decimal(f"{value:.{digits}f}") + 0
 
 
 @dataclass(frozen=True)
@@ -22,15 +31,15 @@ class Accuracy:
     rho: float | None  # Spearman's rank correlation; None where undefined
     mae: float  # mean absolute error of the model
     mean_mae: float  # the same of guessing the mean
-    within: float  # error that 8 of 10 performances do not exceed, by the model
-    mean_within: float  # the same of guessing the mean
+    within: float | None  # error that 8 of 10 new performances do not exceed, by the model; None where too few tell
+    mean_within: float | None  # the same of guessing the mean
     better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
     ceiling: str = ""  # `pipeline.checks.rater_ceiling.ceiling_line`
 
     @property
     def decimals(self) -> int:
         """Decimals of a score as people read it, 0 to 2: two digits of `within`, so 34 for ±18 and 34.26 for ±0.18."""
-        if not (math.isfinite(self.within) and self.within > 0):
+        if self.within is None or not (math.isfinite(self.within) and self.within > 0):
             return 2
         return max(0, min(2, 1 - math.floor(math.log10(self.within))))
 
@@ -38,6 +47,9 @@ class Accuracy:
         """One sentence for people who read a score."""
         head = "" if self.better else "no better than guessing the mean: "
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
+        if self.within is None or self.mean_within is None:
+            few = f"{self.performances} held-out performances are too few to tell how far off new videos are"
+            return f"{head}{few}{ceiling}"
         return (
             f"{head}on 8 of 10 new videos this model is right within ±{significant(self.within)}; guessing the mean is "
             f"within ±{significant(self.mean_within)} ({self.performances} held-out performances)"

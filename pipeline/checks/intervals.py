@@ -27,7 +27,7 @@ LEVELS = (0.80, 0.95)
 """Levels of the two intervals of every score."""
 
 SHARE = 0.8
-"""Share of the held-out performances whose errors are at most `Accuracy.within`."""
+"""Share of new performances whose errors are at most `Accuracy.within`, by the rank that intervals use (`reach`)."""
 
 CERTAIN = 1.645
 """Standard errors by which the model's error must be smaller than that of guessing the mean: one side of 95 %."""
@@ -122,7 +122,8 @@ class HeldOut:
         names = np.unique(self.group)
         gains = np.array([(guess_errors - errors)[self.group == name].mean() for name in names])
         noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
-        within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
+        bounds = (reach(each, self.group, SHARE) for each in (errors, guess_errors))
+        within, mean_within = (bound if math.isfinite(bound) else None for bound in bounds)
         rho = spearman(self.predicted, self.truth)
         return Accuracy(
             performances=len(names),
@@ -137,7 +138,7 @@ class HeldOut:
     def own_intervals(self, level: float) -> list[Interval | None]:
         """Intervals around the predictions, each from the residuals of the other folds; None where these are too few.
 
-        Where no label is negative, no interval extends below zero, unless its prediction is negative.
+        Where no label is negative, both ends are at least zero.
         """
         floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
         intervals: list[Interval | None] = [None] * len(self.truth)
@@ -146,7 +147,7 @@ class HeldOut:
             extent = reach(self.residuals[others], self.group[others], level) if others.any() else math.inf
             for row in np.flatnonzero(self.fold == name) if math.isfinite(extent) else ():
                 centre = float(self.predicted[row])
-                intervals[row] = (max(centre - extent, min(floor, centre)), centre + extent)
+                intervals[row] = (max(centre - extent, floor), max(centre + extent, floor))
         return intervals
 
 

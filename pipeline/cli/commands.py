@@ -231,8 +231,8 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
     else:
         table(f"scores by {address(model)}", *score_rows(rows))
         for row in rows:
-            if row.score is not None and not row.valid:
-                alarm(f"{printable(row.id)}: this score is not valid: {printable(row.why)}")
+            if row.why and row.error is None:
+                alarm(f"{printable(row.id)}: no score: {printable(row.why)}")
         accuracy = next((row.accuracy for row in rows if row.accuracy), None)
         if accuracy is not None:
             (say if accuracy.better else alarm)(str(accuracy))

@@ -98,7 +98,7 @@ class DemoResult:
         return [
             ("pose against the rendered truth, all dives", ("figure", "value"), figures),
             ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
-            (f"{len(scores)} held-out dives", ("prediction", *METRICS), metrics),
+            (f"{sum(row.valid for row in self.scored)} held-out dives", ("prediction", *METRICS), metrics),
             ("intervals that hold the judges' score", ("interval", "held-out dives"), list(self.coverage().items())),
             ("time", ("part", "wall"), times),
         ]
@@ -186,7 +186,8 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     """Write the report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in result.metrics}
     rows = tuple(TableRow(name, _cells(of), kinds[name]) for name, of in result.metrics.items())
-    table = Table(f"{len(unseen)} held-out dives", METRICS, rows, better=("high", "neither", "low"))
+    with_score = sum(row.valid for row in result.scored)
+    table = Table(f"{with_score} held-out dives", METRICS, rows, better=("high", "neither", "low"))
     predictions = tuple(
         Prediction(row.id, actual, row.score, row.interval80, record.task)
         for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)

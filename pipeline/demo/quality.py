@@ -123,16 +123,17 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
 def compare_with_baselines(
     learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Score], truth: Sequence[float]
 ) -> dict[str, Metrics]:
-    """Metrics of the model and of predictions without video, on the same held-out dives."""
+    """Metrics of the model and of predictions without video, on the same held-out dives: those with a score."""
     training_scores = np.array([label_of(record) for record in learn])
-    actual = np.asarray(truth)
+    kept = [place for place, row in enumerate(scored) if row.score is not None]
+    actual = np.asarray(truth)[kept]
     guesses = {
-        "AIM": np.array([np.nan if row.score is None else row.score for row in scored]),
-        "difficulty alone (not from video)": _from_difficulty(learn, unseen),
+        "AIM": np.array([scored[place].score for place in kept], dtype=np.float64),
+        "difficulty alone (not from video)": _from_difficulty(learn, [unseen[place] for place in kept]),
         "training mean": np.full(len(actual), training_scores.mean()),
         "random": np.random.default_rng(SEED).uniform(training_scores.min(), training_scores.max(), len(actual)),
     }
-    return {name: _agreement(guess, actual) for name, guess in guesses.items()}
+    return {name: _agreement(guess, actual) for name, guess in guesses.items()} if len(kept) > 1 else {}
 
 
 def _agreement(guess: Floats, actual: Floats) -> Metrics:

@@ -10,10 +10,10 @@ import numpy as np
 from data.errors import counted
 from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
 from extractors.timesteps.pose_points import POINTS
+from pipeline.checks.accuracy import Interval
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, number
 from pipeline.score.movement import JOINTS, OUTSIDE, Difference, Movement, differences, steps_of
-from pipeline.score.score import StepScore
 
 MOST = 6
 """Most differences that a page lists."""
@@ -51,16 +51,16 @@ def _points(angle: str) -> tuple[tuple[int, ...], ...]:
 
 
 def better_part(
-    moved: Movement, steps: Sequence[StepScore], names: Sequence[str], ranges: Mapping[str, Any]
+    moved: Movement, steps: Sequence[Interval], names: Sequence[str], ranges: Mapping[str, Any]
 ) -> BetterVideos | None:
     """The differences from the better third; `ranges` are those of the video's group (`movement.better_ranges`).
 
-    None where the numbers of steps differ.
+    `steps` are begin and end of each time step in seconds. None where the numbers of steps differ.
     """
     limits = ranges["limits"]
     if not steps or any(len(limit) != len(steps) for limit in limits.values()):
         return None
-    outside = differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), limits)
+    outside = differences(steps_of(moved, np.array(steps)), limits)
     better = f"the {ranges['better']} better training videos"
     than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
     typical = round(ranges["typical"])
@@ -76,10 +76,10 @@ def better_part(
     )
 
 
-def _observation(one: Difference, steps: Sequence[StepScore], names: Sequence[str], than: str) -> Observation:
+def _observation(one: Difference, steps: Sequence[Interval], names: Sequence[str], than: str) -> Observation:
     figure, (person, _, name) = one.figure, one.key.partition(".")
     who = f"{names[int(person)]}: " if person != "pair" and len(names) > 1 else ""
-    place = (steps[one.furthest].start + steps[one.furthest].end) / 2
+    place = sum(steps[one.furthest]) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
     amount = f"{number(abs(one.beyond), figure.decimals)} {figure.unit}"
     value, low, high = (number(v, figure.decimals) for v in (one.value, one.low, one.high))

@@ -121,6 +121,7 @@ class VideoReport:
     result: Score
     truth: Mapping[str, float] = field(default_factory=dict)  # the judges' scores by name, where known
     duration: float | None = None  # seconds
+    bounds: tuple[Interval, ...] = ()  # begin and end of each time step in seconds, also without a score
     task: str = ""  # group of the video, such as "Suturing"
     subject: str = ""  # who performs; subject and day are empty unless labels or file name have both
     day: str = ""  # such as "2026-05-31"
@@ -137,9 +138,14 @@ class VideoReport:
     held_out: float | None = None  # prediction of a training video by networks that were trained without it
 
     @property
+    def time_steps(self) -> tuple[Interval, ...]:
+        """Begin and end of each time step in seconds."""
+        return self.bounds or tuple((step.start, step.end) for step in self.result.steps)
+
+    @property
     def shown_score(self) -> float | None:
-        """The score that the page shows: the held-out prediction where there is one."""
-        return self.result.score if self.held_out is None else self.held_out
+        """The score that the page shows: the held-out prediction where there is one; None without a valid score."""
+        return self.result.score if self.held_out is None or not self.result.valid else self.held_out
 
 
 @dataclass(frozen=True)

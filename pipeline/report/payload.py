@@ -33,6 +33,7 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
     result = video.result
     shown = ("start", "end", "score", "interaction")
     steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
+    steps = steps or [{"start": start, "end": end, "score": None, "interaction": None} for start, end in video.bounds]
     return {
         "duration": duration(video),
         "steps": steps,
@@ -59,7 +60,7 @@ def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:
 
 def duration(video: page.VideoReport) -> float:
     """Length of the time axis in seconds: the video's duration, or the end of the last step or curve."""
-    ends = [step.end for step in video.result.steps]
+    ends = [end for _, end in video.time_steps]
     ends += [float(chart.time[-1]) for chart in charts(video) if len(chart.time)]
     ends.append(video.duration or 0.0)
     return max([*(end for end in ends if math.isfinite(end)), 1e-3])
@@ -69,7 +70,7 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
     """Valid scores of the batch, at most 5000 scores of training videos, and scores of performers by day."""
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
-        "scores": [row.shown_score for row in batch.rows if row.result.valid],
+        "scores": [row.shown_score for row in batch.rows if row.shown_score is not None],
         "training": [training[i] for i in _spread(len(training), 5000)],
         "progress": [
             {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data.errors import significant
+from pipeline.checks.accuracy import fixed
 from pipeline.report.page_data import BatchReport, VideoReport
 from pipeline.report.text import number
 
@@ -20,15 +21,16 @@ class PerformerProgress:
     def sentence(self) -> str:
         """The scores of the first and the last day, and whether the change is smaller than the model's error."""
         first, last = self.videos[0], self.videos[-1]
-        start, end, result = first.shown_score or 0.0, last.shown_score or 0.0, last.result
+        digits, accuracy = last.result.decimals, last.result.accuracy
+        start, end = (fixed(video.shown_score or 0.0, digits) for video in (first, last))
         change = end - start
         said = (
-            f"{self.subject}: {number(start, result.decimals)} on {first.day}, {number(end, result.decimals)} on "
-            f"{last.day} ({number(change, result.decimals, sign=True)}; {len(self.videos)} videos)"
+            f"{self.subject}: {number(start, digits)} on {first.day}, {number(end, digits)} on "
+            f"{last.day} ({number(change, digits, sign=True)}; {len(self.videos)} videos)"
         )
-        if result.accuracy is None or abs(change) >= result.accuracy.within:
+        if accuracy is None or accuracy.within is None or abs(change) >= accuracy.within:
             return f"{said}."
-        error = significant(result.accuracy.within)
+        error = significant(accuracy.within)
         return f"{said}. This is smaller than the model's usual error of ±{error}: no sign of progress."
 
 

@@ -89,7 +89,7 @@ def run_report_data(
         title = f"Training videos: no test ({run.name})"
         note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
         observer.note(note)
-        if scorer.model.calibration is not None:
+        if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
             title = f"Training videos, held-out predictions ({run.name})"
             evaluation = evaluation or training_folds_report(scorer.model.calibration, scorer.model.train_ids)
             held_out = True
@@ -123,10 +123,11 @@ def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observ
 def report_comparison(path: Path, scored: Scored, head: ReportData) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
-    Raises DataError where a video has no score, or their steps cannot be compared.
+    Raises DataError where a video failed, or their steps cannot be compared.
     """
-    refuse_incomparable(*scored.rows)
+    refuse_failed(*scored.rows)
     data = scores_page(path, scored, head)
+    refuse_incomparable(*data.videos[:2])
     write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
 
 
@@ -137,17 +138,23 @@ def report_scores(path: Path, scored: Scored, head: ReportData, *, sections: int
     return data
 
 
-def refuse_incomparable(a: Score, b: Score) -> None:
-    """Raise DataError where a video has no score or no steps, or models or numbers of steps differ."""
+ONE_MODEL = "Score both with one model: --model RUN"
+
+
+def refuse_failed(a: Score, b: Score) -> None:
+    """Raise DataError where a video failed, or different models scored them."""
     for row in (a, b):
         if row.failure is not None:
-            raise DataError(f"this video has no score: {row.failure}", where=row.path or row.id)
-    fix = "Score both with one model: --model RUN"
+            raise DataError(f"this video failed: {row.failure}", where=row.path or row.id)
     if a.model != b.model:
-        raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=fix)
-    if len(a.steps) != len(b.steps) or not a.steps:
-        counts = f"{len(a.steps)} and {len(b.steps)} time steps"
-        raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
+        raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=ONE_MODEL)
+
+
+def refuse_incomparable(a: VideoReport, b: VideoReport) -> None:
+    """Raise DataError where the videos have no time steps or different numbers of them."""
+    if len(a.time_steps) != len(b.time_steps) or not a.time_steps:
+        counts = f"{len(a.time_steps)} and {len(b.time_steps)} time steps"
+        raise DataError(f"'{a.name}' and '{b.name}' have {counts}, which cannot be compared", fix=ONE_MODEL)
 
 
 def scores_page(

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from data.errors import printable, significant
+from pipeline.checks.accuracy import fixed
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)
@@ -44,7 +45,7 @@ def number(value: float | Decimal | None, digits: int = 2, sign: bool = False) -
     """`value` with `digits` decimals and a real minus sign; a dash where it is None or not finite."""
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    text = f"{fixed(float(value), digits):{'+' if sign else ''}f}"
     return text.replace("-", MINUS)
 
 

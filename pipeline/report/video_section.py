@@ -23,10 +23,12 @@ from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, pro
 from data.video.decoder import RetimedVideo, Video
 from data.video.media import DEFAULT_LIMIT, frame_length
 from extractors.timesteps.people import people_names
+from pipeline.checks.accuracy import Interval
+from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.score.movement import PEOPLE, known_mean, movement
-from pipeline.score.score import Score, StepScore
+from pipeline.score.score import Score
 
 POSTER_HEIGHT = 360
 """Pixels of the picture that is shown until a video plays."""
@@ -118,7 +120,8 @@ def video_report(
     moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())
     ranges = ranges_of(facts.better, record.task)
     quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
-    row = batch_row(replace(result, quality=quality), record, name=name)
+    row = replace(batch_row(replace(result, quality=quality), record, name=name), bounds=time_steps(outputs))
+    performed = is_performance(result)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
     return replace(
@@ -126,14 +129,26 @@ def video_report(
         duration=row.duration if duration is None else duration,
         training=facts.training,
         media=media,
-        key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
+        key_frames=_stills(record.video, row.time_steps, duration or 0.0) if media else (),
         skeleton=skeleton(pose) if pose else None,
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera_path(flow) if flow else None,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),
-        better=better_part(moved, result.steps, names, ranges) if moved and ranges and result.valid else None,
+        better=better_part(moved, row.time_steps, names, ranges) if moved and ranges and performed else None,
     )
+
+
+def is_performance(result: Score) -> bool:
+    """Whether the video shows a performance: what a model that only guesses says does not count against it."""
+    return not result.error and all(flag.title == GUESSING for flag in result.flags if flag.level == "bad")
+
+
+def time_steps(outputs: Mapping[str, StageOutput]) -> tuple[Interval, ...]:
+    """Begin and end of each time step in seconds; empty without the output of `timesteps`."""
+    if "timesteps" not in outputs:
+        return ()
+    return tuple((float(start), float(end)) for start, end in _floats(outputs["timesteps"], "bounds"))
 
 
 def named_measures(measures: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,9 +200,9 @@ def _link(path: Path, page: Path) -> str:
         return path.resolve().as_uri()
 
 
-def _stills(path: Video | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
+def _stills(path: Video | None, steps: Sequence[Interval], duration: float) -> tuple[KeyFrame, ...]:
     """One still in the middle of every step, or `STILLS` over the video."""
-    times = [(step.start + step.end) / 2 for step in steps] or [(i + 0.5) / STILLS * duration for i in range(STILLS)]
+    times = [(start + end) / 2 for start, end in steps] or [(i + 0.5) / STILLS * duration for i in range(STILLS)]
     try:
         stills = key_frames(path, times) if path is not None else []
     except (VideoError, OSError):

@@ -11,8 +11,9 @@ from statistics import fmean, pstdev
 import numpy as np
 
 from data.errors import significant
-from pipeline.checks.accuracy import Interval
+from pipeline.checks.accuracy import Interval, fixed
 from pipeline.checks.flag import Flag
+from pipeline.checks.flags import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
@@ -27,6 +28,10 @@ ASIDE: tuple[Kind, ...] = ("paper", "oracle")
 
 RARE = 0.1
 """A step is unusual where at most this share of the training videos have a step as far below its mean."""
+
+PALE = 0.4
+"""Strength of the colour of a step at the limit of what is usual. Only unusual steps have the full colour, so that the
+colours say what the sentence says."""
 
 NEIGHBOUR = 0.5
 """Neighbours of the lowest step are named with it where they are at least this share of its distance below the mean."""
@@ -53,16 +58,15 @@ class StepView:
     share: Decimal | None  # its score as shown
     gap: float  # its score minus the mean that it is compared with, in points
     shown_gap: Decimal  # `gap` as shown
-    quality: float  # -1 (below) to 1 (above): `shown_gap` on the colour scale of the page
+    unusual: bool  # see `RARE`; False without training videos
+    quality: float  # -1 (below) to 1 (above): `gap` on the colour scale of the page
 
 
 def step_views(video: page.VideoReport) -> list[StepView]:
-    """The steps of one video against the means of the training videos, or else against the video's own mean.
-
-    The colours are neutral where the score is not valid.
-    """
-    steps, length, scores = video.result.steps, duration(video), _finite_scores(video)
-    reach = colour_reach(video) if not video.result.why else 0.0
+    """The steps of one video against the means of the training videos, or else against the video's own mean."""
+    steps, length, scores, reach = video.result.steps, duration(video), _finite_scores(video), colour_reach(video)
+    if not steps:
+        return []
     if video.training is not None:
         means = [mean for mean, _ in video.training.scores]
     else:
@@ -71,24 +75,28 @@ def step_views(video: page.VideoReport) -> list[StepView]:
     for place, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
         finite = math.isfinite(step.score)
         gap = step.score - mean if finite else 0.0
-        share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
+        share, shown = (fixed(value, SHOWN_DECIMALS) if finite else None for value in (step.score, gap))
         shown_gap = shown or Decimal(0)
-        quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
+        unusual = shown_gap < 0 and as_low(video, gap) <= RARE * len(video.training.lowest if video.training else ())
+        quality = -1.0 if unusual else PALE * max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
         left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
-        views.append(StepView(step, place, left, max(right - left, 0.2), share, gap, shown_gap, quality))
+        views.append(StepView(step, place, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
     return views
 
 
-def colour_reach(video: page.VideoReport) -> float:
-    """Points above or below the mean that give the full colour, the same for all steps.
+def as_low(video: page.VideoReport, gap: float) -> int:
+    """Number of training videos that have a step at least as far below its mean as `gap`."""
+    return sum(score <= gap for score in video.training.lowest) if video.training else 1
 
-    They are the model's error on held-out videos divided by the number of steps. So all steps have the full colour only
-    where the score is off by more than this error. Where the error is unknown, two standard deviations of a step.
+
+def colour_reach(video: page.VideoReport) -> float:
+    """Points from the mean at which the colour of a usual step is strongest, the same for all steps.
+
+    The limit of what is unusual (`RARE`), or two standard deviations of the video's steps without training videos.
     """
-    if video.result.accuracy is not None and video.result.steps:
-        return video.result.accuracy.within / len(video.result.steps)
-    if video.training is not None:
-        return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
+    if video.training is not None and video.training.lowest:
+        lowest = sorted(video.training.lowest)
+        return max(-lowest[int(RARE * len(lowest))], 10.0**-SHOWN_DECIMALS)
     scores = _finite_scores(video)
     return 2 * pstdev(scores) if scores else 0.0
 
@@ -176,7 +184,18 @@ def listed(batch: page.BatchReport, videos: Sequence[page.VideoReport]) -> bool:
 
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:
     """Place and name of the videos that can be shown side by side: those with time steps."""
-    return [(index, video.name) for index, video in enumerate(data.videos) if video.result.steps]
+    return [(index, video.name) for index, video in enumerate(data.videos) if video.time_steps]
+
+
+def about_movement(batch: page.BatchReport) -> bool:
+    """Whether no video has a score because the model only guesses, so that the page is about movement."""
+    titles = [{flag.title for flag in row.result.flags} for row in batch.rows]
+    return bool(titles) and all(GUESSING in each for each in titles)
+
+
+def by_label(rows: Sequence[page.VideoReport]) -> list[page.VideoReport]:
+    """The videos by the judges' score, the highest first, and those without one in their order at the end."""
+    return sorted(rows, key=lambda row: -row.truth.get("score", -math.inf))
 
 
 def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
@@ -185,6 +204,7 @@ def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
     used |= {"truth"} if any("score" in row.truth for row in rows) else set()
     used |= {"held_out"} if any(row.held_out is not None for row in rows) else set()
+    used |= {"differences"} if not any(row.result.valid for row in rows) and any(row.better for row in rows) else set()
     used |= {"duration"} if any(row.duration is not None for row in rows) else set()
     return used | ({"task"} if len({row.task for row in rows}) > 1 else set())
 
@@ -258,12 +278,12 @@ def tasks_of(predictions: Sequence[page.Prediction]) -> list[str]:
 
 
 def why(video: page.VideoReport) -> str:
-    """The sentence above a video; "" for a score that is not valid or has a step without a finite score.
+    """The sentence above a video; "" without steps, or where a step has no finite score.
 
     Its differences are those that the steps show, in points.
     """
     steps = step_views(video)
-    if video.result.why or not steps or not all(math.isfinite(view.step.score) for view in steps):
+    if not steps or not all(math.isfinite(view.step.score) for view in steps):
         return ""
     lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
     run = _around(lowest, steps)
@@ -273,10 +293,9 @@ def why(video: page.VideoReport) -> str:
         return f"Lowest in this video, without training videos to compare with: {_named(run)}{_there(video, run)}."
     if steps[lowest].shown_gap >= 0:
         return "No step is below the mean of the training videos."
-    scores = video.training.lowest
-    as_low = sum(score <= steps[lowest].gap for score in scores)
-    rank = f"{as_low or 'none'} of {len(scores)} training videos {'have' if as_low > 1 else 'has'} a step as far below"
-    if as_low > RARE * len(scores):
+    count, of = as_low(video, steps[lowest].gap), len(video.training.lowest)
+    rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below"
+    if not steps[lowest].unusual:
         return f"No step is unusual. Lowest against training: {_named([steps[lowest]])} ({rank})."
     if len(run) > WHOLE * len(steps):
         return _whole(video, sum((view.shown_gap for view in steps), Decimal(0)))
@@ -288,7 +307,7 @@ def _whole(video: page.VideoReport, points: Decimal) -> str:
     """The sentence on a performance that is low in most steps; `points` is the sum over all steps."""
     accuracy = video.result.accuracy
     less = ""
-    if accuracy is not None and abs(points) < accuracy.within:
+    if accuracy is not None and accuracy.within is not None and abs(points) < accuracy.within:
         less = f", less than the model's usual error of ±{significant(accuracy.within)}"
     return (
         f"The whole performance is below usual: {number(points, sign=True)} points against the training videos{less}."

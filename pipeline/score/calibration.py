@@ -135,16 +135,16 @@ class Calibration(HeldOut):
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
         An interval is widened to contain the run's score, where `scores` (m,) are given. If no training label is
-        negative, no interval reaches below zero.
+        negative, both ends are at least zero, even beside a negative score.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         weights = group_weights(self.group)
         by_level = {level: cross_interval(centres, self.residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
-            if ends is not None and self.truth.min() >= 0:
-                ends[:] = ends.clip(0)
             if ends is not None and scores is not None:
                 ends[:] = np.stack([np.minimum(ends[:, 0], scores), np.maximum(ends[:, 1], scores)], axis=1)
+            if ends is not None and self.truth.min() >= 0:
+                ends[:] = ends.clip(0)
         return by_level
 
     def try_on(self, features: FeatureSet) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache.failure import Failure
-from pipeline.checks.accuracy import Accuracy, Interval
+from pipeline.checks.accuracy import Accuracy, Interval, fixed
 from pipeline.checks.flag import Flag
 
 NO_JUDGEMENT = (
@@ -43,12 +43,12 @@ class Score:
 
     Attributes:
         id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.
-        score: final score in the unit of the labels, the mean over the run's networks; None where the video failed.
+        score: final score in the unit of the labels, the mean over the run's networks; None without a valid score.
+        raw_score: what the networks said, also where a flag of level "bad" forbids a score; nothing else reads it.
         spread: standard deviation over the networks.
         interval80, interval95: prediction intervals (`pipeline.checks.intervals`); None where the run gives none, and
             a flag gives the reason.
-        percentile: percentage of the training scores below this score, ties counted half; None where the score is not
-            valid.
+        percentile: percentage of the training scores below this score, ties counted half.
         execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
             than guessing.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
@@ -66,6 +66,7 @@ class Score:
     id: str
     path: Path | None = None
     score: float | None = None
+    raw_score: float | None = None
     spread: float | None = None
     interval80: Interval | None = None
     interval95: Interval | None = None
@@ -84,23 +85,33 @@ class Score:
     model: str = ""
 
     def __post_init__(self) -> None:
-        if not self.valid:  # a percentile would suggest that the score counts
-            object.__setattr__(self, "percentile", None)
+        if self.raw_score is None:
+            object.__setattr__(self, "raw_score", self.score)
+        if self.why:  # there is no score, so there is no part of one
+            for name, nothing in _PARTS.items():
+                object.__setattr__(self, name, nothing)
 
     @property
     def valid(self) -> bool:
-        """Whether there is a score that may be used: no failure, and no flag of level "bad"."""
-        return self.score is not None and not self.why
+        """Whether there is a score: no failure, and no flag of level "bad"."""
+        return self.score is not None
 
     @property
     def why(self) -> str:
-        """Why the score is not valid: its failure, or the titles of the flags of level "bad"; else empty."""
+        """Why there is no score: its failure, or the titles of the flags of level "bad"; empty where there is one."""
         return str(self.failure or "") or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
 
     @property
     def decimals(self) -> int:
         """Decimals of the score as people read it; two where the accuracy is unknown."""
         return 2 if self.accuracy is None else self.accuracy.decimals
+
+
+_PARTS: Mapping[str, Any] = {
+    **dict.fromkeys(("score", "spread", "interval80", "interval95", "percentile", "execution", "synchronisation")),
+    **{"other_share": None, "steps": (), "part_accuracy": {}},
+}
+"""What a performance without a score has in place of the score's parts."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,6 @@ class ScoreParts:
         values = [row.score, *(step.score for step in row.steps), row.other_share or 0.0]
         if row.score is None or not row.steps or not all(v is not None and math.isfinite(v) for v in values):
             return None
-        total, *steps, other = (Decimal(f"{value:.{decimals}f}") + 0 for value in values)  # + 0: no negative zero
+        total, *steps, other = (fixed(value, decimals) for value in values)
         shown = None if row.other_share is None else other
         return cls(total, total - sum(steps) - other, tuple(steps), shown)

@@ -15,6 +15,7 @@ from typing import Any
 
 from data.errors import printable
 from data.store import write_text
+from pipeline.checks.accuracy import fixed
 from pipeline.score.score import Score, ScoreParts
 from pipeline.score.shareable import shareable
 
@@ -29,7 +30,7 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 
 
 def csv_text(rows: Sequence[Score]) -> str:
-    """One line per video: `NUMBERS`, the parts of the score, whether it is valid, the flags, the error, the model.
+    """One line per video: `NUMBERS`, the parts of the score, whether there is one, flags, error, model, `raw_score`.
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
@@ -37,7 +38,7 @@ def csv_text(rows: Sequence[Score]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
-    writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model"])
+    writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"])
     for row in map(shareable, rows):
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
@@ -45,11 +46,13 @@ def csv_text(rows: Sequence[Score]) -> str:
         parts = ScoreParts.of(row, CSV_DECIMALS)
         constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *given, *[None] * (steps - len(given)), other]
-        cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
+        *cells, raw = ["" if n is None else f"{fixed(float(n), CSV_DECIMALS):f}" for n in (*numbers, row.raw_score)]
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
         valid = [str(row.valid).lower(), cell(row.why)]
-        writer.writerow([cell(row.id), *cells, *valid, level, cell(flags), cell(str(row.failure or "")), row.model])
+        writer.writerow(
+            [cell(row.id), *cells, *valid, level, cell(flags), cell(str(row.failure or "")), row.model, raw]
+        )
     return text.getvalue()
 
 
@@ -64,16 +67,10 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         parts = (row.execution, row.synchronisation) if heads else ()
         place = None if row.percentile is None else f"{row.percentile:.0f}"
         note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
-        ends = [_interval(ends, row.decimals) if row.valid else None for ends in (row.interval80, row.interval95)]
-        cells.append((printable(row.id), _shown(row), *ends, place, *parts, printable(note)))
+        shown = None if row.score is None else f"{fixed(row.score, row.decimals):f}"
+        ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
+        cells.append((printable(row.id), shown, *ends, place, *parts, printable(note)))
     return columns, cells
-
-
-def _shown(row: Score) -> str | None:
-    """The score with the digits that its accuracy allows; " not valid" follows where it is not."""
-    if row.score is None:
-        return None
-    return f"{row.score:.{row.decimals}f}" + ("" if row.valid else " not valid")
 
 
 def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
@@ -103,7 +100,7 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 def _interval(ends: tuple[float, float] | None, decimals: int) -> str | None:
-    return None if ends is None else f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}"
+    return None if ends is None else " to ".join(f"{fixed(end, decimals):f}" for end in ends)
 
 
 def cell(text: str) -> str:

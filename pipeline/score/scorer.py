@@ -135,7 +135,7 @@ class Scorer:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), strict=True)
-        score = float(made.score[0])
+        score, with_steps = float(made.score[0]), self.model.network_share > 0  # a network that only guesses has none
         accuracies = {} if calibration is None else calibration.part_accuracies
         parts = {name: values for name in PARTS if (values := getattr(made, name)) is not None}
         good = {name: float(v[0]) for name, v in parts.items() if name not in accuracies or accuracies[name].better}
@@ -150,9 +150,10 @@ class Scorer:
             execution=good.get("execution"),
             synchronisation=good.get("synchronisation"),
             steps=tuple(
-                StepScore(start, end, share, scene, interaction) for (start, end), share, (scene, interaction) in steps
+                StepScore(start, end, share, scene, interaction)
+                for (start, end), share, (scene, interaction) in (steps if with_steps else ())
             ),
-            other_share=None if made.other_share is None else float(made.other_share[0]),
+            other_share=None if made.other_share is None or not with_steps else float(made.other_share[0]),
             flags=flags,
             checked=checked,
             quality=quality,

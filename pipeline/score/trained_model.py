@@ -171,6 +171,11 @@ class TrainedModel:
         """Number of networks."""
         return len(next(iter(self.state.values())))
 
+    @property
+    def network_share(self) -> float:
+        """Weight of the networks in the score, 0 to 1; the rest is the regressions of a combination."""
+        return 1.0 if self.combination is None else self.combination.network_share
+
     @cached_property
     def _net(self) -> Aim:
         return double_network(self.network, self.sizes, self.state)
@@ -198,7 +203,7 @@ class TrainedModel:
             others = self.combination.others(features)
             score = self.combination.combine(score, others)
             members = self.combination.combine(members, others)
-            steps = self.combination.network_share * steps
+            steps = self.network_share * steps
         if self.combination is not None or self.network.trial != "none":
             other_share = score - self.normaliser.score_range[0, 0] - steps.sum(1)
         return Predictions(

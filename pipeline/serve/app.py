@@ -277,10 +277,11 @@ def scores_csv(jobs: Sequence[ScoringJob]) -> str:
     """One line per scored upload, the newest first; the time is UTC."""
     rows: list[Sequence[object]] = [("video", "uploaded", "score", "low80", "high80", "valid", "notes")]
     for job in jobs:
-        if job.score is not None:
+        if job.state == "done" and not job.pair:
             uploaded = datetime.fromtimestamp(job.created, timezone.utc).isoformat(timespec="seconds")
-            valid = str(job.level != "bad").lower()
-            rows.append((job.name, uploaded, job.score, job.low, job.high, valid, job.stage))
+            valid = str(job.score is not None).lower()
+            numbers = ("" if value is None else value for value in (job.score, job.low, job.high))
+            rows.append((job.name, uploaded, *numbers, valid, job.stage))
     return csv_of(rows)
 
 

@@ -154,7 +154,7 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
         "flags": len(row.flags),
         "level": row.flags[0].level if row.flags else "",
         "model": row.model,
-        "stage": serious if row.valid else f"this score is not valid: {row.why}",
+        "stage": serious if row.valid else f"no score: {row.why}",
     }
 
 

@@ -1,9 +1,10 @@
 "use strict";
 // Two videos of the page side by side. A phase of 3.5 is half of the fourth step, in both.
 Report.compare = (() => {
-  const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(Math.abs(v) < 0.005 ? 0 : v);
-  const rounded = (v) => Number(v.toFixed(2)); // so that the shown parts and differences add up
-  const signed = (v, digits = 2) => points(v, Math.abs(v) < 0.005 ? "" : "+", digits);
+  // Numbers as they are printed: differences are those of printed numbers, and no zero has a sign.
+  const rounded = (v, digits = 2) => Number(v.toFixed(digits)) + 0;
+  const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(rounded(v, digits));
+  const signed = (v, digits = 2) => points(v, rounded(v, digits) === 0 ? "" : "+", digits);
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
   const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
 
@@ -40,10 +41,10 @@ Report.compare = (() => {
       const { interval80, interval95, decimals, why, held_out: heldOut } = held.data.scored, score = heldOut ?? held.data.scored.score;
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
       const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : "");
-      big.textContent = shown(score);
-      side.head.querySelector(".label").textContent = heldOut === null ? "score" : "held-out prediction";
-      big.classList.toggle("invalid", why !== "");
-      side.head.querySelector(".note").textContent = (why ? `This score is not valid: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
+      big.textContent = why ? "no score" : shown(score);
+      side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? "score" : "held-out prediction";
+      big.classList.toggle("no-score", why !== "");
+      side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
       const copies = [".score-card > .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
@@ -122,8 +123,27 @@ Report.compare = (() => {
       row.append(first, cell("td", points(a)), cell("td", points(b)), cell("td", signed(a - b)), place);
       return row;
     };
+    // The table of steps and the difference of the scores. A video without a score, or without steps, has neither.
     const fill = () => {
-      const [a, b] = sides.map((side) => side.data), gaps = a.steps.map((s, i) => s.score - b.steps[i].score);
+      const [a, b] = sides.map((side) => side.data);
+      const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
+      const trained = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
+      const stepless = [...a.steps, ...b.steps].some((s) => s.score === null);
+      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = trained !== "" || stepless;
+      part("difference").textContent = trained && !invalid ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference: ${invalid} ${invalid.length > 1 ? "have" : "has"} no score.` : apart(a, b);
+      if (stepless) rows = [];
+      else fillTable(a, b);
+    };
+    const apart = (a, b) => {
+      const [x, y] = [a, b].map((one) => one.scored.interval80), { decimals, within } = a.scored;
+      const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
+      const gap = rounded(a.scored.score, decimals) - rounded(b.scored.score, decimals);
+      const small = Math.abs(gap) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
+      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
+      return `A − B: ${signed(gap, decimals)} points.${usual}${overlap}`;
+    };
+    const fillTable = (a, b) => {
+      const gaps = a.steps.map((s, i) => s.score - b.steps[i].score);
       const widest = d3.max(gaps, Math.abs) || 1;
       rows = a.steps.map((step, i) => {
         const go = cell("button", `${i + 1}`, "quiet");
@@ -142,15 +162,6 @@ Report.compare = (() => {
       );
       body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
       part("scale").textContent = `±${points(widest)}`;
-      const [x, y] = [a, b].map((one) => one.scored.interval80);
-      const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
-      const apart = rounded(a.scored.score) - rounded(b.scored.score), within = a.scored.within;
-      const invalid = sides.filter((side) => side.data.scored.why).map((side) => side.name).join(" and ");
-      const small = Math.abs(apart) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
-      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
-      const trained = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
-      for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = trained !== "";
-      part("difference").textContent = trained ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference: the score of ${invalid} is not valid.` : `A − B: ${signed(apart, a.scored.decimals)} points.${usual}${overlap}`;
     };
     const choose = () => {
       setPlaying(false);

@@ -76,11 +76,10 @@
     const open = ["queued", "running", "uploading", "waiting"].includes(job.state);
     node.className = `job panel ${job.state}`;
     part("name").textContent = job.name;
-    part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}${job.level === "bad" ? ", not valid" : ""}` : job.state;
+    part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}${job.level === "bad" ? ", no score" : ""}` : job.state;
     part("state").className = `state chip ${job.state} ${job.level || ""}`;
     const valid = job.level !== "bad", shown = (value) => value.toFixed(job.decimals);
     part("score").textContent = isKnown(job.score) ? shown(job.score) : "";
-    part("score").classList.toggle("invalid", !valid);
     part("interval").textContent = !isKnown(job.score) || !valid ? "" : isKnown(job.low) ? `80 %: ${shown(job.low)} to ${shown(job.high)}` : "no interval";
     part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
     part("stage").classList.toggle("bad-text", job.state === "done" && !valid);

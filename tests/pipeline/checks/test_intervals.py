@@ -136,3 +136,28 @@ def test_the_line_on_coverage_counts_what_has_an_interval() -> None:
     assert coverage_line(intervals, [0.5] * 11, 0.8) == f"8 of 10 (80 %), nominal 80 %: {low} to {high} by chance"
     assert coverage_line([None], [1.0], 0.8) == "no intervals"
     assert [needed(level) for level in LEVELS] == [4, 19]
+
+
+@pytest.mark.parametrize("count", [4, 10, 30])
+def test_eight_of_ten_new_errors_are_within_the_stated_one(count: int) -> None:
+    """Simulated: errors are normal, so the chance that a new one is within a bound is known without a draw."""
+    random, chances = np.random.default_rng(count), []
+    for _ in range(1500):
+        truth = random.normal(size=count)
+        held_out = HeldOut(truth, truth + random.normal(size=count), np.arange(count) % 2, np.arange(count))
+        within = held_out.accuracy.within
+        assert within is not None
+        chances.append(math.erf(within / math.sqrt(2)))
+    assert 0.795 <= np.mean(chances) <= 0.84
+
+
+def test_three_performances_do_not_tell_how_far_off_new_videos_are() -> None:
+    accuracy = HeldOut(np.arange(3.0), np.arange(3.0) + 0.1, np.arange(3) % 2, np.arange(3)).accuracy
+    assert (accuracy.within, accuracy.decimals) == (None, 2)
+    assert "3 held-out performances are too few to tell how far off new videos are" in str(accuracy)
+
+
+def test_an_interval_ends_at_zero_where_no_label_is_negative() -> None:
+    truth = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
+    held_out = HeldOut(truth, truth - 12.0, np.arange(8) % 2, np.arange(8))
+    assert {ends for ends in held_out.own_intervals(0.8) if ends is not None and min(ends) < 0} == set()

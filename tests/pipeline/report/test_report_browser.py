@@ -136,7 +136,7 @@ def test_the_table_sorts_and_filters(page: Any) -> None:
     order = page.evaluate(column)
     scores = [float(v) for v in order if v]
     assert len(order) == 28
-    assert order[len(scores) :] == [""] * page.locator("#scores s.invalid").count(), "not valid: no rank"
+    assert order[len(scores) :] == [""] * page.locator("#scores .no-score").count(), "no score: no rank"
     assert scores == sorted(scores, reverse=True)
     page.click("#scores .sort >> text=Score")
     assert [float(v) for v in page.evaluate(column) if v] == sorted(scores)

@@ -14,8 +14,8 @@ from pipeline import api
 from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
-from pipeline.report.page_data import ReportData
-from pipeline.report.run_report import _records, refuse_incomparable, run_report_data
+from pipeline.report.page_data import ReportData, VideoReport
+from pipeline.report.run_report import _records, refuse_failed, refuse_incomparable, run_report_data
 from pipeline.score.run_config import save_method
 from pipeline.score.score import Score, StepScore
 from pipeline.settings.config import load_config
@@ -109,7 +109,7 @@ def test_what_is_no_pair_is_refused_by_name(trained: tuple[Path, Path], tmp_path
         api.compare(one, "nothing", model=run, out=page)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    with pytest.raises(DataError, match=r"broken\.mp4: this video has no score: .*not a readable video"):
+    with pytest.raises(DataError, match=r"broken\.mp4: this video failed: .*not a readable video"):
         api.compare(one, str(broken), model=run, out=page, workers=0)
     assert not page.exists()
 
@@ -119,11 +119,17 @@ def test_what_is_no_pair_is_refused_by_name(trained: tuple[Path, Path], tmp_path
     [
         ({"model": "other"}, "scored by different models. Score both with one model"),
         ({"steps": (StepScore(0, 1, 2.0),)}, "have 2 and 1 time steps, which cannot be compared"),
-        ({"error": "the file ends early"}, "no score: the file ends early"),
+        ({"error": "the file ends early"}, "failed: the file ends early"),
     ],
 )
 def test_scores_that_do_not_belong_together(change: dict[str, object], message: str) -> None:
     a = Score("a", score=3.0, steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)), model="one")
-    refuse_incomparable(a, replace(a, id="b"))
+    b = replace(a, id="b", **change)  # type: ignore[arg-type]
+
+    def refuse(*pair: Score) -> None:
+        refuse_failed(*pair)
+        refuse_incomparable(*(VideoReport(row.id, row) for row in pair))
+
+    refuse(a, replace(a, id="b"))
     with pytest.raises(DataError, match=message):
-        refuse_incomparable(a, replace(a, id="b", **change))  # type: ignore[arg-type]
+        refuse(a, b)

@@ -95,6 +95,14 @@ def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_car
     )
 
 
+def test_only_a_step_that_the_words_call_unusual_has_the_full_colour() -> None:
+    for gap in np.arange(-1.1, 1.1, 0.05).round(2):
+        shown = video(0.1, 0.0, float(gap), -0.1, 0.0)
+        strongest = min(step.quality for step in view.step_views(shown))
+        assert ("unusual" in why(shown) or "below the mean" in why(shown)) == (strongest > -1.0), gap
+        assert strongest == -1.0 or strongest >= -view.PALE
+
+
 def test_colour_and_number_are_on_one_scale() -> None:
     """A step that is further below has never the paler colour, even where its deviation in training is larger."""
     training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
@@ -102,8 +110,8 @@ def test_colour_and_number_are_on_one_scale() -> None:
     by_number = sorted(steps, key=lambda step: step.shown_gap)
     assert [step.quality for step in by_number] == sorted(step.quality for step in steps)
     reach = view.colour_reach(video(0, 0, 0, 0, 0, training=training))
-    assert steps[0].quality == pytest.approx(-0.05 / reach)
-    assert steps[4].quality == 1.0
+    assert steps[0].quality == pytest.approx(-view.PALE * 0.05 / reach)
+    assert steps[4].quality == view.PALE
 
 
 def accurate(shown: VideoReport, within: float) -> VideoReport:
@@ -122,13 +130,10 @@ def test_where_most_steps_are_low_the_whole_performance_is_called_low() -> None:
     assert why(accurate(low, 0.5)) == why(low)
 
 
-def test_the_colours_of_steps_are_on_the_scale_of_the_models_error() -> None:
-    """Steps that are .28 points below the mean are pale where the model's error is 18 points."""
-    shown = accurate(video(-0.28, -0.28, -0.28, -0.28, -0.28), 18.3)
-    assert view.colour_reach(shown) == pytest.approx(18.3 / 5)
-    assert all(step.quality == pytest.approx(-0.28 / 3.66) for step in view.step_views(shown))
-    page = render_report(ReportData("t", videos=(shown,)))
-    assert "<span>−3.66</span><i></i><span>+3.66</span>" in page
+def test_the_scale_of_the_colours_ends_at_what_is_unusual() -> None:
+    page = render_report(ReportData("t", videos=(video(-0.28, -0.28, -0.28, -0.28, -0.28),)))
+    limit = f"{-sorted(TRAINING.lowest)[2]:.2f}"
+    assert f"<span>−{limit}</span><i></i><span>+{limit}</span>" in page
 
 
 def test_attention_is_drawn_against_its_usual_range() -> None:

@@ -15,11 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.errors import significant
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchReport, TrainingSteps, VideoReport
+from pipeline.report.progress import PerformerProgress
+from pipeline.report.text import number
 from pipeline.score.score import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import as_json, csv_text, score_rows
 
@@ -85,35 +88,41 @@ def page_text(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-def test_a_score_with_a_bad_flag_is_not_valid_anywhere() -> None:
+def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column() -> None:
     """A model of synchronised dives scores a person who walks."""
     steps = tuple(StepScore(i, i + 1, 4.5) for i in range(10))
     ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
     row = Score("walk.mp4", score=45.43, percentile=76.0, steps=steps, flags=(UNLIKE,), accuracy=accuracy(0.5), **ends)
-    assert (row.valid, row.percentile) == (False, None)
+    assert (row.valid, row.score, row.percentile, row.interval80, row.steps) == (False, None, None, None, ())
+    assert row.raw_score == 45.43
     training = TrainingSteps(((3.0, 0.5),) * 10, (-1.0, -0.5))
-    good = replace(row, id="dive.mp4", flags=(), percentile=60.0, score=40.25)
+    good = Score("dive.mp4", score=40.25, percentile=60.0, steps=steps, accuracy=accuracy(0.5), **ends)
     videos = tuple(VideoReport(one.id, one, training=training) for one in (row, good))
     page = render_report(ReportData("t", videos=videos, batch=BatchReport(videos)))
     section = page.split('id="video-0"')[1].split('id="video-1"')[0]
     shown = page_text(f"<body>{section}")
-    assert shown.index("This score is not valid: unlike the training performances.") < shown.index("Score per step")
-    assert "percentile" not in shown
-    assert "No step is" not in shown
-    assert '<s class="big invalid">45.43</s>' in section
-    assert re.findall(r"--q:([0-9.]+)%", section) == ["0.0"] * 10
-    assert '<td class="n" data-v=""><s class="invalid">45.43</s>' in page, "struck from the order of the table"
+    assert "No score: unlike the training performances." in shown
+    assert not {"percentile", "interval", "Score per step", "Attention"} & set(shown.split())
+    assert "45" not in shown, "what the network said is on no page"
+    assert '<td class="n" data-v=""><span class="no-score">no score</span></td>' in page
     assert json.loads(page.split('id="batch-data">')[1].split("</script>")[0])["scores"] == [40.25]
-    assert page_text(page).count("This score is not valid") == 1
+    assert page_text(page).count("No score:") == 1
 
     bad, fine = as_json([row, good])
     assert (bad["valid"], bad["why"], bad["percentile"]) == (False, "unlike the training performances", None)
+    assert (bad["score"], bad["interval80"], bad["steps"], bad["raw_score"]) == (None, None, (), 45.43)
     assert (fine["valid"], fine["why"], fine["percentile"]) == (True, "", 60.0)
     first, second = csv.DictReader(io.StringIO(csv_text([row, good])))
-    assert (first["valid"], first["why"], first["percentile"]) == ("false", "unlike the training performances", "")
+    assert (first["valid"], first["why"], first["raw_score"]) == (
+        "false",
+        "unlike the training performances",
+        "45.430000",
+    )
+    said = {name for name, value in first.items() if re.fullmatch(r"-?[0-9.]+", value)}
+    assert said == {"raw_score"}, "R and pandas find a number in one column"
     assert (second["valid"], second["why"]) == ("true", "")
     assert [cells[1:4] for cells in score_rows([row, good])[1]] == [
-        ("45.43 not valid", None, None),
+        (None, None, None),
         ("40.25", "40.00 to 50.00", "30.00 to 60.00"),
     ]
     failed = Score("v", failure=Failure("video", "", "no frame"))
@@ -129,6 +138,17 @@ def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected:
     assert f'<span class="big">{expected}</span>' in page
     assert f"<dd>{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}</dd>" in page
     assert score_rows([row])[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
+
+
+def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbers() -> None:
+    tiny = Score("v", score=-1e-9, spread=0.0, steps=(StepScore(0, 1, -1e-9),), interval80=(-1e-9, 1e-9))
+    (line,) = csv.DictReader(io.StringIO(csv_text([tiny])))
+    assert not [value for value in line.values() if value.startswith(("-0", "'-0"))]
+    assert score_rows([tiny])[1][0][1:3] == ("0.00", "0.00 to 0.00")
+    assert (number(-0.0001, 3), number(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
+    one, other = (Score("v", score=score, accuracy=accuracy(18.3)) for score in (33.6, 36.4))
+    first, last = (VideoReport("v", row, subject="anna", day=day) for row, day in ((one, "1"), (other, "2")))
+    assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerProgress("anna", (first, last)).sentence
 
 
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:

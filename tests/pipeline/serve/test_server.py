@@ -84,7 +84,7 @@ def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.
     )
     assert (outcome["level"], outcome["stage"]) == (
         "bad",
-        "this score is not valid: unlike the training performances",
+        "no score: unlike the training performances",
     )
 
 
@@ -210,7 +210,7 @@ def test_a_video_counts_as_it_was_scored_last() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"model": "another"}, {"score": None}, {"level": "bad", "stage": "this score is not valid: too short"}],
+    [{"model": "another"}, {"score": None}, {"level": "bad", "stage": "no score: too short"}],
 )
 def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) -> None:
     later = {"score": 71.0} | options

@@ -145,7 +145,7 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> No
 
 def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
     run = TrainedModel.fit(features, BOTH, TINY)
-    plain = replace(run, config=fast(runs=1, epochs=3))
+    plain = replace(run, recipe=fast(runs=1, epochs=3))
     calibration = calibrate(features, run, folds=4)
     assert calibration.predicted.shape == (40,)
     assert not np.array_equal(calibration.predicted, calibrate(features, plain, folds=4).predicted)
