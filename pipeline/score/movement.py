@@ -37,7 +37,7 @@ LEAST_BETTER = 5
 """Fewest better videos that give a range."""
 
 OUTSIDE = 10
-"""One of this many better videos may be beyond a limit; of fewer, none is."""
+"""One of this many new better videos is below a range, and one above it; of fewer better videos, none of them is."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,8 @@ def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
     """By task: the best video with its score, and the limits of every figure and step over the better third.
 
     `limits` holds (low, high) per step, None where fewer than `LEAST_BETTER` videos have a value. `typical` is the
-    median number of `differences` of one better video from the others. Groups with too few videos are left out.
+    median number of `differences` of one better video from the others, times the ratio of the chances to be outside
+    all of them and outside the others. Groups with too few videos are left out.
     """
     made: dict[str, Any] = {}
     for task in dict.fromkeys(video.task for video in videos):
@@ -189,6 +190,7 @@ def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
         rows = [video.figures for video in better]
         others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
         typical = median(len(differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
+        typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
         made[task] = {
             "videos": len(group), "better": len(better), "best": group[0].id, "best_score": group[0].label,
             "typical": typical, "limits": _limits(rows),
@@ -212,16 +214,27 @@ def read_ranges(stored: Any) -> dict[str, Any]:
 
 
 def _limits(rows: Sequence[StepFigures]) -> dict[str, list[tuple[float, float] | None]]:
-    """(low, high) by key and step: at most one row in `OUTSIDE` is below low, and at most one is above high."""
+    """(low, high) by key and step: a new row is below low, and above high, with the chance `_outside_chance`.
+
+    Between two values the limits are interpolated, so that the chance is the same for any number of rows from 9 on.
+    """
     limits: dict[str, list[tuple[float, float] | None]] = {}
     for key in rows[0]:
         limits[key] = []
         for values in np.sort(np.array([row[key] for row in rows]), axis=0).T:  # NaN is last
             finite = values[np.isfinite(values)]
-            beyond = len(finite) // OUTSIDE
-            enough = len(finite) >= LEAST_BETTER - 1  # one less where a better video is left out
-            limits[key].append((float(finite[beyond]), float(finite[-1 - beyond])) if enough else None)
+            if len(finite) < LEAST_BETTER - 1:  # one less where a better video is left out
+                limits[key].append(None)
+                continue
+            rank = _outside_chance(len(finite)) * (len(finite) + 1) - 1  # from 0
+            low, high = np.interp((rank, len(finite) - 1 - rank), np.arange(len(finite)), finite)
+            limits[key].append((float(low), float(high)))
     return limits
+
+
+def _outside_chance(count: int) -> float:
+    """The chance that a new value is below the low limit of `count` values; the smallest of them needs 1 / (n + 1)."""
+    return max(1 / OUTSIDE, 1 / (count + 1))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.score.movement import Trained, better_ranges, differences, movement, read_ranges, steps_of
+from pipeline.score.movement import FIGURES, Trained, better_ranges, differences, movement, read_ranges, steps_of
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
@@ -78,3 +78,36 @@ def test_a_step_has_the_mean_of_its_frames() -> None:
     steps = steps_of(moved, np.array([(0.0, 1.0), (1.0, 2.0), (9.0, 10.0)]))
     assert steps["0.trunk"][:2] == pytest.approx([30, 30], abs=2)
     assert np.isnan(steps["0.trunk"][2])
+
+
+def simulated(random: np.random.Generator) -> dict[str, list[float]]:
+    """Figures of one body in ten steps, each a random walk back to its own mean, four times the least difference."""
+    made = {}
+    for name, figure in FIGURES.items():
+        values, own = [random.normal()], 0.5 * random.normal()
+        for _ in range(9):
+            values.append(0.7 * values[-1] + 0.71 * random.normal())
+        made[f"0.{name}"] = [4 * figure.least * (value + own) for value in values]
+    return made
+
+
+def counted(figures: dict[str, list[float]], limits: dict[str, list[tuple[float, float]]]) -> int:
+    """Number of runs of steps that are outside the limits on one side, counted without the code that it checks."""
+    runs = 0
+    for key, values in figures.items():
+        least, before = FIGURES[key[2:]].least, 0
+        for value, (low, high) in zip(values, limits[key], strict=True):
+            side = int(value - high >= least) - int(low - value >= least)
+            runs, before = runs + int(side not in (0, before)), side
+    return runs
+
+
+@pytest.mark.parametrize("videos", [10, 27, 30, 60])
+def test_the_typical_number_of_differences_is_that_of_new_videos(videos: int) -> None:
+    random, typical, true = np.random.default_rng(videos), [], []
+    for _ in range(25):
+        group = [Trained(str(label), "t", float(label), simulated(random)) for label in range(videos)]
+        ranges = better_ranges(group)["t"]
+        typical.append(ranges["typical"])
+        true.append(np.median([counted(simulated(random), ranges["limits"]) for _ in range(15)]))
+    assert np.mean(typical) == pytest.approx(np.mean(true), rel=0.15)
