@@ -25,7 +25,16 @@ import numpy as np
 from data.store import StageOutput
 from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels, make_channels
-from extractors.timesteps.pose_points import POINTS, TRUNK, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
+from extractors.timesteps.pose_points import (
+    POINTS,
+    SHORT_TORSO,
+    TRUNK,
+    CleanPose,
+    PoseSettings,
+    body_centre,
+    body_scale,
+    clean_pose,
+)
 
 ANGLES = {
     f"{side}_{name}": tuple(f"{side}_{joint}" for joint in joints)
@@ -49,7 +58,6 @@ SIDE_MARK = "side."
 """Prefix of the channels of a left or right half. Its mirror image is the other agent, so `mirror_plan` refuses it."""
 
 _JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
-_SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
 _FAR = 6.0  # body-fixed coordinates are clipped to this many torso lengths: no limb is longer
 
 
@@ -157,7 +165,7 @@ def _velocity(pose: CleanPose, frame: SharedFrame) -> Columns:
 
 
 def _body(pose: CleanPose, frame: SharedFrame) -> Columns:
-    spine, _, middle, trust = _torso(pose, frame)
+    spine, middle, trust = _torso(pose, frame)
     if spine.shape[1] == 2:
         axes = [np.stack([spine[:, 1], -spine[:, 0]], axis=1), spine]
     else:
@@ -186,23 +194,25 @@ def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
         first, second = pose.points[:, a] - pose.points[:, b], pose.points[:, c] - pose.points[:, b]
         angle = np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1))
         made[f"angle.{name}"] = angle, pose.weight[:, [a, b, c]].min(axis=1)
-    spine, turn, _, trust = _torso(pose, frame)
+    spine, _, trust = _torso(pose, frame)
     made |= _axes("torso.", spine, trust)
-    return made | {"torso.turn" if spine.shape[1] == 2 else "torso.turn_speed": (turn, trust)}
+    known = trust * pose.turning
+    if spine.shape[1] == 2:
+        return made | {"torso.turn": (pose.turn[:, 0], known)}
+    return made | {"torso.turn_speed": (np.linalg.norm(pose.turn, axis=1), known)}
 
 
-def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats, Floats]:
-    """Spine (frame, 2) as a unit vector, turning (frame,) rad/s, middle (frame, 2) px, trust (frame,); y up."""
-    top, top_speed, top_weight = pose.middle("left_shoulder", "right_shoulder")
-    low, low_speed, low_weight = pose.middle("left_hip", "right_hip")
-    along, change = _upright(top - low), _upright(top_speed - low_speed)
+def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats]:
+    """Spine (frame, 2) as a unit vector, middle (frame, 2) px, trust (frame,); y up."""
+    top, _, top_weight = pose.middle("left_shoulder", "right_shoulder")
+    low, _, low_weight = pose.middle("left_hip", "right_hip")
+    along = _upright(top - low)
     length = np.linalg.norm(along, axis=1)
-    least = _SHORT_TORSO * frame.torso
+    least = SHORT_TORSO * frame.torso
     up = np.tile([0.0, 1.0, 0.0][: along.shape[1]], (len(along), 1))
     spine = np.divide(along, length[:, None], out=up, where=length[:, None] > 0)
-    turn = _cross(along, change) / np.square(np.maximum(length, least))
     trust = np.minimum(top_weight, low_weight) * np.clip(length / least, 0.0, 1.0)
-    return spine, turn, _upright((top + low) / 2), trust
+    return spine, _upright((top + low) / 2), trust
 
 
 def _cross(a: Floats, b: Floats) -> Floats:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.signals import FILL_WEIGHT, Bools, blocks, local_line, runs_between
+from extractors.timesteps.turning import turning
 
 POINTS = (
     "head",
@@ -30,6 +31,7 @@ POINTS = (
 
 TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 VELOCITY_S = 0.06  # width in seconds of the Gaussian of the line whose slope is the velocity
+SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
 _FACE = 5  # COCO joints 0 to 4: nose, eyes, ears
 _TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and shoulders are never detected together
 
@@ -56,6 +58,8 @@ class CleanPose:
     velocity: Floats  # (frame, 13, 2) px per second
     weight: Floats  # (frame, 13) trust 0..1; 0 where neither detected nor interpolated
     sloped: Bools  # (frame, 13) true where there is a velocity
+    turn: Floats  # (frame, 1) turning of the spine in rad/s, y up, anticlockwise positive; in 3-D (frame, 3) vectors
+    turning: Bools  # (frame,) true where there is a turning
     observed: Bools  # (frame,) true where the person was detected in the frame itself
 
     @property
@@ -100,7 +104,19 @@ def clean_pose(
             line = local_line(time[rows], points[rows, :, axis], weight[rows], VELOCITY_S)
             _, velocity[rows, :, axis], sloped[rows] = line
     points[weight <= 0], velocity[(weight <= 0) | ~sloped] = 0.0, 0.0
-    return CleanPose(points, velocity, weight, sloped, observed)
+    turn, turns = turning(time, *_spine(points, weight), cuts, VELOCITY_S)
+    return CleanPose(points, velocity, weight, sloped, turn, turns, observed)
+
+
+def _spine(points: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Vectors (frame, axis) from mid-hips to mid-shoulders, y up, and their trust (frame,), less for a short one."""
+    shoulders, hips = ([POINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip"))
+    along = points[:, shoulders].mean(axis=1) - points[:, hips].mean(axis=1)
+    if along.shape[1] == 2:
+        along[:, 1] *= -1.0
+    trust, length = weight[:, shoulders + hips].min(axis=1), np.linalg.norm(along, axis=1)
+    usual = float(np.percentile(length[trust > 0], 80)) if (trust > 0).any() else 1.0
+    return along, trust * np.clip(length / max(SHORT_TORSO * usual, 1e-9), 0.0, 1.0)
 
 
 def _interpolated_score(scores: NDArray[np.floating], filled: Bools, min_score: float) -> Floats:

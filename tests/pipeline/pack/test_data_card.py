@@ -33,7 +33,7 @@ def test_the_numbers_are_those_of_the_data(card: str) -> None:
     assert "- score: 2 labels, 7.500 to 8.500, mean 8.000" in card
     assert "- difficulty: 1 labels, 2.000 to 2.000" in card
     assert "execution:" not in card
-    assert "stage `timesteps`, version 4: " in card
+    assert "stage `timesteps`, version 5: " in card
     assert "steps 10" in card
     assert "somebody" not in card
 

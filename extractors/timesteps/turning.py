@@ -1,0 +1,58 @@
+"""The turning speed of a direction, from the angles between its frames.
+
+The slope of places on a circle is too small where the circle is turned far within the window of the fit. The angle
+grows evenly, so its slope is right at any speed that the frame rate can tell.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from data.store.arrays import Floats
+from extractors.signals import Bools, local_line, runs_between
+
+FASTEST_STEP = 0.75 * math.pi
+"""Largest angle in rad from one frame to the next. From half a turn on, the other direction looks alike."""
+
+
+def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats, sigma: float) -> tuple[Floats, Bools]:
+    """Turning of a direction in rad/s, and where it is known; no number reaches over a cut or a missing row.
+
+    Args:
+        time: (frame,) seconds.
+        along: (frame, 2) or (frame, 3) vectors of any length.
+        weight: (frame,) trust, 0 for a missing vector.
+        cuts: (cut,) seconds.
+        sigma: width in seconds of the Gaussian of the fitted line.
+
+    Returns (frame, 1) rates, anticlockwise positive, or in three dimensions (frame, 3) vectors along the axis; and
+    (frame,) true where there is a rate.
+    """
+    rate, known = np.zeros((len(along), 1 if along.shape[1] == 2 else 3)), np.zeros(len(along), bool)
+    steps, sizes = _steps(along[:-1], along[1:])
+    joined = (weight[:-1] > 0) & (weight[1:] > 0) & (sizes <= FASTEST_STEP)
+    for run in runs_between(time, cuts):
+        joined[max(run.start - 1, 0) : run.start] = False
+    turned = np.concatenate([np.zeros((1, steps.shape[1])), np.cumsum(np.where(joined[:, None], steps, 0.0), axis=0)])
+    ends = np.flatnonzero(~np.concatenate([joined, [False]])) + 1
+    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+        if end - start > 1:
+            rows = slice(start, end)
+            trust = np.repeat(weight[rows, None], turned.shape[1], axis=1)
+            _, rate[rows], sloped = local_line(time[rows], turned[rows], trust, sigma)
+            known[rows] = sloped.all(axis=1)
+    return rate, known
+
+
+def _steps(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Rotations (n, 1 or 3) in rad from each vector of `one` to that of `other`, and their sizes (n,)."""
+    dot = (one * other).sum(axis=1)
+    if one.shape[1] == 2:
+        angle = np.arctan2(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0], dot)
+        return angle[:, None], np.abs(angle)
+    axis = np.cross(one, other)
+    length = np.linalg.norm(axis, axis=1)
+    size = np.arctan2(length, dot)
+    return axis * np.divide(size, length, out=np.zeros_like(size), where=length > 0)[:, None], size
