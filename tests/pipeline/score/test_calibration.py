@@ -56,10 +56,11 @@ def test_intervals_of_the_network_cover(calibration: Calibration, features: Feat
 
 
 def test_an_interval_holds_its_score(calibration: Calibration, features: FeatureSet) -> None:
-    far = np.array([1e6, -1e6])
+    far, lowest = np.array([1e6, -1e6]), np.array([1e6, 0.0])  # no label is negative, so no end is
     for ends in calibration.intervals(features.take([50, 51]), far).values():
         assert ends is not None
-        assert np.all((ends[:, 0] <= far) & (far <= ends[:, 1]))
+        assert np.all((ends[:, 0] <= lowest) & (far <= ends[:, 1]))
+        assert ends.min() == 0
 
 
 def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:

@@ -157,8 +157,15 @@ def test_a_combination_is_scored_from_video_to_page(
     with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
         train_model(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
-    films = find_videos([trained[1]]).records
-    rows = scorer.score_records(films)
+    films, combination = find_videos([trained[1]]).records, scorer.model.combination
+    assert combination is not None
+    for share in (0.0, 0.5):
+        rest = np.full(len(combination.weights) - 1, (1 - share) / (len(combination.weights) - 1))
+        weights = np.concatenate([[share], rest])
+        scorer.model = replace(scorer.model, combination=replace(combination, weights=weights))
+        rows = scorer.score_records(films)
+        assert [len(row.steps) > 0 for row in rows] == [share > 0] * len(rows), "networks that only guess have no steps"
+        assert [row.other_share is not None for row in rows] == [share > 0] * len(rows)
     low = min(record.labels.score for record in labelled if record.labels)
     for row in rows:
         assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
@@ -359,15 +366,14 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
     assert re.fullmatch(r"-?0\.\d{3} \(-?[01]\.\d\d to [01]\.\d\d\)", tile)
 
 
-def test_intervals_end_at_the_lowest_possible_score(scorer: Scorer, trained: tuple[Path, Path]) -> None:
+def test_intervals_end_at_the_lowest_possible_score(scorer: Scorer) -> None:
     """No training score is negative, so no interval reaches below zero."""
     calibration = calibration_of(scorer)
     wide = replace(calibration, predicted=calibration.predicted + 200)
     for truth, cut in ((wide.truth, True), (wide.truth - 100, False)):
-        scorer.model = replace(scorer.model, calibration=replace(wide, truth=truth))
-        interval = scorer.score(trained[1] / "a.mp4").interval80
-        assert interval is not None
-        assert (interval[0] == 0) == cut == (interval[0] >= 0)
+        ends = replace(wide, truth=truth).intervals(scorer.model.blank_features(), np.array([-61.86]))[0.8]
+        assert ends is not None
+        assert (ends[0, 0] == 0) == cut == (ends[0, 0] >= 0)
 
 
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
