@@ -130,8 +130,10 @@ class ScoreParts:
     @classmethod
     def of(cls, row: Score, decimals: int) -> ScoreParts | None:
         """The parts of a score; None without steps, or where a number is not finite."""
+        if row.score is None or not row.steps:
+            return None
         values = [row.score, *(step.score for step in row.steps), row.other_share or 0.0]
-        if row.score is None or not row.steps or not all(v is not None and math.isfinite(v) for v in values):
+        if not all(map(math.isfinite, values)):
             return None
         total, *steps, other = (fixed(value, decimals) for value in values)
         shown = None if row.other_share is None else other
