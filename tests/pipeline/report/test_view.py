@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
+from pipeline.checks.flags import GUESSING
 from pipeline.report import ReportData, render_report, view
-from pipeline.report.page_data import Traces, TrainingSteps, VideoReport
+from pipeline.report.page_data import BatchReport, Traces, TrainingSteps, VideoReport
 from pipeline.report.view import why
 from pipeline.score.model_card import LIMITS
 from pipeline.score.score import NO_JUDGEMENT, Score, StepScore
@@ -151,3 +153,20 @@ def test_attention_is_drawn_against_its_usual_range() -> None:
     axis, steps = bare
     assert (axis.low, axis.high, steps[0].usual) == (0.0, 1.0, None)
     assert view.attention(shown, []) is None
+
+
+def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
+    """No number of the model is on it; the videos are in the order of the judges."""
+    guesses = (Flag("bad", GUESSING),)
+    labels = {"low.mp4": 2.5, "high.mp4": 8.25}
+    rows = [
+        replace(video(0, 0, -1.2, 0, 0), name=name, truth={"score": label}, bounds=((0.0, 1.0), (1.0, 2.0)))
+        for name, label in labels.items()
+    ]
+    rows = [replace(row, result=Score(row.name, score=31.7, flags=guesses, steps=row.result.steps)) for row in rows]
+    data = ReportData("t", videos=tuple(rows), batch=BatchReport(tuple(rows), training_scores=(1.0, 2.0)))
+    page = render_report(data)
+    assert "This page is about movement" in page
+    assert not [word for word in (">31.7", 'class="steps"', 'id="distribution"', "Attention to the") if word in page]
+    assert page.index("high.mp4") < page.index("low.mp4")
+    assert [name for _, name in view.comparable(data)] == ["low.mp4", "high.mp4"], "side by side, without scores"
