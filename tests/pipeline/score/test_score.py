@@ -47,6 +47,7 @@ from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import Predictions, TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.settings.recipes import fast
+from pipeline.systems.combination import NETWORK, Combination
 from pipeline.train.features import FeatureSet
 from tests.helpers.cached_outputs import damage
 from tests.helpers.made_features import made_features
@@ -159,13 +160,13 @@ def test_a_combination_is_scored_from_video_to_page(
     scorer = load_scorer(run)
     films, combination = find_videos([trained[1]]).records, scorer.model.combination
     assert combination is not None
-    for share in (0.0, 0.5):
-        rest = np.full(len(combination.weights) - 1, (1 - share) / (len(combination.weights) - 1))
-        weights = np.concatenate([[share], rest])
-        scorer.model = replace(scorer.model, combination=replace(combination, weights=weights))
-        rows = scorer.score_records(films)
-        assert [len(row.steps) > 0 for row in rows] == [share > 0] * len(rows), "networks that only guess have no steps"
-        assert [row.other_share is not None for row in rows] == [share > 0] * len(rows)
+    names = combination.rule.names
+    for used in (names[1:], names):
+        rule = replace(Combination.of_all(names), used=used)
+        scorer.model = replace(scorer.model, combination=replace(combination, rule=rule))
+        rows, shares = scorer.score_records(films), NETWORK in used
+        assert [len(row.steps) > 0 for row in rows] == [shares] * len(rows), "networks that only guess have no steps"
+        assert [row.other_share is not None for row in rows] == [shares] * len(rows)
     low = min(record.labels.score for record in labelled if record.labels)
     for row in rows:
         assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
