@@ -176,7 +176,7 @@ def test_a_combination_is_scored_from_video_to_page(
     assert as_json(rows)[0]["constant"] == pytest.approx(low)
     report_scores(tmp_path / "page.html", Scored(scorer, rows, films), ReportData("films"))
     assert "(no step: the part of the model that reads the whole performance)" in (tmp_path / "page.html").read_text()
-    assert "weighted mean: AIM" in (run / CARD).read_text()
+    assert "the score is the mean" in (run / CARD).read_text()
 
 
 def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
