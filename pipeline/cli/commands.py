@@ -231,7 +231,7 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
     else:
         table(f"scores by {address(model)}", *score_rows(rows))
         for row in rows:
-            if row.why and row.error is None:
+            if row.why and row.failure is None:
                 alarm(f"{printable(row.id)}: no score: {printable(row.why)}")
         accuracy = next((row.accuracy for row in rows if row.accuracy), None)
         if accuracy is not None:

@@ -141,7 +141,7 @@ def video_report(
 
 def is_performance(result: Score) -> bool:
     """Whether the video shows a performance: what a model that only guesses says does not count against it."""
-    return not result.error and all(flag.title == GUESSING for flag in result.flags if flag.level == "bad")
+    return result.failure is None and all(flag.title == GUESSING for flag in result.flags if flag.level == "bad")
 
 
 def time_steps(outputs: Mapping[str, StageOutput]) -> tuple[Interval, ...]:
