@@ -171,7 +171,7 @@ def test_a_pushed_run_scores_the_same_and_holds_no_path_of_this_machine(
 ) -> None:
     push_run(trained_run, str(tmp_path / "there"))
     assert scores_the_same(tmp_path / "there", trained_run, features)
-    assert "somebody" in (trained_run / "config.json").read_text()
+    assert "somebody" not in (trained_run / "config.json").read_text()
     assert not [p.name for p in (tmp_path / "there").iterdir() if b"somebody" in p.read_bytes()]
 
 
