@@ -161,6 +161,15 @@ def test_imports_go_one_way() -> None:
     assert violations(ROOT) == []
 
 
+def test_models_and_extractors_open_no_file() -> None:
+    opening = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rename"}
+    for path in sources(ROOT, "models", "extractors"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                assert called not in opening, f"{module_of(path, ROOT)} line {node.lineno} calls {called}"
+
+
 def test_every_part_of_pipeline_has_a_row() -> None:
     parts = {part_of(module_of(path, ROOT)) for path in sources(ROOT, "pipeline")} - {""}
     assert parts <= {part for row in ROWS for part in row}
