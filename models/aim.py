@@ -12,7 +12,8 @@ B samples, T time steps, A secondary agents, d = `AimConfig.width`.
     S    = sum over t of R(Z)                          equation 6
     S_ex = sum of R_A(X),  S_sn = sum of R_B(Y)        equation 7
 
-This code decides three points that the paper leaves open. Dropout acts inside each regression module. An agent that was
+This code decides four points that the paper leaves open. Equations 4 and 5 are read with two streams, the scene X and
+the interaction Y, that share one key O: this is a choice. Dropout acts inside each regression module. An agent that was
 not observed in a step has a difference of zero. Several secondaries share one transformation, and their differences
 are averaged over those observed.
 """

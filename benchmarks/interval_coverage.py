@@ -1,0 +1,113 @@
+"""Coverage of the 95 % intervals of an evaluation on simulated predictions, by code that shares nothing with them.
+
+    python -m benchmarks.interval_coverage [--draws 1000] [--out FILE]
+
+folds  normal scores and predictions with a true correlation of 0, .5 or .85, and a mean of its own in each fold.
+       The truth of Spearman's rho is 6 / pi * asin(r / 2).
+users  the same under leave-one-user-out, where the correlation differs between users: Fisher's z has a deviation of 0,
+       .3 or .6. The truth is the correlation of 4 000 users ranked together without their means.
+leads  eight systems with one true correlation, whose errors are half shared: share of sets in which some interval of
+       a difference excludes zero. It is at most .05 if the intervals hold together.
+
+Prints the numbers and writes JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+from pipeline.evaluate.separation import compare
+
+Values = NDArray[np.float64]
+
+TRUE = (0.0, 0.5, 0.85)
+SETS = ((28, 3), (28, 4), (28, 7), (28, 10), (36, 4), (36, 9), (36, 10), (102, 4), (102, 10), (102, 25))
+"""Performances and folds: 4 to 10 folds, and folds of 4 to 10 performances."""
+
+USERS, TRIALS, DIFFERENT = 8, 5, (0.0, 0.3, 0.6)
+
+
+def drawn(rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float) -> tuple[Values, Values]:
+    """(n,) predictions and labels whose correlation within a fold is r."""
+    true, noise = rng.normal(size=(2, len(fold)))
+    shift = rng.normal(size=(2, fold.max() + 1))[:, fold]
+    return np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0]), np.asarray(true + shift[1])
+
+
+def holds(rows: RankedRows, truth: float, *, users: bool = False) -> bool:
+    """Whether the interval of one simulated set holds the truth."""
+    found = rank_agreement([rows], users=users)
+    return found.low is not None and found.high is not None and found.low <= truth <= found.high
+
+
+def folds(draws: int) -> list[dict[str, Any]]:
+    """Coverage for every size of set, number of folds and true correlation."""
+    rng, rows = np.random.default_rng(0), []
+    for count, number in SETS:
+        for r in TRUE:
+            truth, fold, each = float(6 / np.pi * np.arcsin(r / 2)), np.arange(count) % number, np.arange(count)
+            hits = sum(holds(RankedRows(*drawn(rng, fold, r), fold, each), truth) for _ in range(draws))
+            rows.append({"n": count, "folds": number, "r": r, "coverage": hits / draws})
+            print("folds", rows[-1], flush=True)
+    return rows
+
+
+def users(draws: int) -> list[dict[str, Any]]:
+    """Coverage under leave-one-user-out."""
+    rng, rows = np.random.default_rng(1), []
+    fold = np.repeat(np.arange(USERS), TRIALS)
+    for r in TRUE:
+        for between in DIFFERENT:
+            truth = population(rng, r, between)
+            hits = 0
+            for _ in range(draws):
+                own = np.tanh(np.arctanh(r) + between * rng.normal(size=USERS))[fold]
+                hits += holds(RankedRows(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, users=True)
+            rows.append({"users": USERS, "trials": TRIALS, "r": r, "between": between, "coverage": hits / draws})
+            print("users", rows[-1], flush=True)
+    return rows
+
+
+def population(rng: np.random.Generator, r: float, between: float, many: int = 4000) -> float:
+    """The correlation of very many users, ranked together without their means."""
+    fold = np.repeat(np.arange(many), TRIALS)
+    each = np.tanh(np.arctanh(r) + between * rng.normal(size=many))[fold]
+    sides = (values.reshape(many, TRIALS) for values in drawn(rng, fold, each))
+    return float(spearmanr(*((side - side.mean(1, keepdims=True)).ravel() for side in sides)).statistic)
+
+
+def leads(draws: int) -> list[dict[str, Any]]:
+    """Share of sets in which equal systems are separated."""
+    rng, rows = np.random.default_rng(2), []
+    for count, number in ((28, 4), (36, 9)):
+        fold, apart = np.arange(count) % number, 0
+        for _ in range(draws):
+            true, shared = rng.normal(size=(2, count))
+            guesses = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(8, count)))
+            given = {str(i): [RankedRows(one, true, fold, np.arange(count))] for i, one in enumerate(guesses)}
+            apart += any(lead.verdict != "tie" for lead in compare(given, "0").rows.values())
+        rows.append({"n": count, "folds": number, "systems": 8, "some_separated": apart / draws})
+        print("leads", rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--out", type=Path, default=Path("interval_coverage.json"))
+    given = parser.parse_args()
+    measured = {"folds": folds(given.draws), "users": users(given.draws), "leads": leads(max(1, given.draws // 5))}
+    given.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
