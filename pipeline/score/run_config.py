@@ -61,6 +61,6 @@ def scoring_config(folder: Path, user: Config | None = None) -> Config:
     chosen: dict[str, Any] = {"frames": given["frames"]} if user.method.frames.fps else {}
     for key in WHO:
         section, name = key.split(".")
-        if given[section][name]:
+        if given.get(section, {}).get(name):
             chosen = merged(chosen, {section: {name: given[section][name]}})
     return joined(read_method(merged(method.dump(), chosen), folder / CONFIG_FILE), user.machine, user.dataset)
