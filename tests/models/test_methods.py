@@ -265,4 +265,6 @@ def test_the_tables_of_the_page_are_those_that_were_measured() -> None:
     from benchmarks.method_comparison import DOCS, tables
 
     page = (DOCS / "evaluation.md").read_text(encoding="utf-8")
-    assert all(table in page for table in tables(json.loads((DOCS / "methods.json").read_text(encoding="utf-8"))))
+    findings, choice, _ = tables(json.loads((DOCS / "methods.json").read_text(encoding="utf-8")))
+    assert findings in page
+    assert choice in page
