@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from pipeline.settings.config import Config
-from pipeline.settings.recipes import RECIPES, TrainConfig, model_for
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.recipes import TrainConfig, model_for
 
 NO_METHOD = ("recipe", "runs", "seed", "device", "checkpoint_every")
 """Settings of training that are no part of the method: a name for others, chance, and the machine."""
+
+PAPER_PRESET = "jigsaws-paper"
+"""The preset whose stages read what the paper reads."""
 
 
 def paper_differences(config: Config) -> list[str]:
@@ -27,19 +30,22 @@ def paper_differences(config: Config) -> list[str]:
 
 
 def _stages(config: Config) -> Iterator[tuple[str, Any, Any]]:
-    """Settings of the stages that the paper's recipe names, of stages that run."""
-    for section, values in RECIPES["paper"].items():
-        if section not in ("model", "train") and section in config.method.stages:
-            here = config.method.stage(section).model_dump()
-            yield from ((f"{section}.{name}", here[name], value) for name, value in values.items())
-    if getattr(config.method.stage("timesteps"), "scene", None) == "":
+    """Settings of the stages that run on recorded kinematics, beside the preset of the paper's own experiment."""
+    if "kinematics" in config.method.stages:
+        paper = load_config(PAPER_PRESET).method
+        for stage in config.method.stages:
+            here, theirs = (method.stage(stage).model_dump() for method in (config.method, paper))
+            yield from ((f"{stage}.{name}", value, theirs[name]) for name, value in here.items())
+    elif getattr(config.method.stage("timesteps"), "scene", None) == "":
         yield "timesteps.scene", None, "the whole scene"
 
 
 def _plain(value: Any) -> str:
     """A setting as text: values of a list with slashes, none as 'off'."""
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return "/".join(
-        "off" if one is None or one is False else "on" if one is True else one if isinstance(one, str) else f"{one:g}"
-        for one in values
-    )
+    return "/".join(map(_plain_one, value if isinstance(value, (list, tuple)) else [value]))
+
+
+def _plain_one(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)

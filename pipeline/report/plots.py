@@ -288,7 +288,7 @@ def bar_figure(chart: BarChart) -> Figure:
     for x, side, text in ((0.0, "left", f"\N{LEFTWARDS ARROW} {chart.left}"),
                           (1.0, "right", f"{chart.right} \N{RIGHTWARDS ARROW}")):  # fmt: skip
         axes.annotate(
-            _wrapped(text, 28), (x, 0), (0, -14), xycoords="axes fraction", textcoords="offset points", ha=side,
+            _wrapped(text, 15), (x, 0), (0, -14), xycoords="axes fraction", textcoords="offset points", ha=side,
             va="top", fontsize=SMALL,
         )  # fmt: skip
     axes.set_xlabel(_wrapped(chart.unit, 52), labelpad=22)
