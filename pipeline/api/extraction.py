@@ -58,11 +58,12 @@ def extract(
         The outcome of each video; those that failed are listed there.
     """
     from pipeline.cache import open_cache
-    from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, take_shard
+    from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, take_shard, without_videos
 
     settings = settings_of(config, overrides, cache=cache, workers=workers, engine=engine, address=address)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         listing = list_inputs(many_paths(inputs), settings, observer)
+        settings = without_videos(settings, listing.records, observer)
         listing = replace(listing, records=take_shard(listing.records, shard))
         note_default(config, settings, observer)
         records, fetch = listing.records, None if dry_run else observer.note
@@ -107,11 +108,12 @@ def status(
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.cache import open_cache
-    from pipeline.run import Planner, Status, list_inputs, status_rows
+    from pipeline.run import Planner, Status, list_inputs, status_rows, without_videos
 
     settings = settings_of(config, overrides, cache=cache)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         records = list_inputs(many_paths(inputs), settings, observer).records
+        settings = without_videos(settings, records, observer)
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=names_of(stages))
         return Status(opened.place, tuple(status_rows(records, planner)))
@@ -145,7 +147,7 @@ def pack(
     from pipeline.pack.feature_source import gather
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import Planner, list_inputs
+    from pipeline.run import Planner, list_inputs, without_videos
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
@@ -153,6 +155,7 @@ def pack(
     settings = settings_of(config, on_data_set(overrides, root), cache=cache)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         records, made = list_inputs((), settings, observer).records, [stage]
+        settings = without_videos(settings, records, observer)
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=(stage,))
         if (form, stage, per_video) == ("h5", "timesteps", False):

@@ -50,7 +50,7 @@ def train(
     settings = settings_of(config, on_data_set(overrides, root, pack), cache=cache)
     note_default(config, settings, observer)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        features = training_features(settings, opened, one_path(pack), observer)
+        features, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
         done = train_model(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
@@ -107,7 +107,7 @@ def evaluate(
     check_folder(Path(out))
     asked = Asked(oracle=oracle, quick=quick, curve=curve, more=more)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        features = all_features(settings, opened, one_path(pack), observer)
+        features, settings = all_features(settings, opened, one_path(pack), observer)
         done = evaluate_features(features, settings, opened, Path(out), asked, observer)
     write_evaluation(done)
     return done
@@ -154,7 +154,7 @@ def leaderboard(
     check_folder(Path(out))
     asked = Asked(table or "all", only=systems, oracle=oracle)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        features = all_features(settings, opened, one_path(pack), observer)
+        features, settings = all_features(settings, opened, one_path(pack), observer)
         done = evaluate_features(features, settings, opened, Path(out), asked, observer)
     write_evaluation(done)
     return done

@@ -14,7 +14,7 @@ from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
-from pipeline.run import Planner, list_inputs, run, run_extract
+from pipeline.run import Planner, list_inputs, run, run_extract, without_videos
 from pipeline.settings.config import Config
 from pipeline.train.features import FeatureSet, stack
 
@@ -50,41 +50,44 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
 
 def labelled_features(
     config: Config, cache: Cache, pack: Path | None, observer: Observer, *, extract: bool = False
-) -> FeatureSet:
-    """Features of all labelled performances, from a packed file or from the cache.
+) -> tuple[FeatureSet, Config]:
+    """Features of all labelled performances, from a packed file or from the cache, and the configuration of them.
 
-    `extract` first computes missing ones and reports failed videos. Raises UsageError without a data set and a pack,
-    DataError where no performance has a score or usable features, Cancelled after a stop.
+    That is the given one, without the stages that need a video where no performance has one. `extract` first computes
+    missing ones and reports failed videos. Raises UsageError without a data set and a pack, DataError where no
+    performance has a score or usable features, Cancelled after a stop.
     """
     if pack is not None:
-        return refuse_empty(read_labelled(pack, config.dataset.tasks), config)
-    records, planner = labelled_records(config, observer), Planner(config, cache, stages=("timesteps",))
+        return refuse_empty(read_labelled(pack, config.dataset.tasks), config), config
+    records = labelled_records(config, observer)
+    config = without_videos(config, records, observer)
+    planner = Planner(config, cache, stages=("timesteps",))
     if extract:
         summary = run_extract(records, planner, observer)
         if summary.failed:
             observer.failures(summary.failed)
         if summary.cancelled:
             raise Cancelled
-    return refuse_empty(gather(records, planner, observer), config)
+    return refuse_empty(gather(records, planner, observer), config), config
 
 
-def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
-    """Features to train a scorer on; `protocol: fixed` leaves the test part out. Raises as `labelled_features`."""
-    features = labelled_features(config, cache, pack, observer)
+def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:
+    """`labelled_features` to train a scorer on; `protocol: fixed` leaves the test part out. Raises as it."""
+    features, config = labelled_features(config, cache, pack, observer)
     if config.method.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     _warn_of_few(features.records, observer)
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         observer.note(f"note: one model of {', '.join(tasks)}; --set dataset.tasks=[{tasks[0]}] trains one alone")
-    return features
+    return features, config
 
 
-def all_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> FeatureSet:
-    """Features that systems are evaluated on; missing ones are extracted. Raises as `labelled_features`."""
-    features = labelled_features(config, cache, pack, observer, extract=True)
+def all_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:
+    """`labelled_features` that systems are evaluated on; missing ones are extracted. Raises as it."""
+    features, config = labelled_features(config, cache, pack, observer, extract=True)
     for task in sorted({record.task for record in features.records}):
         _warn_of_few([record for record in features.records if record.task == task], observer)
-    return features
+    return features, config
 
 
 def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:

@@ -11,7 +11,7 @@ from pipeline.run.batch import (
     run_extract,
     status_rows,
 )
-from pipeline.run.inputs import dataset_records, list_inputs, take_shard
+from pipeline.run.inputs import dataset_records, list_inputs, take_shard, without_videos
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.ray_pool import RayPool, pool_of, worker_threads
@@ -45,5 +45,6 @@ __all__ = [
     "run_items",
     "status_rows",
     "take_shard",
+    "without_videos",
     "worker_threads",
 ]

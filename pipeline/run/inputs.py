@@ -10,8 +10,10 @@ from pathlib import Path
 from data.datasets import list_records
 from data.errors import UsageError, nearest
 from data.video import Listing, Record, find_videos
+from extractors.timesteps import TimestepsConfig
 from pipeline.observer import Observer
-from pipeline.settings.config import Config
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.stages import needed_inputs, with_inputs
 
 
 def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> Listing:
@@ -62,6 +64,26 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         if task not in tasks:
             raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
     return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))
+
+
+def without_videos(config: Config, records: Sequence[Record], observer: Observer) -> Config:
+    """The configuration without the stages that need a video, where no record has one and the rest goes without.
+
+    The scene feature is left out with its stage. Where an agent or the network needs such a stage, nothing is left out,
+    and its error says what is missing. The observer gets one line.
+    """
+    if not records or any("video" in {*record.files(), *record.remote} for record in records):
+        return config
+    stages, scene = with_inputs(config.method.stages, config.stage_configs), config.stage_configs["timesteps"]
+    unusable = [name for name in stages if "video" in needed_inputs(name)]
+    if not unusable or not isinstance(scene, TimestepsConfig) or config.method.scorer[0].system == "scene":
+        return config
+    kept = tuple(name for name in stages if name not in unusable)
+    fewer = load_config(config, {"stages": kept, "timesteps.scene": ""}) if kept else config
+    if not kept or {*with_inputs(kept, fewer.stage_configs)} & {*unusable}:
+        return config
+    observer.note(f"note: no performance has a video, so {' and '.join(unusable)} is left out; the rest is used")
+    return fewer
 
 
 SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")

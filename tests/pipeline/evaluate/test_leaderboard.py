@@ -43,14 +43,7 @@ def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Options for a kinematics-only copy."""
     root = tmp_path_factory.mktemp("jigsaws")
     make_jigsaws(root / "set", trials=8, rows=45, videos=False)
-    options = ["stages=[kinematics,timesteps]", 'timesteps.scene=""', f"dataset.root={root / 'set'}"]
-    return [
-        "--config",
-        "configs/jigsaws.yaml",
-        "--cache",
-        str(root / "cache"),
-        *(x for o in options for x in ("--set", o)),
-    ]
+    return ["--config", "jigsaws", "--cache", str(root / "cache"), "--set", f"dataset.root={root / 'set'}"]
 
 
 @pytest.fixture(scope="module")

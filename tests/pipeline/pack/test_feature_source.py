@@ -23,7 +23,7 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
     write_pack(tmp_path / "features.h5", replace(made, records=tuple(records)))
     for protocol, count in (("fixed", 5), ("kfold", 6)):
         config, cache = load_config("folder", {"protocol": protocol}), Cache(tmp_path / "cache")
-        ids = training_features(config, cache, tmp_path / "features.h5", Observer()).ids
+        ids = training_features(config, cache, tmp_path / "features.h5", Observer())[0].ids
         assert (len(ids), made.ids[2] in ids) == (count, protocol == "kfold")
 
 
