@@ -175,7 +175,7 @@ def scores(worlds: Sequence[int], quality: float) -> dict[str, float]:
             {
                 "reliability": agreed.reliability,
                 "true": of_mean_score(quality, np.isfinite(table).sum(axis=1).mean()),
-                "alpha95": agreed.alpha.low <= icc <= agreed.alpha.high,
+                "alpha_error": agreed.alpha - icc,
                 "icc95": alone.low <= icc <= alone.high,
                 "icc_difference": abs(alone.value - components(whole)),
                 "not_chance": agreed.chance < 0.05,

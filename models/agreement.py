@@ -1,4 +1,4 @@
-"""How far raters agree: ICC, Krippendorff's alpha, rank correlations and mean absolute difference, with intervals."""
+"""How far raters agree: ICC, Krippendorff's alpha, rank correlations and mean absolute difference."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.metrics import LEVEL, arithmetic_average, bootstrap_interval, kendall, mae, spearman
+from models.metrics import LEVEL, arithmetic_average, kendall, mae, spearman
 
 Floats = NDArray[np.float64]
 
 LEAST = 3
 """Fewest videos with several raters from which their agreement is computed."""
-
-DRAWS = 200
-"""Bootstrap resamples of an interval: few, since each Kendall's tau takes a millisecond."""
-
 
 SHUFFLES = 999
 """Random tables that the test against chance compares with."""
@@ -41,15 +37,13 @@ class Agreement:
     raters: int
     complete: int  # videos that all raters judged, which alone enter the two ICC
     chance: float  # probability of an alpha this large if every rater gave these scores to random videos
-    reliability: (
-        float  # share of the variance of the mean scores that is not error: alpha for the mean number of raters
-    )
-    alpha: Bounded  # Krippendorff's, for interval scales
+    reliability: float  # share of the variance of the mean scores that is not error, from alpha
+    alpha: float  # Krippendorff's, for interval scales
     icc: Bounded  # ICC(2,1), agreement in absolute value of single raters
     icc_mean: Bounded  # ICC(2,k), of the mean over these raters with the mean over as many others
-    kendall: Bounded
-    spearman: Bounded
-    difference: Bounded  # mean absolute difference, in the unit of the scores
+    kendall: float
+    spearman: float
+    difference: float  # mean absolute difference, in the unit of the scores
 
 
 UNDEFINED = Bounded(np.nan, np.nan, np.nan)
@@ -59,8 +53,8 @@ def agreement(scores: ArrayLike) -> Agreement | None:
     """The agreement of (videos, raters) scores, NaN where a rater gave none; None where too few overlap.
 
     The two-way ICC needs every cell, so it takes the videos that all raters judged; alpha takes every video with two
-    scores. The last three values are means over pairs of raters, each on the videos that both judged. Intervals
-    resample videos; those of the ICC are exact for normal scores.
+    scores. The last three values are means over pairs of raters, each on the videos that both judged. Only the ICC have
+    intervals, which are exact for normal scores: resampled videos gave the others intervals that were too narrow.
     """
     table = np.asarray(scores, dtype=np.float64)
     table = table[np.isfinite(table).sum(axis=1) > 1]
@@ -77,7 +71,7 @@ def agreement(scores: ArrayLike) -> Agreement | None:
         len(complete),
         chance_of(table, alpha),
         of_mean(alpha, judges),
-        Bounded(alpha, *bootstrap_interval(lambda rows: krippendorff(table[rows]), len(table), draws=DRAWS)),
+        alpha,
         single,
         mean,
         *(_of_pairs(table, statistic) for statistic in (kendall, spearman, mae)),
@@ -152,14 +146,10 @@ def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
     return Bounded(icc, low, high), Bounded(*map(float, k * single / (1 + (k - 1) * single)))
 
 
-def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> Bounded:
-    """The mean of a statistic over pairs of raters, with a bootstrap interval over the videos."""
-
-    def mean(rows: NDArray[np.intp]) -> float:
-        values = []
-        for a, b in combinations(table[rows].T, 2):
-            common = np.isfinite(a) & np.isfinite(b)
-            values.append(statistic(a[common], b[common]))
-        return arithmetic_average(values).value
-
-    return Bounded(mean(np.arange(len(table))), *bootstrap_interval(mean, len(table), draws=DRAWS))
+def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> float:
+    """The mean of a statistic over pairs of raters, each on the videos that both judged."""
+    values = []
+    for a, b in combinations(table.T, 2):
+        common = np.isfinite(a) & np.isfinite(b)
+        values.append(statistic(a[common], b[common]))
+    return arithmetic_average(values).value

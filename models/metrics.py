@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,31 +101,6 @@ def _mean_of_defined(values: Floats) -> float:
     """NaN where none is."""
     defined = values[np.isfinite(values)]
     return float(defined.mean()) if len(defined) else math.nan
-
-
-def resamples(count: int, *, draws: int = DRAWS, seed: int = 0) -> NDArray[np.intp]:
-    """(draws, count) row numbers of bootstrap samples, drawn with replacement; no draws without rows."""
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, count, (draws, count)) if count else np.zeros((0, 0), dtype=np.intp)
-
-
-def percentile_interval(values: Floats) -> tuple[float, float]:
-    """Ends of the interval that holds the middle 95 % of bootstrapped values; NaN where none is defined."""
-    values = values[np.isfinite(values)]
-    if len(values) == 0:
-        return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float], count: int, *, draws: int = DRAWS, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % `percentile_interval` of a statistic over `resamples`.
-
-    `statistic` takes `count` row numbers, and may return NaN for a draw in which it is undefined.
-    """
-    return percentile_interval(np.array([statistic(rows) for rows in resamples(count, draws=draws, seed=seed)]))
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

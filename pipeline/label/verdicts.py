@@ -73,18 +73,17 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
         return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" if math.isfinite(one.value) else "undefined"
 
     lines = [verdict(agreed.chance, agreed.reliability, agreed.raters)]
-    low, high = (significant(end) for end in (agreed.difference.low, agreed.difference.high))
     judged = f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more"
-    lines.append(f"{judged}, 95 % intervals in brackets: Krippendorff's alpha {ends(agreed.alpha)}")
+    lines.append(f"{judged}: Krippendorff's alpha {agreed.alpha:.2f}")
     if agreed.chance < LEVEL:
         lines[-1] += f"; reliability of the mean score {agreed.reliability:.2f}, {right_order(agreed.reliability)}"
         lines.append(
-            f"two raters agree by Kendall's tau {ends(agreed.kendall)}, Spearman's rho {ends(agreed.spearman)}, and "
-            f"differ by {significant(agreed.difference.value)} ({low} to {high}) on average"
+            f"two raters agree by Kendall's tau {agreed.kendall:.2f}, Spearman's rho {agreed.spearman:.2f}, and "
+            f"differ by {significant(agreed.difference)} on average"
         )
     if math.isfinite(agreed.icc.value):
         lines.append(
-            f"on the {counted(agreed.complete, 'video')} that all of them judged: ICC(2,1) {ends(agreed.icc)}, of "
-            f"their mean {ends(agreed.icc_mean)}"
+            f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
+            f"ICC(2,1) {ends(agreed.icc)}, of their mean {ends(agreed.icc_mean)}"
         )
     return tuple(lines)

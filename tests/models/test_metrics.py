@@ -51,18 +51,5 @@ def test_unusable_pairs_are_refused(predicted: list[float], true: list[float]) -
         metrics.spearman(predicted, true)
 
 
-def test_bootstrap_interval_covers() -> None:
-    """95 % intervals of a mean hold the true mean in about 95 % of trials."""
-    rng = np.random.default_rng(0)
-    hits = 0
-    for trial in range(100):
-        sample = rng.normal(size=60)
-        low, high = metrics.bootstrap_interval(lambda rows, s=sample: float(s[rows].mean()), 60, draws=200, seed=trial)
-        hits += low <= 0 <= high
-    assert 85 <= hits <= 100
-    assert math.isnan(metrics.bootstrap_interval(lambda rows: float("nan"), 5, draws=3)[0])
-    assert math.isnan(metrics.bootstrap_interval(lambda rows: 0.0, 0)[0])
-
-
 def test_equal_values_have_no_correlation_even_where_their_mean_rounds() -> None:
     assert math.isnan(metrics.spearman([0.1, 0.1, 0.1], [1, 2, 3]))

@@ -74,4 +74,6 @@ def test_the_icc_says_on_how_many_videos_it_is() -> None:
     scores[7:, 2] = np.nan
     said = score_lines(agreement(scores))
     assert "3 raters, 20 videos judged by two or more" in said[1]
-    assert next(line for line in said if "ICC" in line).startswith("on the 7 videos that all of them judged: ICC(2,1)")
+    assert next(line for line in said if "ICC" in line).startswith(
+        "on the 7 videos that all of them judged, with 95 % intervals"
+    )
