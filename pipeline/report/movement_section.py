@@ -18,6 +18,17 @@ from pipeline.score.movement import JOINTS, OUTSIDE, Difference, Movement, diffe
 MOST = 6
 """Most differences that a page lists."""
 
+LEAST_SPAN = 0.6
+"""Shortest moment in seconds that a loop can show without flicker."""
+
+_TRUNK = (5, 6, 11, 12)
+
+MARKED = {
+    "knee": (13, 14), "hip": (11, 12), "shoulder": (5, 6), "elbow": (7, 8), "trunk": _TRUNK, "turning": _TRUNK,
+    "speed": _TRUNK, "spread": (0, 9, 10, 13, 14, 15, 16), "distance": _TRUNK, "delay": _TRUNK,
+}  # fmt: skip
+"""COCO-17 joints to mark on the video, by figure."""
+
 ANGLES = {**{joint: joint.capitalize() for joint in JOINTS}, "trunk": "Trunk against the vertical"}
 """Titles of the charts of angles, in the order of the page."""
 
@@ -87,4 +98,17 @@ def _observation(one: Difference, steps: Sequence[Interval], names: Sequence[str
     first, last = one.first + 1, one.last + 1
     shown = f"step {first}" if first == last else f"steps {first}\N{EN DASH}{last}"
     numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
-    return Observation(text[:1].upper() + text[1:], numbers, place)
+    return Observation(text[:1].upper() + text[1:], numbers, place, moment(steps[one.furthest]), marked(one.key))
+
+
+def moment(step: Interval) -> Interval:
+    """Begin and end of a step in seconds, widened on both sides to `LEAST_SPAN`."""
+    wider = max(0.0, LEAST_SPAN - (step[1] - step[0])) / 2
+    return max(0.0, step[0] - wider), step[1] + wider
+
+
+def marked(key: str) -> tuple[tuple[int, int], ...]:
+    """Person and joint to mark for the key of a figure; both people for a figure of two."""
+    person, _, name = key.partition(".")
+    people = (0, 1) if person == "pair" else (int(person),)
+    return tuple((one, joint) for one in people for joint in MARKED[name])

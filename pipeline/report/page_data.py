@@ -99,7 +99,9 @@ class Observation:
 
     text: str
     numbers: str  # the value and the range
-    time: float  # seconds of the step that is furthest outside
+    time: float  # seconds: the middle of the step that is furthest outside
+    span: Interval  # begin and end of the moment that the player loops, in seconds
+    joints: tuple[tuple[int, int], ...] = ()  # person and COCO-17 joint, marked on the video
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,15 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
                    "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
+        "moments": [_moment(one) for one in video.better.observations] if video.better else [],
         "frame": video.media.frame if video.media else None,
         "camera": _camera(video.camera) if video.camera else None,
     }  # fmt: skip
+
+
+def _moment(one: page.Observation) -> dict[str, Any]:
+    start, end = map(rounded, one.span)
+    return {"start": start, "end": end, "joints": one.joints}
 
 
 def is_known(video: page.VideoReport) -> bool:

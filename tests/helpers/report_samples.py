@@ -31,7 +31,15 @@ TRAINING = d.TrainingSteps(((6.3, 0.8),) * 10, tuple(np.linspace(-2.2, -0.4, 64)
 NAMES = ("left athlete", "right athlete")
 
 BETTER = d.BetterVideos(
-    (d.Observation("Left athlete: hips 38 degrees more bent at 1.12 s than in any of the 6", "62 degrees", 1.12),),
+    (
+        d.Observation(
+            "Left athlete: hips 38 degrees more bent at 1.12 s than in any of the 6",
+            "62 degrees",
+            1.12,
+            (0.82, 1.42),
+            ((0, 11), (0, 12)),
+        ),
+    ),
     found=3,
     note="The 6 better training videos are the best by the judges' score of 17.",
     best="dive_09.mp4",

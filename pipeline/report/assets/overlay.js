@@ -10,7 +10,8 @@ Report.overlay = (() => {
   };
 
   // `arcs` are the angles to draw: { arc: [person, points], value in degrees }. `bodies`: whether to draw skeletons.
-  const draw = (canvas, skeleton, t, arcs = [], bodies = true) => {
+  // `joints` are [person, joint] to mark with rings.
+  const draw = (canvas, skeleton, t, arcs = [], bodies = true, joints = []) => {
     const context = fit(canvas);
     if (!skeleton || t === null) return;
     const frame = nearest(skeleton.t, t);
@@ -26,6 +27,19 @@ Report.overlay = (() => {
       const colour = Report.css(`--a${agent % 4}`);
       if (bodies) body(context, joint, colour, stroke);
       for (const { arc: [person, points], value } of arcs) if (person === agent) angle(context, joint, points, value, colour, stroke);
+      for (const [person, k] of joints) if (person === agent) ring(context, joint(k), stroke);
+    }
+  };
+
+  // White on black, so that it shows on any picture and is no athlete's colour.
+  const ring = (context, p, stroke) => {
+    if (p.score < 0) return;
+    for (const [style, width] of [["rgba(0,0,0,.75)", 2.4], ["#fff", 1.2]]) {
+      context.beginPath();
+      context.arc(p.x, p.y, stroke * 4.5, 0, 2 * Math.PI);
+      context.strokeStyle = style;
+      context.lineWidth = stroke * width;
+      context.stroke();
     }
   };
 

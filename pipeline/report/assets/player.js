@@ -29,7 +29,7 @@ Report.player = (() => {
       figure, series: data.charts[Number(figure.dataset.chart)].series, unit: data.charts[Number(figure.dataset.chart)].unit,
       outputs: Report.all(".value", figure),
     }));
-    let time = 0, overlay = !video, arcs = false, loop = null;
+    let time = 0, overlay = !video, arcs = false, loop = null, joints = [], usualSpeed = null;
 
     if (video) video.src = source;
 
@@ -44,7 +44,7 @@ Report.player = (() => {
       for (const { figure, series, outputs } of values) {
         if (!figure.hidden) outputs.forEach((output, k) => { output.value = shown(valueAt(series[k], t)); });
       }
-      if (canvas) Report.overlay.draw(canvas, overlay || arcs ? data.skeleton : null, t, arcs ? anglesAt(t) : [], overlay);
+      if (canvas) Report.overlay.draw(canvas, overlay || arcs || joints.length ? data.skeleton : null, t, arcs ? anglesAt(t) : [], overlay, joints);
     };
     const valueAt = (series, t) => series.v[d3.bisectCenter(series.t, t)] ?? null;
     const shown = (v) => (v === null ? "–" : d3.format(Math.abs(v) < 10 ? ".2f" : ".0f")(v));
@@ -64,7 +64,7 @@ Report.player = (() => {
       return steps[k];
     };
     const follow = () => {
-      if (loop !== null && (video.currentTime >= data.steps[loop].end - 1e-3 || video.currentTime < data.steps[loop].start - 1e-3)) seek(data.steps[loop].start);
+      if (loop && (video.currentTime >= loop.end - 1e-3 || video.currentTime < loop.start - 1e-3)) seek(loop.start);
       show(video.currentTime);
       if (!video.paused && !video.ended) requestAnimationFrame(follow);
     };
@@ -73,13 +73,15 @@ Report.player = (() => {
       video.addEventListener("play", follow);
       for (const name of ["play", "pause"]) video.addEventListener(name, () => { control("play").textContent = video.paused ? "Play" : "Pause"; });
       // Without this, a loop that ends with the video would stop there.
-      video.addEventListener("ended", () => { if (loop !== null) { seek(data.steps[loop].start); video.play(); } });
+      video.addEventListener("ended", () => { if (loop) { seek(loop.start); video.play(); } });
       for (const name of ["seeked", "timeupdate", "loadeddata"]) video.addEventListener(name, () => show(video.currentTime));
       video.addEventListener("error", () => section.classList.add("no-video"));
     }
     section.addEventListener("click", (event) => {
-      const target = event.target.closest("[data-step], [data-seek], .plot");
+      const target = event.target.closest("[data-step], [data-seek], [data-moment], .plot");
       if (!target) return;
+      if (target.dataset.moment !== undefined) return void showMoment(data.moments[Number(target.dataset.moment)]);
+      if (joints.length) setLoop(null);
       if (target.dataset.step !== undefined) goStep(Number(target.dataset.step));
       else if (target.dataset.seek !== undefined) seek(Number(target.dataset.seek));
       else if (axis.contains(target)) seek(timeUnder(event));
@@ -107,14 +109,27 @@ Report.player = (() => {
       video?.pause();
       seek(time + sign * frame);
     };
-    const setLoop = () => {
-      loop = loop === null ? Math.max(0, stepAt(time)) : null;
+    // Loops over a span of seconds, or over none. The span of a moment has joints to mark, and is played slowly.
+    const setLoop = (span) => {
+      const slow = span?.joints ? "0.25" : usualSpeed;
+      usualSpeed = span?.joints ? usualSpeed ?? speed?.value : null;
+      if (speed && slow) {
+        speed.value = slow;
+        video.playbackRate = Number(slow);
+      }
+      [loop, joints] = [span, span?.joints ?? []];
       press("loop", loop !== null);
-      if (loop !== null) seek(data.steps[loop].start);
+      if (loop) seek(loop.start);
+      else show(time);
+    };
+    const showMoment = (moment) => {
+      setLoop(moment);
+      section.querySelector(".stage")?.scrollIntoView({ block: "center" });
+      video?.play();
     };
     const zoom = video ? Report.player.zoom(section.querySelector(".stage"), control("zoom-out"), control("zoom-in")) : null;
     const actions = {
-      play, loop: setLoop, "frame-back": () => nudge(-1), "frame-on": () => nudge(1),
+      play, loop: () => setLoop(loop ? null : data.steps[Math.max(0, stepAt(time))]), "frame-back": () => nudge(-1), "frame-on": () => nudge(1),
       skeleton: () => setOverlay(!overlay),
       angles: () => { arcs = !arcs; press("angles", arcs); show(time); },
       "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5),

@@ -311,8 +311,30 @@ def test_a_difference_from_the_better_videos_leads_to_its_time(page: Any) -> Non
     assert "hips 38 degrees more bent at 1.12 s than in any of the 6" in box
     assert "These are observations, not causes of the score." in box
     assert "dataset.root=FOLDER" in box, "the best training video is not on this page"
-    page.click("#video-0 .better [data-seek]")
-    assert now(page) == pytest.approx(1.12, abs=0.01)
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 700)])
+def test_show_scrolls_to_the_video_and_loops_the_marked_moment_slowly(
+    browser: Any, report: Path, width: int, height: int
+) -> None:
+    with opened(browser, report.as_uri(), viewport={"width": width, "height": height}) as tab:
+        tab.evaluate("document.querySelector('#video-0').scrollIntoView({ behavior: 'instant' })")
+        tab.evaluate("window.player = document.querySelector('#video-0 video'); window.times = []")
+        tab.evaluate("setInterval(() => times.push(player.currentTime), 20)")
+        tab.click("#video-0 [data-moment]")
+        inside = """(() => { const box = document.querySelector('#video-0 .stage').getBoundingClientRect();
+            return box.top >= 0 && box.bottom <= innerHeight; })()"""
+        wait_for(tab, inside)
+        wait_for(tab, "!player.paused")
+        assert tab.evaluate("player.playbackRate") == 0.25
+        assert tab.input_value("#video-0 [data-part=speed]") == "0.25"
+        wait_for(tab, "times.filter((t, i) => i && t < times[i - 1]).length >= 1")
+        assert 0.8 < now(tab) < 1.5
+        assert painted(tab) > 50, "rings around both hips, without the skeletons"
+        tab.click("#video-0 .step >> nth=1")
+        assert tab.evaluate("player.playbackRate") == 1
+        assert painted(tab) == 0
+        assert tab.get_attribute("#video-0 [data-do=loop]", "aria-pressed") == "false"
 
 
 def test_the_best_of_training_opens_beside_a_video_with_one_click(browser: Any, tmp_path: Path) -> None:
