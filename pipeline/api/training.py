@@ -44,7 +44,7 @@ def train(
     from pipeline.score import train_model
 
     check_folder(Path(out))
-    from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, write_curve
+    from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
     from pipeline.evaluate.training_pool import TrainingPool
 
     settings = settings_of(config, on_data_set(overrides, root, pack), cache=cache)
@@ -52,6 +52,9 @@ def train(
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         features, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
+        if curve and (why := no_curve(features, settings)):
+            observer.note(f"note: {why}")
+            curve = False
         done = train_model(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
@@ -121,6 +124,7 @@ def leaderboard(
     systems: str = "",
     table: str = "",
     oracle: bool = False,
+    quick: bool = False,
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -136,6 +140,7 @@ def leaderboard(
         systems: only these rows, comma separated: names or their beginnings, or "methods"; default: all.
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
+        quick: two networks a fold and no inner validation.
     """
     from pipeline.cache import open_cache
     from pipeline.evaluate import Asked, evaluate_features, table_protocol
@@ -143,6 +148,8 @@ def leaderboard(
     from pipeline.report import write_evaluation
     from pipeline.settings.config import load_config
 
+    if quick and oracle:
+        raise UsageError("--quick makes no choice of epochs", fix="Leave out --quick or --oracle")
     if table and oracle:
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
     given = on_data_set(overrides, root, pack)
@@ -152,7 +159,7 @@ def leaderboard(
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
         settings = load_config(settings, {"protocol": protocol})
     check_folder(Path(out))
-    asked = Asked(table or "all", only=systems, oracle=oracle)
+    asked = Asked(table or "all", only=systems, oracle=oracle, quick=quick)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         features, settings = all_features(settings, opened, one_path(pack), observer)
         done = evaluate_features(features, settings, opened, Path(out), asked, observer)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from data.errors import PROGRAM, UsageError
+from data.errors import PROGRAM, UsageError, typed
 from pipeline import api
 from pipeline.cli.terminal import Terminal
 
@@ -33,7 +33,17 @@ class PlainFlags:
 
 
 class PlainCommand(PlainFlags, TyperCommand):
-    """See `PlainFlags`."""
+    """See `PlainFlags`. Where a setting is typed as an option, the error names the line with `--set`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words. Raises UsageError for an unknown option that has the name of a setting."""
+        options = {text for option in self.get_params(ctx) for text in option.opts}
+        for place, word in enumerate(args if "--set" in options else ()):
+            if word == "--":
+                break
+            if word.startswith("--") and word.partition("=")[0] not in options:
+                _refuse_setting([*ctx.command_path.removeprefix(PROGRAM).split(), *args[:place]], args[place:])
+        return super().parse_args(ctx, args)
 
 
 class PlainGroup(PlainFlags, TyperGroup):
@@ -44,6 +54,25 @@ Command = Callable[[typer.Typer], None]
 """Adds a command to an app or a group of commands."""
 
 SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes|Common arguments):$", re.MULTILINE)
+
+
+def _refuse_setting(before: list[str], words: list[str]) -> None:
+    """Raise UsageError if the first of `words` is a setting, such as `--protocol louo`; `before` precede it."""
+    from pipeline.settings.config import file_class
+    from pipeline.settings.config_errors import all_keys
+
+    (option, equals, value), after = words[0].partition("="), words[1:]
+    name = option.removeprefix("--").replace("-", "_")
+    keys = [key for key in all_keys(file_class()) if key.rpartition(".")[2] == name]
+    if not keys:
+        return
+    if not equals and after and not after[0].startswith("-"):
+        value, *after = after
+    if len(keys) > 1:
+        fix = f"Type {' or '.join(f'--set {key}={value}' for key in keys)}"
+    else:
+        fix = f"Type: {typed(*before, '--set', f'{keys[0]}={value}', *after)}"
+    raise UsageError(f"'{option}' is no option; it is a setting", fix=fix)
 
 
 def cache_folder(text: str | Path) -> Path:

@@ -12,7 +12,7 @@ from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults
 from pipeline.evaluate.leaderboard import OURS, chosen_systems
-from pipeline.evaluate.learning_curve import learning_curve
+from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.protocols import Asked, protocol_of, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
@@ -82,8 +82,11 @@ def evaluate_features(
         learnt = [
             row for row, one in enumerate(features.records) if config.method.protocol != "fixed" or one.split != "test"
         ]
-        with observer.progress("trainings of the learning curve") as progress:
-            curve = learning_curve(features.take(learnt), config, pool=TrainingPool(pool, progress, stop))
+        if why := no_curve(learning := features.take(learnt), config):
+            observer.note(f"note: {why}")
+        else:
+            with observer.progress("trainings of the learning curve") as progress:
+                curve = learning_curve(learning, config, pool=TrainingPool(pool, progress, stop))
     method = config.method
     results = replace(
         results,

@@ -50,6 +50,18 @@ def curve_system(config: Config, features: FeatureSet) -> Row:
     return protocol_systems(fewer, features, Asked(quick=True))[0]
 
 
+def no_curve(features: FeatureSet, config: Config) -> str:
+    """Why these performances allow no learning curve; empty where they do."""
+    if len(tasks := sorted({record.task for record in features.records})) > 1:
+        return f"no learning curve: it is of one task; choose one with --set dataset.tasks=[{tasks[0]}]"
+    features, _ = distinct(features, ())
+    labelled = [record for record in features.records if record.labels is not None]
+    independent = len(np.unique(bundle_numbers(labelled, forbidden(config.method.protocol)))) if labelled else 0
+    if independent < LEAST:
+        return f"no learning curve: {counted(independent, 'independent performance')}, and it needs {LEAST}"
+    return ""
+
+
 def learning_curve(
     features: FeatureSet,
     config: Config,
@@ -64,17 +76,14 @@ def learning_curve(
         config: names the system, and the protocol whose groups stay together.
         system: another system than that of the configuration.
 
-    Raises DataError for several tasks or too few performances, and as `TrainingPool.run`.
+    Raises DataError where `no_curve` says why there is none, and as `TrainingPool.run`.
     """
+    if why := no_curve(features, config):
+        raise DataError(why, fix="Leave out --curve")
     features, _ = distinct(features, ())
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
-    if len(tasks := sorted({record.task for record in features.records})) > 1:
-        raise DataError("a learning curve is of one task", fix=f"Choose one: --set dataset.tasks=[{tasks[0]}]")
     kinds, seed = forbidden(config.method.protocol), config.method.split.seed
     group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
-    if (independent := len(np.unique(group))) < LEAST:
-        what = f"{counted(independent, 'independent performance')}, fewer than {LEAST}: no learning curve"
-        raise DataError(what, fix="Label more, or leave out --curve")
     chosen = system or curve_system(config, features)
     folds, places, sizes = list[FoldRows](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):

@@ -81,15 +81,17 @@ def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list
     def with_epochs(network: NetworkSystem) -> list[Row]:
         """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
 
-        One training serves all.
+        One training serves all. A quick evaluation has the last epoch alone.
         """
+        if asked.quick:
+            return [network]
         network = watching(network)
         last = WithInside(network) if has_deviation(network) else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if asked.oracle else [])]
 
     network: NetworkSystem = AimSystem(OURS, model, recipe)
     network = network if asked.quick else watching(network)
-    ours: list[Row] = [network] if asked.quick else with_epochs(network)
+    ours: list[Row] = with_epochs(network)
     if config.method.combined or config.method.protocol == "louo":
         regressions = regressions_for(forbidden(config.method.protocol))
         combined = Combined((network, *regressions), inside=not asked.quick)

@@ -69,12 +69,24 @@ def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
 
 
 def test_too_few_and_several_tasks_are_refused() -> None:
-    with pytest.raises(DataError, match="fewer than 10"):
+    with pytest.raises(DataError, match="9 independent performances, and it needs 10"):
         learning_curve(made_features(9), load_config("folder"))
     features = made_features(20)
     records = tuple(replace(r, task=str(i % 2)) for i, r in enumerate(features.records))
     with pytest.raises(DataError, match="one task"):
         learning_curve(replace(features, records=records), load_config("folder"))
+
+
+def test_train_leaves_it_out_where_there_are_too_few_performances(tmp_path: Path) -> None:
+    features = made_features(9, trial=4)
+    records = tuple(replace(record, task="") for record in features.records)
+    write_pack(tmp_path / "pack.h5", replace(features, records=records))
+    quick = ["train.epochs=3", "train.runs=1", "model.system=aim"]
+    seen = Watching()
+    api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, folds=0, curve=True, observer=seen)
+    assert "note: no learning curve: 9 independent performances, and it needs 10" in seen.lines
+    assert (tmp_path / "run/model.json").exists()
+    assert not (tmp_path / "run/curve.json").exists()
 
 
 def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
