@@ -115,6 +115,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     ]
     execution, synchronisation = float(rng.normal(7.6, 0.6)), float(rng.normal(8.1, 0.5))
     truth = {"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2}
+    made = steps(rng, score - LOWEST)
     result = Score(
         id=name,
         path=clip,
@@ -124,7 +125,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         percentile=float(np.clip(50 + (score - 74) * 4, 1, 99)),
         execution=execution,
         synchronisation=synchronisation,
-        steps=steps(rng, score - LOWEST),
+        steps=made,
         flags=tuple(flags[: index % 4]),
         quality={"pose": {"found_rate": 0.974, "cuts": 0}, "clips": {"padded": False}},
     )
@@ -136,6 +137,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         result=result,
         truth=truth,
         duration=FRAMES / RATE,
+        bounds=tuple((step.start, step.end) for step in made),
         task="3 m" if index % 2 else "10 m",
         media=d.Media(embedded.uri, None, *SIZE, embedded.note, key_frames(clip, [0.0], SIZE[1])[0]),
         key_frames=tuple(map(d.KeyFrame, stills, key_frames(clip, stills))),

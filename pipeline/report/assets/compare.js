@@ -113,7 +113,7 @@ Report.compare = (() => {
       const row = document.createElement("tr"), first = cell("th", "", "");
       first.scope = "row";
       first.append(head);
-      const [a, b] = values.map(rounded), place = cell("td", "", bar === null ? "" : "bar");
+      const [a, b] = values.map((v) => rounded(v)), place = cell("td", "", bar === null ? "" : "bar");
       if (bar === null) place.colSpan = 3; // the sums have no bar, and no attention
       else {
         const drawn = cell("i", "", bar < 0 ? "below" : "");

@@ -11,6 +11,7 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline import api
+from pipeline.cache.failure import Failure
 from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
@@ -119,7 +120,7 @@ def test_what_is_no_pair_is_refused_by_name(trained: tuple[Path, Path], tmp_path
     [
         ({"model": "other"}, "scored by different models. Score both with one model"),
         ({"steps": (StepScore(0, 1, 2.0),)}, "have 2 and 1 time steps, which cannot be compared"),
-        ({"error": "the file ends early"}, "failed: the file ends early"),
+        ({"failure": Failure("video", "", "the file ends early")}, "failed: the file ends early"),
     ],
 )
 def test_scores_that_do_not_belong_together(change: dict[str, object], message: str) -> None:

@@ -502,7 +502,7 @@ def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, P
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
     assert set(good["steps"][0]) == {"start", "end", "score", "scene", "interaction"}
-    assert (bad["score"], bad["steps"], bad["error"]) == (None, [], "no frame")
+    assert (bad["score"], bad["steps"], bad["failure"]["cause"]) == (None, [], "no frame")
 
 
 def test_scores_carry_the_hash_of_the_model(scorer: Scorer, trained: tuple[Path, Path], tmp_path: Path) -> None:

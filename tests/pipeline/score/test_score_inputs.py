@@ -91,8 +91,8 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
     assert len(rows) == 2
     kinematics = only / rows[0].id
     alone = score(kinematics=kinematics, model=tools, out=tmp_path / "scores.csv")
-    assert [(row.id, row.score) for row in alone] == [(kinematics.name, rows[0].score)]
-    assert rows[0].score is not None
+    assert [(row.id, row.raw_score) for row in alone] == [(kinematics.name, rows[0].raw_score)]
+    assert rows[0].raw_score is not None
     assert (tmp_path / "scores.csv").read_text().splitlines()[1].startswith(f"{kinematics.name},")
     notes = Watching()
     page = report(tools, only, out=tmp_path / "page.html", workers=0, observer=notes)

@@ -37,4 +37,4 @@ def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
     scorer = load_scorer(tmp_path / "run", workers=0, user=user)
     own_rows = scorer.score_records(dataset_records(scorer.config).records)
     assert len(own_rows) == 8
-    assert all(one.score is not None for one in own_rows)
+    assert all(one.raw_score is not None for one in own_rows)
