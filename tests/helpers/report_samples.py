@@ -110,8 +110,8 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     assert embedded is not None
     flags = [
         Flag("warn", "people rarely detected", "second diver seen in 88 % of the frames"),
-        Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
         Flag("info", "shaking camera", "rms .8 % of the picture width"),
+        Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
     ]
     execution, synchronisation = float(rng.normal(7.6, 0.6)), float(rng.normal(8.1, 0.5))
     truth = {"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2}

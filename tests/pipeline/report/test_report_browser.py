@@ -307,10 +307,26 @@ def test_angles_are_read_at_the_cursor_and_drawn_on_the_video(page: Any) -> None
 
 
 def test_a_difference_from_the_better_videos_leads_to_its_time(page: Any) -> None:
+    first = page.inner_text("#video-0 .video-body > :first-child")
+    assert first.startswith(
+        "Work on this first: Left athlete: hips 38 degrees more bent at 1.12 s than in any of the 6"
+    )
     box = page.inner_text("#video-0 .better")
-    assert "hips 38 degrees more bent at 1.12 s than in any of the 6" in box
     assert "These are observations, not causes of the score." in box
     assert "dataset.root=FOLDER" in box, "the best training video is not on this page"
+
+
+def test_a_video_without_differences_says_that_nothing_stands_out(browser: Any, tmp_path: Path) -> None:
+    data = report_samples.report(tmp_path, count=1)
+    plain = replace(data.videos[0], better=replace(report_samples.BETTER, observations=(), found=0))
+    with shown(browser, tmp_path, replace(data, videos=(plain,))) as tab:
+        first = tab.inner_text("#video-0 .video-body > :first-child")
+        assert first == "Nothing stands out from the better training videos."
+
+
+def test_a_page_of_several_athletes_opens_with_the_videos(page: Any) -> None:
+    sections = page.eval_on_selector_all("main > section", "all => all.map((one) => one.id)")
+    assert sections == ["batch", "videos", "compare", "evaluation", "run"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 700)])

@@ -116,7 +116,7 @@ def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> N
 def test_a_section_without_differences_says_so(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "dive.mp4")
     page = render_report(ReportData("t", videos=(better_than(clip, tmp_path / "page.html", 0.0),)))
-    assert "No clear difference from the better training videos" in page
+    assert "Nothing stands out from the better training videos." in page
 
 
 def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
