@@ -387,7 +387,7 @@ def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
     expected = report_samples.keypoints()[4, 0, 13]
     assert [float(rows[8][f"left_knee_{end}"]) for end in ("x", "y")] == pytest.approx(expected[:2], abs=0.06)
     assert rows[41]["left_knee_x"] == "", "not detected"
-    assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{tabular}")
+    assert saved("[data-file='table-1.tex']")[1][0].startswith(r"\begin{table}")
 
 
 def test_the_video_is_saved_with_what_is_drawn_over_it(page: Any, tmp_path: Path) -> None:
