@@ -7,7 +7,7 @@ An unknown key is refused, and the error names the nearest known one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from data.datasets import KINDS
+from data.errors import UsageError
 from extractors.base import StageConfig, one_of
 from pipeline.settings.config_errors import usage_error
 from pipeline.settings.machine import Machine, machine_class
@@ -107,6 +108,8 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
         whole = kind.model_validate(_with_recipe(values, kind))
     except ValidationError as error:
         raise usage_error(kind, error, where, overrides or {}) from None
+    if (key := next(_with_null(whole.model_dump(mode="json")), None)) is not None:
+        raise UsageError(f"'{key}' holds a null character, which no name has", where=where, fix=f"Type {key} again")
     plain = whole.model_dump(mode="json")
     method = method_class().model_validate(_chosen(plain, method_class()))
     machine = machine_class().model_validate(_chosen(plain, machine_class()))
@@ -138,6 +141,18 @@ def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
             nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
             together[key] = merged(inner or {}, value) if nested else value
     return together
+
+
+def _with_null(values: Any, key: str = "") -> Iterator[str]:
+    """The dotted keys of texts that hold a null character; no file has one in its name."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _with_null(value, f"{key}.{name}" if key else name)
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _with_null(value, key)
+    elif isinstance(values, str) and "\0" in values:
+        yield key
 
 
 def _chosen(values: Mapping[str, Any], kind: Any) -> dict[str, Any]:

@@ -44,7 +44,10 @@ def explain(model: type[BaseModel], error: Any) -> str:
     *above, key = [str(part) for part in error["loc"]]
     name, section = ".".join([*above, key]), section_class(model, error["loc"][:-1])
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
+        given = repr(error["input"])[:100]
+        if error["type"] in ("tuple_type", "list_type"):
+            return f"'{name}': a list is needed, such as [{error['input']}], not {given}"
+        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {given}"
     if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):
         return f"unknown key '{name}', did you mean {_one_of(close)}?"
     return f"unknown key '{name}', {nearest(key, known_keys(section))}"

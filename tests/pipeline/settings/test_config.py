@@ -42,6 +42,7 @@ def test_every_preset_loads(path: Path) -> None:
         ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
         ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, not 'jigsaw'"),
+        ("stages=camera_flow", "'stages': a list is needed, such as [camera_flow], not 'camera_flow'"),
         ("protocol=5fold", f"'protocol': should be one of {', '.join(PROTOCOLS)}, not '5fold'"),
     ],
 )
@@ -119,6 +120,8 @@ def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
         ("".join(f"{' ' * n}a:\n" for n in range(1000)), "not a readable YAML"),
         ("split: {folds: .inf}", "'split.folds'"),
         ("name: a\0b", "not a readable YAML"),
+        (r'cache: "a\0b"', "'cache' holds a null character"),
+        (r'dataset: {tasks: [a, "a\0b"]}', r"'dataset\.tasks' holds a null character"),
         ("? [a, b]\n: c", "not a readable YAML"),
         ("1: 2", "keys should be strings"),
         ("#" * (1 << 18), "larger than"),
