@@ -165,19 +165,21 @@ def _damage(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]
 def _person(_: Facts, rival: float) -> Iterator[Flag]:
     if rival > RIVAL:
         detail = f"Another person is {rival:.2f} times as prominent as a followed one"
-        yield Flag("warn", "wrong person probable", f"{detail}; choose with pose.region or pose.tracks.")
+        fix = "For two who perform together, set pose.agents=2; else choose with pose.region or pose.tracks."
+        yield Flag("warn", "another person is prominent", f"{detail}. {fix}")
 
 
 def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
     (stage, name), rate = next(iter(rates.items()))
     low, high = facts.training.get(stage, {}).get(name, FRAMERATES)
     if not FRAMERATES[0] <= rate <= FRAMERATES[1]:
-        detail = f"The video has {significant(rate)} frames per second: time may be stretched, or frames are missing."
+        detail = f"The video has {significant(rate)} frames per second: time may be stretched, or frames are missing"
+        detail = f"{detail}; if it is slow motion, set frames.fps to the rate of the camera."
         yield Flag("warn", "implausible frame rate", detail)
     elif not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
         others = significant(low) + (f" to {significant(high)}" if high > low else "")
-        detail = f"The video has {significant(rate)} frames per second, others have {others}."
-        yield Flag("warn", "implausible frame rate", detail)
+        detail = f"The video has {significant(rate)} frames per second, others have {others}"
+        yield Flag("warn", "another frame rate", f"{detail}: film all at one rate, or convert this one.")
 
 
 def _pause(facts: Facts, pause: float) -> Iterator[Flag]:

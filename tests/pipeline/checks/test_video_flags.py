@@ -32,8 +32,8 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
     assert {name: [flag.title for flag in flags] for name, flags in flagged.items()} == {
         "rare": ["people rarely detected"],
         "cut": ["cut in the video"],
-        "rival": ["wrong person probable"],
-        "slow": ["implausible frame rate"],
+        "rival": ["another person is prominent"],
+        "slow": ["another frame rate"],
         "stretched": ["implausible frame rate"],
         "short": ["too short"],
         "shorter": ["too short"],
@@ -42,7 +42,8 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
     }
     assert flagged["damaged"][0].detail.startswith("The video has 3 damaged packets")
     assert flagged["hidden"][0].detail.startswith("The file has 13 frames outside the time")
-    assert "60 frames per second, others have 25" in flagged["slow"][0].detail
+    assert "60 frames per second, others have 25: film all at one rate" in flagged["slow"][0].detail
+    assert "For two who perform together, set pose.agents=2" in flagged["rival"][0].detail
 
 
 def test_outputs_without_these_values_are_not_flagged() -> None:
