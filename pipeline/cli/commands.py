@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,9 @@ from pipeline.cli.terminal import (
     systems_table,
     table,
 )
+
+NEW_VIDEOS = "NEW_VIDEOS"
+"""Stands for the user's videos in a line to type next, which cannot know their folder."""
 
 
 @command(api.demo, "demo")
@@ -158,6 +160,7 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
                 for name, test in choice["tests"].items()
             ]
             table("Systems on the held-out performances", ("system", "rho", "p", "averaged"), by_system)
+    say(f"score other videos: {typed('score', NEW_VIDEOS, '--model', out)}")
 
 
 def _intervals(done: api.TrainedModel) -> str:
@@ -188,7 +191,7 @@ def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     if done.results.curve:
         systems_table(curve_table(done.results.curve))
     say(f"{done.folder / 'results.json'} and {done.folder / 'report.html'}")
-    say(f"figures for a paper: {PROGRAM} plot {shlex.quote(str(done.folder))}")
+    say(f"draw figures for a paper: {typed('plot', done.folder)}")
 
 
 evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")(show_evaluation)
@@ -218,8 +221,15 @@ serve = command(api.serve, "serve --model runs/tasd2")(show_nothing)
 
 
 @command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
-def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
-    """Print one row per video."""
+def score(
+    rows: list[api.Score],
+    inputs: list[Path] | None,
+    model: Path,
+    kinematics: Path | None,
+    cache: Path | None,
+    as_json: bool,
+) -> None:
+    """Print one row per video, and the line for their report."""
     from data.store import address, is_shared
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows
@@ -236,6 +246,9 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
         accuracy = next((row.accuracy for row in rows if row.accuracy), None)
         if accuracy is not None:
             (say if accuracy.better else alarm)(str(accuracy))
+        if inputs and kinematics is None and any(row.failure is None for row in rows):
+            kept = () if cache is None else ("--cache", address(cache))
+            say(f"see why: {typed('report', address(model), *map(address, inputs), *kept)}")
     finish(all(row.failure is None for row in rows))
 
 
