@@ -6,7 +6,7 @@ Text may be hostile (file names, labels): the page escapes it, so callers pass i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,6 +136,8 @@ class VideoReport:
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None
+    figures: Mapping[str, Sequence[float]] = field(default_factory=dict)  # (T,) movement figures by key
+    people: tuple[str, ...] = ()  # names of the people of `figures`
     beside: str = ""  # name of the group's best training video, where this page has it
     held_out: float | None = None  # prediction of a training video by networks that were trained without it
 

@@ -27,7 +27,8 @@ from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
-from pipeline.score.movement import PEOPLE, known_mean, movement
+from pipeline.report.payload import is_static
+from pipeline.score.movement import PEOPLE, compared_steps, known_mean, movement
 from pipeline.score.score import Score
 
 POSTER_HEIGHT = 360
@@ -122,6 +123,9 @@ def video_report(
     quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
     row = replace(batch_row(replace(result, quality=quality), record, name=name), bounds=time_steps(outputs))
     performed = is_performance(result)
+    camera = camera_path(flow) if flow else None
+    still = "pose" not in outputs or (camera is not None and is_static(camera))
+    bounds = np.array(row.time_steps)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
     return replace(
@@ -132,7 +136,9 @@ def video_report(
         key_frames=_stills(record.video, row.time_steps, duration or 0.0) if media else (),
         skeleton=skeleton(pose) if pose else None,
         difference=tuple(chart for chart in charts if chart is not None),
-        camera=camera_path(flow) if flow else None,
+        camera=camera,
+        figures=compared_steps(moved, bounds, still) if moved and len(bounds) and performed else {},
+        people=names,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),
         better=better_part(moved, row.time_steps, names, ranges) if moved and ranges and performed else None,

@@ -61,8 +61,10 @@ FIGURES: Mapping[str, MovementFigure] = {
     "turning": MovementFigure("turning of the trunk", "degrees/s", "slower", "faster", 60),
     "speed": MovementFigure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
     "spread": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
+    "height": MovementFigure("trunk", "torso lengths", "lower", "higher", 0.3, 1),
+    "tightest": MovementFigure("tightest moment", "s", "earlier", "later", 0.2, 2),
 }
-"""Figures of one person."""
+"""Figures of one person. Ranges of the better videos have no height and no tightest moment."""
 
 PAIR_FIGURES: Mapping[str, MovementFigure] = {
     **{
@@ -71,8 +73,11 @@ PAIR_FIGURES: Mapping[str, MovementFigure] = {
     },
     "distance": MovementFigure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
     "delay": MovementFigure("delay between the two", "s", "shorter", "longer", 0.06, 2),
+    "length": MovementFigure("performance", "s", "shorter", "longer", 0.2, 2),
 }
-"""Figures of two people: differences of their angles, distance of their trunks, delay over the whole video."""
+"""Figures of two people: differences of their angles, distance of their trunks, delay over the whole video.
+
+`length` is that of a performance; only two videos are compared by it."""
 
 MOST_PEOPLE = 6
 
@@ -87,6 +92,7 @@ class Movement:
     time: Floats  # seconds
     angles: Sequence[Mapping[str, Floats]]  # degrees, by person and name: left_knee, right_knee, ..., trunk
     figures: Mapping[str, Floats]  # by key
+    heights: Sequence[Floats] = ()  # torso lengths, by person: the trunk's height in the picture, or in space
 
 
 def movement(pose: StageOutput) -> Movement:
@@ -99,13 +105,32 @@ def movement(pose: StageOutput) -> Movement:
         figures |= {f"{person}.{name}": values for name, values in _one(body, angles[person]).items()}
     if count == 2:
         figures |= {f"pair.{name}": values for name, values in _two(bodies, figures).items()}
-    return Movement(np.asarray(pose.arrays["time"].values, dtype=np.float64), angles, figures)
+    time = np.asarray(pose.arrays["time"].values, dtype=np.float64)
+    return Movement(time, angles, figures, [_values(body, "place.y") for body in bodies])
 
 
 def steps_of(moved: Movement, bounds: Floats) -> dict[str, list[float]]:
     """Mean of every figure in each of the (T, 2) time steps, by key; NaN where it has no value."""
     inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
     return {key: [float(known_mean(values[rows])) for rows in inside] for key, values in moved.figures.items()}
+
+
+def compared_steps(moved: Movement, bounds: Floats, still: bool) -> dict[str, list[float]]:
+    """`steps_of` with the figures that only two videos are compared by: height, tightest moment, length.
+
+    Heights are relative to the first step, and only where the camera is `still`; a moving one hides them.
+    """
+    made = steps_of(moved, bounds)
+    middles = bounds.mean(axis=1) - bounds[0, 0]
+    for person, height in enumerate(moved.heights):
+        steps = [float(known_mean(height[(moved.time >= start) & (moved.time < end)])) for start, end in bounds]
+        spread = np.array(made[f"{person}.spread"])
+        if still:
+            made[f"{person}.height"] = [value - steps[0] for value in steps]
+        if np.isfinite(spread).all():
+            made[f"{person}.tightest"] = [float(middles[np.argmin(spread)])] * len(bounds)
+    made["pair.length"] = [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)
+    return made
 
 
 def _angles(body: Channels) -> dict[str, Floats]:

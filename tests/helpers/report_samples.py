@@ -145,10 +145,18 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         skeleton=d.Skeleton(time, keypoints(), SIZE, NAMES),
         angles=angle_charts(movement(pose_output(keypoints(), size=SIZE)), NAMES),
         better=BETTER,
+        figures=figures(index),
+        people=NAMES,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
         camera=d.CameraPath(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
         kinematics=(d.Traces("Speed of the tools", "m/s", time, tools),) if tools else (),
     )
+
+
+def figures(index: int) -> dict[str, list[float]]:
+    """Figures of the ten steps: later videos have straighter knees of the left athlete in the seventh step."""
+    bent = [150.0] * 6 + [90.0 + 40 * index] + [150.0] * 3
+    return {"0.knee": bent, "1.knee": [150.0] * 10, "pair.length": [2.04 + 0.3 * index] * 10}
 
 
 def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:

@@ -25,7 +25,8 @@ Report.compare = (() => {
       const stage = Report.all(".stage", root)[i];
       return { head, stage, name: "AB"[i], pick: head.querySelector("select"), video: stage.querySelector("video"), canvas: stage.querySelector("canvas") };
     });
-    let phase = 0, count = 0, playing = false, skeletons = true, speed = 1, last = 0, rows = [];
+    let phase = 0, count = 0, playing = false, skeletons = true, speed = 1, last = 0, rows = [], joints = [];
+    const pairs = Report.read(document.getElementById("pairs-data")) ?? {};
 
     const runs = (side) => !side.video.hidden && !side.video.error;
     const load = (side) => {
@@ -54,7 +55,7 @@ Report.compare = (() => {
       const step = Math.min(Math.floor(phase + 1e-6), count - 1);
       for (const side of sides) {
         side.time = side.clock(phase);
-        Report.overlay.draw(side.canvas, skeletons ? side.data.skeleton : null, runs(side) ? side.video.currentTime : side.time);
+        Report.overlay.draw(side.canvas, skeletons || joints.length ? side.data.skeleton : null, runs(side) ? side.video.currentTime : side.time, [], skeletons, joints);
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;
@@ -63,7 +64,8 @@ Report.compare = (() => {
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // Slightly inside the frame, so that rounding never shows the frame before.
-    const seek = (to) => {
+    const seek = (to, marks = []) => {
+      joints = marks;
       const aim = Report.clamp(to, 0, count);
       sides.filter(runs).forEach((side) => { side.video.currentTime = side.clock(aim) + 1e-3; });
       show(aim);
@@ -134,6 +136,26 @@ Report.compare = (() => {
       if (stepless) rows = [];
       else fillTable(a, b);
     };
+    // What moved differently, each with a button that shows both videos there.
+    const fillMoved = () => {
+      const found = pairs[sides.map((side) => side.pick.value).join("-")], root = part("moved");
+      root.hidden = !found;
+      if (!found) return;
+      root.querySelector("h3").textContent = found.length ? "What moved differently" : "No movement is clearly different";
+      root.querySelector("ul").replaceChildren(...found.map((one) => {
+        const item = document.createElement("li"), go = cell("button", "Show", "quiet no-print"), said = cell("span", `${one.text} `, "");
+        go.type = "button";
+        go.setAttribute("aria-label", `Show: ${one.text}`);
+        go.addEventListener("click", () => {
+          setPlaying(false);
+          seek(one.phase, one.joints);
+          root.parentElement.querySelector(".stages").scrollIntoView({ block: "nearest" });
+        });
+        said.append(cell("span", `(${one.numbers})`, "note"));
+        item.append(go, said);
+        return item;
+      }));
+    };
     const apart = (a, b) => {
       const [x, y] = [a, b].map((one) => one.scored.interval80), { decimals, within } = a.scored;
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
@@ -163,7 +185,8 @@ Report.compare = (() => {
       body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
       part("scale").textContent = `±${points(widest)}`;
     };
-    const choose = () => {
+    // `at` gives the phase to open at from the first side.
+    const choose = (at = null) => {
       setPlaying(false);
       sides.forEach(load);
       problem.textContent = refusal(...sides.map((side) => side.data));
@@ -172,7 +195,8 @@ Report.compare = (() => {
       count = sides[0].data.steps.length;
       slider.max = count;
       fill();
-      seek(0);
+      fillMoved();
+      seek(at?.(sides[0]) ?? 0);
     };
 
     const goStep = (k) => seek(Report.clamp(k, 0, count - 1));
@@ -200,7 +224,7 @@ Report.compare = (() => {
     });
     slider.addEventListener("input", () => { setPlaying(false); seek(Number(slider.value)); });
     for (const side of sides) {
-      side.pick.addEventListener("change", choose);
+      side.pick.addEventListener("change", () => choose());
       for (const name of ["seeked", "loadeddata"]) side.video.addEventListener(name, () => side.data && !body.hidden && show(phase));
       side.video.addEventListener("loadedmetadata", () => { side.video.currentTime = side.clock(phase) + 1e-3; });
       new ResizeObserver(() => side.data && !body.hidden && show(phase)).observe(side.stage);
@@ -212,7 +236,7 @@ Report.compare = (() => {
       b.value = other ? String(sections.indexOf(other)) : (options[a.selectedIndex + 1] ?? options[a.selectedIndex - 1]).value;
       opener = button;
       root.hidden = false;
-      choose();
+      choose((side) => side.clock.invert(Report.player.held(section).time ?? 0)); // the moment just shown
       root.scrollIntoView();
       root.querySelector("h2").focus({ preventScroll: true });
     };

@@ -35,6 +35,7 @@ Report.player = (() => {
 
     const show = (t) => {
       time = t;
+      held(section).time = t;
       const { left, right } = Report.charts.margins();
       const width = axis.clientWidth - left - right;
       cursor.style.transform = `translateX(${(Report.clamp(t / data.duration, 0, 1) * width).toFixed(1)}px)`;

@@ -238,3 +238,44 @@ def test_a_difference_is_read_beside_the_models_error(browser: Any, data: Report
     invalid = said(gap / 2, Flag("bad", "too short"))
     assert "No difference: B has no score." in invalid
     assert "No score: too short." in invalid
+
+
+@WIDTHS
+def test_what_moved_differently_is_listed_by_size_and_shown_in_both(pair: Any) -> None:
+    said = pair.locator("#compare .moved li").all_inner_texts()
+    assert [" ".join(text.split()) for text in said] == [
+        "Show Left athlete: knees 40 degrees more bent in A (A and B: 90 and 130 degrees, step 7)",
+        "Show Performance 0.30 s shorter in A (A and B: 2.04 and 2.34 s)",
+    ]
+    pair.keyboard.press("o")
+    assert painted(pair) == [0, 0]
+    pair.click("#compare .moved button >> nth=0")
+    assert times(pair) == pytest.approx([0.65 * LENGTH, (LATE[6] + LATE[7]) / 2], abs=0.01)
+    wait_for(pair, "document.querySelector('#compare .stages').getBoundingClientRect().bottom <= innerHeight")
+    assert min(painted(pair)) > 50, "rings around both knees"
+    pair.keyboard.press("1")
+    assert painted(pair) == [0, 0]
+
+
+def test_a_and_b_share_no_colour_with_the_athletes(browser: Any, pages: dict[str, str]) -> None:
+    with opened(browser, pages["pair"]) as tab:
+        colours = tab.eval_on_selector_all("td.bar i", "all => all.map((bar) => getComputedStyle(bar).backgroundColor)")
+        athletes = ["rgb(47, 140, 255)", "rgb(255, 157, 46)"]
+        assert len(set(colours)) == 2
+        assert not set(colours) & set(athletes)
+
+
+def test_a_comparison_opens_at_the_moment_just_shown(browser: Any, pages: dict[str, str]) -> None:
+    with opened(browser, pages["report"]) as tab:
+        tab.click("#video-0 .step >> nth=6")
+        tab.click("#video-0 [data-do=compare]")
+        loaded(tab)
+        assert times(tab) == pytest.approx([0.6 * LENGTH, LATE[6]], abs=0.02)
+
+
+def test_a_video_of_training_shows_what_moved_differently(browser: Any, data: ReportData, tmp_path: Path) -> None:
+    a, b = data.videos[:2]
+    videos = (a, replace(b, held_out=61.0))
+    with shown(browser, tmp_path, replace(data, videos=videos, batch=None, comparison=True)) as tab:
+        assert not tab.is_visible("#compare .compared")
+        assert tab.locator("#compare .moved li").count() == 2

@@ -1,0 +1,56 @@
+"""What moved differently between two videos of a page: the rule of the better videos, with one video as the range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from pipeline.report.movement_section import MOST, marked
+from pipeline.report.page_data import VideoReport
+from pipeline.report.text import number
+from pipeline.score.movement import Difference, differences
+
+WHOLE = ("delay", "length", "tightest")
+"""Figures that are one value of the whole performance."""
+
+
+def pair_payload(videos: Sequence[VideoReport]) -> dict[str, list[dict[str, Any]]]:
+    """The largest differences by "A-B", the places of two videos on the page.
+
+    Each has a text, the phase that shows it in both videos (2.5: the middle of the third step), and the joints to mark.
+    Videos without figures, or with other numbers of steps or people, have no entry.
+    """
+    return {
+        f"{a}-{b}": [_moved(one, videos[a]) for one in _between(videos[a], videos[b])[:MOST]]
+        for a, b in permutations(range(len(videos)), 2)
+        if _alike(videos[a], videos[b])
+    }
+
+
+def _alike(a: VideoReport, b: VideoReport) -> bool:
+    counts = {(len(one.people), len(one.time_steps)) for one in (a, b)}
+    return bool(a.figures) and bool(b.figures) and len(counts) == 1
+
+
+def _between(a: VideoReport, b: VideoReport) -> list[Difference]:
+    limits = {key: [(v, v) if np.isfinite(v) else None for v in values] for key, values in b.figures.items()}
+    return differences(a.figures, limits)
+
+
+def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
+    figure, (person, _, name) = one.figure, one.key.partition(".")
+    who = f"{a.people[int(person)]}: " if person != "pair" and len(a.people) > 1 else ""
+    values = " and ".join(number(v, figure.decimals) for v in (one.value, one.low))
+    gap = number(abs(one.beyond), figure.decimals)
+    text = f"{who}{figure.subject} {gap} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
+    when = "" if name in WHOLE else f", step {one.furthest + 1}"
+    step = int(np.argmin(a.figures[f"{person}.spread"])) if name == "tightest" else one.furthest
+    return {
+        "text": f"{text[:1].upper()}{text[1:]}",
+        "numbers": f"A and B: {values} {figure.unit}{when}",
+        "phase": step + 0.5,
+        "joints": marked(one.key),
+    }
