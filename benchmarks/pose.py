@@ -5,7 +5,7 @@
 Parts (`--parts`), each skipped where its files are absent:
 
 - `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` names the folder that has `lspet/`. Share of the twelve limb
-  joints within half a torso of the label, by the direction of the trunk. The detection nearest to the label counts.
+  joints within half a torso of the label, by the direction of the trunk. The body nearest to the label counts.
 - `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of the motion capture, seen by
   a fitted camera; frames in which the athlete is found; the longest gap; exchanged sides.
 - `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give.
@@ -47,10 +47,8 @@ from data.video.records import Record
 from data.weights import fetch
 from extractors.keypoints import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
-from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import turns_of
-from extractors.pose.paths import Candidates, people_of
+from extractors.pose.detections import merged, turns_of
 from extractors.pose.stage import Pose, detected
 
 Points = NDArray[np.float64]
@@ -158,13 +156,10 @@ def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, P
 
 
 def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
-    """(17,) distances of the nearest person in torsos: as named, and with the better order of left and right."""
+    """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = job
     image = cv2.imread(str(PEOPLE / "lspet" / "images" / name))[..., ::-1]
-    candidates, times = Candidates(), np.zeros(1)
-    candidates.add(0, detected(network(), np.ascontiguousarray(image), turns_of(views, number)))
-    tracks = people_of(candidates, 0, 1, times, 0.01)
-    people = [clean_poses(times, one, CleaningConfig())[0].astype(np.float64) for one in tracks]
+    people = list(merged(detected(network(), np.ascontiguousarray(image), turns_of(views, number)))[0].keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
     either = [

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, distances, in_blocks, sizes_of
+from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
 from extractors.pose.paths import Track
 from extractors.signals import blocks, exchanges, fill_gaps, robust_curve
 from extractors.trajectories import Rows
@@ -15,7 +16,6 @@ from extractors.trajectories import Rows
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
 MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
 OUTLIER = 0.05  # a joint this far from the fitted curve, in body sizes, counts half
-DISSENT = 0.1  # a detection whose joints are this far from the path's in the mean, in body sizes, counts half
 
 
 class CleaningConfig(StageConfig):
@@ -30,23 +30,23 @@ def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[
     """(N, 17, 3) joints of one person in the frames from its first to its last, whose seconds are in `times`.
 
     Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of the
-    path. Scores are those of the path, and `INTERPOLATED_SCORE`. Without smoothing the places are the path's too.
+    path. Scores are the path's, and `INTERPOLATED_SCORE`; so are places without smoothing and in a path of one frame.
     """
     frames, path = track.frames, track.keypoints
     if config.fix_sides:
         wrong = exchanged_sides(path, times[frames])
         path[wrong] = path[wrong][:, MIRRORED]
-    members = track.members if config.smoothing_s else track.path
-    row = np.searchsorted(frames, np.asarray(track.candidates.frames)[members])
-    crossed, weight = _compared(track, members, path[row])
+    smooth = config.smoothing_s > 0 and len(frames) > 1
+    poses, rows = track.candidates.detections.keypoints if smooth else path, np.arange(len(path))
+    members, row, crossed, weight = _members(track, path) if smooth else (rows, rows, rows < 0, np.ones(len(path)))
     outlier = OUTLIER * float(np.median(in_blocks(sizes_of, path)))
     span = times[frames[0] : frames[-1] + 1]
     out = np.full((len(span), 17, 3), (np.nan, np.nan, 0), np.float32)
     for joint in range(17):
-        detected = track.candidates.keypoints[members, np.where(crossed, MIRRORED[joint], joint)].astype(np.float64)
+        detected = poses[members, np.where(crossed, MIRRORED[joint], joint)].astype(np.float64)
         of = np.flatnonzero(np.isfinite(detected).all(axis=1))
         points, frame = detected[of, :2], frames[row[of]]
-        if config.smoothing_s and len(of):
+        if smooth and len(of):
             trust = weight[of] * np.maximum(detected[of, 2], 0.01)
             points = robust_curve(times[frame], points, trust, config.smoothing_s, outlier)
         places, known = np.zeros((len(span), 2)), np.zeros((len(span), 2))
@@ -58,23 +58,19 @@ def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[
     return out
 
 
-def _compared(track: Track, members: Rows, path: NDArray[np.float32]) -> tuple[NDArray[np.bool_], Floats]:
-    """(K,) where members have other sides than the path in their frame, which is `path` (K, 17, 3); their weights."""
-    crossed, weight = np.zeros(len(members), bool), np.asarray(track.candidates.scores)[members]
-    for rows in blocks(len(members)):
-        apart = distances(path[rows], track.candidates.keypoints[members[rows]])
-        crossed[rows] = apart[1] < apart[0]
-        weight[rows] /= 1 + (apart.min(axis=0) / DISSENT) ** 2
-    return crossed, np.maximum(weight, 1e-3)
-
-
-def _fill(times: Floats, joint: NDArray[np.float32], placed: NDArray[np.intp], max_gap_s: float) -> None:
-    """Interpolate the gaps of one joint (N, 3) between the frames `placed`."""
-    weight = np.zeros((len(joint), 2))
-    weight[placed] = 1
-    places, weight = fill_gaps(times, np.nan_to_num(joint[:, :2].astype(np.float64)), weight, max_gap_s)
-    weight[placed] = 0
-    joint[weight[:, 0] > 0] = np.column_stack([places, np.full(len(joint), INTERPOLATED_SCORE)])[weight[:, 0] > 0]
+def _members(track: Track, path: NDArray[np.float32]) -> tuple[Rows, Rows, NDArray[np.bool_], Floats]:
+    """(K,) rows of the detections of the path's person in its frames; row of the path, other sides, weight of each."""
+    people, frames = track.candidates.detections, np.asarray(track.candidates.detections.frames)
+    rows = np.arange(*np.searchsorted(frames, track.frames[[0, -1]] + (0, 1)))
+    row = np.searchsorted(track.frames, frames[rows])
+    rows, row = (each[track.frames[row] == frames[rows]] for each in (rows, row))
+    apart = np.zeros((2, len(rows)))
+    for some in blocks(len(rows)):
+        apart[:, some] = distances(path[row[some]], people.keypoints[rows[some]])
+    near = apart.min(axis=0)
+    mine = (near < PERSON_RADIUS) | (np.asarray(track.candidates.body_of)[rows] == track.path[row])
+    weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)
+    return rows[mine], row[mine], apart[1, mine] < apart[0, mine], weight[mine]
 
 
 def exchanged_sides(poses: NDArray[np.floating], times: Floats) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""People of one picture, views of a frame for a pose network, and how far they support each other."""
+"""People of one picture, views of a frame for a pose network, and the bodies that several views agree on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from extractors.keypoints import distances
 
 Image = NDArray[np.uint8]
 
-PERSON_RADIUS, POSE_RADIUS = 0.5, 0.18
-"""Mean distance of the joints of two detections in body sizes (`sizes_of`): below the first they are one person, below
-the second they agree on the pose. Views contradict each other where a person is bent or turned."""
-
-CONTRADICTION = 0.5  # share of its score by which a detection of the same person in another pose supports one
+PERSON_RADIUS, POSE_RADIUS = 0.5, 0.1
+"""Mean distance of the joints of two detections in body sizes (`sizes_of`): below the first they are one person; at the
+second, one counts half for the pose of the other. Views contradict each other on people who are bent or turned."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +53,28 @@ class Detections:
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
 
-def supports(views: Sequence[Detections]) -> NDArray[np.float64]:
-    """(P,) support of each detection in the views of one frame, joined: the mean over the views of the score there.
+def merged(views: Sequence[Detections]) -> tuple[Detections, NDArray[np.intp]]:
+    """The bodies of one frame, and the row of the body of each detection in its views, joined.
 
-    The score in a view is that of the detection which agrees on the pose, or `CONTRADICTION` of that of another one of
-    the same person. Left and right may be exchanged: the path over time decides between them.
+    A body is a detection and the nearest one of the same person in each other view. Its score is the mean over all
+    views, 0 in those that lack it: it says how many views agree. A joint's place and score are means over the
+    detections, weighted by joint score squared times person score. Detections that agree with left and right exchanged
+    are two bodies: the path over time decides between them.
     """
     people = Detections.joined(views)
     view = np.repeat(np.arange(len(views)), [len(each) for each in views])
-    apart = distances(people.keypoints[:, None], people.keypoints[None]).min(axis=0)
-    share = np.where(apart < POSE_RADIUS, 1.0, CONTRADICTION * (apart < PERSON_RADIUS))
-    share[view[:, None] == view] = 0
-    np.fill_diagonal(share, 1)
-    in_views = [(share * people.scores)[:, view == one].max(axis=1, initial=0.0) for one in range(len(views))]
-    return np.asarray(np.mean(in_views, axis=0))
+    same, crossed = distances(people.keypoints[:, None], people.keypoints[None])
+    weights = people.keypoints[..., 2:] ** 2 * people.scores[:, None, None] + 1e-9
+    body_of, poses, scores = np.full(len(people), -1), list[NDArray[np.floating]](), list[float]()
+    for row in np.argsort(-people.scores, kind="stable"):
+        if body_of[row] >= 0:
+            continue
+        near = (body_of < 0) & (view != view[row]) & (same[row] < PERSON_RADIUS) & (same[row] <= crossed[row])
+        members = [row, *(min(np.flatnonzero(near & (view == n)), key=same[row].__getitem__) for n in set(view[near]))]
+        body_of[members] = len(scores)
+        scores.append(float(people.scores[members].sum()) / len(views))
+        poses.append((people.keypoints[members] * weights[members]).sum(axis=0) / weights[members].sum(axis=0))
+    return Detections(np.reshape(poses, (-1, 17, 3)), np.array(scores)), body_of
 
 
 def turns_of(views: int, frame: int) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""The people of a shot: paths through their detections (`extractors.trajectories`), with the members of each path."""
+"""The people of a shot: paths through the bodies of its frames (`extractors.trajectories`)."""
 
 from __future__ import annotations
 
@@ -10,80 +10,80 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.keypoints import centres_of, distances, in_blocks, sizes_of
-from extractors.pose.detections import PERSON_RADIUS, Detections, supports
-from extractors.signals import blocks
+from extractors.keypoints import centres_of, in_blocks, sizes_of
+from extractors.pose.detections import Detections, merged
 from extractors.trajectories import Rows, Shot
 
 
 @dataclass
-class Candidates:
-    """The detections of a video in all views, frame after frame. Kept as numbers, without an object for each."""
+class People:
+    """The people in each frame of a video. Kept as numbers, without an object for each."""
 
-    frames: array[int] = field(default_factory=lambda: array("q"))  # processed frame of each detection, ascending
+    frames: array[int] = field(default_factory=lambda: array("q"))  # processed frame of each, ascending
     joints: array[float] = field(default_factory=lambda: array("f"))  # 17 x (x, y in pixels, score) of each
     scores: array[float] = field(default_factory=lambda: array("d"))
-    support: array[float] = field(default_factory=lambda: array("d"))  # mean score over the views that agree
 
-    def add(self, frame: int, views: Sequence[Detections]) -> None:
-        """Take the detections in all views of the next frame."""
-        people = Detections.joined(views)
+    def add(self, frame: int, people: Detections) -> None:
+        """Take the people of the next frame."""
         self.frames.extend([frame] * len(people))
         self.joints.frombytes(np.ascontiguousarray(people.keypoints, np.float32).tobytes())
         self.scores.extend(people.scores.tolist())
-        self.support.extend(supports(views).tolist())
 
     @property
     def keypoints(self) -> NDArray[np.float32]:
-        """(M, 17, 3) pixels and score of each detection, not copied."""
+        """(M, 17, 3) pixels and score of each, not copied."""
         return np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)
+
+
+@dataclass
+class Candidates:
+    """The bodies of a video, each once a frame, and the detections in all views that they come from."""
+
+    bodies: People = field(default_factory=People)
+    detections: People = field(default_factory=People)
+    body_of: array[int] = field(default_factory=lambda: array("q"))  # row of the body of each detection
+
+    def add(self, frame: int, views: Sequence[Detections]) -> None:
+        """Take the detections in all views of the next frame."""
+        bodies, body_of = merged(views)
+        self.body_of.extend((body_of + len(self.bodies.frames)).tolist())
+        self.bodies.add(frame, bodies)
+        self.detections.add(frame, Detections.joined(views))
 
 
 @dataclass(frozen=True)
 class Track:
-    """A person of one shot: a path with one detection a frame, and the detections of that person in other views."""
+    """A person of one shot: a path with at most one body a frame."""
 
     candidates: Candidates
-    path: Rows  # (M,) row of the candidates, one a frame
-    members: Rows  # (K,) rows of all detections of this person, ascending; they include the path's
+    path: Rows  # (M,) rows of the bodies, ascending
 
     @property
     def frames(self) -> NDArray[np.int64]:
-        """(M,) processed frames with a detection, ascending."""
-        return np.asarray(self.candidates.frames)[self.path]
+        """(M,) processed frames with a body, ascending."""
+        return np.asarray(self.candidates.bodies.frames)[self.path]
 
     @property
     def keypoints(self) -> NDArray[np.float32]:
-        """(M, 17, 3) pixels and score of the path's detections."""
-        return self.candidates.keypoints[self.path]
+        """(M, 17, 3) pixels and score of the bodies."""
+        return self.candidates.bodies.keypoints[self.path]
 
     @property
     def scores(self) -> Floats:
-        """(M,) support of the path's detections."""
-        return np.asarray(self.candidates.support)[self.path]
+        """(M,) of the bodies: means over the views."""
+        return np.asarray(self.candidates.bodies.scores)[self.path]
 
 
 def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floor: float) -> list[Track]:
     """The people of one shot, the best path first.
 
     The shot begins with frame `first` and ends before `stop`; `times` (N,) has the seconds of every frame of the video.
-    A detection with the support `floor` adds nothing to a path.
+    A body with the score `floor` adds nothing to a path.
     """
-    start, end = np.searchsorted(np.asarray(candidates.frames), [first, stop])
-    frames, support = np.asarray(candidates.frames)[start:end], np.asarray(candidates.support)[start:end]
-    keypoints = candidates.keypoints[start:end]
+    bodies = candidates.bodies
+    start, end = np.searchsorted(np.asarray(bodies.frames), [first, stop])
+    frames, scores = np.asarray(bodies.frames)[start:end], np.asarray(bodies.scores)[start:end]
+    keypoints = bodies.keypoints[start:end]
     centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
-    shot = Shot(frames, times[frames], centres, sizes, np.log(support / floor))
-    return [Track(candidates, start + path, start + _members(shot, keypoints, path)) for path in shot.people()]
-
-
-def _members(shot: Shot, keypoints: NDArray[np.float32], path: Rows) -> Rows:
-    """Rows of the detections of the person whom a path follows, in the path's frames."""
-    rows = np.arange(len(shot.frames))
-    near = shot.nearest(rows, path)
-    rows = rows[shot.frames[near] == shot.frames]
-    apart = [
-        distances(keypoints[near[some]], keypoints[some]).min(axis=0)
-        for some in map(rows.__getitem__, blocks(len(rows)))
-    ]
-    return np.asarray(rows[np.concatenate(apart) < PERSON_RADIUS])
+    shot = Shot(frames, times[frames], centres, sizes, np.log(scores / floor))
+    return [Track(candidates, start + path) for path in shot.people()]

@@ -46,9 +46,7 @@ class Pose(Extractor[PoseConfig]):
             ("x", "y", "score"),
         ),
         "boxes": ArraySpec(("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
-        "agent_score": ArraySpec(
-            ("frame", "agent"), "1", "mean over the views of the score of detections that agree; 0: undetected"
-        ),
+        "agent_score": ArraySpec(("frame", "agent"), "1", "mean of the person's score over the views; 0: undetected"),
         "filled": ArraySpec(("frame", "agent"), "1", f"true where joints are interpolated, score {INTERPOLATED_SCORE}"),
         "size": ArraySpec(("side",), "px", "frame size", ("width", "height")),
         "frame_index": ArraySpec(("frame",), "1", "frame number in display order"),

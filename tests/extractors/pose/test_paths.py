@@ -116,16 +116,6 @@ def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path()
     assert (cleaned[:, 9, 0] < cleaned[:, 7, 0]).all()
 
 
-def test_a_path_keeps_the_detections_of_all_views_and_of_nobody_else() -> None:
-    candidates = Candidates()
-    for t in range(10):
-        here, turned, elsewhere = person(100 + t, 200), person(100 + t, 200, 1.0), person(500, 200)
-        candidates.add(t, [people(here, elsewhere), people(turned, scores=[0.3])])
-    one, other = people_of(candidates, 0, 10, np.arange(10) / 25, 0.03)
-    assert (len(one.members), len(other.members)) == (20, 10)
-    assert one.keypoints == pytest.approx(np.stack([person(100 + t, 200) for t in range(10)]))
-
-
 def test_a_path_does_not_leave_its_person_for_another_one() -> None:
     """The athlete is missing for 2.8 seconds. A path that goes on with a passer-by, two sizes lower, has more."""
     frames = []

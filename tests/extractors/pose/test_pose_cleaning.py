@@ -26,14 +26,16 @@ def cleaned(times: np.ndarray, views: np.ndarray, scores: np.ndarray, config: Cl
 
     The path takes the first view that has a detection.
     """
-    candidates, path = Candidates(), list[int]()
+    candidates = Candidates()
     for frame, (poses, of_frame) in enumerate(zip(views, scores, strict=True)):
         rows = np.flatnonzero(of_frame > 0)
-        path += [len(candidates.frames)] if len(rows) else []
-        candidates.add(frame, [Detections(poses[[row]], of_frame[[row]]) for row in rows] or [Detections.none()])
-    track = Track(candidates, np.array(path), np.arange(len(candidates.frames)))
+        candidates.bodies.add(frame, Detections(poses[rows[:1]], of_frame[rows[:1]]))
+        candidates.detections.add(frame, Detections(poses[rows], of_frame[rows]))
+        candidates.body_of.extend([len(candidates.bodies.frames) - 1] * len(rows))
+    track = Track(candidates, np.arange(len(candidates.bodies.frames)))
+    frames = track.frames
     out = np.full((len(times), 17, 3), (np.nan, np.nan, 0))
-    out[track.frames[0] : track.frames[-1] + 1] = clean_poses(times, track, config)
+    out[frames[0] : frames[-1] + 1] = clean_poses(times, track, config)
     return out
 
 
@@ -159,6 +161,20 @@ def test_one_curve_goes_through_the_detections_of_all_views() -> None:
 def test_members_with_exchanged_sides_count_with_those_of_the_path() -> None:
     truth = lopsided(np.zeros(30))
     views = np.stack([truth, truth[:, MIRRORED]], axis=1)
+    out = cleaned(np.arange(30) / 25, views, np.full((30, 2), 0.5), CleaningConfig())
+    assert out[..., :2] == pytest.approx(truth[..., :2], abs=0.01)
+
+
+def test_a_single_frame_has_the_body_that_the_views_agree_on() -> None:
+    truth = moving(1)
+    views = np.stack([truth, moving(2)[1:]], axis=1)
+    out = cleaned(np.zeros(1), views, np.full((1, 2), 0.5), CleaningConfig())
+    assert out == pytest.approx(truth)
+
+
+def test_detections_of_somebody_else_do_not_count() -> None:
+    truth = moving()
+    views = np.stack([truth, truth + np.array([300.0, 0, 0])], axis=1)
     out = cleaned(np.arange(30) / 25, views, np.full((30, 2), 0.5), CleaningConfig())
     assert out[..., :2] == pytest.approx(truth[..., :2], abs=0.01)
 
