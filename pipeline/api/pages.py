@@ -142,8 +142,9 @@ def plot(
     with writing(out):
         written = plot_report(data, out, names_of(formats), observer)
     if not written:
-        why = next((f" ({video.result.failure})" for video in data.videos if video.result.failure), "")
-        raise DataError(f"there is nothing to draw{why}", where=run, fix="See the scores: `score`")
+        failed = data.batch.failures[0].failure if data.batch and data.batch.failures else None
+        what = "there is nothing to draw" if failed is None else f"there is nothing to draw ({failed.cause})"
+        raise DataError(what, where=run, fix=failed.tip if failed else "See the scores: `score`")
     return written
 
 

@@ -31,12 +31,11 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for record, made in run(stored, planner, observer, read=("timesteps",)):
+    for record, made in run(stored, planner, read=("timesteps",)):
         if isinstance(made, Failure):
             left_out.append(f"{record.name}: {made}")
         else:
             outputs[record.id] = made["timesteps"]
-    observer.raise_if_stopped()
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(

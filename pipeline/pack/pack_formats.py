@@ -70,12 +70,11 @@ def stage_outputs(
 ) -> Iterator[tuple[Record, StageOutput]]:
     """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for record, outputs in run(stored, planner, observer, read=(stage,)):
+    for record, outputs in run(stored, planner, read=(stage,)):
         if isinstance(outputs, Failure):
             observer.note(f"left out: {record.name}: {outputs}")
         else:
             yield record, outputs[stage]
-    observer.raise_if_stopped()
 
 
 def write_features(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, UsageError, printable
 from data.video import Record
 from pipeline.cache.failure import Failure, FailureKind
-from pipeline.settings.destinations import is_full
+from pipeline.settings.destinations import MAKE_ROOM, is_full
 
 NO_SPACE = "no space left on the disk of the cache"
 
@@ -56,7 +56,9 @@ def failure_of(error: BaseException, stage: str, record: Record) -> Failure:
         if kind == "memory":
             line = f"not enough memory, threads or open files on this machine ({_short(error)})"
         elif isinstance(error, OSError):
-            line = NO_SPACE if is_full(error) else f"{type(error).__name__}: {error.strerror or error}"
+            if is_full(error):
+                return Failure(kind, stage, NO_SPACE, MAKE_ROOM)
+            line = f"{type(error).__name__}: {error.strerror or error}"
         return Failure(kind, stage, line)
     if kind == "memory":
         return Failure(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
