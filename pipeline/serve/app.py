@@ -95,12 +95,14 @@ class Service:
         work: scores one upload.
         reads: input files of the model: "video", "kinematics".
         facts: text by name, at the bottom of the page.
+        judges: what the model judges, a sentence at the top of the page.
         over_time: makes the page of athletes' scores over time from jobs, the newest first; None without such scores.
     """
 
     work: Work
     reads: Collection[str] = ("video",)
     facts: Mapping[str, str] = field(default_factory=dict)
+    judges: str = ""
     over_time: Callable[[Sequence[ScoringJob]], ReportData | None] = lambda _: None
 
 
@@ -297,6 +299,7 @@ def render_index(most_bytes: int, service: Service) -> tuple[str, str]:
         reads=reads,
         most_bytes=most_bytes,
         facts=service.facts,
+        judges=service.judges,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
@@ -45,9 +46,27 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
         facts["accuracy"] = str(accuracy)
     over_time = partial(progress_page, model=scorer.model_sha256, accuracy=accuracy)
     # The folder comes before the port: where both are in use, another port would not help.
-    app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, over_time))
+    app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, judged(scorer), over_time))
     with closing(app.state.queue.history):
         run_app(app, port, observer)
+
+
+def judged(scorer: Scorer) -> str:
+    """What a model judges: data set, scale, number of training videos, and the days that their file names hold.
+
+    A run without a preset has the name of its folder.
+    """
+    from pipeline.report.text import number
+    from pipeline.report.video_section import who_and_when
+
+    model = scorer.model
+    scores = [score for score in model.train_labels[:, 0].tolist() if math.isfinite(score)]
+    days = sorted(filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids)))
+    when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
+    scale = f", on a scale of {number(min(scores))} to {number(max(scores))}" if scores else ""
+    name = scorer.config.method.name
+    name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
+    return f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."
 
 
 def run_app(app: FastAPI, port: int, observer: Observer) -> None:

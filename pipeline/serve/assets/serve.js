@@ -11,8 +11,11 @@
   const say = (text) => {
     const line = document.createElement("li");
     line.textContent = text;
+    const dismiss = document.createElement("button");
+    Object.assign(dismiss, { type: "button", className: "quiet", textContent: "Dismiss" });
+    dismiss.addEventListener("click", () => line.remove());
+    line.append(dismiss);
     byId("messages").append(line);
-    setTimeout(() => line.remove(), 15000);
   };
   const detail = (text) => { try { return JSON.parse(text).detail || text; } catch { return text || "no answer"; } };
 

@@ -168,6 +168,26 @@ def test_refusals_are_shown(page: Any, clip: Path) -> None:
     wait_for(page, "document.getElementById('messages').textContent.includes('larger than 1 MB')")
 
 
+def test_a_refusal_stays_until_it_is_dismissed(browser: Any, address: str) -> None:
+    context = browser.new_context()
+    context.clock.install()
+    tab = context.new_page()
+    tab.goto(address)
+    tab.set_input_files("#files", [{"name": "large.mp4", "mimeType": "video/mp4", "buffer": bytes(1_000_001)}])
+    tab.locator("#messages li").wait_for()
+    tab.clock.run_for(600_000)
+    assert "large.mp4: larger than 1 MB" in tab.inner_text("#messages li")
+    tab.click("#messages >> text=Dismiss")
+    assert tab.locator("#messages li").count() == 0
+    context.close()
+
+
+def test_the_page_says_what_it_judges(browser: Any, tmp_path: Path) -> None:
+    judges = "Judges diving, on a scale of 20.00 to 95.00, as learned from 44 training videos."
+    with running(tmp_path, judges=judges) as link, opened(browser, link) as tab:
+        assert tab.inner_text(".subtitle").startswith(judges)
+
+
 def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
     """The page says what it needs and waits for the other file; a second view needs no second kinematics file."""
     with running(tmp_path, reads=("video", "kinematics")) as address:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from data.errors import Cancelled, DataError, UsageError, VideoError
@@ -27,6 +28,7 @@ from pipeline.score.score import Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import Running
+from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
 from tests.helpers import report_samples
 
@@ -235,3 +237,17 @@ def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
         page = client.get("/progress.html").text
         assert "anna: 62.00 on 2026-03-01, 71.00 on 2026-05-31" in page
         assert 'href="/">← All videos' in page or 'href="./">← All videos' in page
+
+
+def test_the_page_names_data_set_scale_number_and_days() -> None:
+    ids = ("anna_2026-03-01.mp4", "ben/2026-05-31.mp4", "third.mp4")
+    labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
+    model = SimpleNamespace(train_ids=ids, train_labels=labels)
+    config = load_config(overrides={"name": "diving"})
+    scorer: Any = SimpleNamespace(model=model, config=config, folder=Path("runs/dives"))
+    said = "Judges diving, on a scale of 62.00 to 71.50, as learned from 3 training videos"
+    assert work.judged(scorer) == f"{said} of 2026-03-01 to 2026-05-31."
+    model.train_ids = ("a.mp4", "b.mp4", "c.mp4")
+    assert work.judged(scorer) == f"{said}."
+    scorer.config = load_config()
+    assert work.judged(scorer).startswith("Judges dives, on")
