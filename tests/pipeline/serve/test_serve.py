@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 from data.errors import CacheError, Cancelled, UsageError, VideoError
@@ -27,6 +28,7 @@ from pipeline.serve.app import Limits, Service
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import REPORT, Queue, Running
 from pipeline.serve.server import _listen, serve
+from pipeline.settings.config import load_config
 from tests.pipeline.report.test_page_writer import HOSTILE
 
 testclient = pytest.importorskip("fastapi.testclient")
@@ -41,7 +43,10 @@ OURS = {
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
 PLANNER = SimpleNamespace(stages=(), reads={"video"})
-SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), calibration=None, model_sha256="m")
+MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=np.array([[7.0, np.nan, np.nan]]))
+SCORER: Any = SimpleNamespace(
+    planner=PLANNER, folder=Path("runs/x"), model=MODEL, config=load_config(), model_sha256="m"
+)
 
 
 def create_app(folder: Path, work: Any, limits: Limits | None = None, **service: Any) -> Any:

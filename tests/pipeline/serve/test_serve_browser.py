@@ -57,6 +57,8 @@ def work(job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
     level: Any = "bad" if "invalid" in job.name else "warn" if "flagged" in job.name else ""
     low, high = section.result.interval80
     flagged = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
+    if level == "bad":
+        return flagged
     return {"score": section.result.score, "low": low, "high": high, **flagged}
 
 
