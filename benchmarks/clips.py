@@ -33,9 +33,12 @@ from extractors.clips.runtimes import Network, running
 from extractors.state_dicts import read_tensors
 from models import i3d
 from models.clip_network import ClipNetwork
+from pipeline.run.stage_files import StageFiles
 from synthetic import plan_dives
 from synthetic.dives import render_dive
 from synthetic.rendering import Options
+
+FILES = StageFiles()
 
 WEIGHTS = "i3d-kinetics400"
 MATRIX = 2048
@@ -83,12 +86,12 @@ def torch_forward(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
 
 def openvino_forward(precision: Any, threads: int) -> Forward:
     """I3D as the stage runs it on a CPU."""
-    start = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads))
+    start = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads), FILES)
     return lambda clip: start(clip)()[0]
 
 
 def _network(fold: bool) -> i3d.I3D:
-    network = i3d.load(read_tensors(weights.locate(WEIGHTS)))
+    network = i3d.load(read_tensors(FILES.content(WEIGHTS), WEIGHTS))
     return network.fold() if fold else network
 
 
@@ -129,7 +132,7 @@ def errors(runtimes: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, 
 
 def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
     """Per dive: seconds of the stage, of decoding alone, and of a matrix product before and after it."""
-    stage = Clips(ClipsConfig(device="cpu", runtime="openvino", threads=threads))
+    stage = Clips(ClipsConfig(device="cpu", runtime="openvino", threads=threads), FILES)
     a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
     stage.extract(Clip(paths[0]))
     for path in paths:

@@ -50,6 +50,9 @@ from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import merged, turns_of
 from extractors.pose.stage import Pose, detected
+from pipeline.run.stage_files import StageFiles
+
+FILES = StageFiles()
 
 Points = NDArray[np.float64]
 
@@ -110,7 +113,7 @@ class Clip:
 
 def keypoints_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, dict[str, Any]]:
     """(N, agents, 17, 3) joints of a clip as the stage stores them, and its quality values."""
-    output = Pose(PoseConfig(agents=agents, views=views)).extract(clip)
+    output = Pose(PoseConfig(agents=agents, views=views), FILES).extract(clip)
     return output.arrays["keypoints"].values.astype(np.float64), dict(output.quality)
 
 
@@ -171,7 +174,7 @@ def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
 @cache
 def network() -> PoseBackend:
     """The default network, loaded once a process."""
-    return load_backend(PoseConfig())
+    return load_backend(PoseConfig(), FILES)
 
 
 def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:

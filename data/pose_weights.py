@@ -21,7 +21,7 @@ from data.errors import DataError, UsageError, nearest
 from data.store import absence
 from data.weights import digest
 from data.weights.registry import Progress
-from data.weights.weight_files import keep_download, library_version, weights_dir
+from data.weights.weight_files import keep_download, library_version, read_weights, weights_dir
 
 INSTALL = {
     "rtmlib": "Type: python -m pip install --no-deps rtmlib",
@@ -57,7 +57,7 @@ class PoseNetwork:
     @property
     def content(self) -> bytes:
         """The bytes of the file of weights; raises as `path`."""
-        return self.path.read_bytes()
+        return read_weights(self.path)
 
     @property
     def _is_named(self) -> bool:

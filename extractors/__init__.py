@@ -1,1 +1,1 @@
-"""One package per stage: an opened video becomes named arrays. Nothing here writes to disk."""
+"""One package per stage: an opened video becomes named arrays. The pipeline opens every file for it."""

@@ -17,8 +17,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from data.pose_weights import PoseNetwork
 from data.store import ArraySpec, OutputSpec, StageOutput
 from data.video import Frame, Record, VideoInfo
+from data.weights.registry import Progress
 
 
 class StageConfig(BaseModel):
@@ -74,6 +76,9 @@ def one_of(names: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+Content = TypeVar("Content")
+
+
 class Source(Protocol):
     """One opened input, as a stage sees it."""
 
@@ -93,12 +98,55 @@ class Source(Protocol):
     def upstream(self) -> Mapping[str, StageOutput]:
         """Outputs of the stages named by `Extractor.inputs`."""
 
+    def opened(self, kind: str, reader: Callable[..., Content], *further: str, fix: str = "") -> Content:
+        """What `reader`, a function of data/, makes of the record's file of this kind.
+
+        It gets the path, and by name the path of each `further` kind, None where the record has no such file.
+
+        Raises DataError: the record has no file of this kind (`fix` says what to do), or as `reader`.
+        """
+
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         """Decoded frames in display order: those of `indices` (ascending, each once), or all. May be called once.
 
         Raises:
             VideoError: the stream is damaged.
             Cancelled: the user asked to stop.
+        """
+
+
+class Files(Protocol):
+    """The files that settings of a stage name, opened by the pipeline.
+
+    `name` is a registered name of weights or a path. Methods that take one raise DataError: no such file, or a damaged
+    one.
+    """
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of the content; of a registered name, without its file."""
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a file of weights."""
+
+    def network(self, name: str) -> Any:
+        """The `openvino.Model` of a file of weights. Raises RuntimeError: the file is no model."""
+
+    def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+        """The `openvino.Model` that `make` returns, kept in the user's cache by all on which it depends."""
+
+    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
+        """Write the tensors that `load` downloads to the file `name`, if it is missing."""
+
+    def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
+        """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.
+
+        Raises UsageError: the package is not installed, or the settings name no network; DataError.
+        """
+
+    def keypoints(self, record: Record, folder: str) -> Mapping[str, Path]:
+        """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none.
+
+        Raises DataError: several files fit.
         """
 
 
@@ -134,8 +182,8 @@ class Extractor(ABC, Generic[C]):
     seconds_per_unit: ClassVar[float] = 0.05
     """Assumed cost of one `unit` until the stage has run once: seconds of one core on 448 x 256 pixels."""
 
-    def __init__(self, config: C) -> None:
-        self.config = config
+    def __init__(self, config: C, files: Files) -> None:
+        self.config, self.files = config, files
 
     @classmethod
     def inputs(cls, config: C) -> tuple[str, ...]:
@@ -147,12 +195,12 @@ class Extractor(ABC, Generic[C]):
         """Raise UsageError if the needed stages, with their settings in `configs`, cannot give what this one reads."""
 
     @classmethod
-    def identity(cls, config: C) -> Mapping[str, str]:
+    def identity(cls, config: C, files: Files) -> Mapping[str, str]:
         """Further things that the result depends on, such as {"weights": sha256}; part of the cache key."""
         return {}
 
     @classmethod
-    def reads_of(cls, config: C, record: Record) -> Mapping[str, Path | str]:
+    def reads_of(cls, config: C, record: Record, files: Files) -> Mapping[str, Path | str]:
         """Inputs of one record that the result depends on beside `reads`, by kind; part of the cache key.
 
         A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
@@ -163,7 +211,7 @@ class Extractor(ABC, Generic[C]):
         return {}
 
     @classmethod
-    def fetch(cls, config: C, progress: Callable[[str], None]) -> None:
+    def fetch(cls, config: C, files: Files, progress: Progress) -> None:
         """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
 
         `progress` gets one sentence before each download. Raises DataError: a download failed.

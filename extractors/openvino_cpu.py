@@ -29,6 +29,13 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
     return openvino.Core().compile_model(model, "CPU", options)
 
 
+def read_onnx(content: bytes) -> Any:
+    """The `openvino.Model` of the bytes of an ONNX file. Raises RuntimeError: something else."""
+    from data.weights.quiet_openvino import openvino
+
+    return openvino.Core().read_model(content)
+
+
 def forward_on_cpu(model: Any, *, threads: int) -> Forward:
     """A function from the one input of an `openvino.Model` to copies of its outputs, computed in fp32."""
     request = compile_for_cpu(model, threads=threads).create_infer_request()

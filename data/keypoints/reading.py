@@ -50,15 +50,8 @@ class RecordedMotion:
     summary: str  # see `ImportedKeypoints.summary`
 
 
-def keypoints_of(record: Record, size: tuple[int, int], frames: int) -> ImportedKeypoints:
-    """The keypoints of a video from the file or folder that its record names (`sidecar`).
-
-    Raises DataError: the record names none, or as `read_keypoints`.
-    """
-    path = record.sidecars.get("keypoints")
-    if path is None:
-        fix = "Name its folder (pose.import.dir) and the file like the video"
-        raise DataError("no keypoint file belongs to this video", where=record.name, fix=fix)
+def keypoints_of(path: Path, record: Record, size: tuple[int, int], frames: int) -> ImportedKeypoints:
+    """`read_keypoints` of the file or folder that belongs to a record's video (`sidecar`)."""
     name = record.id.rpartition("/")[2]
     stem = name if record.frames else name.rpartition(".")[0] or name
     return read_keypoints(path, stem, size, frames)

@@ -1,6 +1,6 @@
 """Weights of networks: the table of published files, their download and hashes, and the cache of compiled models."""
 
-from data.weights.compiled_models import compiled_dir, load_compiled, read_network, store_compiled
+from data.weights.compiled_models import compiled_dir, kept_model, read_network
 from data.weights.registry import REGISTRY
 from data.weights.weight_files import cache_dir, digest, downloaded, fetch, locate, weight_rows, weights_dir, whole
 
@@ -11,10 +11,9 @@ __all__ = [
     "digest",
     "downloaded",
     "fetch",
-    "load_compiled",
+    "kept_model",
     "locate",
     "read_network",
-    "store_compiled",
     "weight_rows",
     "weights_dir",
     "whole",

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from data.weights.weight_files import cache_dir
 _FILES = ("model.xml", "model.bin")
 
 
-def read_network(source: Path | bytes) -> Any:
-    """The `openvino.Model` of a file (.tflite, .onnx, .xml) or of the bytes of an ONNX file. Raises RuntimeError."""
+def read_network(path: Path) -> Any:
+    """The `openvino.Model` of a file (.tflite, .onnx, .xml). Raises RuntimeError."""
     from data.weights.quiet_openvino import openvino
 
-    return openvino.Core().read_model(source)
+    return openvino.Core().read_model(path)
 
 
 def compiled_dir() -> Path:
@@ -37,6 +37,17 @@ def compiled_folder(name: Mapping[str, Any]) -> Path:
     """The folder of a compiled model; `name` holds everything on which the content depends."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return compiled_dir() / key
+
+
+def kept_model(name: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+    """The stored `openvino.Model`, or else the one that `make` returns, which is stored where possible."""
+    stored = load_compiled(name)
+    if stored is not None:
+        return stored
+    made = make()
+    store_compiled(name, made)
+    # Read back, since the order of additions, and so the last bits, may differ from the model just made.
+    return load_compiled(name) or made
 
 
 def load_compiled(name: Mapping[str, Any]) -> Any | None:

@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import PROGRAM, DataError, UsageError, nearest
-from data.store import absence, atomic_path, open_regular, sha256_file
+from data.store import absence, atomic_path, open_regular, read_regular, sha256_file
 from data.store.scratch import working_folder
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
+
+MAX_BYTES = 1 << 34
+"""Larger files of weights are refused."""
 
 
 def cache_dir() -> Path:
@@ -72,6 +75,15 @@ def whole(name_or_path: str) -> Path:
             fix = f"Delete it, then type: {PROGRAM} weights fetch {entry.name}"
             raise DataError(f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix)
     return path
+
+
+def read_weights(path: Path) -> bytes:
+    """The content of a file of weights. Raises DataError: too large, or it cannot be read."""
+    try:
+        return read_regular(path, MAX_BYTES)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror or error})"
+        raise DataError(what, where=path, fix="Check the file, and get it again") from error
 
 
 def weight_rows() -> list[dict[str, Any]]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
-from data.weights import weight_files as weights
 from data.weights.registry import Progress
-from data.weights.weight_files import keep_published, library_version, published_path
+from data.weights.weight_files import library_version, published_path
+from extractors.base import Files
 from extractors.state_dicts import read_tensors
 
 if TYPE_CHECKING:
@@ -72,19 +71,19 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def network_identity(name: str, given: str, seed: int) -> dict[str, str]:
+def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str, str]:
     """The identity of a network: a SHA-256 of its weights, or their seed, and the library with its version.
 
     Raises DataError: no such file; UsageError: the library is not installed.
     """
     entry = backbone(name)
-    identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else weights.digest(_file(name, given))}
+    identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else files.digest(_file(name, given))}
     if entry.library != "aim":
         identity["library"] = f"{entry.library} {library_version(entry.library)}"
     return identity
 
 
-def fetch_published(name: str, given: str, progress: Progress) -> None:
+def fetch_published(name: str, given: str, files: Files, progress: Progress) -> None:
     """Download the weights of `hub` if they are missing. Raises DataError if that fails."""
     if given != HUB:
         return
@@ -93,7 +92,7 @@ def fetch_published(name: str, given: str, progress: Progress) -> None:
         network = _construct(name, backbone(name), None)
         return {key: values.numpy() for key, values in network.state_dict().items()}
 
-    keep_published(Path(_file(name, given)), load, progress)
+    files.keep(_file(name, given), load, progress)
 
 
 def _file(name: str, given: str) -> str:
@@ -104,7 +103,7 @@ def _file(name: str, given: str) -> str:
     return str(published_path(library, library_version(library), name))
 
 
-def build(name: str, given: str, seed: int) -> ClipNetwork:
+def build(name: str, given: str, seed: int, files: Files) -> ClipNetwork:
     """A network in evaluation mode: uint8 (batch, frame, row, column, RGB) to logits and features, see `ClipNetwork`.
 
     `given` is the name or path of the weights, `random` (by `seed`) or `hub`.
@@ -119,7 +118,7 @@ def build(name: str, given: str, seed: int) -> ClipNetwork:
     entry = backbone(name)
     with torch.random.fork_rng(devices=[]):
         if given != RANDOM:
-            network = _with_weights(name, entry, weights.whole(_file(name, given)))
+            network = _with_weights(name, entry, _file(name, given), files)
         else:
             torch.manual_seed(seed)
             network = i3d.I3D() if entry.library == "aim" else _construct(name, entry, 400)
@@ -129,10 +128,10 @@ def build(name: str, given: str, seed: int) -> ClipNetwork:
     return built
 
 
-def _with_weights(name: str, entry: Backbone, path: Path) -> nn.Module:
+def _with_weights(name: str, entry: Backbone, file: str, files: Files) -> nn.Module:
     from models import i3d
 
-    state, head = read_tensors(path), f"{entry.head}.weight"
+    state, head = read_tensors(files.content(file), file), f"{entry.head}.weight"
     try:
         if entry.library == "aim":
             return i3d.load(state)
@@ -143,7 +142,7 @@ def _with_weights(name: str, entry: Backbone, path: Path) -> nn.Module:
     except (ValueError, RuntimeError) as error:
         reason = shorten(str(error).splitlines()[:2][-1].rstrip(". "), 160)
         fix = f"Set clips.weights_file to a file of {name}, or clips.backbone to the network of this file"
-        raise DataError(f"not the weights of {name}: {reason}", where=path, fix=fix) from error
+        raise DataError(f"not the weights of {name}: {reason}", where=file, fix=fix) from error
     return network
 
 

@@ -1,8 +1,8 @@
 """Runs clip networks: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
-OpenVINO model is also kept in the user's cache (`data.weights`). Importing torch and tracing the network take seconds;
-compiling a kept model takes a fifth of a second and no torch.
+OpenVINO model is also kept in the user's cache (`Files.compiled`). Importing torch and tracing the network take
+seconds; compiling a kept model takes a fifth of a second and no torch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.weights import load_compiled, store_compiled
+from extractors.base import Files
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -90,7 +90,7 @@ _RUNNING: dict[Network, Any] = {}
 _LOCK = threading.Lock()
 
 
-def running(network: Network) -> Start:
+def running(network: Network, files: Files) -> Start:
     """A compiled network for one thread; it is compiled once per process.
 
     Raises:
@@ -100,7 +100,7 @@ def running(network: Network) -> Start:
     on_openvino = network.runtime == "openvino"
     with _LOCK:
         if network not in _RUNNING:
-            _RUNNING[network] = _compile_openvino(network) if on_openvino else _place_torch(network)
+            _RUNNING[network] = (_compile_openvino if on_openvino else _place_torch)(network, files)
         compiled = _RUNNING[network]
     if on_openvino:
         return partial(_start_openvino, compiled.create_infer_request())
@@ -132,12 +132,12 @@ def _start_torch(module: torch.nn.Module, network: Network, clips: Clips) -> Cal
     return lambda: (logits.cpu().numpy(), features.cpu().numpy())
 
 
-def _place_torch(network: Network) -> torch.nn.Module:
+def _place_torch(network: Network, files: Files) -> torch.nn.Module:
     import torch
 
     if network.device != "cpu" and not torch.cuda.is_available():
         raise UsageError(f"there is no device '{network.device}'", fix="Set clips.device to cpu or auto")
-    module = backbones.build(network.backbone, network.weights, network.seed)
+    module = backbones.build(network.backbone, network.weights, network.seed, files)
     if network.device != "cpu":
         # Both hold for the whole process. With TF32, fp32 has 10 bits of mantissa and runtimes no longer agree.
         # Nondeterministic algorithms give other last bits on every run.
@@ -151,7 +151,7 @@ def _place_torch(network: Network) -> torch.nn.Module:
     return module
 
 
-def _compile_openvino(network: Network) -> Any:
+def _compile_openvino(network: Network, files: Files) -> Any:
     """The OpenVINO model of a network, from the user's cache or traced from torch and put there, compiled."""
     from data.weights.quiet_openvino import openvino
 
@@ -159,26 +159,21 @@ def _compile_openvino(network: Network) -> Any:
         "graph": MODEL_VERSION,
         "openvino": openvino.__version__,
         "backbone": network.backbone,
-        **backbones.network_identity(network.backbone, network.weights, network.seed),
+        **backbones.network_identity(network.backbone, network.weights, network.seed, files),
         "frames": network.frames,
     }
-    model = load_compiled(name)
-    if model is None:
-        traced = _trace(network)
-        store_compiled(name, traced)
-        # Read back, since the order of additions, and so the last bits, may differ from the model just traced.
-        model = load_compiled(name) or traced
+    model = files.compiled(name, partial(_trace, network, files))
     hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[network.precision]
     return compile_for_cpu(model, precision=hint, threads=network.threads)
 
 
-def _trace(network: Network) -> Any:
+def _trace(network: Network, files: Files) -> Any:
     import torch
 
     from data.weights.quiet_openvino import openvino
 
     size = backbones.backbone(network.backbone).size
-    module = backbones.build(network.backbone, network.weights, network.seed)
+    module = backbones.build(network.backbone, network.weights, network.seed, files)
     shape = (1, network.frames, size, size, 3)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, which is wanted

@@ -17,8 +17,8 @@ from pydantic import model_validator
 
 from data.errors import AimError, VideoError
 from data.store import ArraySpec, StageOutput
-from data.weights import REGISTRY
-from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, one_of, setting
+from data.weights.registry import REGISTRY, Progress
+from extractors.base import HASHED, MACHINE, Extractor, Files, Source, StageConfig, one_of, setting
 from extractors.clips.backbones import BACKBONES, HUB, RANDOM, backbone, fetch_published, network_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
 from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
@@ -98,21 +98,21 @@ class Clips(Extractor[ClipsConfig]):
     seconds_per_unit = 0.023
 
     @classmethod
-    def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
+    def identity(cls, config: ClipsConfig, files: Files) -> Mapping[str, str]:
         """Hashes of the weights, the library's version, and below fp32 the runtime and device, which round differently.
 
         Raises DataError, UsageError.
         """
-        identity = network_identity(config.backbone, config.used_weights, config.seed)
+        identity = network_identity(config.backbone, config.used_weights, config.seed, files)
         if config.precision != "fp32":
             runtime, device = resolve(config.runtime, config.device)
             identity["rounding"] = f"{runtime} {device.split(':')[0]}"
         return identity
 
     @classmethod
-    def fetch(cls, config: ClipsConfig, progress: Callable[[str], None]) -> None:
+    def fetch(cls, config: ClipsConfig, files: Files, progress: Progress) -> None:
         """Download the weights that the network's library publishes."""
-        fetch_published(config.backbone, config.used_weights, progress)
+        fetch_published(config.backbone, config.used_weights, files, progress)
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:
@@ -152,7 +152,7 @@ class Clips(Extractor[ClipsConfig]):
         short_side = config.short_side or entry.short_side
         clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
         batch = config.batch if network.device != "cpu" else 1
-        logits, features = _averaged(clips, plan, running(network), batch)
+        logits, features = _averaged(clips, plan, running(network, self.files), batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
         values = {"logits": logits, "features": features, "frame_index": plan.step_frames()}
         quality = {

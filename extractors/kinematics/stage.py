@@ -90,11 +90,7 @@ class Kinematics(Extractor[KinematicsConfig]):
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""
-        path = source.record.sidecars.get("kinematics")
-        if path is None:
-            fix = "Put it where the data set has it, or leave out the stage kinematics"
-            raise DataError("no kinematics file", where=source.record.name, fix=fix)
-        rows = parse_kinematics(path)
+        rows = source.opened("kinematics", parse_kinematics)
         time = self.config.offset_s + np.arange(len(rows)) / self.config.rate_hz
         values: dict[str, NDArray[Any]] = {"time": time}
         channels: dict[str, tuple[str, ...]] = {}
@@ -115,7 +111,7 @@ class Kinematics(Extractor[KinematicsConfig]):
                 values[role] = np.stack([channel for _, channel in named], axis=1).astype(np.float32)
                 if not np.isfinite(values[role]).all():
                     what = "holds numbers too large to be motion in metres"
-                    raise DataError(what, where=path, fix="Get the file again")
+                    raise DataError(what, where=source.record.sidecars["kinematics"], fix="Get the file again")
             if self.config.gripper == "slave":  # NaN, not left out: both arrays have the same channels
                 values["master"][:, ["gripper" in name or "handle" in name for name in channels["master"]]] = np.nan
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)

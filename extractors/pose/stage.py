@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,12 +15,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.keypoints import keypoints_of, sidecar
+from data.keypoints import keypoints_of
+from data.keypoints.reading import ImportedKeypoints
 from data.pose_weights import identity_of
 from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video.records import Record
-from data.weights import digest
-from extractors.base import Extractor, Source, StageConfig
+from data.weights.registry import Progress
+from extractors.base import Extractor, Files, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
@@ -59,22 +61,22 @@ class Pose(Extractor[PoseConfig]):
     _backend: Any = None
 
     @classmethod
-    def identity(cls, config: PoseConfig) -> Mapping[str, str]:
+    def identity(cls, config: PoseConfig, files: Files) -> Mapping[str, str]:
         """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
         if config.backend == "import":
             return {}
-        return identity_of(networks(config)) or {"weights": digest(config.used_weights)}
+        return identity_of(networks(config, files)) or {"weights": files.digest(config.used_weights)}
 
     @classmethod
-    def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:
+    def fetch(cls, config: PoseConfig, files: Files, progress: Progress) -> None:
         """Download the weights that rtmlib or mmpose name."""
-        for network in networks(config).values():
+        for network in networks(config, files).values():
             network.fetch(progress)
 
     @classmethod
-    def reads_of(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
+    def reads_of(cls, config: PoseConfig, record: Record, files: Files) -> Mapping[str, Path]:
         """The keypoint file of a video, for the import backend."""
-        return sidecar(record, config.import_.dir) if config.backend == "import" else {}
+        return files.keypoints(record, config.import_.dir) if config.backend == "import" else {}
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
@@ -93,9 +95,9 @@ class Pose(Extractor[PoseConfig]):
         factor = min(1.0, config.work_side / max(size))
         small = round(size[0] * factor), round(size[1] * factor)
         scale = np.array([size[0] / small[0], size[1] / small[1], 1.0])
-        imported = keypoints_of(source.record, size, len(source.times)) if config.backend == "import" else None
+        imported = _imported(source, size) if config.backend == "import" else None
         if self._backend is None and not imported:
-            self._backend = load_backend(config)
+            self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
         shot_detector, candidates = ShotDetector(config.cut_threshold), Candidates()
         taken, starts = array("d"), list[int]()
@@ -118,6 +120,13 @@ class Pose(Extractor[PoseConfig]):
         values, quality = output(config, times, starts[1:], chosen, size)
         quality["views"] = views
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
+
+
+def _imported(source: Source, size: tuple[int, int]) -> ImportedKeypoints:
+    """The keypoint file of a video whose pictures have this size (width, height)."""
+    reader = partial(keypoints_of, record=source.record, size=size, frames=len(source.times))
+    fix = "Name its folder (pose.import.dir) and the file like the video"
+    return source.opened("keypoints", reader, fix=fix)
 
 
 def detected(backend: PoseBackend, image: Image, turns: Sequence[int], scale: float | Floats = 1.0) -> list[Detections]:

@@ -6,17 +6,17 @@ The file decides identities: the k-th agent is the k-th person that it names. Ti
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
-from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.base import Extractor, Files, Source, StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE
 from extractors.signals import fill_gaps, local_line
 
@@ -63,7 +63,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
 
     @classmethod
-    def reads_of(cls, config: SkeletonConfig, record: Record) -> Mapping[str, Path]:
+    def reads_of(cls, config: SkeletonConfig, record: Record, files: Files) -> Mapping[str, Path]:
         """The file of angles that the keypoints of UI-PRMD need."""
         return {kind: path for kind, path in record.sidecars.items() if kind == "angles"}
 
@@ -76,10 +76,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         """The arrays of one file. Raises DataError: the record has no keypoint file, or one that cannot be used."""
         from data.keypoints import read_motion
 
-        path = source.record.sidecars.get("keypoints")
-        if path is None:
-            raise DataError("no keypoint file", where=source.record.name, fix="Check dataset.kind and dataset.root")
-        motion = read_motion(path, self.config.agents, source.record.sidecars.get("angles"))
+        motion = source.opened("keypoints", partial(read_motion, agents=self.config.agents), "angles")
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
         points = self._oriented(motion.keypoints)

@@ -17,7 +17,7 @@ from data.errors import DataError, UsageError, nearest
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
-from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.base import Extractor, Files, Source, StageConfig, setting
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels, array_channels, flow_channels
 from extractors.timesteps.people import role_names
@@ -104,7 +104,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         return config.steps
 
     @classmethod
-    def reads_of(cls, config: TimestepsConfig, record: Record) -> Mapping[str, str]:
+    def reads_of(cls, config: TimestepsConfig, record: Record, files: Files) -> Mapping[str, str]:
         """The annotated boundaries, where they are used."""
         return {"boundaries": str(record.boundaries)} if config.bounds == "annotated" else {}
 

@@ -15,13 +15,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import Cancelled, VideoError
+from data.errors import Cancelled, DataError, VideoError
 from data.store import StageOutput
 from data.video import Frame, Record, VideoInfo, decode, probe
+
+Content = TypeVar("Content")
 
 QUEUE_FRAMES = 6
 """Length of a stage's queue; bounds the memory to this many pictures per stage."""
@@ -158,6 +161,14 @@ class StageSource:
     def times(self) -> NDArray[np.float64]:
         """(N,) presentation time of every frame in seconds from the first."""
         return self._shared.probed[1]
+
+    def opened(self, kind: str, reader: Callable[..., Content], *further: str, fix: str = "") -> Content:
+        """What `reader` makes of the record's file of this kind and of those of `further` kinds."""
+        sidecars = self.record.sidecars
+        if kind not in sidecars:
+            fix = fix or f"Put it where the data set has it, or leave out the stage {self._stage}"
+            raise DataError(f"no {kind} file", where=self.record.name, fix=fix)
+        return reader(sidecars[kind], **{other: sidecars.get(other) for other in further})
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         """Decoded frames in display order: those of the ascending `indices`, or all."""

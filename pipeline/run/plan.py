@@ -16,6 +16,7 @@ from data.video import Record
 from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
+from pipeline.run.stage_files import StageFiles
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
 
@@ -128,6 +129,7 @@ class Planner:
     ) -> None:
         self.config = config
         self.cache = cache
+        self.files = StageFiles()
         self.pool = pool_of(config.machine.run)
         self.configs = config.stage_configs
         self.asked = tuple(stages) or config.method.stages
@@ -138,11 +140,12 @@ class Planner:
         self.retry_failed = retry_failed
         if fetch is not None:
             for name in self.stages:
-                stage_class(name).fetch(self.configs[name], fetch)
+                stage_class(name).fetch(self.configs[name], self.files, fetch)
         self._fixed = {}
         for name in self.stages:
             stage = stage_class(name)
-            settings, identity = self.configs[name].result_settings(), dict(stage.identity(self.configs[name]))
+            settings = self.configs[name].result_settings()
+            identity = dict(stage.identity(self.configs[name], self.files))
             self._fixed[name] = stage.version, settings, identity
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
@@ -161,7 +164,7 @@ class Planner:
         absent: dict[str, Failure] = {}
         for name in self.stages:
             try:
-                more[name] = stage_class(name).reads_of(self.configs[name], record)
+                more[name] = stage_class(name).reads_of(self.configs[name], record, self.files)
             except DataError as error:
                 more[name], absent[name] = {}, Failure("input", name, str(error))
             files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}

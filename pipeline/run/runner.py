@@ -19,6 +19,7 @@ from pipeline.cache.failure import Failure
 from pipeline.run.decode_pass import DecodePass, StageFrames, StageSource, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
 from pipeline.run.plan import Plan, Step, needs
+from pipeline.run.stage_files import StageFiles
 from pipeline.run.worker_pool import Tell, WorkerLost
 from pipeline.settings.config import Config, validate
 from pipeline.settings.stages import stage_class
@@ -111,7 +112,7 @@ class PlanRunner:
     def extractor(self, stage: str) -> Extractor[Any]:
         """The stage's extractor, made once."""
         if stage not in self._extractors:
-            self._extractors[stage] = stage_class(stage)(self._configs[stage])
+            self._extractors[stage] = stage_class(stage)(self._configs[stage], StageFiles())
         return self._extractors[stage]
 
 

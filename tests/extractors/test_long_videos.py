@@ -21,6 +21,9 @@ from extractors.pose.paths import Candidates, people_of
 from extractors.pose.stage import Pose, output
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from pipeline.run.stage_files import StageFiles
+
+FILES = StageFiles()
 
 FRAMES = 1500
 """Growth is counted from this length to twice it; more than one block of rows."""
@@ -58,7 +61,7 @@ def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
             return deepcopy(super().__getitem__(name))
 
     config = TimestepsConfig(secondary=("pose:1",), scene="", pose=settings)
-    return Timesteps(config).extract(SimpleNamespace(upstream=Read(pose=pose)))  # type: ignore[arg-type]
+    return Timesteps(config, FILES).extract(SimpleNamespace(upstream=Read(pose=pose)))  # type: ignore[arg-type]
 
 
 def peak_bytes(run: Callable[[], object]) -> int:

@@ -18,9 +18,12 @@ from extractors.clips.stage import Clips, ClipsConfig
 from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
+from pipeline.run.stage_files import StageFiles
 from pipeline.settings.stages import STAGES, stage_class
 from tests.extractors.clips.test_clips import TINY, noise
 from tests.helpers.drawn_people import MemoryClip
+
+FILES = StageFiles()
 
 
 def unmarked(kind: type[StageConfig], place: str) -> Iterator[str]:
@@ -36,7 +39,7 @@ def unmarked(kind: type[StageConfig], place: str) -> Iterator[str]:
 def clips_of(**settings: Any) -> list[NDArray[np.generic]]:
     """The arrays of the stage for a small video."""
     pytest.importorskip("pytorchvideo")
-    output = Clips(ClipsConfig(**{**TINY, **settings})).extract(MemoryClip(noise(9)))
+    output = Clips(ClipsConfig(**{**TINY, **settings}), FILES).extract(MemoryClip(noise(9)))
     return [output.arrays[name].values for name in ("logits", "features")]
 
 
@@ -46,14 +49,14 @@ def people_of(**settings: Any) -> list[NDArray[np.generic]]:
         locate("movenet-multipose")
     except DataError as error:
         pytest.skip(str(error))
-    people = load_backend(PoseConfig(min_score=0, **settings)).detect(noise(1)[0])
+    people = load_backend(PoseConfig(min_score=0, **settings), FILES).detect(noise(1)[0])
     return [people.keypoints, people.scores]
 
 
 def of_clips(**settings: Any) -> Mapping[str, str]:
     """The parts of the key of `clips` beside the settings."""
     pytest.importorskip("pytorchvideo")
-    return Clips.identity(ClipsConfig(**{**TINY, **settings}))
+    return Clips.identity(ClipsConfig(**{**TINY, **settings}), FILES)
 
 
 def of_files(backend: str, folder: Path, **files: str) -> Mapping[str, str]:
@@ -64,7 +67,7 @@ def of_files(backend: str, folder: Path, **files: str) -> Mapping[str, str]:
         path = folder / f"{name}-{files[name]}.onnx"
         path.write_text(files[name])
         given[name] = str(path)
-    return Pose.identity(PoseConfig(backend=backend, **{backend: given}))  # type: ignore[arg-type]
+    return Pose.identity(PoseConfig(backend=backend, **{backend: given}), FILES)  # type: ignore[arg-type]
 
 
 def weights_file(folder: Path, content: str) -> str:
@@ -78,7 +81,7 @@ def keypoints(folder: Path, name: str) -> Any:
     (folder / name).mkdir()
     (folder / name / "dive.json").write_text(name)
     config = PoseConfig(backend="import", **{"import": {"dir": str(folder / name)}})
-    return Pose.reads_of(config, Record("dive.mp4", folder / "dive.mp4"))
+    return Pose.reads_of(config, Record("dive.mp4", folder / "dive.mp4"), FILES)
 
 
 EQUAL: dict[str, Callable[[], tuple[Any, Any]]] = {
@@ -96,7 +99,7 @@ DIFFERENT: dict[str, Callable[[Path], tuple[Any, Any]]] = {
     "clips.weights_file": lambda p: (of_clips(), of_clips(weights_file=weights_file(p, "a"))),
     "clips.seed": lambda _: (of_clips(seed=0), of_clips(seed=1)),
     "pose.weights_file": lambda p: tuple(  # type: ignore[dict-item,return-value]
-        Pose.identity(PoseConfig(weights_file=weights_file(p, name))) for name in "ab"
+        Pose.identity(PoseConfig(weights_file=weights_file(p, name)), FILES) for name in "ab"
     ),
     "pose.rtmlib.model": lambda p: (of_files("rtmlib", p, model="a"), of_files("rtmlib", p, model="b")),
     "pose.rtmlib.detector": lambda p: tuple(
@@ -155,18 +158,18 @@ def test_published_weights_are_kept_and_hashed(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("pytorchvideo.models.hub.x3d.load_state_dict_from_url", download)
     with pytest.raises(DataError, match="no such file of weights"):
-        Clips.identity(config)
+        Clips.identity(config, FILES)
     said: list[str] = []
     for _ in range(2):
-        Clips.fetch(config, said.append)
+        Clips.fetch(config, FILES, said.append)
     assert len(asked) == len(said) == 1
     (path,) = tmp_path.glob("*.safetensors")
-    first = Clips.identity(config)
+    first = Clips.identity(config, FILES)
     assert first["library"] == "pytorchvideo 0.1.5"
     arrays = clips_of(weights="hub")
     np.testing.assert_array_equal(arrays[0], clips_of(weights_file=str(path))[0])
     path.unlink()
-    Clips.fetch(config, said.append)
-    assert Clips.identity(config)["weights"] != first["weights"]
+    Clips.fetch(config, FILES, said.append)
+    assert Clips.identity(config, FILES)["weights"] != first["weights"]
     monkeypatch.setattr("data.weights.weight_files.metadata.version", lambda _: "0.2")
-    assert dict(Clips.identity(ClipsConfig(**TINY))) == {"weights": "random:0", "library": "pytorchvideo 0.2"}
+    assert dict(Clips.identity(ClipsConfig(**TINY), FILES)) == {"weights": "random:0", "library": "pytorchvideo 0.2"}

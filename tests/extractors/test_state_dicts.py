@@ -18,15 +18,17 @@ def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
 
     path = tmp_path / "net.pt"
     torch.save({"epoch": 3, "state_dict": {"module.layer.weight": torch.ones(2)}}, path)
-    assert list(read_tensors(path)) == ["layer.weight"]
+    assert list(read_tensors(path.read_bytes(), str(path))) == ["layer.weight"]
     torch.save({"layer": Calls(os.mkdir, "/nowhere/made")}, path)
     with pytest.raises(DataError, match="cannot read tensors"):
-        read_tensors(path)
+        read_tensors(path.read_bytes(), str(path))
     save_file({"module.layer.weight": torch.ones(2)}, tmp_path / "net.safetensors")
-    assert list(read_tensors(tmp_path / "net.safetensors")) == ["layer.weight"]
-    (tmp_path / "net.safetensors").write_bytes(b'\x08\0\0\0\0\0\0\0{"a":{}}')
+    path = tmp_path / "net.safetensors"
+    assert list(read_tensors(path.read_bytes(), str(path))) == ["layer.weight"]
+    path.write_bytes(b'\x08\0\0\0\0\0\0\0{"a":{}}')
     with pytest.raises(DataError, match="cannot read tensors"):
-        read_tensors(tmp_path / "net.safetensors")
+        read_tensors(path.read_bytes(), str(path))
+    path = tmp_path / "net.pt"
     torch.save({"epoch": 3}, path)
     with pytest.raises(DataError, match="not a state dict"):
-        read_tensors(path)
+        read_tensors(path.read_bytes(), str(path))

@@ -58,4 +58,4 @@ class PresetTimesteps(Extractor[TimestepsConfig]):
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of the real stage, from brightness in place of people."""
-        return ToyTimesteps(ToyTimestepsConfig()).brightness(source, self.config.steps)
+        return ToyTimesteps(ToyTimestepsConfig(), self.files).brightness(source, self.config.steps)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Protocol
 
-from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
+from data.pose_weights import PoseNetwork
+from extractors.base import Files
 from extractors.pose.config import BACKENDS, PoseConfig
 from extractors.pose.detections import Detections, Image
 
@@ -20,24 +21,24 @@ class PoseBackend(Protocol):
         """The people in `image` (H, W, 3) uint8 RGB with at least the score `min_score`, best first, in its pixels."""
 
 
-def load_backend(config: PoseConfig) -> PoseBackend:
+def load_backend(config: PoseConfig, files: Files) -> PoseBackend:
     """The network of a configuration. Raises DataError: damaged weights; UsageError: no package or bad settings."""
-    used = networks(config)  # raises if the library is not installed, before the module imports it
-    made: PoseBackend = resolve_name(BACKENDS[config.backend])(config, used)
+    used = networks(config, files)  # raises if the library is not installed, before the module imports it
+    made: PoseBackend = resolve_name(BACKENDS[config.backend])(config, used, files)
     return made
 
 
-def networks(config: PoseConfig) -> Mapping[str, PoseNetwork]:
+def networks(config: PoseConfig, files: Files) -> Mapping[str, PoseNetwork]:
     """The networks that a library runs, by role; empty without a library. Files are used in place of a published name.
 
     Raises as `load_backend`.
     """
     if config.backend == "mmpose":
-        files = config.mmpose.config or config.mmpose.checkpoint
-        return mmpose_networks("" if files else config.mmpose.alias, config.mmpose.config, config.mmpose.checkpoint)
+        given = config.mmpose
+        alias = "" if given.config or given.checkpoint else given.alias
+        return files.pose_networks("mmpose", alias, given.config, given.checkpoint)
     if config.backend != "rtmlib":
         return {}
-    made = config.rtmlib
-    return rtmlib_networks(
-        "" if made.model or made.detector else made.mode, made.model, made.detector, made.detector_kind
-    )
+    named = config.rtmlib
+    mode = "" if named.model or named.detector else named.mode
+    return files.pose_networks("rtmlib", mode, named.model, named.detector, named.detector_kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.errors import PROGRAM, DataError
-from data.weights import read_network, whole
+from extractors.base import Files
 from extractors.openvino_cpu import Forward, forward_on_cpu
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
@@ -18,12 +18,16 @@ STEP = 32  # both sides of the input are multiples of this
 
 
 class MoveNet:
-    """The `movenet` backend from a .tflite file. Raises DataError: the file is missing."""
+    """The `movenet` backend from a .tflite file. Raises DataError: the file is missing or no network."""
 
     max_views = 4
 
-    def __init__(self, config: PoseConfig, _: object = None) -> None:
-        self._config, self._path = config, whole(config.used_weights)
+    def __init__(self, config: PoseConfig, _: object, files: Files) -> None:
+        self._config = config
+        try:
+            self._network = files.network(config.used_weights)
+        except RuntimeError as error:
+            raise self._refused(error) from error
         self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
 
     def detect(self, image: Image) -> Detections:
@@ -42,12 +46,15 @@ class MoveNet:
 
     def _compiled(self, width: int, height: int) -> Forward:
         try:
-            model = read_network(self._path)
+            model = self._network.clone()
             model.reshape([1, height, width, 3])
             return forward_on_cpu(model, threads=self._config.threads)
         except (RuntimeError, ValueError) as error:
-            what = f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})"
-            raise DataError(what, where=self._path, fix=f"Type: {PROGRAM} weights fetch") from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> DataError:
+        what = f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})"
+        return DataError(what, where=self._config.used_weights, fix=f"Type: {PROGRAM} weights fetch")
 
 
 def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:

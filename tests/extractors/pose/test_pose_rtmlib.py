@@ -21,7 +21,10 @@ from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.backends import load_backend, networks
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import person
+
+FILES = StageFiles()
 
 IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
 
@@ -50,7 +53,7 @@ def rtmo(path: Path, score: float = 0.9) -> str:
 
 
 def backend(**settings: Any) -> Any:
-    return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings))
+    return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings), FILES)
 
 
 def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +65,7 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
         return compiled[-1]
 
     monkeypatch.setattr(openvino_cpu, "compile_for_cpu", compile_it)
-    ready = load_backend(PoseConfig(backend="rtmlib", rtmlib={"model": rtmo(tmp_path / "rtmo.onnx")}, threads=1))
+    ready = load_backend(PoseConfig(backend="rtmlib", rtmlib={"model": rtmo(tmp_path / "rtmo.onnx")}, threads=1), FILES)
     assert len(ready.detect(IMAGE)) == 1
     assert not hasattr(ready._pose, "compiled_model")
     (network,) = compiled
@@ -116,7 +119,7 @@ def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> N
 
     def key(kind: str, path: Path) -> dict[str, str]:
         settings = {"model": pose, "detector": str(path), "detector_kind": kind}
-        return dict(Pose.identity(PoseConfig(backend="rtmlib", rtmlib=settings)))
+        return dict(Pose.identity(PoseConfig(backend="rtmlib", rtmlib=settings), FILES))
 
     renamed = place.rename(tmp_path / "rtmdet.onnx")
     assert key("yolox", renamed)["detector"] == key("rtmdet", renamed)["detector"]
@@ -134,13 +137,13 @@ def test_a_mode_names_the_models_of_rtmlibs_own_table(
 
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config = PoseConfig(backend="rtmlib", rtmlib={"mode": mode})
-    assert {name: network.weights for name, network in networks(config).items()} == {
+    assert {name: network.weights for name, network in networks(config, FILES).items()} == {
         "weights": Body.MODE[mode]["pose"],
         "detector": Body.MODE[mode]["det"],
     }
     name = Path(Body.MODE[mode]["pose"]).with_suffix(".onnx").name
     with pytest.raises(DataError, match="weights are not here") as caught:
-        Pose.identity(config)
+        Pose.identity(config, FILES)
     assert caught.value.where == str(tmp_path / name)
     assert f"{Body.MODE[mode]['pose']}, take its end2end.onnx" in str(caught.value.fix)
 
@@ -162,16 +165,16 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(file, "download_url_to_file", download)
     config = PoseConfig(backend="rtmlib", rtmlib={"mode": "lightweight"})
     for _ in range(2):
-        Pose.fetch(config, said.append)
+        Pose.fetch(config, FILES, said.append)
     assert said == [f"downloading {address}" for address in asked]
-    assert asked == [network.weights for network in networks(config).values()]
-    here = Pose.identity(config)
+    assert asked == [network.weights for network in networks(config, FILES).values()]
+    here = Pose.identity(config, FILES)
     assert here["weights"] == here["detector"] == sha256_file(tmp_path / "made.onnx")
     by_path = PoseConfig(backend="rtmlib", rtmlib={"model": str(tmp_path / "made.onnx")})
-    assert Pose.identity(by_path)["weights"] == here["weights"]
+    assert Pose.identity(by_path, FILES)["weights"] == here["weights"]
     assert by_path.result_settings() == config.result_settings()
     left = {path.name for path in (tmp_path / "weights").iterdir() if not path.name.startswith(".")}
-    assert left == {network.path.name for network in networks(config).values()}
+    assert left == {network.path.name for network in networks(config, FILES).values()}
 
 
 def test_without_a_network_the_message_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,8 +186,8 @@ def test_without_a_network_the_message_says_what_to_put_where(tmp_path: Path, mo
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     monkeypatch.setattr(file, "download_url_to_file", offline)
     config = PoseConfig(backend="rtmlib", rtmlib={"mode": "balanced"})
-    network, said = networks(config)["weights"], list[str]()
+    network, said = networks(config, FILES)["weights"], list[str]()
     with pytest.raises(DataError, match=r"cannot be downloaded .Name or service not known") as caught:
-        Pose.fetch(config, said.append)
+        Pose.fetch(config, FILES, said.append)
     assert network.weights in str(caught.value.fix)
     assert caught.value.where == str(tmp_path / Path(network.weights).with_suffix(".onnx").name)

@@ -19,7 +19,10 @@ from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
 from extractors.pose.stage import Pose
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
+
+FILES = StageFiles()
 
 READABLE = 1.0
 """Radians of tilt that the drawn network reads."""
@@ -28,7 +31,7 @@ RAW: dict[str, Any] = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothi
 
 
 def extract(images: Sequence[Image], **settings: Any) -> StageOutput:
-    stage = Pose(PoseConfig(**{"agents": 1, "views": 4, **settings}))
+    stage = Pose(PoseConfig(**{"agents": 1, "views": 4, **settings}), FILES)
     stage._backend = ColourReader(READABLE)
     return stage.extract(MemoryClip(images))
 
@@ -54,7 +57,7 @@ def test_a_somersaulting_person_is_detected_in_every_frame_of_four_views(setting
 def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alone(
     views: int, most: int, got: int
 ) -> None:
-    stage = Pose(PoseConfig(agents=1, views=views))
+    stage = Pose(PoseConfig(agents=1, views=views), FILES)
     stage._backend = ColourReader()
     stage._backend.max_views = most
     assert stage.extract(MemoryClip([picture(person(160, 120))] * 3)).quality["views"] == got
@@ -134,20 +137,20 @@ def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "weights.tflite"
     path.write_bytes(b"nothing")
     with pytest.raises(DataError, match="not a MoveNet"):
-        load_backend(PoseConfig(weights_file=str(path))).detect(picture())
+        load_backend(PoseConfig(weights_file=str(path)), FILES).detect(picture())
     with pytest.raises(DataError):
-        load_backend(PoseConfig(weights_file=str(tmp_path / "nowhere.tflite")))
+        load_backend(PoseConfig(weights_file=str(tmp_path / "nowhere.tflite")), FILES)
 
 
 def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     path = tmp_path / "weights.tflite"
     path.write_bytes(b"nothing")
-    published = Pose.identity(PoseConfig())["weights"]
+    published = Pose.identity(PoseConfig(), FILES)["weights"]
     assert published.startswith("d4489f89")
-    own = Pose.identity(PoseConfig(weights_file=str(path)))["weights"]
+    own = Pose.identity(PoseConfig(weights_file=str(path)), FILES)["weights"]
     assert own != published
     moved = path.rename(tmp_path / "moved.tflite")
-    assert Pose.identity(PoseConfig(weights_file=str(moved)))["weights"] == own
+    assert Pose.identity(PoseConfig(weights_file=str(moved)), FILES)["weights"] == own
 
 
 @pytest.mark.parametrize("backend", ["mmpose", "rtmlib"])
@@ -156,7 +159,7 @@ def test_a_backend_that_is_not_installed_says_what_to_type(backend: str) -> None
         pytest.skip(f"{backend} is installed here")
     settings = {"mmpose": {"config": "rtmo-s", "checkpoint": "rtmo-s.pth"}, "rtmlib": {"model": "rtmo.onnx"}}
     with pytest.raises(UsageError, match=f"the {backend} backend is not installed") as caught:
-        load_backend(PoseConfig(backend=backend, **{backend: settings[backend]}))
+        load_backend(PoseConfig(backend=backend, **{backend: settings[backend]}), FILES)
     assert "pip install" in str(caught.value.fix)
 
 
@@ -175,12 +178,12 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
     if not clip.is_file():
         pytest.skip("no shared clips here")
     image = next(iter(decode(clip, [10]))).image
-    network = MoveNet(PoseConfig(weights_file=str(movenet)))
+    network = MoveNet(PoseConfig(weights_file=str(movenet)), {}, FILES)
     people = network.detect(image).best(0.3)
     assert len(people) == 2
     assert (np.diff(people.scores) <= 0).all()
     assert ((people.keypoints[..., :2] > -20) & (people.keypoints[..., :2] < max(image.shape) + 20)).all()
-    larger = MoveNet(PoseConfig(weights_file=str(movenet), long_side=384)).detect(image)
+    larger = MoveNet(PoseConfig(weights_file=str(movenet), long_side=384), {}, FILES).detect(image)
     apart = np.linalg.norm(people.keypoints[:, None, 5:, :2] - larger.keypoints[None, :, 5:, :2], axis=-1).mean(axis=-1)
     assert (apart.min(axis=1) < 0.05 * sizes_of(people.keypoints)).all(), "another input size finds the same people"
 
@@ -194,7 +197,7 @@ def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_p
     render_dives(tmp_path, 1, seed=5)
     path = next((tmp_path / "videos").glob("*.mp4"))
     images = [frame.image for frame in decode(path)]
-    output = Pose(PoseConfig(weights_file=str(movenet))).extract(MemoryClip(images))
+    output = Pose(PoseConfig(weights_file=str(movenet)), FILES).extract(MemoryClip(images))
     truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
     measured = compare(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
     assert output.quality["found_rate_all"] >= 0.95

@@ -11,11 +11,14 @@ from data.store.arrays import StageOutput
 from extractors.keypoints import MIRRORED
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.made_outputs import pose_output
+
+FILES = StageFiles()
 
 
 def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
-    stage = Timesteps(TimestepsConfig(scene="", **config))
+    stage = Timesteps(TimestepsConfig(scene="", **config), FILES)
     return stage.extract(SimpleNamespace(upstream={"pose": pose_output(keypoints)}))
 
 

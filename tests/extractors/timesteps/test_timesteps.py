@@ -16,7 +16,10 @@ from data.video import Record
 from extractors.timesteps.channels import make_channels
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from extractors.timesteps.trial_descriptors import trial_descriptors
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.made_outputs import flow_output, pose_of
+
+FILES = StageFiles()
 
 RNG = np.random.default_rng(3)
 BASE = RNG.normal(0, 40, (17, 2))
@@ -60,7 +63,7 @@ def tools(rows: int = 300) -> StageOutput:
 
 
 def run(upstream: Mapping[str, StageOutput], boundaries: tuple[float, ...] = (), **config: object) -> StageOutput:
-    stage = Timesteps(TimestepsConfig(**config))
+    stage = Timesteps(TimestepsConfig(**config), FILES)
     assert set(stage.inputs(stage.config)) <= set(upstream)
     record = Record("a", None, boundaries=boundaries)
     return stage.extract(SimpleNamespace(upstream=upstream, record=record))
@@ -199,7 +202,7 @@ def test_bad_settings_are_refused(bad):
 
 def test_bad_upstream_is_named():
     with pytest.raises(DataError, match="no output of stage 'pose'"):
-        Timesteps(TimestepsConfig()).extract(SimpleNamespace(upstream={}))
+        Timesteps(TimestepsConfig(), FILES).extract(SimpleNamespace(upstream={}))
     with pytest.raises(DataError, match="stores no array 'logit'"):
         run({"pose": pose(np.arange(9) / 25), "clips": clips(10, 1)}, scene="clips/logit")
 

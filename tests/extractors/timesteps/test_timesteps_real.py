@@ -11,7 +11,10 @@ from data.video.decoder import decode, probe
 from extractors.camera_flow.stage import CameraFlow
 from extractors.pose.stage import Pose
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import MemoryClip
+
+FILES = StageFiles()
 
 CLIP = Path(__file__).resolve().parents[4] / "shared" / "clips" / "two_people_pose2sim.mp4"
 FRAMES = 16
@@ -22,13 +25,13 @@ FRAMES = 16
 def test_two_people_and_the_camera_of_a_real_clip():
     source = MemoryClip([frame.image for frame in decode(CLIP, range(FRAMES))], times=probe(CLIP)[1][:FRAMES])
     source.upstream = {
-        "pose": Pose(Pose.Config()).extract(source),
-        "camera_flow": CameraFlow(CameraFlow.Config()).extract(source),
+        "pose": Pose(Pose.Config(), FILES).extract(source),
+        "camera_flow": CameraFlow(CameraFlow.Config(), FILES).extract(source),
     }
     still = source.upstream["camera_flow"].quality
     assert still["static_share"] == 1.0
     assert still["inliers_mean"] > 0.9
-    people = Timesteps(TimestepsConfig(scene="")).extract(source)
+    people = Timesteps(TimestepsConfig(scene=""), FILES).extract(source)
     assert people.quality["observed_primary"] > 0.9
     assert people.quality["observed_secondary"] > 0.9
     assert people.arrays["primary_mask"].values.all()
@@ -41,7 +44,7 @@ def test_two_people_and_the_camera_of_a_real_clip():
     assert (right[:, column] > left[:, column]).all()  # people are numbered from left to right
 
     config = TimestepsConfig(scene="", secondary=("camera_flow",))
-    athlete = Timesteps(config).extract(source)
+    athlete = Timesteps(config, FILES).extract(source)
     assert athlete.arrays["secondary_mask"].values.all()
     motion = dict(zip(athlete.arrays["secondary"].names, athlete.arrays["secondary"].values[:, 0].T, strict=True))
     assert np.abs(motion["motion.pan_x.mean"]).max() < 0.02  # the camera is still

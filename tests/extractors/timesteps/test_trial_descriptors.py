@@ -12,8 +12,11 @@ from data.store import StageOutput
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.trial_descriptors import pair_descriptors, trial_descriptors
+from pipeline.run.stage_files import StageFiles
 from tests.extractors.skeleton.test_skeleton import moving
 from tests.helpers.made_outputs import skeleton_of
+
+FILES = StageFiles()
 
 TORSO = [5, 6, 11, 12]
 SIDES = {"left": [5, 7, 9, 11, 13, 15], "right": [6, 8, 10, 12, 14, 16]}
@@ -26,7 +29,7 @@ def people(*points: NDArray[np.float64]) -> dict[str, StageOutput]:
 
 def described(upstream: dict[str, StageOutput], first: str, second: str, *forms: str) -> dict[str, float]:
     config = TimestepsConfig(primary=first, secondary=(second,), scene="", pose={"forms": forms})
-    trial = Timesteps(config).extract(SimpleNamespace(upstream=upstream)).arrays["trial"]
+    trial = Timesteps(config, FILES).extract(SimpleNamespace(upstream=upstream)).arrays["trial"]
     return dict(zip(trial.names, trial.values.tolist(), strict=True))
 
 

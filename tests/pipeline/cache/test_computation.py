@@ -41,7 +41,7 @@ def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
         return step.computation
 
     plain = computation()
-    monkeypatch.setattr(Kinematics, "reads_of", lambda config, record: {"notes": notes, "boundaries": "1, 2"})
+    monkeypatch.setattr(Kinematics, "reads_of", lambda config, record, files: {"notes": notes, "boundaries": "1, 2"})
     told = computation()
     assert set(told.inputs) == {*plain.inputs, "notes"}
     assert told.identity == {**plain.identity, "boundaries": "1, 2"}

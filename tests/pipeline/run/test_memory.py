@@ -27,6 +27,9 @@ from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
 from pipeline.run import decode_pass
 from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
+from pipeline.run.stage_files import StageFiles
+
+FILES = StageFiles()
 
 Picture = NDArray[np.uint8]
 LENGTHS = (80, 400)
@@ -171,9 +174,9 @@ class Nobody:
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_flow_and_pose_hold_few_frames(length: int) -> None:
-    pose = Pose(PoseConfig())
+    pose = Pose(PoseConfig(), FILES)
     pose._backend = Nobody()
-    for stage, most in ((CameraFlow(CameraFlowConfig(stride=4)), 4), (pose, 3)):
+    for stage, most in ((CameraFlow(CameraFlowConfig(stride=4), FILES), 4), (pose, 3)):
         alive = Alive()
         stage.extract(Made(alive, length))
         assert alive.most <= most

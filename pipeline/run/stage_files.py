@@ -1,0 +1,54 @@
+"""Opens the files that settings of stages name, so that extractors open none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.keypoints import sidecar
+from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
+from data.video import Record
+from data.weights import digest, kept_model, read_network, whole
+from data.weights.registry import Progress
+from data.weights.weight_files import keep_published, read_weights
+
+PACKAGES: Mapping[str, Callable[..., Mapping[str, PoseNetwork]]] = {
+    "rtmlib": rtmlib_networks,
+    "mmpose": mmpose_networks,
+}
+
+
+class StageFiles:
+    """Implements `extractors.base.Files`, which documents the methods."""
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of the content of a file of weights."""
+        return digest(name)
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a file of weights."""
+        return read_weights(whole(name))
+
+    def network(self, name: str) -> Any:
+        """The `openvino.Model` of a file of weights."""
+        return read_network(whole(name))
+
+    def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+        """The model that `make` returns, kept in the user's cache."""
+        return kept_model(identity, make)
+
+    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
+        """Download a library's weights to a file, if it is missing."""
+        keep_published(Path(name), load, progress)
+
+    def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
+        """The networks that rtmlib or mmpose runs, by role."""
+        return PACKAGES[package](*given)
+
+    def keypoints(self, record: Record, folder: str) -> Mapping[str, Path]:
+        """The keypoint file of a video."""
+        return sidecar(record, folder)
