@@ -61,7 +61,7 @@ class Means:
 def means(monkeypatch: pytest.MonkeyPatch) -> Means:
     """The stage with `Means` as its network."""
     made = Means()
-    monkeypatch.setattr(clips, "running", lambda network: made.start)
+    monkeypatch.setattr(clips, "running", lambda network, files: made.start)
     return made
 
 
