@@ -134,7 +134,7 @@ def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are
     put(other.with_suffix(".json"), results())
     config = importing(tmp_path)
     for files, why in (
-        ((), "no keypoint file belongs to this video"),
+        ((), "no keypoints file"),
         (
             ("dive.json", "dive_pose.json"),
             "several keypoint files belong to this video: dive.json, dive_pose.json",
