@@ -6,14 +6,16 @@ Report.results = (() => {
   const distribution = (node, data) => {
     const values = [...data.scores, ...data.training];
     const bins = d3.bin().thresholds(Math.min(24, Math.max(6, Math.ceil(Math.sqrt(values.length) * 1.5))))(values);
+    const few = data.scores.length <= 7; // a dot each says more than bars
     const share = (part) => bins.map((b) => ({ x0: b.x0, x1: b.x1, n: part.filter((v) => v >= b.x0 && (v < b.x1 || (b === bins.at(-1) && v <= b.x1))).length / Math.max(1, part.length) }));
     Report.whenSized(node, (width) => Plot.plot({
       width, height: 230, ...axis, color: { legend: false },
       x: { label: "score" }, y: { label: "share of the videos", tickFormat: ".0%", grid: true, ticks: 4 },
       marks: [
-        Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
+        few ? null : Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
         Plot.lineY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--ink)", strokeWidth: 1.3, strokeDasharray: "4 3" }),
-        data.scores.length > 400 ? null : Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
+        few ? Plot.dot(data.scores, { x: (v) => v, y: 0, r: 5, fill: "var(--s0)", stroke: "var(--panel)" }) : null,
+        few || data.scores.length > 400 ? null : Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
         Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }),
       ],

@@ -21,7 +21,7 @@ Report.player = (() => {
   const start = (section) => {
     const { data, source } = held(section);
     const video = section.querySelector("video"), canvas = section.querySelector("canvas");
-    const axis = section.querySelector(".time-axis"), cursor = section.querySelector(".cursor");
+    const axis = section.querySelector(".time-axis");
     const steps = Report.all(".step", section), now = section.querySelector(".now");
     const control = (name) => section.querySelector(`.tools [data-do=${name}]`);
     const speed = section.querySelector("[data-part=speed]"), choice = section.querySelector("[data-part=angle]");
@@ -38,7 +38,7 @@ Report.player = (() => {
       held(section).time = t;
       const { left, right } = Report.charts.margins();
       const width = axis.clientWidth - left - right;
-      cursor.style.transform = `translateX(${(Report.clamp(t / data.duration, 0, 1) * width).toFixed(1)}px)`;
+      axis.style.setProperty("--at", `${(Report.clamp(t / data.duration, 0, 1) * width).toFixed(1)}px`);
       if (now) now.value = Report.clock(t);
       const current = stepAt(t);
       steps.forEach((button, i) => (i === current ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current")));

@@ -48,9 +48,13 @@ def test_a_click_on_a_step_moves_the_video_and_the_cursor(page: Any) -> None:
     page.click("#video-0 .step >> nth=4")
     assert now(page) == pytest.approx(4 * 0.204, abs=0.01)
     assert page.get_attribute("#video-0 .step >> nth=4", "aria-current") == "true"
-    cursor = page.locator("#video-0 .cursor").bounding_box()
+    place = "[...document.querySelectorAll('#video-0 {}')].map((n) => parseFloat(getComputedStyle(n, '::after').left))"
+    (steps,) = page.evaluate(place.format(".steps"))
+    left = page.locator("#video-0 .steps").bounding_box()["x"]
     step = page.locator("#video-0 .step >> nth=4").bounding_box()
-    assert cursor["x"] == pytest.approx(step["x"], abs=2)
+    assert left + steps == pytest.approx(step["x"], abs=2)
+    charts = page.evaluate(place.format(".chart:not([hidden]) .plot"))
+    assert charts == pytest.approx([steps + 46] * len(charts), abs=2), "each chart has its own line, inside its axes"
 
 
 def test_charts_stand_on_the_same_axis_as_the_steps(page: Any) -> None:
@@ -128,6 +132,19 @@ def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) ->
     with shown(browser, tmp_path, ReportData("One", batch=BatchReport((one,), training_scores=(1.0, 2.0)))) as tab:
         assert tab.locator("#scores tbody tr").count() == 1
         assert tab.locator("#distribution").count() == 0
+
+
+def test_few_scores_are_dots_and_figures_have_one_width(browser: Any, tmp_path: Path) -> None:
+    rows = tuple(VideoReport(f"{i}.mp4", Score(f"{i}", score=60.0 + i)) for i in range(8))
+    for count, dots in ((3, 3), (7, 7), (8, 0)):
+        data = ReportData("Few", batch=BatchReport(rows[:count], training_scores=(50.0, 65.0, 80.0)))
+        with shown(browser, tmp_path, data) as tab:
+            wait_for(tab, "document.querySelector('#distribution svg')")
+            assert tab.locator("#distribution svg circle").count() == dots
+            width = """(() => { const c = document.createElement("canvas").getContext("2d");
+                c.font = getComputedStyle(document.body).font;
+                return [..."0123456789"].map((figure) => c.measureText(figure).width); })()"""
+            assert len(set(tab.evaluate(width))) == 1
 
 
 def test_the_table_sorts_and_filters(page: Any) -> None:
