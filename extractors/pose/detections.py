@@ -57,9 +57,8 @@ def merged(views: Sequence[Detections]) -> tuple[Detections, NDArray[np.intp]]:
     """The bodies of one frame, and the row of the body of each detection in its views, joined.
 
     A body is a detection and the nearest one of the same person in each other view. Its score is the mean over all
-    views, 0 in those that lack it: it says how many views agree. A joint's place and score are means over the
-    detections, weighted by joint score squared times person score. Detections that agree with left and right exchanged
-    are two bodies: the path over time decides between them.
+    views, 0 in those that lack it. A joint's place and score are means, weighted by joint score squared times person
+    score. Detections with left and right exchanged are two bodies: the path over time decides between them.
     """
     people = Detections.joined(views)
     view = np.repeat(np.arange(len(views)), [len(each) for each in views])

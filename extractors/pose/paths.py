@@ -44,11 +44,14 @@ class Candidates:
     body_of: array[int] = field(default_factory=lambda: array("q"))  # row of the body of each detection
 
     def add(self, frame: int, views: Sequence[Detections]) -> None:
-        """Take the detections in all views of the next frame."""
-        bodies, body_of = merged(views)
+        """Take the detections in all views of the next frame. Of a single view, each is a body and is kept once."""
+        bodies, body_of = merged(views) if len(views) > 1 else (views[0], np.arange(len(views[0])))
         self.body_of.extend((body_of + len(self.bodies.frames)).tolist())
         self.bodies.add(frame, bodies)
-        self.detections.add(frame, Detections.joined(views))
+        if len(views) == 1:
+            self.detections = self.bodies
+        else:
+            self.detections.add(frame, Detections.joined(views))
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,9 @@ def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floo
     A body with the score `floor` adds nothing to a path.
     """
     bodies = candidates.bodies
-    start, end = np.searchsorted(np.asarray(bodies.frames), [first, stop])
-    frames, scores = np.asarray(bodies.frames)[start:end], np.asarray(bodies.scores)[start:end]
-    keypoints = bodies.keypoints[start:end]
+    rows = slice(*np.searchsorted(np.asarray(bodies.frames), [first, stop]).tolist())
+    frames, scores = np.asarray(bodies.frames)[rows], np.asarray(bodies.scores)[rows]
+    keypoints = bodies.keypoints[rows]
     centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
     shot = Shot(frames, times[frames], centres, sizes, np.log(scores / floor))
-    return [Track(candidates, start + path) for path in shot.people()]
+    return [Track(candidates, rows.start + path) for path in shot.people()]
