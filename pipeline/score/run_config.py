@@ -16,7 +16,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
-from pipeline.score.model_files import TRAIN_AGAIN, no_run_fix
+from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
 from pipeline.settings.config import Config, joined, merged, read_method
 from pipeline.settings.method import Method
 
@@ -39,6 +39,9 @@ def stored_method(folder: Path) -> Method:
         if not isinstance(values, dict):
             raise ValueError("no mapping")
     except FileNotFoundError:
+        if (folder / SETTINGS).exists():
+            fix = "Copy the whole folder again, or train again"
+            raise DataError(f"this model lacks its file {CONFIG_FILE}", where=folder, fix=fix) from None
         raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix=TRAIN_AGAIN) from None
