@@ -13,8 +13,7 @@ Floats = NDArray[np.float64]
 
 FISHER_CLIP = 0.9999  # correlations are clipped to this size before Fisher's z, which is infinite at 1
 
-LEVEL = 0.95  # share of the bootstrapped values that an interval holds
-DRAWS = 1000  # bootstrap resamples of an interval
+LEVEL = 0.95  # coverage of intervals
 
 
 def _ranks(values: Floats) -> Floats:
