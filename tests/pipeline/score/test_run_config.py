@@ -1,13 +1,132 @@
-"""The method that a run stores."""
+"""A run folder decides features and scores; it never decides where files are written or which code runs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from data.errors import DataError
-from pipeline.score.run_config import stored_method
+from data.errors import DataError, UsageError
+from data.store import write_text
+from extractors.base import StageConfig
+from pipeline.score.run_config import CONFIG_FILE, save_method, scoring_config, stored_method
+from pipeline.settings.config import load_config
+from pipeline.settings.machine import machine_class
+from pipeline.settings.method import method_class
+
+ELSEWHERE: dict[str, Any] = {
+    "cache": "/elsewhere/cache",
+    "run.workers": 3,
+    "storage.endpoint_url": "http://elsewhere.example",
+    "dataset.root": "/elsewhere/set",
+    "pose.device": "cuda:7",
+    "pose.weights_file": "/elsewhere/net.tflite",
+    "pose.mmpose.config": "/elsewhere/net.py",
+    "clips.threads": 99,
+    "pose.stride": 3,
+    "pose.backend": "mmpose",
+    "pose.mmpose.alias": "rtmo-l",
+}
+
+FOREIGN: tuple[dict[str, Any], ...] = (
+    {"cache": "../x"},
+    {"run": {"workers": 64}},
+    {"storage": {"endpoint_url": "http://evil.example"}},
+    {"dataset": {"root": "/etc"}},
+    {"clips": {"threads": 99}},
+    {"clips": {"weights": "../evil.pt"}},
+    {"clips": {"weights_file": "../evil.pt"}},
+    {"pose": {"weights": "../evil.tflite"}},
+    {"pose": {"device": "cuda:7"}},
+    {"pose": {"mmpose": {"config": "../evil.py"}}},
+    {"pose": {"mmpose": {"checkpoint": "../evil.pth"}}},
+    {"pose": {"rtmlib": {"model": "../evil.onnx"}}},
+    {"pose": {"import": {"dir": "../keypoints"}}},
+    {"pose": 1},
+    {"pose": {"mmpose": []}},
+    {"nmae": 1},
+)
+
+
+def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
+    config = load_config(None, ELSEWHERE)
+    save_method(config.method, tmp_path)
+    assert "elsewhere" not in (tmp_path / CONFIG_FILE).read_text()
+    assert stored_method(tmp_path) == config.method
+    scoring = scoring_config(tmp_path)
+    assert (scoring.method, scoring.machine, scoring.dataset) == (
+        config.method, load_config().machine, load_config().dataset
+    )  # fmt: skip
+    mmpose = scoring.stage_configs["pose"].model_dump()["mmpose"]
+    assert mmpose == {"alias": "rtmo-l", "config": "", "checkpoint": ""}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN, ids=str)
+def test_other_settings_in_a_run_folder_are_refused(tmp_path: Path, foreign: dict[str, Any]) -> None:
+    write_text(tmp_path / CONFIG_FILE, json.dumps(foreign))
+    with pytest.raises(UsageError) as caught:
+        scoring_config(tmp_path)
+    assert caught.value.where == str(tmp_path / CONFIG_FILE)
+
+
+def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
+    save_method(load_config(None, {"pose.stride": 2, "frames.fps": 12}).method, tmp_path)
+    user = load_config(None, {**ELSEWHERE, "pose.stride": 9})
+    scoring = scoring_config(tmp_path, user)
+    assert (scoring.machine, scoring.dataset) == (user.machine, user.dataset)
+    pose = scoring.stage_configs["pose"].model_dump()
+    assert (pose["stride"], pose["mmpose"]["config"]) == (2, "/elsewhere/net.py")
+    assert scoring.method.frames.fps == 12
+    assert scoring_config(tmp_path, load_config(None, {"frames.fps": 25})).method.frames.fps == 25
+
+
+def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
+    save_method(load_config(None, {"pose.region": [0.0, 0.0, 0.5, 1.0]}).method, tmp_path)
+    for user, region in ((None, (0.0, 0.0, 0.5, 1.0)), ({"pose.region": [0.5, 0.0, 1.0, 1.0]}, (0.5, 0.0, 1.0, 1.0))):
+        scoring = scoring_config(tmp_path, None if user is None else load_config(None, user))
+        assert scoring.stage_configs["pose"].model_dump()["region"] == region
+
+
+def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
+    write_text(tmp_path / CONFIG_FILE, "[]")
+    with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
+        stored_method(tmp_path)
+
+
+def dotted(kind: type[StageConfig], place: str) -> dict[str, Any]:
+    """The annotation of every setting by its key."""
+    keys: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        key, inner = f"{place}.{field.alias or name}", field.annotation
+        nested = isinstance(inner, type) and issubclass(inner, StageConfig)
+        keys |= dotted(inner, key) if nested else {key: inner}  # type: ignore[arg-type]
+    return keys
+
+
+def of_stages(kind: Any) -> dict[str, Any]:
+    """The settings of the stages in a method or a machine."""
+    keys: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, StageConfig):
+            keys |= dotted(field.annotation, name)
+    return keys
+
+
+def test_a_setting_belongs_to_the_method_or_to_the_machine() -> None:
+    method, machine = of_stages(method_class()), of_stages(machine_class())
+    assert not method.keys() & machine.keys()
+    assert {"pose.stride", "clips.weights", "pose.mmpose.alias"} <= method.keys()
+    assert {"pose.device", "clips.weights_file", "pose.mmpose.config", "pose.import.dir"} <= machine.keys()
+
+
+def test_every_setting_of_a_method_that_is_text_was_judged() -> None:
+    """A new text setting may be a path, which belongs to the machine: add it to `judged` if it is none."""
+    texts = {key for key, kind in of_stages(method_class()).items() if {str, Path} & {kind, *get_args(kind)}}
+    published = {"clips.weights", "pose.weights", "pose.mmpose.alias"}
+    grammars = {"clips.backbone", "pose.backend", "timesteps.primary", "timesteps.secondary", "timesteps.scene"}
+    assert texts == published | grammars
 
 
 def test_a_model_without_its_configuration_is_not_called_missing(tmp_path: Path) -> None:
