@@ -105,8 +105,8 @@ def planted_cue(cue: Cue, count: int) -> PlantedCue:
         score = difficulty * np.sort(judges, axis=1)[:, 1:-1].sum(1)
     if cue == "nothing":
         score = rng.uniform(0, 100, count)
-    first, second, around = (array.astype(np.float32) for array in (primary, secondary[:, :, None], scene))
-    return PlantedCue(first, second, around, score, judges, difficulty, noisy)
+    first, second, control = (array.astype(np.float32) for array in (primary, secondary[:, :, None], scene))
+    return PlantedCue(first, second, control, score, judges, difficulty, noisy)
 
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -95,7 +95,7 @@ def evaluate(
         curve: also show the error by number of training performances.
     """
     from pipeline.cache import open_cache
-    from pipeline.evaluate import Asked, evaluate_features
+    from pipeline.evaluate import RequestedRows, evaluate_features
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
     from pipeline.pack.feature_source import all_features
     from pipeline.report import write_evaluation
@@ -108,7 +108,7 @@ def evaluate(
     tried = candidates(parse_grid(grids), lambda one: settings_of(config, [*given, *one])) if grids else []
     more = [by_inner_validation(tried)] if grids else []
     check_folder(Path(out))
-    asked = Asked(oracle=oracle, quick=quick, curve=curve, more=more)
+    asked = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         features, settings = all_features(settings, opened, one_path(pack), observer)
         done = evaluate_features(features, settings, opened, Path(out), asked, observer)
@@ -143,7 +143,7 @@ def leaderboard(
         quick: two networks a fold and no inner validation.
     """
     from pipeline.cache import open_cache
-    from pipeline.evaluate import Asked, evaluate_features, table_protocol
+    from pipeline.evaluate import RequestedRows, evaluate_features, table_protocol
     from pipeline.pack.feature_source import all_features
     from pipeline.report import write_evaluation
     from pipeline.settings.config import load_config
@@ -159,7 +159,7 @@ def leaderboard(
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
         settings = load_config(settings, {"protocol": protocol})
     check_folder(Path(out))
-    asked = Asked(table or "all", only=systems, oracle=oracle, quick=quick)
+    asked = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         features, settings = all_features(settings, opened, one_path(pack), observer)
         done = evaluate_features(features, settings, opened, Path(out), asked, observer)

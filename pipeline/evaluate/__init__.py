@@ -4,19 +4,19 @@ from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults
 from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
-from pipeline.evaluate.protocols import Asked
+from pipeline.evaluate.protocols import RequestedRows
 from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
 from pipeline.evaluate.results_file import as_json, read_results, write_results
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 
 __all__ = [
-    "Asked",
     "Estimate",
     "Evaluation",
     "EvaluationResults",
     "Kind",
     "Protocol",
     "RankedRows",
+    "RequestedRows",
     "Table",
     "TableRow",
     "all_systems",

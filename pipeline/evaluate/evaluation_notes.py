@@ -12,7 +12,7 @@ from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED
 from pipeline.evaluate.paper_differences import paper_differences
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.protocols import Asked
+from pipeline.evaluate.protocols import RequestedRows
 from pipeline.evaluate.separation import separation_line
 from pipeline.settings.config import Config
 from pipeline.systems import COMBINED
@@ -23,7 +23,7 @@ FEW_USERS = 20
 SHOWN_LEAKS = 10
 
 
-def evaluation_notes(results: EvaluationResults, config: Config, asked: Asked) -> list[str]:
+def evaluation_notes(results: EvaluationResults, config: Config, asked: RequestedRows) -> list[str]:
     """The leak audit, and notes that a reader of the tables needs."""
     lines = [] if results.audit is None else audit_lines(results.audit, results.left_out)
     if len(results.protocol.folds) > 1 and (few := results.held_out_a_fold) < FEW:
@@ -74,7 +74,7 @@ def _training_notes(results: EvaluationResults, config: Config) -> list[str]:
     return lines
 
 
-def _row_notes(results: EvaluationResults, asked: Asked) -> list[str]:
+def _row_notes(results: EvaluationResults, asked: RequestedRows) -> list[str]:
     """Rows that were chosen inside the training parts, and rows that are absent."""
     lines, named = [], {part.strip().lower() for part in asked.only.split(",")} - {""}
     if by_grid := results.systems.get(CHOSEN):

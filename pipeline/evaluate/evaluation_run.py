@@ -14,7 +14,7 @@ from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults
 from pipeline.evaluate.leaderboard import OURS, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
-from pipeline.evaluate.protocols import Asked, protocol_of, protocol_systems
+from pipeline.evaluate.protocols import RequestedRows, protocol_of, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
 from pipeline.run import pool_of
@@ -47,7 +47,7 @@ def evaluate_features(
     config: Config,
     cache: Cache,
     folder: Path,
-    asked: Asked | None = None,
+    asked: RequestedRows | None = None,
     observer: Observer = SILENT,
 ) -> Evaluation:
     """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
@@ -61,7 +61,7 @@ def evaluate_features(
 
     Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
     """
-    asked, pool = asked or Asked(), pool_of(config.machine.run)
+    asked, pool = asked or RequestedRows(), pool_of(config.machine.run)
     if asked.quick:
         recipe = config.method.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})

@@ -22,7 +22,7 @@ from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_results import CurvePoint, Guess
-from pipeline.evaluate.protocols import Asked, protocol_systems
+from pipeline.evaluate.protocols import RequestedRows, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.config import Config
 from pipeline.systems import FoldRows, Row, predict_rows
@@ -47,7 +47,7 @@ def curve_system(config: Config, features: FeatureSet) -> Row:
     recipe = config.method.scorer[1]
     few = recipe.model_copy(update={"runs": min(RUNS, recipe.runs)})
     fewer = replace(config, method=config.method.model_copy(update={"train": few}))
-    return protocol_systems(fewer, features, Asked(quick=True))[0]
+    return protocol_systems(fewer, features, RequestedRows(quick=True))[0]
 
 
 def no_curve(features: FeatureSet, config: Config) -> str:

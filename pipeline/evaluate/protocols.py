@@ -34,7 +34,7 @@ MUST_BE_CLEAN = ("louo", "loso", "4fold")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedRows:
     """The rows of an evaluation.
 
     Attributes:
@@ -67,7 +67,7 @@ def protocol_of(features: FeatureSet, config: Config, cache: Cache) -> Protocol:
     return Protocol(folds, config.method.protocol, config.method.split.seed, report)
 
 
-def protocol_systems(config: Config, features: FeatureSet, asked: Asked) -> list[Row]:
+def protocol_systems(config: Config, features: FeatureSet, asked: RequestedRows) -> list[Row]:
     """The systems of an evaluation, without `asked.more` and before `asked.only`.
 
     AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With

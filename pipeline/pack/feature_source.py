@@ -16,7 +16,7 @@ from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
 from pipeline.run import Planner, list_inputs, run, run_extract, without_videos
 from pipeline.settings.config import Config
-from pipeline.train.features import FeatureSet, stack
+from pipeline.train.features import FeatureSet, feature_set
 
 FEW = 20
 """Fewer independent performances give a warning."""
@@ -44,7 +44,7 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
             fix=f"Type: {PROGRAM} extract, with the same --config, --set and --cache",
         )
     observer.notes([f"left out: {line}" for line in left_out])
-    return stack(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
+    return feature_set(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
 
 
 def labelled_features(

@@ -24,7 +24,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.systems import Part
 from pipeline.systems.combination import NETWORK, Combination, FittedCombination, InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import Surroundings, fit_parts, label_table
+from pipeline.train import TrainingControl, fit_parts, label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
@@ -39,7 +39,7 @@ def calibrate(
     folds: int = FOLDS,
     kinds: Sequence[str] = TIED,
     systems: Sequence[RegressionSystem] = (),
-    around: Surroundings | None = None,
+    control: TrainingControl | None = None,
 ) -> Calibration:
     """Predict every training performance with networks of other folds.
 
@@ -51,12 +51,12 @@ def calibrate(
             the other folds; `Calibration.rule` is the one that all folds give.
 
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
-    `around.stop`.
+    `control.stop`.
     """
     part, group, cuts = _folds(features, model, folds, kinds)
     config = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
     parts = [train for train, _ in cuts]
-    normalisers, fitted = fit_parts(part, parts, model.network, config, around)
+    normalisers, fitted = fit_parts(part, parts, model.network, config, control)
     networks = FoldNetworks(model.network, model.sizes, fitted.state, normalisers)
     facts: dict[str, Any] = {
         "folds": len(cuts),

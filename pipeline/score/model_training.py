@@ -34,7 +34,7 @@ from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.regressors import RegressionSystem, regressions_for
-from pipeline.train import Surroundings
+from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
@@ -82,8 +82,8 @@ def train_model(
         forbidden(config.method.protocol),
     )
     with observer.progress("epochs") as progress:
-        around = Surroundings(folder / "checkpoints", progress.steps, stop)
-        model = TrainedModel.fit(features, recipe, network, around=around)
+        control = TrainingControl(folder / "checkpoints", progress.steps, stop)
+        model = TrainedModel.fit(features, recipe, network, control=control)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     systems = regressions_for(kinds) if config.method.combined else ()
@@ -92,9 +92,9 @@ def train_model(
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds != 0:
             try:
-                around = Surroundings(unfinished, progress.steps, stop)
+                control = TrainingControl(unfinished, progress.steps, stop)
                 calibration = calibrate(
-                    features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, around=around
+                    features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
                 calibration = replace(

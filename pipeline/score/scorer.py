@@ -35,7 +35,7 @@ from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_lines import setting_lines
 from pipeline.score.trained_model import Predictions, TrainedModel
 from pipeline.settings.config import Config, load_config
-from pipeline.train.features import FeatureSet, stack
+from pipeline.train.features import FeatureSet, feature_set
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
@@ -126,7 +126,7 @@ class Scorer:
         quality = self.planner.measures(record, keys)
         calibration = self.model.calibration
         try:
-            features = stack([record], [output], self.planner.settings_of("timesteps"))
+            features = feature_set([record], [output], self.planner.settings_of("timesteps"))
             made = self.model.predict(replace(features, settings=self.model.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)

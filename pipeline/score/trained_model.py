@@ -57,7 +57,7 @@ from pipeline.systems.stored_regressions import part_of
 from pipeline.train import (
     NO_LABELS_FIX,
     Normaliser,
-    Surroundings,
+    TrainingControl,
     fit_parts,
     label_table,
     loss_epochs,
@@ -135,7 +135,7 @@ class TrainedModel:
         network: AimConfig,
         *,
         rows: Sequence[int] | Rows | None = None,
-        around: Surroundings | None = None,
+        control: TrainingControl | None = None,
     ) -> TrainedModel:
         """Train `recipe.runs` networks on the labelled performances of `features`, without calibration.
 
@@ -143,14 +143,14 @@ class TrainedModel:
             rows: the training part, of which only labelled performances are used; None: all performances.
 
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
-        not fit the features, Cancelled after `around.stop`.
+        not fit the features, Cancelled after `control.stop`.
         """
         given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
         chosen = given[np.isfinite(label_table(features.records)[given, 0])]
         if len(chosen) < 2:
             what = f"training needs at least 2 labelled performances and has {len(chosen)}"
             raise DataError(what, fix=NO_LABELS_FIX)
-        normalisers, fitted = fit_parts(features, [chosen], network, recipe, around)
+        normalisers, fitted = fit_parts(features, [chosen], network, recipe, control)
         part = features.take(chosen)
         return cls(
             network=network,

@@ -22,7 +22,7 @@ from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted
 from pipeline.train import (
     SCORES,
     Normaliser,
-    Surroundings,
+    TrainingControl,
     check_sizes,
     fit_members,
     label_table,
@@ -46,7 +46,7 @@ class AimSystem(NetworkSystem):
     model: NetworkConfig
     pool: bool = False
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> AimModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> AimModel:
         """See `System.train`. Raises as `check_sizes` too."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
@@ -59,7 +59,7 @@ class AimSystem(NetworkSystem):
         data = stack_data(features, list(normalisers.values()), _owners(features, normalisers))
         first = next(iter(normalisers.values()))
         members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
-        fitted = fit_members(data, members, self.model, config, around, watch=self.watch)
+        fitted = fit_members(data, members, self.model, config, control, watch=self.watch)
         by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None
         return AimModel(self, sizes_of(train), normalisers, fitted.state, fitted.losses, by_epoch)
 
@@ -110,11 +110,11 @@ class TimesDifficulty(NetworkSystem):
 
     model: NetworkConfig
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
         """See `System.train`."""
         divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
         system = AimSystem(self.name, self.model, self.config)
-        model = system.train(divided, None, around)
+        model = system.train(divided, None, control)
 
         def times_difficulty(features: FeatureSet) -> Predicted:
             predicted = model.predict(features)

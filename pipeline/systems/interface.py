@@ -18,7 +18,7 @@ from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.inner_folds import Part
-from pipeline.train import Surroundings
+from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 
 
@@ -138,8 +138,8 @@ class System(Row):
         """See `Row.read`."""
         return fold.test(self)
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
-        """Learn from labelled performances. Raises Cancelled after `around.stop`.
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+        """Learn from labelled performances. Raises Cancelled after `control.stop`.
 
         A network that watches epochs keeps its scores of `watched` after each as `Predicted.by_epoch`, and then
         predicts `watched` alone.
@@ -196,7 +196,7 @@ class SimpleSystem(System):
     runs: int = 1  # repetitions, for systems that draw at random
     baseline: bool = False
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
         """See `System.train`."""
         return Function(
             lambda features: Predicted(np.stack([self.score(train, features, run) for run in range(self.runs)]))

@@ -29,7 +29,7 @@ from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import NetworkSystem, Predicted
-from pipeline.train import Normaliser, Stop, Surroundings, label_table, loss_epochs, stack_data, training_set
+from pipeline.train import Normaliser, Stop, TrainingControl, label_table, loss_epochs, stack_data, training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack import Member, draw_batches
@@ -115,7 +115,7 @@ class MethodSystem(NetworkSystem):
 
     model: MethodConfig
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> MethodModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> MethodModel:
         """See `System.train`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
@@ -127,10 +127,10 @@ class MethodSystem(NetworkSystem):
         def done(epoch: int) -> None:
             if watched is not None and epoch in self.watch:
                 by_epoch.append(learner.predict(watched))
-            if around.progress is not None:
-                around.progress(epoch, self.config.epochs)
+            if control.progress is not None:
+                control.progress(epoch, self.config.epochs)
 
-        losses = learner.train(done, around.stop)
+        losses = learner.train(done, control.stop)
         scores = np.stack([one.score for one in by_epoch]) if by_epoch else None
         return MethodModel(learner, losses, scores)
 

@@ -18,7 +18,7 @@ from data.splits import TIED, bundle_numbers
 from data.store.arrays import Floats, Rows
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.interface import Predicted, System
-from pipeline.train import Surroundings, label_table
+from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 
 PENALTIES = np.logspace(-1, 4, 20)
@@ -82,7 +82,7 @@ class RegressionSystem(System):
     within_users: bool = False
     kinds: tuple[str, ...] = TIED
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> FittedRegression:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> FittedRegression:
         """See `System.train`."""
         return self.fitted(train)
 

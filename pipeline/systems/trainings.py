@@ -23,7 +23,7 @@ from data.errors import AimError
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import tasks_of
 from pipeline.systems.interface import BY_PERFORMANCE, Predicted, System, joined, without_scores
-from pipeline.train import Stop, Surroundings
+from pipeline.train import Stop, TrainingControl
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.features import ARRAYS, FeatureSet
 
@@ -104,7 +104,7 @@ def run_training(
             reported(done / total)
 
     try:
-        predicted = system.train(train, asked, Surroundings(place, progress, stop)).predict(asked)
+        predicted = system.train(train, asked, TrainingControl(place, progress, stop)).predict(asked)
     except AimError as error:
         raise type(error)(f"{system.name}: {error.what}", where=error.where, fix=error.fix) from error
     if place is not None:

@@ -1,7 +1,7 @@
 """Training: normalises features, trains all networks of a run as one stack, and resumes from checkpoints."""
 
 from pipeline.train.augment import training_set
-from pipeline.train.fit import Surroundings, fit_members
+from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop, loss_epochs, sizes_of
 from pipeline.train.trainer import check_sizes, fit_parts, run_members, stack_data
@@ -11,7 +11,7 @@ __all__ = [
     "SCORES",
     "Normaliser",
     "Stop",
-    "Surroundings",
+    "TrainingControl",
     "check_sizes",
     "fit_members",
     "fit_parts",

@@ -92,7 +92,7 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     return replace(features.take(firsts), scene=mean), became
 
 
-def stack(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
+def feature_set(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
     """One feature set from the `timesteps` outputs of records. Raises DataError where one does not fit the others."""
     first = outputs[0].arrays
     for record, output in zip(records, outputs, strict=True):

@@ -37,7 +37,7 @@ CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class TrainingControl:
     """Checkpoints, progress and stop of a training; they change no result."""
 
     checkpoints: Path | None = None  # their folder: the same training resumes from them and ends with the same bits
@@ -59,7 +59,7 @@ def fit_members(
     members: Sequence[Member],
     model: NetworkConfig,
     config: TrainConfig,
-    around: Surroundings | None = None,
+    control: TrainingControl | None = None,
     *,
     watch: Sequence[int] = (),
 ) -> Fitted:
@@ -68,11 +68,11 @@ def fit_members(
     Args:
         watch: epochs, counted from 1, after which every member scores its `test` rows.
 
-    Raises Cancelled after `around.stop`, with the state in the checkpoints, and ValueError where the sizes do not fit
+    Raises Cancelled after `control.stop`, with the state in the checkpoints, and ValueError where the sizes do not fit
     the model.
     """
-    around = around or Surroundings()
-    parts, place = split_members(members, sizes_of(data.inputs), model, config), around.checkpoints
+    control = control or TrainingControl()
+    parts, place = split_members(members, sizes_of(data.inputs), model, config), control.checkpoints
     inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
 
@@ -88,8 +88,8 @@ def fit_members(
         _keep_memory()
         workers = min(cores(), len(parts))
     threads = max(1, torch.get_num_threads() // workers)
-    reported = _mean_of(around.progress or (lambda done, total: None), len(parts), config.epochs)
-    trained = in_threads(train, len(parts), reported, around.stop, workers=workers, threads=threads)
+    reported = _mean_of(control.progress or (lambda done, total: None), len(parts), config.epochs)
+    trained = in_threads(train, len(parts), reported, control.stop, workers=workers, threads=threads)
     return _in_order(trained, parts)
 
 

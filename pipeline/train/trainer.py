@@ -16,7 +16,7 @@ from models.stacked import StackData
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import Fitted, Surroundings, fit_members
+from pipeline.train.fit import Fitted, TrainingControl, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import NO_ROWS, Member, sizes_of
 
@@ -26,7 +26,7 @@ def fit_parts(
     parts: Sequence[Rows],
     model: NetworkConfig,
     config: TrainConfig,
-    around: Surroundings | None = None,
+    control: TrainingControl | None = None,
 ) -> tuple[tuple[Normaliser, ...], Fitted]:
     """The normaliser of each training part, and `config.runs` networks for each, parts outermost.
 
@@ -40,7 +40,7 @@ def fit_parts(
     members: list[Member] = []
     for number, rows in enumerate(learned):
         members += run_members(rows, number, normalisers[number], config)
-    fitted = fit_members(data, members, model, config, around)
+    fitted = fit_members(data, members, model, config, control)
     return normalisers, fitted
 
 

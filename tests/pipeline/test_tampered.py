@@ -32,7 +32,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import fast
 from pipeline.systems.combination import FittedCombination
 from pipeline.systems.regressors import regressions_for
-from pipeline.train.features import ARRAYS, FeatureSet, stack
+from pipeline.train.features import ARRAYS, FeatureSet, feature_set
 from tests.helpers.made_features import made_features
 from tests.helpers.tampering import damaged_bytes, retyped
 
@@ -198,7 +198,7 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
             cache.check(computation, "a.mp4")
             cache.quality("timesteps", "a.mp4", computation.key)
             cache.failure("timesteps", "a.mp4", computation.key)
-            stack([record], [cache.read("timesteps", "a.mp4", computation.key).output], {})
+            feature_set([record], [cache.read("timesteps", "a.mp4", computation.key).output], {})
         except FileNotFoundError:
             pass
         finally:

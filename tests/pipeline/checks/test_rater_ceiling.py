@@ -12,7 +12,7 @@ from scipy import stats
 from data.video import Labels
 from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
-from pipeline.evaluate import Asked, evaluate_features
+from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.score import train_model
 from pipeline.settings.config import load_config
@@ -46,7 +46,9 @@ def test_only_judges_of_own_videos_have_an_agreement() -> None:
 
 def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
     config = load_config("folder", [*QUICK, "run.workers=0"])
-    done = evaluate_features(rated(), config, Cache(tmp_path / "cache"), tmp_path, Asked(quick=True, curve=True))
+    done = evaluate_features(
+        rated(), config, Cache(tmp_path / "cache"), tmp_path, RequestedRows(quick=True, curve=True)
+    )
     ours = done.results.systems["AIM (ours)"].tasks[""]
     line = next(note for note in done.results.notes if note.startswith("two raters agree by rho"))
     assert f"the model and their mean by rho {ours.rho.value:.2f}" in line

@@ -38,7 +38,7 @@ from pipeline.systems.selection import (
     watching,
 )
 from pipeline.systems.trainings import run_training, train_and_predict, trainings_of
-from pipeline.train import Surroundings, label_table
+from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from tests.helpers.folds import knowing, predict_folds, predict_part
@@ -176,7 +176,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     made = made_features(24, channels=5, scene=6)
     recipe = fast(runs=2, epochs=3)
-    model = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, Surroundings())
+    model = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, TrainingControl())
     run = TrainedModel.fit(made, recipe, MODEL, rows=range(16))
     assert all(torch.equal(model.state[name], values) for name, values in run.state.items())
     assert np.array_equal(model.losses, run.losses)

@@ -10,7 +10,7 @@ import pytest
 from data.leaks import Leak, LeakReport
 from pipeline.evaluate.evaluation_notes import FEW_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import FEW, Estimate, EvaluationResults
-from pipeline.evaluate.protocols import Asked
+from pipeline.evaluate.protocols import RequestedRows
 from pipeline.settings.config import load_config
 from tests.helpers.made_results import CLEAN, made_results, system
 
@@ -22,7 +22,7 @@ def results(systems: tuple[str, ...] = (AIM, "USDL"), **more: Any) -> Evaluation
 
 
 def notes(made: EvaluationResults, systems: str = "all", settings: Any = None, **more: Any) -> str:
-    return "\n".join(evaluation_notes(made, load_config(None, settings or {}), Asked(systems, **more)))
+    return "\n".join(evaluation_notes(made, load_config(None, settings or {}), RequestedRows(systems, **more)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pipeline.evaluate import EvaluationResults, evaluate_features
 from pipeline.evaluate.evaluation_notes import audit_lines
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.protocols import Asked, protocol_folds
+from pipeline.evaluate.protocols import RequestedRows, protocol_folds
 from pipeline.evaluate.results_file import as_json
 from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
 from pipeline.observer import Observer
@@ -38,7 +38,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 def run_protocol(config: Config, features: FeatureSet, **options: Any) -> EvaluationResults:
     with TemporaryDirectory() as folder:
         return evaluate_features(
-            features, config, Cache(Path(folder) / "cache"), Path(folder), Asked(**options)
+            features, config, Cache(Path(folder) / "cache"), Path(folder), RequestedRows(**options)
         ).results
 
 

@@ -38,7 +38,7 @@ from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
 from pipeline.systems.trainings import Training, run_training, trainings_of
-from pipeline.train import Surroundings
+from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
@@ -96,12 +96,12 @@ class Killer(System):
     name: str = "killer"
     pool: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
         tries = len(list(self.folder.iterdir()))
         (self.folder / str(tries)).touch()
         if tries < self.times:
             os.kill(os.getpid(), signal.SIGKILL)
-        return SimpleSystem("", lambda train, test, run: np.full(len(test), tries + 1.0)).train(train, None, around)
+        return SimpleSystem("", lambda train, test, run: np.full(len(test), tries + 1.0)).train(train, None, control)
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ class Sleeper(System):
     name: str = "sleeper"
     pool: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
         self.place.touch()
-        assert around.stop is not None
-        while not around.stop():
+        assert control.stop is not None
+        while not control.stop():
             time.sleep(0.05)
         self.place.with_suffix(".ended").touch()
         raise Cancelled
@@ -148,9 +148,9 @@ class Counting(System):
     name: str = "counting"
     pool: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, around: Surroundings) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
         self.fitted.append(len(train))
-        return SimpleSystem("", predicted).train(train, None, around)
+        return SimpleSystem("", predicted).train(train, None, control)
 
 
 def test_a_system_without_identity_is_fitted_once_a_fold() -> None:

@@ -23,7 +23,7 @@ from models.stacked import MemberDropout, StackData, member_state
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig, fast, model_for
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import Surroundings, fit_members
+from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
 from pipeline.train.trainer import stack_data
@@ -146,9 +146,9 @@ def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after:
     assert len(epochs_run) == 2 * 12
     with pytest.raises(Cancelled):
         TrainedModel.fit(
-            features, config, TINY, around=Surroundings(tmp_path, stop=lambda: len(epochs_run) >= 24 + after)
+            features, config, TINY, control=TrainingControl(tmp_path, stop=lambda: len(epochs_run) >= 24 + after)
         )
-    resumed = TrainedModel.fit(features, config, TINY, around=Surroundings(tmp_path))
+    resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     assert len(epochs_run) == 4 * 12
     assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
     assert np.array_equal(undisturbed.losses, resumed.losses)
@@ -169,8 +169,8 @@ def test_a_kill_between_checkpoints_resumes_to_the_bit(
     with monkeypatch.context() as patch:
         patch.setattr(Stack, "epoch", killed)
         with pytest.raises(KeyboardInterrupt):
-            TrainedModel.fit(features, config, TINY, around=Surroundings(tmp_path))
-    resumed = TrainedModel.fit(features, config, TINY, around=Surroundings(tmp_path))
+            TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
+    resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     assert epochs_run == [*range(8), *range(5, 12)]
     undisturbed = TrainedModel.fit(features, config, TINY)
     assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
@@ -181,7 +181,9 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        TrainedModel.fit(features, fast(runs=2, epochs=3000, batch=16), TINY, around=Surroundings(progress=progress))
+        TrainedModel.fit(
+            features, fast(runs=2, epochs=3000, batch=16), TINY, control=TrainingControl(progress=progress)
+        )
     assert len(epochs_run) < 3000
 
 
@@ -191,17 +193,17 @@ def test_checkpoints_of_another_training_or_damaged_are_not_used(
     config = fast(runs=1, epochs=4, batch=16, checkpoint_every=1)
     for given in (config, config.model_copy(update={"weight_decay": 0.45})):
         epochs_run.clear()
-        TrainedModel.fit(features, given, TINY, around=Surroundings(tmp_path))
+        TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
         assert epochs_run == [0, 1, 2, 3]
     epochs_run.clear()
-    TrainedModel.fit(features, given, TINY, around=Surroundings(tmp_path))
+    TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
     assert epochs_run == []
     (place,) = tmp_path.iterdir()
     whole = place.read_bytes()
     for damaged in (whole[:-100], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]):
         epochs_run.clear()
         place.write_bytes(damaged)
-        TrainedModel.fit(features, given, TINY, around=Surroundings(tmp_path))
+        TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
         assert epochs_run == [0, 1, 2, 3]
 
 
