@@ -66,7 +66,7 @@ class Parsed(html.parser.HTMLParser):
 
 def hostile_report(name: str) -> ReportData:
     """A page in which every text is `name`."""
-    flag = Flag("bad", name, name)
+    flag, bad = Flag("warn", name, name), Flag("bad", name, name)
     trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)
     video = d.VideoReport(
         name,
@@ -79,7 +79,7 @@ def hostile_report(name: str) -> ReportData:
         skeleton=d.Skeleton(np.arange(2.0), np.zeros((2, 1, 17, 3)), (4, 3), (name,)),
     )
     batch = d.BatchReport(
-        (d.VideoReport(name, Score(name, score=1.0, flags=(flag,)), task=name),),
+        (d.VideoReport(name, Score(name, score=1.0, flags=(bad,)), task=name),),
         (d.FailedVideo(name, Failure("video", name, name, name)),),
     )
     evaluation = d.EvaluationReport(
