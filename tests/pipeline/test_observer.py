@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import observer
+from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.cli import terminal
 from pipeline.observer import Progress
@@ -38,7 +39,7 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: l
     progress.frames("b", 0, 0, ("timesteps",))
     assert progress.share == pytest.approx(150 / 400)
     assert progress.time_left() == "about 50 s left"
-    progress.result(SimpleNamespace(record=video("b"), failed={"pose": "no frames"}))
+    progress.result(SimpleNamespace(record=video("b"), failed={"pose": Failure("video", "pose", "no frames")}))
     assert progress.share == pytest.approx(250 / 400)
     progress.result(SimpleNamespace(record=video("a"), failed={}))
     assert (progress.share, str(progress)) == (

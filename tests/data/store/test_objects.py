@@ -107,7 +107,7 @@ def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video:
     plan = Planner(config, cache).plan(filled.videos()[0])
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
     result = PlanRunner(config, cache).run(plan)
-    assert "changed since the run began" in result.failed["brightness"]
+    assert "changed since the run began" in result.failed["brightness"].cause
     assert extract(filled.videos(), config).ok
 
 
@@ -232,7 +232,7 @@ def test_training_packing_and_scoring_from_a_store(
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
     assert far.score is not None
     assert (far.score, far.steps) == (near.score, near.steps)
-    assert json.loads(json.dumps(as_json([far])))[0]["error"] is None
+    assert json.loads(json.dumps(as_json([far])))[0]["failure"] is None
 
 
 def test_addresses() -> None:

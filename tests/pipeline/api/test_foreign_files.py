@@ -22,6 +22,7 @@ from data.store import hdf5, read_regular, sha256_file
 from data.video import Record, probe
 from data.video.records import fingerprint_file
 from data.weights.weight_files import safetensors_metadata
+from pipeline.cache.failure import Failure
 from pipeline.cli import terminal
 from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
@@ -144,7 +145,7 @@ def test_the_terminal_shows_printable_text_without_markup(monkeypatch: pytest.Mo
     for stream in ("stdout", "stderr"):
         monkeypatch.setattr(terminal.console(stream), "_file", shown)
         monkeypatch.setattr(terminal.console(stream), "_width", 200)
-    failed = Result(Record(name, None), failed={name: name})
+    failed = Result(Record(name, None), failed={name: Failure("video", name, name)})
     terminal.say(name)
     terminal.table(name, (name,), [(name,)])
     row = {"video": name, "stage": "pose", "state": "failed", "reason": name, "quality": {name: name}}

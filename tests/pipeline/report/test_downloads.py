@@ -54,8 +54,10 @@ def test_a_table_in_latex_has_bold_caption_label_and_one_minus_sign() -> None:
 
 
 def test_scores_of_the_page_say_whether_they_are_valid(tmp_path: Path) -> None:
-    data = report_samples.report(tmp_path, count=3)
+    data = report_samples.report(tmp_path, count=4)
     rows = [*csv.DictReader(io.StringIO(downloads(data)["scores.csv"]))]
-    assert len(rows) == 27
-    assert [row["valid"] for row in rows[:3]] == ["true", "true", "false"]
+    assert len(rows) == 28
+    valid = [row["valid"] for row in rows]
+    assert {"true", "false"} == {*valid}
+    assert [row["score"] == "" for row in rows] == [one == "false" for one in valid], "no score: the reason"
     assert float(rows[0]["score"]) > 0

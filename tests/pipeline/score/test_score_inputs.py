@@ -124,7 +124,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({}, "nothing to score"),
     ({"config": "jigsaws"}, "nothing to score"),
     ({"overrides": ["dataset.root={new}"]}, "Add its preset, such as: --config jigsaws"),
-    ({"config": "jigsaws", "overrides": ["clips.stride=2"]}, "'clips.stride' is fixed by the model"),
+    ({"config": "jigsaws", "overrides": ["clips.steps=2"]}, "'clips.steps' is fixed by the model"),
     ({"inputs": "{new}", "config": "jigsaws", "overrides": ["dataset.root={new}"]}, "both given"),
     ({"kinematics": "{new}/none.txt"}, "no such kinematics file"),
     ({"kinematics": "{video}"}, "this is a video"),

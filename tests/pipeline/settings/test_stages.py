@@ -69,9 +69,9 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(
     config = configured(tmp_path / "cache", stages=["brightness"])
     (result,) = extract(find_videos([tmp_path / "in"]).records, config).failed
     expected = "stage 'brightness': time has 9 frames, the video and the settings give 10"
-    assert expected in result.failed["brightness"]
+    assert expected in result.failed["brightness"].cause
     entry = json.loads(failure_of(tmp_path / "cache", "brightness", "a.mp4").read_text())
-    assert (entry["kind"], entry["expected"]) == ("ContractError", False)
+    assert (entry["kind"], entry["error"]) == ("program", "ContractError")
     assert not list((tmp_path / "cache").rglob("*.h5"))
 
 
