@@ -76,11 +76,12 @@ def test_unseen_videos_get_the_same_scores_twice(aqa: Aqa, dives: Path, trained:
         assert done.returncode == 0, done.stderr
     assert first.read_bytes() == again.read_bytes()
     row = next(csv.DictReader(first.open()))
-    steps = [float(row[f"step_{i + 1}"]) for i in range(4)]
-    assert np.isfinite([float(row["score"]), *steps]).all()
+    assert np.isfinite(float(row["raw_score"]))
     scored = json.loads(done.stdout)["videos"][0]
-    assert len(scored["steps"]) == 4
-    assert all(step["scene"] + step["interaction"] == pytest.approx(1) for step in scored["steps"])
+    # Five epochs on six videos are no better than guessing: the network's output stays, a score and its parts do not.
+    assert scored["valid"] is False and "no better than guessing" in scored["why"]
+    assert scored["score"] is None and row["score"] == ""
+    assert scored["steps"] == [] and "step_1" not in row
 
 
 def test_the_page_of_a_run_is_written(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
