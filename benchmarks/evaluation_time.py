@@ -53,7 +53,7 @@ COMMANDS = {
 }
 """By name: target in seconds, the set, and the words of the command beside `--config jigsaws`."""
 
-SETS = {
+SETS: dict[str, dict[str, int | None]] = {
     "jigsaws": {"Knot_Tying": None, "Needle_Passing": None, "Suturing": None},
     "suturing": {"Suturing": None},
     "short": {"Knot_Tying": 14, "Needle_Passing": 14, "Suturing": 14},

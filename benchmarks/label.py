@@ -154,7 +154,7 @@ def components(scores: Floats) -> float:
     noise = residual / ((n - 1) * (k - 1))
     of_video, of_rater = (rest(rater) - residual) / (n - 1), (rest(video) - residual) / (k - 1)
     quality, leniency = (of_video - noise) / k, (of_rater - noise) / n
-    return quality / (quality + leniency + noise)
+    return float(quality / (quality + leniency + noise))
 
 
 def scores(worlds: Sequence[int], quality: float) -> dict[str, float]:

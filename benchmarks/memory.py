@@ -26,6 +26,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
+from unittest import mock
 
 import numpy as np
 import typer
@@ -109,9 +110,9 @@ def write_sway(path: Path) -> None:
 
     noise = np.random.default_rng(0).normal(size=(60, 96, 3))
     picture = np.asarray(zoom(gaussian_filter(noise, (2, 2, 0)), (8, 8, 1)))
-    picture = np.clip(128 + 400 * picture, 0, 255).astype(np.uint8)
-    shifts = (np.rint(40 * np.sin(2 * np.pi * i / LOOP)).astype(int) for i in range(LOOP))
-    write_video(path, (np.roll(picture, shift, axis=1)[60:420, 64:704] for shift in shifts), RATE)
+    shown = np.clip(128 + 400 * picture, 0, 255).astype(np.uint8)
+    shifts = (round(40 * np.sin(2 * np.pi * i / LOOP)) for i in range(LOOP))
+    write_video(path, (np.roll(shown, shift, axis=1)[60:420, 64:704] for shift in shifts), RATE)
 
 
 def result_of_a_child(arguments: list[str]) -> Any:
@@ -134,9 +135,7 @@ def extract_one(
 ) -> None:
     """In a process of its own: extract one video and print memory as JSON."""
     if made:
-        from extractors.pose import stage
-
-        stage.load_backend = lambda config: MadePeople()
+        mock.patch("extractors.pose.stage.load_backend", return_value=MadePeople()).start()
     config, kept, measured = configured(overrides or []), Cache(cache), list[tuple[int, float]]()
 
     def progress(done: int, total: int, _: tuple[str, ...]) -> None:
@@ -148,7 +147,8 @@ def extract_one(
     result = PlanRunner(config, kept, threading.Event()).run(plan, progress)
     kept.close()
     memory = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
-    times = {"seconds": time.perf_counter() - start, "failed": result.failed, "course": measured}
+    failed = [str(failure) for failure in result.failed.values()]
+    times = {"seconds": time.perf_counter() - start, "failed": failed, "course": measured}
     sys.stdout.write(json.dumps(memory | times) + "\n")
 
 
@@ -158,7 +158,7 @@ def extract_many(folder: Path, cache: Path, overrides: Annotated[list[str] | Non
     config, kept, held = configured(["clips.steps=1", *(overrides or [])]), Cache(cache), list[float]()
     planner, runner, failed = Planner(config, kept), PlanRunner(config, kept, threading.Event()), list[str]()
     for record in find_videos([folder]).records:
-        failed += runner.run(planner.plan(record)).failed.values()
+        failed += map(str, runner.run(planner.plan(record)).failed.values())
         held.append(resident(False))
     kept.close()
     sys.stdout.write(json.dumps({"held_mib": held, "failed": failed}) + "\n")
@@ -174,7 +174,7 @@ def length(
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("runs/benchmarks/memory_length.json"),
 ) -> None:
     """Peak memory of one process per length."""
-    rows = []
+    rows = list[dict[str, Any]]()
     with tempfile.TemporaryDirectory(prefix="aim-memory-") as temporary:
         folder = Path(temporary)
         pictures = folder / "pictures.mp4"

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import rankdata
@@ -65,7 +66,7 @@ def made_users(seed: int, *, related: bool = False) -> FeatureSet:
     quality = rng.normal(size=USERS)[user] + 0.7 * rng.normal(size=count)
     made = made_features(count, channels=CHANNELS, scene=SCENE, seed=seed)
 
-    def agent(like: Floats) -> Floats:
+    def agent(like: NDArray[np.float32]) -> NDArray[np.float32]:
         noise = like if related else rng.normal(size=like.shape)
         style = rng.normal(size=(USERS, CHANNELS))[user]
         effect = np.where(np.arange(CHANNELS) < SHOWN, rng.choice([-0.3, 0.3], CHANNELS), 0)
@@ -86,7 +87,7 @@ def made_users(seed: int, *, related: bool = False) -> FeatureSet:
     return replace(made, records=records, primary=primary, secondary=secondary, scene=scene, trial=trial)
 
 
-def users_of(features: FeatureSet) -> dict[str, Floats]:
+def users_of(features: FeatureSet) -> dict[str, NDArray[np.bool_]]:
     """By user: a mask (n,) of the rows."""
     who = np.array([record.groups["subject"] for record in features.records])
     return {user: who == user for user in sorted(set(who))}
@@ -109,14 +110,14 @@ def with_targets(features: FeatureSet, kind: str) -> FeatureSet:
 def predicted(name: str, train: FeatureSet, test: FeatureSet) -> Floats:
     """The scores (m,) that AIM, changed as `name` says, gives the test part."""
     if name == RIDGE:
-        return train_and_predict(FOR_NEW_USERS, train, test).score.mean(0)
+        return np.asarray(train_and_predict(FOR_NEW_USERS, train, test).score.mean(0))
     scene, targets = CHANGES[name]
     if not scene:
         train, test = (replace(part, scene=part.scene[..., :0]) for part in (train, test))
     if targets != "scores":
         train = with_targets(train, targets)
     aim: System = AimSystem("AIM", model_for("tools"), TrainConfig(recipe="tools", runs=1))
-    return train_and_predict(aim, train, test).score.mean(0)
+    return np.asarray(train_and_predict(aim, train, test).score.mean(0))
 
 
 def within_users(test: FeatureSet, scores: Floats) -> list[float]:

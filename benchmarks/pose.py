@@ -40,11 +40,13 @@ from rich.table import Table
 from scipy.io import loadmat
 from scipy.optimize import least_squares
 
+from data.errors import DataError
 from data.store.arrays import StageOutput
 from data.store.restricted_pickle import load_plain
 from data.video.decoder import Frame, RetimedVideo, VideoInfo, decode, probe
 from data.video.records import Record
 from data.weights import fetch
+from extractors.base import Content
 from extractors.keypoints import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
@@ -110,6 +112,10 @@ class Clip:
                 image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
             yield Frame(position, float(self.times[position]), image)
 
+    def opened(self, kind: str, reader: Callable[..., Content], *further: str, fix: str = "") -> Content:
+        """As `extractors.base.Source` says; a clip has no file beside the video."""
+        raise DataError(f"no {kind} file belongs to a clip", where=self.path, fix=fix)
+
 
 def keypoints_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, dict[str, Any]]:
     """(N, agents, 17, 3) joints of a clip as the stage stores them, and its quality values."""
@@ -161,7 +167,7 @@ def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, P
 def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = job
-    image = cv2.imread(str(PEOPLE / "lspet" / "images" / name))[..., ::-1]
+    image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
     people = list(merged(detected(network(), np.ascontiguousarray(image), turns_of(views, number)))[0].keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
@@ -209,8 +215,11 @@ def fitted_camera(world: Points, pixels: Points) -> Points:
         depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
         return np.asarray(homogeneous @ p[:8].reshape(2, 4).T / depth[:, None])
 
-    fit = least_squares(lambda p: (project(p) - target)[usable].ravel(), start, loss="soft_l1", f_scale=min(errors))
-    return project(fit.x) * scale + shift
+    def misfit(p: Points) -> Points:
+        return np.asarray((project(p) - target)[usable].ravel())
+
+    fit = least_squares(misfit, start, loss="soft_l1", f_scale=min(errors))
+    return np.asarray(project(fit.x) * scale + shift)
 
 
 def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
@@ -268,9 +277,8 @@ class Camera:
     def pixels(self, points: Points) -> Points:
         """(..., 2) pixels of world points (..., 3) in mm."""
         flat = np.ascontiguousarray(((points - self.position) @ self.rotation.T).reshape(-1, 3))
-        return cv2.projectPoints(flat, np.zeros(3), np.zeros(3), self.matrix, self.distortion)[0].reshape(
-            *points.shape[:-1], 2
-        )
+        shown = np.asarray(cv2.projectPoints(flat, np.zeros(3), np.zeros(3), self.matrix, self.distortion)[0])
+        return shown.reshape(*points.shape[:-1], 2)
 
 
 def calibration(path: Path) -> list[Camera]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import resource
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from rich.console import Console
@@ -155,11 +155,8 @@ def real_files(folder: Path) -> dict[str, float]:
     waited = _seconds(write_all)
     cache.close()
     verified = _seconds(verify_all)
-    synced, os.fsync = os.fsync, lambda handle: None
-    try:
+    with mock.patch("os.fsync", return_value=None):
         unwaited = _seconds(write_all)
-    finally:
-        os.fsync = synced
     size = cache.path(computation.stage, records[0].id, computation.key).stat().st_size
     per_file = 1e3 / REAL_FILES
     return {

@@ -79,9 +79,12 @@ def test_unseen_videos_get_the_same_scores_twice(aqa: Aqa, dives: Path, trained:
     assert np.isfinite(float(row["raw_score"]))
     scored = json.loads(done.stdout)["videos"][0]
     # Five epochs on six videos are no better than guessing: the network's output stays, a score and its parts do not.
-    assert scored["valid"] is False and "no better than guessing" in scored["why"]
-    assert scored["score"] is None and row["score"] == ""
-    assert scored["steps"] == [] and "step_1" not in row
+    assert scored["valid"] is False
+    assert "no better than guessing" in scored["why"]
+    assert scored["score"] is None
+    assert row["score"] == ""
+    assert scored["steps"] == []
+    assert "step_1" not in row
 
 
 def test_the_page_of_a_run_is_written(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
