@@ -192,7 +192,7 @@ def shown(value: float | None) -> str:
 
 
 def tables(results: dict[str, Any]) -> list[str]:
-    """The tables of docs/evaluation.md: correlation of each system, gain by the choice of the epoch, uncertainty."""
+    """Tables: correlation of each system, gain by the choice of the epoch (in docs/evaluation.md), uncertainty."""
     sets = results["sets"]
     rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
