@@ -37,6 +37,7 @@ class Embedded:
 
     uri: str  # the whole video as a `data:` URI
     note: str = ""  # empty where the bytes are the file's own, else how the copy was made
+    rate: float | None = None  # frames per second of a copy
 
 
 def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
@@ -53,7 +54,8 @@ def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | Non
         for long_side, factor in [a for a in ATTEMPTS if a[0] < side] or [(side, ATTEMPTS[-1][1])]:
             size = _encode(path, times, copy, long_side, factor)
             if copy.stat().st_size <= limit_bytes:
-                return Embedded(as_uri("video/mp4", copy.read_bytes()), f"Copy at {size[0]} x {size[1]} pixels.")
+                note = f"Copy at {size[0]} x {size[1]} pixels."
+                return Embedded(as_uri("video/mp4", copy.read_bytes()), note, _copy_rate(times))
     return None
 
 
@@ -121,7 +123,7 @@ def as_uri(mime: str, content: bytes) -> str:
 
 def _encode(path: Video, times: NDArray[np.float64], copy: Path, long_side: int, factor: int) -> tuple[int, int]:
     """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
-    rate = min(MOST_RATE, 1 / frame_length(times))
+    rate = _copy_rate(times)
     count = max(1, round((float(times[-1]) + frame_length(times)) * rate))
     times_shown = Counter(shown_at(times, k / rate + 1e-6) for k in range(count))
     size = (0, 0)
@@ -135,6 +137,10 @@ def _encode(path: Video, times: NDArray[np.float64], copy: Path, long_side: int,
 
     write_video(copy, pictures(), rate, options={"crf": str(factor), "preset": "veryfast"})
     return size
+
+
+def _copy_rate(times: NDArray[np.float64]) -> float:
+    return min(MOST_RATE, 1 / frame_length(times))
 
 
 def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:

@@ -158,13 +158,12 @@ def _describe(content: str, record: Record) -> dict[str, Any] | None:
         info, times = probe(record.files()["video"])
     except VideoError:
         return None
-    frame = frame_length(times)
     return {
         "content": content,
         "width": info.width,
         "height": info.height,
-        "frame": frame,
-        "duration": float(times[-1]) + frame,
+        "frames": times.round(4).tolist(),
+        "duration": float(times[-1]) + frame_length(times),
     }
 
 

@@ -32,7 +32,7 @@ class Media:
     height: int
     note: str = ""  # why the video is linked, re-encoded or absent
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
-    frame: float = 0.04  # seconds of one frame
+    times: Sequence[float] = ()  # begin of each frame in seconds
 
 
 @dataclass(frozen=True)

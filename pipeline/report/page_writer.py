@@ -33,6 +33,7 @@ SCRIPTS = (
     "core.js",
     "charts.js",
     "overlay.js",
+    "draw.js",
     "player.js",
     "choose.js",
     "compare.js",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,9 +45,23 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
         "moments": [_moment(one) for one in video.better.observations] if video.better else [],
-        "frame": video.media.frame if video.media else None,
+        "identity": identity(video),
+        "frames": [round(float(time), 4) for time in frame_times(video)],
         "camera": _camera(video.camera) if video.camera else None,
     }  # fmt: skip
+
+
+def identity(video: page.VideoReport) -> str:
+    """The same for each page of a video, by which a browser keeps what is drawn on it."""
+    seen = "".join(frame.uri for frame in video.key_frames) or video.name
+    return hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def frame_times(video: page.VideoReport) -> Sequence[float]:
+    """Begin of each frame in seconds: those of the video, or else of the skeletons."""
+    if video.media is not None and len(video.media.times):
+        return video.media.times
+    return () if video.skeleton is None else video.skeleton.time.tolist()
 
 
 def _moment(one: page.Observation) -> dict[str, Any]:

@@ -193,9 +193,10 @@ def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | N
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
-    return Media(
-        embedded.uri if embedded else None, link, info.width, info.height, note, first, frame_length(times)
-    ), duration
+    if embedded is not None and embedded.rate is not None:
+        times = np.arange(round(duration * embedded.rate)) / embedded.rate
+    uri = embedded.uri if embedded else None
+    return Media(uri, link, info.width, info.height, note, first, tuple(times.tolist())), duration
 
 
 def _link(path: Path, page: Path) -> str:

@@ -70,7 +70,7 @@
     none?.setAttribute("aria-pressed", String(before?.answer === "no performance" && before.contents[0] === one.content));
     video.dataset.src = `/videos/${one.content}`;
     video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
-    section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frame: one.frame, steps: [], charts: [] });
+    section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frames: one.frames, steps: [], charts: [] });
     return { section, video };
   };
 

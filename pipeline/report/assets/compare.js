@@ -56,6 +56,7 @@ Report.compare = (() => {
       for (const side of sides) {
         side.time = side.clock(phase);
         Report.overlay.draw(side.canvas, skeletons || joints.length ? side.data.skeleton : null, runs(side) ? side.video.currentTime : side.time, [], skeletons, joints);
+        Report.drawing.paint(side.canvas, Report.drawing.kept(side.data.identity).marks, side.time);
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;
@@ -200,13 +201,9 @@ Report.compare = (() => {
     };
 
     const goStep = (k) => seek(Report.clamp(k, 0, count - 1));
-    const frame = () => {
-      const t = sides[0].data.skeleton?.t ?? [];
-      return t.length > 1 ? d3.median(d3.pairs(t), ([p, q]) => q - p) : 1 / 25;
-    };
     const nudge = (sign) => {
-      const [a] = sides;
-      seek(a.clock.invert(a.time + sign * frame()));
+      const [a] = sides, { frames } = a.data;
+      if (frames.length) seek(a.clock.invert(frames[Report.clamp(Report.frameAt(frames, a.time) + sign, 0, frames.length - 1)]));
     };
     const press = (name, on) => root.querySelector(`[data-do=${name}]`).setAttribute("aria-pressed", String(on));
     const actions = {

@@ -6,6 +6,8 @@ const Report = (() => {
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const clock = (t) => (t < 60 ? `${t.toFixed(2)} s` : `${Math.floor(t / 60)}:${(t % 60).toFixed(1).padStart(4, "0")}`);
+  // The place of the frame that is shown at `t`; -1 without frames.
+  const frameAt = (frames, t) => Math.max(frames.findLastIndex((time) => time <= t + 1e-3), Math.min(0, frames.length - 1));
   const color = (index) => `var(--s${index % 8})`;
 
   // Draw whenever the width of the node changes, but never for a hidden node. Screen readers read the name of the node
@@ -41,5 +43,5 @@ const Report = (() => {
     });
   };
 
-  return { all, read, css, clamp, clock, color, whenSized, startTheme };
+  return { all, read, css, clamp, clock, frameAt, color, whenSized, startTheme };
 })();

@@ -29,7 +29,7 @@ Report.results = (() => {
     const tasks = [...new Set(rows.map((d) => d.task))];
     const range = tasks.map((_, k) => Report.color(k));
     Report.whenSized(node, (width) => {
-      const side = Math.min(width, 460);
+      const side = Math.min(width, 640);
       return Plot.plot({
         width: side, height: side, ...margins, color: { domain: tasks, range, legend: false },
         x: { label: axes.true, domain: ends, grid: true, ticks: 6 },

@@ -49,23 +49,29 @@ Report.overlay = (() => {
     if (value === null || places.flat().some((p) => p.score < 0)) return;
     const [first, middle, third] = places.map((all) => ({ x: d3.mean(all, (p) => p.x), y: d3.mean(all, (p) => p.y) }));
     const toward = (p) => Math.atan2(p.y - middle.y, p.x - middle.x);
-    const from = toward(first), to = third ? toward(third) : -Math.PI / 2, radius = stroke * 7;
+    const from = toward(first), to = third ? toward(third) : -Math.PI / 2;
+    const side = points.flat().every((j) => j % 2) && third ? -1 : 1; // angles of left joints have their text on the left
+    wedge(context, middle, from, to, { text: `${Math.round(value)}°`, side, colour, stroke });
+  };
+
+  // The angle at `middle` between two directions, and its text on the left (-1) or right (1) `side`.
+  const wedge = (context, middle, from, to, { text, side, colour, stroke, strength = 1 }) => {
+    const radius = stroke * 7;
     context.beginPath();
     context.moveTo(middle.x, middle.y);
     context.arc(middle.x, middle.y, radius, from, to, Math.sin(to - from) < 0);
     context.closePath();
-    context.globalAlpha = 0.6;
+    context.globalAlpha = 0.6 * strength;
     context.fillStyle = colour;
     context.fill();
-    context.globalAlpha = 1;
-    const text = `${Math.round(value)}°`, away = points.flat().every((j) => j % 2) && third ? -1 : 1; // angles of left joints have their text on the left
-    context.textAlign = away < 0 ? "right" : "left";
+    context.globalAlpha = strength;
+    context.textAlign = side < 0 ? "right" : "left";
     context.font = `600 ${Math.max(12, stroke * 5)}px system-ui, sans-serif`;
     context.lineWidth = stroke * 1.5;
     context.strokeStyle = "rgba(0,0,0,.75)";
-    context.strokeText(text, middle.x + away * radius, middle.y);
+    context.strokeText(text, middle.x + side * radius, middle.y);
     context.fillStyle = "#fff";
-    context.fillText(text, middle.x + away * radius, middle.y);
+    context.fillText(text, middle.x + side * radius, middle.y);
   };
 
   const body = (context, joint, colour, stroke) => {
@@ -110,5 +116,5 @@ Report.overlay = (() => {
     return context;
   };
 
-  return { draw };
+  return { draw, wedge };
 })();

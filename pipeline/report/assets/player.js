@@ -21,7 +21,7 @@ Report.player = (() => {
   const start = (section) => {
     const { data, source } = held(section);
     const video = section.querySelector("video"), canvas = section.querySelector("canvas");
-    const axis = section.querySelector(".time-axis");
+    const axis = section.querySelector(".time-axis"), place = section.querySelector("[data-part=seek]");
     const steps = Report.all(".step", section), now = section.querySelector(".now");
     const control = (name) => section.querySelector(`.tools [data-do=${name}]`);
     const speed = section.querySelector("[data-part=speed]"), choice = section.querySelector("[data-part=angle]");
@@ -29,7 +29,8 @@ Report.player = (() => {
       figure, series: data.charts[Number(figure.dataset.chart)].series, unit: data.charts[Number(figure.dataset.chart)].unit,
       outputs: Report.all(".value", figure),
     }));
-    let time = 0, overlay = !video, arcs = false, loop = null, joints = [], usualSpeed = null;
+    const { frames } = data;
+    let time = 0, overlay = !video, arcs = false, loop = null, joints = [], usualSpeed = null, marked = null; // `marked` paints what is drawn by hand
 
     if (video) video.src = source;
 
@@ -38,6 +39,8 @@ Report.player = (() => {
       held(section).time = t;
       const { left, right } = Report.charts.margins();
       const width = axis.clientWidth - left - right;
+      axis.classList.toggle("begun", t > 2e-3);
+      if (place) place.value = t;
       axis.style.setProperty("--at", `${(Report.clamp(t / data.duration, 0, 1) * width).toFixed(1)}px`);
       if (now) now.value = Report.clock(t);
       const current = stepAt(t);
@@ -46,6 +49,7 @@ Report.player = (() => {
         if (!figure.hidden) outputs.forEach((output, k) => { output.value = shown(valueAt(series[k], t)); });
       }
       if (canvas) Report.overlay.draw(canvas, overlay || arcs || joints.length ? data.skeleton : null, t, arcs ? anglesAt(t) : [], overlay, joints);
+      marked?.(t);
     };
     const valueAt = (series, t) => series.v[d3.bisectCenter(series.t, t)] ?? null;
     const shown = (v) => (v === null ? "–" : d3.format(Math.abs(v) < 10 ? ".2f" : ".0f")(v));
@@ -72,6 +76,8 @@ Report.player = (() => {
 
     if (video) {
       video.addEventListener("play", follow);
+      video.addEventListener("click", () => play());
+      place?.addEventListener("input", () => { video.pause(); seek(Number(place.value)); });
       for (const name of ["play", "pause"]) video.addEventListener(name, () => { control("play").textContent = video.paused ? "Play" : "Pause"; });
       // Without this, a loop that ends with the video would stop there.
       video.addEventListener("ended", () => { if (loop) { seek(loop.start); video.play(); } });
@@ -108,7 +114,7 @@ Report.player = (() => {
     const play = () => video && (video.paused ? video.play() : video.pause());
     const nudge = (sign) => {
       video?.pause();
-      seek(time + sign * frame);
+      if (frames.length) seek(frames[Report.clamp(Report.frameAt(frames, time) + sign, 0, frames.length - 1)]);
     };
     // Loops over a span of seconds, or over none. The span of a moment has joints to mark, and is played slowly.
     const setLoop = (span) => {
@@ -133,7 +139,7 @@ Report.player = (() => {
       play, loop: () => setLoop(loop ? null : data.steps[Math.max(0, stepAt(time))]), "frame-back": () => nudge(-1), "frame-on": () => nudge(1),
       skeleton: () => setOverlay(!overlay),
       angles: () => { arcs = !arcs; press("angles", arcs); show(time); },
-      "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5),
+      "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5), full: () => (video.requestFullscreen ?? video.webkitEnterFullscreen).call(video),
     };
     section.querySelector(".tools")?.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
     speed?.addEventListener("change", () => { video.playbackRate = Number(speed.value); });
@@ -146,12 +152,14 @@ Report.player = (() => {
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration);
     });
-    if (data.scored) Report.choose.start(section, data, () => time);
+    if (data.scored) {
+      Report.choose.start(section, data, () => time);
+      marked = Report.drawing.start(section, canvas, data, { time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
+    }
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);
 
-    const frame = data.frame ?? 1 / 25;
     const keys = {
       " ": play,
       j: () => goStep(stepAt(time) + 1), k: () => goStep(stepAt(time) - 1),
@@ -164,8 +172,7 @@ Report.player = (() => {
     };
   };
 
-  // Enlarges the picture up to eight times; an enlarged picture can be dragged. The browser's own controls are hidden
-  // then, since they would grow too.
+  // Enlarges the picture up to eight times; an enlarged picture can be dragged.
   const zoom = (stage, out, larger) => {
     const video = stage.querySelector("video"), most = 8;
     let scale = 1, x = 0, y = 0;
@@ -173,7 +180,6 @@ Report.player = (() => {
       x = Report.clamp(x, stage.clientWidth * (1 - scale), 0);
       y = Report.clamp(y, stage.clientHeight * (1 - scale), 0);
       for (const node of [video, stage.querySelector("canvas")]) node.style.transform = scale === 1 ? "" : `translate(${x}px, ${y}px) scale(${scale})`;
-      video.controls = scale === 1;
       stage.classList.toggle("zoomed", scale > 1);
       out.disabled = scale === 1;
       larger.disabled = scale === most;

@@ -99,7 +99,7 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: EvaluationResul
     ours = evaluated.systems[SYSTEM].average.rho
     assert f"<strong>{ours.value:.2f}</strong> <span>95 % interval {interval_text(ours.interval)}</span>" in page
     assert "40 held-out performances of 2 tasks, protocol kfold, 2 folds" in page
-    assert page.count('class="panel headline"') == 1
+    assert page.count('class="panel answer"') == 1
     assert '<dl class="tiles">' not in page
 
 
