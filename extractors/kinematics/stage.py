@@ -75,7 +75,7 @@ class Kinematics(Extractor[KinematicsConfig]):
     """Channels of the master and the slave tools of one trial."""
 
     name: ClassVar[str] = "kinematics"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # curves give the derivatives, not lines
     Config: ClassVar[type[StageConfig]] = KinematicsConfig
     reads: ClassVar[frozenset[str]] = frozenset({"kinematics"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {

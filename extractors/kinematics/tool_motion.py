@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.signals import local_line
+from extractors.local_fits import derivative
 
 Named = tuple[str, Floats]  # a channel's name, which ends in its unit, and its (row,) values
 _TINY = 1e-9
@@ -35,7 +35,7 @@ class Tool:
 
     def slope(self, values: Floats) -> Floats:
         """Derivative per second of (row, series) values: differences of neighbouring rows are mostly sensor noise."""
-        return local_line(self.time, values, np.ones_like(values), self.smoothing)[1]
+        return derivative(self.time, values[:, :, None], np.ones_like(values), self.smoothing)[0][:, :, 0]
 
 
 def lengths(vectors: Floats) -> Floats:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, centres_of, distances, in_blocks, sizes_of
+from extractors.local_fits import robust_curve
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
 from extractors.pose.paths import Track
-from extractors.signals import blocks, exchanges, fill_gaps, robust_curve
+from extractors.signals import blocks, exchanges, fill_gaps
 from extractors.trajectories import Rows
 
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint

@@ -18,7 +18,8 @@ from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Files, Source, StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE
-from extractors.signals import fill_gaps, local_line
+from extractors.local_fits import smoothed
+from extractors.signals import fill_gaps
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
@@ -34,7 +35,7 @@ class SkeletonConfig(StageConfig):
     up: Literal["y", "-y", "z"] = setting("y", "3-D axis that points up; in 2-D, y points down as in a picture")
     max_gap_s: float = setting(0.6, "gaps of a joint up to this many seconds are interpolated; 0: none", ge=0)
     smoothing_s: float = setting(
-        0.06, "width in seconds of the Gaussian of the line fitted to each joint; 0 keeps the file's", ge=0, le=1
+        0.06, "width in seconds of the Gaussian of the curve fitted to each joint; 0 keeps the file's", ge=0, le=1
     )
 
 
@@ -42,7 +43,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     """The joints of a keypoint file, gaps interpolated and smoothed."""
 
     name: ClassVar[str] = "skeleton"
-    version: ClassVar[int] = 3  # rows of KIMORE that hold two frames are read
+    version: ClassVar[int] = 4  # curves smooth the joints, not lines
     Config: ClassVar[type[StageConfig]] = SkeletonConfig
     reads: ClassVar[frozenset[str]] = frozenset({"keypoints"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
@@ -114,7 +115,8 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
             places, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
             placed = weight[:, 0] > 0
             if self.config.smoothing_s:
-                places = local_line(time, np.where(placed[:, None], places, 0.0), weight, self.config.smoothing_s)[0]
+                given = np.where(placed[:, None], places, 0.0)[:, None]
+                places = smoothed(time, given, weight[:, :1], self.config.smoothing_s)[:, 0]
             points[placed, joint, :-1] = places[placed]
             points[placed & ~detected, joint, -1] = INTERPOLATED_SCORE
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.signals import local_line, row_period
+from extractors.local_fits import MOTION_S, derivative
+from extractors.signals import row_period
 from extractors.timesteps.channels import row_cells, row_span
+from extractors.timesteps.pose_points import JITTER
 
-SMOOTHING_S = 0.1  # width of the Gaussian of the local fits that give speed, acceleration and jerk
+TOOL_S = 0.1  # width in seconds of the Gaussian that gives the derivatives of tools, which move slower than people
 IDLE = 0.1  # a point is idle while it is slower than this share of its own 90th percentile of speed
 SLOW_M_S = 0.005  # a tool below this speed is slow
 MOST_POINTS = 20  # points of an even grid for one row: a gap of days in the times must not fill the memory
@@ -28,9 +29,19 @@ class PointTrack:
     position: Floats  # (row, axis)
     weight: Floats  # (row,) trust, 0 where the position is unknown
 
+    @property
+    def smoothing_s(self) -> float:
+        """Width in seconds of the Gaussian of its derivatives."""
+        return TOOL_S if self.unit == "m" else MOTION_S
+
+    def velocity(self) -> tuple[Floats, Floats]:
+        """Velocity (row, axis) per second and its weight (row,), 0 where it is unknown."""
+        noise = JITTER if self.unit == "body" else np.inf
+        return _derive(self.time, self.position, self.weight, self.smoothing_s, noise)
+
     def speed(self) -> tuple[Floats, Floats]:
         """Speed (row,) per second and its weight (row,)."""
-        velocity, weight = _derive(self.time, self.position, self.weight)
+        velocity, weight = self.velocity()
         return np.asarray(np.linalg.norm(velocity, axis=1)), weight
 
 
@@ -44,14 +55,14 @@ def track_descriptors(track: PointTrack) -> dict[str, float]:
     unit = track.unit
     names = [f"log_path_{unit}", f"log_speed_{unit}_s", f"log_jerk_{unit}_s3", "speed_variation", "idle_share"]
     names += ["centroid_hz", f"log_acceleration_{unit}_s2", "log_volume", *(["slow_share"] if unit == "m" else [])]
-    velocity, weight = _derive(track.time, track.position, track.weight)
+    velocity, weight = track.velocity()
     durations = _durations(track.time)
     time_weight = weight * durations
     if time_weight.sum() <= 0:
         return dict.fromkeys(names, 0.0)
     speed = np.linalg.norm(velocity, axis=1)
-    acceleration, weight = _derive(track.time, velocity, weight)
-    jerk, jerk_weight = _derive(track.time, acceleration, weight)
+    acceleration, weight = _derive(track.time, velocity, weight, track.smoothing_s)
+    jerk, jerk_weight = _derive(track.time, acceleration, weight, track.smoothing_s)
     mean = float(np.average(speed, weights=time_weight))
     seconds = float(durations[weight > 0].sum())
     variation = float(np.sqrt(np.average(np.square(speed - mean), weights=time_weight))) / (mean + _TINY)
@@ -75,7 +86,7 @@ def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
     A closing is a passage from above the middle of the 10th and 90th percentile to below it; the descriptor is log(1 +
     closings per minute). A reversal is a change between opening and closing, both faster than the mean absolute speed.
     """
-    slope, slope_weight = _derive(time, values[:, None], weight)
+    slope, slope_weight = _derive(time, values[:, None], weight, TOOL_S)
     time_weight = slope_weight * _durations(time)
     if time_weight.sum() <= 0:
         return dict.fromkeys(("log_gripper_rad_s", "log_closings_min", "log_travel_rad", "reversals_s"), 0.0)
@@ -155,11 +166,10 @@ def _agreement(a: Floats, b: Floats, lag: int) -> float:
     return float((first * second).sum() / size) if size > _TINY * _TINY else 0.0
 
 
-def _derive(time: Floats, values: Floats, weight: Floats) -> tuple[NDArray[np.float64], Floats]:
-    """Slopes (row, axis) per second by the local fit, and their weight (row,)."""
-    heavy = np.repeat(weight[:, None], values.shape[1], axis=1)
-    _, slope, sloped = local_line(time, values, heavy, SMOOTHING_S)
-    return slope, weight * sloped.all(axis=1)
+def _derive(time: Floats, values: Floats, weight: Floats, sigma: float, noise: float = np.inf) -> tuple[Floats, Floats]:
+    """`derivative` of (row, axis) values, and its weight (row,)."""
+    slopes, known = derivative(time, values[:, None], weight[:, None], sigma, noise)
+    return slopes[:, 0], weight * known[:, 0]
 
 
 def _durations(time: Floats) -> Floats:

@@ -32,8 +32,8 @@ from extractors.timesteps.pose_points import (
     CleanPose,
     PoseSettings,
     body_centre,
-    body_scale,
     clean_pose,
+    torso_length,
 )
 
 ANGLES = {
@@ -112,7 +112,7 @@ def half_of(channels: Channels, half: str) -> Channels:
 
 def _shared_frame(poses: Sequence[CleanPose]) -> SharedFrame:
     """Origin and unit for all agents: the median of their centres, and the mean of their torso lengths."""
-    scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
+    scales = [scale for pose in poses if (scale := torso_length(pose.points, pose.weight)) is not None]
     centres = [body_centre(pose) for pose in poses]
     valid_centres = np.concatenate([middle[valid] for middle, valid in centres])
     origin = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(poses[0].points.shape[-1])
@@ -120,7 +120,7 @@ def _shared_frame(poses: Sequence[CleanPose]) -> SharedFrame:
 
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
-    placed = replace(frame, torso=body_scale(pose) or frame.unit)
+    placed = replace(frame, torso=torso_length(pose.points, pose.weight) or frame.unit)
 
     def columns(rows: slice) -> Columns:
         some = pose.rows(rows)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.signals import FILL_WEIGHT, Bools, blocks, local_line, runs_between
+from extractors.local_fits import MOTION_S, derivative
+from extractors.signals import FILL_WEIGHT, Bools, blocks, runs_between
 from extractors.timesteps.turning import turning
 
 POINTS = (
@@ -30,7 +31,7 @@ POINTS = (
 """The 13 points: the head, then COCO's joints 5 to 16 in their order."""
 
 TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-VELOCITY_S = 0.06  # width in seconds of the Gaussian of the line whose slope is the velocity
+JITTER = 0.03  # torso lengths: keypoints may stray so far from the curve whose slope is their velocity
 SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
 _FACE = 5  # COCO joints 0 to 4: nose, eyes, ears
 _TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and shoulders are never detected together
@@ -57,7 +58,7 @@ class CleanPose:
     points: Floats  # (frame, 13, 2) px, 0 where the weight is 0
     velocity: Floats  # (frame, 13, 2) px per second
     weight: Floats  # (frame, 13) trust 0..1; 0 where neither detected nor interpolated
-    sloped: Bools  # (frame, 13) true where there is a velocity
+    rated: Bools  # (frame, 13) true where the velocity is known (`extractors.local_fits.derivative`)
     turn: Floats  # (frame, 1) turning of the spine in rad/s, y up, anticlockwise positive; in 3-D (frame, 3) vectors
     turning: Bools  # (frame,) true where there is a turning
     observed: Bools  # (frame,) true where the person was detected in the frame itself
@@ -65,7 +66,7 @@ class CleanPose:
     @property
     def moving(self) -> Floats:
         """(frame, 13) weight of the velocity."""
-        return self.weight * self.sloped
+        return self.weight * self.rated
 
     def rows(self, rows: slice) -> CleanPose:
         """Some of the frames."""
@@ -98,14 +99,13 @@ def clean_pose(
         joints[filled[rows], :, -1] = interpolated
         points[rows], weight[rows] = merge_head(joints, settings.min_score)
     observed = np.asarray((weight > 0).any(axis=1)) & ~filled
-    velocity, sloped = np.zeros_like(points), np.zeros(weight.shape, bool)
+    velocity, rated = np.zeros_like(points), np.zeros(weight.shape, bool)
+    jitter = JITTER * (torso_length(points, weight) or np.inf)
     for rows in runs_between(time, cuts):
-        for axis in range(axes):
-            line = local_line(time[rows], points[rows, :, axis], weight[rows], VELOCITY_S)
-            _, velocity[rows, :, axis], sloped[rows] = line
-    points[weight <= 0], velocity[(weight <= 0) | ~sloped] = 0.0, 0.0
-    turn, turns = turning(time, *_spine(points, weight), cuts, VELOCITY_S)
-    return CleanPose(points, velocity, weight, sloped, turn, turns, observed)
+        velocity[rows], rated[rows] = derivative(time[rows], points[rows], weight[rows], MOTION_S, jitter)
+    points[weight <= 0], velocity[weight <= 0] = 0.0, 0.0
+    turn, turns = turning(time, *_spine(points, weight), cuts)
+    return CleanPose(points, velocity, weight, rated, turn, turns, observed)
 
 
 def _spine(points: Floats, weight: Floats) -> tuple[Floats, Floats]:
@@ -153,18 +153,22 @@ def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
     return np.divide(sums, total[:, None], out=np.zeros_like(sums), where=total[:, None] > 0), total > 0
 
 
-def body_scale(pose: CleanPose) -> float | None:
-    """Torso length in pixels, from mid-shoulders to mid-hips; None for a person who is never detected.
+def torso_length(points: Floats, weight: Floats) -> float | None:
+    """Length from mid-shoulders to mid-hips, in the unit of the points; None for a person who is never detected.
 
     A torso that is bent towards the camera looks short, never long, hence the 80th percentile over time.
+
+    Args:
+        points: (frame, 13, axis).
+        weight: (frame, 13).
     """
-    shoulders, _, shoulder_weight = pose.middle("left_shoulder", "right_shoulder")
-    hips, _, hip_weight = pose.middle("left_hip", "right_hip")
-    length = np.linalg.norm(shoulders - hips, axis=1)[(shoulder_weight > 0) & (hip_weight > 0)]
+    shoulders, hips = ([POINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip"))
+    shown = weight > 0
+    spine = points[:, shoulders].mean(axis=1) - points[:, hips].mean(axis=1)
+    length = np.linalg.norm(spine[shown[:, shoulders + hips].all(axis=1)], axis=1)
     if not length.size:  # by the box around the points, in frames with at least two
-        shown = pose.weight > 0
         rows = shown.sum(axis=1) >= 2
-        points, shown = pose.points[rows], shown[rows][..., None]
+        points, shown = points[rows], shown[rows][..., None]
         sides = np.where(shown, points, -np.inf).max(axis=1) - np.where(shown, points, np.inf).min(axis=1)
         length = _TORSO_OF_HEIGHT * np.linalg.norm(sides, axis=1)
     length = length[length > 1e-6]

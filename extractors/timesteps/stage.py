@@ -67,7 +67,7 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Time steps of the agents and the scene, and descriptors of the whole performance."""
 
-    name, version, Config = "timesteps", 5, TimestepsConfig
+    name, version, Config = "timesteps", 6, TimestepsConfig
     reads: ClassVar[frozenset[str]] = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),

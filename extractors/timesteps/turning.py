@@ -1,7 +1,7 @@
 """The turning speed of a direction, from the angles between its frames.
 
-The slope of places on a circle is too small where the circle is turned far within the window of the fit. The angle
-grows evenly, so its slope is right at any speed that the frame rate can tell.
+No curve through places on a circle follows many turns a second. The angle grows evenly, so its slope is right at any
+speed that the frame rate can tell.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import math
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.signals import Bools, local_line, runs_between
+from extractors.local_fits import MOTION_S, derivative
+from extractors.signals import Bools, runs_between
 
 FASTEST_STEP = 0.75 * math.pi
 """Largest angle in rad from one frame to the next. From half a turn on, the other direction looks alike."""
 
+UNSTEADY = 0.06
+"""Angle in rad by which a direction may stray from the curve whose slope is its turning."""
 
-def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats, sigma: float) -> tuple[Floats, Bools]:
+
+def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats) -> tuple[Floats, Bools]:
     """Turning of a direction in rad/s, and where it is known; no number reaches over a cut or a missing row.
 
     Args:
@@ -25,7 +29,6 @@ def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats, sigma: fl
         along: (frame, 2) or (frame, 3) vectors of any length.
         weight: (frame,) trust, 0 for a missing vector.
         cuts: (cut,) seconds.
-        sigma: width in seconds of the Gaussian of the fitted line.
 
     Returns (frame, 1) rates, anticlockwise positive, or in three dimensions (frame, 3) vectors along the axis; and
     (frame,) true where there is a rate.
@@ -40,9 +43,8 @@ def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats, sigma: fl
     for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         if end - start > 1:
             rows = slice(start, end)
-            trust = np.repeat(weight[rows, None], turned.shape[1], axis=1)
-            _, rate[rows], sloped = local_line(time[rows], turned[rows], trust, sigma)
-            known[rows] = sloped.all(axis=1)
+            one = derivative(time[rows], turned[rows, None], weight[rows, None], MOTION_S, UNSTEADY)
+            rate[rows], known[rows] = (values[:, 0] for values in one)
     return rate, known
 
 

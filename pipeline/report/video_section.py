@@ -22,7 +22,9 @@ from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.decoder import RetimedVideo, Video
 from data.video.media import DEFAULT_LIMIT, frame_length
+from extractors.local_fits import MOTION_S, derivative
 from extractors.timesteps.people import people_names
+from extractors.timesteps.pose_points import JITTER
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
@@ -254,8 +256,9 @@ def body_speed(pose: StageOutput) -> Traces | None:
     shape, _, torso = _body(_floats(pose, "keypoints")[:, 0])
     if torso is None or len(time) < 3:
         return None
-    speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)
-    series = {part: smooth(known_mean(speed[:, joints], axis=1)) for part, joints in PARTS.items()}
+    velocity, known = derivative(time, np.nan_to_num(shape), np.isfinite(shape[..., 0]) * 1.0, MOTION_S, JITTER)
+    speed = np.where(known & np.isfinite(shape[..., 0]), np.linalg.norm(velocity, axis=-1), np.nan)
+    series = {part: known_mean(speed[:, joints], axis=1) for part, joints in PARTS.items()}
     return Traces(
         "Movement of the body",
         "torso lengths/s",

@@ -1,4 +1,4 @@
-"""Irregular, weighted signals: gaps, local lines, runs between cuts."""
+"""Irregular, weighted signals: gaps, runs between cuts, exchanges."""
 
 from __future__ import annotations
 
@@ -12,27 +12,11 @@ from hypothesis import strategies as st
 from extractors.signals import (
     FILL_WEIGHT,
     LONE_PERIOD_S,
-    WINDOW_SIGMAS,
     exchanges,
     fill_gaps,
-    local_line,
     row_period,
     runs_between,
 )
-
-
-@given(st.integers(0, 9999), st.integers(1, 12), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
-def test_any_signal_gives_a_finite_fit_that_ignores_missing_values(seed: int, rows: int, sigma: float) -> None:
-    rng = np.random.default_rng(seed)
-    time, values = np.cumsum(rng.uniform(0, 0.1, rows)), rng.normal(0, 100, (rows, 2))
-    weight = rng.uniform(0, 1, (rows, 2)) * (rng.random((rows, 2)) < 0.6)
-    fitted, slope, sloped = local_line(time, values, weight, sigma)
-    assert np.isfinite(fitted).all()
-    assert np.isfinite(slope).all()
-    assert not slope[~sloped].any()
-    other = np.where(weight > 0, values, 1e3)
-    assert local_line(time, other, weight, sigma)[1] == pytest.approx(slope, rel=1e-3, abs=1e-2)
 
 
 def test_gaps_are_filled_by_lines_and_never_beyond_the_ends() -> None:
@@ -78,26 +62,6 @@ def test_runs_between_cuts() -> None:
 def test_the_period_of_rows() -> None:
     assert row_period(np.array([0, 0.1, 0.2, 0.9])) == pytest.approx(0.1)
     assert row_period(np.zeros(1)) == row_period(np.zeros(3)) == LONE_PERIOD_S
-
-
-@given(st.integers(0, 9999), st.integers(2, 25), st.floats(0.001, 0.4))
-@settings(max_examples=40, deadline=None)
-def test_the_local_line_is_numpys_weighted_fit(seed: int, rows: int, sigma: float) -> None:
-    rng = np.random.default_rng(seed)
-    time = np.cumsum(rng.uniform(0.02, 0.08, rows))
-    values, weight = rng.normal(size=(rows, 1)), rng.uniform(0.1, 1, (rows, 1)) * (rng.random((rows, 1)) < 0.8)
-    width = max(sigma, 0.6 * row_period(time))
-    fitted, slope, sloped = local_line(time, values, weight, sigma)
-    for now in range(rows):
-        u = time - time[now]
-        g = weight[:, 0] * np.exp(-0.5 * (u / width) ** 2) * (np.abs(u) <= WINDOW_SIGMAS * width)
-        if sloped[now, 0]:
-            line = np.polyfit(u[g > 0], values[g > 0, 0], 1, w=np.sqrt(g[g > 0]))
-            assert (slope[now, 0], fitted[now, 0]) == pytest.approx(tuple(line), rel=1e-4, abs=1e-5)
-        elif g.sum() > 0:
-            assert fitted[now, 0] == pytest.approx(np.average(values[:, 0], weights=g), abs=1e-6)
-        else:
-            assert fitted[now, 0] == values[now, 0]
 
 
 @given(st.integers(0, 9999), st.integers(1, 9))

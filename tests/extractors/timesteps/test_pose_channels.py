@@ -122,9 +122,14 @@ def test_positions_gaps_and_sides_stay_as_the_pose_stage_stored_them():
 
 
 def test_velocities_do_not_reach_over_a_cut():
-    keypoints = scored(np.concatenate([still(STANDING, 10), still(moved(shift=(300, 0)), 10)]))
-    assert not clean_pose(TIME, keypoints, np.array([TIME[10]]), PoseSettings()).velocity.any()
-    assert np.abs(clean_pose(TIME, keypoints, np.zeros(0), PoseSettings()).velocity).max() > 1000
+    places = np.concatenate([100 * TIME[:10], 300 + 0 * TIME[10:]])
+    keypoints = scored(STANDING + places[:, None, None] * [1.0, 0.0])
+    cut = clean_pose(TIME, keypoints, np.array([TIME[10]]), PoseSettings())
+    np.testing.assert_allclose(cut.velocity[..., 0], np.repeat([100, 0], 10)[:, None].repeat(13, 1), atol=1e-3)
+    assert cut.moving.min() > 0
+    jump = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings()).moving
+    assert jump[[0, 19]].min() > 0
+    assert jump[8:12].max() == 0, "no curve follows a jump"
 
 
 def test_keypoints_with_low_scores_have_no_weight():
