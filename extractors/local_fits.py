@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors import signals
@@ -100,7 +102,8 @@ def _series(values: Floats) -> Iterator[slice]:
 def _fit(time: Floats, values: Floats, weight: Floats, sigma: float, drawn: Sequence[float]) -> _Curves:
     """Curves whose coefficients are `drawn` to 0 as those of `QUINTIC`; arguments as in `smoothed`."""
     powers, heights, squares = _moments(time, values, weight, sigma, len(drawn))
-    parts = [_solve(powers[:, rows], heights[:, rows], squares[rows], drawn) for rows in signals.blocks(max(len(time), 1))]
+    all_rows = signals.blocks(max(len(time), 1))
+    parts = [_solve(powers[:, rows], heights[:, rows], squares[rows], drawn) for rows in all_rows]
     height, slope, left, bent = (np.concatenate(each) for each in zip(*parts, strict=True))
     sloped = powers[0] * powers[2] - np.square(powers[1]) > 1e-9 * np.square(powers[0])
     return _Curves(height, slope / sigma, sloped, left, bent)
@@ -129,7 +132,7 @@ def _moments(time: Floats, values: Floats, weight: Floats, sigma: float, size: i
     return powers, heights, squares
 
 
-def _solve(powers: Floats, heights: Floats, squares: Floats, drawn: Sequence[float]) -> tuple[Floats, ...]:
+def _solve(powers: Floats, heights: Floats, squares: Floats, drawn: Sequence[float]) -> tuple[NDArray[Any], ...]:
     """Height and slope at u = 0, and `left` and `bent` of `_Curves`, for some rows."""
     total, size = np.where(powers[0] > 0, powers[0], 1.0), len(drawn)
     power, sums = powers / total, np.moveaxis(heights / total[..., None], 0, 2)
