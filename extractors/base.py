@@ -204,7 +204,7 @@ class Extractor(ABC, Generic[C]):
         """Inputs of one record that the result depends on beside `reads`, by kind; part of the cache key.
 
         A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
-        content is hashed. A text is a value itself, such as annotated boundaries.
+        content is hashed. A text is a value itself, such as annotated phases.
 
         Raises DataError: several files match; the stage then fails for this record.
         """

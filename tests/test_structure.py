@@ -52,7 +52,7 @@ FROM_DATA = {
     "data.pose_weights": {"INSTALL", "PoseNetwork", "identity_of", "require"},
     "data.store": {"ArraySpec", "OutputSpec", "StageOutput"},
     "data.store.arrays": {"ArraySpec", "Floats", "StageOutput"},
-    "data.video": {"Frame", "Record", "VideoInfo"},
+    "data.video": {"Frame", "Phase", "Record", "VideoInfo"},
     "data.video.records": {"Record"},
     "data.weights": {"REGISTRY"},
     "data.weights.quiet_openvino": {"openvino"},

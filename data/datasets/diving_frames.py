@@ -22,10 +22,12 @@ Neither states a frame rate: it is 25 per second, or `frames.fps`. Score "final"
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from data.datasets.score_lists import FRAME_RATE, checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
 from data.errors import DataError
 from data.store.restricted_pickle import load_plain
-from data.video import FrameFolder, Labels, Listing, Record
+from data.video import FrameFolder, Labels, Listing, Phase, Record
 from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
 
@@ -51,7 +53,7 @@ class AnnotatedDive:
     difficulty: float
     first: int | None  # first and last number in the folder of frames; None: the whole folder
     last: int | None
-    boundaries: tuple[float, ...]  # see `Record.boundaries`
+    parts: tuple[int, ...]  # first frame of every annotated part but the first
     frames: int  # number of annotated frames
 
 
@@ -84,8 +86,17 @@ def _fine_dive(row: Any) -> AnnotatedDive:
         labels = np.asarray(labels)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
         raise ValueError("frames_labels is no list of numbers")
-    boundaries = (np.flatnonzero(np.diff(labels)) + 1) / len(labels)
-    return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, tuple(boundaries.tolist()), len(labels))
+    parts = tuple((np.flatnonzero(np.diff(labels)) + 1).tolist())
+    return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, parts, len(labels))
+
+
+def _phases(dive: AnnotatedDive, rate: float) -> tuple[Phase, ...]:
+    """Take-off (the first sub-action), flight (all between) and entry (the last); a dive may lack a flight."""
+    if not dive.parts:
+        return ()
+    edges = [0.0, *(frame / rate for frame in sorted({dive.parts[0], dive.parts[-1]})), math.inf]
+    names = ("take-off", "flight", "entry") if len(edges) == 4 else ("take-off", "entry")
+    return tuple(Phase(name, *ends) for name, ends in zip(names, pairwise(edges), strict=True))
 
 
 def _real(value: Any) -> float:
@@ -180,7 +191,8 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
                 judges = ()
             labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
-            record = Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries)
+            phases = _phases(dive, frames.rate)
+            record = Record(name, place, {}, "diving", labels, groups, side, {}, frames, phases)
             listed.append((list_file, record))
     listing = join_lists(root, listed, {}, layout.frames[0])
     return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))

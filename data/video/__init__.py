@@ -3,7 +3,7 @@
 from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.frame_folder import FrameFolder
 from data.video.media import embed_video, jpeg, key_frames, trim_video
-from data.video.records import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
+from data.video.records import LABELS, VIDEO_SUFFIXES, Labels, Listing, Phase, Record, find_videos
 from data.video.writer import write_video
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FrameFolder",
     "Labels",
     "Listing",
+    "Phase",
     "Record",
     "VideoInfo",
     "decode",

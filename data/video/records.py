@@ -48,6 +48,15 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A part of a performance by name."""
+
+    name: str
+    start: float  # s from the first frame
+    end: float  # s; infinite where the phase lasts until the end of the video
+
+
+@dataclass(frozen=True)
 class Record:
     """One performance to extract, train on or score."""
 
@@ -64,7 +73,7 @@ class Record:
     """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies
     those that it needs (`data.store.scratch`) and continues with a record of local files."""
     frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
-    boundaries: tuple[float, ...] = ()  # where annotated parts meet, as ascending fractions 0..1; empty: not annotated
+    phases: tuple[Phase, ...] = ()  # annotated, in the order of time, each ending where the next begins; empty: none
     day: str = ""  # of the performance, such as "2026-05-31"; empty where the labels have none
     rate: float = 0.0  # frames per second of a video file whose container states another rate; 0: it is right
 

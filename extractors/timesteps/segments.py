@@ -17,19 +17,21 @@ applied to each part instead of the whole video, and its scale does not depend o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
+from data.video import Phase
 from extractors.signals import Bools
 from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6  # rows closer in time than this give no rate of change
+LATE_S = 0.1  # a phase may be marked so much beyond the end of the video
 _HUGE = 1e30  # nothing measured is larger; keeps float32 finite
 Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
 
@@ -51,25 +53,41 @@ def equal_parts(start: float, end: float, steps: int) -> Floats:
     return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
-def annotated_parts(start: float, end: float, boundaries: Sequence[float], steps: int) -> Floats:
-    """(steps, 2) begin and end of parts that cross no boundary; boundaries are fractions 0..1 of the time.
+def steps_of_phases(names: Sequence[str], steps: int) -> tuple[str, ...]:
+    """(steps,) the phase of every time step: all phases get equally many, the first ones one more if there is a rest.
 
-    Each stretch between boundaries gets the same number of equal parts; the first ones get one more where the division
-    leaves a rest. So step t is the same phase in every performance with the same number of stretches.
-
-    Example: 0 s to 10 s with a boundary at .2 in four is [[0, 1], [1, 2], [2, 6], [6, 10]].
-
-    Raises ValueError: more stretches than steps, or boundaries that do not ascend between 0 and 1.
+    >>> steps_of_phases(["take-off", "entry"], 3)
+    ('take-off', 'take-off', 'entry')
     """
-    edges = np.array([0.0, *boundaries, 1.0])
-    stretches = len(edges) - 1
-    if stretches > steps:
-        raise ValueError(f"{stretches} annotated parts do not fit into {steps} time steps")
-    if not (np.diff(edges) > 0).all():
-        raise ValueError("the annotated boundaries do not ascend between 0 and 1")
-    whole, rest = divmod(steps, stretches)
-    ends = pairwise(start + edge * (end - start) for edge in edges.tolist())
-    return np.concatenate([equal_parts(*two, whole + (number < rest)) for number, two in enumerate(ends)])
+    whole, rest = divmod(steps, len(names))
+    return tuple(name for place, name in enumerate(names) for _ in range(whole + (place < rest)))
+
+
+def phase_parts(start: float, end: float, phases: Sequence[Phase], names: Sequence[str], steps: int) -> Floats:
+    """(steps, 2) begin and end of the steps, of which each phase of `names` has those of `steps_of_phases`.
+
+    So step t is the same phase in every performance. The steps of a phase that the performance leaves out have no
+    length, and are masked.
+
+    Example: 0 s to 10 s with flight from 0 to 2 s and entry from 2 s on, in four, is [[0, 1], [1, 2], [2, 6], [6, 10]].
+
+    Raises ValueError: an unknown phase, another order, or a phase beyond the end of the video.
+    """
+    given = [phase.name for phase in phases]
+    if unknown := [name for name in given if name not in names]:
+        raise ValueError(f"'{unknown[0]}' is none of the phases {', '.join(names)}")
+    if given != [name for name in names if name in given]:
+        raise ValueError(f"the order of its phases is {', '.join(given)}, not {', '.join(names)}")
+    if late := [p for p in phases if p.start >= end or end + LATE_S < p.end < np.inf]:
+        at = late[0].end if np.isfinite(late[0].end) else late[0].start
+        raise ValueError(f"'{late[0].name}' is marked until {at:.2f} s, and the video ends at {end:.2f} s")
+    marked, counts = {phase.name: phase for phase in phases}, Counter(steps_of_phases(names, steps))
+    parts, edge = [], max(start, phases[0].start)
+    for name in names:
+        stop = min(marked[name].end, end) if name in marked else edge
+        parts.append(np.linspace(edge, stop, counts[name] + 1))
+        edge = stop
+    return np.concatenate([np.stack([edges[:-1], edges[1:]], axis=1) for edges in parts])
 
 
 def overlap(cells: Floats, part: Floats) -> Floats:

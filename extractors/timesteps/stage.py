@@ -11,20 +11,28 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_validator, model_validator
+from pydantic import ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from data.errors import DataError, UsageError, nearest
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Files, Source, StageConfig, setting
-from extractors.signals import LONE_PERIOD_S
+from extractors.signals import LONE_PERIOD_S, Bools
 from extractors.timesteps.channels import Channels, array_channels, flow_channels
 from extractors.timesteps.people import role_names
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
-from extractors.timesteps.segments import Statistics, Steps, annotated_parts, average_steps, equal_parts, step_features
+from extractors.timesteps.segments import (
+    Statistics,
+    average_steps,
+    equal_parts,
+    phase_parts,
+    step_features,
+    steps_of_phases,
+)
 from extractors.timesteps.trial_descriptors import trial_descriptors
 
 
@@ -32,8 +40,8 @@ class TimestepsConfig(StageConfig):
     """Roles of the agents, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
-    bounds: Literal["equal", "annotated"] = setting(
-        "equal", "Time steps are equal parts, or annotated: none crosses a boundary of the data set's annotation."
+    bounds: Literal["equal"] | tuple[str, ...] = setting(
+        "equal", "Time steps are equal parts of the performance, or of its phases: their names in order, as a list."
     )
     primary: str = setting("pose:0", "Role of the primary agent, see extractors/timesteps/roles.py for the grammar.")
     secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
@@ -50,6 +58,27 @@ class TimestepsConfig(StageConfig):
     @classmethod
     def _roles(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
         return parse_role(given).text if isinstance(given, str) else tuple(parse_role(text).text for text in given)
+
+    @field_validator("bounds", mode="wrap")
+    @classmethod
+    def _bounds(cls, given: Any, check: ValidatorFunctionWrapHandler) -> Literal["equal"] | tuple[str, ...]:
+        names = check(given) if given == "equal" or isinstance(given, (list, tuple)) else ()
+        if names != "equal" and not (0 < len({*map(str.strip, names)} - {""}) == len(names)):
+            raise PydanticCustomError(
+                "bounds", "should be equal, or a list of phases such as [take-off, flight, entry]"
+            )
+        return names
+
+    @model_validator(mode="after")
+    def _fitting(self) -> TimestepsConfig:
+        if self.bounds != "equal" and len(self.bounds) > self.steps:
+            raise ValueError(f"{len(self.bounds)} phases do not fit into {self.steps} time steps")
+        return self
+
+    @property
+    def step_phases(self) -> tuple[str, ...]:
+        """The phase of every time step; empty for equal steps."""
+        return () if self.bounds == "equal" else steps_of_phases(self.bounds, self.steps)
 
     @model_validator(mode="after")
     def _parts(self) -> TimestepsConfig:
@@ -105,14 +134,14 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     @classmethod
     def reads_of(cls, config: TimestepsConfig, record: Record, files: Files) -> Mapping[str, str]:
-        """The annotated boundaries, where they are used."""
-        return {"boundaries": str(record.boundaries)} if config.bounds == "annotated" else {}
+        """The phases, where they are used."""
+        return {"phases": str(record.phases)} if config.bounds != "equal" else {}
 
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
 
-        Raises DataError: annotated boundaries are missing or too many; an upstream array is missing or has another
-        shape than its stage promises.
+        Raises DataError: the phases are missing or do not fit; an upstream array is missing or has another shape than
+        its stage promises.
         """
         (primary, *secondary), people = self._channels(self.config.roles(), source.upstream)
         if len({one.names for one in secondary}) > 1:
@@ -122,7 +151,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         agents, config = (primary, *secondary), self.config
         spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
         start, end = min(first for first, _ in spans), max(last for _, last in spans)
-        bounds = self._bounds(start, end, source)
+        bounds = self._edges(start, end, source)
         statistics = config.statistics, config.k, config.min_observed
         first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
         descriptors, trial = trial_descriptors(primary, secondary, end - start)
@@ -137,22 +166,24 @@ class Timesteps(Extractor[TimestepsConfig]):
             "trial": trial,
             "duration": np.array(end - start),
         }
-        quality = {**_quality(primary, secondary, first, rest), "duration_s": round(end - start, 3)}
+        lasting = bounds[:, 1] > bounds[:, 0]  # other steps are of phases that this performance leaves out
+        masks = [one.mask[lasting] for one in (first, *rest)]
+        quality = {**_quality(primary, secondary, masks), "duration_s": round(end - start, 3)}
         quality |= {f"name_{part}": name for part, name in people.items()}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
-    def _bounds(self, start: float, end: float, source: Source) -> Floats:
+    def _edges(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
             return equal_parts(start, end, self.config.steps)
         record = source.record
-        if not record.boundaries:
-            fix = "Use a data set that has them, or --set timesteps.bounds=equal"
-            raise DataError("no annotated boundaries", where=record.name, fix=fix)
+        if not record.phases:
+            fix = "Mark them in phases.csv (dataset.phases), or --set timesteps.bounds=equal"
+            raise DataError("no phases", where=record.name, fix=fix)
         try:
-            return annotated_parts(start, end, record.boundaries, self.config.steps)
+            return phase_parts(start, end, record.phases, self.config.bounds, self.config.steps)
         except ValueError as error:
-            fix = "Raise timesteps.steps, correct the annotation, or --set timesteps.bounds=equal"
+            fix = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
             raise DataError(str(error), where=record.name, fix=fix) from None
 
     def _channels(
@@ -193,7 +224,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         if values.ndim != 2 or not len(values):
             what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
             raise DataError(what, fix="Set timesteps.scene to another array")
-        if len(values) != len(bounds) or self.config.bounds == "annotated":
+        if len(values) != len(bounds) or self.config.bounds != "equal":
             spans = np.asarray(arrays["bounds"].values if "bounds" in arrays else [], dtype=np.float64)
             if spans.shape != (len(values), 2):
                 spans = equal_parts(bounds[0, 0], bounds[-1, 1], len(values))
@@ -208,15 +239,16 @@ def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
     return upstream[stage]
 
 
-def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float | str]:
+def _quality(primary: Channels, secondary: list[Channels], masks: list[Bools]) -> dict[str, float | str]:
     """Shares of time observed, interpolated and masked, for the primary and the mean secondary agent."""
+    first, *rest = masks
     return {
         "observed_primary": _share(primary, primary.observed),
         "observed_secondary": float(np.mean([_share(one, one.observed) for one in secondary])),
         "bridged_primary": _share(primary, primary.present & ~primary.observed),
         "bridged_secondary": float(np.mean([_share(s, s.present & ~s.observed) for s in secondary])),
-        "masked_steps_primary": float((~first.mask).mean()),
-        "masked_steps_secondary": float(np.mean([(~one.mask).mean() for one in rest])),
+        "masked_steps_primary": float((~first).mean()),
+        "masked_steps_secondary": float(np.mean([(~one).mean() for one in rest])),
         "longest_pause_s": max(_longest_pause(one.time) for one in (primary, *secondary)),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import list_records
+from data.datasets import list_records, with_phases
 from data.errors import UsageError, nearest
 from data.video import Listing, Record, find_videos
 from extractors.timesteps import TimestepsConfig
@@ -24,6 +24,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> L
     if inputs:
         rate = config.method.frames.fps
         listing = _retimed(find_videos(list(inputs), config.machine.storage.reach(), rate), rate)
+        listing = with_phases(listing, config.dataset.phases, beside=inputs[0])
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
@@ -56,7 +57,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         frame_rate=config.method.frames.fps,
         **options,
     )
-    listing = _retimed(listing, config.method.frames.fps)
+    listing = with_phases(_retimed(listing, config.method.frames.fps), dataset.phases, beside=dataset.root)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
+from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of, with_phases
 from data.errors import PROGRAM, UsageError, counted, printable
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
@@ -45,6 +45,9 @@ def find_performances(
         listing = dataset_records(dataset, unscored=True)
     else:
         raise UsageError("nothing to score", fix=NOTHING)
+    if inputs:
+        marks = None if dataset is None else dataset.dataset.phases
+        listing = with_phases(listing, marks, beside=inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:

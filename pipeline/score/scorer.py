@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError, UsageError
+from data.errors import DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
@@ -39,11 +39,11 @@ from pipeline.train.features import FeatureSet, feature_set
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
-UNANNOTATED = (
-    "no annotated boundaries, at which this model cuts time: name an annotated data set "
-    f"(`{PROGRAM} score --config PRESET --set dataset.root=FOLDER`), or train a model with --set timesteps.bounds=equal"
+UNMARKED = (
+    "no phases, at which this model cuts time: mark them in phases.csv beside the video, or in a file that "
+    "--set dataset.phases=FILE names"
 )
-"""Error of a video without annotation, which a model of `timesteps.bounds: annotated` cannot score."""
+"""Error of a video without phases, for a model that cuts time at phases."""
 
 
 class Scorer:
@@ -104,8 +104,8 @@ class Scorer:
     def lacking(self, record: Record) -> str:
         """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""
         if not (lacking := self.planner.lacking(record)):
-            annotated = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") == "annotated"
-            return UNANNOTATED if annotated and not record.boundaries else ""
+            by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
+            return UNMARKED if by_phase and not record.phases else ""
         reads = " and ".join(sorted(self.planner.reads, reverse=True))
         fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
         return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"

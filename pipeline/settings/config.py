@@ -32,6 +32,9 @@ class DatasetConfig(Section):
     kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"layout of its files: {', '.join(KINDS)}")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; null: the one that the layout names")
+    phases: Path | None = Field(
+        None, description="file or folder in which phases are marked; null: phases.csv beside the videos"
+    )
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
 

@@ -5,6 +5,7 @@ Most tests write a few entries by hand, in the form of the repository that docs/
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from data.datasets.listing import check_data, kind_of, list_records
 from data.errors import AimError, DataError, UsageError
 from data.keypoints import read_motion
 from data.splits import kfold
-from data.video import FrameFolder, Labels
+from data.video import FrameFolder, Labels, Phase
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv, write_book
 
@@ -239,7 +240,8 @@ def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> 
     old, new = list_records("finediving", tmp_path).records
     assert (old.id, new.id) == ("01/004", "FINADivingWorldCup2021_Men3m_final_r1/000")
     assert new.labels == Labels(76.5, difficulty=3.0, judges=(8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5))
-    assert (old.labels and old.labels.judges, new.boundaries) == ((), (3 / 9, 5 / 9))
+    assert (old.labels and old.labels.judges) == ()
+    assert new.phases == (Phase("take-off", 0, 0.12), Phase("flight", 0.12, 0.2), Phase("entry", 0.2, math.inf))
     path = tmp_path / "Annotations/FineDiving_coarse_annotation.pkl"
     for damaged in ({keys[0]: {}}, {keys[0]: {"judge_scores": [-1.0], "difficulty": 3.0}}, [1]):
         pickled(path, damaged)

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.video import Phase
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.segments import (
-    annotated_parts,
     average_steps,
     equal_parts,
+    phase_parts,
     statistic_names,
     step_features,
+    steps_of_phases,
 )
 
 KINDS = ("mean", "mean_std_absdiff", "samples", "dct")
@@ -40,9 +42,32 @@ def test_impossible_parts_are_refused():
     for bad in ((0.0, 0.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (0.0, float("nan"), 2)):
         with pytest.raises(ValueError, match="cannot cut"):
             equal_parts(*bad)
-    for boundaries in ([0.0], [1.0], [0.6, 0.5], [0.5, 0.5], [1.2]):
-        with pytest.raises(ValueError, match="do not ascend"):
-            annotated_parts(0, 10, boundaries, 3)
+
+
+NAMES = ("run", "flight", "entry")
+
+
+def phases(*given: tuple[str, float, float]) -> list[Phase]:
+    return [Phase(*one) for one in given]
+
+
+def test_phases_that_do_not_fit_are_refused():
+    for marks, what in (
+        (phases(("run", 0, 5), ("twist", 5, 10)), "'twist' is none of the phases run, flight, entry"),
+        (phases(("flight", 0, 5), ("run", 5, 10)), "the order of its phases is flight, run"),
+        (phases(("run", 0, 5), ("entry", 5, 10.2)), "'entry' is marked until 10.20 s, and the video ends at 10.00 s"),
+        (phases(("run", 0, 12), ("entry", 12, np.inf)), "'run' is marked until 12.00 s"),
+        (phases(("run", 0, 10), ("entry", 10, np.inf)), "'entry' is marked until 10.00 s"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            phase_parts(0, 10, marks, NAMES, 6)
+
+
+def test_a_phase_that_is_left_out_keeps_its_steps_without_time():
+    parts = phase_parts(0, 10, phases(("run", 1, 3), ("entry", 3, np.inf)), NAMES, 4)
+    np.testing.assert_allclose(parts, [[1, 2], [2, 3], [3, 3], [3, 10]])
+    parts = phase_parts(0, 10, phases(("flight", 2, 4)), NAMES, 3)
+    np.testing.assert_allclose(parts, [[2, 2], [2, 4], [4, 4]])
 
 
 def test_samples_follow_the_signal():
@@ -210,16 +235,19 @@ def test_cosine_coefficients_are_integrals_of_a_staircase(seed: int, k: int) -> 
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=0, max_size=4, unique=True), st.integers(1, 30))
 @settings(max_examples=40, deadline=None)
-def test_annotated_parts_cover_the_whole_and_keep_the_boundaries(inner: list[float], steps: int) -> None:
-    boundaries = sorted(inner)
-    if len(boundaries) + 1 > steps or (np.diff([0, *boundaries, 1]) < 1e-6).any():
+def test_phases_cover_the_whole_and_keep_their_ends(inner: list[float], steps: int) -> None:
+    edges = [2.0, *(2 + 10 * place for place in sorted(inner)), 12.0]
+    if len(edges) - 1 > steps or (np.diff(edges) < 1e-5).any():
         return
-    parts = annotated_parts(2.0, 12.0, boundaries, steps)
+    names = [f"part {number}" for number in range(len(edges) - 1)]
+    given_phases = [Phase(*one) for one in zip(names, edges[:-1], edges[1:], strict=True)]
+    parts = phase_parts(0.0, 12.0, given_phases, names, steps)
     assert len(parts) == steps
     np.testing.assert_allclose(parts[1:, 0], parts[:-1, 1])
     assert (parts[0, 0], parts[-1, 1]) == pytest.approx((2, 12))
-    for place in boundaries:
-        assert np.abs(parts - (2 + 10 * place)).min() < 1e-9
-    counts = np.histogram(parts.mean(axis=1), [2, *(2 + 10 * place for place in boundaries), 12])[0]
+    for place in edges:
+        assert np.abs(parts - place).min() < 1e-9
+    counts = np.histogram(parts.mean(axis=1), edges)[0]
     assert counts.max() - counts.min() <= 1
     assert counts.tolist() == sorted(counts, reverse=True)
+    assert steps_of_phases(names, steps) == tuple(np.repeat(names, counts))

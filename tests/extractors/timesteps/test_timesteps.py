@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from data.errors import DataError
 from data.store.arrays import Array, StageOutput
-from data.video import Record
+from data.video import Phase, Record
 from extractors.timesteps.channels import make_channels
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from extractors.timesteps.trial_descriptors import trial_descriptors
@@ -62,10 +62,10 @@ def tools(rows: int = 300) -> StageOutput:
     )
 
 
-def run(upstream: Mapping[str, StageOutput], boundaries: tuple[float, ...] = (), **config: object) -> StageOutput:
+def run(upstream: Mapping[str, StageOutput], phases: tuple[Phase, ...] = (), **config: object) -> StageOutput:
     stage = Timesteps(TimestepsConfig(**config), FILES)
     assert set(stage.inputs(stage.config)) <= set(upstream)
-    record = Record("a", None, boundaries=boundaries)
+    record = Record("a", None, phases=phases)
     return stage.extract(SimpleNamespace(upstream=upstream, record=record))
 
 
@@ -85,16 +85,37 @@ def test_shapes_types_and_dims():
     np.testing.assert_array_equal(a["scene"][:, 0], np.arange(10))
 
 
-def test_annotated_boundaries_cut_time_and_the_scene():
+def test_phases_cut_time_and_the_scene():
     upstream = {"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}
-    arrays = run(upstream, (0.25,), steps=4, bounds="annotated").arrays
+    names = ["take-off", "flight"]
+    marks = Phase("take-off", 0, 1), Phase("flight", 1, np.inf)
+    arrays = run(upstream, marks, steps=4, bounds=names).arrays
     np.testing.assert_allclose(arrays["bounds"].values, [[0, 0.5], [0.5, 1], [1, 2.5], [2.5, 4]], atol=1e-6)
     np.testing.assert_allclose(
         arrays["scene"].values[:, 0], [0, 0, (1 + 0.5 * 2) / 1.5, (0.5 * 2 + 3) / 1.5], atol=1e-6
     )
-    for boundaries, what in (((), "no annotated boundaries"), ((0.1, 0.2, 0.3, 0.4), "5 annotated parts")):
+    for given, what in (((), "no phases"), (marks[::-1], "the order of its phases is flight, take-off")):
         with pytest.raises(DataError, match=what):
-            run(upstream, boundaries, steps=4, bounds="annotated")
+            run(upstream, given, steps=4, bounds=names)
+
+
+def test_the_steps_of_a_phase_that_is_left_out_are_masked():
+    upstream, names = {"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}, ["take-off", "flight", "entry"]
+    out = run(upstream, (Phase("take-off", 0, 1), Phase("entry", 1, 4)), bounds=names, steps=6)
+    arrays = {name: array.values for name, array in out.arrays.items()}
+    for mask in (arrays["primary_mask"], arrays["secondary_mask"][:, 0]):
+        assert mask.tolist() == [True, True, False, False, True, True]
+    assert not arrays["primary"][2:4].any()
+    assert np.isfinite(arrays["scene"]).all()
+    assert out.quality["masked_steps_primary"] == 0, "the athlete is seen in every step that there is"
+
+
+def test_bounds_are_equal_or_names():
+    assert TimestepsConfig(bounds=["a", "b"], steps=3).step_phases == ("a", "a", "b")
+    assert TimestepsConfig().step_phases == ()
+    for bad in ("annotated", [], ["a", "a"], ["a", " "], 3, list("abcd")):
+        with pytest.raises(ValidationError, match=r"list of phases|do not fit"):
+            TimestepsConfig(bounds=bad, steps=3)
 
 
 def test_exchange_swaps_the_agents_and_nothing_else():

@@ -41,9 +41,9 @@ def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
         return step.computation
 
     plain = computation()
-    monkeypatch.setattr(Kinematics, "reads_of", lambda config, record, files: {"notes": notes, "boundaries": "1, 2"})
+    monkeypatch.setattr(Kinematics, "reads_of", lambda config, record, files: {"notes": notes, "phases": "1, 2"})
     told = computation()
     assert set(told.inputs) == {*plain.inputs, "notes"}
-    assert told.identity == {**plain.identity, "boundaries": "1, 2"}
+    assert told.identity == {**plain.identity, "phases": "1, 2"}
     notes.write_bytes(b"another")
     assert computation().key != told.key != plain.key

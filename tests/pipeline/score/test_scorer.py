@@ -15,20 +15,25 @@ from pipeline.settings.config import load_config
 from synthetic.tiny_published import make_finediving
 
 
-def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
+def test_a_model_of_phases_refuses_videos_without_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_video: Callable[..., Path]
 ) -> None:
     monkeypatch.setattr(stages, "STAGES", {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"})
     sets = {"dataset.root": make_finediving(tmp_path / "set", count=8, frames=8), "stages": ["timesteps"]}
-    sets |= {"timesteps.bounds": "annotated", "timesteps.steps": 6, "cache": tmp_path / "cache", "run.workers": 0}
+    sets |= {
+        "timesteps.bounds": ["take-off", "flight", "entry"],
+        "timesteps.steps": 6,
+        "cache": tmp_path / "cache",
+        "run.workers": 0,
+    }
     sets |= {"train.epochs": 1, "train.runs": 1, "model.width": 4, "model.system": "aim"}
     assert api.extract(config="finediving", overrides=sets).ok
     api.train(config="finediving", overrides=sets, out=tmp_path / "run", folds=0)
     (row,) = api.score(make_video(tmp_path / "new.mp4"), model=tmp_path / "run", workers=0)
     assert row.score is None
     assert row.failure is not None
-    assert "no annotated boundaries" in row.failure.cause
-    assert "timesteps.bounds=equal" in row.failure.cause
+    assert "no phases" in row.failure.cause
+    assert "dataset.phases" in row.failure.cause
     assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
     user = load_config("finediving", {**sets, "run.workers": 3})
     assert load_scorer(tmp_path / "run", user=user).config.machine.run.workers == 3, (

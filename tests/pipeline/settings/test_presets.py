@@ -61,15 +61,15 @@ def test_preset_runs_on_its_synthetic_set(kind: str, tmp_path: Path, monkeypatch
         assert results.audit.ok
 
 
-def test_boundaries_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> None:
-    """FineDiving's boundaries reach the planner's keys, so that a corrected annotation makes outputs stale."""
+def test_phases_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> None:
+    """FineDiving's phases reach the planner's keys, so that a corrected annotation makes outputs stale."""
     root = make_finediving(tmp_path / "set", count=4, frames=8)
-    for bounds, differs in (("equal", False), ("annotated", True)):
+    for bounds, differs in (("equal", False), (["take-off", "flight", "entry"], True)):
         config = load_config("finediving", {"dataset.root": root, "timesteps.bounds": bounds, "cache": tmp_path / "c"})
         record = dataset_records(config).records[0]
         planner = Planner(config, Cache(config.machine.cache))
         keys = [
             {step.stage: step.computation.key for step in planner.plan(one).steps}
-            for one in (record, replace(record, boundaries=(0.5,)))
+            for one in (record, replace(record, phases=record.phases[:1]))
         ]
         assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == ({"timesteps"} if differs else set())

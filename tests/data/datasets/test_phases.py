@@ -1,0 +1,165 @@
+"""Phases from the files of labelling tools, and one line for each performance whose marks cannot be used."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data.datasets.phases import phases_of, with_phases
+from data.errors import UsageError
+from data.video import Listing, Phase, Record
+from data.video.records import find_videos
+
+DIVE = (Phase("take-off", 0.4, 1.0), Phase("flight", 1.0, 2.0), Phase("entry", 2.0, 2.6))
+
+TABLE = "video,phase,start_s,end_s\nday/a.mp4,take-off,0.4,1\nday/a.mp4,flight,1.0,1.95\nday/a.mp4,entry,2,2.6\n"
+AGGREGATED = (
+    "Observation id,Media file name,FPS (frame/s),Subject,Behavior,Category,Behavior type,Start (s),Stop (s)\n"
+    "one,C:\\films\\a.mp4,25,x,take-off,,STATE,0.4,1\none,C:\\films\\a.mp4,25,x,flight,,STATE,1,2\n"
+    "one,C:\\films\\a.mp4,25,x,entry,,STATE,2,2.6\n"
+)
+TABULAR = (
+    "Observation id\tone\n\nMedia file(s)\n\n"
+    "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tComment\tStatus\n"
+    "0.4\t/films/a.mp4\t3\t25\tx\ttake-off\t\t\tSTART\n1.0\t/films/a.mp4\t3\t25\tx\ttake-off\t\t\tSTOP\n"
+    "1.0\t/films/a.mp4\t3\t25\tx\tflight\t\t\tPOINT\n2.0\t/films/a.mp4\t3\t25\tx\tentry\t\t\tSTART\n"
+    "2.6\t/films/a.mp4\t3\t25\tx\tentry\t\t\tSTOP\n"
+)
+ELAN = """<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT><HEADER><MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/my%20films/a.mp4" TIME_ORIGIN="400"/></HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="0"/><TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="600"/>
+<TIME_SLOT TIME_SLOT_ID="t3" TIME_VALUE="1600"/><TIME_SLOT TIME_SLOT_ID="t4" TIME_VALUE="2200"/></TIME_ORDER>
+<TIER TIER_ID="speech"><ANNOTATION><ALIGNABLE_ANNOTATION TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t4">
+<ANNOTATION_VALUE>hm</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
+<TIER TIER_ID="Phases">MARKS</TIER></ANNOTATION_DOCUMENT>
+""".replace(
+    "MARKS",
+    "".join(
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION TIME_SLOT_REF1="t{n}" TIME_SLOT_REF2="t{n + 1}"><ANNOTATION_VALUE>{name}'
+        "</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+        for n, name in enumerate(("take-off", "flight", "entry"), start=1)
+    ),
+)
+VIA = {
+    "attribute": {"1": {"aname": "phase", "options": {"0": "take-off", "1": "flight"}}},
+    "file": {"7": {"fname": "a.mp4", "src": "a.mp4"}},
+    "view": {"3": {"fid_list": ["7"]}},
+    "metadata": {
+        "x": {"vid": "3", "z": [0.4, 1.0], "xy": [], "av": {"1": "0"}},
+        "y": {"vid": "3", "z": [1.0, 2.0], "xy": [], "av": {"1": "1"}},
+        "z": {"vid": "3", "z": [2.0, 2.6], "xy": [], "av": {"1": "entry"}},
+        "box": {"vid": "3", "z": [], "xy": [2, 1, 1, 5, 5], "av": {}},
+    },
+}
+SECONDS = [{"value": {"start": p.start, "end": p.end, "labels": [p.name]}} for p in DIVE]
+LABEL_STUDIO = [{"data": {"video": "/data/upload/1/0a1b2c3d-a.mp4"}, "annotations": [{"result": SECONDS}]}]
+GESTURES = "13 30 take-off \n31 60 flight \n61 78 entry \n"
+
+FORMS = {
+    "table": ("phases.csv", TABLE),
+    "aggregated events of BORIS": ("boris.csv", AGGREGATED),
+    "tabular events of BORIS": ("boris.tsv", TABULAR),
+    "ELAN": ("x.eaf", ELAN),
+    "VIA": ("via.json", json.dumps(VIA)),
+    "Label Studio": ("export.json", json.dumps(LABEL_STUDIO)),
+    "JIGSAWS": ("a.txt", GESTURES),
+}
+
+
+def read(place: Path, *records: Record) -> Listing:
+    return with_phases(Listing(records or (Record("day/a.mp4", None), Record("b.mp4", None))), place)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_tool_gives_the_same_phases(form: str, tmp_path: Path) -> None:
+    name, text = FORMS[form]
+    (tmp_path / name).write_text(text)
+    for place in (tmp_path / name, tmp_path):
+        listing = read(place)
+        assert listing.problems == ()
+        first, other = listing.records
+        assert other.phases == ()
+        assert [p.name for p in first.phases] == [p.name for p in DIVE]
+        for found, expected in zip(first.phases, DIVE, strict=True):
+            assert (found.start, found.end) == pytest.approx((expected.start, expected.end), abs=1e-9)
+
+
+def test_each_fault_is_one_line_and_the_rest_keeps_its_phases(tmp_path: Path) -> None:
+    rows = {
+        "gap": "run,0,1 flight,1.5,2", "overlap": "run,0,1.5 flight,1,2", "twice": "run,0,1 run,1,2",
+        "empty": "run,1,1", "early": "run,-1,1", "good": "run,0,1 flight,1.05,",
+    }  # fmt: skip
+    lines = [f"{video}.mp4,{mark}" for video, marks in rows.items() for mark in marks.split()]
+    (tmp_path / "phases.csv").write_text("\n".join(["video,phase,start_s,end_s", *lines, "gone.mp4,run,0,1", ""]))
+    listing = read(tmp_path / "phases.csv", *(Record(f"{video}.mp4", None) for video in rows))
+    unused = "mp4: its phases are not used: "
+    assert listing.problems == (
+        f"{tmp_path}/phases.csv: 'gone.mp4' is no video here (known: early, empty, gap, good, overlap, twice)",
+        f"gap.{unused}'run' and 'flight' leave a gap of 0.50 s",
+        f"overlap.{unused}'run' and 'flight' overlap by 0.50 s",
+        f"twice.{unused}'run' occurs 2 times; each phase occurs once",
+        f"empty.{unused}'run' has no time: 1.00 s to 1.00 s",
+        f"early.{unused}'run' has no time: -1.00 s to 1.00 s",
+    )
+    assert [record.id for record in listing.records if record.phases] == ["good.mp4"]
+    assert listing.records[-1].phases == (Phase("run", 0, 1.05), Phase("flight", 1.05, math.inf))
+
+
+def test_two_files_of_one_video_must_agree(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(GESTURES)
+    (tmp_path / "x.eaf").write_text(ELAN.replace('"1600"', '"1700"'))
+    listing = read(tmp_path)
+    assert listing.problems == (
+        f"day/a.mp4: its phases are not used: {tmp_path}/a.txt and {tmp_path}/x.eaf mark other phases; keep one",
+    )
+    (tmp_path / "x.eaf").write_text("<broken")
+    listing = read(tmp_path)
+    assert len(listing.problems) == 1
+    assert "no file of phases" in listing.problems[0]
+    assert listing.records[0].phases, "the other file counts"
+    with pytest.raises(UsageError, match="no such file"):
+        read(tmp_path / "none.csv")
+
+
+def test_a_name_that_fits_two_videos_is_refused_and_two_views_of_a_trial_share_phases(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(GESTURES)
+    listing = read(tmp_path / "a.txt", Record("1/a.mp4", None), Record("2/a.mp4", None))
+    assert listing.problems == (f"{tmp_path}/a.txt: 'a' fits several videos",)
+    views = [Record(f"video/a_capture{n}.avi", None, groups={"trial": "a"}) for n in (1, 2)]
+    assert all(len(record.phases) == 3 for record in read(tmp_path / "a.txt", *views).records)
+
+
+def test_frames_and_another_rate_follow_the_video(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    """A player of a container at 10 frames per second shows frame 20 at 2 s; in life, at 25, it was at 0.8 s."""
+    video = make_video(tmp_path / "a.mp4", frames=40, rate=10)
+    (tmp_path / "phases.csv").write_text("video,phase,start_s,end_s\na.mp4,run,0,2\na.mp4,entry,2,4\n")
+    frames = [{"value": {"ranges": [{"start": a, "end": b}], "timelinelabels": [name]}}
+              for name, a, b in (("run", 1, 20), ("entry", 21, 40))]  # fmt: skip
+    (tmp_path / "export.json").write_text(
+        json.dumps([{"data": {"video": "a.mp4"}, "annotations": [{"result": frames}]}])
+    )
+    for rate, scale in ((0.0, 1.0), (25.0, 0.4)):
+        record = Record("a.mp4", video, rate=rate)
+        for name in ("phases.csv", "export.json"):
+            first, last = read(tmp_path / name, record).records[0].phases
+            assert (first.start, first.end, last.end) == pytest.approx((0, 2 * scale, 4 * scale), abs=0.01)
+
+
+def test_the_table_beside_the_videos_is_read(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "phases.csv").write_text("video;phase;start_s\na.mp4;run;0,5\na.mp4;entry;1,25\nb.mp4;run;0\n")
+    for given, expected in ((tmp_path, (2, 1)), (tmp_path / "a.mp4", (2,))):
+        listing = with_phases(find_videos([given]), None, beside=given)
+        assert listing.problems == ()
+        assert tuple(len(record.phases) for record in listing.records) == expected
+    assert with_phases(Listing(()), None, beside=tmp_path / "none") == Listing(())
+
+
+def test_phases_come_in_the_order_of_time() -> None:
+    assert phases_of([]) == ()
+    assert [p.name for p in phases_of([Phase("b", 1, math.inf), Phase("a", 0, math.inf)])] == ["a", "b"]
