@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
+# Equal bits are promised for the same input, machine and number of threads. The processes of this suite use all cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 # Property tests draw the same examples on every run, so that only a change of the code changes their result.
 # `pytest --hypothesis-profile=explore` draws new ones, and prints the failing one as an `@example` to paste.
 # Examples have no time limit, since a busy machine is no failure.

@@ -40,7 +40,6 @@ from pipeline.systems.selection import (
 from pipeline.systems.trainings import run_training, train_and_predict, trainings_of
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import one_thread
 from tests.helpers.folds import knowing, predict_folds, predict_part
 from tests.helpers.made_features import made_features
 
@@ -153,10 +152,9 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
         *trivial_baselines(features),
     ]
     cut = fold_rows(features, make_parts(features, folds), InnerSplit(("trial",)))
-    with one_thread(1):
-        for row in rows:
-            honest, other = (predict_folds(row, replace(features, records=r), cut) for r in (features.records, spoiled))
-            assert np.array_equal(honest[0].score, other[0].score), row.name
+    for row in rows:
+        honest, other = (predict_folds(row, replace(features, records=r), cut) for r in (features.records, spoiled))
+        assert np.array_equal(honest[0].score, other[0].score), row.name
 
 
 def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None:

@@ -26,7 +26,6 @@ from pipeline.systems.inner_folds import InnerSplit
 from pipeline.systems.interface import SimpleSystem
 from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import one_thread
 from tests.helpers.folds import knowing, predict_folds
 from tests.helpers.made_features import made_features
 
@@ -217,14 +216,12 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
 
 
 def test_bits_of_a_combination_repeat() -> None:
-    """The same input, machine and threads."""
     features = people(people=6, trials=3)
     folds = leave_one_out(features.records, "subject")[:2]
     candidates = tuple(regressions_for(("trial", "subject")))
     assert len(candidates) == len(regressions_for(("trial",))) + 1 == 5
     cut = fold_rows(features, make_parts(features, folds), InnerSplit(("trial", "subject")))
-    with one_thread(1):
-        first, again = (predict_folds(Combined(candidates), features, cut) for _ in range(2))
+    first, again = (predict_folds(Combined(candidates), features, cut) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert one.inner == other.inner
         assert np.array_equal(one.score, other.score)

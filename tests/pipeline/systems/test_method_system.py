@@ -25,7 +25,6 @@ from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voter
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.systems.trainings import Training, run_training
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 from tests.helpers.folds import predict_part
@@ -98,8 +97,7 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
 def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
     training = Training(system, TRAIN, TEST)
-    with one_thread(1):
-        once = run_training(judged, training)
+    once = run_training(judged, training)
     (again,) = TrainingPool().run(judged, [pickle.loads(pickle.dumps(training))])
     assert np.array_equal(once.score, again.score)
     assert once.score.shape == (2, len(TEST))
@@ -150,8 +148,7 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
     some = replace(judged, records=tuple(records))
     assert has_judges(some)
     fewer = Part("", "fixed", TRAIN[2:], TEST)
-    with one_thread(1):  # equal bits are promised for the same input, machine and threads
-        scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
+    scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
     assert np.allclose(*scores, rtol=1e-4), "the rows are other ones, so sums may differ in their last digits"
 
 
@@ -163,8 +160,7 @@ def test_a_method_that_is_stopped_keeps_nothing(judged: FeatureSet, tmp_path: Pa
 
 def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
     ours = watching(method(judged, "USDL", epochs=20))
-    with one_thread(1):
-        alone, whole = (predict_part(one, judged, PART) for one in (replace(ours, watch=()), ours))
+    alone, whole = (predict_part(one, judged, PART) for one in (replace(ours, watch=()), ours))
     assert np.array_equal(whole.score, alone.score)
     assert whole.by_epoch is not None
     assert whole.by_epoch.shape == (20, 1, len(TEST))

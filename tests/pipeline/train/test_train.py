@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,14 +30,6 @@ from tests.helpers.made_features import made_features
 
 paper = partial(TrainConfig, recipe="paper")
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
