@@ -1,4 +1,4 @@
-"""Files that a page offers: scores and tables as CSV, tables as LaTeX. The page itself writes those of joints."""
+"""Files that a page offers: scores and tables as CSV, tables as LaTeX. The page writes those of joints and charts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ def downloads(data: ReportData) -> dict[str, str]:
             made |= {f"table-{place}.csv": table_csv(table), f"table-{place}.tex": table_latex(table, f"tab:{place}")}
         if evaluation.runs is not None:
             made["runs.csv"] = table_csv(evaluation.runs)
-        if evaluation.predictions:
-            made["predictions.csv"] = predictions_csv(evaluation)
     return made
 
 
@@ -68,16 +66,6 @@ def table_latex(table: Table, label: str) -> str:
         lines.append(" & ".join((_latex(row.name), *cells)) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_latex(f'{table.title}. {table.note}'.strip())}}}"]
     return "\n".join([*lines, rf"\label{{{label}}}", r"\end{table}", ""])
-
-
-def predictions_csv(evaluation: EvaluationReport) -> str:
-    """One line per held-out video."""
-    head = ("video", "task", "fold", "judges", "predicted", "low80", "high80")
-    rows = (
-        (p.id, p.task, p.fold, p.true, p.predicted, *(p.interval or ("", "")))
-        for p in evaluation.predictions
-    )  # fmt: skip
-    return csv_of([head, *rows])
 
 
 def csv_of(rows: Iterable[Sequence[object]]) -> str:

@@ -108,7 +108,7 @@ def evaluation_payload(evaluation: page.EvaluationReport) -> dict[str, Any]:
         "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS, "loss": LOSS_AXIS},
         "range": prediction_range(evaluation.predictions),
         "predictions": [
-            {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, **_ends(p.interval)}
+            {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, "fold": p.fold, **_ends(p.interval)}
             for p in evaluation.predictions
         ],
         "bars": _bars(evaluation.bars) if evaluation.bars else None,

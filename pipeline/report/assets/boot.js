@@ -30,6 +30,17 @@
     if (!root.hidden) take();
   }
 
+  // What is printed has all differences and key frames of the open sections.
+  const unfold = () => {
+    Report.all("details.video[open] .work-first details").forEach((more) => { more.open = true; });
+    return Report.all("details.video[open] .frame img").map((picture) => Object.assign(picture, { loading: "eager" }).decode().catch(() => {}));
+  };
+  window.addEventListener("beforeprint", unfold);
+  document.getElementById("print").addEventListener("click", async () => {
+    await Promise.all(unfold());
+    window.print();
+  });
+
   const toHash = () => {
     const target = sections.find((section) => `#${section.id}` === location.hash);
     if (!target) return;

@@ -7,7 +7,7 @@ Report.charts = (() => {
     const rows = chart.series.flatMap((s, k) => s.t.map((t, i) => ({ t, v: s.v[i], name: s.name, k })));
     const domain = chart.series.map((s) => s.name);
     const range = chart.series.map((_, k) => Report.color(k));
-    Report.whenSized(node, (width) => {
+    Report.chart(node, (width) => {
       const { left, right } = margins();
       return Plot.plot({
         width, height: width < 480 ? 120 : 140, marginLeft: left, marginRight: right, marginTop: 8, marginBottom: 20,
@@ -23,7 +23,14 @@ Report.charts = (() => {
           })),
         ],
       });
-    });
+    }, () => table(chart));
+  };
+
+  // A line per time, a column per curve; curves that were thinned have empty cells.
+  const table = ({ series, unit }) => {
+    const times = [...new Set(series.flatMap((s) => s.t))].sort((a, b) => a - b);
+    const columns = series.map((s) => new Map(s.t.map((t, i) => [t, s.v[i]])));
+    return [["time_s", ...series.map((s) => `${s.name} (${unit})`)], ...times.map((t) => [t, ...columns.map((column) => column.get(t))])];
   };
 
   // Ends of the axis: at least `least` apart, and with zero unless the curve stays near a value far from it.
@@ -45,7 +52,7 @@ Report.charts = (() => {
     if (!rows.length) return;
     const reach = Math.max(0.05, d3.max(rows, (d) => Math.max(Math.abs(d.x - d3.mean(rows, (e) => e.x)), Math.abs(d.y - d3.mean(rows, (e) => e.y))))) * 1.15;
     const middle = { x: d3.mean(rows, (d) => d.x), y: d3.mean(rows, (d) => d.y) };
-    Report.whenSized(node, (width) => {
+    Report.chart(node, (width) => {
       const side = Math.min(width, 260);
       return Plot.plot({
         width: side, height: side, margin: 28, marginLeft: 40,
@@ -59,7 +66,7 @@ Report.charts = (() => {
           Plot.dot(rows.slice(-1), { x: "x", y: "y", r: 4, fill: "var(--s1)" }),
         ],
       });
-    });
+    }, () => [["time_s", "right", "down"], ...rows.map((d) => [d.t, d.x, d.y])]);
   };
   const mixed = (a, b) => (t) => `color-mix(in oklab, ${b} ${(100 * t).toFixed(1)}%, ${a})`;
 

@@ -25,7 +25,7 @@ Report.compare = (() => {
       const stage = Report.all(".stage", root)[i];
       return { head, stage, name: "AB"[i], pick: head.querySelector("select"), video: stage.querySelector("video"), canvas: stage.querySelector("canvas") };
     });
-    let phase = 0, count = 0, playing = false, skeletons = true, speed = 1, last = 0, rows = [], joints = [];
+    let phase = 0, count = 0, playing = false, skeletons = true, speed = 1, last = 0, rows = [], joints = [], ghost = null;
     const pairs = Report.read(document.getElementById("pairs-data")) ?? {};
 
     const runs = (side) => !side.video.hidden && !side.video.error;
@@ -55,7 +55,8 @@ Report.compare = (() => {
       const step = Math.min(Math.floor(phase + 1e-6), count - 1);
       for (const side of sides) {
         side.time = side.clock(phase);
-        Report.overlay.draw(side.canvas, skeletons || joints.length ? side.data.skeleton : null, runs(side) ? side.video.currentTime : side.time, [], skeletons, joints);
+        const at = runs(side) ? side.video.currentTime : side.time, under = side === sides[0] && ghost ? ghost.paint : null;
+        Report.overlay.draw(side.canvas, skeletons || joints.length ? side.data.skeleton : null, at, { bodies: skeletons, joints, under });
         Report.drawing.paint(side.canvas, Report.drawing.kept(side.data.identity).marks, side.time);
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
@@ -81,7 +82,7 @@ Report.compare = (() => {
       const lead = leader(), to = reached(lead, (speed * (now - last)) / 1000);
       last = now;
       for (const side of sides.filter((one) => one !== lead && runs(one))) {
-        const k = Math.min(Math.floor(to), count - 1), aim = side.clock(to);
+        const k = Math.min(Math.floor(to), count - 1), aim = Report.clamp(side.clock(to), 0, side.data.duration);
         const pace = (side.clock(k + 1) - side.clock(k)) / (lead.clock(k + 1) - lead.clock(k));
         side.video.playbackRate = Report.clamp(speed * pace || speed, 0.0625, 16);
         if (Math.abs(side.video.currentTime - aim) > 0.15) side.video.currentTime = aim;
@@ -195,6 +196,8 @@ Report.compare = (() => {
       if (body.hidden) return;
       count = sides[0].data.steps.length;
       slider.max = count;
+      setGhost(null);
+      root.querySelector("[data-do=ghost]").hidden = !sides.every(runs);
       fill();
       fillMoved();
       seek(at?.(sides[0]) ?? 0);
@@ -205,11 +208,28 @@ Report.compare = (() => {
       const [a] = sides, { frames } = a.data;
       if (frames.length) seek(a.clock.invert(frames[Report.clamp(Report.frameAt(frames, a.time) + sign, 0, frames.length - 1)]));
     };
+    // B over A. `at` is the moment of A at which the hips are together, `ahead` the seconds by which B is ahead of A from
+    // then on, in real time.
+    const setGhost = (set) => {
+      const [a, b] = sides;
+      ghost = set && { ...set, ...Report.ghost.place(a, b, set.at, set.at + set.ahead) };
+      b.clock = clockOf(set ? a.data.steps.map(({ start, end }) => ({ start: start + set.ahead, end: end + set.ahead })) : b.data.steps);
+      press("ghost", ghost !== null);
+      part("ghost").hidden = !ghost;
+      part("aligned").value = ghost ? `${ghost.said} at A ${Report.clock(set.at)} · B ${Report.clock(set.at + set.ahead)}; both run in real time.` : "";
+    };
+    const shift = (frames) => {
+      const [a, b] = sides, now = Report.frameAt(b.data.frames, a.time + ghost.ahead), length = b.data.frames.length;
+      setGhost({ ...ghost, ahead: b.data.frames[Report.clamp(now + frames, 0, length - 1)] - a.time });
+      seek(phase);
+    };
     const press = (name, on) => root.querySelector(`[data-do=${name}]`).setAttribute("aria-pressed", String(on));
     const actions = {
       play: () => setPlaying(!playing),
       next: () => goStep(Math.floor(phase + 1e-6) + 1), back: () => goStep(Math.floor(phase + 1e-6) - 1),
       skeletons: () => { skeletons = !skeletons; press("skeletons", skeletons); show(phase); },
+      ghost: () => { setGhost(ghost ? null : { at: sides[0].time, ahead: sides[1].time - sides[0].time }); seek(phase); },
+      "ghost-back": () => shift(-1), "ghost-on": () => shift(1), align: () => { setGhost({ ...ghost, at: sides[0].time }); show(phase); },
       close: () => { setPlaying(false); root.hidden = true; opener?.focus(); },
     };
     const keys = { " ": actions.play, j: actions.next, k: actions.back, o: actions.skeletons, ".": () => nudge(1), ",": () => nudge(-1) };

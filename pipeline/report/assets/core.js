@@ -11,9 +11,10 @@ const Report = (() => {
   const color = (index) => `var(--s${index % 8})`;
 
   // Draw whenever the width of the node changes, but never for a hidden node. Screen readers read the name of the node
-  // and skip the drawing.
-  const whenSized = (node, draw) => {
+  // and skip the drawing. `rows` gives the lines of its CSV file, the head first.
+  const chart = (node, draw, rows) => {
     let width = 0;
+    Report.saving.offer(node.closest("figure"), rows);
     new ResizeObserver(() => {
       const now = Math.floor(node.clientWidth);
       if (now > 0 && now !== width) {
@@ -43,5 +44,5 @@ const Report = (() => {
     });
   };
 
-  return { all, read, css, clamp, clock, frameAt, color, whenSized, startTheme };
+  return { all, read, css, clamp, clock, frameAt, color, chart, startTheme };
 })();

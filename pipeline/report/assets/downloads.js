@@ -1,16 +1,6 @@
 "use strict";
 // Files that the page offers: texts that it holds, the joints of a video, and the video with skeletons and angles.
 Report.downloads = (() => {
-  const save = (name, content) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(content);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  };
-
-  const asText = (text) => new Blob([text], { type: "text/plain" });
-
   // One line per frame and person; a joint that was not detected has empty cells.
   const joints = ({ skeleton }) => {
     const { t, names, joints: parts, points } = skeleton;
@@ -19,7 +9,7 @@ Report.downloads = (() => {
       const [x, y, score] = flat.slice(51 * person + 3 * k, 51 * person + 3 * k + 3);
       return score < 0 ? ["", "", ""] : [x / 10, y / 10, score / 100];
     })]));
-    return [head, ...rows].map((row) => row.join(",")).join("\n") + "\n";
+    return [head, ...rows];
   };
 
   // Plays the video once and records it with the skeletons, and the angles where they are switched on.
@@ -32,7 +22,7 @@ Report.downloads = (() => {
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.onstop = () => {
       button.disabled = false;
-      save(`${button.dataset.overlay}.${/mp4/.test(recorder.mimeType) ? "mp4" : "webm"}`, new Blob(parts, { type: recorder.mimeType }));
+      Report.saving.save(`${button.dataset.overlay}.${/mp4/.test(recorder.mimeType) ? "mp4" : "webm"}`, new Blob(parts, { type: recorder.mimeType }));
     };
     const copy = () => {
       for (const picture of [video, drawn]) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
@@ -49,10 +39,10 @@ Report.downloads = (() => {
   const start = (files) => document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-file], [data-joints], [data-overlay]");
     if (!button) return;
-    if (button.dataset.file) return void save(button.dataset.file, asText(files[button.dataset.file].join("\n")));
+    if (button.dataset.file) return void Report.saving.save(button.dataset.file, new Blob([files[button.dataset.file].join("\n")], { type: "text/plain" }));
     const section = button.closest("details.video");
     if (button.dataset.overlay) return void record(section, button);
-    save(button.dataset.joints, asText(joints(Report.player.held(section).data)));
+    Report.saving.save(button.dataset.joints, Report.saving.csv(joints(Report.player.held(section).data)));
   });
   return { start };
 })();

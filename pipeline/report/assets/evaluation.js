@@ -8,7 +8,7 @@ Report.results = (() => {
     const bins = d3.bin().thresholds(Math.min(24, Math.max(6, Math.ceil(Math.sqrt(values.length) * 1.5))))(values);
     const few = data.scores.length <= 7; // a dot each says more than bars
     const share = (part) => bins.map((b) => ({ x0: b.x0, x1: b.x1, n: part.filter((v) => v >= b.x0 && (v < b.x1 || (b === bins.at(-1) && v <= b.x1))).length / Math.max(1, part.length) }));
-    Report.whenSized(node, (width) => Plot.plot({
+    Report.chart(node, (width) => Plot.plot({
       width, height: 230, ...axis, color: { legend: false },
       x: { label: "score" }, y: { label: "share of the videos", tickFormat: ".0%", grid: true, ticks: 4 },
       marks: [
@@ -19,7 +19,7 @@ Report.results = (() => {
         Plot.ruleY([0], { stroke: "var(--muted)" }),
         Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }),
       ],
-    }));
+    }), () => [["videos", "score"], ...data.scores.map((v) => ["this page", v]), ...data.training.map((v) => ["training", v])]);
   };
   const steps = (bins) => bins.flatMap((b) => [{ x: b.x0, n: b.n }, { x: b.x1, n: b.n }]);
 
@@ -28,7 +28,7 @@ Report.results = (() => {
     const margins = { marginLeft: 46, marginRight: 14, marginBottom: 40, marginTop: 20 };
     const tasks = [...new Set(rows.map((d) => d.task))];
     const range = tasks.map((_, k) => Report.color(k));
-    Report.whenSized(node, (width) => {
+    Report.chart(node, (width) => {
       const side = Math.min(width, 640);
       return Plot.plot({
         width: side, height: side, ...margins, color: { domain: tasks, range, legend: false },
@@ -44,7 +44,7 @@ Report.results = (() => {
           })),
         ],
       });
-    });
+    }, () => [["video", "task", "fold", "judges", "predicted", "low80", "high80"], ...rows.map((d) => [d.id, d.task, d.fold, d.true, d.predicted, d.low, d.high])]);
   };
 
   const plain = (value) => `${+value.toPrecision(3)}`.replace("-", "\u2212");
@@ -52,7 +52,7 @@ Report.results = (() => {
   const bars = (node, chart) => {
     const longest = d3.max(chart.bars, (b) => b.name.length);
     const marginLeft = (width) => Math.min(width * 0.42, 16 + 6.3 * longest);
-    Report.whenSized(node, (width) => Plot.plot({
+    Report.chart(node, (width) => Plot.plot({
       width, height: 46 + 30 * chart.bars.length, marginLeft: marginLeft(width), marginRight: 44, marginBottom: 28, marginTop: 6,
       x: { label: null, grid: true, nice: true, zero: true, ticks: 5, tickFormat: plain }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
       marks: [
@@ -62,12 +62,12 @@ Report.results = (() => {
         Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3).replace("-", "\u2212"), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
         Plot.ruleX([0], { stroke: "var(--muted)" }),
       ],
-    }));
+    }), () => [["system", chart.unit, "low95", "high95"], ...chart.bars.map((b) => [b.name, b.value, b.low, b.high])]);
   };
 
   const curve = (node, rows, { epoch, loss }) => {
     const color = Report.color(0);
-    Report.whenSized(node, (width) => Plot.plot({
+    Report.chart(node, (width) => Plot.plot({
       width, height: 230, ...axis,
       x: { label: epoch }, y: { label: loss, grid: true, type: "log", ticks: 5, tickFormat: plain },
       marks: [
@@ -75,14 +75,14 @@ Report.results = (() => {
         Plot.lineY(rows, { x: "x", y: "y", stroke: color, strokeWidth: 1.6 }),
         Plot.tip(rows, Plot.pointerX({ x: "x", y: "y", stroke: color, fill: "var(--panel)", fontSize: 12, title: (d) => `${loss}\n${d.y} at epoch ${d.x}` })),
       ],
-    }));
+    }), () => [[epoch, loss, "least", "greatest"], ...rows.map((d) => [d.x, d.y, d.low, d.high])]);
   };
 
   // Scores by day, a colour for each performer.
   const progress = (node, given) => {
     const rows = given.map((d) => ({ ...d, time: new Date(d.day) }));
     const domain = [...new Set(rows.map((d) => d.subject))];
-    Report.whenSized(node, (width) => Plot.plot({
+    Report.chart(node, (width) => Plot.plot({
       width, height: 230, ...axis, color: { domain, range: domain.map((_, k) => Report.color(k)) },
       x: { type: "utc", label: null }, y: { label: "score", grid: true, nice: true, ticks: 5 },
       marks: [
@@ -91,7 +91,7 @@ Report.results = (() => {
         Plot.dot(rows, { x: "time", y: "score", fill: "subject", r: 4 }),
         Plot.tip(rows, Plot.pointer({ x: "time", y: "score", fill: "var(--panel)", fontSize: 12, title: (d) => `${d.name}\n${d.score.toFixed(2)} on ${d.day}` })),
       ],
-    }));
+    }), () => [["who", "day", "score", "low80", "high80", "video"], ...given.map((d) => [d.subject, d.day, d.score, d.low, d.high, d.name])]);
   };
 
   return { progress, distribution, scatter, bars, curve };

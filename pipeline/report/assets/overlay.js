@@ -10,9 +10,10 @@ Report.overlay = (() => {
   };
 
   // `arcs` are the angles to draw: { arc: [person, points], value in degrees }. `bodies`: whether to draw skeletons.
-  // `joints` are [person, joint] to mark with rings.
-  const draw = (canvas, skeleton, t, arcs = [], bodies = true, joints = []) => {
+  // `joints` are [person, joint] to mark with rings. `under` draws on the context before the skeletons.
+  const draw = (canvas, skeleton, t, { arcs = [], bodies = true, joints = [], under = null } = {}) => {
     const context = fit(canvas);
+    under?.(context);
     if (!skeleton || t === null) return;
     const frame = nearest(skeleton.t, t);
     if (frame < 0) return;
@@ -29,6 +30,23 @@ Report.overlay = (() => {
       for (const { arc: [person, points], value } of arcs) if (person === agent) angle(context, joint, points, value, colour, stroke);
       for (const [person, k] of joints) if (person === agent) ring(context, joint(k), stroke);
     }
+  };
+
+  // The people at `t`: x and y of the hips and the usual length of the trunk in pixels; null where hips are not detected.
+  const people = ({ points, t: times }, t) => {
+    const middle = (flat, person, pair) => {
+      const joints = pair.map((k) => flat.slice(51 * person + 3 * k, 51 * person + 3 * k + 3));
+      return joints.some(([, , score]) => score < 0) ? null : [0, 1].map((axis) => d3.mean(joints, (joint) => joint[axis]) / 10);
+    };
+    const flat = points[nearest(times, t)] ?? [];
+    return d3.range(flat.length / 51).map((person) => {
+      const hips = middle(flat, person, [11, 12]);
+      const torso = d3.median(points, (one) => {
+        const [top, bottom] = [[5, 6], [11, 12]].map((pair) => middle(one, person, pair));
+        return top && bottom ? Math.hypot(top[0] - bottom[0], top[1] - bottom[1]) : null;
+      });
+      return hips && torso ? { x: hips[0], y: hips[1], torso } : null;
+    });
   };
 
   // White on black, so that it shows on any picture and is no athlete's colour.
@@ -116,5 +134,5 @@ Report.overlay = (() => {
     return context;
   };
 
-  return { draw, wedge };
+  return { draw, people, wedge };
 })();

@@ -48,7 +48,7 @@ Report.player = (() => {
       for (const { figure, series, outputs } of values) {
         if (!figure.hidden) outputs.forEach((output, k) => { output.value = shown(valueAt(series[k], t)); });
       }
-      if (canvas) Report.overlay.draw(canvas, overlay || arcs || joints.length ? data.skeleton : null, t, arcs ? anglesAt(t) : [], overlay, joints);
+      if (canvas) Report.overlay.draw(canvas, overlay || arcs || joints.length ? data.skeleton : null, t, { arcs: arcs ? anglesAt(t) : [], bodies: overlay, joints });
       marked?.(t);
     };
     const valueAt = (series, t) => series.v[d3.bisectCenter(series.t, t)] ?? null;
@@ -156,6 +156,8 @@ Report.player = (() => {
       Report.choose.start(section, data, () => time);
       marked = Report.drawing.start(section, canvas, data, { time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
     }
+    const strip = section.querySelector(".steps")?.closest("figure");
+    if (strip) Report.saving.offer(strip, () => [["step", "start_s", "end_s", "score", "attention"], ...data.steps.map((s, i) => [i + 1, s.start, s.end, s.score, s.interaction])]);
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.checks.accuracy import Accuracy
@@ -286,3 +287,54 @@ def test_a_video_of_training_shows_what_moved_differently(browser: Any, data: Re
     with shown(browser, tmp_path, replace(data, videos=videos, batch=None, comparison=True)) as tab:
         assert not tab.is_visible("#compare .compared")
         assert tab.locator("#compare .moved li").count() == 2
+
+
+def alphas(tab: Any) -> list[int]:
+    """The opacity of the middle row of A's canvas at nine places from left to right."""
+    script = """canvas => [...Array(9).keys()].map((i) => canvas.getContext("2d")
+        .getImageData(Math.round((0.05 + 0.1125 * i) * canvas.width), canvas.height / 2, 1, 1).data[3])"""
+    return list(tab.eval_on_selector("#compare canvas", script))
+
+
+@WIDTHS
+def test_a_ghost_of_b_has_its_hips_on_those_of_a_at_the_moment_that_is_set(
+    browser: Any, data: ReportData, tmp_path: Path, width: int
+) -> None:
+    a, b = data.videos[0], data.videos[2]
+    assert b.skeleton is not None
+    right = b.skeleton.keypoints + np.array([64.0, 0.0, 0.0])  # a fifth of the picture
+    b = replace(b, skeleton=replace(b.skeleton, keypoints=right))
+    pair_of = replace(data, videos=(a, b), batch=None, comparison=True)
+    with shown(browser, tmp_path, pair_of, viewport={"width": width, "height": 900}) as tab:
+        loaded(tab)
+        tab.keyboard.press("o")
+        tab.keyboard.press("4")
+        loaded(tab)
+        assert alphas(tab) == [0] * 9
+        tab.click("#compare [data-do=ghost]")
+        assert alphas(tab)[:7] == pytest.approx([128] * 7, abs=2)
+        assert alphas(tab)[-1] == 0, "the ghost ends a fifth before the right edge"
+        assert tab.inner_text("#compare [data-part=aligned]").startswith("Hips together at A 0.61 s · B 0.61 s")
+        for _ in range(5):
+            tab.click("#compare [data-do=ghost-on]")
+        loaded(tab)
+        assert times(tab) == pytest.approx([0.612, 0.8], abs=0.005), "the fifth frame after that of 0.60 s"
+        tab.keyboard.press("6")
+        loaded(tab)
+        assert times(tab) == pytest.approx([1.02, 1.208], abs=0.005), "B stays as far ahead in seconds"
+        tab.click("#compare [data-do=align]")
+        assert tab.inner_text("#compare [data-part=aligned]").startswith("Hips together at A 1.02 s · B 1.21 s")
+        tab.click("#compare [data-do=ghost]")
+        loaded(tab)
+        assert times(tab) == pytest.approx([1.02, 1.02], abs=0.005)
+        assert alphas(tab) == [0] * 9
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_ghost_without_hips_covers_the_picture(browser: Any, data: ReportData, tmp_path: Path) -> None:
+    pair_of = tuple(replace(video, skeleton=None) for video in (data.videos[0], data.videos[2]))
+    with shown(browser, tmp_path, replace(data, videos=pair_of, batch=None, comparison=True)) as tab:
+        loaded(tab)
+        tab.click("#compare [data-do=ghost]")
+        assert alphas(tab) == pytest.approx([128] * 9, abs=2)
+        assert tab.inner_text("#compare [data-part=aligned]").startswith("Hips are not detected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from data.video import decode
@@ -272,7 +274,6 @@ def test_the_player_goes_frame_by_frame_slows_down_loops_a_step_and_zooms(page: 
     assert speeds == ["1×", "½×", "¼×", "⅛×"]
     page.select_option("#video-0 [data-part=speed]", "0.125")
     assert page.evaluate("document.querySelector('#video-0 video').playbackRate") == 0.125
-    page.select_option("#video-0 [data-part=speed]", "1")
     page.click("#video-0 .step >> nth=4")
     page.click("#video-0 [data-do=loop]")
     page.evaluate("times = []; setInterval(() => times.push(document.querySelector('#video-0 video').currentTime), 20)")
@@ -481,3 +482,59 @@ def test_start_end_and_the_athlete_are_chosen_by_clicks_on_the_contact_sheet(pag
     assert "-ss 0.82 " in page.inner_text("#video-0 [data-part=command]"), "the moment in the player"
     page.click("#video-0 [data-choose=clear]")
     assert not page.is_visible("#video-0 [data-part=command]")
+
+
+def saved(page: Any, name: str) -> Path:
+    """The file that the button of this name saves."""
+    with page.expect_download() as made:
+        page.get_by_role("button", name=name, exact=True).first.click()
+    return Path(made.value.path()).rename(Path(made.value.path()).with_name(made.value.suggested_filename))
+
+
+def test_each_chart_is_saved_as_picture_and_as_numbers(page: Any) -> None:
+    charts = page.locator("#video-0 .chart:visible, #batch figure, #evaluation figure")
+    for kind in ("PNG", "CSV"):
+        assert charts.count() == charts.filter(has=page.get_by_role("button", name=f" as {kind}")).count() > 5
+    drawn = saved(page, "Difference between the divers as PNG")
+    assert drawn.name == "final-dive-01-mp4-difference-between-the-divers.png"
+    picture = cv2.imread(str(drawn))
+    width = page.locator("#video-0 .chart svg >> nth=0").bounding_box()["width"]
+    assert picture.shape[1] == pytest.approx(2 * width, abs=2)
+    for curve in ((0x1F, 0x77, 0xC9), (0xD9, 0x73, 0x0D)):
+        near = (abs(picture[..., ::-1].astype(int) - curve).sum(axis=-1) < 30).sum()
+        assert near > 200, "the colours of the style sheet"
+    with saved(page, "Difference between the divers as CSV").open(encoding="utf-8") as file:
+        rows = [*csv.reader(file)]
+    assert rows[0] == ["time_s", *(f"{part} (torso lengths)" for part in ("head", "trunk", "arms", "legs"))]
+    assert len(rows) == 1 + report_samples.FRAMES
+    assert [row[4] for row in rows[21:24]] == ["", "", ""], "not detected"
+    shown = page.locator("#video-0 .chart .value >> nth=0").inner_text()
+    assert float(rows[1][1]) == pytest.approx(float(shown), abs=0.005)
+    predictions = saved(page, "Predicted against true as CSV").read_text("utf-8").splitlines()
+    assert predictions[0] == "video,task,fold,judges,predicted,low80,high80"
+    assert len(predictions) == 104
+    assert saved(page, "Score per step as CSV").read_text("utf-8").count("\n") == 11
+
+
+def test_no_name_in_a_saved_chart_starts_a_formula(browser: Any, tmp_path: Path) -> None:
+    names = ("=1+1", "+a, b", 'plain "x"')
+    predictions = tuple(Prediction(name, 1.0, 2.0) for name in names)
+    with shown(browser, tmp_path, ReportData("x", evaluation=EvaluationReport(predictions=predictions))) as tab:
+        wait_for(tab, "document.querySelector('#scatter svg')")
+        with saved(tab, "Predicted against true as CSV").open(encoding="utf-8") as file:
+            assert [row["video"] for row in csv.DictReader(file)] == ["'=1+1", "'+a, b", 'plain "x"']
+
+
+def test_one_button_prints_the_open_videos_with_their_key_frames(browser: Any, tmp_path: Path) -> None:
+    data = report_samples.report(tmp_path, count=1)
+    better = replace(report_samples.BETTER, observations=report_samples.BETTER.observations * 2)
+    video = replace(data.videos[0], better=better)
+    with shown(browser, tmp_path, replace(data, videos=(video,), batch=None, evaluation=None)) as tab:
+        tab.evaluate("window.print = () => { window.printed = true; }")
+        tab.get_by_role("button", name="PDF").click()
+        wait_for(tab, "window.printed")
+        assert tab.evaluate("[...document.querySelectorAll('.frame img')].every((one) => one.naturalWidth > 0)")
+        tab.emulate_media(media="print")
+        for part, visible in ((".frame img", True), (".work-first li", True), (".stage", False), (".tools", False)):
+            assert tab.locator(f"#video-0 {part} >> nth=0").is_visible() == visible, part
+        assert not tab.locator("#video-0 button:visible:not(.step, .frame)").count()
