@@ -25,9 +25,10 @@ from rich.console import Console
 from data.splits import Fold, kfold
 from data.store.arrays import Floats
 from data.video import Labels, Record
+from models.aim_config import AimConfig
 from pipeline.evaluate import Protocol, evaluate
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.settings.recipes import fast, model_for
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
     METHOD_ROWS,
     AimSystem,
@@ -153,14 +154,14 @@ def cue_features(cue: Cue, count: int) -> FeatureSet:
 
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     """Rank correlation of every system on `count` performances after training on as many; for `CHOICE`, over folds."""
-    features, config = cue_features(cue, 2 * count), fast(runs=runs, scene_gain=1.0)
+    features, config = cue_features(cue, 2 * count), TrainConfig(runs=runs, scene_gain=1.0)
     methods = method_systems(features, config)
     if cue == ORDERED:
         located = [one for one in methods if one.name in LOCATED]
         methods += [
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]
-    networks = [AimSystem(OURS, model_for("fast"), config), *methods]
+    networks = [AimSystem(OURS, AimConfig(), config), *methods]
     systems: list[Row] = []
     for one in map(watching, networks):
         systems.append(WithInside(one) if one.name == UNCERTAIN else one)

@@ -28,7 +28,8 @@ from scipy.stats import rankdata
 from data.store.arrays import Floats
 from data.video import Labels
 from models.metrics import spearman
-from pipeline.settings.recipes import TrainConfig, model_for
+from pipeline.settings.config import load_config
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem, train_and_predict
 from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import System
@@ -116,7 +117,7 @@ def predicted(name: str, train: FeatureSet, test: FeatureSet) -> Floats:
         train, test = (replace(part, scene=part.scene[..., :0]) for part in (train, test))
     if targets != "scores":
         train = with_targets(train, targets)
-    aim: System = AimSystem("AIM", model_for("tools"), TrainConfig(recipe="tools", runs=1))
+    aim: System = AimSystem("AIM", load_config("jigsaws").method.scorer[0], TrainConfig(recipe="tools", runs=1))
     return np.asarray(train_and_predict(aim, train, test).score.mean(0))
 
 
@@ -169,7 +170,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("new_people.json"))
     options = parser.parse_args()
     sets = []
-    with one_thread(1):
+    with one_thread():
         for seed in range(options.first, options.first + options.sets):
             sets.append(one_set(seed, related=options.related))
             options.out.write_text(json.dumps({"sets": sets, "rows": summary(sets)}, indent=1) + "\n")

@@ -24,7 +24,7 @@ _UINT16 = 1 << 16
 
 
 @dataclass(frozen=True)
-class StackData:
+class FoldData:
     """Normalised inputs and scaled labels of n performances under F normalisations (one per fold)."""
 
     inputs: AimInputs  # `AimInputs` whose tensors have F and n as first axes
@@ -41,10 +41,10 @@ class StackData:
 
         return self.inputs.map(take), take(self.targets), take(self.weights)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> StackData:
+    def to(self, device: torch.device, dtype: torch.dtype) -> FoldData:
         """The same data on this device, with this type."""
         parts = (self.targets.to(device, dtype), self.weights.to(device, dtype))
-        return StackData(self.inputs.map(lambda values: values.to(device, dtype)), *parts)
+        return FoldData(self.inputs.map(lambda values: values.to(device, dtype)), *parts)
 
 
 class MemberDropout:
@@ -86,7 +86,7 @@ class MemberDropout:
 
 @torch.no_grad()
 def predict_members(
-    net: nn.Module, data: StackData, folds: Tensor, *, rows: Tensor | None = None, chunk: int = 64
+    net: nn.Module, data: FoldData, folds: Tensor, *, rows: Tensor | None = None, chunk: int = 64
 ) -> AimOutput:
     """Outputs of every member, (M, k, ...), computed `chunk` performances at a time.
 

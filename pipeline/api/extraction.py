@@ -169,5 +169,7 @@ def pack(
             with writing(path):
                 packed = write_features(path, form, stage, outputs, per_video=per_video)
         with writing(path):
-            write_data_card(card_place(path, per_video=per_video), settings, packed.records, made)
+            write_data_card(
+                card_place(path, per_video=per_video), settings.method, settings.dataset.kind, packed.records, made
+            )
     return packed

@@ -52,14 +52,14 @@ def train(
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         features, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
-        if curve and (why := no_curve(features, settings)):
+        if curve and (why := no_curve(features, settings.method)):
             observer.note(f"note: {why}")
             curve = False
         done = train_model(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
-            pool = TrainingPool(progress=progress, stop=observer.stop_event().is_set)
-            made = learning_curve(features, settings, pool=pool)
+            stop, device = observer.stop_event().is_set, settings.machine.run.train_device
+            made = learning_curve(features, settings.method, pool=TrainingPool(None, progress, stop, device=device))
         write_curve(made, Path(out) / CURVE_FILE)
         observer.notes(curve_lines(made))
     return done

@@ -14,7 +14,7 @@ from pipeline.evaluate.paper_differences import paper_differences
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import RequestedRows
 from pipeline.evaluate.separation import separation_line
-from pipeline.settings.config import Config
+from pipeline.settings.method import Method
 from pipeline.systems import COMBINED
 
 FEW_USERS = 20
@@ -23,8 +23,8 @@ FEW_USERS = 20
 SHOWN_LEAKS = 10
 
 
-def evaluation_notes(results: EvaluationResults, config: Config, asked: RequestedRows) -> list[str]:
-    """The leak audit, and notes that a reader of the tables needs."""
+def evaluation_notes(results: EvaluationResults, method: Method, kind: str, asked: RequestedRows) -> list[str]:
+    """The leak audit, and notes that a reader of the tables needs; `kind` is that of the data set."""
     lines = [] if results.audit is None else audit_lines(results.audit, results.left_out)
     if len(results.protocol.folds) > 1 and (few := results.held_out_a_fold) < FEW:
         lines.append(f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds "
@@ -38,7 +38,7 @@ def evaluation_notes(results: EvaluationResults, config: Config, asked: Requeste
         lines.append("note: --quick: no inner validation; all systems count where combined")
     if results.ceiling:
         lines.append(results.ceiling)
-    return lines + _training_notes(results, config) + _row_notes(results, asked)
+    return lines + _training_notes(results, method, kind) + _row_notes(results, asked)
 
 
 def audit_lines(audited: LeakReport, left_out: Sequence[LeftOut] = ()) -> list[str]:
@@ -56,13 +56,13 @@ def audit_lines(audited: LeakReport, left_out: Sequence[LeftOut] = ()) -> list[s
     ]
 
 
-def _training_notes(results: EvaluationResults, config: Config) -> list[str]:
+def _training_notes(results: EvaluationResults, method: Method, kind: str) -> list[str]:
     """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
     if OURS not in results.systems:
         return []
-    recipe, kind = config.method.scorer[1], config.dataset.kind
+    recipe = method.train
     lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
-    if differing := paper_differences(config):
+    if differing := paper_differences(method):
         lines.append(f"note: AIM differs from the paper's method (in brackets): {', '.join(differing)}")
     if 0 < results.users < FEW_USERS:
         lines.append(
@@ -92,7 +92,7 @@ def _row_notes(results: EvaluationResults, asked: RequestedRows) -> list[str]:
     return lines
 
 
-def methods_paragraph(results: EvaluationResults, config: Config) -> str:
+def methods_paragraph(results: EvaluationResults, method: Method, kind: str) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.protocol.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
@@ -104,10 +104,10 @@ def methods_paragraph(results: EvaluationResults, config: Config) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
     return " ".join(
         [
-            f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {config.dataset.kind}) by "
+            f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
-            *_system_sentences(results, config),
+            *_system_sentences(results, method),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             f"Its 95 % interval is by Fisher's z and {units}.",
@@ -117,11 +117,10 @@ def methods_paragraph(results: EvaluationResults, config: Config) -> str:
     )
 
 
-def _system_sentences(results: EvaluationResults, config: Config) -> list[str]:
+def _system_sentences(results: EvaluationResults, method: Method) -> list[str]:
     if OURS not in results.systems:
         return [f"The system is {results.against}."]
-    recipe = config.method.scorer[1]
-    differing = paper_differences(config)
+    recipe, differing = method.train, paper_differences(method)
     combined = (
         ["The score is the mean of AIM and regressions that inner validation on the training part finds better than "
          "chance."] if results.against == COMBINED else []
@@ -129,7 +128,7 @@ def _system_sentences(results: EvaluationResults, config: Config) -> list[str]:
     return [
         *combined,
         f"AIM is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"
-        f" (seeds {recipe.seed} to {recipe.seed + recipe.runs - 1}; seed of the split {config.method.split.seed}).",
+        f" (seeds {recipe.seed} to {recipe.seed + recipe.runs - 1}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
         *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),
     ]

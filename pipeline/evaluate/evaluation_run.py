@@ -63,41 +63,38 @@ def evaluate_features(
     """
     asked, pool = asked or RequestedRows(), pool_of(config.machine.run)
     if asked.quick:
-        recipe = config.method.scorer[1]
-        fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
-        config = replace(config, method=config.method.model_copy(update={"train": fewer}))
-    protocol = protocol_of(features, config, cache)
-    chosen = [*asked.more, *protocol_systems(config, features, asked)]
+        config = replace(config, method=config.method.with_runs(QUICK_RUNS))
+    method, kind = config.method, config.dataset.kind
+    protocol = protocol_of(features, method, cache)
+    divided = config.dataset.score == "execution"
+    chosen = [*asked.more, *protocol_systems(method, features, asked, divided=divided)]
     chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
     against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
-    kept, stop = folder / "checkpoints", observer.stop_event().is_set
+    kept, stop, device = folder / "checkpoints", observer.stop_event().is_set, config.machine.run.train_device
     with observer.progress("trainings") as progress:
-        training = TrainingPool(pool, progress, stop, kept)
+        training = TrainingPool(pool, progress, stop, kept, device)
         results = evaluate(features, protocol, chosen, against=against, pool=training)
     table, ceiling, curve = asked.systems if asked.systems in TABLES else "", "", tuple[CurvePoint, ...]()
-    if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, config.dataset.kind)):
+    if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()
         ceiling = ceiling_line(agreed, ours.rho.value, ours.figures.mae or 0.0)
     if asked.curve:
-        learnt = [
-            row for row, one in enumerate(features.records) if config.method.protocol != "fixed" or one.split != "test"
-        ]
-        if why := no_curve(learning := features.take(learnt), config):
+        learnt = [row for row, one in enumerate(features.records) if method.protocol != "fixed" or one.split != "test"]
+        if why := no_curve(learning := features.take(learnt), method):
             observer.note(f"note: {why}")
         else:
             with observer.progress("trainings of the learning curve") as progress:
-                curve = learning_curve(learning, config, pool=TrainingPool(pool, progress, stop))
-    method = config.method
+                curve = learning_curve(learning, method, pool=TrainingPool(pool, progress, stop, device=device))
     results = replace(
         results,
         kind="evaluation" if asked.systems == "aim" else "leaderboard",
-        paper=paper_rows(config.dataset.kind, method.protocol, table) if table or method.name != "demo" else {},
+        paper=paper_rows(kind, method.protocol, table) if table or method.name != "demo" else {},
         ceiling=ceiling,
         curve=curve,
     )
     results = replace(
         results,
-        notes=tuple(evaluation_notes(results, config, asked)),
-        methods=methods_paragraph(results, config),
+        notes=tuple(evaluation_notes(results, method, kind, asked)),
+        methods=methods_paragraph(results, method, kind),
     )
     return Evaluation(results, folder, config)

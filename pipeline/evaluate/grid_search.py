@@ -14,11 +14,12 @@ from typing import Any
 
 from data.errors import UsageError
 from pipeline.settings.config import Config
-from pipeline.settings.method import SCORER_SECTIONS
 from pipeline.settings.yaml_values import parse_values
 from pipeline.systems import AimSystem, Selected
 
-NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
+SECTIONS = ("model", "train")
+
+NO_CHOICE = ("train.seed", "train.runs")
 """Settings that are no part of the method: a better seed is chance."""
 
 CHOSEN = "AIM, settings by inner validation"
@@ -43,7 +44,7 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
         key, equals, values = (part.strip() for part in text.partition("="))
         if not equals or not values:
             raise UsageError(f"'--grid {text}' is not of the form key=value,value", fix="--grid model.width=64,128")
-        if key.split(".")[0] not in SCORER_SECTIONS or key.count(".") != 1 or key in NO_CHOICE:
+        if key.split(".")[0] not in SECTIONS or key.count(".") != 1 or key in NO_CHOICE:
             why = "is no part of the method" if key in NO_CHOICE else "is no setting of the network or the recipe"
             raise UsageError(f"'{key}' {why}", fix="Keys begin with model. or train., such as train.weight_decay")
         if key in grid:

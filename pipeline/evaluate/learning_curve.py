@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_results import CurvePoint, Guess
 from pipeline.evaluate.protocols import RequestedRows, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
-from pipeline.settings.config import Config
+from pipeline.settings.method import Method
 from pipeline.systems import FoldRows, Row, predict_rows
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
@@ -42,21 +42,18 @@ LEAST = 10
 """Independent performances, below which there is no curve."""
 
 
-def curve_system(config: Config, features: FeatureSet) -> Row:
-    """The system of a configuration with few networks and without inner validation."""
-    recipe = config.method.scorer[1]
-    few = recipe.model_copy(update={"runs": min(RUNS, recipe.runs)})
-    fewer = replace(config, method=config.method.model_copy(update={"train": few}))
-    return protocol_systems(fewer, features, RequestedRows(quick=True))[0]
+def curve_system(method: Method, features: FeatureSet) -> Row:
+    """The system of a method with few networks and without inner validation."""
+    return protocol_systems(method.with_runs(RUNS), features, RequestedRows(quick=True))[0]
 
 
-def no_curve(features: FeatureSet, config: Config) -> str:
+def no_curve(features: FeatureSet, method: Method) -> str:
     """Why these performances allow no learning curve; empty where they do."""
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         return f"no learning curve: it is of one task; choose one with --set dataset.tasks=[{tasks[0]}]"
     features, _ = distinct(features, ())
     labelled = [record for record in features.records if record.labels is not None]
-    independent = len(np.unique(bundle_numbers(labelled, forbidden(config.method.protocol)))) if labelled else 0
+    independent = len(np.unique(bundle_numbers(labelled, forbidden(method.protocol)))) if labelled else 0
     if independent < LEAST:
         return f"no learning curve: {counted(independent, 'independent performance')}, and it needs {LEAST}"
     return ""
@@ -64,7 +61,7 @@ def no_curve(features: FeatureSet, config: Config) -> str:
 
 def learning_curve(
     features: FeatureSet,
-    config: Config,
+    method: Method,
     *,
     system: Row | None = None,
     pool: TrainingPool | None = None,
@@ -73,18 +70,18 @@ def learning_curve(
 
     Args:
         features: labelled performances of one task.
-        config: names the system, and the protocol whose groups stay together.
-        system: another system than that of the configuration.
+        method: names the system, and the protocol whose groups stay together.
+        system: another system than that of the method.
 
     Raises DataError where `no_curve` says why there is none, and as `TrainingPool.run`.
     """
-    if why := no_curve(features, config):
+    if why := no_curve(features, method):
         raise DataError(why, fix="Leave out --curve")
     features, _ = distinct(features, ())
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
-    kinds, seed = forbidden(config.method.protocol), config.method.split.seed
+    kinds, seed = forbidden(method.protocol), method.split.seed
     group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
-    chosen = system or curve_system(config, features)
+    chosen = system or curve_system(method, features)
     folds, places, sizes = list[FoldRows](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):
         train, test = fold.indices(features.ids)

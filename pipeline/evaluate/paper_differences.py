@@ -1,42 +1,42 @@
-"""What differs from the paper's method: the whole method beside the recipe `paper`, setting by setting."""
+"""What differs from the paper's method, setting by setting: the method beside that of the preset `jigsaws-paper`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
-from pipeline.settings.config import Config, load_config
-from pipeline.settings.recipes import TrainConfig, model_for
+from pipeline.settings.config import load_config
+from pipeline.settings.method import Method
+from pipeline.settings.yaml_values import PRESETS
 
-NO_METHOD = ("recipe", "runs", "seed", "device", "checkpoint_every")
-"""Settings of training that are no part of the method: a name for others, chance, and the machine."""
+NO_METHOD = ("recipe", "runs", "seed")
+"""Settings of training that are no part of the method: a name for others, and chance."""
 
-PAPER_PRESET = "jigsaws-paper"
-"""The preset whose stages read what the paper reads."""
-
-
-def paper_differences(config: Config) -> list[str]:
-    """Every setting of the method that is not the paper's, as "section.name value (the paper's)"."""
-    model, train = config.method.scorer
-    paper_train, paper_model = TrainConfig(recipe="paper").model_dump(), model_for("paper")
-    settings = [
-        (f"model.{one.name}", getattr(model, one.name), getattr(paper_model, one.name)) for one in fields(model)
-    ]
-    settings += [(f"train.{name}", value, paper_train[name]) for name, value in train.model_dump().items()
-                 if name not in NO_METHOD]  # fmt: skip
-    settings += _stages(config)
-    return [f"{name} {_plain(here)} ({_plain(paper)})" for name, here, paper in settings if here != paper]
+PAPER_PRESET = PRESETS / "jigsaws-paper.yaml"
+"""The preset of the paper's own experiment: its network, its training, and stages that read what it reads."""
 
 
-def _stages(config: Config) -> Iterator[tuple[str, Any, Any]]:
-    """Settings of the stages that run on recorded kinematics, beside the preset of the paper's own experiment."""
-    if "kinematics" in config.method.stages:
-        paper = load_config(PAPER_PRESET).method
-        for stage in config.method.stages:
-            here, theirs = (method.stage(stage).model_dump() for method in (config.method, paper))
-            yield from ((f"{stage}.{name}", value, theirs[name]) for name, value in here.items())
-    elif getattr(config.method.stage("timesteps"), "scene", None) == "":
+def paper_differences(method: Method) -> list[str]:
+    """Every setting of a method that is not the paper's, as "section.name value (the paper's)"."""
+    paper = load_config(PAPER_PRESET).method
+    networks = (asdict(one.scorer[0]) for one in (method, paper))
+    trainings = (one.scorer[1].model_dump(exclude={*NO_METHOD}) for one in (method, paper))
+    settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper)]
+    return [f"{name} {_plain(here)} ({_plain(theirs)})" for name, here, theirs in settings if here != theirs]
+
+
+def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Each setting of a section with its value here and in the paper."""
+    yield from ((f"{name}.{key}", value, theirs[key]) for key, value in here.items())
+
+
+def _stages(method: Method, paper: Method) -> Iterator[tuple[str, Any, Any]]:
+    """Settings of the stages that run on recorded kinematics."""
+    if "kinematics" in method.stages:
+        for stage in method.stages:
+            yield from _section(stage, *(one.stage(stage).model_dump() for one in (method, paper)))
+    elif getattr(method.stage("timesteps"), "scene", None) == "":
         yield "timesteps.scene", None, "the whole scene"
 
 

@@ -12,7 +12,7 @@ from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.settings.config import Config
+from pipeline.settings.method import Method
 from pipeline.systems import (
     AimSystem,
     BestOnTest,
@@ -54,27 +54,27 @@ class RequestedRows:
     more: Sequence[Row] = ()
 
 
-def protocol_of(features: FeatureSet, config: Config, cache: Cache) -> Protocol:
-    """The folds of the configured protocol over these performances, audited for leaks.
+def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
+    """The folds of the method's protocol over these performances, audited for leaks.
 
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
     under a protocol that forbids it.
     """
-    folds = protocol_folds(config, features)
-    report = audit(folds, features.records, fingerprints(features, cache), forbidden(config.method.protocol))
-    if config.method.protocol in MUST_BE_CLEAN:
+    folds = protocol_folds(method, features)
+    report = audit(folds, features.records, fingerprints(features, cache), forbidden(method.protocol))
+    if method.protocol in MUST_BE_CLEAN:
         report.require()
-    return Protocol(folds, config.method.protocol, config.method.split.seed, report)
+    return Protocol(folds, method.protocol, method.split.seed, report)
 
 
-def protocol_systems(config: Config, features: FeatureSet, asked: RequestedRows) -> list[Row]:
+def protocol_systems(method: Method, features: FeatureSet, asked: RequestedRows, *, divided: bool = False) -> list[Row]:
     """The systems of an evaluation, without `asked.more` and before `asked.only`.
 
     AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
     `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
-    chosen by inner validation (`pipeline.systems.combination.Combined`).
+    chosen by inner validation (`pipeline.systems.combination.Combined`). `divided`: the labels are scores / difficulty.
     """
-    model, recipe = config.method.scorer
+    model, recipe = method.scorer
     if asked.systems in TABLES:
         return [*table_systems(asked.systems, all_systems(features, model, recipe))]
 
@@ -92,14 +92,14 @@ def protocol_systems(config: Config, features: FeatureSet, asked: RequestedRows)
     network: NetworkSystem = AimSystem(OURS, model, recipe)
     network = network if asked.quick else watching(network)
     ours: list[Row] = with_epochs(network)
-    if config.method.combined or config.method.protocol == "louo":
-        regressions = regressions_for(forbidden(config.method.protocol))
+    if method.combined or method.protocol == "louo":
+        regressions = regressions_for(forbidden(method.protocol))
         combined = Combined((network, *regressions), inside=not asked.quick)
         ours = [combined, *ours, *regressions]
     chosen = [*ours, *trivial_baselines(features)]
     if asked.systems == "all":
         possible = all_systems(features, model, recipe)
-        if config.dataset.score == "execution":  # divided already
+        if divided:
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}
         for name, system in possible.items():
@@ -108,13 +108,11 @@ def protocol_systems(config: Config, features: FeatureSet, asked: RequestedRows)
     return chosen
 
 
-def protocol_folds(config: Config, features: FeatureSet) -> list[Fold]:
-    """The folds of the configuration's protocol over these performances."""
-    options = {
-        "kfold": {"k": config.method.split.folds, "seed": config.method.split.seed},
-        "holdout": {"seed": config.method.split.seed},
-    }
-    return make_folds(config.method.protocol, features.records, **options.get(config.method.protocol, {}))
+def protocol_folds(method: Method, features: FeatureSet) -> list[Fold]:
+    """The folds of the method's protocol over these performances."""
+    split = method.split
+    options = {"kfold": {"k": split.folds, "seed": split.seed}, "holdout": {"seed": split.seed}}
+    return make_folds(method.protocol, features.records, **options.get(method.protocol, {}))
 
 
 RECORDINGS = ("video", "kinematics", "keypoints")

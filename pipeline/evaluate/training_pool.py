@@ -8,41 +8,21 @@ of networks run side by side, each on one core. Features are sent once to each m
 from __future__ import annotations
 
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data.errors import AimError, Cancelled
-from pipeline.observer import Progress
+import torch
+
+from data.errors import Cancelled
+from pipeline.observer import Progress, Steps
 from pipeline.run import MOST_LOST, Pool, RayPool, Task, Tell, WorkerLost, run_items, worker_threads
-from pipeline.systems import Predicted, Training, run_training
-from pipeline.train import Stop
+from pipeline.settings.machine import Device
+from pipeline.systems import Predicted, Training, TrainingError, run_training
+from pipeline.train import Stop, TrainingControl
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import CORES, cores, in_threads, one_thread
-
-
-class TrainingError(AimError):
-    """A training failed by a fault of the program, or lost its workers; names the system."""
-
-
-def run_named(
-    features: FeatureSet,
-    training: Training,
-    folder: Path | None = None,
-    reported: Callable[[float], None] | None = None,
-    stop: Stop | None = None,
-) -> Predicted:
-    """As `run_training`, and a fault of the program becomes a TrainingError with the system and the line."""
-    try:
-        return run_training(features, training, folder, reported, stop)
-    except (AimError, Cancelled):
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(last.filename).name}:{last.lineno}"
-        raise TrainingError(f"{training.system.name}: {type(error).__name__}: {error}", where=where) from error
+from pipeline.train.fit import in_threads, one_thread
 
 
 @dataclass(frozen=True)
@@ -54,19 +34,20 @@ class TrainingPool:
         progress: follows the trainings.
         stop: is asked between epochs.
         folder: keeps finished and unfinished trainings for later calls; None: keeps none.
+        device: where networks train.
     """
 
     pool: Pool | None = None
     progress: Progress = field(default_factory=Progress)
     stop: Stop | None = None
     folder: Path | None = None
+    device: Device = "auto"
 
     def run(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
         """The predictions of each training.
 
-        Raises the AimError of the first training that fails, which names the system, Cancelled after a stop. On a
-        cluster also UsageError where it cannot be reached or has no room, and TrainingError where a training lost two
-        workers.
+        Raises as `run_training` does for the first training that fails. On a cluster also UsageError where it cannot
+        be reached or has no room, and TrainingError where a training lost two workers.
         """
         if isinstance(self.pool, RayPool):
             return self._on_workers(features, trainings, self.pool)
@@ -74,20 +55,18 @@ class TrainingPool:
 
     def _here(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
         """As many trainings at once as there are cores; where these are more, they share the stacks of networks."""
-        order = _planned(trainings, self.progress)
+        order, cores = _planned(trainings, self.progress), torch.get_num_threads()
+        workers = min(cores, len(trainings))
 
-        with one_thread(0):
-            workers = min(cores(), len(trainings))
-            share = max(1, cores() // workers)
+        def run(place: int, report: Callable[[float], None], stopping: Stop) -> Predicted:
+            control = TrainingControl(self.folder, _shares(report), stopping, self.device, cores // workers)
+            return run_training(features, trainings[order[place]], control)
 
-            def run(place: int, report: Callable[[float], None], stopping: Stop) -> Predicted:
-                CORES.set(share)
-                return run_named(features, trainings[order[place]], self.folder, report, stopping)
+        def reported(place: int, share: float | None) -> None:
+            number = order[place]
+            self.progress.finish(number) if share is None else self.progress.inside(number, share, 1.0)
 
-            def reported(place: int, share: float | None) -> None:
-                number = order[place]
-                self.progress.finish(number) if share is None else self.progress.inside(number, share, 1.0)
-
+        with one_thread():
             done = in_threads(run, len(trainings), reported, self.stop, workers=workers, threads=1)
         return [done[order.index(number)] for number in range(len(trainings))]
 
@@ -101,7 +80,7 @@ class TrainingPool:
             fix = "See whether the machines have enough memory; raise run.ray_cpus"
             raise TrainingError(f"{numbered[1].system.name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
 
-        task = Task(_start_worker, (features, self.folder, worker_threads(pool.run)), lost)
+        task = Task(_start_worker, (features, self.folder, self.device, worker_threads(pool.run)), lost)
         finished: dict[int, Predicted] = {}
         order = [(number, trainings[number]) for number in _planned(trainings, self.progress)]
 
@@ -124,8 +103,13 @@ def _planned(trainings: Sequence[Training], progress: Progress) -> list[int]:
     return sorted(weights, key=lambda number: -weights[number])
 
 
+def _shares(report: Callable[[float], None]) -> Steps:
+    """Reports the share of the steps that are done."""
+    return lambda done, total: report(done / total)
+
+
 def _start_worker(
-    features: FeatureSet, folder: Path | None, threads: int, stop: threading.Event
+    features: FeatureSet, folder: Path | None, device: Device, cores: int, stop: threading.Event
 ) -> Callable[[tuple[int, Training], Tell], tuple[int, Predicted | None]]:
     """The work of a worker: takes a numbered training, returns None in place of its predictions after a stop."""
 
@@ -133,9 +117,10 @@ def _start_worker(
         number, training = numbered
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
         training = replace(training, train=training.train.copy(), asked=training.asked.copy())
+        control = TrainingControl(folder, _shares(report), stop.is_set, device, cores)
         try:
-            with one_thread(threads):
-                return number, run_named(features, training, folder, report, stop.is_set)
+            with one_thread():
+                return number, run_training(features, training, control)
         except Cancelled:
             return number, None
 

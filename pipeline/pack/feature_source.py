@@ -15,7 +15,8 @@ from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
 from pipeline.run import Planner, list_inputs, run, run_extract, without_videos
-from pipeline.settings.config import Config
+from pipeline.settings.config import Config, DatasetConfig
+from pipeline.settings.method import Method
 from pipeline.train.features import FeatureSet, feature_set
 
 FEW = 20
@@ -57,7 +58,7 @@ def labelled_features(
     performance has a score or usable features, Cancelled after a stop.
     """
     if pack is not None:
-        return refuse_empty(read_labelled(pack, config.dataset.tasks), config), config
+        return refuse_empty(read_labelled(pack, config.dataset.tasks), config.method), config
     records = labelled_records(config, observer)
     config = without_videos(config, records, observer)
     planner = Planner(config, cache, stages=("timesteps",))
@@ -67,7 +68,7 @@ def labelled_features(
             observer.failures(summary.failed)
         if summary.cancelled:
             raise Cancelled
-    return refuse_empty(gather(records, planner, observer), config), config
+    return refuse_empty(gather(records, planner, observer), config.method), config
 
 
 def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:
@@ -98,12 +99,12 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
         observer.note(f"warning: {count} {what}: scores and all numbers about them are uncertain")
 
 
-def refuse_empty(features: FeatureSet, config: Config) -> FeatureSet:
+def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
     """The same features. Raises DataError where an input of the network is missing in every performance.
 
     The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
     """
-    system = config.method.scorer[0].system
+    system = method.model.system
     if system == "scene":
         if features.scene.size and not features.scene.any():
             raise DataError("the scene feature is zero in every video", fix="Check timesteps.scene and its stage")
@@ -123,13 +124,12 @@ def labelled_records(config: Config, observer: Observer) -> list[Record]:
     labelled = [record for record in records if record.labels is not None]
     if records and not labelled:
         where = config.dataset.labels or config.dataset.root
-        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config))
+        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config.dataset))
     return labelled
 
 
-def _scores(config: Config) -> str:
+def _scores(dataset: DatasetConfig) -> str:
     """What to do so that performances have scores."""
-    dataset = config.dataset
     if dataset.kind != "folder":
         check = typed("data", "check", str(dataset.root))
         return f"Type: {check}, or name the table of scores: --set dataset.labels=FILE"

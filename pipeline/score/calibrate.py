@@ -68,7 +68,7 @@ def calibrate(
     }
     rule, share = None, 1.0
     if systems:
-        with one_thread(0):
+        with one_thread():
             networks, rule = _with_regressions(networks, part, cuts, systems, kinds)
         facts["combination"], share = rule.description(), rule.share(NETWORK)
     fold = np.zeros(len(part), dtype=np.intp)

@@ -29,7 +29,7 @@ from pipeline.checks.rater_ceiling import ceiling_line
 from pipeline.score.movement import read_ranges
 from pipeline.systems.combination import Combination, FittedCombination
 from pipeline.systems.stored_regressions import part_of
-from pipeline.train import SCORES, Normaliser, stack_data
+from pipeline.train import SCORES, Normaliser, fold_data
 from pipeline.train.features import FeatureSet
 
 PARTS = SCORES[1:]
@@ -75,7 +75,7 @@ class FoldNetworks:
     def _members(self, features: FeatureSet) -> AimOutput:
         folds = len(self.normalisers)
         runs = len(next(iter(self.state.values()))) // folds
-        data = stack_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
+        data = fold_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
         return predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1)
 
     def _unscaled(self, scaled: Tensor, column: int) -> Floats:

@@ -14,7 +14,6 @@ from pipeline.pack.data_card import card_text, data_lines
 from pipeline.score.calibration import Calibration
 from pipeline.score.score import NO_JUDGEMENT
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import Config
 from pipeline.train.features import FeatureSet
 
 FILE = "card.md"
@@ -30,25 +29,26 @@ LIMITS = (
 )
 
 
-def model_card(model: TrainedModel, features: FeatureSet, config: Config, model_sha256: str = "") -> str:
+def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, model_sha256: str = "") -> str:
     """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
     Args:
         features: contain the training performances.
+        name, kind: of the method and of the data set.
         model_sha256: hash of the model's files, as in tables of scores.
     """
     hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
     parts = [
-        ("Data", _data(model, features, config)),
+        ("Data", _data(model, features, kind)),
         ("Model and training", (*_training(model), *([hashes] if model_sha256 else []))),
         ("Results on held-out folds of the training part", _results(model)),
         ("Limits", LIMITS),
     ]
     lines = [
         "---",
-        *_metadata(config, model.calibration).splitlines(),
+        *_metadata(name, kind, model.calibration).splitlines(),
         "---",
-        f"# Model card: {card_text(config.method.name)}",
+        f"# Model card: {card_text(name)}",
         "",
     ]
     for title, rows in parts:
@@ -56,12 +56,12 @@ def model_card(model: TrainedModel, features: FeatureSet, config: Config, model_
     return "\n".join(lines)
 
 
-def _metadata(config: Config, calibration: Calibration | None) -> str:
+def _metadata(name: str, kind: str, calibration: Calibration | None) -> str:
     """The head of a card, which the Hugging Face Hub reads, as YAML; the owner of the run adds the licence."""
     facts: dict[str, Any] = {
         "library_name": "aqa",
         "pipeline_tag": "video-classification",
-        "tags": ["action-quality-assessment", "video", config.dataset.kind],
+        "tags": ["action-quality-assessment", "video", kind],
     }
     if calibration is not None:
         accuracy, folds = calibration.accuracy, calibration.facts["folds"]
@@ -71,19 +71,19 @@ def _metadata(config: Config, calibration: Calibration | None) -> str:
             for kind, name, value in values
             if value is not None
         ]
-        data = {"name": printable(config.method.name), "type": config.dataset.kind}
+        data = {"name": printable(name), "type": kind}
         task = {"type": "video-classification", "name": "action quality assessment"}
         result = {"task": task, "dataset": data, "metrics": metrics}
         facts |= {"metrics": [metric["type"] for metric in metrics]}
-        facts |= {"model-index": [{"name": printable(config.method.name), "results": [result]}]}
+        facts |= {"model-index": [{"name": printable(name), "results": [result]}]}
     return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
 
 
-def _data(model: TrainedModel, features: FeatureSet, config: Config) -> Iterable[str]:
+def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]:
     chosen = set(model.train_ids)
     records = [record for record in features.records if record.id in chosen]
     lengths = features.duration[[i for i, name in enumerate(features.ids) if name in chosen]]
-    yield from data_lines(config, records, "labelled performances")
+    yield from data_lines(kind, records, "labelled performances")
     for kind in sorted({kind for record in records for kind in record.groups}):
         values = {record.groups[kind] for record in records if kind in record.groups}
         yield f"groups of kind {card_text(kind)}: {len(values)}"

@@ -31,6 +31,7 @@ from pipeline.score.setting_lines import setting_lines
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
+from pipeline.settings.method import Method
 from pipeline.settings.stages import STAGES
 from pipeline.systems import FittedCombination
 from pipeline.systems.regressors import RegressionSystem, regressions_for
@@ -75,14 +76,12 @@ def train_model(
         if advice := still_camera_advice(measured, config, folder):
             observer.note(advice)
     else:
-        observer.notes(_pack_notes(features, config))
-    (network, recipe), stop, kinds = (
-        config.method.scorer,
-        observer.stop_event().is_set,
-        forbidden(config.method.protocol),
-    )
+        observer.notes(_pack_notes(features, config.method))
+    network, recipe = config.method.scorer
+    kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
+    device = config.machine.run.train_device
     with observer.progress("epochs") as progress:
-        control = TrainingControl(folder / "checkpoints", progress.steps, stop)
+        control = TrainingControl(folder / "checkpoints", progress.steps, stop, device)
         model = TrainedModel.fit(features, recipe, network, control=control)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
@@ -92,13 +91,13 @@ def train_model(
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds != 0:
             try:
-                control = TrainingControl(unfinished, progress.steps, stop)
+                control = TrainingControl(unfinished, progress.steps, stop, device)
                 calibration = calibrate(
                     features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
                 calibration = replace(
-                    calibration, facts={**calibration.facts, **_facts(config, planner, records, plans)}
+                    calibration, facts={**calibration.facts, **_facts(config.dataset.kind, planner, records, plans)}
                 )
             except DataError as error:
                 why_not = error.what
@@ -111,16 +110,18 @@ def train_model(
         )
         model.save(folder, config.method)
         shutil.rmtree(unfinished, ignore_errors=True)
-        write_text(folder / CARD, model_card(model, features, config, model_sha256(folder)))
+        write_text(
+            folder / CARD, model_card(model, features, config.method.name, config.dataset.kind, model_sha256(folder))
+        )
     return model
 
 
 def _facts(
-    config: Config, planner: Planner | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
+    kind: str, planner: Planner | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
 ) -> dict[str, Any]:
     """Ranges of the measures of training performances, and the agreement of the raters where two gave the labels."""
     movements = {} if planner is None else better_ranges(trained_movement(planner, plans))
-    agreed = rater_agreement(records, config.dataset.kind)
+    agreed = rater_agreement(records, kind)
     ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
     return ranges | ({"raters": agreed} if agreed else {})
 
@@ -132,7 +133,7 @@ def _combination(
     place = {name: row for row, name in enumerate(features.ids)}
     rows = np.array([place[name] for name in model.train_ids], dtype=np.intp)
     rule = None if calibration is None else calibration.rule
-    with one_thread(0):
+    with one_thread():
         return FittedCombination.fit(features, rows, systems, rule)
 
 
@@ -158,12 +159,12 @@ def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Tr
     return made
 
 
-def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
+def _pack_notes(features: FeatureSet, method: Method) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
     packed = {
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
-    here = {name: config.method.stage(name).result_settings() for name in packed}
+    here = {name: method.stage(name).result_settings() for name in packed}
     if not (differing := setting_lines(packed, here)):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""

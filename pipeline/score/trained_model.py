@@ -59,10 +59,10 @@ from pipeline.train import (
     Normaliser,
     TrainingControl,
     fit_parts,
+    fold_data,
     label_table,
     loss_epochs,
     sizes_of,
-    stack_data,
 )
 from pipeline.train.features import FeatureSet
 
@@ -185,7 +185,7 @@ class TrainedModel:
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
-        data = stack_data(features, [self.normaliser]).to(torch.device("cpu"), torch.float64)
+        data = fold_data(features, [self.normaliser]).to(torch.device("cpu"), torch.float64)
         output = predict_members(self._net, data, torch.zeros(self.runs, dtype=torch.long), chunk=1)
         unscale = self.normaliser.unscale
 

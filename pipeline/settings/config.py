@@ -1,7 +1,7 @@
 """A configuration: a method, a machine and a data set, from a YAML file and overrides of the form `section.key=value`.
 
 One file holds the keys of all three. Each setting declares whom it belongs to (`extractors.base.setting`), so no file
-sorts them. A stage brings its own section (its `Config`), named like it. `model` and `train` describe the scorer.
+sorts them. A stage brings its own section (its `Config`), named like it.
 An unknown key is refused, and the error names the nearest known one.
 """
 
@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError
 
 from data.datasets import KINDS
 from data.errors import UsageError
 from extractors.base import StageConfig, one_of
 from pipeline.settings.config_errors import usage_error
 from pipeline.settings.machine import Machine, machine_class
-from pipeline.settings.method import SCORER_SECTIONS, Method, method_class
-from pipeline.settings.recipes import RECIPES
-from pipeline.settings.section import Section
+from pipeline.settings.method import Method, method_class
+from pipeline.settings.section import Section, with_sections
 from pipeline.settings.stages import STAGES, stage_class
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
@@ -60,21 +59,15 @@ class Config:
         return merged(self.method.dump(), self.machine.dump(), {"dataset": self.dataset.dump()})
 
 
-class _File(Method, Machine):
-    """What a file may hold; `file_class` adds the sections of the stages and of the scorer."""
+class File(Method, Machine):
+    """What a file may hold; `file_class` adds the sections of the stages."""
 
     dataset: DatasetConfig = DatasetConfig()
 
 
-def file_class() -> type[BaseModel]:
+def file_class() -> type[File]:
     """The class of everything that a file may hold."""
-    sections: dict[str, Any] = {}
-    for name in STAGES:
-        settings = stage_class(name).Config
-        sections[name] = (settings, Field(default_factory=settings, description=f"settings of stage {name}"))
-    for name, section in SCORER_SECTIONS.items():
-        sections[name] = (section, Field(default_factory=section, description=f"the scorer's {name} settings"))
-    return create_model("File", __base__=_File, **sections)
+    return with_sections(File, {name: stage_class(name).Config for name in STAGES})
 
 
 def load_config(config: str | Path | Config | None = None, overrides: Overrides = ()) -> Config:
@@ -108,7 +101,7 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     """
     kind = file_class()
     try:
-        whole = kind.model_validate(_with_recipe(values, kind))
+        whole = kind.model_validate(values)
     except ValidationError as error:
         raise usage_error(kind, error, where, overrides or {}) from None
     if (key := next(_with_null(whole.model_dump(mode="json")), None)) is not None:
@@ -166,17 +159,3 @@ def _chosen(values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
         section = isinstance(inner, type) and issubclass(inner, BaseModel)
         chosen[key] = _chosen(values[key], inner) if section else values[key]
     return chosen
-
-
-def _with_recipe(values: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
-    """The values, with those of their recipe for settings that they leave out."""
-    train = values.get("train", {})
-    recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
-    if not isinstance(recipe, str) or recipe not in RECIPES:
-        return values
-    filled = dict(values)
-    for section, defaults in RECIPES[recipe].items():
-        given = values.get(section, {})
-        if section in kind.model_fields and isinstance(given, dict):
-            filled[section] = {**defaults, **given}
-    return filled

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from pydantic import Field, create_model, field_validator
+from pydantic import Field, field_validator
 
 from data.store import Storage
-from extractors.base import StageConfig, one_of
-from pipeline.settings.section import Section, part_of_stage
+from extractors.base import one_of
+from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
 
 ENGINES = ("local", "ray")
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where networks train; auto: a GPU where there is one."""
 
 
 class RunConfig(Section):
@@ -31,6 +33,7 @@ class RunConfig(Section):
     timeout_s: float = Field(3600.0, gt=0, description="seconds that one video may take; the next run tries it again")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
+    train_device: Device = Field("auto", description="where networks train: auto (a GPU if there is one), cpu, cuda")
 
 
 class StorageConfig(Section):
@@ -62,14 +65,5 @@ class Machine(Section):
 
 def machine_class() -> type[Machine]:
     """The class of a machine, with a section for each stage that has settings of the machine."""
-    return _machine_class(tuple(stage_class(name).Config for name in STAGES), tuple(STAGES))
-
-
-@cache
-def _machine_class(kinds: tuple[type[StageConfig], ...], names: tuple[str, ...]) -> type[Machine]:
-    sections: dict[str, Any] = {}
-    for name, kind in zip(names, kinds, strict=True):
-        part = part_of_stage(kind, machine=True)
-        if part.model_fields:
-            sections[name] = part, Field(default_factory=part, description=f"stage {name} on this machine")
-    return create_model("ThisMachine", __base__=Machine, **sections)
+    parts = {name: part_of_stage(stage_class(name).Config, machine=True) for name in STAGES}
+    return with_sections(Machine, {name: part for name, part in parts.items() if part.model_fields})

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from data.splits import PROTOCOLS
 from extractors.base import StageConfig, one_of
 from models.aim_config import AimConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.settings.section import Section, part_of_stage
+from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
-
-SCORER_SECTIONS: Mapping[str, type] = {"model": AimConfig, "train": TrainConfig}
-"""Sections that describe the scorer."""
 
 
 class FramesConfig(Section):
@@ -31,15 +26,15 @@ class FramesConfig(Section):
     )
 
 
-class ProtocolConfig(Section):
-    """How performances are split for evaluation."""
+class SplitConfig(Section):
+    """Numbers of the protocol."""
 
     folds: int = Field(5, ge=2, description="folds of kfold")
     seed: int = Field(0, description="seed of kfold, holdout and the inner validation")
 
 
 class Method(Section):
-    """The method; `method_class` adds the sections of the stages and of the scorer."""
+    """The method; `method_class` adds the sections of the stages."""
 
     name: str = Field("folder", description="name of this configuration, shown in reports")
     stages: tuple[str, ...] = Field(
@@ -49,7 +44,9 @@ class Method(Section):
         "kfold", description=f"how performances are split: {', '.join(PROTOCOLS)}"
     )
     frames: FramesConfig = FramesConfig()
-    split: ProtocolConfig = ProtocolConfig()
+    split: SplitConfig = SplitConfig()
+    model: AimConfig = AimConfig()
+    train: TrainConfig = TrainConfig()
 
     def stage(self, name: str) -> StageConfig:
         """The settings of a stage that belong to the method. Raises UsageError for an unknown stage."""
@@ -60,26 +57,19 @@ class Method(Section):
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
         """The network and how it is trained (sections `model` and `train`); a combination trains AIM."""
-        model, train = getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `method_class`
-        return (replace(model, system="aim") if model.system == "combined" else model), train
+        return (replace(self.model, system="aim") if self.combined else self.model), self.train
+
+    def with_runs(self, most: int) -> Method:
+        """The method with at most so many networks."""
+        fewer = self.train.model_copy(update={"runs": min(most, self.train.runs)})
+        return self.model_copy(update={"train": fewer})
 
     @property
     def combined(self) -> bool:
         """Whether the score is a combination of AIM with other systems (`model.system: combined`)."""
-        return bool(getattr(self, "model").system == "combined")  # noqa: B009
+        return self.model.system == "combined"
 
 
 def method_class() -> type[Method]:
-    """The class of a method: the sections of `Method`, of every stage, and of the scorer."""
-    return _method_class(tuple(stage_class(name).Config for name in STAGES), tuple(STAGES))
-
-
-@cache
-def _method_class(kinds: tuple[type[StageConfig], ...], names: tuple[str, ...]) -> type[Method]:
-    sections: dict[str, Any] = {}
-    for name, kind in zip(names, kinds, strict=True):
-        part = part_of_stage(kind, machine=False)
-        sections[name] = part, Field(default_factory=part, description=f"settings of stage {name}")
-    for name, section in SCORER_SECTIONS.items():
-        sections[name] = section, Field(default_factory=section, description=f"the scorer's {name} settings")
-    return create_model("ThisMethod", __base__=Method, **sections)
+    """The class of a method, with a section for each stage."""
+    return with_sections(Method, {name: part_of_stage(stage_class(name).Config, machine=False) for name in STAGES})

@@ -1,15 +1,14 @@
-"""Settings of training, and named recipes: the paper's, and two shorter ones."""
+"""Settings of training, and named recipes of them: the paper's, and two shorter ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from models.aim_config import AimConfig
-
-RecipeName = Literal["paper", "fast", "tools"]
+from extractors.base import one_of
+from pipeline.settings.section import Section
 
 # Section 5.1; weight_decay is 0.8 for AQA-7 (section 5.5).
 PAPER: dict[str, Any] = {
@@ -31,42 +30,33 @@ PAPER: dict[str, Any] = {
 OURS: dict[str, Any] = {**PAPER, "clip": 5.0, "scene_components": 24, "scene_gain": 0.2, "start_at_mean": True}
 """Settings that recipes `fast` and `tools` share."""
 
-RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "paper": {"train": PAPER, "model": {}},
-    "fast": {
-        "train": OURS
-        | {"epochs": 100, "learning_rates": (2e-3, 1e-3, 3e-4), "switch_epochs": (50, 80, 100)}
-        | {"weight_decay": 0.3, "same_scale": True},
-        "model": {"width": 64, "regression_width": 64, "identity_start": True, "difference": "absolute"}
-        | {"dropout": 0.2, "feature_dropout": 0.1},
-    },
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "paper": PAPER,
+    "fast": OURS
+    | {"epochs": 100, "learning_rates": (2e-3, 1e-3, 3e-4), "switch_epochs": (50, 80, 100)}
+    | {"weight_decay": 0.3, "same_scale": True},
     # From one untuned experiment on the real JIGSAWS kinematics, without this program: Fisher average .79 on the
     # 4-fold list, .69 with a weight decay of .5. The scene is as in `fast`.
-    "tools": {
-        "train": OURS
-        | {"epochs": 300, "batch": 0, "learning_rates": (1e-3,), "switch_epochs": (300,), "weight_decay": 1e-3},
-        "model": {"width": 128},
-    },
+    "tools": OURS
+    | {"epochs": 300, "batch": 0, "learning_rates": (1e-3,), "switch_epochs": (300,), "weight_decay": 1e-3},
 }
-"""Values of the settings of `train` and `model` that a configuration leaves out, by recipe and section."""
+"""Values of the settings of `train` that a configuration leaves out, by recipe."""
+
+DEFAULT_RECIPE = "fast"
 
 
 def _value(about: str, **limits: Any) -> Any:
     return Field(description=about, **limits)
 
 
-class TrainConfig(BaseModel):
-    """Settings of training: strict and frozen. `recipe` gives the values of settings that are left out."""
+class TrainConfig(Section):
+    """Settings of training; `recipe` gives the values of those that are left out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    recipe: RecipeName = Field("fast", description="values of the settings of train and model that are left out")
+    recipe: Annotated[str, one_of(RECIPES)] = Field(
+        DEFAULT_RECIPE, description=f"values of the settings of train that are left out: {', '.join(RECIPES)}"
+    )
     runs: int = Field(10, description="networks trained from different starts; their mean is the score", ge=1, le=1000)
     seed: int = Field(0, description="seed of start values, batches and dropout", ge=0, lt=2**31)
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="device for training; does not change the method"
-    )
-    checkpoint_every: int = Field(100, description="epochs between checkpoints", ge=1)
     exchange_copies: bool = Field(
         False, description="also train on every performance with its two agents exchanged, where roles are equal"
     )
@@ -93,8 +83,8 @@ class TrainConfig(BaseModel):
         """Fill in the recipe's values."""
         if not isinstance(given, dict):
             return given
-        recipe = RECIPES.get(str(given.get("recipe", "fast")), RECIPES["fast"])
-        return {**recipe["train"], **given}
+        recipe = RECIPES.get(str(given.get("recipe", DEFAULT_RECIPE)), RECIPES[DEFAULT_RECIPE])
+        return {**recipe, **given}
 
     @model_validator(mode="after")
     def _cycle(self) -> TrainConfig:
@@ -114,13 +104,3 @@ class TrainConfig(BaseModel):
         within = epoch % self.switch_epochs[-1]
         part = sum(within >= end for end in self.switch_epochs)
         return self.learning_rates[part]
-
-
-def fast(**changes: Any) -> TrainConfig:
-    """Recipe `fast`, with changes."""
-    return TrainConfig(recipe="fast", **changes)
-
-
-def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:
-    """The network of a recipe, with changes."""
-    return AimConfig(**{**RECIPES[recipe]["model"], **changes})

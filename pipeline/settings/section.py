@@ -1,12 +1,16 @@
-"""The base of the sections of a configuration, and the parts of a stage's settings by their owner."""
+"""The base of the sections of a configuration, the parts of a stage's settings by owner, and classes with sections."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from extractors.base import MACHINE, StageConfig, owner
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -19,6 +23,18 @@ class Section(BaseModel):
         return self.model_dump(mode="json")
 
 
+def with_sections(base: type[T], sections: Mapping[str, type[BaseModel]]) -> type[T]:
+    """The class `base` with further sections by name, each with its defaults; equal arguments give one class."""
+    return cast(type[T], _with_sections(base, tuple(sections.items())))
+
+
+@cache
+def _with_sections(base: type[BaseModel], sections: tuple[tuple[str, type[BaseModel]], ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {name: (kind, Field(default_factory=kind)) for name, kind in sections}
+    return create_model(f"Whole{base.__name__}", __base__=base, **fields)
+
+
+@cache
 def part_of_stage(kind: type[StageConfig], *, machine: bool) -> type[StageConfig]:
     """A class of the settings that belong to the machine, or of those that belong to the method.
 

@@ -17,9 +17,8 @@ from data.errors import UsageError, nearest
 from extractors.base import HASHED, MACHINE, METHOD, owner
 from pipeline.settings.config import file_class
 from pipeline.settings.machine import Machine
-from pipeline.settings.recipes import RECIPES
+from pipeline.settings.recipes import DEFAULT_RECIPE, RECIPES
 
-DEFAULT_RECIPE = "fast"
 OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", "dataset": "data set"}
 """In words, whom a setting belongs to."""
 
@@ -83,13 +82,11 @@ def _owner(key: str, field: Any) -> str:
 
 
 def _default(key: str, default: Any) -> str:
-    """A default as YAML; a recipe's where recipes differ, with the others in brackets."""
-    section, _, name = key.partition(".")
-    given = {recipe: values[section][name] for recipe, values in RECIPES.items() if name in values.get(section, {})}
-    first = _text(given.get(DEFAULT_RECIPE, default))
-    others = {recipe: _text(given.get(recipe, default)) for recipe in RECIPES if recipe != DEFAULT_RECIPE}
-    differing = [f"{recipe} {text}" for recipe, text in others.items() if text != first]
-    return f"{first} ({', '.join(differing)})" if given and differing and key != "train.recipe" else first
+    """A default as YAML; for a setting of a recipe the default recipe's, with the others in brackets."""
+    by_recipe = {recipe: _text(values.get(key.removeprefix("train."), default)) for recipe, values in RECIPES.items()}
+    first = by_recipe.pop(DEFAULT_RECIPE)
+    differing = [f"{recipe} {text}" for recipe, text in by_recipe.items() if text != first]
+    return f"{first} ({', '.join(differing)})" if differing else first
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ from pipeline.systems.inner_folds import InnerSplit, Part
 from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, Row, SimpleSystem, System
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem, method_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInside, watching
-from pipeline.systems.trainings import Training, run_training, train_and_predict
+from pipeline.systems.trainings import Training, TrainingError, run_training, train_and_predict
 
 __all__ = [
     "COMBINED",
@@ -33,6 +33,7 @@ __all__ = [
     "System",
     "TimesDifficulty",
     "Training",
+    "TrainingError",
     "WithInside",
     "can_divide",
     "fold_rows",

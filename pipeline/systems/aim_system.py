@@ -25,11 +25,11 @@ from pipeline.train import (
     TrainingControl,
     check_sizes,
     fit_members,
+    fold_data,
     label_table,
     loss_epochs,
     run_members,
     sizes_of,
-    stack_data,
     training_set,
 )
 from pipeline.train.features import FeatureSet
@@ -56,7 +56,7 @@ class AimSystem(NetworkSystem):
         if watched is not None and self.watch:
             asked = len(features) + np.arange(len(watched))
             features = features.followed_by(watched)
-        data = stack_data(features, list(normalisers.values()), _owners(features, normalisers))
+        data = fold_data(features, list(normalisers.values()), _owners(features, normalisers))
         first = next(iter(normalisers.values()))
         members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
         fitted = fit_members(data, members, self.model, config, control, watch=self.watch)
@@ -86,7 +86,7 @@ class AimModel:
         """See `Model.predict`."""
         net = build(self.system.model, self.sizes, Layers(self.system.config.runs))
         net.load_state_dict(self.state)
-        data = stack_data(features, list(self.normalisers.values()), _owners(features, self.normalisers))
+        data = fold_data(features, list(self.normalisers.values()), _owners(features, self.normalisers))
         output = predict_members(net, data, torch.zeros(self.system.config.runs, dtype=torch.int64))
         scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
         scaled["by_epoch"] = (self.by_epoch, 0)
@@ -137,6 +137,6 @@ def _without_difficulty(record: Record) -> Record:
 
 
 def _owners(features: FeatureSet, tasks: Mapping[str, Any]) -> Rows:
-    """(1, n) index in `tasks` of each performance's task, for `stack_data`."""
+    """(1, n) index in `tasks` of each performance's task, for `fold_data`."""
     places = {task: number for number, task in enumerate(tasks)}
     return np.array([[places[record.task] for record in features.records]], dtype=np.intp)

@@ -171,9 +171,8 @@ class NetworkSystem(System):
 
     def identity(self) -> Any:
         """See `System.identity`."""
-        settings = self.config.model_dump(mode="json", exclude={"checkpoint_every", "device"})
         more = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("name", "model", "config")}
-        return [type(self).__name__, type(self.model).__name__, asdict(self.model), settings, more]
+        return [type(self).__name__, type(self.model).__name__, asdict(self.model), self.config.dump(), more]
 
     def inner(self) -> NetworkSystem:
         """See `System.inner`."""

@@ -29,10 +29,10 @@ from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import NetworkSystem, Predicted
-from pipeline.train import Normaliser, Stop, TrainingControl, label_table, loss_epochs, stack_data, training_set
+from pipeline.train import Normaliser, Stop, TrainingControl, fold_data, label_table, loss_epochs, training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack import Member, draw_batches
+from pipeline.train.stack_training import Member, draw_batches
 
 EPOCHS = 100
 """Epochs of all methods; fewer where the recipe has fewer."""
@@ -182,7 +182,7 @@ class _Learner:
         """Networks with start values, and the statistics and exemplars of the training part."""
         config, model, count = system.config, system.model, len(part)
         normaliser = Normaliser.fit(part, np.arange(count), config)
-        data = stack_data(part, [normaliser])
+        data = fold_data(part, [normaliser])
         steps = _steps(data.inputs)
         used = steps.flatten(0, 2).any(0)
         judges = judges_of(part) if model.kind == "musdl" else np.zeros((count, 0))
@@ -233,7 +233,7 @@ class _Learner:
     def predict(self, features: FeatureSet) -> Predicted:
         """The scores by the networks as trained so far."""
         level, size = difficulties(features), len(self.members)
-        steps = _steps(stack_data(features, [self.normaliser]).inputs)[..., self.used]
+        steps = _steps(fold_data(features, [self.normaliser]).inputs)[..., self.used]
         voters = _voters(self.level, level, self.members, self.system.model.voters)
         with torch.no_grad():
             drop = MemberDropout(_fresh(self.members), [len(level)] * size)

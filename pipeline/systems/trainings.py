@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.errors import AimError
+from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import tasks_of
 from pipeline.systems.interface import BY_PERFORMANCE, Predicted, System, joined, without_scores
-from pipeline.train import Stop, TrainingControl
+from pipeline.train import TrainingControl
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.features import ARRAYS, FeatureSet
+
+NO_CONTROL = TrainingControl()
+
+
+class TrainingError(AimError):
+    """A training failed by a fault of the program, or lost its workers; names the system."""
 
 
 @dataclass(frozen=True)
@@ -76,50 +83,45 @@ def trainings_of(system: System, features: FeatureSet, train: Rows, test: Rows) 
     return made
 
 
-def run_training(
-    features: FeatureSet,
-    training: Training,
-    folder: Path | None = None,
-    reported: Callable[[float], None] | None = None,
-    stop: Stop | None = None,
-) -> Predicted:
+def run_training(features: FeatureSet, training: Training, control: TrainingControl = NO_CONTROL) -> Predicted:
     """The predictions of a training for the rows that it is asked for; the system gets none of their scores.
 
     Args:
-        folder: keeps the predictions for later calls, and the checkpoints; None: keeps nothing.
-        reported: called with the share that is done.
+        control: its folder keeps the predictions for later calls too.
 
-    Raises Cancelled after `stop`. An AimError of the system is raised with the system's name in front.
+    Raises Cancelled after a stop. An AimError of the system is raised with the system's name in front. A fault of the
+    program is a TrainingError with the system and the line.
     """
     system, train, asked = training.system, features.take(training.train), features.take(training.asked)
     asked, identity, key, place = without_scores(asked), system.identity(), "", None
-    if folder is not None and identity is not None:
+    if control.checkpoints is not None and identity is not None:
         key = digest_of(identity, [*_content(train), *_content(asked)])
-        place = folder / key[:16]
+        place = control.checkpoints / key[:16]
         if (kept := _read(place, key)) is not None:
             return kept
-
-    def progress(done: int, total: int) -> None:
-        if reported is not None:
-            reported(done / total)
-
     try:
-        predicted = system.train(train, asked, TrainingControl(place, progress, stop)).predict(asked)
+        predicted = system.train(train, asked, replace(control, checkpoints=place)).predict(asked)
+    except Cancelled:
+        raise
     except AimError as error:
         raise type(error)(f"{system.name}: {error.what}", where=error.where, fix=error.fix) from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        raise TrainingError(f"{system.name}: {type(error).__name__}: {error}", where=where) from error
     if place is not None:
         _write(place, key, predicted)
     return predicted
 
 
 def train_and_predict(
-    system: System, train: FeatureSet, test: FeatureSet, folder: Path | None = None, stop: Stop | None = None
+    system: System, train: FeatureSet, test: FeatureSet, control: TrainingControl = NO_CONTROL
 ) -> Predicted:
     """The predictions of a system for `test` after training on `train`, outside an evaluation. See `run_training`."""
     both, count = train.followed_by(test), len(train)
     rows = np.arange(count), count + np.arange(len(test))
     made = trainings_of(system, both, *rows)
-    return gathered(made, [run_training(both, one, folder, stop=stop) for one in made], rows[1])
+    return gathered(made, [run_training(both, one, control) for one in made], rows[1])
 
 
 def gathered(trainings: Sequence[Training], predicted: Sequence[Predicted], test: Rows) -> Predicted:

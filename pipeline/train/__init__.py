@@ -3,8 +3,8 @@
 from pipeline.train.augment import training_set
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
-from pipeline.train.stack import Stop, loss_epochs, sizes_of
-from pipeline.train.trainer import check_sizes, fit_parts, run_members, stack_data
+from pipeline.train.stack_training import Stop, loss_epochs, sizes_of
+from pipeline.train.trainer import check_sizes, fit_parts, fold_data, run_members
 
 __all__ = [
     "NO_LABELS_FIX",
@@ -15,10 +15,10 @@ __all__ = [
     "check_sizes",
     "fit_members",
     "fit_parts",
+    "fold_data",
     "label_table",
     "loss_epochs",
     "run_members",
     "sizes_of",
-    "stack_data",
     "training_set",
 ]

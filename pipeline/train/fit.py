@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -21,28 +20,33 @@ from data.store.arrays import Floats
 from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
-from models.stacked import StackData
+from models.stacked import FoldData
 from pipeline.observer import Steps
+from pipeline.settings.machine import Device
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
-from pipeline.train.stack import EpochsDone, Member, Stack, Stop, batch_count, pick_device, sizes_of
+from pipeline.train.stack_training import EpochsDone, Member, StackTraining, Stop, batch_count, sizes_of
 
 T = TypeVar("T")
 
 STACK_PARAMETERS = 3_000_000
 """Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
 
-CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
-"""Number of stacks that train in parallel on a CPU; torch's number of threads where unset. Changes no result."""
-
 
 @dataclass(frozen=True)
 class TrainingControl:
-    """Checkpoints, progress and stop of a training; they change no result."""
+    """Where a training runs, and how it is followed and ended: nothing of the method."""
 
     checkpoints: Path | None = None  # their folder: the same training resumes from them and ends with the same bits
     progress: Steps | None = None  # called with the epochs done and to do
     stop: Stop | None = None
+    device: Device = "auto"
+    cores: int = 0  # stacks that train side by side on a CPU; 0: torch's number of threads
+
+    def torch_device(self) -> torch.device:
+        """The device; "auto" takes a GPU where there is one."""
+        auto = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(auto if self.device == "auto" else self.device)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Fitted:
 
 
 def fit_members(
-    data: StackData,
+    data: FoldData,
     members: Sequence[Member],
     model: NetworkConfig,
     config: TrainConfig,
@@ -72,21 +76,22 @@ def fit_members(
     the model.
     """
     control = control or TrainingControl()
-    parts, place = split_members(members, sizes_of(data.inputs), model, config), control.checkpoints
+    device, place = control.torch_device(), control.checkpoints
+    parts = split_members(members, sizes_of(data.inputs), model, config.batch, device)
     inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
 
     def train(number: int, report: EpochsDone, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
-        stack = Stack(data, [members[i] for i in parts[number]], model, config, digest, watch)
+        stack = StackTraining(data, [members[i] for i in parts[number]], model, config, device, digest, watch)
         stack.run(place and place / f"stack-{number:03d}.safetensors", report, stopping)
         state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
         return Fitted(state, np.array(stack.losses), stack.watched_scores())
 
-    workers, on_cpu = 1, pick_device(config).type == "cpu"
-    if on_cpu:
+    workers = 1
+    if device.type == "cpu":
         _keep_memory()
-        workers = min(cores(), len(parts))
+        workers = min(control.cores or torch.get_num_threads(), len(parts))
     threads = max(1, torch.get_num_threads() // workers)
     reported = _mean_of(control.progress or (lambda done, total: None), len(parts), config.epochs)
     trained = in_threads(train, len(parts), reported, control.stop, workers=workers, threads=threads)
@@ -104,7 +109,7 @@ def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitt
 
 
 def split_members(
-    members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
+    members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, batch: int, device: torch.device
 ) -> list[list[int]]:
     """The members of each stack, as indices; a restart of the same training gives the same stacks.
 
@@ -115,9 +120,9 @@ def split_members(
     """
     by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
-        by_batches.setdefault(batch_count(member, config.batch), []).append(index)
+        by_batches.setdefault(batch_count(member, batch), []).append(index)
     groups = [sorted(one, key=lambda i: len(members[i].rows)) for _, one in sorted(by_batches.items())]
-    if pick_device(config).type != "cpu":
+    if device.type != "cpu":
         return groups
     with torch.device("meta"):
         count = sum(parameter.numel() for parameter in build(model, sizes, Layers()).parameters())
@@ -130,24 +135,17 @@ def split_members(
 
 
 @contextmanager
-def one_thread(cores: int) -> Iterator[None]:
-    """Give linear algebra one thread; stacks train in parallel on `cores` cores (0: torch's number of threads)."""
+def one_thread() -> Iterator[None]:
+    """Give linear algebra one thread: the bits of a sum depend on the number of threads."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
     before = torch.get_num_threads()
-    token = CORES.set(cores or before)
     torch.set_num_threads(1)
     try:
         with threadpool_limits(1):
             yield
     finally:
         torch.set_num_threads(before)
-        CORES.reset(token)
-
-
-def cores() -> int:
-    """Number of stacks that train in parallel on the CPU."""
-    return CORES.get() or torch.get_num_threads()
 
 
 def in_threads(

@@ -12,13 +12,13 @@ from data.errors import UsageError
 from data.store.arrays import Rows
 from models.aim import AimInputs
 from models.comparisons import NetworkConfig
-from models.stacked import StackData
+from models.stacked import FoldData
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Fitted, TrainingControl, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import NO_ROWS, Member, sizes_of
+from pipeline.train.stack_training import NO_ROWS, Member, sizes_of
 
 
 def fit_parts(
@@ -36,7 +36,7 @@ def fit_parts(
     learning = training_set(features, config)
     learned = [learning.rows(rows) for rows in parts]
     normalisers = tuple(Normaliser.fit(learning.features, rows, config) for rows in learned)
-    data = stack_data(learning.features, normalisers)
+    data = fold_data(learning.features, normalisers)
     members: list[Member] = []
     for number, rows in enumerate(learned):
         members += run_members(rows, number, normalisers[number], config)
@@ -62,7 +62,7 @@ def run_members(
     return [Member(run, fold, rows, int(seeds[run]), start, test) for run in range(config.runs)]
 
 
-def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
+def fold_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> FoldData:
     """Normalised features and labels as tensors (F, n, ...).
 
     Args:
@@ -80,7 +80,7 @@ def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: 
                 whole = inputs.setdefault(name, np.zeros((*owners.shape, *values.shape[1:]), dtype=np.float32))
                 whole[fold, rows] = values
     labelled = np.isfinite(scaled)
-    return StackData(
+    return FoldData(
         AimInputs(**{name: torch.from_numpy(values) for name, values in inputs.items()}),
         torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32)),
         torch.from_numpy(labelled.astype(np.float32)),

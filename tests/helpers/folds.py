@@ -19,7 +19,7 @@ from pipeline.systems import (
     predict_rows,
     run_training,
 )
-from pipeline.train import Stop, label_table
+from pipeline.train import Stop, TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 
 
@@ -27,9 +27,8 @@ def predict_folds(
     row: Row, features: FeatureSet, folds: Sequence[FoldRows], folder: Path | None = None, stop: Stop | None = None
 ) -> list[Predicted]:
     """The predictions of a row for every fold, one training after the other in this thread."""
-    made = predict_rows(
-        features, folds, [row], lambda wanted: [run_training(features, one, folder, stop=stop) for one in wanted]
-    )
+    control = TrainingControl(folder, stop=stop)
+    made = predict_rows(features, folds, [row], lambda wanted: [run_training(features, one, control) for one in wanted])
     return list(made.values())
 
 

@@ -14,8 +14,10 @@ from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers, StackedLSTM
 from models.losses import aim_loss, mean_squared_error, pairwise_logistic
 from models.stacked import member_state
+from pipeline.settings.config import load_config
 
-SMALL = AimConfig(width=16, regression_width=8)
+SMALL = AimConfig(width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0)
+"""Small, and in all else the paper's."""
 SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7, trial=3)
 
 
@@ -38,8 +40,9 @@ def build(sizes: AimSizes = SIZES, **changes: Any) -> Aim:
     return Aim(replace(SMALL, **changes), sizes)
 
 
-def test_default_network_has_the_papers_sizes() -> None:
-    net = Aim(AimConfig(multi_task=True), AimSizes(primary=51, secondary=38, scene=400))
+def test_the_preset_of_the_paper_has_its_sizes() -> None:
+    paper = replace(load_config("jigsaws-paper").method.model, multi_task=True)
+    net = Aim(paper, AimSizes(primary=51, secondary=38, scene=400))
     shapes = {name: tuple(values.shape) for name, values in net.named_parameters()}
     assert shapes["encoder.weight"] == (512, 400)
     assert shapes["key.weight"] == (512, 400)

@@ -29,7 +29,7 @@ from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.score.calibrate import calibrate
 from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import FittedCombination
 from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import ARRAYS, FeatureSet, feature_set
@@ -48,7 +48,7 @@ def features() -> FeatureSet:
 def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A calibrated run with a combination."""
     folder, systems = tmp_path_factory.mktemp("model"), regressions_for(())[:2]
-    run = TrainedModel.fit(features, fast(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
+    run = TrainedModel.fit(features, TrainConfig(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
     combination = FittedCombination.fit(features, np.arange(len(features)), systems)
     calibration = calibrate(features, run, folds=2, systems=systems)
     replace(run, combination=combination, calibration=calibration).save(folder)
@@ -230,4 +230,4 @@ def test_labels_too_large_to_compute_with_are_named(features: FeatureSet) -> Non
     labels = replace(features.records[0].labels, score=1e308)  # type: ignore[type-var]
     records = (replace(features.records[0], labels=labels), *features.records[1:])
     with pytest.raises(DataError, match="too large for a score"):
-        TrainedModel.fit(replace(features, records=records), fast(runs=1, epochs=4), AimConfig(width=4))
+        TrainedModel.fit(replace(features, records=records), TrainConfig(runs=1, epochs=4), AimConfig(width=4))

@@ -41,7 +41,7 @@ from pipeline.score.run_config import save_method
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket
 from tests.helpers.toy_stages import use_stages
@@ -225,7 +225,7 @@ def test_training_packing_and_scoring_from_a_store(
     contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"
-    recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
+    recipe = TrainConfig(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
     save_method(config.method, run)
     far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))

@@ -20,7 +20,7 @@ from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.combination import Combined
@@ -64,7 +64,7 @@ def features() -> FeatureSet:
 @pytest.fixture(scope="module")
 def results(features: FeatureSet) -> EvaluationResults:
     folds = kfold(features.records, k=3)
-    systems = (AimSystem("AIM", MODEL, fast(runs=3, epochs=4)), *trivial_baselines(features))
+    systems = (AimSystem("AIM", MODEL, TrainConfig(runs=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
     return evaluate(features, Protocol(folds, "kfold", audit=report), systems)
 
@@ -140,7 +140,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
     folds = kfold(features.records, k=3)[:1]
     test = set(folds[0].test)
     spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
-    recipe = fast(runs=2, epochs=3)
+    recipe = TrainConfig(runs=2, epochs=3)
     network = watching(AimSystem("watched", MODEL, recipe))
     rows: list[Row] = [
         AimSystem("AIM", MODEL, recipe),
@@ -173,7 +173,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 
 def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     made = made_features(24, channels=5, scene=6)
-    recipe = fast(runs=2, epochs=3)
+    recipe = TrainConfig(runs=2, epochs=3)
     model = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, TrainingControl())
     run = TrainedModel.fit(made, recipe, MODEL, rows=range(16))
     assert all(torch.equal(model.state[name], values) for name, values in run.state.items())
@@ -187,7 +187,7 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
         for r in made.records
     )
     features = replace(made, records=records)
-    system = AimSystem("pooled", MODEL, fast(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True)
+    system = AimSystem("pooled", MODEL, TrainConfig(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True)
     cut = fold_rows(features, make_parts(features, kfold(features.records, k=4)), InnerSplit())[0]
     (predicted,) = predict_folds(system, features, [cut])
     assert predicted.losses is not None
@@ -241,7 +241,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
     two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
-    systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines(features))
+    systems = (AimSystem("AIM", MODEL, TrainConfig(runs=1, epochs=2)), *trivial_baselines(features))
     twice, once = (evaluate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
     assert (twice.videos, twice.performances, once.videos) == (32, 16, 16)
     assert [one.id for one in twice.predictions] == [one.id for one in once.predictions]
@@ -317,7 +317,8 @@ def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -
 
 def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
     """A training without two of four folds serves both: six inner trainings, not twelve."""
-    features, network = features.take(np.arange(0, 32, 2)), watching(AimSystem("AIM", MODEL, fast(runs=1, epochs=2)))
+    features = features.take(np.arange(0, 32, 2))
+    network = watching(AimSystem("AIM", MODEL, TrainConfig(runs=1, epochs=2)))
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
     pool = TrainingPool(folder=tmp_path / "shared")
@@ -334,16 +335,17 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
 
 def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
     """Under any name: one evaluation has them once in its list, a later call finds them in the folder."""
-    system, finished = AimSystem("AIM", MODEL, fast(runs=2, epochs=2)), list[float]()
+    system, finished = AimSystem("AIM", MODEL, TrainConfig(runs=2, epochs=2)), list[int]()
+    control = TrainingControl(tmp_path, lambda done, total: finished.append(done))
     train, test = np.arange(20), np.arange(20, 32)
     of_tasks = trainings_of(system, features, train, test)
     assert [one.key for one in of_tasks] == [
         one.key for one in trainings_of(replace(system, name="another"), features, train, test[:3])
     ]
-    first = [run_training(features, one, tmp_path, finished.append) for one in of_tasks]
+    first = [run_training(features, one, control) for one in of_tasks]
     assert finished
     count = len(finished)
-    again = [run_training(features, one, tmp_path, finished.append) for one in of_tasks]
+    again = [run_training(features, one, control) for one in of_tasks]
     assert len(finished) == count, "nothing trains"
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.score, other.score)
@@ -351,13 +353,13 @@ def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
         assert one.loss_epochs == other.loss_epochs
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
     changed = features.take(train)
-    train_and_predict(system, replace(changed, scene=changed.scene + 1), features.take(test), tmp_path)
+    train_and_predict(system, replace(changed, scene=changed.scene + 1), features.take(test), control)
     assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     """A combination, a chosen epoch and a selection cost their inner trainings; only the selected one trains whole."""
-    network = watching(AimSystem("one", MODEL, fast(runs=2, epochs=2)))
+    network = watching(AimSystem("one", MODEL, TrainConfig(runs=2, epochs=2)))
     baseline, *_ = trivial_baselines(features)
     asked: list[int] = []
 
@@ -382,7 +384,7 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
 
 def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
-    folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, fast(runs=2, epochs=40))
+    folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, TrainConfig(runs=2, epochs=40))
     plain = evaluate(features, Protocol(folds), [ours]).systems["AIM"].tasks
     watched = watching(ours)
     rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
@@ -408,7 +410,7 @@ def test_watched_epochs_end_with_the_last() -> None:
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
     """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
     part = make_parts(features, kfold(features.records, k=3))[0]
-    ours = AimSystem("AIM", MODEL, fast(runs=4, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
+    ours = AimSystem("AIM", MODEL, TrainConfig(runs=4, epochs=6), watch=(1, 3, 6))
     held = predict_part(ours, features, part)
     assert held.by_epoch is not None
     assert held.by_epoch.shape == (3, 4, len(part.test))

@@ -18,7 +18,7 @@ from pipeline.evaluate import read_results
 from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.pack.pack_file import write_pack
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.features import FeatureSet
@@ -65,7 +65,7 @@ def test_without_part_scores_there_is_no_row_of_the_multi_task_network() -> None
 
     def named(**parts: float) -> set[str]:
         records = tuple(replace(record, labels=Labels(score=1.0, **parts)) for record in features.records)
-        possible = all_systems(replace(features, records=records), AimConfig(width=4), fast())
+        possible = all_systems(replace(features, records=records), AimConfig(width=4), TrainConfig())
         return {system.name for system in table_systems("4", possible)}
 
     assert named(execution=2.0) - named() == {"multi-task"}

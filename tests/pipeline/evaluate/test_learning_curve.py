@@ -33,7 +33,7 @@ def noted(train: FeatureSet, test: FeatureSet, _: int) -> Floats:
 def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
     features = made_features(30)
     SEEN.clear()
-    made = learning_curve(features, load_config("folder"), system=SimpleSystem("noted", noted))
+    made = learning_curve(features, load_config("folder").method, system=SimpleSystem("noted", noted))
     assert [point.trained_on for point in made] == pytest.approx([10, 14, 19, 24], abs=1)
     errors = [point.mae for point in made]
     assert all(one.low <= one.mean <= one.high for one in errors)
@@ -50,7 +50,7 @@ def test_views_of_one_performance_are_never_divided() -> None:
     records = tuple(replace(r, groups={"original": str(i // 2)}) for i, r in enumerate(features.records))
     SEEN.clear()
     made = learning_curve(
-        replace(features, records=records), load_config("folder"), system=SimpleSystem("noted", noted)
+        replace(features, records=records), load_config("folder").method, system=SimpleSystem("noted", noted)
     )
     assert made[-1].trained_on == 16
     for train, test in SEEN:
@@ -60,21 +60,21 @@ def test_views_of_one_performance_are_never_divided() -> None:
 
 
 def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
-    config = load_config("folder", ["train.recipe=fast", "train.epochs=3", "train.runs=1"])
+    method = load_config("folder", ["train.epochs=3", "train.runs=1"]).method
     features = made_features(12, trial=4)
-    assert curve_system(config, features).name == "combined"
-    made = learning_curve(features, config)
+    assert curve_system(method, features).name == "combined"
+    made = learning_curve(features, method)
     assert len(made) == len(curve_lines(made)) == 4
     assert np.isfinite([point.mae.mean for point in made]).all()
 
 
 def test_too_few_and_several_tasks_are_refused() -> None:
     with pytest.raises(DataError, match="9 independent performances, and it needs 10"):
-        learning_curve(made_features(9), load_config("folder"))
+        learning_curve(made_features(9), load_config("folder").method)
     features = made_features(20)
     records = tuple(replace(r, task=str(i % 2)) for i, r in enumerate(features.records))
     with pytest.raises(DataError, match="one task"):
-        learning_curve(replace(features, records=records), load_config("folder"))
+        learning_curve(replace(features, records=records), load_config("folder").method)
 
 
 def test_train_leaves_it_out_where_there_are_too_few_performances(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
     features = made_features(12, trial=4)
     records = tuple(replace(record, task="") for record in features.records)
     write_pack(tmp_path / "pack.h5", replace(features, records=records))
-    quick = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]
+    quick = ["train.epochs=3", "train.runs=1", "model.system=aim"]
     api.train(
         pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=(seen := Watching())
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.aim_config import AimConfig
-from pipeline.evaluate.paper_differences import NO_METHOD, paper_differences
+from pipeline.evaluate.paper_differences import NO_METHOD, PAPER_PRESET, paper_differences
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
 
@@ -19,42 +19,50 @@ OTHER: dict[str, Any] = {
 """Another value than the paper's, for settings that are neither a number nor a switch."""
 
 
+PAPER = load_config(PAPER_PRESET).method.scorer
+
+
+def said(config: Any = None, settings: Any = None) -> str:
+    return ", ".join(paper_differences(load_config(config, settings or {}).method))
+
+
 def differences(settings: Any) -> list[str]:
-    return [text.split(" ")[0] for text in paper_differences(load_config(None, {"train.recipe": "paper", **settings}))]
+    """Names of what differs under the paper's network and training with these settings, without kinematics."""
+    own = {"stages": ["timesteps"], **settings}
+    return [text.split(" ")[0] for text in said(PAPER_PRESET, own).split(", ") if text]
 
 
-def test_the_papers_own_recipe_differs_in_nothing() -> None:
+def test_the_papers_own_method_differs_in_nothing() -> None:
     assert differences({}) == []
+    assert said(PAPER_PRESET) == ""
 
 
 @pytest.mark.parametrize("name", [one.name for one in fields(AimConfig)])
 def test_every_setting_of_the_network_is_compared(name: str) -> None:
-    value = getattr(AimConfig(), name)
+    value = getattr(PAPER[0], name)
     other = OTHER[name] if name in OTHER else (not value) if isinstance(value, bool) else value // 2 or 0.5
     assert differences({f"model.{name}": other}) == [f"model.{name}"]
 
 
 @pytest.mark.parametrize("name", [name for name in TrainConfig.model_fields if name not in NO_METHOD])
 def test_every_setting_of_training_is_compared(name: str) -> None:
-    value = getattr(TrainConfig(recipe="paper"), name)
+    value = getattr(PAPER[1], name)
     number = 2 if value is None else value + 1 if name in ("epochs", "batch", "scene_components") else None
     default = (not value) if isinstance(value, bool) else 0.25 if number is None else number
     assert differences({f"train.{name}": OTHER.get(name, default)}) == [f"train.{name}"]
 
 
-def test_the_fast_recipe_names_what_it_changes_of_equation_1() -> None:
-    said = ", ".join(paper_differences(load_config(None, {"train.recipe": "fast"})))
+def test_the_defaults_name_what_they_change_of_equation_1() -> None:
     for part in (
         "model.difference absolute (signed)", "model.identity_start on (off)", "model.feature_dropout 0.1 (0)",
         "model.width 64 (512)", "train.clip 5 (off)",
     ):  # fmt: skip
-        assert part in said, part
-    assert "model.width 128 (512)" in ", ".join(paper_differences(load_config(None, {"train.recipe": "tools"})))
+        assert part in said(), part
+    assert "model.width 128 (512)" in said("jigsaws")
 
 
 def test_settings_of_stages_count_where_the_stage_runs() -> None:
-    assert paper_differences(load_config("jigsaws-paper")) == []
-    named = [text.split(" ")[0] for text in paper_differences(load_config("jigsaws"))]
-    assert {"kinematics.rotation", "kinematics.speed"} <= set(named)
+    assert "kinematics.rotation 6d (matrix)" in said("jigsaws")
+    assert "kinematics.speed on (off)" in said("jigsaws")
     assert "kinematics.rotation" not in differences({"kinematics.rotation": "6d"})
     assert "timesteps.scene" in differences({"timesteps.scene": ""})

@@ -221,10 +221,11 @@ def test_the_protocol_and_the_seed_cut_the_inner_folds(
         given = validate({**config.dump(), "split": {"seed": seed}})
         with pytest.raises(StopIteration):
             run_protocol(given, features)
-        held = tuple(frozenset(fold.test) for fold in protocol_folds(given, features))
+        held = tuple(frozenset(fold.test) for fold in protocol_folds(given.method, features))
         assert splits[-1] == InnerSplit(forbidden("kfold"), seed, held)
     at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in splits]
     assert at_random[0] != at_random[1]
     split = load_config(config, {"protocol": "holdout"})
-    folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]
+    seeds = [validate({**split.dump(), "split": {"seed": seed}}).method for seed in (0, 5)]
+    folds = [protocol_folds(method, features) for method in seeds]
     assert folds[0] != folds[1]

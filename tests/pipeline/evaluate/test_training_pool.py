@@ -18,17 +18,18 @@ from typer.testing import CliRunner
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
+from models.aim_config import AimConfig
 from pipeline.evaluate import EvaluationResults, read_results
 from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.training_pool import TrainingError, TrainingPool
+from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.run import pool_of
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.machine import RunConfig
-from pipeline.settings.recipes import fast, model_for
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import Part
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
@@ -37,7 +38,7 @@ from pipeline.systems.interface import Model, Predicted, Row, SimpleSystem, Syst
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
-from pipeline.systems.trainings import Training, run_training, trainings_of
+from pipeline.systems.trainings import Training, TrainingError, run_training, trainings_of
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
@@ -45,8 +46,8 @@ from pipeline.train.normalise import label_table
 from run_pipeline import app
 from tests.helpers.made_features import made_features
 
-MODEL = model_for("fast", width=8, regression_width=8)
-RECIPE = fast(runs=2, epochs=3)
+MODEL = AimConfig(width=8, regression_width=8)
+RECIPE = TrainConfig(runs=2, epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def predicted(train: FeatureSet, test: FeatureSet, run: int) -> Any:
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
-    systems: list[Row] = [*all_systems(judged, MODEL, fast(runs=2, epochs=2)).values()]
+    systems: list[Row] = [*all_systems(judged, MODEL, TrainConfig(runs=2, epochs=2)).values()]
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, MethodSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
@@ -181,9 +182,9 @@ def test_the_longest_training_starts_first_and_reports_its_share(request: pytest
     if engine == "ray":
         request.getfixturevalue("cluster")
     made, seen = features(), Shares()
-    network = watching(AimSystem("AIM (ours)", MODEL, fast(runs=2, epochs=120)))
+    network = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(runs=2, epochs=120)))
     wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), network)]
-    with one_thread(1):
+    with one_thread():
         (on_ray(1, progress=seen) if engine == "ray" else TrainingPool(progress=seen)).run(made, wanted)
     assert seen.finished == [1, 0]
     assert seen.shares == sorted(seen.shares)
@@ -193,11 +194,11 @@ def test_the_longest_training_starts_first_and_reports_its_share(request: pytest
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
     made = features(120)
-    system = AimSystem("one network", model_for("fast", width=32), fast(runs=3, epochs=2, batch=0))
+    system = AimSystem("one network", AimConfig(width=32), TrainConfig(runs=3, epochs=2, batch=0))
     wanted, results = [training_of(system, made), training_of(replace(system, name="again"), made)], []
-    for count in (1, 3):
-        with one_thread(count):
-            results.append([run_training(made, one) for one in wanted])
+    with one_thread():
+        for cores in (1, 3):
+            results.append([run_training(made, one, TrainingControl(cores=cores)) for one in wanted])
     results.append(TrainingPool().run(made, wanted))
     assert all(same(results[0], more) for more in results[1:])
 
@@ -226,7 +227,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     folds = make_folds("kfold", made.records, k=2)
     with pytest.raises(TrainingError, match=r"^test_training_pool.py:\d+: counts badly: ZeroDivisionError: by nought"):
         evaluate(made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], pool=pool)
-    absent = AimSystem("w/o transformation", model_for("fast", transformation=False), RECIPE)
+    absent = AimSystem("w/o transformation", AimConfig(transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
         evaluate(uneven, Protocol(folds), [absent], pool=pool)
@@ -243,7 +244,7 @@ def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Pa
 def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> None:
     """The first checkpoint tells that training runs; the last is written because of the stop."""
     made = features()
-    endless = fast(runs=1, epochs=10**6, checkpoint_every=20)
+    endless = TrainConfig(runs=1, epochs=10**6)
     wanted = [training_of(AimSystem("aim", MODEL, endless), made)]
     with pytest.raises(Cancelled):
         on_ray(stop=lambda: any(tmp_path.iterdir()), folder=tmp_path).run(made, wanted)

@@ -29,9 +29,9 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["primary", "secondary"])
 def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
-    made, config = made_features(3, channels=5, scene=2), load_config(None)
-    assert refuse_empty(made, config) is made
+    made, method = made_features(3, channels=5, scene=2), load_config(None).method
+    assert refuse_empty(made, method) is made
     empty = replace(made, **{f"{part}_mask": np.zeros_like(getattr(made, f"{part}_mask"))})
     with pytest.raises(DataError, match=f"no {part} agent was detected in any of 3 videos"):
-        refuse_empty(empty, config)
-    assert refuse_empty(empty, load_config(None, ["model.system=scene"])) is empty
+        refuse_empty(empty, method)
+    assert refuse_empty(empty, load_config(None, ["model.system=scene"]).method) is empty

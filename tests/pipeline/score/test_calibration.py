@@ -16,13 +16,12 @@ from pipeline.score.calibrate import calibrate
 from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import model_card
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import validate
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
 
-RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))
+RECIPE = TrainConfig(runs=2, epochs=30, switch_epochs=(15, 25, 30))
 MODEL = AimConfig(width=12, regression_width=8, identity_start=True, difference="absolute")
 
 
@@ -133,11 +132,10 @@ def test_all_tied_is_one_message(features: FeatureSet, run: TrainedModel) -> Non
 
 
 def test_the_card_says_what_was_measured(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
-    config = validate({"name": "made`*_"})
     content = replace(run, calibration=calibration)
-    card = model_card(content, features, config)
-    assert card == model_card(content, features, config)
+    card = model_card(content, features, "made`*_", "folder")
+    assert card == model_card(content, features, "made`*_", "folder")
     for text in ("40 labelled performances", "5 folds", "Spearman's rho", "80 % intervals reach", "## Limits"):
         assert text in card
     assert "# Model card: made\\`\\*\\_" in card
-    assert "none: too few" in model_card(replace(run, not_calibrated="too few"), features, config)
+    assert "none: too few" in model_card(replace(run, not_calibrated="too few"), features, "made`*_", "folder")

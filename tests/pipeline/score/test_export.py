@@ -18,7 +18,7 @@ from models.aim_config import AimConfig
 from pipeline.score import export
 from pipeline.score.export import TOLERANCE, export_onnx
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
@@ -41,7 +41,7 @@ def trained(folder: Path, name: str) -> FeatureSet:
     model, sizes, recipe = MODELS[name]
     features = made_features(12, channels=5, **{"scene": 6, **sizes})
     features = replace(features, scene=features.scene + 3000)
-    TrainedModel.fit(features, fast(runs=2, epochs=3, **recipe), model).save(folder)
+    TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, **recipe), model).save(folder)
     return features
 
 
@@ -85,7 +85,7 @@ def test_a_head_without_training_labels_is_no_output(tmp_path: Path) -> None:
     for unlabelled, other in (("synchronisation", "execution"), ("execution", "synchronisation")):
         records = [replace(r, labels=replace(r.labels or Labels(), **{unlabelled: None})) for r in whole.records]
         features = replace(whole, records=tuple(records))
-        TrainedModel.fit(features, fast(runs=2, epochs=2), MODELS["multi-task"][0]).save(tmp_path / unlabelled)
+        TrainedModel.fit(features, TrainConfig(runs=2, epochs=2), MODELS["multi-task"][0]).save(tmp_path / unlabelled)
         bundle = TrainedModel.load(tmp_path / unlabelled)
         truth, net = bundle.predict(features), export._Ensemble(bundle)
         assert getattr(truth, unlabelled) is None

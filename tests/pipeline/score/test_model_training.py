@@ -17,7 +17,7 @@ from pipeline.score import model_training, train_model
 from pipeline.score.model_training import trained_movement
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
-from pipeline.train.stack import Stack
+from pipeline.train.stack_training import StackTraining
 from tests.helpers.made_features import made_features
 from tests.helpers.made_outputs import pose_output
 from tests.helpers.report_samples import keypoints
@@ -58,7 +58,7 @@ def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
         with pytest.raises(Cancelled):
             train_model(features, config, tmp_path, None)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
-    monkeypatch.setattr(Stack, "epoch", None)  # the networks of the run are not trained again
+    monkeypatch.setattr(StackTraining, "epoch", None)  # the networks of the run are not trained again
     done = train_model(features, config, tmp_path, None, folds=0)
     assert TrainedModel.load(tmp_path).train_ids == done.train_ids
     names = {path.name for path in tmp_path.iterdir()}

@@ -45,7 +45,7 @@ from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import Predictions, TrainedModel
 from pipeline.settings.config import Config, validate
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK, Combination
 from pipeline.train.features import FeatureSet
 from tests.helpers.cached_outputs import damage
@@ -322,7 +322,9 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     labels = [replace(record.labels or Labels(), synchronisation=None) for record in made.records]
     records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
     features = replace(made, records=records)
-    run = TrainedModel.fit(features, fast(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True))
+    run = TrainedModel.fit(
+        features, TrainConfig(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True)
+    )
     calibration = calibrate(features, run, folds=3)
     replace(run, calibration=calibration).save(tmp_path)
     loaded = TrainedModel.load(tmp_path).calibration

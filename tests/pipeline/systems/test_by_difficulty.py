@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from data.video import Labels, Record
+from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
-from pipeline.settings.recipes import fast, model_for
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem, Part, TimesDifficulty, can_divide, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import label_table
@@ -21,7 +22,7 @@ from tests.helpers.made_features import made_features
 
 TRAIN, TEST = np.arange(40), np.arange(40, 60)
 LEVELS = np.random.default_rng(0).choice([1.5, 2.5, 3.5], 60)
-MODEL = model_for("fast", width=16, regression_width=16)
+MODEL = AimConfig(width=16, regression_width=16)
 
 
 def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | None]) -> FeatureSet:
@@ -52,15 +53,15 @@ def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
 def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) -> None:
     without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
     assert [s.name for s in trivial_baselines(dives)] == [*(s.name for s in trivial_baselines(without)), "difficulty"]
-    assert TIMES_DIFFICULTY in all_systems(dives, MODEL, fast())
-    assert TIMES_DIFFICULTY not in all_systems(without, MODEL, fast())
-    assert "difficulty" in [system.name for system in table_systems("7", all_systems(dives, MODEL, fast()))]
+    assert TIMES_DIFFICULTY in all_systems(dives, MODEL, TrainConfig())
+    assert TIMES_DIFFICULTY not in all_systems(without, MODEL, TrainConfig())
+    assert "difficulty" in [system.name for system in table_systems("7", all_systems(dives, MODEL, TrainConfig()))]
     assert not can_divide(relabelled(dives, lambda i, one: replace(one, difficulty=0.0) if i == 50 else one))
     assert can_divide(relabelled(dives, lambda i, one: None if i == 50 else one))
 
 
 def test_times_difficulty_ranks_better_than_aim_alone(dives: FeatureSet) -> None:
-    true, config = label_table(dives.records)[TEST, 0], fast(runs=2, epochs=40)
+    true, config = label_table(dives.records)[TEST, 0], TrainConfig(runs=2, epochs=40)
     part = Part("made", "fixed", TRAIN, TEST)
     times = TimesDifficulty(TIMES_DIFFICULTY, MODEL, config)
     score = predict_part(times, dives, part).score

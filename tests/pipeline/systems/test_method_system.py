@@ -19,14 +19,14 @@ from models.metrics import spearman
 from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.training_pool import TrainingPool
-from pipeline.settings.recipes import fast
+from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.systems.trainings import Training, run_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
-from pipeline.train.stack import Member
+from pipeline.train.stack_training import Member
 from tests.helpers.folds import predict_part
 
 TRAIN, TEST = np.arange(60), np.arange(60, 90)
@@ -40,7 +40,7 @@ def judged() -> FeatureSet:
 
 
 def method(features: FeatureSet, name: str, **settings: Any) -> MethodSystem:
-    config = fast(**{"runs": 1, "epochs": 3, "scene_gain": 1.0, **settings})
+    config = TrainConfig(**{"runs": 1, "epochs": 3, "scene_gain": 1.0, **settings})
     system = next(system for system in method_systems(features, config) if system.name == name)
     return replace(system, model=replace(system.model, width=32))
 
@@ -168,7 +168,7 @@ def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
 
 
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
-    systems = list(all_systems(judged, AimConfig(width=4), fast()).values())
+    systems = list(all_systems(judged, AimConfig(width=4), TrainConfig()).values())
     systems += [ChosenEpoch(one) for one in systems if isinstance(one, MethodSystem)]
     baselines = {system.name for system in systems if system.baseline}
 
@@ -182,4 +182,6 @@ def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
         names("gtld")
     plain = tuple(replace(record, labels=Labels(score=1.0)) for record in judged.records)
     with pytest.raises(UsageError, match="cannot feed MUSDL"):
-        chosen_systems("musdl", list(all_systems(replace(judged, records=plain), AimConfig(width=4), fast()).values()))
+        chosen_systems(
+            "musdl", list(all_systems(replace(judged, records=plain), AimConfig(width=4), TrainConfig()).values())
+        )

@@ -105,7 +105,7 @@ def test_views_of_a_trial_count_once_and_each_performance_is_computed_alone(syst
     features = people(trials=2)
     second = tuple(replace(record, id=f"{record.id}-b") for record in features.records)
     views = features.followed_by(replace(features, records=second))
-    with one_thread(1):
+    with one_thread():
         once, twice = system.fitted(features), system.fitted(views)
         scores = once.predict(features).score[0]
         np.testing.assert_allclose(scores, twice.predict(features).score[0], rtol=1e-5)

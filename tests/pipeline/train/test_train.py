@@ -18,14 +18,15 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.metrics import spearman
-from models.stacked import MemberDropout, StackData, member_state
+from models.stacked import FoldData, MemberDropout, member_state
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import TrainConfig, fast, model_for
+from pipeline.settings.recipes import TrainConfig
+from pipeline.train import stack_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import Normaliser, label_table
-from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
-from pipeline.train.trainer import stack_data
+from pipeline.train.stack_training import Member, StackTraining, draw_batches, sizes_of
+from pipeline.train.trainer import fold_data
 from tests.helpers.made_features import made_features
 
 paper = partial(TrainConfig, recipe="paper")
@@ -37,10 +38,10 @@ def features() -> FeatureSet:
     return made_features(40, channels=6, scene=9)
 
 
-def train_plainly(data: StackData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
+def train_plainly(data: FoldData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
     """An ordinary training loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, batch by batch."""
     net = Aim(model, sizes_of(data.inputs))
-    start = Stack(data, [member], model, config)
+    start = StackTraining(data, [member], model, config)
     net.load_state_dict(member_state(start.net.state_dict(), 0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1.0, weight_decay=config.weight_decay)
     for epoch in range(epochs):
@@ -70,9 +71,9 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
     normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
-    data = stack_data(features, normalisers)
+    data = fold_data(features, normalisers)
     members = [Member(run, fold, rows, seed=100 + fold) for run, (fold, rows) in enumerate(enumerate(parts))]
-    stack = Stack(data, members, TINY, config)
+    stack = StackTraining(data, members, TINY, config)
     assert stack.data.inputs.scene.shape[-1] == (components or 9)
     for epoch in range(10):
         stack.epoch(epoch)
@@ -83,9 +84,9 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
 
 
 def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
-    config = fast(epochs=5, batch=8)
+    config = TrainConfig(epochs=5, batch=8)
     parts = [np.arange(40), np.arange(17)]
-    data = stack_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
+    data = fold_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
     together = fit_members(data, members, TINY, config)
     for position, member in enumerate(members):
@@ -98,7 +99,7 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
 def test_it_learns_the_planted_asymmetry() -> None:
     features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
     rows, held_out = np.arange(60), np.arange(60, 90)
-    config, model = fast(runs=3, epochs=150), model_for("fast", width=32, multi_task=True)
+    config, model = TrainConfig(runs=3, epochs=150), AimConfig(width=32, multi_task=True)
     run = TrainedModel.fit(features, config, model, rows=rows)
     predicted = run.predict(features.take(held_out))
     true = label_table(features.records)[held_out]
@@ -109,9 +110,9 @@ def test_it_learns_the_planted_asymmetry() -> None:
 
 
 def test_training_is_reproducible(features: FeatureSet) -> None:
-    runs = [TrainedModel.fit(features, fast(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
+    runs = [TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
     assert all(torch.equal(runs[0].state[name], runs[1].state[name]) for name in runs[0].state)
-    other = TrainedModel.fit(features, fast(runs=2, epochs=3, batch=16, seed=1), TINY)
+    other = TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, batch=16, seed=1), TINY)
     assert not torch.equal(runs[0].state["encoder.weight"], other.state["encoder.weight"])
     assert not torch.equal(runs[0].state["encoder.weight"][0], runs[0].state["encoder.weight"][1])
 
@@ -120,19 +121,19 @@ def test_training_is_reproducible(features: FeatureSet) -> None:
 def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of every epoch that a stack computes."""
     run: list[int] = []
-    real = Stack.epoch
+    real = StackTraining.epoch
 
-    def epoch(self: Stack, number: int) -> torch.Tensor:
+    def epoch(self: StackTraining, number: int) -> torch.Tensor:
         run.append(number)
         return real(self, number)
 
-    monkeypatch.setattr(Stack, "epoch", epoch)
+    monkeypatch.setattr(StackTraining, "epoch", epoch)
     return run
 
 
 @pytest.mark.parametrize("after", [1, 8, 19])
 def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after: int, epochs_run: list[int]) -> None:
-    config = fast(runs=4, epochs=12, batch=16, checkpoint_every=5)
+    config = TrainConfig(runs=4, epochs=12, batch=16)
     undisturbed = TrainedModel.fit(features, config, TINY)
     assert len(epochs_run) == 2 * 12
     with pytest.raises(Cancelled):
@@ -149,16 +150,18 @@ def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after:
 def test_a_kill_between_checkpoints_resumes_to_the_bit(
     features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs_run: list[int]
 ) -> None:
-    config = fast(runs=1, epochs=12, batch=16, checkpoint_every=5)
-    counted = Stack.epoch
+    """An epoch takes a quarter of the time between checkpoints, so they follow epochs 1, 5 and 9."""
+    monkeypatch.setattr(stack_training, "monotonic", lambda: stack_training.CHECKPOINT_S * len(epochs_run) / 4)
+    config = TrainConfig(runs=1, epochs=12, batch=16)
+    counted = StackTraining.epoch
 
-    def killed(self: Stack, number: int) -> torch.Tensor:
+    def killed(self: StackTraining, number: int) -> torch.Tensor:
         if number == 8:
             raise KeyboardInterrupt
         return counted(self, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Stack, "epoch", killed)
+        patch.setattr(StackTraining, "epoch", killed)
         with pytest.raises(KeyboardInterrupt):
             TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
@@ -173,7 +176,7 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
 
     with pytest.raises(KeyboardInterrupt):
         TrainedModel.fit(
-            features, fast(runs=2, epochs=3000, batch=16), TINY, control=TrainingControl(progress=progress)
+            features, TrainConfig(runs=2, epochs=3000, batch=16), TINY, control=TrainingControl(progress=progress)
         )
     assert len(epochs_run) < 3000
 
@@ -181,7 +184,7 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
 def test_checkpoints_of_another_training_or_damaged_are_not_used(
     features: FeatureSet, tmp_path: Path, epochs_run: list[int]
 ) -> None:
-    config = fast(runs=1, epochs=4, batch=16, checkpoint_every=1)
+    config = TrainConfig(runs=1, epochs=4, batch=16)
     for given in (config, config.model_copy(update={"weight_decay": 0.45})):
         epochs_run.clear()
         TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
@@ -256,19 +259,19 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
         replace(r, labels=Labels(score=5.0)) if i % 2 else replace(r, labels=None)
         for i, r in enumerate(features.records)
     )
-    run = TrainedModel.fit(replace(features, records=records), fast(runs=1, epochs=2), TINY)
+    run = TrainedModel.fit(replace(features, records=records), TrainConfig(runs=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
     assert all(values.isfinite().all() for values in run.state.values())
     unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
     with pytest.raises(AimError, match=r"at least 2 labelled.*\. Give the labels of the data set, or check"):
-        TrainedModel.fit(unlabelled, fast(), TINY)
+        TrainedModel.fit(unlabelled, TrainConfig(), TINY)
     with pytest.raises(AimError, match=r"no performance of .* has a score\. Give the labels of the data set, or check"):
-        Normaliser.fit(unlabelled, np.arange(40), fast())
+        Normaliser.fit(unlabelled, np.arange(40), TrainConfig())
 
 
 def test_without_scene_and_with_several_secondaries() -> None:
     features = made_features(20, channels=5, scene=0, agents=2, trial=3)
-    run = TrainedModel.fit(features, fast(runs=2, epochs=2), replace(TINY, trial="mlp"))
+    run = TrainedModel.fit(features, TrainConfig(runs=2, epochs=2), replace(TINY, trial="mlp"))
     predicted = run.predict(features)
     assert np.isfinite(predicted.score).all()
     assert predicted.execution is None
@@ -277,7 +280,7 @@ def test_without_scene_and_with_several_secondaries() -> None:
 
 def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
     with pytest.raises(UsageError, match="trial-level descriptors"):
-        TrainedModel.fit(features, fast(runs=1, epochs=1), replace(TINY, trial="linear"))
+        TrainedModel.fit(features, TrainConfig(runs=1, epochs=1), replace(TINY, trial="linear"))
 
 
 def test_dropout_rate_and_scale() -> None:

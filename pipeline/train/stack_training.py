@@ -1,10 +1,11 @@
-"""One stack in training: batches, steps, losses, checkpoints."""
+"""The training of one stack of networks: batches, steps, losses, checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.losses import aim_loss
-from models.stacked import MemberDropout, StackData, predict_members
+from models.stacked import FoldData, MemberDropout, predict_members
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.features import FeatureSet
@@ -29,8 +30,13 @@ Stop = Callable[[], bool]
 EpochsDone = Callable[[int], None]
 """Takes the number of epochs done."""
 
+CHECKPOINT_S = 10.0
+"""Seconds between checkpoints. The first follows the first epoch, which shows early that the disk takes them."""
+
 HISTORY = 200
 """Approximate number of training losses kept per member."""
+
+CPU = torch.device("cpu")
 
 NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 
@@ -40,7 +46,7 @@ class Member:
     """One network to train."""
 
     run: int  # its number among the runs
-    fold: int  # index of its normalisation in the `StackData`
+    fold: int  # index of its normalisation in the `FoldData`
     rows: Rows  # (k,) its training rows
     seed: int  # of its start values, batches and dropout
     start: float = float("nan")  # initial bias of the last layer, in the training scale; NaN keeps the drawn value
@@ -77,10 +83,11 @@ def batch_count(member: Member, batch: int) -> int:
     return 1 if batch == 0 else -(-len(member.rows) // batch)
 
 
-class Stack:
-    """Members with the same number of batches per epoch, their optimiser and their losses.
+class StackTraining:
+    """A stack of members with the same number of batches per epoch, their optimiser and their losses.
 
     Args:
+        device: where the stack trains.
         digest: hash of `data`; only checkpoints need it. A checkpoint of the same `identity` is resumed.
         watch: epochs, counted from 1, after which every member scores its `test` rows. `watched` has, for each epoch,
             (members, most test rows) in the training scale; members with fewer test rows are padded.
@@ -88,15 +95,15 @@ class Stack:
 
     def __init__(
         self,
-        data: StackData,
+        data: FoldData,
         members: Sequence[Member],
         model: NetworkConfig,
         config: TrainConfig,
+        device: torch.device = CPU,
         digest: str = "",
         watch: Sequence[int] = (),
     ) -> None:
-        self.device = pick_device(config)
-        self.members, self.config = members, config
+        self.device, self.members, self.config = device, members, config
         self.data = _narrow(data, model).to(self.device, torch.float32)
         sizes = sizes_of(data.inputs)
         self.net = build(model, sizes, Layers(len(members)))
@@ -112,10 +119,9 @@ class Stack:
         self.watch, self.watched = frozenset(watch), list[Tensor]()
         tests = [member.test for member in members]
         self.tested = torch.from_numpy(_padded(tests, max(map(len, tests)))).to(self.device)
-        settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
         numbers = [(member.run, member.fold, member.seed, member.start) for member in members]
         self.identity = digest_of(
-            [digest, settings, asdict(model), asdict(sizes), sorted(watch), numbers],
+            [digest, config.dump(), asdict(model), asdict(sizes), sorted(watch), numbers, device.type],
             [rows for member in members for rows in (member.rows, member.test)],
         )
 
@@ -124,7 +130,7 @@ class Stack:
 
         Raises Cancelled if `stop` returns true before the end; the checkpoint at `place` then holds the state.
         """
-        first = self._resume(place)
+        first, written = self._resume(place), float("-inf")
         report(first)
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
@@ -134,8 +140,9 @@ class Stack:
             if done in self.watch:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
             stopping = not last and stop()
-            if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
+            if place is not None and (last or stopping or monotonic() - written >= CHECKPOINT_S):
                 write_checkpoint(place, self.identity, done, self._snapshot())
+                written = monotonic()
             report(done)
             if stopping:
                 raise Cancelled
@@ -216,7 +223,7 @@ def sizes_of(inputs: FeatureSet | AimInputs) -> AimSizes:
     return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], inputs.trial.shape[-1])
 
 
-def _narrow(data: StackData, model: NetworkConfig) -> StackData:
+def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:
     """The data without the last scene entries that are 0 in all rows (`scene_components`), if the network allows it."""
     if isinstance(model, AimConfig) and model.system == "scene_agents":
         return data
@@ -232,10 +239,3 @@ def _padded(rows: Sequence[Rows], longest: int) -> NDArray[np.int64]:
         out[number, : len(one)] = one
         out[number, len(one) :] = one[0] if len(one) else 0
     return out
-
-
-def pick_device(config: TrainConfig) -> torch.device:
-    """The device that the settings ask for; "auto" takes a GPU where there is one."""
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
