@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from data.errors import significant
+from data.errors import apart, significant
 
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
@@ -31,9 +31,8 @@ class Accuracy:
     rho: float | None  # Spearman's rank correlation; None where undefined
     mae: float  # mean absolute error of the model
     mean_mae: float  # the same of guessing the mean
-    within: float | None  # error that 8 of 10 new performances do not exceed, by the model; None where too few tell
-    mean_within: float | None  # the same of guessing the mean
-    better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
+    within: float | None  # error that 8 of 10 new performances do not exceed; None where too few tell
+    better: bool  # whether `mae` is smaller than `mean_mae` by more than chance explains (one side of 95 %)
     ceiling: str = ""  # `pipeline.checks.rater_ceiling.ceiling_line`
 
     @property
@@ -47,11 +46,10 @@ class Accuracy:
         """One sentence for people who read a score."""
         head = "" if self.better else "no better than guessing the mean: "
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
-        if self.within is None or self.mean_within is None:
-            few = f"{self.performances} held-out performances are too few to tell how far off new videos are"
-            return f"{head}{few}{ceiling}"
-        return (
-            f"{head}on 8 of 10 new videos this model is right within ±{significant(self.within)}; guessing the mean is "
-            f"within ±{significant(self.mean_within)} ({self.performances} held-out performances)"
-            f"{ceiling}"
+        held_out, (error, guess) = f"{self.performances} held-out performances", apart(self.mae, self.mean_mae)
+        reach = (
+            f"{held_out} are too few to tell how far off new videos are"
+            if self.within is None
+            else f"on 8 of 10 new videos this model is right within ±{significant(self.within)} ({held_out})"
         )
+        return f"{head}{reach}; its mean error is {error}, that of guessing the mean {guess}{ceiling}"

@@ -118,20 +118,19 @@ class HeldOut:
     def accuracy(self) -> Accuracy:
         """Errors of the predictions beside those of guessing the mean label of the other folds."""
         means = np.array([self.truth[self.fold != one].mean() for one in self.fold])
-        errors, guess_errors = self.residuals, np.abs(self.truth - means)
-        names = np.unique(self.group)
-        gains = np.array([(guess_errors - errors)[self.group == name].mean() for name in names])
+        number, counts = np.unique(self.group, return_inverse=True, return_counts=True)[1:]
+        errors, guesses = (
+            np.bincount(number, each) / counts for each in (self.residuals, np.abs(self.truth - means))
+        )  # of each independent performance
+        gains = guesses - errors
         noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
-        bounds = (reach(each, self.group, SHARE) for each in (errors, guess_errors))
-        within, mean_within = (bound if math.isfinite(bound) else None for bound in bounds)
-        rho = spearman(self.predicted, self.truth)
+        within, rho = reach(self.residuals, self.group, SHARE), spearman(self.predicted, self.truth)
         return Accuracy(
-            performances=len(names),
+            performances=len(counts),
             rho=rho if math.isfinite(rho) else None,
             mae=float(errors.mean()),
-            mean_mae=float(guess_errors.mean()),
-            within=within,
-            mean_within=mean_within,
+            mean_mae=float(guesses.mean()),
+            within=within if math.isfinite(within) else None,
             better=float(gains.mean()) > CERTAIN * noise,
         )
 

@@ -149,7 +149,7 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
         accuracy = done.calibration.accuracy
         rows = [
             ("this model", accuracy.rho, accuracy.mae, accuracy.within),
-            ("guessing the mean", None, accuracy.mean_mae, accuracy.mean_within),
+            ("guessing the mean", None, accuracy.mean_mae, None),
         ]
         columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
         table(f"{accuracy.performances} held-out performances", columns, rows)

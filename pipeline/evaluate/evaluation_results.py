@@ -157,7 +157,7 @@ class Lead(Stored):
 
     Attributes:
         difference: its interval holds for all rows at once.
-        corrected: p-value of a paired permutation test, times the number of rows.
+        corrected: p-value of a paired permutation test, corrected for all rows (`pipeline.evaluate.separation`).
     """
 
     difference: Estimate
@@ -259,6 +259,7 @@ class EvaluationResults(Stored):
         paper: the paper's rows, per cent by task.
         ceiling: the agreement of two raters, in one sentence.
         methods: a paragraph for a paper.
+        method: the settings that the results follow from.
     """
 
     origin: Origin
@@ -278,6 +279,7 @@ class EvaluationResults(Stored):
     curve: tuple[CurvePoint, ...] = ()
     notes: tuple[str, ...] = ()
     methods: str = ""
+    method: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def users(self) -> int:

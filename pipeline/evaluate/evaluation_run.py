@@ -19,6 +19,7 @@ from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
 from pipeline.run import pool_of
 from pipeline.settings.config import Config
+from pipeline.settings.provenance import without_folders_in
 from pipeline.systems import COMBINED
 from pipeline.train.features import FeatureSet
 
@@ -31,7 +32,7 @@ class Evaluation:
     """Result of an evaluation."""
 
     results: EvaluationResults
-    folder: Path  # holds `results.json`, `config.json` and `report.html`
+    folder: Path  # holds `results.json` and `report.html`
     config: Config
 
 
@@ -96,5 +97,6 @@ def evaluate_features(
         results,
         notes=tuple(evaluation_notes(results, method, kind, asked)),
         methods=methods_paragraph(results, method, kind),
+        method=without_folders_in(method.dump()),
     )
     return Evaluation(results, folder, config)

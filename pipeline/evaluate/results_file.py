@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.store import read_json, write_text
 from pipeline.evaluate.evaluation_results import EvaluationResults
 
-FORMAT = 2
+FORMAT = 3
 
 
 @cache
@@ -22,7 +22,7 @@ def _adapter() -> TypeAdapter[EvaluationResults]:
 
 
 def as_json(results: EvaluationResults) -> dict[str, Any]:
-    """The results as JSON types; docs/results.md lists every key."""
+    """The results as JSON types; docs/evaluation.md lists every key."""
     return {"format": FORMAT, **_adapter().dump_python(results, mode="json")}
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.calibration import Calibration
-from pipeline.score.run_config import save_method
 from pipeline.settings.destinations import writing
-from pipeline.settings.provenance import without_folders_in
 
 LEAD_NOTE = (
     "Lines: 95 % intervals that hold for all rows at once. One that excludes zero separates the two systems; all "
@@ -33,17 +30,15 @@ NO_LEAK = "leak audit: no leak"
 
 
 def write_evaluation(done: Evaluation) -> None:
-    """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
-    config, folder = done.config, done.folder
-    head = f"{done.results.kind.capitalize()}: {config.method.name}, {config.method.protocol}"
-    data = evaluation_page(done.results, head, config.method.dump())
+    """Write results.json and report.html into the folder. Raises UsageError where that fails."""
+    method, folder = done.config.method, done.folder
+    data = evaluation_page(done.results, f"{done.results.kind.capitalize()}: {method.name}, {method.protocol}")
     with writing(folder):
         write_results(done.results, folder / "results.json")
-        save_method(config.method, folder)
         write_report(folder / "report.html", data)
 
 
-def evaluation_page(results: EvaluationResults, title: str, config: Mapping[str, Any] | None = None) -> page.ReportData:
+def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
     """The page of an evaluation, with what made it."""
     origin = results.origin
     return page.ReportData(
@@ -53,7 +48,7 @@ def evaluation_page(results: EvaluationResults, title: str, config: Mapping[str,
         run={"command": origin.command, "date": origin.date}
         | ({"commit": origin.commit} if origin.commit else {})
         | dict(origin.versions),
-        config="" if config is None else json.dumps(without_folders_in(config), indent=1, sort_keys=True),
+        config=json.dumps(results.method, indent=1, sort_keys=True) if results.method else "",
         evaluation=evaluation_report(results),
     )
 

@@ -57,7 +57,9 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert ended(notes)["trainings"] > 2
     assert "AIM (ours)" in result.results.systems
     written = sorted(path.name for path in result.folder.glob("*.*"))
-    assert written == ["config.json", "report.html", "results.json"]
+    assert written == ["report.html", "results.json"]
+    assert result.results.method["name"] == "jigsaws"
+    assert result.results.origin.versions["aqa"]
     again = evaluate(config=config, out=tmp_path / "again")
     assert again.results.systems == result.results.systems, "packed or cached, the figures are the same"
     captured = capfd.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -149,6 +150,20 @@ def test_eight_of_ten_new_errors_are_within_the_stated_one(count: int) -> None:
         assert within is not None
         chances.append(math.erf(within / math.sqrt(2)))
     assert 0.795 <= np.mean(chances) <= 0.84
+
+
+@given(st.integers(0, 9999), st.integers(2, 40), st.floats(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_a_better_model_is_printed_beside_a_larger_error_of_guessing(seed: int, count: int, noise: float) -> None:
+    """Views of one performance count once, in the verdict and in the errors."""
+    rng = np.random.default_rng(seed)
+    truth, group = rng.normal(size=count), rng.integers(0, count, count)
+    accuracy = HeldOut(truth, truth + noise * rng.normal(size=count), np.arange(count) % 2, group).accuracy
+    printed = re.search(r"its mean error is (\S+), that of guessing the mean (\S+)$", str(accuracy))
+    assert printed is not None
+    ours, guess = map(float, printed.groups())
+    assert accuracy.performances == len(set(group.tolist()))
+    assert ours < guess if accuracy.better else str(accuracy).startswith("no better than guessing the mean: ")
 
 
 def test_three_performances_do_not_tell_how_far_off_new_videos_are() -> None:

@@ -27,7 +27,7 @@ def compared(**leads: tuple[float, float] | None) -> EvaluationResults:
 def test_the_sentence_says_which_side_ranks_better() -> None:
     line = separation_line(compared(mean=(-0.5, -0.1), noise=(0.1, 0.3), tie=(-0.1, 0.1)))
     assert line.startswith("note: ours ranks better than noise; mean ranks better than ours; the other one is a tie (")
-    assert "correction for 3 rows" in line
+    assert "p < .05 for all 3 rows at once" in line
     assert separation_line(compared(a=(-1, -0.1), b=(-1, -0.1))).startswith("note: a, b rank better than ours; none")
     assert "no row is separated from ours: all 2 others are ties" in separation_line(compared(a=(-1, 1), b=(0, 1)))
     assert "60 performances are too few to separate 2 rows from ours" in separation_line(compared(a=None, b=None))
@@ -67,6 +67,20 @@ def test_an_interval_excludes_zero_where_the_corrected_p_value_is_small() -> Non
                 assert count == 9
             else:
                 assert (lead.corrected < 0.05) == (lead.verdict != "tie")
+
+
+def test_fold_means_that_were_removed_do_not_make_differences_look_larger() -> None:
+    """Half an interval is 1.96 deviations of the difference of equal systems, in folds of four too."""
+    rng, fold, squares = np.random.default_rng(3), np.arange(36) % 9, []
+    for _ in range(250):
+        true, shared = rng.normal(size=(2, 36))
+        one, other = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(2, 36)))
+        given = {"ours": [rows(one, true, fold)], "other": [rows(other, true, fold)]}
+        difference = compare(given, "ours").rows["other"].difference
+        assert difference.value is not None
+        assert difference.high is not None
+        squares.append((difference.value / (difference.high - difference.value)) ** 2)
+    assert np.mean(squares) == pytest.approx(1 / 1.96**2, rel=0.15), "a third more without the widening"
 
 
 def test_views_of_one_performance_are_no_further_evidence() -> None:

@@ -222,7 +222,7 @@ def test_a_difference_is_read_beside_the_models_error(browser: Any, data: Report
     gap = abs((a.result.score or 0.0) - (b.result.score or 0.0))
 
     def said(within: float, *flags: Flag) -> str:
-        accuracy = Accuracy(38, 0.5, within / 2, within, within, 2 * within, True)
+        accuracy = Accuracy(38, 0.5, within / 2, within, within, True)
         pair = [replace(video, result=replace(video.result, accuracy=accuracy)) for video in (a, b)]
         pair[1] = replace(pair[1], result=replace(pair[1].result, flags=flags))
         with shown(browser, tmp_path, replace(data, videos=tuple(pair), batch=None, comparison=True)) as tab:

@@ -17,7 +17,7 @@ from pipeline.report.page_data import BatchReport, VideoReport
 from pipeline.report.video_section import batch_row
 from pipeline.score.score import Score
 
-ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, 24.7, True)
+ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 
 def row(name: str, score: float, **options: object) -> VideoReport:

@@ -118,7 +118,7 @@ def test_colour_and_number_are_on_one_scale() -> None:
 
 def accurate(shown: VideoReport, within: float) -> VideoReport:
     """The video, scored by a model with this error."""
-    accuracy = Accuracy(38, 0.5, within / 2, within, within, 2 * within, True)
+    accuracy = Accuracy(38, 0.5, within / 2, within, within, True)
     return replace(shown, result=replace(shown.result, accuracy=accuracy))
 
 

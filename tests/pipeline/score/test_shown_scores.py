@@ -79,7 +79,7 @@ UNLIKE = Flag("bad", "unlike the training performances", "The distance is 3.1 ti
 
 def accuracy(within: float) -> Accuracy:
     """The accuracy of a model that is better than guessing."""
-    return Accuracy(38, 0.5, 0.6 * within, within, within, 2 * within, True)
+    return Accuracy(38, 0.5, 0.6 * within, within, within, True)
 
 
 def page_text(page: str) -> str:

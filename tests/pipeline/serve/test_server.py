@@ -185,7 +185,7 @@ def test_failures_and_stops(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, 24.7, True)
+ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 
 def job(name: str, score: float | None, content: str = "", **options: Any) -> ScoringJob:
