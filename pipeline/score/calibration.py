@@ -96,8 +96,8 @@ class Calibration(HeldOut):
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures),
-            movement (ranges of the better third), `combination` (`Combination.description`) and `raters` (agreement of
-            two raters); the last two only where there are any.
+            movement (ranges of the better third), `combination` (`Combination.description`), `raters` (agreement of
+            two raters) and `days` (the labels' first and last day); the last three only where there are any.
         attention: (n, T) the run's attention to the interaction in the training performances.
         part_truth, part_predicted: (n, 2) like `truth` and `predicted`, for `PARTS`; NaN where there is no label or no
             such head.
@@ -225,6 +225,6 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimC
     ]
     networks = FoldNetworks(network, sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     names = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
-    names += ["raters"] if "raters" in facts else []
+    names += [name for name in ("raters", "days") if name in facts]
     kept = {name: facts[name] for name in names} | {"movement": read_ranges(facts["movement"])}
     return Calibration(networks=networks, **arrays, novelty=novelty, facts=kept)

@@ -119,11 +119,12 @@ def train_model(
 def _facts(
     kind: str, planner: Planner | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
 ) -> dict[str, Any]:
-    """Ranges of the measures of training performances, and the agreement of the raters where two gave the labels."""
+    """Ranges of the measures of training performances; agreement of the raters and days where the labels have them."""
     movements = {} if planner is None else better_ranges(trained_movement(planner, plans))
     agreed = rater_agreement(records, kind)
     ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
-    return ranges | ({"raters": agreed} if agreed else {})
+    days = sorted(record.day for record in records if record.day)
+    return ranges | ({"raters": agreed} if agreed else {}) | ({"days": [days[0], days[-1]]} if days else {})
 
 
 def _combination(

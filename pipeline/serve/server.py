@@ -52,7 +52,7 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
 
 
 def judged(scorer: Scorer) -> str:
-    """What a model judges: data set, scale, number of training videos, and the days that their file names hold.
+    """What a model judges: data set, scale, number of training videos, and their days by labels or file names.
 
     A run without a preset has the name of its folder.
     """
@@ -61,7 +61,8 @@ def judged(scorer: Scorer) -> str:
 
     model = scorer.model
     scores = [score for score in model.train_labels[:, 0].tolist() if math.isfinite(score)]
-    days = sorted(filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids)))
+    stored = [] if model.calibration is None else model.calibration.facts.get("days", [])
+    days = sorted(map(str, stored or filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids))))
     when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
     scale = f", on a scale of {number(min(scores))} to {number(max(scores))}" if scores else ""
     name = scorer.config.method.name

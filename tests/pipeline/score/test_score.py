@@ -79,7 +79,10 @@ def labelled(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> list[
     for number, grey in enumerate(greys):
         film(root / f"train/{number:02d}.mp4", int(grey), 28 + number % 5)
     records = find_videos([root / "train"]).records
-    return [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in records]
+    days = [f"2026-03-{1 + int(record.name[:2]) % 9:02d}" for record in records]
+    return [
+        replace(r, labels=Labels(greys[int(r.name[:2])] / 2), day=day) for r, day in zip(records, days, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +317,10 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     assert (hidden.execution, hidden.part_accuracy, hidden.score) == (None, {}, scored.score)
     report_scores(page, Scored(scorer, [hidden], records), ReportData("t"))
     assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
+
+
+def test_the_calibration_keeps_the_first_and_the_last_day(scorer: Scorer) -> None:
+    assert calibration_of(scorer).facts["days"] == ["2026-03-01", "2026-03-09"]
 
 
 def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
