@@ -28,6 +28,16 @@ INSTALL = {
     "mmpose": 'In a fresh environment type: python -m pip install -e ".[mmpose]"',
 }
 
+MIRRORS = {"rtmlib": "DavidPagnon/rtmlib_models, a data set on the Hugging Face Hub"}
+"""Where a library's own issues send its users while its server is down (rtmlib: issue 75)."""
+
+OWN_FILES = {
+    "rtmlib": "--set pose.rtmlib.model=FILE.onnx, for a top-down model also --set pose.rtmlib.detector=FILE.onnx "
+    "--set pose.rtmlib.detector_kind=yolox",
+    "mmpose": "--set pose.mmpose.config=FILE.py --set pose.mmpose.checkpoint=FILE.pth",
+}
+"""Settings that name files in place of a download."""
+
 _TIMEOUT_S = 30.0
 _DATASETS = ("body8", "body7", "coco")
 """Training sets in order of preference: a short name means the model that was trained on the first of them."""
@@ -71,7 +81,10 @@ class PoseNetwork:
     @property
     def _by_hand(self) -> str:
         zipped = ", take its end2end.onnx" if self.weights.endswith(".zip") else ""
-        return f"Run extract with a network connection, or download {self.weights}{zipped} and save it there"
+        again = f"Run extract with a network connection, or download {self.weights}{zipped} and save it there"
+        mirror = f". Copies: {MIRRORS[self.package]}" if self.package in MIRRORS else ""
+        own = f". For files of your own: {OWN_FILES[self.package]}" if self.package in OWN_FILES else ""
+        return f"{again}{mirror}{own}"
 
     def identity(self, name: str) -> dict[str, str]:
         """Hashes of the content, and the kind, for the cache key; raises as `path`."""

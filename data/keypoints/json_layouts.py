@@ -14,6 +14,11 @@ from data.errors import DataError
 from data.keypoints.entries import Entries, Field, Person, refuse
 from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE
 
+OPENPOSE_FORMS = {25: ("BODY_25", OPENPOSE[25]), 18: ("COCO-18", OPENPOSE[18])} | {
+    count: (name, COCO17) for count, name in BEGINS_WITH_COCO17.items()
+}
+"""Skeletons in OpenPose's files by their number of joints; Pose2Sim writes those that begin with COCO-17."""
+
 LANDMARKS = ("pose_landmarks", "landmarks", "poseLandmarks")
 FRAMES = ("frame", "frame_id", "frame_index", "frame_number")
 
@@ -87,11 +92,13 @@ def _openpose(entries: Entries, content: Field, index: int) -> None:
     for person in content.get("people").items():
         field = person.get("pose_keypoints_2d")
         values = field.numbers()
-        joints = OPENPOSE.get(len(values) // 3, ())
-        if len(values) != 3 * len(joints):
-            raise field.refuse(f"{len(values)} numbers, not 75 (BODY_25) or 54 (COCO-18)")
-        entries.use("OpenPose BODY_25" if len(joints) == 25 else "OpenPose COCO-18", joints, field)
-        group.append(Person(values.reshape(-1, 3), id=_id(person.get("person_id").value)))
+        count = len(values) // 3
+        if len(values) % 3 or count not in OPENPOSE_FORMS:
+            forms = ", ".join(f"{3 * joints} ({name})" for joints, (name, _) in OPENPOSE_FORMS.items())
+            raise field.refuse(f"{len(values)} numbers, not {forms}")
+        name, joints = OPENPOSE_FORMS[count]
+        entries.use(f"OpenPose {name}", joints, field)
+        group.append(Person(values.reshape(-1, 3)[: len(joints)], id=_id(person.get("person_id").value)))
 
 
 def _flat(entries: Entries, item: Field, layout: str, flags: bool = False) -> Person:

@@ -21,7 +21,7 @@ from data.errors import DataError
 from data.keypoints import read_keypoints, read_motion
 from data.keypoints.locate import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
-from data.keypoints.skeletons import COCO17, MEDIAPIPE, OPENPOSE, coco_joint
+from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE, coco_joint
 from tests.helpers.pickled_calls import Calls
 from tests.helpers.tampering import damaged_bytes, retyped
 
@@ -131,7 +131,8 @@ def long(frames: Iterable[int], first: int = 0, scale: tuple[int, int] = SIZE) -
 
 def openpose(count: int = 25, name: str = "dive_{:012d}_keypoints.json", first: int = 0) -> dict[str, Any]:
     """OpenPose's three files by name; nobody is in the second."""
-    person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(OPENPOSE[count])), "face_keypoints_2d": []}
+    joints = OPENPOSE.get(count) or (*COCO17, *(["other"] * (count - 17)))
+    person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(joints)), "face_keypoints_2d": []}
     people = ([person], [], [person])
     return {name.format(frame): {"version": 1.3, "people": each} for frame, each in enumerate(people, start=first)}
 
@@ -142,6 +143,10 @@ LAYOUTS: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "OpenPose COCO-18: nose <- Nose": ("files", openpose(18), (1, 0, 1)),
     "OpenPose BODY_25, Pose2Sim": ("files", openpose(25, "dive.{:04d}.json"), (1, 0, 1)),
     "OpenPose BODY_25, Pose2Sim from 1": ("files", openpose(25, "dive.{:04d}.json", 1), (1, 0, 1)),
+    **{
+        f"OpenPose {name}, as Pose2Sim writes rtmlib's": ("files", openpose(count, "dive_{:06d}.json"), (1, 0, 1))
+        for count, name in BEGINS_WITH_COCO17.items()
+    },
     "COCO results": ("json", [result(0), result(2), result(2)], (1, 0, 2)),
     **{
         f"AlphaPose, {joints} joints": (
