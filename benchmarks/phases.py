@@ -1,0 +1,153 @@
+"""Error of phases that are carried over by alignment, on the Parkour videos: contacts measured by force plates.
+
+    python -m benchmarks.phases [--half even|odd] [--poses FOLDER] [--out FILE]
+
+`REAL_PEOPLE` names the folder that has `parkour/` (as for `benchmarks.pose`). Edges are begins and ends of contact:
+
+- kv, kong vault: the hands touch the box, and leave it.
+- sv, safety vault: a hand touches the box, a foot steps on it, the foot leaves it, the hand leaves it.
+- pu, pull-up: the left foot takes off, touches the wall; the hands touch the bar; the foot leaves the wall.
+- mu, muscle-up: the hands touch the bar, the last foot leaves the wall.
+
+Each video is left out in turn, and its edges come from the others of its technique: by alignment, by the mean share of
+time, and as equal shares. An edge outside the video is left out. `--half even` uses the even numbers alone, for
+choosing; `--half odd` measures the odd ones with all others as references, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.pose import FILES, PARKOUR_RATE, PEOPLE, Clip
+from data.store.arrays import Array, StageOutput
+from data.store.restricted_pickle import load_plain
+from data.video import Phase
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_points import PoseSettings
+from pipeline.phases import Marked, PhaseReferences
+
+CUT = 3  # frames at the end of the measurements that the videos lack
+TOUCHING = 2  # frames; a shorter pause of a contact is none
+WAYS = ("alignment", "mean share", "equal shares")
+NAMES = ("before", "1", "2", "3", "4")
+
+
+def contacts(touching: np.ndarray) -> list[tuple[int, int]]:
+    """First frame of each contact, and the first one after it."""
+    made: list[tuple[int, int]] = []
+    for start, end in np.flatnonzero(np.diff(np.r_[0, touching.astype(int), 0])).reshape(-1, 2).tolist():
+        joined = made and start - made[-1][1] <= TOUCHING
+        made[-1:] = [(made[-1][0], end)] if joined else [*made[-1:], (start, end)]
+    return made
+
+
+def edges_of(technique: str, forces: np.ndarray) -> list[int]:
+    """Frames of a technique's edges from (frame, limb, 6) forces: left foot, right foot, left hand, right hand."""
+    touching = np.linalg.norm(forces[..., :3], axis=-1) > 0
+    hands = max(contacts(touching[:, 2] | touching[:, 3]), key=lambda ends: ends[1] - ends[0])
+    left, right, feet = (contacts(one) for one in (touching[:, 0], touching[:, 1], touching[:, :2].any(axis=1)))
+    if technique == "kv":
+        return [*hands]
+    if technique == "sv":
+        steps = [(start, end) for start, end in left + right if hands[0] < start and end <= hands[1]]
+        step = max(steps, key=lambda ends: ends[1] - ends[0], default=(0, 0))
+        return [hands[0], *step, hands[1]]
+    if technique == "mu":
+        return [hands[0], feet[-1][1] if feet else 0]
+    return [left[0][1], left[1][0], hands[0], left[1][1]]
+
+
+def pose_of(video: Path, kept: Path) -> StageOutput:
+    """The output of the pose stage, kept in a file of its arrays."""
+    file = kept / f"{video.stem}.npz"
+    if not file.is_file():
+        output = Pose(PoseConfig(agents=1), FILES).extract(Clip(video, rate=PARKOUR_RATE))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **{name: output.arrays[name].values for name in ("time", "keypoints", "cuts", "filled")})
+    with np.load(file) as kept_arrays:
+        arrays = {name: kept_arrays[name] for name in ("time", "keypoints", "cuts", "filled")}
+    return StageOutput({n: Array(v, tuple(f"axis {axis}" for axis in range(v.ndim)), "") for n, v in arrays.items()})
+
+
+def marked(video: Path, forces: np.ndarray, kept: Path) -> tuple[Marked, list[float]]:
+    """The signal with the phases that lie between edges inside the video, and all edges in seconds (NaN: outside)."""
+    channels = pose_channels(pose_of(video, kept), [0], PoseSettings())[0]
+    end = len(forces) / PARKOUR_RATE
+    edges = [frame / PARKOUR_RATE if 0 < frame < len(forces) else np.nan for frame in edges_of(video.stem[:2], forces)]
+    starts = [0.0, *edges]
+    inside = [(name, start) for name, start in zip(NAMES, starts, strict=False) if np.isfinite(start)]
+    stops = [*(start for _, start in inside[1:]), end]
+    phases = [Phase(name, start, stop) for (name, start), stop in zip(inside, stops, strict=True) if stop > start]
+    return Marked.of(channels, phases), edges
+
+
+def errors(half: str, kept: Path) -> list[dict[str, Any]]:
+    """One row an edge: the video, the edge, and the error of each way in frames."""
+    path = PEOPLE / "parkour" / "gt_motion_forces" / "contact_forces_local.pkl"
+    content = load_plain(path.read_bytes(), path)
+    names, odd = sorted(content), half == "odd"
+    used = names if odd else names[::2]
+    forces = {name: np.asarray(content[name]["contact_forces_local"], dtype=np.float64)[:-CUT] for name in used}
+    videos = {n: marked(PEOPLE / "parkour" / "videos" / f"{n}.mp4", forces[n], kept) for n in used}
+    rows = []
+    for name in names[odd::2]:
+        query, edges = videos[name]
+        others = [videos[one] for one in used if one[:2] == name[:2] and one != name]
+        carried = PhaseReferences(NAMES, tuple(one for one, _ in others)).carry(query)
+        starts = {phase.name: phase.start for phase in carried.phases}
+        for number, edge in enumerate(edges):
+            shares = [seconds[number] / one.end for one, seconds in others if np.isfinite(seconds[number])]
+            if not np.isfinite(edge) or not shares:
+                continue
+            mean, equal = (share * query.end for share in (np.mean(shares), (number + 1) / (len(edges) + 1)))
+            by = dict(zip(WAYS, (starts.get(NAMES[number + 1], mean), mean, equal), strict=True))
+            spread = dict(zip((phase.name for phase in carried.phases), carried.spread, strict=False))
+            rows.append(
+                {"video": name, "edge": number + 1, "spread": PARKOUR_RATE * spread.get(NAMES[number + 1], np.nan)}
+                | {way: float(PARKOUR_RATE * abs(place - edge)) for way, place in by.items()}
+            )
+    return rows
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and median error of each way, and the mean gain over mean shares with its 95 % interval over videos."""
+    made: dict[str, Any] = {"edges": len(rows), "videos": len({row["video"] for row in rows})}
+    made |= {way: [float(f([row[way] for row in rows])) for f in (np.mean, np.median)] for way in WAYS}
+    gains: dict[str, list[float]] = {}
+    for row in rows:
+        gains.setdefault(row["video"], []).append(row["mean share"] - row["alignment"])
+    each, rng = list(gains.values()), np.random.default_rng(0)
+    draws = [np.concatenate([each[n] for n in rng.integers(len(each), size=len(each))]).mean() for _ in range(10_000)]
+    return made | {"gain": [float(np.concatenate(each).mean()), *np.quantile(draws, [0.025, 0.975]).tolist()]}
+
+
+def main() -> None:
+    """Print the errors by technique and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--half", choices=("even", "odd"), default="even")
+    parser.add_argument("--poses", type=Path, default=Path("runs/benchmarks/parkour-poses"), help="kept poses")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/phases.json"))
+    given = parser.parse_args()
+    rows = errors(given.half, given.poses)
+    groups = {"all": rows} | {k: [r for r in rows if r["video"].startswith(k)] for k in ("kv", "sv", "pu", "mu")}
+    results = {name: summary(some) for name, some in groups.items() if some}
+    table = Table("technique", "edges", *WAYS, "gain (95 %)", title=f"frames, mean / median ({given.half} numbers)")
+    for name, one in results.items():
+        cells = [f"{one[way][0]:.2f} / {one[way][1]:.2f}" for way in WAYS]
+        table.add_row(name, str(one["edges"]), *cells, "{:.2f} ({:.2f} to {:.2f})".format(*one["gain"]))
+    Console(width=140).print(table)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps({"half": given.half, "rows": rows, "summary": results}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
