@@ -72,9 +72,10 @@ def pose_of(video: Path, kept: Path) -> StageOutput:
     if not file.is_file():
         output = Pose(PoseConfig(agents=1), FILES).extract(Clip(video, rate=PARKOUR_RATE))
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, **{name: output.arrays[name].values for name in ("time", "keypoints", "cuts", "filled")})
-    with np.load(file) as kept_arrays:
-        arrays = {name: kept_arrays[name] for name in ("time", "keypoints", "cuts", "filled")}
+        arrays: dict[str, Any] = {n: output.arrays[n].values for n in ("time", "keypoints", "cuts", "filled")}
+        np.savez(file, **arrays)
+    with np.load(file) as stored:
+        arrays = {name: stored[name] for name in ("time", "keypoints", "cuts", "filled")}
     return StageOutput({n: Array(v, tuple(f"axis {axis}" for axis in range(v.ndim)), "") for n, v in arrays.items()})
 
 

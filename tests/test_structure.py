@@ -70,7 +70,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("settings", "observer"),
     ("cache", "train", "checks"),
     ("run", "systems"),
-    ("pack", "preview"),
+    ("pack", "preview", "phases"),
     ("evaluate", "score"),
     ("report",),
     ("demo", "serve", "label"),

@@ -186,6 +186,10 @@ class Timesteps(Extractor[TimestepsConfig]):
             fix = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
             raise DataError(str(error), where=record.name, fix=fix) from None
 
+    def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
+        """The channels of the primary agent alone. Raises DataError: its stage lacks an array."""
+        return self._channels(self.config.roles()[:1], upstream)[0][0]
+
     def _channels(
         self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]
     ) -> tuple[list[Channels], dict[str, str]]:

@@ -106,6 +106,7 @@ class Facts:
     camera_agent: bool = False  # the camera's motion is one of the model's agents
     trained_on: bool | None = None  # a file of the performance was in the training part
     accuracy: Accuracy | None = None  # of the model on held-out performances
+    phases: tuple[float, float] | None = None  # uncertainty in s of phases by alignment, and its limit
 
     @property
     def names(self) -> dict[str, str]:
@@ -275,6 +276,14 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
         yield Flag(level, "unlike the training performances", f"{detail}, most in {place}.", agent)
 
 
+def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
+    spread, limit = uncertainty
+    if spread > limit:
+        here, usual = apart(spread, limit)
+        detail = f"The most similar annotated performances put an edge {here} s apart, for each other {usual} s or less"
+        yield Flag("warn", "uncertain phases", f"{detail}: mark the phases in phases.csv.")
+
+
 def _settings(facts: Facts, _: bool) -> Iterator[Flag]:
     if facts.software:
         text = f"Package versions differ from training: {_first(facts.software)}."
@@ -323,6 +332,7 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "pauses": (lambda facts: _measure(facts, "timesteps", "longest_pause_s"), _pause),
     "length": (lambda facts: facts.duration, _length),
     "distance to the training performances": (lambda facts: facts.distance, _distance),
+    "phases": (lambda facts: facts.phases, _phases),
     "training videos": (lambda facts: facts.trained_on, _trained_on),
     "accuracy": (lambda facts: facts.accuracy, _accuracy),
     "settings": (lambda _: True, _settings),

@@ -70,12 +70,22 @@ class Carried:
     Attributes:
         spread: seconds, half of the range over the nearest annotated performances, for the begin of each phase and the
             end of the last.
-        doubtful: whether an edge is less certain than `SURPRISE` of those of annotated performances are.
+        limit: seconds, the spread that `SURPRISE` of the annotated performances have at most; infinite where unknown.
     """
 
     phases: tuple[Phase, ...]
     spread: tuple[float, ...]
-    doubtful: bool
+    limit: float
+
+    @property
+    def uncertainty(self) -> tuple[float, float]:
+        """The greatest spread, and the limit above which it is flagged."""
+        return max(self.spread), self.limit
+
+    def as_json(self) -> list[dict[str, float]]:
+        """Place and uncertainty in seconds of the begin of each phase, and of the end of the last."""
+        places = [*(phase.start for phase in self.phases), *(phase.end for phase in self.phases[-1:])]
+        return [{"at": at, "uncertainty": spread} for at, spread in zip(places, self.spread, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -88,15 +98,9 @@ class PhaseReferences:
 
     @classmethod
     def fit(cls, names: Sequence[str], marked: Sequence[Marked]) -> PhaseReferences:
-        """References from annotated performances; each one's spread by the others gives the limit.
-
-        Raises DataError: none has phases.
-        """
-        usable = [one for one in marked if one.phases]
-        if not usable:
-            raise DataError("no performance with phases to align others with", fix="Mark phases in phases.csv")
-        chosen = np.unique(np.linspace(0, len(usable) - 1, MOST_REFERENCES).round().astype(int))
-        kept = cls(tuple(names), tuple(usable[place] for place in chosen))
+        """References from at least one annotated performance; each one's spread by the others gives the limit."""
+        chosen = np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))
+        kept = cls(tuple(names), tuple(marked[place] for place in chosen))
         if len(kept.marked) <= NEAREST:
             return kept
         spreads = [max(kept.without(place).carry(one).spread) for place, one in enumerate(kept.marked)]
@@ -122,7 +126,7 @@ class PhaseReferences:
         places = np.maximum.accumulate([np.median(starts[name]) for name in kept]).tolist()
         phases = [Phase(name, *ends) for name, ends in zip(kept, pairwise(places), strict=False) if ends[1] > ends[0]]
         spread = tuple(float(np.ptp(starts[name])) / 2 for name in kept)
-        return Carried(tuple(phases), spread, max(spread) > self.limit)
+        return Carried(tuple(phases), spread, self.limit)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The references as arrays, for a file: signals after one another, and (reference, phase and end) edges."""

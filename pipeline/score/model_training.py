@@ -20,6 +20,7 @@ from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import report_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
+from pipeline.phases import phases_of_model
 from pipeline.run import MeasuredPlan, Plan, Planner, run
 from pipeline.score.calibrate import FOLDS, calibrate
 from pipeline.score.calibration import Calibration
@@ -107,6 +108,7 @@ def train_model(
             calibration=calibration,
             not_calibrated="" if calibration is not None else why_not,
             contents=content_hashes([plan for plan, _ in plans]) if plans else None,
+            phases=None if planner is None else phases_of_model(planner, [plan.record for plan, _ in plans]),
         )
         model.save(folder, config.method)
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -9,9 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, fixed
 from pipeline.checks.flag import Flag
+from pipeline.phases import Carried
 
 NO_JUDGEMENT = (
     "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "
@@ -28,6 +30,7 @@ class StepScore:
         start, end: bounds in seconds from the first frame.
         score: share of this step in the score, R(Z_t) of equation 6, in the unit of the labels.
         scene, interaction: attention weights of equation 4, which sum to 1; None without fusion.
+        phase: the part of the performance that the step belongs to; empty for equal time steps.
     """
 
     start: float
@@ -35,6 +38,7 @@ class StepScore:
     score: float
     scene: float | None = None
     interaction: float | None = None
+    phase: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Score:
         part_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
+        carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
         model: SHA-256 of the model's files (`pipeline.score.run_folder.model_sha256`); equal files give equal scores.
     """
 
@@ -83,6 +88,7 @@ class Score:
     failure: Failure | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
+    carried: Carried | None = None
 
     def __post_init__(self) -> None:
         if self.raw_score is None:
@@ -95,6 +101,13 @@ class Score:
     def valid(self) -> bool:
         """Whether there is a score: no failure, and no flag of level "bad"."""
         return self.score is not None
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Begin and end of each phase, also of those that the performance leaves out; empty for equal time steps."""
+        names = dict.fromkeys(step.phase for step in self.steps if step.phase)
+        times = {name: [t for s in self.steps if s.phase == name for t in (s.start, s.end)] for name in names}
+        return tuple(Phase(name, min(ends), max(ends)) for name, ends in times.items())
 
     @property
     def why(self) -> str:
@@ -126,6 +139,7 @@ class ScoreParts:
     constant: Decimal
     steps: tuple[Decimal, ...]
     other: Decimal | None  # share that belongs to no step; None where the steps hold all of it
+    phases: Mapping[str, Decimal]  # sum over the steps of each phase; empty for equal time steps
 
     @classmethod
     def of(cls, row: Score, decimals: int) -> ScoreParts | None:
@@ -137,4 +151,8 @@ class ScoreParts:
             return None
         total, *steps, other = (fixed(value, decimals) for value in values)
         shown = None if row.other_share is None else other
-        return cls(total, total - sum(steps) - other, tuple(steps), shown)
+        phases: dict[str, Decimal] = {}
+        for step, share in zip(row.steps, steps, strict=True):
+            if step.phase:
+                phases[step.phase] = phases.get(step.phase, Decimal(0)) + share
+        return cls(total, total - sum(steps) - other, tuple(steps), shown, phases)

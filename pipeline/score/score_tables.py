@@ -30,14 +30,18 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 
 
 def csv_text(rows: Sequence[Score]) -> str:
-    """One line per video: `NUMBERS`, the parts of the score, whether there is one, flags, error, model, `raw_score`.
+    """One line per video: `NUMBERS`, parts of the score, whether there is one, flags, error, model, `raw_score`.
+
+    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase.
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
     steps = max((len(row.steps) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
+    named = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
+    phases = [cell(f"phase {name}") for name in named]
+    shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share", *phases]
     writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"])
     for row in map(shareable, rows):
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
@@ -46,6 +50,7 @@ def csv_text(rows: Sequence[Score]) -> str:
         parts = ScoreParts.of(row, CSV_DECIMALS)
         constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *given, *[None] * (steps - len(given)), other]
+        numbers += [None if parts is None else parts.phases.get(name) for name in named]
         *cells, raw = ["" if n is None else f"{fixed(float(n), CSV_DECIMALS):f}" for n in (*numbers, row.raw_score)]
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
@@ -82,7 +87,7 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     for row in map(shareable, rows):
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
-        content = {**asdict(row), **safe, "flags": flags, "constant": None}
+        content = {**asdict(row), **safe, "flags": flags, "constant": None, "phases": []}
         content |= {"valid": row.valid, "why": printable(row.why)}
         content |= {"accuracy": "" if row.accuracy is None else str(row.accuracy)}
         content |= {"part_accuracy": {name: str(accuracy) for name, accuracy in row.part_accuracy.items()}}
@@ -94,7 +99,9 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
                 "steps": [{**asdict(step), "score": float(share)} for step, share in pairs],
                 "other_share": None if parts.other is None else float(parts.other),
             }
-        del content["keys"]
+            content["phases"] = [{**asdict(phase), "score": float(parts.phases[phase.name])} for phase in row.phases]
+        content["phase_edges"] = None if row.carried is None else row.carried.as_json()
+        del content["keys"], content["carried"]
         shown.append(content)
     return shown
 

@@ -26,6 +26,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
+from pipeline.phases import Carried, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, Summary, run
 from pipeline.score.calibration import PARTS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
@@ -40,8 +41,8 @@ from pipeline.train.features import FeatureSet, feature_set
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
 UNMARKED = (
-    "no phases, at which this model cuts time: mark them in phases.csv beside the video, or in a file that "
-    "--set dataset.phases=FILE names"
+    "no phases, at which this model cuts time, and it keeps no annotated performance that could give them: mark them "
+    "in phases.csv beside the video, or in a file that --set dataset.phases=FILE names"
 )
 """Error of a video without phases, for a model that cuts time at phases."""
 
@@ -88,16 +89,26 @@ class Scorer:
         A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
         the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run`.
         """
-        summary, rows = Summary(), dict[str, Score]()
+        summary, rows, carried = Summary(), dict[str, Score](), dict[str, Carried]()
         for record in records:
             if lacking := self.lacking(record):
                 rows[record.id] = Score(record.id, record.path, failure=Failure("input", "timesteps", lacking))
-        plans = self.planner.plan_all([record for record in records if record.id not in rows])
+        usable = [record for record in records if record.id not in rows]
+        unmarked = [record for record in usable if self.model.phases is not None and not record.phases]
+        if self.model.phases is not None and unmarked:
+            for record, found in carried_phases(self.model.phases, self.planner, unmarked, observer):
+                if isinstance(found, Failure):
+                    rows[record.id] = Score(record.id, record.path, failure=found)
+                else:
+                    carried[record.id] = found
+        ready = [replace(r, phases=carried[r.id].phases) if r.id in carried else r for r in usable if r.id not in rows]
+        plans = self.planner.plan_all([r for r in ready if r.phases or self.model.phases is None])
         for record, outputs in run(plans, self.planner, observer, read=("timesteps",), summary=summary):
             if isinstance(outputs, Failure):
                 rows[record.id] = Score(record.id, record.path, failure=outputs)
             else:
-                rows[record.id] = self._scored(record, outputs["timesteps"], summary.keys[record.id])
+                keys = summary.keys[record.id]
+                rows[record.id] = self._scored(record, outputs["timesteps"], keys, carried.get(record.id))
         made = [rows.get(record.id) or Score(record.id, record.path, failure=STOPPED) for record in records]
         return [replace(row, model=self.model_sha256) for row in made]
 
@@ -105,20 +116,20 @@ class Scorer:
         """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""
         if not (lacking := self.planner.lacking(record)):
             by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
-            return UNMARKED if by_phase and not record.phases else ""
+            return UNMARKED if by_phase and self.model.phases is None and not record.phases else ""
         reads = " and ".join(sorted(self.planner.reads, reverse=True))
         fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
         return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
 
     def outputs(self, row: Score, record: Record) -> Outputs:
         """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""
-        plan = self.planner.plan(record)
+        plan = self.planner.plan(record if row.carried is None else replace(record, phases=row.carried.phases))
         if plan.keys() != row.keys:  # the video changed meanwhile
             return {}
         ((_, outputs),) = run([plan.idle()], self.planner, read=None)
         return {} if isinstance(outputs, Failure) else outputs
 
-    def _scored(self, record: Record, output: StageOutput, keys: Mapping[str, str]) -> Score:
+    def _scored(self, record: Record, output: StageOutput, keys: Mapping[str, str], carried: Carried | None) -> Score:
         """The score of one performance by its time steps; `failure` is set where there is no finite score.
 
         Performances are scored one by one, since products of a batch may round differently.
@@ -130,11 +141,13 @@ class Scorer:
             made = self.model.predict(replace(features, settings=self.model.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)
-            flags, checked = find_flags(self._facts(record, features, quality, intervals))
+            facts = self._facts(record, features, quality, intervals)
+            flags, checked = find_flags(replace(facts, phases=None if carried is None else carried.uncertainty))
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
-        steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), strict=True)
+        phases = getattr(self.planner.configs["timesteps"], "step_phases", ()) or ("",) * len(bounds)
+        steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), phases, strict=True)
         score, with_steps = float(made.score[0]), self.model.network_share > 0  # a network that only guesses has none
         accuracies = {} if calibration is None else calibration.part_accuracies
         parts = {name: values for name in PARTS if (values := getattr(made, name)) is not None}
@@ -150,8 +163,8 @@ class Scorer:
             execution=good.get("execution"),
             synchronisation=good.get("synchronisation"),
             steps=tuple(
-                StepScore(start, end, share, scene, interaction)
-                for (start, end), share, (scene, interaction) in (steps if with_steps else ())
+                StepScore(start, end, share, scene, interaction, phase)
+                for (start, end), share, (scene, interaction), phase in (steps if with_steps else ())
             ),
             other_share=None if made.other_share is None or not with_steps else float(made.other_share[0]),
             flags=flags,
@@ -160,6 +173,7 @@ class Scorer:
             accuracy=None if calibration is None else calibration.accuracy,
             part_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
+            carried=carried,
         )
 
     def _facts(

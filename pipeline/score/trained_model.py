@@ -1,11 +1,12 @@
 """A trained model: fits networks, predicts, and is stored in a run folder that works on any machine.
 
-RUN/model.json           format 4: versions, network, sizes, recipe, feature settings, channel names, training ids,
+RUN/model.json           format 5: versions, network, sizes, recipe, feature settings, channel names, training ids,
                          `calibration` (`pipeline.score.calibration.calibration_facts`) or null with its reason,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 RUN/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`,
                          `combination.<name>` (`FittedCombination.arrays`),
-                         `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`)
+                         `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
+                         `phases.<name>` (`PhaseReferences.arrays`)
 RUN/config.json          every setting of the training (`pipeline.score.run_config`)
 RUN/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
 RUN/card.md              for people (`pipeline.score.model_card`)
@@ -37,6 +38,7 @@ from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
 from models.stacked import double_network, predict_members
+from pipeline.phases import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_facts, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
     FAULTS,
@@ -66,7 +68,7 @@ from pipeline.train import (
 )
 from pipeline.train.features import FeatureSet
 
-FORMAT = 4
+FORMAT = 5
 MAX_SIZE = 1 << 24
 """Greatest size of a layer that `load` accepts."""
 
@@ -109,6 +111,7 @@ class TrainedModel:
         calibration: gives scores their intervals; None where there is none.
         not_calibrated: why there is no calibration.
         contents: hashes of the input files of training; None where unknown, as for packed features.
+        phases: annotated performances from which others get their phases; None where it does not cut time at phases.
     """
 
     network: AimConfig
@@ -126,6 +129,7 @@ class TrainedModel:
     calibration: Calibration | None = None
     not_calibrated: str = "this model was not calibrated"
     contents: frozenset[str] | None = None
+    phases: PhaseReferences | None = None
 
     @classmethod
     def fit(
@@ -272,6 +276,8 @@ class TrainedModel:
         if self.combination is not None:
             fitted = self.combination.arrays()
             tensors |= {f"combination.{name}": torch.from_numpy(np.array(v)) for name, v in fitted.items()}
+        if self.phases is not None:
+            tensors |= {f"phases.{name}": torch.from_numpy(values) for name, values in self.phases.arrays().items()}
         if self.calibration is not None:
             made = calibration_tensors(self.calibration)
             tensors |= {f"calibration.{name}": values for name, values in made.items()}
@@ -293,6 +299,7 @@ class TrainedModel:
             "calibration": None if calibration is None else calibration_facts(calibration),
             "not_calibrated": self.not_calibrated,
             "contents": None if self.contents is None else sorted(self.contents),
+            "phases": None if self.phases is None else list(self.phases.names),
         }
 
     @classmethod
@@ -319,6 +326,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
     normaliser = {name: values.numpy() for name, values in part_of(tensors, "normaliser.").items()}
     combination, calibration, contents = (description[name] for name in ("combination", "calibration", "contents"))
     fitted = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
+    names, marked = description["phases"], {name: v.numpy() for name, v in part_of(tensors, "phases.").items()}
     network, sizes = AimConfig(**description["model"]), AimSizes(**description["sizes"])
     model = TrainedModel(
         network=network,
@@ -335,6 +343,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         combination=None if combination is None else FittedCombination.from_arrays(combination, fitted),
         not_calibrated=str(description["not_calibrated"]),
         contents=None if contents is None else frozenset(map(str, contents)),
+        phases=None if names is None else PhaseReferences.from_arrays(tuple(map(str, names)), marked),
     )
     _check_shapes(model)
     tried = model.predict(model.blank_features())  # parts that do not fit together fail here, not with a video

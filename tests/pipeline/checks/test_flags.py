@@ -81,7 +81,7 @@ def test_good_videos_have_no_flag_and_only_checks_that_ran_are_listed() -> None:
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "cuts" in find_flags(pose())[1]
-    assert len(CHECKS) == 16
+    assert len(CHECKS) == 17
 
 
 def test_large_numbers_have_no_exponent() -> None:

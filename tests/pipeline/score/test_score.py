@@ -512,7 +512,7 @@ def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, P
     good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
-    assert set(good["steps"][0]) == {"start", "end", "score", "scene", "interaction"}
+    assert set(good["steps"][0]) == {"start", "end", "score", "scene", "interaction", "phase"}
     assert (bad["score"], bad["steps"], bad["failure"]["cause"]) == (None, [], "no frame")
 
 

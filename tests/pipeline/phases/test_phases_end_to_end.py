@@ -1,0 +1,87 @@
+"""From marks in a table to scores by phase: training on annotated performances, scoring of others by alignment."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.keypoints.skeletons import COCO17
+from pipeline import api
+from pipeline.score.score_tables import as_json, csv_text
+
+STANDING = np.random.default_rng(5).normal(size=(17, 3)) + np.linspace(0, 2, 17)[:, None]
+NAMES = ("run", "flight", "entry")
+
+
+def write(path: Path, edges: np.ndarray, quality: float, seed: int) -> None:
+    """A CSV of a body that moves in another way in each phase; worse ones bend in the flight."""
+    rng, rows = np.random.default_rng(seed), int(edges[-1] * 30)
+    time = (np.arange(rows) + 0.5) / 30
+    part = np.searchsorted(edges, time, side="right").clip(0, 2)
+    share = (time - np.r_[0, edges[:-1]][part]) / np.diff(np.r_[0, edges])[part]
+    ways = np.random.default_rng(6).normal(size=(3, 2, 17, 3))
+    bend = ways[part, 0] * np.sin(np.pi * share)[:, None, None] + ways[part, 1]
+    bend *= np.where(part == 1, 0.2 + 0.4 * (1 - quality), 0.3)[:, None, None]
+    points = STANDING + bend + 0.01 * rng.normal(size=bend.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([f"{name}_{axis}" for name in COCO17 for axis in "xyz"])
+        writer.writerows(points.reshape(rows, -1))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """Twelve performances of uneven tempo, nine of them marked; the run of these nine."""
+    root, rng = tmp_path_factory.mktemp("phases"), np.random.default_rng(0)
+    scores, marks = ["video,score"], ["video,phase,start_s,end_s"]
+    for number in range(12):
+        edges, quality = np.cumsum(rng.uniform(0.6, 1.8, 3)).round(2), float(rng.uniform())
+        write(root / f"set/{number:02d}.csv", edges, quality, number)
+        scores.append(f"{number:02d}.csv,{10 * quality:.2f}")
+        if number < 9:
+            ends = zip(NAMES, (0.0, *edges), edges, strict=False)
+            marks += [f"{number:02d}.csv,{name},{start},{end}" for name, start, end in ends]
+    (root / "set/scores.csv").write_text("\n".join(scores))
+    (root / "phases.csv").write_text("\n".join(marks))
+    settings: dict[str, object] = {
+        "dataset.root": root / "set", "dataset.phases": root / "phases.csv", "cache": root / "cache", "run.workers": 0,
+        "timesteps.bounds": NAMES, "timesteps.steps": 7, "train.epochs": 2, "train.runs": 1, "model.system": "aim",
+    }  # fmt: skip
+    done = api.extract(config="skeletons", overrides=settings)
+    assert [result.record.name for result in done.summary.failed] == ["09.csv", "10.csv", "11.csv"]
+    api.train(config="skeletons", overrides=settings, out=root / "run", folds=0)
+    return root, settings
+
+
+def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
+    trained: tuple[Path, dict[str, object]],
+) -> None:
+    root, settings = trained
+    ours = {name: value for name, value in settings.items() if name.partition(".")[0] in ("dataset", "cache", "run")}
+    rows = api.score(model=root / "run", config="skeletons", overrides=ours)
+    assert all(row.score is not None for row in rows)
+    assert [row.carried is None for row in rows] == [True] * 9 + [False] * 3
+    assert [step.phase for step in rows[0].steps] == ["run"] * 3 + ["flight"] * 2 + ["entry"] * 2
+    rng = np.random.default_rng(0)
+    for row in rows:
+        edges, _ = np.cumsum(rng.uniform(0.6, 1.8, 3)), rng.uniform()
+        assert [phase.name for phase in row.phases] == list(NAMES)
+        np.testing.assert_allclose(
+            [phase.end for phase in row.phases], edges, atol=0.05 if row.carried is None else 0.2
+        )
+    for row, shown in zip(rows, as_json(rows), strict=True):
+        parts = [shown["constant"], *(phase["score"] for phase in shown["phases"]), shown["other_share"] or 0.0]
+        assert sum(parts) == pytest.approx(shown["score"], abs=1e-9)
+        assert (shown["phase_edges"] is None) == (row.carried is None)
+        assert len(shown["phase_edges"] or range(4)) == 4
+    json.dumps(as_json(rows), allow_nan=False)
+    cells = next(csv.DictReader(io.StringIO(csv_text(rows))))
+    assert float(cells["phase run"]) == pytest.approx(sum(float(cells[f"step_{n}"]) for n in (1, 2, 3)))
+    assert "phases" in rows[-1].checked
+    assert "phases" not in rows[0].checked
