@@ -40,12 +40,14 @@ MAY_IMPORT = {
 
 READERS = {
     "data.datasets.jigsaws": {"parse_kinematics"},
+    "data.features": {"read_features"},
     "data.keypoints": {"keypoints_of", "read_motion"},
 }
 """Functions of `data` that open a file: `extractors` give them to `Source.opened`, and never call them."""
 
 FROM_DATA = {
     "data.datasets.jigsaws": {"BLOCK", "RATE_HZ"},
+    "data.features": {"PARTS", "kind_of_part"},
     "data.errors": {"PROGRAM", "AimError", "DataError", "UsageError", "VideoError", "nearest"},
     "data.keypoints.reading": {"ImportedKeypoints"},
     "data.keypoints.skeletons": {"COCO17"},

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,11 @@ ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_divi
 MAX_POINTS = 150.0  # a list with a larger score is in hundredths; the largest score in points is 104.88
 
 
-def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
+def list_aqa7(root: Path, *, frame_rate: float = 0.0, unfilmed: Sequence[str] = ()) -> Listing:
     """The samples of an AQA-7 copy below `root`, each with its fixed split and the score in points.
 
     Ids are paths such as "Actions/diving/001.avi" or "diving-out/001"; the task is the action. `frame_rate` is that of
-    folders of frames (0: `FRAME_RATE`).
+    folders of frames (0: `FRAME_RATE`), `unfilmed` as for `join_lists`.
 
     Raises:
         UsageError: no lists in `root`.
@@ -64,7 +65,8 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0) -> Listing:
         for name, score in scores.items():
             labels = Labels(score / divisor)
             listed.append((path, Record(name, None, task=name.partition("/")[0], labels=labels, split=side)))
-    listing = join_lists(root, listed, _videos(root, frame_rate or FRAME_RATE), "Actions, one folder an action")
+    videos = _videos(root, frame_rate or FRAME_RATE)
+    listing = join_lists(root, listed, videos, "Actions, one folder an action", unfilmed)
     return Listing(listing.records, (*problems, *listing.problems))
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise
@@ -150,11 +150,14 @@ FINEDIVING = DivingLayout(
 )
 
 
-def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
+def list_dives(
+    layout: DivingLayout, root: Path, *, score: str = "", frame_rate: float = 0.0, unfilmed: Sequence[str] = ()
+) -> Listing:
     """The dives of one layout with their official split; a listed dive without frames is a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
     `score` is "final" (default) or "execution", `frame_rate` in frames per second (0: `FRAME_RATE`).
+    `unfilmed`: as `join_lists`.
 
     Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting file,
     or none of the dives has frames.
@@ -175,11 +178,8 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
             place, pictures = folder(layout.folder(*key))
             dive = _dive(annotations, key, layout, score, path)
             present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
-            if not present:
-                listed.append((list_file, Record(name, None, split=side)))
-                continue
-            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
-            if present != dive.frames:
+            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
+            if present not in (0, dive.frames):
                 problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
             judges, difficulty = panels.get(key, ((), dive.difficulty))
             if difficulty != dive.difficulty:
@@ -191,10 +191,11 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
                 judges = ()
             labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
-            phases = _phases(dive, frames.rate)
-            record = Record(name, place, {}, "diving", labels, groups, side, {}, frames, phases)
+            phases = _phases(dive, frame_rate or FRAME_RATE)
+            folder_of = place if frames else None
+            record = Record(name, folder_of, {}, "diving", labels, groups, side, {}, frames, phases)
             listed.append((list_file, record))
-    listing = join_lists(root, listed, {}, layout.frames[0])
+    listing = join_lists(root, listed, {}, layout.frames[0], unfilmed)
     return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))
 
 

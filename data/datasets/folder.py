@@ -41,7 +41,12 @@ LabelFile = tuple[str | Path, bytes]  # path or address of a label file, and its
 
 
 def list_folder(
-    root: Path, *, labels: str | Path | None = None, storage: Storage | None = None, frame_rate: float = 0.0
+    root: Path,
+    *,
+    labels: str | Path | None = None,
+    storage: Storage | None = None,
+    frame_rate: float = 0.0,
+    unfilmed: Sequence[str] = (),
 ) -> Listing:
     """The videos below `root` with the labels of its CSV; without a CSV, plain records.
 
@@ -50,16 +55,27 @@ def list_folder(
         labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
         storage: how a store is reached where `root` is an address.
         frame_rate: frames per second of folders of frames; 0: unknown, and they are left out.
+        unfilmed: names of features; where the folder has no video, they are the performances.
 
     Raises:
         UsageError: no video, no such label file, or two of them and none named.
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
     table = find_labels(root, labels, CANDIDATES, storage)
-    listing = find_videos([root], storage, frame_rate)
+    listing = videos_or(unfilmed, root, storage, frame_rate)
     if table is not None:
         return join_listing(listing, table, COLUMNS, _build)
     return replace(listing, problems=(*listing.problems, *_spreadsheets(root)))
+
+
+def videos_or(unfilmed: Sequence[str], root: Path, storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
+    """The videos below a folder; without one, performances of these names. Raises UsageError: neither."""
+    try:
+        return find_videos([root], storage, frame_rate)
+    except UsageError:
+        if not unfilmed:
+            raise
+    return Listing(tuple(Record(name, None) for name in sorted(unfilmed)))
 
 
 def _spreadsheets(root: Path) -> list[str]:

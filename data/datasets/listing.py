@@ -167,6 +167,7 @@ def list_records(
     *,
     unscored: bool = False,
     frame_rate: float = 0.0,
+    unfilmed: Sequence[str] = (),
     **options: Any,
 ) -> Listing:
     """The records of a data set, and one line about each problem.
@@ -177,6 +178,7 @@ def list_records(
         storage: how stores are reached.
         unscored: also list performances without a score, where the kind can.
         frame_rate: frames per second of folders of frames, where the kind does not state it; 0: unknown.
+        unfilmed: names of features (`data.features`), so that performances without a video are listed too.
         options: those of the kind, such as labels="scores.csv" for a folder, or score="execution" for several scores.
 
     Raises:
@@ -191,6 +193,7 @@ def list_records(
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
     options |= {"unscored": True} if unscored and "unscored" in accepted else {}
     options |= {"frame_rate": frame_rate} if frame_rate and "frame_rate" in accepted else {}
+    options |= {"unfilmed": unfilmed} if unfilmed and "unfilmed" in accepted else {}
     refuse_ambiguous(root)
     root = local_path(root)
     if is_remote(root):

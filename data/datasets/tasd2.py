@@ -19,10 +19,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.folder import find_labels, join_listing, key_of, split_of
+from data.datasets.folder import find_labels, join_listing, key_of, split_of, videos_or
 from data.datasets.tables import Row, clip
 from data.errors import DataError, UsageError
-from data.video import Labels, Listing, Record, find_videos
+from data.video import Labels, Listing, Record
 
 COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "split", "original", "event")
 EVENTS = {"3m": "SyncDiving-3m", "10m": "SyncDiving-10m"}
@@ -31,11 +31,12 @@ EVENTS = {"3m": "SyncDiving-3m", "10m": "SyncDiving-10m"}
 _EVENT = re.compile(r"(?:sync(?:hroni[sz]ed)?[ ._-]*diving[ ._-]*)?(3|10)[ ._-]*m", re.IGNORECASE | re.ASCII)
 
 
-def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
+def list_tasd2(root: Path, *, labels: str | Path | None = None, unfilmed: Sequence[str] = ()) -> Listing:
     """The samples of a TASD-2 folder; groups: "original" (an original and its copies) and "event".
 
     Args:
         labels: the CSV, below `root` or anywhere; None takes "labels.csv" or "tasd2.csv".
+        unfilmed: names of features; where the folder has no video, they are the performances.
 
     Raises:
         UsageError: no video or no label file.
@@ -45,7 +46,7 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
     if table is None:
         fix = "Write it with the columns video, final and others, or name yours: --set dataset.labels=FILE"
         raise UsageError("no labels.csv", where=root, fix=fix)
-    listing = join_listing(find_videos([root]), table, COLUMNS, _build)
+    listing = join_listing(videos_or(unfilmed, root), table, COLUMNS, _build)
     records, missing = _with_origin(listing.records)
     return Listing(tuple(records), (*listing.problems, *missing))
 

@@ -152,6 +152,41 @@ def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def dataset_paths(path: Path) -> list[str]:
+    """The paths of all datasets of an HDF5 file of any program; links out of the file are not followed.
+
+    Raises OSError and other errors of `UNREADABLE`: damaged.
+    """
+    import h5py
+
+    paths: list[str] = []
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            paths.append(name)
+
+    open_regular(path).close()
+    with h5py.File(path, "r", locking=False) as file:
+        file.visititems(visit)
+    return sorted(paths)
+
+
+def read_dataset(path: Path, name: str, limit: int) -> NDArray[Any]:
+    """The values of a dataset of at most `limit` bytes.
+
+    Raises as `dataset_paths`, and ValueError: no such dataset, or a larger one.
+    """
+    import h5py
+
+    with h5py.File(path, "r", locking=False) as file:
+        dataset = file[name]
+        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
+            raise ValueError(f"'{name}' is not stored in the file itself")
+        if dataset.nbytes > limit or (dataset.nbytes and not dataset.id.get_storage_size()):
+            raise ValueError(f"'{name}' claims {dataset.nbytes} bytes that the file does not hold")
+        return np.asarray(dataset[()])
+
+
 @contextmanager
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Any]:
     """An HDF5 file; every failure while it is open becomes a CacheError."""

@@ -51,6 +51,7 @@ KEY_LIMIT = 1 << 31
 CONTAINERS = ("EMPTY_LIST", "LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT")
 _CODES = {opcode.name: ord(opcode.code) for opcode in pickletools.opcodes}
 _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+_OBJECT = re.compile(r"\|?O8?")
 
 
 def load_plain(content: bytes, where: Path | None = None) -> Any:
@@ -110,7 +111,8 @@ class _Type:
     """A numeric dtype in the making."""
 
     def __init__(self, code: Any) -> None:
-        if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
+        self.holds_value = isinstance(code, str) and bool(_OBJECT.fullmatch(code))
+        if not self.holds_value and not (isinstance(code, str) and _NUMBERS.fullmatch(code)):
             raise _RefusedError(f"a numpy array of type {code if isinstance(code, str) else type(code).__name__}")
         self.dtype = np.dtype(code)
 
@@ -121,7 +123,7 @@ class _Type:
 
     def values(self, shape: Any, raw: Any, *, fortran: bool = False) -> NDArray[Any]:
         """The array of a shape and its bytes, which are not copied. Raises ValueError where they do not fit."""
-        if not isinstance(raw, bytes | str) or not isinstance(shape, tuple):
+        if self.holds_value or not isinstance(raw, bytes | str) or not isinstance(shape, tuple):
             raise _RefusedError("a numpy array of objects")
         content = raw.encode("latin1") if isinstance(raw, str) else raw
         if any(type(side) is not int or side < 0 for side in shape) or len(shape) > 32:
@@ -139,6 +141,14 @@ def _fill(array: NDArray[Any], state: Any) -> None:
     values = kind.values(shape, raw, fortran=bool(fortran))
     content: Any = (1, values.shape, values.dtype, False, values.tobytes())
     array.__setstate__(content)
+
+
+def _one_value(state: Any) -> Any:
+    """The plain value that `numpy.save` wraps into an array of one object, such as a dictionary of arrays."""
+    _, shape, _, _, values = state
+    if shape != () or not isinstance(values, list) or len(values) != 1:
+        raise _RefusedError("a numpy array of objects")
+    return values[0]
 
 
 def _scalar(kind: Any, raw: Any = b"") -> Any:
@@ -223,6 +233,8 @@ class _Reader(_Python):
         self.spend(2 * _content(state))
         if isinstance(made, _Type):
             made.restore(state)
+        elif isinstance(state[2], _Type) and state[2].holds_value:
+            self.stack[-1] = _one_value(state)
         else:
             _fill(made, state)
 

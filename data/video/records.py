@@ -76,6 +76,8 @@ class Record:
     phases: tuple[Phase, ...] = ()  # annotated, in the order of time, each ending where the next begins; empty: none
     day: str = ""  # of the performance, such as "2026-05-31"; empty where the labels have none
     rate: float = 0.0  # frames per second of a video file whose container states another rate; 0: it is right
+    entries: Mapping[str, str] = field(default_factory=dict)
+    """The record's name inside of sidecars that hold several performances, by kind."""
 
     @property
     def video(self) -> Video | None:

@@ -6,7 +6,7 @@ They come from any array with one row per time, from the camera's motion, or fro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,18 +23,25 @@ MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 class Channels:
     """Channels of one agent, one row per frame, frame pair or sample."""
 
-    kind: str  # their source: "pose", "camera_flow" or "array"
+    kind: str  # their source: "pose", "camera_flow", "array" or "none"
     names: tuple[str, ...]  # (channel,) names
     time: Floats  # (row,) seconds, ascending
     span: tuple[float, float]  # seconds of the first row's begin and the last row's end
     values: Floats  # (row, channel), finite, 0 where the weight is 0
     weight: Floats  # (row, channel) trust from 0 (no value) to 1
     observed: Bools  # (row,) true where the agent was detected or measured; false where missing or interpolated
+    timed: bool = True  # false: times are shares 0..1 of the performance, whose seconds are unknown
 
     @property
     def present(self) -> Bools:
         """(row,) true where at least one channel has a value, measured or interpolated."""
         return np.asarray((self.weight > 0).any(axis=1))
+
+    def stretched(self, start: float, end: float) -> Channels:
+        """The same rows over the seconds `start` to `end`, where their times are only shares."""
+        if self.timed:
+            return self
+        return replace(self, time=start + self.time * (end - start), span=(start, end), timed=True)
 
     def cells(self) -> Floats:
         """(row, 2) begin and end in seconds of the time that each row represents, see `row_cells`."""
@@ -92,22 +99,30 @@ def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
     return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
+NO_CHANNELS = Channels("none", (), np.zeros(0), (0.0, 0.0), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, bool))
+"""Those of an agent that there is not."""
+
+
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     """Channels of the array `array` (row, …) of a stage: its columns as they are, named by `Array.names`.
 
-    Further axes are flattened. A number that is not finite is a missing value.
+    Further axes are flattened. A number that is not finite is a missing value. The times are those of the stage's
+    `time`, or the array's own `ARRAY_bounds` (row, 2).
 
-    Raises DataError: no such array, no `time` (row,), or another number of rows.
+    Raises DataError: no such array, no times (row,), or another number of rows.
     """
     arrays = output.arrays
-    for name in ("time", array):
+    clock = f"{array}_bounds" if f"{array}_bounds" in arrays else "time"
+    for name in (clock, array):
         if name not in arrays:
             raise DataError(f"stage '{stage}' stores no array '{name}'", fix=nearest(name, arrays))
-    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    time, span, timed = _times(np.asarray(arrays[clock].values, dtype=np.float64), bounds=clock != "time")
     values = np.asarray(arrays[array].values, dtype=np.float64)
     if time.ndim != 1 or values.ndim < 1 or len(values) != len(time):
-        shapes = f"{stage}/time {time.shape} and {stage}/{array} {values.shape}"
+        shapes = f"{stage}/{clock} {time.shape} and {stage}/{array} {values.shape}"
         raise DataError(f"{shapes} do not have one row each per time", fix="Choose an array with one row per time")
+    if span is not None and not len(time):
+        raise DataError(f"no features of the {array}", fix=f"Add --features {array}=FOLDER")
     last, shape = arrays[array].names, values.shape[1:]
     names = last
     if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it
@@ -118,7 +133,21 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     flat = values.reshape(len(time), len(names))
     finite = np.isfinite(flat)
     observed = np.asarray(finite.any(axis=1))
-    return make_channels("array", names, time, lambda r: (flat[r], finite[r].astype(np.float64)), observed=observed)
+    made = make_channels(
+        "array", names, time, lambda r: (flat[r], finite[r].astype(np.float64)), observed=observed, span=span
+    )
+    return replace(made, timed=timed)
+
+
+def _times(clock: Floats, *, bounds: bool) -> tuple[Floats, tuple[float, float] | None, bool]:
+    """Times (row,), their span if it is known, and whether they are seconds; from times (row,) or `bounds` (row, 2)."""
+    if not bounds:
+        return clock, None, True
+    timed = bool(np.isfinite(clock).all())
+    if not timed:
+        edges = np.linspace(0.0, 1.0, len(clock) + 1)
+        clock = np.stack([edges[:-1], edges[1:]], axis=1)
+    return clock.mean(axis=1), (float(clock[0, 0]), float(clock[-1, 1])) if len(clock) else (0.0, 0.0), timed
 
 
 def flow_channels(output: StageOutput) -> Channels:

@@ -7,13 +7,17 @@
 | `skeleton:0`, `skeleton:0:left`, … | the same of a person of the `skeleton` stage |
 | `camera_flow` | the camera's motion, from the `camera_flow` stage |
 | `kinematics:master`, `kinematics:slave` | that array of the `kinematics` stage |
+| `features/primary`, `features/secondary` | arrays of feature files, from the `features` stage |
 | `stage/array` | any array of a stage that also stores `time`, one row of the array per time |
+| `none` | no agent |
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+NO_AGENT = "none"
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _GENERIC = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
@@ -26,8 +30,8 @@ class Role:
     """One role, parsed. Roles of one kind (and one array) have the same channels in the same order."""
 
     text: str  # as written in the configuration
-    kind: str  # "pose", "camera_flow" or "array": which channels are made
-    stage: str  # the upstream stage that the role reads
+    kind: str  # "pose", "camera_flow", "array" or "none": which channels are made
+    stage: str  # the upstream stage that the role reads; empty for "none"
     array: str = ""  # name of the array for kind "array"
     agent: int = 0  # index of the tracked person for kind "pose"
     half: str = ""  # "left", "right", "upper" or "lower" half of that person; empty for the whole body
@@ -40,12 +44,14 @@ def parse_role(text: str) -> Role:
         return Role(given, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
     if given == "camera_flow":
         return Role(given, "camera_flow", "camera_flow")
+    if given == NO_AGENT:
+        return Role(given, NO_AGENT, "")
     if match := _KINEMATICS.fullmatch(given):
         return Role(given, "array", "kinematics", array=match[1])
     if match := _GENERIC.fullmatch(given):
         return Role(given, "array", match[1], array=match[2])
     grammar = "pose:0, pose:1, pose:0:left (or right, upper, lower), skeleton:0, camera_flow, kinematics:master, "
-    raise ValueError(f"'{text}' names no role: a role is {grammar}kinematics:slave or stage/array")
+    raise ValueError(f"'{text}' names no role: a role is {grammar}kinematics:slave, stage/array or none")
 
 
 def parse_scene(text: str) -> tuple[str, str]:
@@ -60,7 +66,8 @@ def parse_scene(text: str) -> tuple[str, str]:
 
 def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
     """Raise ValueError for a repeated role, secondaries with different channels, or an exchange that mixes kinds."""
-    if len({role.text for role in (primary, *secondary)}) <= len(secondary):
+    agents = [role.text for role in (primary, *secondary) if role.kind != NO_AGENT]
+    if len(set(agents)) < len(agents):
         raise ValueError("a role is given twice: each agent can have one role only")
     if len({(role.kind, role.stage, _family(role)) for role in secondary}) > 1:
         raise ValueError("the secondary agents must be of one kind, such as two people or one camera")

@@ -6,7 +6,7 @@ and summarises them. The result depends on stored arrays alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,12 +19,12 @@ from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Files, Source, StageConfig, setting
-from extractors.signals import LONE_PERIOD_S, Bools
-from extractors.timesteps.channels import Channels, array_channels, flow_channels
+from extractors.signals import Bools
+from extractors.timesteps.channels import NO_CHANNELS, Channels, array_channels, flow_channels
 from extractors.timesteps.people import role_names
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
+from extractors.timesteps.roles import NO_AGENT, Role, check_parts, parse_role, parse_scene
 from extractors.timesteps.segments import (
     Statistics,
     average_steps,
@@ -34,6 +34,9 @@ from extractors.timesteps.segments import (
     steps_of_phases,
 )
 from extractors.timesteps.trial_descriptors import trial_descriptors
+
+UNTIMED = (0.0, 1.0)
+"""Begin and end of a performance of which only shares are known."""
 
 
 class TimestepsConfig(StageConfig):
@@ -87,6 +90,11 @@ class TimestepsConfig(StageConfig):
             parse_scene(self.scene)
         return self
 
+    @property
+    def scene_stage(self) -> str:
+        """The stage of the whole-scene feature, "" for none."""
+        return parse_scene(self.scene)[0] if self.scene else ""
+
     def roles(self) -> tuple[Role, ...]:
         """The primary role and the secondary ones, exchanged where the setting says so."""
         first, second, *rest = map(parse_role, (self.primary, *self.secondary))
@@ -114,8 +122,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     @classmethod
     def inputs(cls, config: TimestepsConfig) -> tuple[str, ...]:
         """The stages that the roles and the scene name, each once."""
-        scene = [parse_scene(config.scene)[0]] if config.scene else []
-        return tuple(dict.fromkeys([*(role.stage for role in config.roles()), *scene]))
+        return tuple(dict.fromkeys(filter(None, [*(role.stage for role in config.roles()), config.scene_stage])))
 
     @classmethod
     def check_inputs(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
@@ -148,9 +155,9 @@ class Timesteps(Extractor[TimestepsConfig]):
             raise DataError(
                 "the secondary agents have different channels", fix="Set timesteps.secondary to agents of one kind"
             )
-        agents, config = (primary, *secondary), self.config
-        spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
-        start, end = min(first for first, _ in spans), max(last for _, last in spans)
+        config = self.config
+        start, end = self._span((primary, *secondary), source.upstream)
+        primary, *secondary = agents = [agent.stretched(start, end) for agent in (primary, *secondary)]
         bounds = self._edges(start, end, source)
         statistics = config.statistics, config.k, config.min_observed
         first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
@@ -172,6 +179,19 @@ class Timesteps(Extractor[TimestepsConfig]):
         quality |= {f"name_{part}": name for part, name in people.items()}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
+
+    def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float]:
+        """Begin and end in seconds of the performance: those of its agents, else those of its scene.
+
+        It is `UNTIMED` where the times of neither are known.
+        """
+        spans = [agent.span for agent in agents if len(agent.time) and agent.timed]
+        if not spans and self.config.scene:
+            stage, array = parse_scene(self.config.scene)
+            bounds = _scene_bounds(_stage(upstream, stage), array)
+            spans = [(bounds.min(), bounds.max())] if bounds.size and np.isfinite(bounds).all() else []
+        starts, ends = zip(*(spans or [UNTIMED]), strict=True)
+        return float(min(starts)), float(max(ends))
 
     def _edges(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
@@ -201,13 +221,15 @@ class Timesteps(Extractor[TimestepsConfig]):
             read = [_stage(upstream, persons[0].stage)]
             names = role_names(roles, np.asarray(read[0].arrays["keypoints"].values))
             posed = pose_channels(read.pop(), people, self.config.pose)  # keypoints are freed before channels are made
-        others = dict.fromkeys(role.stage for role in roles if role.kind != "pose")
+        others = dict.fromkeys(role.stage for role in roles if role.stage and role.kind != "pose")
         outputs = {stage: _stage(upstream, stage) for stage in others}  # two roles may name one stage: it is read once
         made = []
         for role in roles:
             if role.kind == "pose":
                 body = posed[people.index(role.agent)]
                 made.append(half_of(body, role.half) if role.half else body)
+            elif role.kind == NO_AGENT:
+                made.append(NO_CHANNELS)
             elif role.kind == "camera_flow":
                 made.append(flow_channels(outputs[role.stage]))
             else:
@@ -221,7 +243,8 @@ class Timesteps(Extractor[TimestepsConfig]):
         if not self.config.scene:
             return np.zeros((len(bounds), 0), np.float32), ()
         stage, array = parse_scene(self.config.scene)
-        arrays = _stage(upstream, stage).arrays
+        output = _stage(upstream, stage)
+        arrays = output.arrays
         if array not in arrays:
             raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, arrays))
         values = np.asarray(arrays[array].values, dtype=np.float64)
@@ -229,12 +252,18 @@ class Timesteps(Extractor[TimestepsConfig]):
             what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
             raise DataError(what, fix="Set timesteps.scene to another array")
         if len(values) != len(bounds) or self.config.bounds != "equal":
-            spans = np.asarray(arrays["bounds"].values if "bounds" in arrays else [], dtype=np.float64)
-            if spans.shape != (len(values), 2):
+            spans = _scene_bounds(output, array)
+            if spans.shape != (len(values), 2) or not np.isfinite(spans).all():
                 spans = equal_parts(bounds[0, 0], bounds[-1, 1], len(values))
             values = average_steps(values, spans, bounds)
         safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
         return safe, arrays[array].names
+
+
+def _scene_bounds(output: StageOutput, array: str) -> Floats:
+    """(row, 2) begin and end in seconds of each row of a scene feature; empty where its stage stores none."""
+    name = next((name for name in (f"{array}_bounds", "bounds") if name in output.arrays), None)
+    return np.asarray([] if name is None else output.arrays[name].values, dtype=np.float64)
 
 
 def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:

@@ -16,6 +16,8 @@ Common arguments:
     root: the data set's folder; default: dataset.root of the configuration.
     config: preset such as folder or jigsaws, or a YAML configuration; default: the preset folder.
     overrides: override one key: --set pose.stride=2.
+    features: files of features in place of videos: a file, folder or pattern for the scene; primary=PATH or
+        secondary=PATH for an agent. May be repeated.
     cache: folder of the stages' outputs.
     stages: only these, comma separated; those they need are added.
     workers: processes side by side; default: one per core, as memory allows; 0: this process. On Ray the default and 0

@@ -18,14 +18,20 @@ Places = Place | Iterable[Place]
 Configuration: TypeAlias = "Place | Config | None"
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 
-SETTING_OF = {"cache": "cache", "workers": "run.workers", "engine": "run.engine", "address": "run.address"}
+SETTING_OF = {
+    "cache": "cache",
+    "workers": "run.workers",
+    "engine": "run.engine",
+    "address": "run.address",
+    "features": "dataset.features",
+}
 """The setting that an argument of a call names."""
 
 
 def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
     """The settings of a call; without `config` those of the preset of plain folders. Raises as `load_config`.
 
-    `machine` has arguments of `SETTING_OF`, which come after the overrides; None leaves a setting as it is.
+    `machine` has arguments of `SETTING_OF`, which come after the overrides; None and () leave a setting as it is.
     """
     from pipeline.settings.yaml_values import PRESETS
 
@@ -86,7 +92,7 @@ def _loaded(config: Configuration, overrides: Overrides, machine: Mapping[str, A
     from pipeline.settings.config import load_config
     from pipeline.settings.yaml_values import parse_overrides
 
-    named = [(SETTING_OF[name], value) for name, value in machine.items() if value is not None]
+    named = [(SETTING_OF[name], value) for name, value in machine.items() if value is not None and value != ()]
     return load_config(config, [*parse_overrides(overrides), *named])
 
 

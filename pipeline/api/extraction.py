@@ -36,6 +36,7 @@ def extract(
     dry_run: bool = False,
     preview: bool = False,
     strict: bool = False,
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -58,12 +59,14 @@ def extract(
         The outcome of each video; those that failed are listed there.
     """
     from pipeline.cache import open_cache
-    from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, take_shard, without_videos
+    from pipeline.run import ExtractRun, Planner, fed_by, list_inputs, plan_costs, run_extract, take_shard
 
-    settings = settings_of(config, overrides, cache=cache, workers=workers, engine=engine, address=address)
+    settings = settings_of(
+        config, overrides, features=features, cache=cache, workers=workers, engine=engine, address=address
+    )
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         listing = list_inputs(many_paths(inputs), settings, observer)
-        settings = without_videos(settings, listing.records, observer)
+        settings = fed_by(listing.records, settings, observer)
         listing = replace(listing, records=take_shard(listing.records, shard))
         note_default(config, settings, observer)
         records, fetch = listing.records, None if dry_run else observer.note
@@ -101,6 +104,7 @@ def status(
     inputs: Places = (),
     *,
     stages: str | Sequence[str] = (),
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -108,12 +112,12 @@ def status(
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.cache import open_cache
-    from pipeline.run import Planner, Status, list_inputs, status_rows, without_videos
+    from pipeline.run import Planner, Status, fed_by, list_inputs, status_rows
 
-    settings = settings_of(config, overrides, cache=cache)
+    settings = settings_of(config, overrides, features=features, cache=cache)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         records = list_inputs(many_paths(inputs), settings, observer).records
-        settings = without_videos(settings, records, observer)
+        settings = fed_by(records, settings, observer)
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=names_of(stages))
         return Status(opened.place, tuple(status_rows(records, planner)))
@@ -126,6 +130,7 @@ def pack(
     format: str = "",
     stage: str = "timesteps",
     per_video: bool = False,
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -147,23 +152,23 @@ def pack(
     from pipeline.pack.feature_source import gather
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import Planner, list_inputs, without_videos
+    from pipeline.run import Planner, fed_by, list_inputs
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = settings_of(config, on_data_set(overrides, root), cache=cache)
+    settings = settings_of(config, on_data_set(overrides, root), features=features, cache=cache)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
         records, made = list_inputs((), settings, observer).records, [stage]
-        settings = without_videos(settings, records, observer)
+        settings = fed_by(records, settings, observer)
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=(stage,))
         if (form, stage, per_video) == ("h5", "timesteps", False):
-            features = gather(records, planner, observer)
+            feature_set = gather(records, planner, observer)
             with writing(path):
-                write_pack(path, features)
-            made = [name for name in settings.method.stages if name in features.settings]
-            packed = Packed(path, features.records, 1, path.stat().st_size)
+                write_pack(path, feature_set)
+            made = [name for name in settings.method.stages if name in feature_set.settings]
+            packed = Packed(path, feature_set.records, 1, path.stat().st_size)
         else:
             outputs = stage_outputs(records, planner, stage, observer)
             with writing(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ def score(
     *,
     model: Place,
     kinematics: Place | None = None,
+    features: Sequence[str] = (),
     out: Place | None = None,
     config: Configuration = None,
     overrides: Overrides = (),
@@ -55,7 +57,7 @@ def score(
     if out is not None:
         check_file(Path(out))
     places, trial = many_paths(inputs), one_path(kinematics)
-    user = settings_beside_model(config, overrides, places, cache=cache, workers=workers)
+    user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
     rows = score_videos(places, local_run(model), user, observer, kinematics=trial)
     stopped = observer.stop_event().is_set() and any(row.failure is not None for row in rows)
     if out is not None and not stopped:

@@ -24,6 +24,7 @@ def train(
     folds: int | None = None,
     strict: bool = False,
     curve: bool = False,
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -47,19 +48,19 @@ def train(
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
     from pipeline.evaluate.training_pool import TrainingPool
 
-    settings = settings_of(config, on_data_set(overrides, root, pack), cache=cache)
+    settings = settings_of(config, on_data_set(overrides, root, pack), features=features, cache=cache)
     note_default(config, settings, observer)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        features, settings = training_features(settings, opened, one_path(pack), observer)
+        feature_set, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
-        if curve and (why := no_curve(features, settings.method)):
+        if curve and (why := no_curve(feature_set, settings.method)):
             observer.note(f"note: {why}")
             curve = False
-        done = train_model(features, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
+        done = train_model(feature_set, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
             stop, device = observer.stop_event().is_set, settings.machine.run.train_device
-            made = learning_curve(features, settings.method, pool=TrainingPool(None, progress, stop, device=device))
+            made = learning_curve(feature_set, settings.method, pool=TrainingPool(None, progress, stop, device=device))
         write_curve(made, Path(out) / CURVE_FILE)
         observer.notes(curve_lines(made))
     return done
@@ -74,6 +75,7 @@ def evaluate(
     oracle: bool = False,
     quick: bool = False,
     curve: bool = False,
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -103,15 +105,17 @@ def evaluate(
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     given = on_data_set(overrides, root, pack)
-    settings = settings_of(config, given, cache=cache, workers=workers, engine=engine, address=address)
+    settings = settings_of(
+        config, given, features=features, cache=cache, workers=workers, engine=engine, address=address
+    )
     note_default(config, settings, observer)
     tried = candidates(parse_grid(grids), lambda one: settings_of(config, [*given, *one])) if grids else []
     more = [by_inner_validation(tried)] if grids else []
     check_folder(Path(out))
     asked = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        features, settings = all_features(settings, opened, one_path(pack), observer)
-        done = evaluate_features(features, settings, opened, Path(out), asked, observer)
+        feature_set, settings = all_features(settings, opened, one_path(pack), observer)
+        done = evaluate_features(feature_set, settings, opened, Path(out), asked, observer)
     write_evaluation(done)
     return done
 
@@ -125,6 +129,7 @@ def leaderboard(
     table: str = "",
     oracle: bool = False,
     quick: bool = False,
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -153,7 +158,9 @@ def leaderboard(
     if table and oracle:
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
     given = on_data_set(overrides, root, pack)
-    settings = settings_of(config, given, cache=cache, workers=workers, engine=engine, address=address)
+    settings = settings_of(
+        config, given, features=features, cache=cache, workers=workers, engine=engine, address=address
+    )
     note_default(config, settings, observer)
     kind, protocol = table_protocol(table) if table else ("", "")
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
@@ -161,7 +168,7 @@ def leaderboard(
     check_folder(Path(out))
     asked = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        features, settings = all_features(settings, opened, one_path(pack), observer)
-        done = evaluate_features(features, settings, opened, Path(out), asked, observer)
+        feature_set, settings = all_features(settings, opened, one_path(pack), observer)
+        done = evaluate_features(feature_set, settings, opened, Path(out), asked, observer)
     write_evaluation(done)
     return done

@@ -99,6 +99,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "model": (Path, typer.Option("--model", "-m")),
     "kinematics": (Path | None, typer.Option(metavar="FILE")),
     "grids": (list[str] | None, typer.Option("--grid", metavar="KEY=A,B")),
+    "features": (list[str] | None, typer.Option("--features", metavar="[PART=]PATH")),
     "cache": (Path | None, typer.Option(parser=cache_folder, metavar="PATH")),
     "pack": (Path | None, typer.Option()),
     "out": (Path | None, typer.Option()),

@@ -9,7 +9,7 @@ from data.errors import counted
 from data.leaks import LeakReport
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, LeftOut
 from pipeline.evaluate.grid_search import CHOSEN
-from pipeline.evaluate.leaderboard import OURS, PUBLISHED
+from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
 from pipeline.evaluate.paper_differences import paper_differences
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import RequestedRows
@@ -58,12 +58,14 @@ def audit_lines(audited: LeakReport, left_out: Sequence[LeftOut] = ()) -> list[s
 
 def _training_notes(results: EvaluationResults, method: Method, kind: str) -> list[str]:
     """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
-    if OURS not in results.systems:
+    if not (network := _network(results)):
         return []
     recipe = method.train
-    lines = [f"AIM: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
+    lines = [f"{network}: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
+    if method.without_agents:
+        lines.append("note: these features have no agents, so AIM and other systems that need them are left out")
     if differing := paper_differences(method):
-        lines.append(f"note: AIM differs from the paper's method (in brackets): {', '.join(differing)}")
+        lines.append(f"note: {network} differs from the paper's method (in brackets): {', '.join(differing)}")
     if 0 < results.users < FEW_USERS:
         lines.append(
             f"note: with {results.users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
@@ -72,6 +74,11 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str) -> li
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
         lines.append("note: optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
     return lines
+
+
+def _network(results: EvaluationResults) -> str:
+    """The network that the recipe trains, AIM or that of the whole scene; "" where the rows have neither."""
+    return next((text for name, text in ((OURS, "AIM"), (WHOLE_SCENE, WHOLE_SCENE)) if name in results.systems), "")
 
 
 def _row_notes(results: EvaluationResults, asked: RequestedRows) -> list[str]:
@@ -118,16 +125,16 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str) -> 
 
 
 def _system_sentences(results: EvaluationResults, method: Method) -> list[str]:
-    if OURS not in results.systems:
+    if not (network := _network(results)):
         return [f"The system is {results.against}."]
     recipe, differing = method.train, paper_differences(method)
     combined = (
-        ["The score is the mean of AIM and regressions that inner validation on the training part finds better than "
-         "chance."] if results.against == COMBINED else []
+        [f"The score is the mean of {network} and regressions that inner validation on the training part finds better "
+         "than chance."] if results.against == COMBINED else []
     )  # fmt: skip
     return [
         *combined,
-        f"AIM is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"
+        f"{network} is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"
         f" (seeds {recipe.seed} to {recipe.seed + recipe.runs - 1}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
         *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),

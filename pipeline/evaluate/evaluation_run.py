@@ -11,7 +11,7 @@ from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults
-from pipeline.evaluate.leaderboard import OURS, chosen_systems
+from pipeline.evaluate.leaderboard import OURS, WHOLE_SCENE, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.protocols import RequestedRows, protocol_of, protocol_systems
@@ -70,7 +70,8 @@ def evaluate_features(
     divided = config.dataset.score == "execution"
     chosen = [*asked.more, *protocol_systems(method, features, asked, divided=divided)]
     chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
-    against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
+    names = {system.name for system in chosen}
+    against = next((name for name in (COMBINED, OURS, WHOLE_SCENE) if name in names), OURS)
     kept, stop, device = folder / "checkpoints", observer.stop_event().is_set, config.machine.run.train_device
     with observer.progress("trainings") as progress:
         training = TrainingPool(pool, progress, stop, kept, device)

@@ -31,6 +31,9 @@ from pipeline.train.features import FeatureSet
 
 OURS = "AIM (ours)"
 
+WHOLE_SCENE = "whole scene (baseline)"
+"""Row of the paper's network of the whole scene, the only one where there are no agents."""
+
 TIMES_DIFFICULTY = "AIM times difficulty"
 """Row of AIM trained on score / difficulty."""
 
@@ -40,9 +43,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "exchanged roles": {"exchange": True},
     "w/o transformation": {"transformation": False},
     "w/o difference": {"difference": "none"},
-    "whole scene (baseline)": {"system": "scene"},
 }
-"""Rows of table 5 as changes of the network."""
+"""Rows of table 5 as changes of the network; beside them `WHOLE_SCENE`."""
 
 
 def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> dict[str, System]:
@@ -54,18 +56,20 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
     """
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *method_systems(features, config)]
-    has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
+    has_scene = features.scene.shape[-1] > 0
+    has_agents = min(features.primary.shape[-1], features.secondary.shape[-1]) > 0
     one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
+    if has_scene:
+        systems.append(AimSystem(WHOLE_SCENE, replace(model, system="scene"), config))
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
         tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same
         if has_scene:
             systems += [AimSystem(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
         for name, changes in ABLATIONS.items():
-            scene = name in ("whole scene (baseline)", "w/o attention fusion")
-            possible = (has_scene or not scene) and (one or name != "exchanged roles")
+            possible = (has_scene or name != "w/o attention fusion") and (one or name != "exchanged roles")
             if possible and (equal or name != "w/o transformation"):
                 systems.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
@@ -127,7 +131,7 @@ def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> li
         ranking = config.model_copy(update={"rank_weight": 10.0})
         networks.append(AimSystem("C3D-LSTM", network("clip_lstm"), config))
         networks.append(AimSystem("TSN ranking", network("snippets"), ranking))
-    if features.primary.shape[-1]:
+    if min(features.primary.shape[-1], features.secondary.shape[-1]):
         primary, secondary, edges = graph(features)
         nodes: dict[str, Any] = {"primary_nodes": primary, "secondary_nodes": secondary, "edges": edges}
         networks.append(AimSystem("ST-GCN", network("st_gcn", **nodes), config))

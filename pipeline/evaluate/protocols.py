@@ -10,7 +10,7 @@ from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
 from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
-from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
+from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, WHOLE_SCENE, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.settings.method import Method
 from pipeline.systems import (
@@ -89,7 +89,7 @@ def protocol_systems(method: Method, features: FeatureSet, asked: RequestedRows,
         last = WithInside(network) if has_deviation(network) else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if asked.oracle else [])]
 
-    network: NetworkSystem = AimSystem(OURS, model, recipe)
+    network: NetworkSystem = AimSystem(WHOLE_SCENE if model.system == "scene" else OURS, model, recipe)
     network = network if asked.quick else watching(network)
     ours: list[Row] = with_epochs(network)
     if method.combined or method.protocol == "louo":
@@ -103,7 +103,7 @@ def protocol_systems(method: Method, features: FeatureSet, asked: RequestedRows,
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}
         for name, system in possible.items():
-            if name not in names and name != OURS:
+            if name not in names and (name != OURS or model.system == "scene"):
                 chosen += with_epochs(system) if isinstance(system, MethodSystem) else [system]
     return chosen
 
@@ -127,7 +127,8 @@ def fingerprints(features: FeatureSet, cache: Cache) -> dict[str, set[str]] | No
         record.id: {
             cache.fingerprint(place)
             for kind, place in record.inputs().items()
-            if kind in RECORDINGS and (isinstance(place, RemoteFile) or record.files()[kind].exists())
+            if (kind in RECORDINGS or record.entries.get(kind) == "")  # features of this performance alone
+            and (isinstance(place, RemoteFile) or record.files()[kind].exists())
         }
         for record in features.records
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.folder import CANDIDATES as SCORES
-from data.errors import PROGRAM, Cancelled, DataError, typed
+from data.errors import PROGRAM, Cancelled, DataError, UsageError, typed
 from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
@@ -14,7 +14,7 @@ from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
-from pipeline.run import Planner, list_inputs, run, run_extract, without_videos
+from pipeline.run import Planner, fed_by, list_inputs, run, run_extract
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.method import Method
 from pipeline.train.features import FeatureSet, feature_set
@@ -57,10 +57,12 @@ def labelled_features(
     missing ones and reports failed videos. Raises UsageError without a data set and a pack, DataError where no
     performance has a score or usable features, Cancelled after a stop.
     """
+    if pack is not None and config.dataset.features:
+        raise UsageError("--pack and --features are both given", where=pack, fix="Give one of them")
     if pack is not None:
         return refuse_empty(read_labelled(pack, config.dataset.tasks), config.method), config
     records = labelled_records(config, observer)
-    config = without_videos(config, records, observer)
+    config = fed_by(records, config, observer)
     planner = Planner(config, cache, stages=("timesteps",))
     if extract:
         summary = run_extract(records, planner, observer)
@@ -110,7 +112,7 @@ def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
             raise DataError("the scene feature is zero in every video", fix="Check timesteps.scene and its stage")
         return features
     for part, mask in (("primary", features.primary_mask), ("secondary", features.secondary_mask)):
-        if not mask.any():
+        if getattr(features, part).shape[-1] and not mask.any():
             raise DataError(
                 f"no {part} agent was detected in any of {len(features)} videos, so there is nothing to learn",
                 fix=f"Check timesteps.{part}, and pose.region, pose.tracks and pose.min_score; then extract again",

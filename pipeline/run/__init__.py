@@ -11,7 +11,8 @@ from pipeline.run.batch import (
     run_extract,
     status_rows,
 )
-from pipeline.run.inputs import dataset_records, list_inputs, take_shard, without_videos
+from pipeline.run.fed_stages import fed_by
+from pipeline.run.inputs import dataset_records, list_inputs, take_shard
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.ray_pool import RayPool, pool_of, worker_threads
@@ -35,6 +36,7 @@ __all__ = [
     "Tell",
     "WorkerLost",
     "dataset_records",
+    "fed_by",
     "list_inputs",
     "local_pool",
     "plan_costs",
@@ -45,6 +47,5 @@ __all__ = [
     "run_items",
     "status_rows",
     "take_shard",
-    "without_videos",
     "worker_threads",
 ]

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from data.datasets import list_records, with_phases
 from data.errors import UsageError, nearest
+from data.features import feature_sources, names_of, with_features
 from data.video import Listing, Record, find_videos
-from extractors.timesteps import TimestepsConfig
 from pipeline.observer import Observer
-from pipeline.settings.config import Config, load_config
-from pipeline.settings.stages import needed_inputs, with_inputs
+from pipeline.settings.config import Config
 
 
 def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> Listing:
@@ -24,6 +23,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> L
     if inputs:
         rate = config.method.frames.fps
         listing = _retimed(find_videos(list(inputs), config.machine.storage.reach(), rate), rate)
+        listing = with_features(listing, feature_sources(config.dataset.features))
         listing = with_phases(listing, config.dataset.phases, beside=inputs[0])
     else:
         listing = dataset_records(config)
@@ -39,9 +39,13 @@ def _retimed(listing: Listing, rate: float) -> Listing:
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
-    Raises UsageError without `dataset.root`, DataError where the data set's own files cannot be used.
+    With files of features, performances need no video. Without `dataset.root`, every array is one.
+
+    Raises UsageError without `dataset.root` and features, DataError where the data set's own files cannot be used.
     """
-    dataset = config.dataset
+    dataset, sources = config.dataset, feature_sources(config.dataset.features)
+    if dataset.root is None and sources:
+        return with_features(Listing(tuple(Record(name, None) for name in sorted(names_of(sources)))), sources)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -55,9 +59,11 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         config.machine.storage.reach(),
         unscored=unscored,
         frame_rate=config.method.frames.fps,
+        unfilmed=names_of(sources),
         **options,
     )
-    listing = with_phases(_retimed(listing, config.method.frames.fps), dataset.phases, beside=dataset.root)
+    listing = _retimed(with_features(listing, sources), config.method.frames.fps)
+    listing = with_phases(listing, dataset.phases, beside=dataset.root)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}
@@ -65,26 +71,6 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         if task not in tasks:
             raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
     return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))
-
-
-def without_videos(config: Config, records: Sequence[Record], observer: Observer) -> Config:
-    """The configuration without the stages that need a video, where no record has one and the rest goes without.
-
-    The scene feature is left out with its stage. Where an agent or the network needs such a stage, nothing is left out,
-    and its error says what is missing. The observer gets one line.
-    """
-    if not records or any("video" in {*record.files(), *record.remote} for record in records):
-        return config
-    stages, scene = with_inputs(config.method.stages, config.stage_configs), config.stage_configs["timesteps"]
-    unusable = [name for name in stages if "video" in needed_inputs(name)]
-    if not unusable or not isinstance(scene, TimestepsConfig) or config.method.scorer[0].system == "scene":
-        return config
-    kept = tuple(name for name in stages if name not in unusable)
-    fewer = load_config(config, {"stages": kept, "timesteps.scene": ""}) if kept else config
-    if not kept or {*with_inputs(kept, fewer.stage_configs)} & {*unusable}:
-        return config
-    observer.note(f"note: no performance has a video, so {' and '.join(unusable)} is left out; the rest is used")
-    return fewer
 
 
 SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")

@@ -11,7 +11,8 @@ from pipeline.cache import UNREADABLE, Cache, CacheFiles, Computation, delete, m
 from pipeline.cache.housekeeping import Finding, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
 from pipeline.observer import Observer
-from pipeline.run.inputs import list_inputs, without_videos
+from pipeline.run.fed_stages import fed_by
+from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Planner
 
 Use = tuple[Sequence[Record], Planner]
@@ -36,7 +37,7 @@ def prune(
 def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> Use:
     """The records of the inputs, and the planner of what `extract` made of them."""
     config, records = planner.config, list_inputs(inputs, planner.config, observer).records
-    fewer = without_videos(config, records, observer)
+    fewer = fed_by(records, config, observer)
     asked = () if planner.asked == config.method.stages else planner.asked
     return records, planner if fewer is config else Planner(fewer, planner.cache, stages=asked)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of, with_phases
 from data.errors import PROGRAM, UsageError, counted, printable
+from data.features import feature_sources, with_features
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.observer import Observer
@@ -41,7 +42,8 @@ def find_performances(
         listing = Listing(one_trial(inputs, kinematics, storage))
     elif inputs:
         listing = _recognised(inputs, observer) or find_videos(inputs, storage, frame_rate)
-    elif dataset is not None and dataset.dataset.root is not None:
+        listing = with_features(listing, feature_sources(dataset.dataset.features if dataset else ()))
+    elif dataset is not None and (dataset.dataset.root is not None or dataset.dataset.features):
         listing = dataset_records(dataset, unscored=True)
     else:
         raise UsageError("nothing to score", fix=NOTHING)

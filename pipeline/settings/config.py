@@ -36,6 +36,9 @@ class DatasetConfig(Section):
     )
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
+    features: tuple[str, ...] = Field(
+        (), description="files of features in place of videos: PATH for the scene, primary=PATH, secondary=PATH"
+    )
 
 
 @dataclass(frozen=True)

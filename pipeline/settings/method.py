@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from data.splits import PROTOCOLS
 from extractors.base import StageConfig, one_of
+from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.section import Section, part_of_stage, with_sections
@@ -56,8 +57,18 @@ class Method(Section):
 
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
-        """The network and how it is trained (sections `model` and `train`); a combination trains AIM."""
-        return (replace(self.model, system="aim") if self.combined else self.model), self.train
+        """The network and how it is trained (sections `model` and `train`).
+
+        A combination trains AIM, or the network of the scene where there are no agents.
+        """
+        network: Literal["scene", "aim"] = "scene" if self.without_agents else "aim"
+        return (replace(self.model, system=network) if self.combined else self.model), self.train
+
+    @property
+    def without_agents(self) -> bool:
+        """Whether the time steps lack the primary or the secondary agent, so that only the scene feeds networks."""
+        steps = self.stage("timesteps")
+        return isinstance(steps, TimestepsConfig) and NO_AGENT in (steps.primary, *steps.secondary)
 
     def with_runs(self, most: int) -> Method:
         """The method with at most so many networks."""

@@ -16,6 +16,7 @@ STAGES: dict[str, str] = {
     "camera_flow": "extractors.camera_flow.stage:CameraFlow",
     "kinematics": "extractors.kinematics.stage:Kinematics",
     "skeleton": "extractors.skeleton.stage:SkeletonJoints",
+    "features": "extractors.features.stage:Features",
     "timesteps": "extractors.timesteps.stage:Timesteps",
 }
 """Stage name -> "module:class"; a stage comes after the stages it needs."""

@@ -14,7 +14,8 @@ import pytest
 from data.errors import UsageError
 from data.video.records import Record
 from pipeline.observer import SILENT, Observer
-from pipeline.run.inputs import take_shard, without_videos
+from pipeline.run.fed_stages import fed_by
+from pipeline.run.inputs import take_shard
 from pipeline.settings.config import load_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,15 +34,15 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None
     tools = Record("tools", None, sidecars={"kinematics": Path("tools.txt")})
     filmed = Record("filmed", Path("a.avi"), sidecars={"kinematics": Path("a.txt")})
     config = load_config("jigsaws")
-    fewer = without_videos(config, [tools], observer)
+    fewer = fed_by([tools], config, observer)
     assert (fewer.method.stages, fewer.stage_configs["timesteps"].scene) == (("kinematics", "timesteps"), "")  # type: ignore[attr-defined]
     assert notes == ["note: no performance has a video, so clips is left out; the rest is used"]
-    assert without_videos(config, [tools, filmed], SILENT) is config
-    assert without_videos(config, [], SILENT) is config
-    assert without_videos(fewer, [tools], SILENT) is fewer
+    assert fed_by([tools, filmed], config, SILENT) is config
+    assert fed_by([], config, SILENT) is config
+    assert fed_by([tools], fewer, SILENT) is fewer
     for needed in ("model.system=scene", "timesteps.primary=pose:0", "stages=[clips]"):
         needing = load_config(config, [needed])
-        assert without_videos(needing, [tools], SILENT) is needing, "an agent, the network or every stage needs a video"
+        assert fed_by([tools], needing, SILENT) is needing, "an agent, the network or every stage needs a video"
 
 
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])

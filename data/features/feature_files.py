@@ -1,0 +1,213 @@
+"""Reads arrays of features: NumPy, HDF5, MATLAB, and pickled dictionaries of arrays.
+
+| file | arrays |
+|---|---|
+| `.npy` | one; or a dictionary of arrays, as `numpy.save` writes it |
+| `.npz` | one for each member |
+| `.h5`, `.hdf5` | one for each dataset; a last name that all paths share is left out |
+| `.pkl`, `.pickle` | a dictionary of arrays, read without running the pickle (`data.store.restricted_pickle`) |
+| `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
+
+An array has the axes (row, dims), a row being a frame or a clip; (dims) is one row. Axes in between, such as the
+tokens of a transformer, are averaged.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.matlab import read_matrices
+from data.datasets.tables import clip
+from data.errors import AimError, DataError
+from data.store.files import open_regular, read_regular
+from data.store.hdf5 import UNREADABLE, dataset_paths, read_dataset
+from data.store.restricted_pickle import load_plain
+
+MAX_FILE_BYTES = 1 << 34
+"""Larger files of features are refused."""
+
+MAX_ARRAY_BYTES = 1 << 30
+"""Larger features of one performance are refused: a small damaged file may claim any size."""
+
+Arrays = Mapping[str, Callable[[], NDArray[Any]]]
+"""Arrays by name, each read when it is called."""
+
+NUMBERS = "fiub"
+"""Kinds of NumPy types that are numbers."""
+
+MATLAB_HDF5 = b"MATLAB 7.3 MAT-file"
+
+MOST_NAMES = 100_000
+"""Most arrays of one file."""
+
+FIX = "Expected numbers with the axes (frames or clips, dims) or (dims)"
+
+
+def array_names(path: Path) -> tuple[str, ...]:
+    """The names of the arrays of a file, in its order; a `.npy` of one array has none.
+
+    Raises DataError: the file cannot be read, is damaged, or holds no array.
+    """
+    with _damage(path):
+        if path.suffix.lower() == ".npy" and not _npy_header(path)[1].hasobject:
+            return ()
+        names = tuple(_arrays(path))
+    if not 0 < len(names) <= MOST_NAMES:
+        raise DataError(f"{len(names)} arrays", where=path, fix="Expected one for each performance")
+    return names
+
+
+def read_features(path: Path, name: str = "") -> NDArray[np.float32]:
+    """The (row, dims) features called `name` in a file; "" is the one array of a `.npy`.
+
+    Raises DataError: a damaged file, no such array, no row, or values that are no finite numbers.
+    """
+    where = f"{path}: {name}" if name else str(path)
+    with _damage(path):
+        arrays = _arrays(path) if name else {"": partial(_npy_file, path)}
+        if name not in arrays:
+            raise DataError("no such array", where=where, fix=f"It has {clip(', '.join([*arrays][:5]), 200)}")
+        values = arrays[name]()
+    if values.dtype.kind not in NUMBERS or not 1 <= values.ndim <= 8 or not values.size:
+        raise DataError(f"an array of shape {values.shape} and type {values.dtype}", where=where, fix=FIX)
+    values = values[None] if values.ndim == 1 else values
+    mean = values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float64)
+    made: NDArray[np.float32] = mean.astype(np.float32)
+    if odd := int((~np.isfinite(made)).sum()):
+        raise DataError(f"{odd} of {made.size} values are no finite numbers", where=where, fix="Make the file again")
+    return made
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Every failure to read the file becomes a DataError."""
+    try:
+        yield
+    except AimError:
+        raise
+    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+        words = str(getattr(error, "strerror", None) or error) or type(error).__name__
+        what = f"the features cannot be read ({clip(words, 120)})"
+        raise DataError(what, where=path, fix="Get or make the file again") from error
+
+
+def _arrays(path: Path) -> Arrays:
+    """The arrays of a file by name. Raises DataError: an ending that no reader has."""
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise DataError("no file of features", where=path, fix=f"Expected {' '.join(READERS)}")
+    return READERS[suffix](path)
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of a `.npy`; its values begin where the stream then is."""
+    version = np.lib.format.read_magic(stream)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"a .npy file of version {version}")
+    shape, fortran, dtype = readers[version](stream)
+    return shape, fortran, dtype
+
+
+def _npy_header(path: Path) -> tuple[int, np.dtype[Any]]:
+    """The place where the values of a `.npy` file begin, and their type."""
+    with open_regular(path) as stream:
+        dtype = _header(stream)[2]
+        return stream.tell(), dtype
+
+
+def _npy(content: bytes) -> NDArray[Any]:
+    """The array in the bytes of a `.npy`. Raises ValueError: other values than numbers, or not as long as it says."""
+    stream = io.BytesIO(content)
+    shape, fortran, dtype = _header(stream)
+    if dtype.kind not in NUMBERS or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
+        raise ValueError(f"not as long as its shape {shape} and type {dtype} say")
+    flat = np.frombuffer(content, dtype, offset=stream.tell())
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _npy_file(path: Path) -> NDArray[Any]:
+    return _npy(read_regular(path, MAX_ARRAY_BYTES))
+
+
+def _members(path: Path) -> Arrays:
+    """The members of a `.npz`."""
+    open_regular(path).close()
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+    return {name.removesuffix(".npy"): partial(_member, path, name) for name in names}
+
+
+def _member(path: Path, name: str) -> NDArray[Any]:
+    with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(name).file_size > MAX_ARRAY_BYTES:
+            raise ValueError(f"'{name}' is too large")
+        return _npy(archive.read(name))
+
+
+def _datasets(path: Path, *, reverse: bool = False) -> Arrays:
+    """The datasets of an HDF5 file; `reverse` reverses their axes."""
+    paths = dataset_paths(path)
+    last = {name.rpartition("/")[2] for name in paths}
+    shared = len(last) == 1 and len(paths) > 1
+    return {
+        name.rpartition("/")[0] if shared else name: partial(_dataset, path, name, reverse=reverse) for name in paths
+    }
+
+
+def _dataset(path: Path, name: str, *, reverse: bool) -> NDArray[Any]:
+    values = read_dataset(path, name, MAX_ARRAY_BYTES)
+    return values.T if reverse else values
+
+
+def _matlab(path: Path) -> Arrays:
+    """The matrices of a MATLAB file; version 7.3 is HDF5 with reversed axes."""
+    with open_regular(path) as stream:
+        is_hdf5 = stream.read(len(MATLAB_HDF5)) == MATLAB_HDF5
+    return _datasets(path, reverse=True) if is_hdf5 else _whole(path)
+
+
+def _whole(path: Path) -> Arrays:
+    """The arrays of a file that is only read as a whole."""
+    state = path.stat()
+    return {name: partial(np.asarray, values) for name, values in _read_whole(path, state.st_mtime_ns, state.st_size)}
+
+
+@lru_cache(maxsize=2)
+def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], ...]:
+    """Names and values; kept while the file is the same, since every performance of a data set asks for one."""
+    content, suffix = read_regular(path, MAX_FILE_BYTES), path.suffix.lower()
+    if suffix == ".mat":
+        return tuple(read_matrices(content).items())
+    given = load_plain(content[_npy_header(path)[0] :] if suffix == ".npy" else content, path)
+    if not isinstance(given, dict):
+        raise DataError(f"is no dictionary of arrays, but a {type(given).__name__}", where=path, fix=FIX)
+    return tuple((_name(key), value) for key, value in given.items())
+
+
+def _name(key: Any) -> str:
+    """A key of a dictionary as a name: a text, a number, or a tuple of them such as (1, 20)."""
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+READERS: Mapping[str, Callable[[Path], Arrays]] = {
+    ".npy": _whole,
+    ".npz": _members,
+    ".h5": _datasets,
+    ".hdf5": _datasets,
+    ".pkl": _whole,
+    ".pickle": _whole,
+    ".mat": _matlab,
+}
+"""By the ending of a file. A `.npy` is here a dictionary."""

@@ -1,0 +1,168 @@
+"""Feature files as inputs of performances: what `--features` names, and which array belongs to which performance.
+
+A source is `[PART=]PATH`. The part is what the features stand for: the scene (default), the primary or the secondary
+agent. The path is a file, a pattern such as `RG/*_rgb_VST.npy`, or a folder, which is searched with its subfolders. An
+array is called as in its file, or like the file where it is the only one.
+
+Names match ids by their letters and numbers alone: "1/007.npy" and the key (1, 7) belong to "01/007", and a name
+without folders to the one performance whose last part it is. Features of a trial belong to all of its views.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from data.datasets.folder import key_of
+from data.datasets.tables import clip
+from data.errors import DataError, UsageError, counted, nearest, printable
+from data.features.feature_files import READERS, array_names
+from data.video import Listing, Record
+from data.video.records import walk
+
+PARTS = ("scene", "primary", "secondary")
+"""What features can stand for."""
+
+DICTIONARIES = (".npy", ".pkl", ".pickle")
+"""Endings of files whose arrays keep their names, even where there is one."""
+
+MOST_SHOWN = 5
+"""Most names in a line about features that belong to no performance."""
+
+_WORDS = re.compile(r"\d+|[^\W\d_]+")
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """The arrays of one part.
+
+    Attributes:
+        places: file and name inside of it ("" for its only array) of each array, by the array's name.
+        problems: a line about each file that cannot be used.
+    """
+
+    part: str
+    places: Mapping[str, tuple[Path, str]]
+    problems: tuple[str, ...] = ()
+
+
+def kind_of_part(part: str) -> str:
+    """The kind of input of `Record.sidecars` that holds the features of a part."""
+    return f"{part} features"
+
+
+def feature_sources(given: Sequence[str]) -> tuple[FeatureSource, ...]:
+    """The arrays that texts `[PART=]PATH` name, by part; one part may have several texts.
+
+    Raises UsageError: an unknown part, no such file, or no array at all; DataError: one name in two files.
+    """
+    paths: dict[str, list[Path]] = {}
+    for text in given:
+        part, equals, path = text.partition("=")
+        if not equals:
+            part, path = PARTS[0], text
+        elif part not in PARTS:
+            raise UsageError(f"features of '{clip(part)}'", where="--features", fix=nearest(part, PARTS).capitalize())
+        paths.setdefault(part, []).append(Path(path).expanduser())
+    return tuple(_source(part, paths[part]) for part in PARTS if part in paths)
+
+
+def _source(part: str, given: Sequence[Path]) -> FeatureSource:
+    places: dict[str, tuple[Path, str]] = {}
+    problems: list[str] = []
+    for start in given:
+        for root, path in _files(start, problems):
+            try:
+                names = array_names(path)
+            except DataError as error:
+                problems.append(str(error))
+                continue
+            alone = not names or (len(names) == 1 and path.suffix.lower() not in DICTIONARIES)
+            for name in names or ("",):
+                place = path, name
+                called = path.relative_to(root).with_suffix("").as_posix() if alone else name
+                if places.setdefault(called, place) != place:
+                    what = f"'{clip(called)}' is here and in {places[called][0]}"
+                    raise DataError(
+                        what, where=path, fix="Keep one, or name the files by a pattern: --features 'A/*.npy'"
+                    )
+    if not places:
+        fix = f"Expected files that end in {' '.join(READERS)}"
+        raise UsageError(problems[0] if problems else "no features", where=given[0], fix=fix)
+    return FeatureSource(part, places, tuple(problems))
+
+
+def _files(start: Path, problems: list[str]) -> list[tuple[Path, Path]]:
+    """The files of features at a path, each with the folder that its name is relative to."""
+    if start.is_file():
+        return [(start.parent, start)]
+    if start.is_dir():
+        files = [folder / name for folder, _, names in walk(start, problems) for name in names]
+        return [(start, path) for path in files if path.suffix.lower() in READERS and path.is_file()]
+    if set(start.name) & set("*?[") and start.parent.is_dir():
+        return [(start.parent, path) for path in sorted(start.parent.glob(start.name)) if path.is_file()]
+    raise UsageError("no such file or folder", where=start, fix="Check --features; names are case sensitive")
+
+
+def with_features(listing: Listing, sources: Sequence[FeatureSource]) -> Listing:
+    """The performances with their features; those that lack some of them are left out, each with a line.
+
+    Raises DataError where none has features.
+    """
+    records, problems = listing.records, [*listing.problems]
+    for source in sources:
+        problems += source.problems
+        places = {_words(name): place for name, place in source.places.items()}
+        if len(places) < len(source.places):
+            twice = next(name for name, count in Counter(map(_words, source.places)).items() if count > 1)
+            what = f"several {source.part} features are called like '{' '.join(twice)}'"
+            raise DataError(what, where=next(iter(places.values()))[0], fix="Keep one of them")
+        counts = Counter(map(_short_name, records))
+        kept, used = list[Record](), set[Words]()
+        for record in records:
+            short = _short_name(record)
+            names = [_words(key_of(record.id)), *([short] if counts[short] == 1 else [])]
+            names += [_words(record.groups["trial"])] if "trial" in record.groups else []
+            if (name := next((name for name in names if name in places), None)) is None:
+                problems.append(f"{record.name}: no {source.part} features")
+                continue
+            used.add(name)
+            (path, entry), kind = places[name], kind_of_part(source.part)
+            sidecars, entries = {**record.sidecars, kind: path}, {**record.entries, kind: entry}
+            kept.append(replace(record, sidecars=sidecars, entries=entries))
+        if not kept:
+            there = ", ".join(printable(name) for name in [*source.places][:MOST_SHOWN])
+            asked = ", ".join(record.name for record in records[:MOST_SHOWN])
+            what = f"none of the {source.part} features is called like a performance ({clip(there, 200)})"
+            raise DataError(
+                what, where=next(iter(places.values()))[0], fix=f"Expected names such as {clip(asked, 200)}"
+            )
+        if unused := [name for name in source.places if _words(name) not in used]:
+            shown = clip(", ".join(unused[:MOST_SHOWN]), 200)
+            problems.append(f"{counted(len(unused), 'array')} of {source.part} features without a performance: {shown}")
+        records = tuple(kept)
+    return Listing(tuple(records), tuple(problems), listing.doubts)
+
+
+def names_of(sources: Sequence[FeatureSource]) -> tuple[str, ...]:
+    """The names of all arrays, each once: performances that need no video."""
+    return tuple(dict.fromkeys(name for source in sources for name in source.places))
+
+
+def _words(name: str) -> Words:
+    """The letters and the numbers of a name, without case and leading zeros.
+
+    >>> _words("01/FINA_007")
+    ('1', 'fina', '7')
+    """
+    return tuple(word.lstrip("0") or "0" if word.isdigit() else word for word in _WORDS.findall(name.casefold()))
+
+
+def _short_name(record: Record) -> Words:
+    """The last part of an id."""
+    return _words(PurePosixPath(key_of(record.id)).name)

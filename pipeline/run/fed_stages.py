@@ -1,0 +1,83 @@
+"""Which stages the records of a call can feed: features take the place of stages, and without videos others go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from data.errors import UsageError
+from data.features import PARTS, kind_of_part
+from data.video import Record
+from extractors.timesteps import NO_AGENT, TimestepsConfig
+from extractors.timesteps.roles import parse_role
+from pipeline.observer import Observer
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.stages import needed_inputs, with_inputs
+
+TIMESTEPS = "timesteps"
+
+
+def fed_by(records: Sequence[Record], config: Config, observer: Observer) -> Config:
+    """The configuration that these records can feed; the observer gets one line about what is left out.
+
+    Features take the place of the scene or of an agent, and the stages that made it do not run. Where no record has a
+    video, the scene of a video is left out, and beside features the agents of a video too. Where an agent or the
+    network needs a video without features, nothing is left out, and its error says what is missing.
+
+    Raises UsageError where the features feed no network.
+    """
+    parts = [part for part in PARTS if any(kind_of_part(part) in record.sidecars for record in records)]
+    if parts:
+        config = _with_features(config, parts)
+    if not records or any("video" in {*record.files(), *record.remote} for record in records):
+        return config
+    return _without_videos(config, beside_features=bool(parts), observer=observer)
+
+
+def _with_features(config: Config, parts: Sequence[str]) -> Config:
+    """The configuration whose time steps read these parts from features."""
+    before = with_inputs([TIMESTEPS], config.stage_configs)
+    roles = {part: f"features/{part}" for part in parts}
+    changes = {f"timesteps.{part}": [role] if part == "secondary" else role for part, role in roles.items()}
+    changed = load_config(config, changes)
+    after = with_inputs([TIMESTEPS], changed.stage_configs)
+    stages = tuple(name for name in config.method.stages if name in after or name not in before)
+    same = changed.stage_configs == config.stage_configs and stages == config.method.stages
+    return config if same or not stages else load_config(changed, {"stages": stages})
+
+
+def _without_videos(config: Config, *, beside_features: bool, observer: Observer) -> Config:
+    stages, steps = with_inputs(config.method.stages, config.stage_configs), config.stage_configs[TIMESTEPS]
+    unusable = {name for name in stages if "video" in needed_inputs(name)}
+    kept = tuple(name for name in stages if name not in unusable)
+    if not unusable or not kept or not isinstance(steps, TimestepsConfig):
+        return config
+    scene = "" if steps.scene_stage in unusable else steps.scene
+    primary, secondary = _agents(steps, unusable) if beside_features else (steps.primary, steps.secondary)
+    changes: dict[str, Any] = {
+        "timesteps.scene": scene,
+        "timesteps.primary": primary,
+        "timesteps.secondary": list(secondary),
+    }
+    no_agents, model = NO_AGENT in (primary, *secondary), config.method.scorer[0].system
+    if beside_features and no_agents and not scene:
+        fix = "Name features of the scene (--features FILE), or of both agents (primary=FILE, secondary=FILE)"
+        raise UsageError("without videos, these features feed no network", fix=fix)
+    if no_agents and not config.method.combined:
+        changes["model.system"] = model = "scene"
+    fewer = load_config(config, changes | {"stages": kept})
+    if {*with_inputs(kept, fewer.stage_configs)} & unusable or (model == "scene" and not scene):
+        return config
+    lost = "; only systems of the whole scene run" if no_agents else "; the rest is used"
+    names = " and ".join(name for name in stages if name in unusable)
+    observer.note(
+        f"note: no performance has a video, so {names} {'is' if len(unusable) == 1 else 'are'} left out{lost}"
+    )
+    return fewer
+
+
+def _agents(steps: TimestepsConfig, unusable: set[str]) -> tuple[str, tuple[str, ...]]:
+    """The primary and the secondary roles, without agents that need one of these stages."""
+    primary = NO_AGENT if parse_role(steps.primary).stage in unusable else steps.primary
+    lost = any(parse_role(role).stage in unusable for role in steps.secondary)
+    return primary, (NO_AGENT,) if lost else steps.secondary

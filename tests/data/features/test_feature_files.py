@@ -1,0 +1,144 @@
+"""Files of features as NumPy, HDF5, pickle and MATLAB write them, and damaged ones."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.features import read_features
+from data.features.feature_files import array_names
+
+Named = dict[Any, NDArray[Any]]
+
+
+def named() -> Named:
+    rng = np.random.default_rng(0)
+    return {f"Ball_{n:03d}": rng.normal(size=(5 + n, 4)).astype(np.float32) for n in (1, 2)}
+
+
+def write_dictionary(path: Path, arrays: Named) -> None:
+    np.save(path, arrays, allow_pickle=True)  # type: ignore[arg-type]
+
+
+def write_pickle(path: Path, arrays: Named) -> None:
+    path.write_bytes(pickle.dumps(arrays))
+
+
+def write_npz(path: Path, arrays: Named) -> None:
+    np.savez_compressed(path, **arrays)
+
+
+def write_groups(path: Path, arrays: Named) -> None:
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file[f"{name}/features"] = values
+
+
+def write_datasets(path: Path, arrays: Named) -> None:
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values, compression="gzip")
+
+
+def write_matlab(path: Path, arrays: Named) -> None:
+    scipy.io.savemat(path, {**arrays, "about": "text is left out"}, do_compression=True)
+
+
+def write_matlab_7_3(path: Path, arrays: Named) -> None:
+    """As MATLAB writes it: its own first line, and the axes of each array reversed."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, values in arrays.items():
+            file[name] = values.T
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
+
+
+WRITERS: list[tuple[str, Callable[[Path, Named], None]]] = [
+    ("FISV_rgb_VST.npy", write_dictionary),
+    ("all.pkl", write_pickle),
+    ("all.npz", write_npz),
+    ("all.h5", write_groups),
+    ("all.hdf5", write_datasets),
+    ("all.mat", write_matlab),
+    ("v73.mat", write_matlab_7_3),
+]
+
+
+@pytest.mark.parametrize(("name", "write"), WRITERS, ids=[name for name, _ in WRITERS])
+def test_each_kind_of_file_gives_the_arrays_that_were_written(
+    tmp_path: Path, name: str, write: Callable[[Path, Named], None]
+) -> None:
+    path, arrays = tmp_path / name, named()
+    write(path, arrays)
+    assert array_names(path) == ("Ball_001", "Ball_002")
+    for key, values in arrays.items():
+        assert np.array_equal(read_features(path, key), values)
+    content = path.read_bytes()
+    with pytest.raises(DataError, match=r"no such array.*It has Ball_001, Ball_002"):
+        read_features(path, "Ball_003")
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=name):
+        read_features(path, "Ball_001")
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (4,), (7, 3, 4), (0, 4), ()])
+def test_rows_are_clips_and_tokens_are_averaged(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path, values = tmp_path / "1.npy", np.random.default_rng(1).normal(size=shape)
+    np.save(path, values)
+    assert array_names(path) == ()
+    if not values.size or not shape:
+        with pytest.raises(DataError, match="an array of shape"):
+            read_features(path)
+        return
+    wanted = values if values.ndim == 2 else values[None] if values.ndim == 1 else values.mean(1)
+    assert np.allclose(read_features(path), wanted, atol=1e-6)
+
+
+def test_keys_of_two_numbers_and_lists_of_rows_are_read(tmp_path: Path) -> None:
+    write_pickle(tmp_path / "a.pkl", {(1, 20): [np.ones(4), np.zeros(4)], 7: np.ones((2, 4))})
+    assert array_names(tmp_path / "a.pkl") == ("1/20", "7")
+    assert read_features(tmp_path / "a.pkl", "1/20").shape == (2, 4)
+
+
+def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, {"a": np.array([{"b": 1}, {"c": 2}])}, allow_pickle=True)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="array of objects"):
+        array_names(path)
+    write_pickle(tmp_path / "p.pkl", {"a": print})  # type: ignore[dict-item]
+    with pytest.raises(DataError, match=r"builtins\.print"):
+        array_names(tmp_path / "p.pkl")
+    write_pickle(tmp_path / "list.pkl", [np.ones(3)])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="is no dictionary of arrays, but a list"):
+        array_names(tmp_path / "list.pkl")
+
+
+def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
+    values = np.ones((3, 4))
+    values[1, 2] = np.nan
+    np.save(tmp_path / "1.npy", values)
+    with pytest.raises(DataError, match="1 of 12 values are no finite numbers"):
+        read_features(tmp_path / "1.npy")
+    np.save(tmp_path / "text.npy", np.array(["a"]))
+    with pytest.raises(DataError, match=r"text\.npy"):
+        read_features(tmp_path / "text.npy")
+
+
+def test_datasets_outside_the_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(64))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("a", (8,), "f8", external=[(tmp_path / "secret", 0, 64)])
+        file["b"] = np.ones((2, 3))
+        file["c"] = h5py.ExternalLink("other.h5", "/c")
+    assert array_names(tmp_path / "a.h5") == ("a", "b")
+    with pytest.raises(DataError, match="'a' is not stored in the file itself"):
+        read_features(tmp_path / "a.h5", "a")

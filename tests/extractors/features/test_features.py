@@ -1,0 +1,127 @@
+"""Features in place of the scene and of agents: the time steps that they give, and evaluations without any video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import UsageError
+from data.store import hdf5 as store
+from data.video import Record
+from pipeline import api
+from pipeline.observer import SILENT, Observer
+from pipeline.run import fed_by
+from pipeline.settings.config import load_config
+from tests.helpers.cached_outputs import output_of
+
+PLAIN = {"stages": ["features", "timesteps"], "timesteps.steps": 4}
+
+
+def own_data(folder: Path, count: int = 24) -> Path:
+    """Features of three parts whose first value follows the score, with 8 rows for the scene and 16 for the others."""
+    rng, lines = np.random.default_rng(3), ["video,score"]
+    for number in range(count):
+        quality = rng.uniform(0, 10)
+        for part, rows in (("vst", 8), ("flow", 16), ("audio", 16)):
+            values = rng.normal(size=(rows, 3)).astype(np.float32)
+            values[:, 0] += quality
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            np.save(folder / part / f"{number:02d}.npy", values)
+        lines.append(f"{number:02d},{quality:.3f}")
+    (folder / "scores.csv").write_text("\n".join(lines))
+    return folder
+
+
+def extracted(root: Path, cache: Path, *features: str, **settings: object) -> dict[str, np.ndarray]:
+    overrides = {"dataset.root": root, **PLAIN, **settings}
+    done = api.extract(features=features, config="folder", overrides=overrides, cache=cache, workers=0)
+    assert done.ok
+    arrays = store.read(output_of(cache, "timesteps", "00")).output.arrays
+    return {name: array.values for name, array in arrays.items()}
+
+
+def test_rows_become_steps_by_shares_or_by_their_times(tmp_path: Path) -> None:
+    root = own_data(tmp_path / "own", count=1)
+    vst, flow = (np.load(root / part / "00.npy") for part in ("vst", "flow"))
+    given = [str(root / "vst"), f"primary={root / 'flow'}", f"secondary={root / 'audio'}"]
+    shares = extracted(root, tmp_path / "shares", *given, **{"timesteps.statistics": "mean"})
+    assert np.allclose(shares["scene"], vst.reshape(4, 2, 3).mean(1), atol=1e-6)
+    assert np.allclose(shares["primary"], flow.reshape(4, 4, 3).mean(1), atol=1e-6)
+    assert (shares["duration"], shares["bounds"].max()) == (1.0, 1.0)
+    timed = extracted(root, tmp_path / "timed", *given, **{"features.fps": 25, "features.clip_frames": 50})
+    assert timed["duration"] == 16 * 2.0
+    assert np.allclose(timed["scene"][:2], vst.reshape(2, 4, 3).mean(1), atol=1e-6), "the scene lasts half as long"
+
+
+def test_the_key_holds_content_and_place_but_no_path(tmp_path: Path) -> None:
+    root = own_data(tmp_path / "own", count=2)
+    arrays = {name: np.load(root / "vst" / f"{name}.npy") for name in ("00", "01")}
+    np.savez(tmp_path / "all.npz", **arrays)
+    cache, given = tmp_path / "cache", {"dataset.root": root, **PLAIN}
+
+    def run(features: Path) -> tuple[int, int]:
+        done = api.extract(features=[str(features)], config="folder", overrides=given, cache=cache, workers=0)
+        return sum(bool(one.done) for one in done.summary.results), done.summary.fresh
+
+    assert run(root / "vst") == (2, 0)
+    (root / "vst").rename(root / "moved")
+    assert run(root / "moved") == (0, 2)
+    np.save(root / "moved/00.npy", arrays["00"] + 1)
+    assert run(root / "moved") == (1, 1)
+    assert run(tmp_path / "all.npz") == (2, 0)
+
+
+def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp_path: Path) -> None:
+    root, notes = own_data(tmp_path / "own"), list[str]()
+    observer = Observer()
+    observer.note = notes.append  # type: ignore[method-assign]
+    given = {"train.epochs": 40, "train.runs": 1, "split.folds": 3, "model.system": "combined", "run.workers": 0}
+    words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
+    settings = {"dataset.kind": "folder", "protocol": "kfold", "dataset.root": root, **given}
+    done = api.leaderboard(out=tmp_path / "board", quick=True, overrides=settings, observer=observer, **words)  # type: ignore[arg-type]
+    assert (
+        "note: no performance has a video, so pose and camera_flow are left out; only systems of the whole scene run"
+        in notes
+    )
+    assert any("no agents, so AIM and other systems that need them are left out" in note for note in done.results.notes)
+    rows = set(done.results.systems)
+    assert {
+        "combined",
+        "whole scene (baseline)",
+        "I3D-SVR-L",
+        "USDL",
+        "CoRe",
+        "GDLT",
+        "TPT",
+        "descriptors, ridge",
+    } <= rows
+    assert not {"AIM (ours)", "w/o AIM", "ST-GCN", "JR-GCN", "scene + agents", "Pose+DCT"} & rows
+    assert (done.results.systems["combined"].average.rho.value or 0) > 0.8
+    api.train(out=tmp_path / "run", folds=0, overrides=settings, **words)  # type: ignore[arg-type]
+    rows = api.score(model=tmp_path / "run", features=[str(root / "vst")], cache=tmp_path / "cache", workers=0)
+    assert [row.failure for row in rows] == [None] * 24
+    (lost,) = api.score([_video(tmp_path)], model=tmp_path / "run", cache=tmp_path / "cache", workers=0)
+    assert lost.failure is not None
+    assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)
+
+
+def _video(folder: Path) -> Path:
+    from synthetic.tiny_datasets import write_avi
+
+    write_avi(folder / "new.avi", (np.zeros((64, 64, 3), np.uint8) for _ in range(4)), 25.0)
+    return folder / "new.avi"
+
+
+def test_features_of_one_agent_alone_feed_no_network() -> None:
+    record = Record("a", None, sidecars={"primary features": Path("a.npy")})
+    with pytest.raises(UsageError, match=r"feed no network. Name features of the scene"):
+        fed_by([record], load_config("aqa7"), SILENT)
+
+
+def test_features_leave_the_agents_of_videos_in_place() -> None:
+    filmed = Record("a", Path("a.mp4"), sidecars={"scene features": Path("a.npy")})
+    method = fed_by([filmed], load_config("aqa7"), SILENT).method
+    assert method.stages == ("pose", "camera_flow", "timesteps")
+    assert method.stage("timesteps").scene == "features/scene"  # type: ignore[attr-defined]
