@@ -172,7 +172,7 @@ def pack(
         else:
             outputs = stage_outputs(records, planner, stage, observer)
             with writing(path):
-                packed = write_features(path, form, stage, outputs, per_video=per_video)
+                packed = write_features(path, form, stage, outputs, records, per_video=per_video)
         with writing(path):
             write_data_card(
                 card_place(path, per_video=per_video), settings.method, settings.dataset.kind, packed.records, made

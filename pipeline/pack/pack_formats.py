@@ -68,7 +68,10 @@ def chosen_format(name: str, out: Path | None) -> str:
 def stage_outputs(
     records: Sequence[Record], planner: Planner, stage: str, observer: Observer
 ) -> Iterator[tuple[Record, StageOutput]]:
-    """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
+    """The fresh outputs of a stage, one video at a time, those that are extracted again last.
+
+    The observer gets a line about each video without one.
+    """
     stored = (plan.idle() for plan in planner.plan_all(records))
     for record, outputs in run(stored, planner, read=(stage,)):
         if isinstance(outputs, Failure):
@@ -78,30 +81,37 @@ def stage_outputs(
 
 
 def write_features(
-    out: Path, form: str, stage: str, outputs: Iterator[tuple[Record, StageOutput]], *, per_video: bool
+    out: Path,
+    form: str,
+    stage: str,
+    outputs: Iterator[tuple[Record, StageOutput]],
+    records: Sequence[Record],
+    *,
+    per_video: bool,
 ) -> Packed:
-    """Write the outputs of a stage and, beside them, `<name>.dictionary.json`.
+    """Write the outputs of a stage in the order of `records` and, beside them, `<name>.dictionary.json`.
 
     With `per_video` each video has a file, and one video at a time is in memory. Raises DataError without outputs, or
     where two do not fit in one table.
     """
+    place = {record.id: number for number, record in enumerate(records)}
     if not per_video:
-        group = list(outputs)
+        group = sorted(outputs, key=lambda pair: place[pair[0].id])
         _require(group, stage)
         columns = _write(out, form, stage, group)
         write_text(out.with_name(f"{out.stem}.dictionary.json"), _dictionary(stage, form, group[0][1], columns))
         return Packed(out, [record for record, _ in group], 1, out.stat().st_size)
-    records, size = list[Record](), 0
+    written, size = list[Record](), 0
     for record, output in outputs:
         parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
         path = out.joinpath(*parts[:-1], f"{parts[-1]}.{form}")
         columns = _write(path, form, stage, [(record, output)])
-        if not records:
+        if not written:
             write_text(out / f"{stage}.dictionary.json", _dictionary(stage, form, output, columns))
-        records.append(record)
+        written.append(record)
         size += path.stat().st_size
-    _require(records, stage)
-    return Packed(out, records, len(records), size)
+    _require(written, stage)
+    return Packed(out, sorted(written, key=lambda record: place[record.id]), len(written), size)
 
 
 def _require(outputs: Sequence[object], stage: str) -> None:

@@ -88,6 +88,21 @@ def test_numpy_and_h5py_read_another_stage(extracted: dict[str, str], tmp_path: 
     assert json.loads((tmp_path / "joints.dictionary.json").read_text())["arrays"]["time"]["unit"] == "s"
 
 
+@pytest.mark.parametrize("per_video", [False, True])
+def test_a_damaged_output_is_made_again_and_keeps_its_place(
+    extracted: dict[str, str], tmp_path: Path, per_video: bool
+) -> None:
+    first = output_of(Path(extracted["cache"]), "skeleton", "=b.csv")
+    first.write_bytes(first.read_bytes()[:200])
+    packed = api.pack(
+        config="skeletons", overrides=extracted, stage="skeleton", format="npz", per_video=per_video, out=tmp_path / "a"
+    )
+    assert [record.id for record in packed.records] == ["=b.csv", "a.csv"]
+    if not per_video:
+        with np.load(tmp_path / "a", allow_pickle=False) as arrays:
+            assert arrays["id"].tolist() == ["=b.csv", "a.csv"]
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) -> None:
     packed = api.pack(
