@@ -12,7 +12,7 @@ from data.leaks import LeakReport
 from data.splits import TIED, Fold, forbidden
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
-from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, LeftOut, ProtocolUsed
+from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, ProtocolUsed
 from pipeline.evaluate.origin import origin
 from pipeline.evaluate.separation import compare
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
@@ -88,7 +88,7 @@ def evaluate(
         videos=videos,
         performances=len(features),
         left_out=tuple(
-            LeftOut(task, fold, len(train), len(test))
+            FoldSize(fold, len(train), len(test), task)
             for task, fold, train, test in _by_task(features, folds)
             if len(test) and len(train) < MIN_TRAIN
         ),
@@ -154,4 +154,4 @@ def _best_epoch(system: BestOnTest, predicted: Predicted, true: Floats) -> Predi
     """The scores of the epoch that ranks these performances best: the only choice by scores of a test part."""
     by_epoch = by_epoch_of(predicted)
     best = latest_best([spearman(scores.mean(0), true) for scores in by_epoch])
-    return Predicted(by_epoch[best], chosen=f"epoch {system.network.watch[best]}")
+    return Predicted(by_epoch[best], chosen=(system.epoch_name(best),))

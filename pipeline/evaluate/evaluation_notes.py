@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from data.errors import counted
 from data.leaks import LeakReport
-from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, LeftOut
+from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, FoldSize
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
 from pipeline.evaluate.paper_differences import paper_differences
@@ -41,7 +41,7 @@ def evaluation_notes(results: EvaluationResults, method: Method, kind: str, aske
     return lines + _training_notes(results, method, kind) + _row_notes(results, asked)
 
 
-def audit_lines(audited: LeakReport, left_out: Sequence[LeftOut] = ()) -> list[str]:
+def audit_lines(audited: LeakReport, left_out: Sequence[FoldSize] = ()) -> list[str]:
     """Lines for the terminal on the audit, and on what is left out."""
     verdict = "no leak" if audited.ok else f"{len(audited.leaks)} leak(s)"
     lines = [f"leak audit: {verdict}; kept apart: {', '.join(audited.forbid)}"]
@@ -85,7 +85,7 @@ def _row_notes(results: EvaluationResults, asked: RequestedRows) -> list[str]:
     """Rows that were chosen inside the training parts, and rows that are absent."""
     lines, named = [], {part.strip().lower() for part in asked.only.split(",")} - {""}
     if by_grid := results.systems.get(CHOSEN):
-        counts = Counter(choice.chosen for choice in by_grid.chosen)
+        counts = Counter(name for choice in by_grid.chosen for name in choice.chosen)
         chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
         lines.append(f"settings chosen by inner validation, with the number of trainings: {chosen}")
     if asked.systems == "all" and "MUSDL" not in results.systems and (not named or PUBLISHED in named):

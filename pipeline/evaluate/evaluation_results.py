@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from data.leaks import LeakReport
+from data.store.arrays import Floats
+from pipeline.systems.inner_tests import InnerTest
 
 FEW = 5
 """With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
@@ -23,6 +25,20 @@ class Stored:
     """Base of what `results.json` holds: reading refuses unknown fields, and numbers that are not finite."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class MeanAndEnds(Stored):
+    """A mean, and the least and the greatest of its values."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Floats) -> MeanAndEnds:
+        """Of any number of values."""
+        return cls(float(values.mean()), float(values.min()), float(values.max()))
 
 
 @dataclass(frozen=True)
@@ -104,20 +120,12 @@ class Losses(Stored):
 
 @dataclass(frozen=True)
 class Choice(Stored):
-    """What inner validation chose for one training part: an epoch, or a candidate."""
+    """What a row chose in one fold of a task: an epoch, a candidate, or the systems that a combination averages."""
 
     task: str
     fold: str
-    chosen: str
-
-
-@dataclass(frozen=True)
-class InnerChoice(Stored):
-    """Which systems a combination averages in one fold, and the figures of inner validation by system."""
-
-    fold: str
-    used: tuple[str, ...]
-    figures: Mapping[str, Mapping[str, float | None]]
+    chosen: tuple[str, ...]
+    tests: Mapping[str, InnerTest]  # of a combination: every system by inner validation, all tasks together
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,6 @@ class SystemResult(Stored):
     synchronisation: Mapping[str, TaskResult] | None = None
     losses: Losses | None = None
     chosen: tuple[Choice, ...] = ()
-    inner: tuple[InnerChoice, ...] = ()
     uncertainty: Mapping[str, Uncertainty] | None = None
     settings: Mapping[str, Any] | None = None
 
@@ -183,11 +190,12 @@ class Comparison(Stored):
 
 @dataclass(frozen=True)
 class FoldSize(Stored):
-    """Performances of a fold."""
+    """Performances of a fold, of one task or of all."""
 
-    name: str
+    fold: str
     train: int
     test: int
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,25 +207,6 @@ class ProtocolUsed(Stored):
 
 
 @dataclass(frozen=True)
-class LeftOut(Stored):
-    """A task's part of a fold with too few performances to train on."""
-
-    task: str
-    fold: str
-    train: int
-    test: int
-
-
-@dataclass(frozen=True)
-class Guess(Stored):
-    """A system's prediction: mean, least and greatest over its networks."""
-
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class HeldOutPrediction(Stored):
     """One held-out video, and what each system predicts."""
 
@@ -226,7 +215,7 @@ class HeldOutPrediction(Stored):
     fold: str
     performance: str  # equal for views and copies of one performance
     true: float
-    systems: Mapping[str, Guess]
+    systems: Mapping[str, MeanAndEnds]  # over the networks of each
 
 
 @dataclass(frozen=True)
@@ -234,8 +223,8 @@ class CurvePoint(Stored):
     """Held-out error and correlation of one size of the training part: mean, least and greatest over the repeats."""
 
     trained_on: float  # independent performances, mean over the folds
-    mae: Guess
-    rho: Guess | None
+    mae: MeanAndEnds
+    rho: MeanAndEnds | None
 
 
 @dataclass(frozen=True)
@@ -255,6 +244,7 @@ class EvaluationResults(Stored):
     Attributes:
         kind: which command made it.
         videos, performances: with and without further views of a trial.
+        left_out: folds of a task with too few performances to train on.
         against: the system whose result is the headline.
         paper: the paper's rows, per cent by task.
         ceiling: the agreement of two raters, in one sentence.
@@ -267,7 +257,7 @@ class EvaluationResults(Stored):
     audit: LeakReport | None
     videos: int
     performances: int
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[FoldSize, ...]
     tasks: tuple[str, ...]
     systems: Mapping[str, SystemResult]
     against: str

@@ -18,10 +18,9 @@ import numpy as np
 from data.errors import DataError, counted
 from data.splits import bundle_numbers, forbidden, kfold
 from data.store import write_text
-from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import distinct
-from pipeline.evaluate.evaluation_results import CurvePoint, Guess
+from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
 from pipeline.evaluate.protocols import RequestedRows, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.method import Method
@@ -104,13 +103,9 @@ def learning_curve(
     errors = np.abs(predicted - truth).mean(-1)  # (sizes, repeats)
     rhos = np.array([[spearman(one, truth) for one in step] for step in predicted])
     return tuple(
-        CurvePoint(float(size), _mean_and_ends(mae), None if np.isnan(rho).any() else _mean_and_ends(rho))
+        CurvePoint(float(size), MeanAndEnds.of(mae), None if np.isnan(rho).any() else MeanAndEnds.of(rho))
         for size, mae, rho in zip(sizes.mean((1, 2)), errors, rhos, strict=True)
     )
-
-
-def _mean_and_ends(values: Floats) -> Guess:
-    return Guess(float(values.mean()), float(values.min()), float(values.max()))
 
 
 def curve_lines(points: Sequence[CurvePoint]) -> list[str]:

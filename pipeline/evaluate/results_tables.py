@@ -154,13 +154,14 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def inner_table(results: EvaluationResults) -> Table | None:
     """In how many folds each system is part of the combination, and its correlation in inner validation."""
     system = results.systems.get(COMBINED)
-    if system is None or not system.inner:
+    folds = {} if system is None else {choice.fold: choice for choice in system.chosen}  # one choice for all tasks
+    if not folds:
         return None
-    folds, rows = len(system.inner), []
-    for name in system.inner[0].figures:
-        rho = _mean(one.figures.get(name, {}).get("rho") for one in system.inner)
-        used = sum(name in one.used for one in system.inner)
-        rows.append(TableRow(name, (rho, f"{used} of {folds}")))
+    rows = []
+    for name in next(iter(folds.values())).tests:
+        rho = _mean(choice.tests[name].rho for choice in folds.values())
+        used = sum(name in choice.chosen for choice in folds.values())
+        rows.append(TableRow(name, (rho, f"{used} of {len(folds)}")))
     title = "Inner validation of the combination, mean over the training parts"
     return Table(title, ("rho", "averaged in"), tuple(rows), better=("high", "neither"))
 

@@ -19,10 +19,9 @@ from pipeline.evaluate.evaluation_results import (
     Choice,
     Figures,
     FoldAverage,
-    Guess,
     HeldOutPrediction,
-    InnerChoice,
     Losses,
+    MeanAndEnds,
     RunFigures,
     SystemResult,
     TaskResult,
@@ -182,11 +181,10 @@ def system_result(
         execution=results(1),
         synchronisation=results(2),
         losses=_losses(list(by_fold.values())),
-        chosen=tuple(Choice(p.task, p.fold, one.chosen) for p, one in zip(parts, held, strict=True) if one.chosen),
-        inner=tuple(
-            InnerChoice(fold, tuple(one.inner["used"]), dict(one.inner["tests"]))
-            for fold, one in by_fold.items()
-            if one.inner
+        chosen=tuple(
+            Choice(part.task, part.fold, one.chosen, one.tests)
+            for part, one in zip(parts, held, strict=True)
+            if one.chosen
         ),
         uncertainty={task: _uncertainty(features, parts, held, truth[:, 0], task) for task in tasks}
         if deviations
@@ -251,12 +249,8 @@ def predictions(
     return tuple(
         HeldOutPrediction(
             features.ids[row], part.task, part.fold, performance(features.records[row]), float(true[row]),
-            {name: _guess(values[number][:, position]) for name, values in scores.items()},
+            {name: MeanAndEnds.of(values[number][:, position]) for name, values in scores.items()},
         )
         for number, part in enumerate(parts)
         for position, row in enumerate(part.test)
     )  # fmt: skip
-
-
-def _guess(values: Floats) -> Guess:
-    return Guess(float(values.mean()), float(values.min()), float(values.max()))

@@ -22,7 +22,8 @@ from pipeline.checks.novelty import Novelty
 from pipeline.score.calibration import Calibration, FoldNetworks
 from pipeline.score.trained_model import TrainedModel
 from pipeline.systems import Part
-from pipeline.systems.combination import NETWORK, Combination, FittedCombination, InnerPredictions
+from pipeline.systems.combination import NETWORK, Combination, FittedCombination
+from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import TrainingControl, fit_parts, label_table
 from pipeline.train.features import FeatureSet

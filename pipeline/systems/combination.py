@@ -7,19 +7,17 @@ run folders use the same `Combination`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
-from pipeline.systems.inner_folds import Part
+from pipeline.systems.inner_tests import InnerPredictions, InnerTest
 from pipeline.systems.interface import FoldPredictions, Predicted, Row, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
-from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
 COMBINED = "combined"
@@ -30,103 +28,6 @@ NETWORK = "AIM"
 
 CHANCE = 0.05
 """A system is averaged if random predictions would rank this well in a smaller share of the cases."""
-
-
-@dataclass(frozen=True)
-class InnerTest:
-    """How well a system's inner held-out predictions rank, against random order."""
-
-    rho: float | None  # Spearman's rho within strata, averaged; None where undefined
-    p: float  # one-sided; .5 where rho is undefined
-
-
-def better_than_chance(predicted: Floats, true: Floats, strata: Rows, performance: Rows) -> InnerTest:
-    """Test Spearman's rho of predictions (n,) with labels (n,), one-sided, in strata of performances.
-
-    In each stratum of m performances, random order gives rho a mean of 0 and a variance of 1 / (m - 1), whatever ties
-    there are. The mean rho is weighted by m - 1, and its p-value is that of the normal distribution. Rows of one
-    `performance`, such as views, are averaged first and count once. A stratum of equal labels or equal predictions has
-    no order and does not count; without any order p is .5.
-    """
-    from scipy.stats import norm, rankdata
-
-    total = weight = 0.0
-    for stratum in np.unique(strata):
-        mine = strata == stratum
-        _, member = np.unique(performance[mine], return_inverse=True)
-        count = np.bincount(member)
-        if len(count) < 2:
-            continue
-        x, y = (rankdata(np.bincount(member, values[mine]) / count) for values in (predicted, true))
-        x, y = x - x.mean(), y - y.mean()
-        size = float(np.sqrt(np.square(x).sum() * np.square(y).sum()))
-        if size > 0:
-            total += (len(count) - 1) * float(x @ y) / size
-            weight += len(count) - 1
-    if not weight:
-        return InnerTest(None, 0.5)
-    return InnerTest(total / weight, float(norm.sf(total / np.sqrt(weight))))
-
-
-@dataclass(frozen=True)
-class InnerPredictions:
-    """Held-out predictions of k systems for n performances inside a training part.
-
-    Attributes:
-        values: (k, n).
-        true: (n,) labels.
-        strata: (n,) what is ranked together: an inner fold of a task, since each fold has models of its own. Where
-            users are unseen it is a user of a task, since what tells users apart says nothing about another one.
-        performance: (n,) equal for views and copies of one performance.
-    """
-
-    names: tuple[str, ...]
-    values: Floats
-    true: Floats
-    strata: Rows
-    performance: Rows
-    unseen_users: bool
-
-    @classmethod
-    def gather(
-        cls,
-        names: Sequence[str],
-        train: FeatureSet,
-        inner: Sequence[Part],
-        predicted: Sequence[Floats],
-        *,
-        unseen_users: bool,
-    ) -> InnerPredictions:
-        """From the predictions (k, m) for the test rows of every inner fold of the training part."""
-        rows = np.concatenate([part.test for part in inner])
-        records = [train.records[row] for row in rows]
-        cells = [(record.task, f"fold {part.fold}") for part, record in zip(_repeated(inner), records, strict=True)]
-        if unseen_users:
-            users = [(record.task, f"user {record.groups.get('subject', '')}") for record in records]
-            cells = [user if users.count(user) > 1 else cell for user, cell in zip(users, cells, strict=True)]
-        order = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
-        return cls(
-            tuple(names),
-            np.concatenate(predicted, axis=1),
-            label_table(train.records)[rows, 0],
-            np.array([order[cell] for cell in cells], dtype=np.intp),
-            np.asarray(bundle_numbers(records)),
-            unseen_users,
-        )
-
-    def take(self, chosen: NDArray[np.bool_]) -> InnerPredictions:
-        """The performances that a mask (n,) chooses."""
-        by_row = {name: getattr(self, name)[chosen] for name in ("true", "strata", "performance")}
-        return replace(self, values=self.values[:, chosen], **by_row)
-
-    def tests(self) -> dict[str, InnerTest]:
-        """The test of every system."""
-        given = zip(self.names, self.values, strict=True)
-        return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
-
-
-def _repeated(inner: Sequence[Part]) -> list[Part]:
-    return [part for part in inner for _ in part.test]
 
 
 @dataclass(frozen=True)
@@ -229,7 +130,7 @@ class Combined(Row):
         return self.candidates
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`; `Predicted.inner` is the description of the combination."""
+        """See `Row.read`; `Predicted.chosen` names the systems that are averaged."""
         names = [candidate.name for candidate in self.candidates]
         scores = np.stack(as_many_runs([fold.test(one).score for one in self.candidates]))  # (k, runs, m)
         if not self.inside or not fold.inner:
@@ -245,7 +146,7 @@ class Combined(Row):
             mine, known = test_tasks == task, inner_tasks == task
             of_task = Combination.fit(gathered.take(known), whole.used) if known.any() else Combination.of_all(names)
             out[:, mine] = of_task.combine(list(scores[..., mine]))
-        return Predicted(out, inner=whole.description())
+        return Predicted(out, chosen=whole.used, tests=whole.tests)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from models.comparisons import NetworkConfig
 from models.methods import MethodConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.inner_folds import Part
+from pipeline.systems.inner_tests import InnerTest
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 
@@ -33,8 +34,8 @@ class Predicted:
         by_epoch: (epochs watched, runs, m) the score after every watched epoch, or None.
         losses: (epochs kept, members) training loss; None for systems without one.
         loss_epochs: the epochs of `losses`, counted from 1.
-        chosen: name of the selected candidate or epoch, "" for rows that select none.
-        inner: of a combination, what inner validation found (`Combination.description`), as JSON types.
+        chosen: what the row chose: an epoch, a candidate, or the systems that a combination averages.
+        tests: of a combination, the test of every system by inner validation.
         inside: |error| / deviation of the training performances that inner validation held out, by id.
     """
 
@@ -45,8 +46,8 @@ class Predicted:
     by_epoch: Floats | None = None
     losses: Floats | None = None
     loss_epochs: tuple[int, ...] = ()
-    chosen: str = ""
-    inner: Mapping[str, Any] = field(default_factory=dict)
+    chosen: tuple[str, ...] = ()
+    tests: Mapping[str, InnerTest] = field(default_factory=dict)
     inside: Mapping[str, float] = field(default_factory=dict)
 
     def take(self, columns: Rows) -> Predicted:

@@ -65,7 +65,7 @@ class Selected(Row):
     def read(self, fold: FoldPredictions) -> Predicted:
         """See `Row.read`; `Predicted.chosen` names the candidate."""
         (best,) = self.picked(fold)
-        return Predicted(fold.test(best).score, chosen=best.name)
+        return Predicted(fold.test(best).score, chosen=(best.name,))
 
 
 def watched_epochs(epochs: int) -> tuple[int, ...]:
@@ -95,6 +95,10 @@ class NetworkRow(Row):
         """See `Row.systems`."""
         return (self.network,)
 
+    def epoch_name(self, number: int) -> str:
+        """The name of the watched epoch of this number, from 0."""
+        return f"epoch {self.network.watch[number]}"
+
 
 class ChosenEpoch(NetworkRow):
     """A network that watches epochs (`watching`), at the epoch with the highest `agreement` on inner folds.
@@ -112,8 +116,7 @@ class ChosenEpoch(NetworkRow):
             rows = np.concatenate([part.test for part in fold.inner])
             inside = [by_epoch_of(one).mean(1) for one in fold.inside(self.network)]
             best = latest_best([agreement(fold.train, rows, each) for each in np.concatenate(inside, axis=1)])
-        chosen = f"epoch {self.network.watch[best]}"
-        return Predicted(by_epoch_of(fold.test(self.network))[best], chosen=chosen)
+        return Predicted(by_epoch_of(fold.test(self.network))[best], chosen=(self.epoch_name(best),))
 
 
 class BestOnTest(NetworkRow):

@@ -13,8 +13,8 @@ from pipeline.evaluate.evaluation_results import (
     Figures,
     FoldAverage,
     FoldSize,
-    Guess,
     HeldOutPrediction,
+    MeanAndEnds,
     Origin,
     ProtocolUsed,
     SystemResult,
@@ -39,7 +39,7 @@ def made_results(
     """Results of one task; each of `rows` performances is predicted as it is."""
     predictions = tuple(
         HeldOutPrediction(
-            f"{i}", "", str(i % folds), f"id:{i}", float(i), {name: Guess(float(i), i, i) for name in systems}
+            f"{i}", "", str(i % folds), f"id:{i}", float(i), {name: MeanAndEnds(float(i), i, i) for name in systems}
         )
         for i in range(rows)
     )

@@ -260,7 +260,7 @@ def test_selection_prefers_the_system_that_ranks_best_inside_the_training_part(f
     scores = label_table(features.records)[:, 0]
     cut = fold_rows(features, make_parts(features, leave_one_out(features.records, "subject")), InnerSplit())
     for fold, predicted in zip(cut, predict_folds(system, features, cut), strict=True):
-        assert predicted.chosen == "good"
+        assert predicted.chosen == ("good",)
         assert np.array_equal(predicted.score[0], scores[fold.test])
 
 
@@ -396,7 +396,7 @@ def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) ->
         for fold, fold_result in evaluated[f"AIM, {ORACLE}"].tasks[task].folds.items():
             others = [evaluated[name].tasks[task].folds[fold].spearman for name in list(evaluated)[:2]]
             assert fold_result.spearman >= max(others)
-    chosen = {entry.chosen for entry in evaluated[f"AIM, {CHOSEN}"].chosen}
+    chosen = {name for entry in evaluated[f"AIM, {CHOSEN}"].chosen for name in entry.chosen}
     assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
 
 

@@ -98,8 +98,8 @@ def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> No
 def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
     printed = command("evaluate", *jigsaws, "--set", "protocol=louo", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
-    inner = results.systems[COMBINED].inner
-    assert {entry.fold for entry in inner} == {fold.name for fold in results.protocol.folds}
+    chosen = results.systems[COMBINED].chosen
+    assert {choice.fold for choice in chosen} == {size.fold for size in results.protocol.folds}
     assert results.comparison is not None
     assert set(results.comparison.rows) < set(results.systems) - {COMBINED}
     words = " ".join(printed.split())
@@ -115,7 +115,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
     assert systems[OURS].settings is not None
     assert systems[OURS].settings["train"]["runs"] == len(systems[OURS].tasks["Suturing"].runs) == 2
     assert not any("inner validation" in name for name in systems)
-    assert systems[COMBINED].inner == ()
+    assert systems[COMBINED].chosen == ()
     assert "--quick: no inner validation" in " ".join(printed.split())
     refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
     assert isinstance(refused.exception, UsageError)

@@ -101,8 +101,8 @@ def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config
     assert rows[OURS][2] == suturing.per_fold.arithmetic, "three a user are too few for Fisher's z"
     assert rows["AIM (paper, table 3)"][2] == pytest.approx(0.45)
     assert results.users == len(results.protocol.folds)
-    inner = results.systems[COMBINED].inner
-    assert [one.fold for one in inner] == [fold.name for fold in results.protocol.folds]
+    folds = [choice.fold for choice in results.systems[COMBINED].chosen if choice.task == "Suturing"]
+    assert folds == [size.fold for size in results.protocol.folds]
     table = inner_table(results)
     assert table is not None
     assert OURS in [row.name for row in table.rows]

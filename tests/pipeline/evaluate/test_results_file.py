@@ -15,8 +15,9 @@ from data.errors import DataError
 from data.leaks import audit
 from data.splits import kfold
 from pipeline.evaluate.cross_validation import Protocol, evaluate
-from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, Guess, InnerChoice
+from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds
 from pipeline.evaluate.results_file import as_json, read_results, write_results
+from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 
@@ -31,9 +32,9 @@ def results() -> EvaluationResults:
     systems = [knowing("a", features, lambda scores: scores + noise), knowing("b", features)]
     report = audit(folds, features.records, forbid=("trial",))
     made = evaluate(features, Protocol(folds, "kfold", audit=report), systems, against="a")
-    inner = (InnerChoice("1", ("a",), {"a": {"rho": 0.5, "p": None}}),)
-    systems_with = {name: replace(one, inner=inner) for name, one in made.systems.items()}
-    curve = (CurvePoint(10.0, Guess(1, 0.5, 2), None),)
+    chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
+    systems_with = {name: replace(one, chosen=chosen) for name, one in made.systems.items()}
+    curve = (CurvePoint(10.0, MeanAndEnds(1, 0.5, 2), None),)
     return replace(made, systems=systems_with, curve=curve, notes=("note: x",), paper={"p": {"made": None}})
 
 

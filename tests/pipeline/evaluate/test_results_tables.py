@@ -7,18 +7,19 @@ from dataclasses import replace
 import pytest
 
 from pipeline.evaluate.evaluation_results import (
+    Choice,
     Comparison,
     CurvePoint,
     Estimate,
     FoldAverage,
-    Guess,
-    InnerChoice,
     Lead,
+    MeanAndEnds,
     RunFigures,
 )
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.results_tables import SINGLE_RUNS, curve_table, inner_table, main_table, runs_table, task_tables
 from pipeline.systems import COMBINED
+from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.made_results import made_results, system
 
 SYSTEMS = {
@@ -74,9 +75,9 @@ def test_users_have_their_own_column_and_unit() -> None:
 
 
 def test_the_inner_validation_says_in_how_many_folds_a_system_is_averaged() -> None:
-    figures = {"AIM": {"rho": 0.4}, "ridge": {"rho": 0.6}}
-    inner = tuple(InnerChoice(str(i), ("AIM",) if i else ("AIM", "ridge"), figures) for i in range(3))
-    table = inner_table(made_results({COMBINED: replace(SYSTEMS[COMBINED], inner=inner)}))
+    tests = {"AIM": InnerTest(0.4, 0.01), "ridge": InnerTest(0.6, 0.01)}
+    chosen = [Choice(task, str(i), ("AIM",) if i else ("AIM", "ridge"), tests) for task in "ab" for i in range(3)]
+    table = inner_table(made_results({COMBINED: replace(SYSTEMS[COMBINED], chosen=tuple(chosen))}))
     assert table is not None
     assert [(row.name, *row.values) for row in table.rows] == [
         ("AIM", pytest.approx(0.4), "3 of 3"),
@@ -86,7 +87,9 @@ def test_the_inner_validation_says_in_how_many_folds_a_system_is_averaged() -> N
 
 
 def test_a_curve_has_a_row_a_size() -> None:
-    table = curve_table([CurvePoint(10, Guess(2, 1, 3), Guess(0.5, 0.4, 0.6)), CurvePoint(20, Guess(1, 1, 1), None)])
+    table = curve_table(
+        [CurvePoint(10, MeanAndEnds(2, 1, 3), MeanAndEnds(0.5, 0.4, 0.6)), CurvePoint(20, MeanAndEnds(1, 1, 1), None)]
+    )
     assert [(row.name, *row.values) for row in table.rows] == [
         ("10", 2, (1, 3), 0.5, (0.4, 0.6)),
         ("20", 1, (1, 1), None, None),

@@ -299,7 +299,7 @@ class TestSearch:
         chosen = "train.input_noise=0, train.learning_rates=[0.01]"
         assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
         result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
-        assert [choice.chosen for choice in result.chosen] == [chosen, chosen]  # of two tasks
+        assert [choice.chosen for choice in result.chosen] == [(chosen,), (chosen,)]  # of two tasks
 
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)

@@ -18,11 +18,10 @@ from pipeline.systems.combination import (
     Combination,
     Combined,
     FittedCombination,
-    InnerPredictions,
-    better_than_chance,
 )
 from pipeline.systems.fold_predictions import fold_rows
 from pipeline.systems.inner_folds import InnerSplit
+from pipeline.systems.inner_tests import InnerPredictions, better_than_chance
 from pipeline.systems.interface import SimpleSystem
 from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import FeatureSet
@@ -206,10 +205,10 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     candidates = tuple(helpful(features, asked))
     result = evaluate(features, Protocol(folds, "louo"), [Combined(candidates), *candidates]).systems
     assert list(result) == [COMBINED, "good", "poor", "wrong"]
-    for choice in result[COMBINED].inner:
-        assert "good" in choice.used
-        assert "wrong" not in choice.used
-        assert (choice.figures["good"]["rho"] or 0.0) > 0.5
+    for choice in result[COMBINED].chosen:
+        assert "good" in choice.chosen
+        assert "wrong" not in choice.chosen
+        assert (choice.tests["good"].rho or 0.0) > 0.5
     users = [tuple({r.groups["subject"] for r in part.records} for part in pair) for pair in asked]
     assert any(len(train | test) < 8 for train, test in users), "the inner folds of a fold leave its user out"
     assert not any(train & test for train, test in users)
@@ -223,7 +222,7 @@ def test_bits_of_a_combination_repeat() -> None:
     cut = fold_rows(features, make_parts(features, folds), InnerSplit(("trial", "subject")))
     first, again = (predict_folds(Combined(candidates), features, cut) for _ in range(2))
     for one, other in zip(first, again, strict=True):
-        assert one.inner == other.inner
+        assert (one.chosen, one.tests) == (other.chosen, other.tests)
         assert np.array_equal(one.score, other.score)
 
 
@@ -233,7 +232,7 @@ def test_without_inner_validation_all_count_alike() -> None:
     candidates = tuple(helpful(features, recorded))
     cut = fold_rows(features, make_parts(features, leave_one_out(features.records, "subject")), InnerSplit())
     combined = predict_folds(Combined(candidates, inside=False), features, cut)
-    assert not any(one.inner for one in combined)
+    assert not any(one.chosen for one in combined)
     tasks = len({record.task for record in features.records})
     assert len(recorded) == len(cut) * tasks, "nothing is asked for inside"
     each = [predict_folds(one, features, cut) for one in candidates]
