@@ -14,11 +14,16 @@ ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions", "_json")
 """Endings that may follow the video's name. Others may not: `dive1_b.json` belongs to the video dive1_b, not dive1."""
 
 
+LABELS = "labels"
+"""Name of the subfolder that Ultralytics makes for the files of a video."""
+
+
 def find_keypoints(folder: Path, video_id: str) -> Path | None:
     """The keypoint file, or folder of files, of a video; None where there is none.
 
     In `folder`, below the same subfolders as in the video's id: `<name><ending>.json|.csv|.h5`,
-    `<name>DLC*.csv|.h5` as DeepLabCut names it, else the folder `<name><ending>`.
+    `<name>DLC*.csv|.h5` as DeepLabCut names it, else the folder `<name><ending>`, or its subfolder `labels` that
+    Ultralytics makes.
 
     Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
     """
@@ -32,7 +37,8 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and belongs(path.stem)]
     csv = {path.stem for path in fitting if path.suffix == ".csv"}
     fitting = [path for path in fitting if path.suffix != ".h5" or path.stem not in csv]
-    fitting = fitting or [path for path in names if path.is_dir() and path.name in {stem + e for e in ENDINGS}]
+    folders = [path for path in names if path.is_dir() and path.name in {stem + e for e in ENDINGS}]
+    fitting = fitting or [path / LABELS if (path / LABELS).is_dir() else path for path in folders]
     if len(fitting) > 1:
         names_shown = ", ".join(printable(path.name) for path in fitting)
         what = f"several keypoint files belong to this video: {names_shown}"

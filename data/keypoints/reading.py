@@ -15,6 +15,7 @@ from data.keypoints import csv_layouts, deeplabcut, json_layouts
 from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.skeletons import COCO17, coco_joint
+from data.keypoints.ultralytics import of_texts
 from data.store import read_json
 from data.store.arrays import Floats
 from data.video.records import Record
@@ -165,7 +166,7 @@ def _read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
 
 
 def _of_layout(path: Path, stem: str, angles: Path | None) -> Entries:
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    files = [path] if not path.is_dir() else sorted(path.glob("*.json")) or sorted(path.glob("*.txt"))
     total = 0
     for file in files:
         if not file.is_file():
@@ -175,7 +176,9 @@ def _of_layout(path: Path, stem: str, angles: Path | None) -> Entries:
             raise DataError(f"more than {MAX_BYTES >> 30} GiB of keypoints", where=path, fix="Split the video")
     if path.is_dir():
         if not files:
-            raise DataError("no .json file in this folder", where=path, fix="Put one file a frame there")
+            raise DataError("no .json or .txt file in this folder", where=path, fix="Put one file a frame there")
+        if files[0].suffix == ".txt":
+            return of_texts(path, stem, files)
         return json_layouts.of_folder(path, stem, {file: _json(file) for file in files})
     if path.suffix.lower() in (".h5", ".hdf5"):
         return deeplabcut.of_h5(path)

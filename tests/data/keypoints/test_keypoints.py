@@ -321,7 +321,7 @@ def test_faults_are_named_with_file_and_field(tmp_path: Path, name: str) -> None
             {"dive_000000000001_keypoints.json": {"people": [{"pose_keypoints_2d": [1.0] * 45}]}},
             r"dive_000000000001.*people\[0\].pose_keypoints_2d: 45 numbers, not 75",
         ),
-        (dict.fromkeys(openpose()), "no .json file"),
+        (dict.fromkeys(openpose()), "no .json or .txt file"),
     ],
 )
 def test_faults_of_files_of_one_frame_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
