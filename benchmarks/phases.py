@@ -33,7 +33,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from pipeline.phases import Marked, PhaseReferences
+from pipeline.phases import PhaseReferences, Signal
 
 CUT = 3  # frames at the end of the measurements that the videos lack
 TOUCHING = 2  # frames; a shorter pause of a contact is none
@@ -79,8 +79,8 @@ def pose_of(video: Path, kept: Path) -> StageOutput:
     return StageOutput({n: Array(v, tuple(f"axis {axis}" for axis in range(v.ndim)), "") for n, v in arrays.items()})
 
 
-def marked(video: Path, forces: np.ndarray, kept: Path) -> tuple[Marked, list[float]]:
-    """The signal with the phases that lie between edges inside the video, and all edges in seconds (NaN: outside)."""
+def marked(video: Path, forces: np.ndarray, kept: Path) -> tuple[Signal, list[Phase], list[float]]:
+    """The signal, the phases between edges inside the video, and all edges in seconds (NaN: outside)."""
     channels = pose_channels(pose_of(video, kept), [0], PoseSettings())[0]
     end = len(forces) / PARKOUR_RATE
     edges = [frame / PARKOUR_RATE if 0 < frame < len(forces) else np.nan for frame in edges_of(video.stem[:2], forces)]
@@ -88,7 +88,7 @@ def marked(video: Path, forces: np.ndarray, kept: Path) -> tuple[Marked, list[fl
     inside = [(name, start) for name, start in zip(NAMES, starts, strict=False) if np.isfinite(start)]
     stops = [*(start for _, start in inside[1:]), end]
     phases = [Phase(name, start, stop) for (name, start), stop in zip(inside, stops, strict=True) if stop > start]
-    return Marked.of(channels, phases), edges
+    return Signal.of(channels), phases, edges
 
 
 def errors(half: str, kept: Path) -> list[dict[str, Any]]:
@@ -101,12 +101,12 @@ def errors(half: str, kept: Path) -> list[dict[str, Any]]:
     videos = {n: marked(PEOPLE / "parkour" / "videos" / f"{n}.mp4", forces[n], kept) for n in used}
     rows = []
     for name in names[odd::2]:
-        query, edges = videos[name]
+        query, _, edges = videos[name]
         others = [videos[one] for one in used if one[:2] == name[:2] and one != name]
-        carried = PhaseReferences(NAMES, tuple(one for one, _ in others)).carry(query)
+        carried = PhaseReferences.fit(NAMES, [(one, phases) for one, phases, _ in others]).carry(query)
         starts = {phase.name: phase.start for phase in carried.phases}
         for number, edge in enumerate(edges):
-            shares = [seconds[number] / one.end for one, seconds in others if np.isfinite(seconds[number])]
+            shares = [seconds[number] / one.end for one, _, seconds in others if np.isfinite(seconds[number])]
             if not np.isfinite(edge) or not shares:
                 continue
             mean, equal = (share * query.end for share in (np.mean(shares), (number + 1) / (len(edges) + 1)))

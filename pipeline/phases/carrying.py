@@ -10,7 +10,7 @@ from extractors.timesteps import TimestepsConfig
 from extractors.timesteps.stage import Timesteps
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
-from pipeline.phases.alignment import Carried, Marked, PhaseReferences
+from pipeline.phases.alignment import Carried, PhaseReferences, Signal
 from pipeline.run import Outputs, Planner, run
 
 
@@ -25,7 +25,7 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
     stage, first = _reading(planner)
     plans = (plan.idle() for plan in first.plan_all([record for record in records if record.phases]))
     read = run(plans, first, read=first.asked)
-    made = {r.id: Marked.of(stage.primary(o), r.phases) for r, o in read if not isinstance(o, Failure)}
+    made = {r.id: (Signal.of(stage.primary(o)), r.phases) for r, o in read if not isinstance(o, Failure)}
     return PhaseReferences.fit(config.bounds, [made[name] for name in sorted(made)]) if made else None
 
 
@@ -49,6 +49,6 @@ def _reading(planner: Planner) -> tuple[Timesteps, Planner]:
 
 def _carried(references: PhaseReferences, stage: Timesteps, outputs: Outputs) -> Carried | Failure:
     try:
-        return references.carry(Marked.of(stage.primary(outputs)))
+        return references.carry(Signal.of(stage.primary(outputs)))
     except DataError as error:
         return Failure("input", "timesteps", error.what, error.fix or "")

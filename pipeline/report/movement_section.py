@@ -12,7 +12,7 @@ from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
 from extractors.timesteps.pose_points import POINTS
 from pipeline.checks.accuracy import Interval
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
-from pipeline.report.text import clock, number
+from pipeline.report.text import clock, number, steps_named
 from pipeline.score.movement import JOINTS, OUTSIDE, Difference, Movement, differences, steps_of
 
 MOST = 6
@@ -63,11 +63,15 @@ def _points(angle: str) -> tuple[tuple[int, ...], ...]:
 
 
 def better_part(
-    moved: Movement, steps: Sequence[Interval], names: Sequence[str], ranges: Mapping[str, Any]
+    moved: Movement,
+    steps: Sequence[Interval],
+    names: Sequence[str],
+    ranges: Mapping[str, Any],
+    phases: Sequence[str] = (),
 ) -> BetterVideos | None:
     """The differences from the better third; `ranges` are those of the video's group (`movement.better_ranges`).
 
-    `steps` are begin and end of each time step in seconds. None where the numbers of steps differ.
+    `steps` are begin and end of each time step in seconds, `phases` names. None where the numbers of steps differ.
     """
     limits = ranges["limits"]
     if not steps or any(len(limit) != len(steps) for limit in limits.values()):
@@ -77,7 +81,7 @@ def better_part(
     than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
     typical = round(ranges["typical"])
     return BetterVideos(
-        observations=tuple(_observation(one, steps, names, than) for one in outside[:MOST]),
+        observations=tuple(_observation(one, steps, names, than, phases) for one in outside[:MOST]),
         found=len(outside),
         note=(
             f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges['videos']}. One of them "
@@ -88,7 +92,9 @@ def better_part(
     )
 
 
-def _observation(one: Difference, steps: Sequence[Interval], names: Sequence[str], than: str) -> Observation:
+def _observation(
+    one: Difference, steps: Sequence[Interval], names: Sequence[str], than: str, phases: Sequence[str]
+) -> Observation:
     figure, (person, _, name) = one.figure, one.key.partition(".")
     who = f"{names[int(person)]}: " if person != "pair" and len(names) > 1 else ""
     place = sum(steps[one.furthest]) / 2
@@ -96,8 +102,7 @@ def _observation(one: Difference, steps: Sequence[Interval], names: Sequence[str
     amount = f"{number(abs(one.beyond), figure.decimals)} {figure.unit}"
     value, low, high = (number(v, figure.decimals) for v in (one.value, one.low, one.high))
     text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
-    first, last = one.first + 1, one.last + 1
-    shown = f"step {first}" if first == last else f"steps {first}\N{EN DASH}{last}"
+    shown = steps_named(one.first + 1, one.last + 1, [phases[step] for step in (one.first, one.last)] if phases else ())
     numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
     return Observation(text[:1].upper() + text[1:], numbers, place, moment(steps[one.furthest]), marked(one.key))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,15 @@ MAX_POSES = 3000
 def video_payload(video: page.VideoReport) -> dict[str, Any]:
     """Duration, steps, score, skeleton, charts and camera path of one video."""
     result = video.result
-    shown = ("start", "end", "score", "interaction")
+    shown = ("start", "end", "score", "interaction", "phase")
     steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
-    steps = steps or [{"start": start, "end": end, "score": None, "interaction": None} for start, end in video.bounds]
+    steps = steps or [
+        {"start": start, "end": end, "score": None, "interaction": None, "phase": ""} for start, end in video.bounds
+    ]
     return {
         "duration": duration(video),
         "steps": steps,
+        "phases": [asdict(phase) for phase in result.phases],
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
                    "why": result.why, "held_out": video.held_out, "known": is_known(video),

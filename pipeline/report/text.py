@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -114,3 +115,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return value
+
+
+def steps_named(first: int, last: int, phases: Sequence[str] = ()) -> str:
+    """Such as "step 3", "steps 3-5", or with the phases of the first and the last one "step 3 (flight)"."""
+    numbers = f"step {first}" if first == last else f"steps {first}\N{EN DASH}{last}"
+    names = " to ".join(dict.fromkeys(filter(None, phases)))
+    return f"{numbers} ({names})" if names else numbers

@@ -143,7 +143,9 @@ def video_report(
         people=names,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),
-        better=better_part(moved, row.time_steps, names, ranges) if moved and ranges and performed else None,
+        better=better_part(moved, row.time_steps, names, ranges, [s.phase for s in result.steps if s.phase])
+        if moved and ranges and performed
+        else None,
     )
 
 

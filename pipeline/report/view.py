@@ -11,13 +11,14 @@ from statistics import fmean, pstdev
 import numpy as np
 
 from data.errors import significant
+from data.video import Phase
 from pipeline.checks.accuracy import Interval, fixed
 from pipeline.checks.flag import Flag
 from pipeline.checks.flags import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import duration
-from pipeline.report.text import number
+from pipeline.report.text import number, steps_named
 from pipeline.score.score import Score, StepScore
 
 SHOWN_DECIMALS = 2
@@ -81,6 +82,28 @@ def step_views(video: page.VideoReport) -> list[StepView]:
         quality = -1.0 if unusual else PALE * max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
         left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
         views.append(StepView(step, place, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
+    return views
+
+
+@dataclass(frozen=True)
+class PhaseView:
+    """A phase on the time axis; see `StepView`."""
+
+    phase: Phase
+    left: float
+    width: float
+    share: Decimal  # sum over its steps
+    shown_gap: Decimal  # likewise
+
+
+def phase_views(video: page.VideoReport, steps: Sequence[StepView]) -> list[PhaseView]:
+    """The phases of one video, sums over their steps; empty for equal steps, or without a finite score of each."""
+    views = []
+    for phase in video.result.phases if all(view.share is not None for view in steps) else ():
+        inside = [view for view in steps if view.step.phase == phase.name]
+        left, width = inside[0].left, inside[-1].left + inside[-1].width - inside[0].left
+        share = sum((view.share or Decimal(0) for view in inside), Decimal(0))
+        views.append(PhaseView(phase, left, width, share, sum((view.shown_gap for view in inside), Decimal(0))))
     return views
 
 
@@ -327,7 +350,7 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
 
 def _named(run: Sequence[StepView]) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
-    numbers = f"step {run[0].number}" if len(run) == 1 else f"steps {run[0].number}\N{EN DASH}{run[-1].number}"
+    numbers = steps_named(run[0].number, run[-1].number, [view.step.phase for view in (run[0], run[-1])])
     times = f"{number(run[0].step.start)}\N{EN DASH}{number(run[-1].step.end)} s"
     return f"{numbers}, {times}, {number(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 

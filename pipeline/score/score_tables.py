@@ -100,7 +100,7 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
                 "other_share": None if parts.other is None else float(parts.other),
             }
             content["phases"] = [{**asdict(phase), "score": float(parts.phases[phase.name])} for phase in row.phases]
-        content["phase_edges"] = None if row.carried is None else row.carried.as_json()
+        content["phase_spread"] = None if row.carried is None else list(row.carried.spread)
         del content["keys"], content["carried"]
         shown.append(content)
     return shown

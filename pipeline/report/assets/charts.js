@@ -3,7 +3,7 @@
 Report.charts = (() => {
   const margins = () => ({ left: parseFloat(Report.css("--left")), right: parseFloat(Report.css("--right")) });
 
-  const overTime = (node, chart, duration) => {
+  const overTime = (node, chart, duration, phases = []) => {
     const rows = chart.series.flatMap((s, k) => s.t.map((t, i) => ({ t, v: s.v[i], name: s.name, k })));
     const domain = chart.series.map((s) => s.name);
     const range = chart.series.map((_, k) => Report.color(k));
@@ -15,6 +15,7 @@ Report.charts = (() => {
         y: { label: null, nice: true, ticks: 4, grid: true, domain: heights(rows, chart.least) },
         color: { domain, range },
         marks: [
+          Plot.rectX(phases.filter((_, i) => i % 2), { x1: "start", x2: "end", fill: "var(--muted)", fillOpacity: 0.12 }),
           Plot.ruleY(crossesZero(rows) ? [0] : [], { stroke: "var(--muted)", strokeOpacity: 0.6 }),
           Plot.lineY(rows, { x: "t", y: "v", z: "name", stroke: "name", strokeWidth: 1.6, strokeLinejoin: "round" }),
           Plot.tip(rows, Plot.pointerX({

@@ -62,7 +62,7 @@ Report.compare = (() => {
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;
       slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}, ${times}`);
-      part("now").textContent = `Step ${step + 1} · ${times}`;
+      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // Slightly inside the frame, so that rounding never shows the frame before.
@@ -166,11 +166,12 @@ Report.compare = (() => {
       const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
       return `A − B: ${signed(gap, decimals)} points.${usual}${overlap}`;
     };
+    const named = (i) => (sides[0].data.steps[i].phase ? ` · ${sides[0].data.steps[i].phase}` : "");
     const fillTable = (a, b) => {
       const gaps = a.steps.map((s, i) => s.score - b.steps[i].score);
       const widest = d3.max(gaps, Math.abs) || 1;
       rows = a.steps.map((step, i) => {
-        const go = cell("button", `${i + 1}`, "quiet");
+        const go = cell("button", `${i + 1}${named(i)}`, "quiet");
         go.type = "button";
         go.setAttribute("aria-label", `Go to step ${i + 1}`);
         go.addEventListener("click", () => seek(i));

@@ -150,7 +150,7 @@ Report.player = (() => {
     new ResizeObserver(() => show(time)).observe(axis);
 
     Report.all("[data-chart]", section).forEach((figure) => {
-      Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration);
+      Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration, data.phases);
     });
     if (data.scored) {
       Report.choose.start(section, data, () => time);

@@ -170,3 +170,24 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
     assert not [word for word in (">31.7", 'class="steps"', 'id="distribution"', "Attention to the") if word in page]
     assert page.index("high.mp4") < page.index("low.mp4")
     assert [name for _, name in view.comparable(data)] == ["low.mp4", "high.mp4"], "side by side, without scores"
+
+
+def test_phases_sum_their_steps_and_name_them() -> None:
+    plain = video(0.1, 0.0, -1.2, -0.9, 0.3)
+    names = ("run", "run", "flight", "flight", "entry")
+    steps = tuple(replace(step, phase=name) for step, name in zip(plain.result.steps, names, strict=True))
+    named = replace(plain, result=replace(plain.result, steps=steps))
+    phases = view.phase_views(named, view.step_views(named))
+    assert [(p.phase.name, p.phase.start, p.phase.end) for p in phases] == [
+        ("run", 0, 2),
+        ("flight", 2, 4),
+        ("entry", 4, 5),
+    ]
+    assert [(float(p.share), float(p.shown_gap)) for p in phases] == [(4.1, 0.1), (1.9, -2.1), (2.3, 0.3)]
+    assert sum(p.share for p in phases) == sum(s.share or 0 for s in view.step_views(named))
+    assert [p.width for p in phases] == pytest.approx([40, 40, 20])
+    assert why(named).startswith("Lowest against training: steps 3–4 (flight), 2.00–4.00 s")
+    assert view.phase_views(plain, view.step_views(plain)) == []
+    page = render_report(ReportData("t", videos=(named,)))
+    assert "<b>flight</b> 1.90" in page
+    assert "Step 3 · flight" in page
