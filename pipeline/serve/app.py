@@ -37,8 +37,8 @@ from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
 from pipeline.serve import uploads
-from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.job_queue import Queue, Work
+from pipeline.serve.history import History, Submission
+from pipeline.serve.submission_queue import Queue, Work
 
 HEADER = "x-aim-serve"
 """Header of every request that changes something."""
@@ -63,7 +63,7 @@ NOT_ADMITTED = "Open the link that the server printed when it started: it holds 
 
 PACKAGE = "pipeline.serve"
 
-_JOB = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{32}")
 
 SECURITY_HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -77,10 +77,10 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of uploads and waiting jobs."""
+    """Limits of uploads and waiting submissions."""
 
     file_bytes: int = 512 << 20  # largest upload
-    waiting: int = 50  # most queued or running jobs, with the uploads under way
+    waiting: int = 50  # most queued or running submissions, with the uploads under way
     spare_bytes: int = 256 << 20  # space that must stay free on the disk
     uploads: int = 8  # most uploads at the same time; a browser sends at most six to one server
     stall_s: float = 30.0  # longest time for which an upload may send nothing
@@ -96,14 +96,14 @@ class Service:
         reads: input files of the model: "video", "kinematics".
         facts: text by name, at the bottom of the page.
         judges: what the model judges, a sentence at the top of the page.
-        over_time: makes the page of athletes' scores over time from jobs, the newest first; None without such scores.
+        over_time: makes the page of athletes' scores over time from submissions, the newest first; None without any.
     """
 
     work: Work
     reads: Collection[str] = ("video",)
     facts: Mapping[str, str] = field(default_factory=dict)
     judges: str = ""
-    over_time: Callable[[Sequence[ScoringJob]], ReportData | None] = lambda _: None
+    over_time: Callable[[Sequence[Submission]], ReportData | None] = lambda _: None
 
 
 def create_app(folder: Path, service: Service, limits: Limits | None = None, token: str | None = None) -> FastAPI:
@@ -113,7 +113,7 @@ def create_app(folder: Path, service: Service, limits: Limits | None = None, tok
     """
     bounds = limits or Limits()
     history = History(folder / "history.sqlite")
-    queue = Queue(history, folder / "jobs", service.work)
+    queue = Queue(history, folder / "submissions", service.work)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -224,14 +224,14 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
     def home() -> HTMLResponse:
         return HTMLResponse(index, headers={"content-security-policy": policy})
 
-    @app.get("/jobs/{job_id}/report.html")
-    def report(job_id: str) -> FileResponse:
-        job = _job(queue, job_id)
-        if job.state != "done":
+    @app.get("/submissions/{submission_id}/report.html")
+    def report(submission_id: str) -> FileResponse:
+        submission = _submission(queue, submission_id)
+        if submission.state != "done":
             raise HTTPException(404, "no report yet")
-        if not queue.report(job).is_file():
+        if not queue.report(submission).is_file():
             raise HTTPException(404, "this report was deleted; upload the video again")
-        return FileResponse(queue.report(job), media_type="text/html; charset=utf-8")
+        return FileResponse(queue.report(submission), media_type="text/html; charset=utf-8")
 
     @app.get("/progress.html")
     def progress() -> HTMLResponse:
@@ -245,11 +245,11 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
     def scores() -> PlainTextResponse:
         return PlainTextResponse(scores_csv(queue.history.latest()), media_type="text/csv; charset=utf-8")
 
-    @app.get("/jobs/{job_id}/{name}")
-    def video(job_id: str, name: str) -> FileResponse:
-        """The video of a job, to which its report links where it is too large to embed."""
-        job = _job(queue, job_id)
-        path = queue.folder / job.id / job.file
+    @app.get("/submissions/{submission_id}/{name}")
+    def video(submission_id: str, name: str) -> FileResponse:
+        """The video of a submission, to which its report links where it is too large to embed."""
+        submission = _submission(queue, submission_id)
+        path = queue.folder / submission.id / submission.file
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
@@ -275,15 +275,15 @@ def chosen(start: float | None, end: float | None, region: str | None) -> tuple[
     return choice, ", ".join(words)
 
 
-def scores_csv(jobs: Sequence[ScoringJob]) -> str:
+def scores_csv(submissions: Sequence[Submission]) -> str:
     """One line per scored upload, the newest first; the time is UTC."""
     rows: list[Sequence[object]] = [("video", "uploaded", "score", "low80", "high80", "valid", "notes")]
-    for job in jobs:
-        if job.state == "done" and not job.pair:
-            uploaded = datetime.fromtimestamp(job.created, timezone.utc).isoformat(timespec="seconds")
-            valid = str(job.score is not None).lower()
-            numbers = ("" if value is None else value for value in (job.score, job.low, job.high))
-            rows.append((job.name, uploaded, *numbers, valid, job.stage))
+    for submission in submissions:
+        if submission.state == "done" and not submission.pair:
+            uploaded = datetime.fromtimestamp(submission.created, timezone.utc).isoformat(timespec="seconds")
+            valid = str(submission.score is not None).lower()
+            numbers = ("" if value is None else value for value in (submission.score, submission.low, submission.high))
+            rows.append((submission.name, uploaded, *numbers, valid, submission.stage))
     return csv_of(rows)
 
 
@@ -306,14 +306,17 @@ def render_index(most_bytes: int, service: Service) -> tuple[str, str]:
 def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
     under_way = 0  # only the event loop's thread counts them
 
-    @app.get("/api/jobs")
-    def jobs() -> dict[str, Any]:
+    @app.get("/api/submissions")
+    def submissions() -> dict[str, Any]:
         latest = queue.history.latest()
-        return {"jobs": [_shown(queue, job) for job in latest], "progress": service.over_time(latest) is not None}
+        return {
+            "submissions": [_shown(queue, submission) for submission in latest],
+            "progress": service.over_time(latest) is not None,
+        }
 
-    @app.get("/api/jobs/{job_id}")
-    def job(job_id: str) -> dict[str, Any]:
-        return _shown(queue, _job(queue, job_id))
+    @app.get("/api/submissions/{submission_id}")
+    def submission(submission_id: str) -> dict[str, Any]:
+        return _shown(queue, _submission(queue, submission_id))
 
     async def upload(request: Request, content: AsyncIterator[bytes]) -> dict[str, Any]:
         nonlocal under_way
@@ -352,47 +355,50 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
     @app.post("/api/comparisons/{first}/{second}", status_code=201)
     def compare(first: str, second: str) -> dict[str, Any]:
         """Queue the page of two scored uploads side by side."""
-        pair = [_job(queue, job_id) for job_id in (first, second)]
-        if first == second or any(job.state != "done" or job.pair for job in pair):
+        pair = [_submission(queue, submission_id) for submission_id in (first, second)]
+        if first == second or any(submission.state != "done" or submission.pair for submission in pair):
             raise HTTPException(409, "choose two different videos that have a score")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        name, jobs_text = f"{pair[0].name} beside {pair[1].name}", json.dumps([asdict(job) for job in pair])
-        job = ScoringJob(secrets.token_hex(16), name, "", 0, "", pair=jobs_text)
-        (queue.folder / job.id).mkdir()
-        return _shown(queue, _submit(queue, job, bounds.waiting))
+        name, pair_text = (
+            f"{pair[0].name} beside {pair[1].name}",
+            json.dumps([asdict(submission) for submission in pair]),
+        )
+        submission = Submission(secrets.token_hex(16), name, "", 0, "", pair=pair_text)
+        (queue.folder / submission.id).mkdir()
+        return _shown(queue, _submit(queue, submission, bounds.waiting))
 
-    @app.post("/api/jobs/{job_id}/again", status_code=201)
+    @app.post("/api/submissions/{submission_id}/again", status_code=201)
     def again(
-        job_id: str, start: float | None = None, end: float | None = None, region: str | None = None
+        submission_id: str, start: float | None = None, end: float | None = None, region: str | None = None
     ) -> dict[str, Any]:
         """Queue an upload again, whole or the part from `start` to `end` (s), for the person in a region.
 
         `region` is x1,y1,x2,y2 relative to the picture.
         """
-        old = _job(queue, job_id)
+        old = _submission(queue, submission_id)
         if old.state in ("queued", "running"):
-            raise HTTPException(409, "this job is not finished")
+            raise HTTPException(409, "this submission is not finished")
         _refuse_when_full(queue, under_way, bounds.waiting)
         choice, shown = chosen(start, end, region)
         if choice and (old.pair or "kinematics" in service.reads):
             raise HTTPException(409, "parts and people can be chosen in single videos only")
         name = old.name if not shown else f"{old.name} ({shown})"
         kept = json.dumps(choice) if choice else old.choice
-        new = ScoringJob(secrets.token_hex(16), name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
+        new = Submission(secrets.token_hex(16), name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
         unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
         shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
         return _shown(queue, _submit(queue, new, bounds.waiting))
 
-    @app.post("/api/jobs/{job_id}/cancel")
-    def cancel(job_id: str) -> dict[str, Any]:
-        if not queue.cancel(_job(queue, job_id).id):
-            raise HTTPException(409, "this job is not running")
-        return _shown(queue, _job(queue, job_id))
+    @app.post("/api/submissions/{submission_id}/cancel")
+    def cancel(submission_id: str) -> dict[str, Any]:
+        if not queue.cancel(_submission(queue, submission_id).id):
+            raise HTTPException(409, "this submission is not running")
+        return _shown(queue, _submission(queue, submission_id))
 
-    @app.delete("/api/jobs/{job_id}", status_code=204)
-    def delete(job_id: str) -> Response:
-        if not queue.remove(_job(queue, job_id)):
-            raise HTTPException(409, "cancel the job first")
+    @app.delete("/api/submissions/{submission_id}", status_code=204)
+    def delete(submission_id: str) -> Response:
+        if not queue.remove(_submission(queue, submission_id)):
+            raise HTTPException(409, "cancel the submission first")
         return Response(status_code=204)
 
 
@@ -401,28 +407,30 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
         raise uploads.UploadError(429, f"{most} videos are waiting; upload this one after a score has appeared")
 
 
-def _submit(queue: Queue, job: ScoringJob, most: int) -> ScoringJob:
-    """Queue a job; delete its files where that fails."""
+def _submit(queue: Queue, submission: Submission, most: int) -> Submission:
+    """Queue a submission; delete its files where that fails."""
     try:
         _refuse_when_full(queue, 0, most)
-        return queue.submit(job)
+        return queue.submit(submission)
     except BaseException:
-        shutil.rmtree(queue.folder / job.id, ignore_errors=True)
+        shutil.rmtree(queue.folder / submission.id, ignore_errors=True)
         raise
 
 
-def _job(queue: Queue, job_id: str) -> ScoringJob:
-    """The job of an identifier, which is never part of a path. Raises HTTPException 404 without such a job."""
-    job = queue.history.get(job_id) if _JOB.fullmatch(job_id) else None
-    if job is None:
-        raise HTTPException(404, "no such job")
-    return job
+def _submission(queue: Queue, submission_id: str) -> Submission:
+    """The submission of an identifier, which is never part of a path. Raises HTTPException 404 where there is none."""
+    submission = queue.history.get(submission_id) if _ID.fullmatch(submission_id) else None
+    if submission is None:
+        raise HTTPException(404, "no such submission")
+    return submission
 
 
-def _shown(queue: Queue, job: ScoringJob) -> dict[str, Any]:
-    stage, share = queue.activity(job)
-    shown = {name: value for name, value in asdict(job).items() if name not in ("content", "pair", "choice", "model")}
-    return shown | {"pair": bool(job.pair), "stage": stage, "share": share}
+def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
+    stage, share = queue.activity(submission)
+    shown = {
+        name: value for name, value in asdict(submission).items() if name not in ("content", "pair", "choice", "model")
+    }
+    return shown | {"pair": bool(submission.pair), "stage": stage, "share": share}
 
 
 def _length(header: str | None) -> int | None:

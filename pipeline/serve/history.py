@@ -1,4 +1,4 @@
-"""Jobs in SQLite: uploads, their state and their results, kept after the server ends."""
+"""Submissions in SQLite: uploads, their state and their results, kept after the server ends."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ from pipeline.checks.flag import Level
 
 log = logging.getLogger(__name__)
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
 
-INTERRUPTED = "the server stopped during this job; upload the video again"
+INTERRUPTED = "the server stopped during this submission; upload the video again"
 
-_PUT = "insert into job values (?, ?, ?, ?) on conflict (id) do update set state = excluded.state, body = excluded.body"
+_PUT = (
+    "insert into submission values (?, ?, ?, ?) "
+    "on conflict (id) do update set state = excluded.state, body = excluded.body"
+)
 
 
 @dataclass(frozen=True)
-class ScoringJob:
+class Submission:
     """An upload to score, or two scored uploads to compare."""
 
-    id: str  # 32 hexadecimal digits that the server makes; name of the job's folder
+    id: str  # 32 hexadecimal digits that the server makes; name of the submission's folder
     name: str  # the file's name as the client gave it, for display only
     suffix: str  # one of the admitted suffixes; "" without a video
     size: int  # bytes
     content: str  # SHA-256 of the bytes; an equal video reuses the features in the cache
-    state: JobState = "queued"
+    state: State = "queued"
     created: float = 0.0  # seconds since 1970, like the next two
     started: float | None = None
     finished: float | None = None
-    stage: str = ""  # of a finished job: its serious flags, as text
+    stage: str = ""  # of a finished submission: its serious flags, as text
     score: float | None = None
     flags: int = 0  # number of flags
     error: str = ""  # reason of a failure, one line
@@ -45,22 +48,22 @@ class ScoringJob:
     high: float | None = None
     level: Level | Literal[""] = ""  # the worst level of the flags
     decimals: int = 2  # of the score as people read it
-    pair: str = ""  # of a comparison: both jobs as JSON
+    pair: str = ""  # of a comparison: both submissions as JSON
     choice: str = ""  # part and person that were chosen on the page, as JSON: start, end, region
     model: str = ""  # SHA-256 of the model that gave the score
 
     @property
     def file(self) -> str:
-        """Name of the video in the job's folder."""
+        """Name of the video in the submission's folder."""
         return f"video{self.suffix}"
 
 
 class History:
-    """The jobs of one folder, locked for this process until closed. Safe to use from several threads.
+    """The submissions of one folder, locked for this process until closed. Safe to use from several threads.
 
-    The file has a row per job, and is read once: no other process can change it. Jobs that an earlier server left
-    running become failed. Raises UsageError where another server uses the folder, since each would fail the other's
-    jobs; CacheError where the file is no usable database.
+    The file has a row per submission, and is read once: no other process can change it. Submissions that an earlier
+    server left running become failed. Raises UsageError where another server uses the folder, since each would fail the
+    other's submissions; CacheError where the file is no usable database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,72 +72,72 @@ class History:
         self._unsaved: dict[str, tuple[Any, ...]] = {}
         try:
             self._db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
-            self._jobs = {job.id: job for job in _locked_and_read(self._db)}
+            self._submissions = {submission.id: submission for submission in _locked_and_read(self._db)}
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
                 fix = "Use that server's page, stop it, or name another folder with --folder"
                 raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
             fix = "Move this file away (the server makes a new one), or name a folder that can be written with --folder"
             raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
-        for job in self._all():
+        for submission in self._all():
             self.update(
-                job.id, only_from=("running",), state="failed", error=INTERRUPTED, finished=time.time(), stage=""
+                submission.id, only_from=("running",), state="failed", error=INTERRUPTED, finished=time.time(), stage=""
             )
 
-    def add(self, job: ScoringJob) -> ScoringJob:
-        """Store a new job. Raises sqlite3.OperationalError where it cannot be written, as on a full disk."""
-        job = replace(job, created=job.created or time.time())
+    def add(self, submission: Submission) -> Submission:
+        """Store a new submission. Raises sqlite3.OperationalError where it cannot be written, as on a full disk."""
+        submission = replace(submission, created=submission.created or time.time())
         with self._lock:
-            self._db.execute(_PUT, _row(job))
-            self._jobs[job.id] = job
-        return job
+            self._db.execute(_PUT, _row(submission))
+            self._submissions[submission.id] = submission
+        return submission
 
-    def get(self, job_id: str) -> ScoringJob | None:
-        """The job of this id, or None."""
-        return self._jobs.get(job_id)
+    def get(self, submission_id: str) -> Submission | None:
+        """The submission of this id, or None."""
+        return self._submissions.get(submission_id)
 
-    def latest(self, most: int = 200) -> list[ScoringJob]:
-        """The newest jobs first."""
+    def latest(self, most: int = 200) -> list[Submission]:
+        """The newest submissions first."""
         return self._all()[::-1][:most]
 
-    def next_queued(self) -> ScoringJob | None:
-        """The queued job that has waited longest, or None."""
-        return next((job for job in self._all() if job.state == "queued"), None)
+    def next_queued(self) -> Submission | None:
+        """The queued submission that has waited longest, or None."""
+        return next((submission for submission in self._all() if submission.state == "queued"), None)
 
     def waiting(self) -> int:
-        """Number of queued or running jobs."""
-        return sum(job.state in ("queued", "running") for job in self._all())
+        """Number of queued or running submissions."""
+        return sum(submission.state in ("queued", "running") for submission in self._all())
 
-    def update(self, job_id: str, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
-        """Set fields of a job, only while its state is in `only_from` where given; returns whether a job changed.
+    def update(self, submission_id: str, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
+        """Set fields of a submission, only while its state is in `only_from` where given; returns whether one changed.
 
         A change that cannot be written, as on a full disk, is written with a later one.
         """
         with self._lock:
-            job = self._jobs.get(job_id)
-            if job is None or (only_from and job.state not in only_from):
+            submission = self._submissions.get(submission_id)
+            if submission is None or (only_from and submission.state not in only_from):
                 return False
-            job = replace(job, **values)
-            self._unsaved[job_id] = _row(job)
-            self._jobs[job_id] = job
+            submission = replace(submission, **values)
+            self._unsaved[submission_id] = _row(submission)
+            self._submissions[submission_id] = submission
             self._save()
         return True
 
-    def remove(self, job_id: str) -> None:
-        """Delete a job. Raises sqlite3.OperationalError where the file cannot be changed."""
+    def remove(self, submission_id: str) -> None:
+        """Delete a submission. Raises sqlite3.OperationalError where the file cannot be changed."""
         with self._lock:
-            self._db.execute("delete from job where id = ?", (job_id,))
-            self._unsaved.pop(job_id, None)
-            self._jobs.pop(job_id, None)
+            self._db.execute("delete from submission where id = ?", (submission_id,))
+            self._unsaved.pop(submission_id, None)
+            self._submissions.pop(submission_id, None)
 
     def close(self) -> None:
         """Close the database and unlock the folder."""
         with self._lock, closing(self._db):
             self._save()
 
-    def _all(self) -> list[ScoringJob]:
+    def _all(self) -> list[Submission]:
         with self._lock:
-            return list(self._jobs.values())
+            return list(self._submissions.values())
 
     def _save(self) -> None:
         if not self._unsaved:
@@ -146,21 +149,23 @@ class History:
             log.warning("%s: the history cannot be written (%s). Free space on that disk", self._path, error)
 
 
-def _row(job: ScoringJob) -> tuple[str, float, str, str]:
-    rest = asdict(job)
+def _row(submission: Submission) -> tuple[str, float, str, str]:
+    rest = asdict(submission)
     return rest.pop("id"), rest.pop("created"), rest.pop("state"), json.dumps(rest)
 
 
-def _locked_and_read(db: sqlite3.Connection) -> list[ScoringJob]:
-    """The jobs, the oldest first. The file is locked until it is closed; the lock ends with a killed process."""
+def _locked_and_read(db: sqlite3.Connection) -> list[Submission]:
+    """The submissions, the oldest first. The file is locked until it is closed; the lock ends with a killed process."""
     try:
         db.execute("pragma locking_mode = exclusive")
         db.execute("begin exclusive")
-        db.execute("create table if not exists job (id text primary key, created real, state text, body text)")
-        rows = db.execute("select * from job order by created, rowid")
-        jobs = [ScoringJob(**{"id": key, "created": c, "state": s, **json.loads(body)}) for key, c, s, body in rows]
+        db.execute("create table if not exists submission (id text primary key, created real, state text, body text)")
+        rows = db.execute("select * from submission order by created, rowid")
+        submissions = [
+            Submission(**{"id": key, "created": c, "state": s, **json.loads(body)}) for key, c, s, body in rows
+        ]
         db.execute("commit")
     except sqlite3.DatabaseError:
         db.close()
         raise
-    return jobs
+    return submissions

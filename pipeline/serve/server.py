@@ -19,8 +19,8 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer, Progress
 from pipeline.score.score import Score
-from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import REPORT, Running
+from pipeline.serve.history import Submission
+from pipeline.serve.submission_queue import REPORT, Running
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
@@ -127,8 +127,10 @@ class UploadProgress(Progress):
             self._running.progress(words)
 
 
-def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
-    """Score a job, or both of a comparison, and write its page: with its first two arguments, the `Work` of a queue.
+def score_upload(
+    scorer: Scorer, observer: Observer, submission: Submission, folder: Path, running: Running
+) -> dict[str, Any]:
+    """Score a submission, or both of a comparison, and write its page; with the first two arguments, a queue's `Work`.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. The
     observer gets notes on videos that are extracted again. Raises VideoError where there is no score, DataError for a
@@ -136,18 +138,18 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     """
     from pipeline.report import ReportData, Scored, report_comparison, report_scores
 
-    jobs = [ScoringJob(**one) for one in json.loads(job.pair)] if job.pair else [job]
-    choice = json.loads(job.choice or "{}")
+    submissions = [Submission(**one) for one in json.loads(submission.pair)] if submission.pair else [submission]
+    choice = json.loads(submission.choice or "{}")
     if region := choice.pop("region", None):
-        rest = replace(job, choice=json.dumps(choice))
+        rest = replace(submission, choice=json.dumps(choice))
         with scorer.following(region) as chosen:
             return score_upload(chosen, observer, rest, folder, running)
     if choice.get("end") is not None:
         running.progress("cutting the video")
-        part = f"{job.content[:12]}{choice['start']:.2f}-{choice['end']:.2f}"
-        jobs = [replace(job, content=hashlib.sha256(part.encode()).hexdigest(), suffix=TRIMMED)]
-        trim_video(folder / job.file, choice["start"], choice["end"], folder / jobs[0].file)
-    records = [_record(one, folder.parent / one.id) for one in jobs]
+        part = f"{submission.content[:12]}{choice['start']:.2f}-{choice['end']:.2f}"
+        submissions = [replace(submission, content=hashlib.sha256(part.encode()).hexdigest(), suffix=TRIMMED)]
+        trim_video(folder / submission.file, choice["start"], choice["end"], folder / submissions[0].file)
+    records = [_record(one, folder.parent / one.id) for one in submissions]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
     running.progress("opening the video")
@@ -157,10 +159,10 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     if failure := next((row.failure for row in rows if row.failure is not None), None):
         raise VideoError(failure.cause, fix=failure.tip)
     running.progress("writing the page")
-    head = ReportData(job.name, f"scored by {scorer.folder.name}", home="/")
-    names = {record.id: one.name for record, one in zip(records, jobs, strict=True)}
+    head = ReportData(submission.name, f"scored by {scorer.folder.name}", home="/")
+    names = {record.id: one.name for record, one in zip(records, submissions, strict=True)}
     scored = Scored(scorer, rows, records, names)
-    if job.pair:
+    if submission.pair:
         report_comparison(folder / REPORT, scored, head)
         return {}
     row = report_scores(folder / REPORT, scored, head).videos[0].result
@@ -178,22 +180,22 @@ def score_upload(scorer: Scorer, observer: Observer, job: ScoringJob, folder: Pa
     }
 
 
-def _record(job: ScoringJob, folder: Path) -> Record:
+def _record(submission: Submission, folder: Path) -> Record:
     kinematics = folder / KINEMATICS
     return Record(
-        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
-        path=folder / job.file if job.suffix else None,
+        id=f"uploads/{submission.content[:16]}{submission.suffix or '.txt'}",
+        path=folder / submission.file if submission.suffix else None,
         sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
     )
 
 
-def progress_page(jobs: Sequence[ScoringJob], model: str, accuracy: Accuracy | None) -> ReportData | None:
+def progress_page(submissions: Sequence[Submission], model: str, accuracy: Accuracy | None) -> ReportData | None:
     """Page of athletes' scores over time; None where no athlete has scores of two days.
 
     Names of uploads give athlete and day. Of an upload that was scored several times, the last score counts.
 
     Args:
-        jobs: the newest first.
+        submissions: the newest first.
         model: SHA-256 of the model; scores of other models are left out.
         accuracy: of the model on held-out performances.
     """
@@ -201,17 +203,19 @@ def progress_page(jobs: Sequence[ScoringJob], model: str, accuracy: Accuracy | N
     from pipeline.report.progress import progress
     from pipeline.report.video_section import batch_row
 
-    newest: dict[str, ScoringJob] = {}
-    for job in jobs:
-        if job.score is not None and job.model == model:
-            newest.setdefault(job.content, job)
+    newest: dict[str, Submission] = {}
+    for submission in submissions:
+        if submission.score is not None and submission.model == model:
+            newest.setdefault(submission.content, submission)
     rows = []
-    for job in newest.values():
-        flags = (Flag(job.level, job.stage),) if job.level and job.stage else ()
-        ends = None if job.low is None or job.high is None else (job.low, job.high)
-        result = Score(job.name, score=job.score, interval80=ends, flags=flags, accuracy=accuracy)
-        chosen = job.name.lower().rfind(job.suffix) + len(job.suffix)  # a chosen part follows the file's name
-        rows.append(batch_row(result, Record(job.name[:chosen], None), name=job.name))
+    for submission in newest.values():
+        flags = (Flag(submission.level, submission.stage),) if submission.level and submission.stage else ()
+        ends = None if submission.low is None or submission.high is None else (submission.low, submission.high)
+        result = Score(submission.name, score=submission.score, interval80=ends, flags=flags, accuracy=accuracy)
+        chosen = submission.name.lower().rfind(submission.suffix) + len(
+            submission.suffix
+        )  # a chosen part follows the file's name
+        rows.append(batch_row(result, Record(submission.name[:chosen], None), name=submission.name))
     batch = BatchReport(rows=tuple(row for row in rows if row.day))
     return ReportData("Progress over time", batch=batch, home="/") if progress(batch) else None
 

@@ -23,13 +23,13 @@ from starlette.requests import ClientDisconnect
 from data.datasets import trial_of
 from data.errors import printable
 from data.video import VIDEO_SUFFIXES
-from pipeline.serve.history import ScoringJob
+from pipeline.serve.history import Submission
 
 NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""
 
 KINEMATICS = "kinematics.txt"
-"""Name of the kinematics file in a job's folder."""
+"""Name of the kinematics file in a submission's folder."""
 
 MOST_KINEMATICS = 64 << 20
 """Most bytes of a kinematics file, which is read whole; an hour of surgery has fewer."""
@@ -106,8 +106,8 @@ def suffix_of(name: str) -> str:
 
 async def receive(
     body: AsyncIterator[bytes], parts: Parts, announced: int | None, folder: Path, most_bytes: int
-) -> ScoringJob:
-    """Write a body into a new folder below `folder`, as `video` + suffix and `KINEMATICS`, and return its job.
+) -> Submission:
+    """Write a body into a new folder below `folder`, as `video` + suffix and `KINEMATICS`, and return its submission.
 
     A refused or broken upload leaves no file. `announced` is the Content-Length, where the client sent one. Raises
     UploadError for a body of a wrong type, too large or empty, or where the disk is full.
@@ -116,13 +116,13 @@ async def receive(
     suffix = "" if parts.video is None else suffix_of(names[0])
     if announced is not None and announced > most_bytes:
         raise _too_large(most_bytes)
-    job = secrets.token_hex(16)
-    place = folder / job
+    submission = secrets.token_hex(16)
+    place = folder / submission
     try:
         place.mkdir(parents=True)
         paths = (place / KINEMATICS, place / f"video{suffix}")
         size, digest = await _write(body, paths, parts, most_bytes)
-        return ScoringJob(job, " + ".join(names), suffix, size, digest)
+        return Submission(submission, " + ".join(names), suffix, size, digest)
     except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -1,12 +1,12 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const list = byId("jobs"), template = byId("job"), most = Number(list.dataset.most);
+  const list = byId("submissions"), template = byId("submission"), most = Number(list.dataset.most);
   const headers = { "x-aim-serve": "1" };
   const uploads = new Map(); // by id: uploads that are under way, and files that wait for the other file of their trial
   const reads = list.dataset.reads.split(" "), pairs = reads.length > 1;
   const texts = new Map(); // kinematics files by trial: a second view of the trial may follow
-  let jobs = [], serial = 0, soon = null;
+  let submissions = [], serial = 0, soon = null;
 
   const say = (text) => {
     const line = document.createElement("li");
@@ -74,60 +74,60 @@
     refresh();
   };
 
-  const fill = (node, job) => {
+  const fill = (node, submission) => {
     const part = (name) => node.querySelector(`.${name}`);
-    const open = ["queued", "running", "uploading", "waiting"].includes(job.state);
-    node.className = `job panel ${job.state}`;
-    part("name").textContent = job.name;
-    part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}${job.level === "bad" ? ", no score" : ""}` : job.state;
-    part("state").className = `state chip ${job.state} ${job.level || ""}`;
-    const valid = job.level !== "bad", shown = (value) => value.toFixed(job.decimals);
-    part("score").textContent = isKnown(job.score) ? shown(job.score) : "";
-    part("interval").textContent = !isKnown(job.score) || !valid ? "" : isKnown(job.low) ? `80 %: ${shown(job.low)} to ${shown(job.high)}` : "no interval";
-    part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
-    part("stage").classList.toggle("bad-text", job.state === "done" && !valid);
+    const open = ["queued", "running", "uploading", "waiting"].includes(submission.state);
+    node.className = `submission panel ${submission.state}`;
+    part("name").textContent = submission.name;
+    part("state").textContent = submission.flags ? `${submission.state}, ${submission.flags} flag${submission.flags > 1 ? "s" : ""}${submission.level === "bad" ? ", no score" : ""}` : submission.state;
+    part("state").className = `state chip ${submission.state} ${submission.level || ""}`;
+    const valid = submission.level !== "bad", shown = (value) => value.toFixed(submission.decimals);
+    part("score").textContent = isKnown(submission.score) ? shown(submission.score) : "";
+    part("interval").textContent = !isKnown(submission.score) || !valid ? "" : isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval";
+    part("stage").textContent = submission.state === "failed" ? submission.error : open ? submission.stage : took(submission);
+    part("stage").classList.toggle("bad-text", submission.state === "done" && !valid);
     const time = node.querySelector("time");
-    time.textContent = job.created ? new Date(1000 * job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
+    time.textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick");
-    pick.hidden = job.state !== "done" || job.pair;
-    pick.setAttribute("aria-label", `Compare ${job.name}`);
-    for (const link of [part("open"), part("download")]) link.hidden = job.state !== "done";
-    part("download").href = `/jobs/${job.id}/report.html`;
-    part("download").setAttribute("download", `${job.name}.html`);
+    pick.hidden = submission.state !== "done" || submission.pair;
+    pick.setAttribute("aria-label", `Compare ${submission.name}`);
+    for (const link of [part("open"), part("download")]) link.hidden = submission.state !== "done";
+    part("download").href = `/submissions/${submission.id}/report.html`;
+    part("download").setAttribute("download", `${submission.name}.html`);
     part("again").hidden = open;
-    if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
-    part("cancel").hidden = !open || job.stage === "stopping";
+    if (submission.state === "done") part("open").href = `/submissions/${submission.id}/report.html`;
+    part("cancel").hidden = !open || submission.stage === "stopping";
     part("delete").hidden = open;
     const bar = node.querySelector("progress");
-    bar.hidden = !["running", "uploading"].includes(job.state);
-    if (!isKnown(job.share)) bar.removeAttribute("value");
-    else bar.value = job.share;
-    bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
+    bar.hidden = !["running", "uploading"].includes(submission.state);
+    if (!isKnown(submission.share)) bar.removeAttribute("value");
+    else bar.value = submission.share;
+    bar.setAttribute("aria-label", `${submission.name}: ${submission.stage}`);
   };
   const isKnown = (value) => value !== null && value !== undefined;
-  const took = (job) => (job.pair ? "side by side" : job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s` : "");
+  const took = (submission) => (submission.pair ? "side by side" : submission.state === "done" && submission.started ? `${submission.stage ? `${submission.stage} · ` : ""}scored in ${(submission.finished - submission.started).toFixed(1)} s` : "");
 
   const draw = () => {
-    const shown = [...uploads.values()].reverse().concat(jobs);
+    const shown = [...uploads.values()].reverse().concat(submissions);
     const old = new Map([...list.children].map((node) => [node.dataset.id, node]));
-    shown.forEach((job, i) => {
-      const node = old.get(job.id) || template.content.firstElementChild.cloneNode(true);
-      node.dataset.id = job.id;
-      old.delete(job.id);
-      fill(node, job);
+    shown.forEach((submission, i) => {
+      const node = old.get(submission.id) || template.content.firstElementChild.cloneNode(true);
+      node.dataset.id = submission.id;
+      old.delete(submission.id);
+      fill(node, submission);
       if (list.children[i] !== node) list.insertBefore(node, list.children[i] || null);
     });
     old.forEach((node) => node.remove());
     byId("empty").hidden = shown.length > 0;
-    byId("scores").hidden = !jobs.some((job) => isKnown(job.score));
-    byId("compare-help").hidden = jobs.filter((job) => job.state === "done" && !job.pair).length < 2;
+    byId("scores").hidden = !submissions.some((submission) => isKnown(submission.score));
+    byId("compare-help").hidden = submissions.filter((submission) => submission.state === "done" && !submission.pair).length < 2;
     choose();
     const waiting = shown.filter((j) => ["queued", "running"].includes(j.state)).length;
     byId("counts").textContent = waiting ? `${waiting} in progress` : "";
   };
 
   // Two ticked videos offer the comparison; until one is cleared, no third one can be ticked.
-  const picked = () => [...list.querySelectorAll(".pick:checked")].map((box) => box.closest(".job").dataset.id);
+  const picked = () => [...list.querySelectorAll(".pick:checked")].map((box) => box.closest(".submission").dataset.id);
   const choose = () => {
     const two = picked().length === 2;
     byId("compare").hidden = !two;
@@ -143,26 +143,26 @@
   const refresh = async () => {
     clearTimeout(soon);
     try {
-      const answer = await fetch("/api/jobs");
+      const answer = await fetch("/api/submissions");
       if (answer.status === 403) return say(detail(await answer.text())); // a new server, with a new token
       const given = await answer.json();
-      jobs = given.jobs;
+      submissions = given.submissions;
       byId("progress").hidden = !given.progress;
       draw();
     } catch { /* the server is gone for a moment */ }
-    const busy = uploads.size || jobs.some((job) => ["queued", "running"].includes(job.state));
+    const busy = uploads.size || submissions.some((submission) => ["queued", "running"].includes(submission.state));
     soon = setTimeout(refresh, busy ? 400 : 4000);
   };
 
   list.addEventListener("click", (event) => {
-    const node = event.target.closest(".job");
+    const node = event.target.closest(".submission");
     if (!node) return;
     const id = node.dataset.id, sending = uploads.get(id);
     if (event.target.matches(".cancel") && sending?.file) { uploads.delete(id); texts.delete(trialOf(sending.file)); draw(); }
     else if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
-    else if (event.target.matches(".cancel")) act(`/api/jobs/${id}/cancel`, "POST");
-    else if (event.target.matches(".again")) act(`/api/jobs/${id}/again`, "POST");
-    else if (event.target.matches(".delete")) act(`/api/jobs/${id}`, "DELETE");
+    else if (event.target.matches(".cancel")) act(`/api/submissions/${id}/cancel`, "POST");
+    else if (event.target.matches(".again")) act(`/api/submissions/${id}/again`, "POST");
+    else if (event.target.matches(".delete")) act(`/api/submissions/${id}`, "DELETE");
   });
   const drop = byId("drop"), files = byId("files");
   files.addEventListener("change", () => { add([...files.files]); files.value = ""; });
@@ -173,7 +173,7 @@
     drop.classList.remove("over");
     add([...(event.dataTransfer?.files || [])]);
   });
-  // The page of a video leads here with the chosen part and person: #again/JOB?start=1.2&end=3.4&region=...
+  // The page of a video leads here with the chosen part and person: #again/SUBMISSION?start=1.2&end=3.4&region=...
   const asked = /^#again\/([0-9a-f]{32})(\?[\w=&.,%-]*)$/.exec(location.hash);
   if (asked) {
     const bar = byId("asked"), part = new URLSearchParams(asked[2]);
@@ -181,7 +181,7 @@
     const words = [part.has("start") ? `from ${part.get("start")} to ${part.get("end")} s` : "", part.has("region") ? "of the chosen person" : ""];
     bar.querySelector("span").textContent = `Score this video again ${words.filter(Boolean).join(", ")}?`;
     bar.hidden = false;
-    bar.querySelector(".yes").addEventListener("click", () => { act(`/api/jobs/${asked[1]}/again${asked[2]}`, "POST"); bar.hidden = true; });
+    bar.querySelector(".yes").addEventListener("click", () => { act(`/api/submissions/${asked[1]}/again${asked[2]}`, "POST"); bar.hidden = true; });
     bar.querySelector(".no").addEventListener("click", () => { bar.hidden = true; });
   }
   refresh();

@@ -38,7 +38,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     app.state.queue.history.close()
 
 
-def ask(port: int, request: str = "GET /api/jobs", headers: str = "", body: bytes = b"") -> bytes:
+def ask(port: int, request: str = "GET /api/submissions", headers: str = "", body: bytes = b"") -> bytes:
     """The answer to one request of the owner."""
     head = f'{request} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: aim-serve-{port}="{TOKEN}"\r\nx-aim-serve: 1\r\n'
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as one:

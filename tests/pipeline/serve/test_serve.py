@@ -25,9 +25,9 @@ from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
 from pipeline.serve import app as serve_app
 from pipeline.serve.app import Limits, Service
-from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.job_queue import REPORT, Queue, Running
+from pipeline.serve.history import History, Submission
 from pipeline.serve.server import _listen, serve
+from pipeline.serve.submission_queue import REPORT, Queue, Running
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_page_writer import HOSTILE
 
@@ -62,18 +62,18 @@ class FakeWork:
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(self, job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
-        self.seen.append(job.id)
-        assert job.pair or (folder / job.file).read_bytes()[4:8] == b"ftyp"
+    def __call__(self, submission: Submission, folder: Path, running: Running) -> dict[str, Any]:
+        self.seen.append(submission.id)
+        assert submission.pair or (folder / submission.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
         while not self.hold.wait(0.01):
             if running.stop.is_set():
                 raise Cancelled
-        if "bad" in job.name:
+        if "bad" in submission.name:
             raise VideoError("no frame in the video stream", where=folder, fix="Leave this file out")
-        if "bug" in job.name:
+        if "bug" in submission.name:
             raise RuntimeError("secret detail")
-        write_report(folder / REPORT, ReportData(job.name))
+        write_report(folder / REPORT, ReportData(submission.name))
         return {"score": 71.25, "flags": 2}
 
 
@@ -94,62 +94,62 @@ def send(client: Any, name: str = "dive.mp4", content: bytes = MP4, **headers: s
     return client.post("/api/videos", content=content, headers={"x-file-name": quote(name, errors="replace")} | headers)
 
 
-def wait(client: Any, job: str, *states: str) -> dict[str, Any]:
-    """The job once it is in one of `states`."""
+def wait(client: Any, submission: str, *states: str) -> dict[str, Any]:
+    """The submission once it is in one of `states`."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        job_state: dict[str, Any] = client.get(f"/api/jobs/{job}").json()
-        if job_state["state"] in states:
-            return job_state
+        shown: dict[str, Any] = client.get(f"/api/submissions/{submission}").json()
+        if shown["state"] in states:
+            return shown
         time.sleep(0.01)
-    raise AssertionError(f"still {job_state}")
+    raise AssertionError(f"still {shown}")
 
 
 def files(folder: Path) -> set[str]:
-    """Files below the job folders."""
-    jobs = folder / "serve" / "jobs"
-    return {str(p.relative_to(jobs)) for p in jobs.rglob("*") if p.is_file()}
+    """Files below the submission folders."""
+    submissions = folder / "serve" / "submissions"
+    return {str(p.relative_to(submissions)) for p in submissions.rglob("*") if p.is_file()}
 
 
 def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
-    job = send(client).json()["id"]
-    done = wait(client, job, "done")
+    submission = send(client).json()["id"]
+    done = wait(client, submission, "done")
     assert (done["score"], done["flags"], done["name"]) == (71.25, 2, "dive.mp4")
-    page = client.get(f"/jobs/{job}/report.html")
+    page = client.get(f"/submissions/{submission}/report.html")
     assert "<title>dive.mp4</title>" in page.text
-    assert client.get(f"/jobs/{job}/video.mp4").content == MP4
-    assert client.delete(f"/api/jobs/{job}").status_code == 204
+    assert client.get(f"/submissions/{submission}/video.mp4").content == MP4
+    assert client.delete(f"/api/submissions/{submission}").status_code == 204
     assert files(tmp_path) == set()
-    assert client.get(f"/api/jobs/{job}").status_code == 404
+    assert client.get(f"/api/submissions/{submission}").status_code == 404
 
 
 def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp_path: Path) -> None:
     first, second = (wait(client, send(client, name).json()["id"], "done") for name in ("a.mp4", "b.mp4"))
     made = client.post(f"/api/comparisons/{first['id']}/{second['id']}")
     assert (made.status_code, made.json()["name"], made.json()["pair"]) == (201, "a.mp4 beside b.mp4", True)
-    job = wait(client, made.json()["id"], "done")
-    assert client.get(f"/jobs/{job['id']}/report.html").status_code == 200
+    submission = wait(client, made.json()["id"], "done")
+    assert client.get(f"/submissions/{submission['id']}/report.html").status_code == 200
     assert client.post(f"/api/comparisons/{first['id']}/{first['id']}").status_code == 409
-    assert client.post(f"/api/comparisons/{first['id']}/{job['id']}").status_code == 409
+    assert client.post(f"/api/comparisons/{first['id']}/{submission['id']}").status_code == 409
     assert client.post(f"/api/comparisons/{first['id']}/{'0' * 32}").status_code == 404
-    again = client.post(f"/api/jobs/{first['id']}/again").json()
+    again = client.post(f"/api/submissions/{first['id']}/again").json()
     assert (again["name"], again["id"] != first["id"]) == ("a.mp4", True)
     assert wait(client, again["id"], "done")["score"] == 71.25
-    assert client.delete(f"/api/jobs/{first['id']}").status_code == 204
-    assert client.get(f"/jobs/{again['id']}/video.mp4").status_code == 200
+    assert client.delete(f"/api/submissions/{first['id']}").status_code == 204
+    assert client.get(f"/submissions/{again['id']}/video.mp4").status_code == 200
 
 
 def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path: Path) -> None:
     first = wait(client, send(client, "a.mp4").json()["id"], "done")
-    made = client.post(f"/api/jobs/{first['id']}/again?start=1.2&end=3.4&region=0.1,0.2,0.5,0.9").json()
+    made = client.post(f"/api/submissions/{first['id']}/again?start=1.2&end=3.4&region=0.1,0.2,0.5,0.9").json()
     assert made["name"] == "a.mp4 (1.20 to 3.40 s, chosen person)"
     wait(client, made["id"], "done")
     history = client.app.state.queue.history
     assert json.loads(history.get(made["id"]).choice) == {"start": 1.2, "end": 3.4, "region": [0.1, 0.2, 0.5, 0.9]}
-    once_more = client.post(f"/api/jobs/{made['id']}/again").json()
+    once_more = client.post(f"/api/submissions/{made['id']}/again").json()
     assert json.loads(history.get(once_more["id"]).choice)["end"] == 3.4
     for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
-        assert client.post(f"/api/jobs/{first['id']}/again?{wrong}").status_code == 422
+        assert client.post(f"/api/submissions/{first['id']}/again?{wrong}").status_code == 422
 
 
 def test_the_scores_of_all_uploads_are_one_table(client: Any) -> None:
@@ -178,9 +178,9 @@ def test_a_model_gets_the_files_that_it_reads(
 ) -> None:
     given: list[dict[str, bytes]] = []
 
-    def score(job: ScoringJob, folder: Path, _: Running) -> dict[str, Any]:
+    def score(submission: Submission, folder: Path, _: Running) -> dict[str, Any]:
         given.append({path.name: path.read_bytes() for path in folder.iterdir()})
-        write_report(folder / REPORT, ReportData(job.name))
+        write_report(folder / REPORT, ReportData(submission.name))
         return {"score": 1.0}
 
     text = b"" if names[1] in (None, "empty.txt") else b"1 2 3\n" * 20_000
@@ -203,26 +203,26 @@ def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client: Any) 
     assert bad["error"] == "no frame in the video stream. Leave this file out"
     bug = wait(client, send(client, "bug.mp4").json()["id"], "failed")
     assert "secret" not in bug["error"]
-    assert client.get(f"/jobs/{bad['id']}/report.html").status_code == 404
+    assert client.get(f"/submissions/{bad['id']}/report.html").status_code == 404
 
 
-def test_jobs_run_one_after_the_other_and_can_be_cancelled(client: Any, work: FakeWork) -> None:
+def test_submissions_run_one_after_the_other_and_can_be_cancelled(client: Any, work: FakeWork) -> None:
     work.hold.clear()
     first, second, third = (send(client, f"{i}.mp4").json()["id"] for i in range(3))
     running = wait(client, first, "running")
     while running["share"] is None:
-        running = client.get(f"/api/jobs/{first}").json()
+        running = client.get(f"/api/submissions/{first}").json()
     assert (running["stage"], running["share"]) == ("computing", 0.5)
     assert send(client).status_code == 429
-    assert client.get(f"/api/jobs/{second}").json()["state"] == "queued"
-    assert client.delete(f"/api/jobs/{first}").status_code == 409
-    assert client.post(f"/api/jobs/{second}/cancel").json()["state"] == "cancelled"
-    assert client.post(f"/api/jobs/{first}/cancel").status_code == 200
+    assert client.get(f"/api/submissions/{second}").json()["state"] == "queued"
+    assert client.delete(f"/api/submissions/{first}").status_code == 409
+    assert client.post(f"/api/submissions/{second}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/api/submissions/{first}/cancel").status_code == 200
     wait(client, first, "cancelled")
     work.hold.set()
     wait(client, third, "done")
     assert work.seen == [first, third]
-    assert client.post(f"/api/jobs/{third}/cancel").status_code == 409
+    assert client.post(f"/api/submissions/{third}/cancel").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_refused_uploads_leave_nothing(client: Any, tmp_path: Path, name: str, c
     assert answer.status_code == status
     assert answer.json()["detail"]
     assert files(tmp_path) == set()
-    assert client.get("/api/jobs").json() == {"jobs": [], "progress": False}
+    assert client.get("/api/submissions").json() == {"submissions": [], "progress": False}
 
 
 def test_other_containers_are_taken(client: Any) -> None:
@@ -280,23 +280,23 @@ def test_no_name_of_a_client_reaches_the_disk(client: Any, tmp_path: Path, name:
 @pytest.mark.parametrize(
     "path",
     [
-        "/jobs/../history.sqlite",
-        "/jobs/%2e%2e/history.sqlite",
-        "/jobs/x/report.html",
-        "/api/jobs/..%2f..",
-        "/jobs//video.mp4",
+        "/submissions/../history.sqlite",
+        "/submissions/%2e%2e/history.sqlite",
+        "/submissions/x/report.html",
+        "/api/submissions/..%2f..",
+        "/submissions//video.mp4",
     ],
 )
 def test_paths_are_looked_up_and_never_opened(client: Any, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_only_the_files_of_a_job_are_served(client: Any, tmp_path: Path) -> None:
-    job = send(client).json()["id"]
-    wait(client, job, "done")
-    (tmp_path / "serve" / "jobs" / job / "other.txt").write_text("x")
+def test_only_the_files_of_a_submission_are_served(client: Any, tmp_path: Path) -> None:
+    submission = send(client).json()["id"]
+    wait(client, submission, "done")
+    (tmp_path / "serve" / "submissions" / submission / "other.txt").write_text("x")
     for name in ("other.txt", "video.avi", "..%2fhistory.sqlite", "report.html%00"):
-        assert client.get(f"/jobs/{job}/{name}").status_code == 404
+        assert client.get(f"/submissions/{submission}/{name}").status_code == 404
 
 
 def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
@@ -305,7 +305,7 @@ def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
     assert client.get("/", headers={"host": "[::1]:8765"}).status_code == 200
     assert send(client, origin="http://evil.example").status_code == 403
     assert send(client, origin="http://127.0.0.1:9999").status_code == 403
-    assert client.delete("/api/jobs/x", headers={"origin": "null"}).status_code == 403
+    assert client.delete("/api/submissions/x", headers={"origin": "null"}).status_code == 403
     assert send(client, **{"x-aim-serve": ""}).status_code == 403
     assert client.options("/api/videos").status_code == 405
     assert "access-control-allow-origin" not in client.get("/").headers
@@ -318,8 +318,16 @@ def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork
     other.state.queue.history.close()
     ours = {name: value for name, value in OURS.items() if name != "cookie"}
     with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=ours) as client:
-        job = "0" * 32
-        for path in ("/", "/?token=", "/?token=x", "/?token=%ff", "/api/jobs", f"/jobs/{job}/report.html", "/nothing"):
+        submission = "0" * 32
+        for path in (
+            "/",
+            "/?token=",
+            "/?token=x",
+            "/?token=%ff",
+            "/api/submissions",
+            f"/submissions/{submission}/report.html",
+            "/nothing",
+        ):
             answer = client.get(path)
             assert answer.status_code == 403
             assert "Open the link that the server printed" in answer.text
@@ -327,7 +335,7 @@ def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork
         assert send(client).status_code == 403
         assert files(tmp_path) == set()
         for cookie in ("x", "aim-serve-8765=", "aim-serve-8765=x", f"aim-serve-1={app.state.token}", "a=b; ;;="):
-            assert client.get("/api/jobs", headers={"cookie": cookie}).status_code == 403
+            assert client.get("/api/submissions", headers={"cookie": cookie}).status_code == 403
         welcome = client.get(f"/?token={app.state.token}", follow_redirects=False)
         assert (welcome.status_code, welcome.headers["location"]) == (303, "/")
         assert "HttpOnly" in welcome.headers["set-cookie"]
@@ -337,31 +345,37 @@ def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork
 
 
 def test_a_deleted_report_is_not_there(client: Any, tmp_path: Path) -> None:
-    job = send(client).json()["id"]
-    wait(client, job, "done")
-    (tmp_path / "serve" / "jobs" / job / "report.html").unlink()
-    answer = client.get(f"/jobs/{job}/report.html")
+    submission = send(client).json()["id"]
+    wait(client, submission, "done")
+    (tmp_path / "serve" / "submissions" / submission / "report.html").unlink()
+    answer = client.get(f"/submissions/{submission}/report.html")
     assert (answer.status_code, answer.json()["detail"][:23]) == (404, "this report was deleted")
 
 
 def test_every_answer_has_the_security_headers(client: Any) -> None:
-    job = send(client).json()["id"]
-    wait(client, job, "done")
-    for path in ("/", "/api/jobs", f"/jobs/{job}/report.html", f"/jobs/{job}/video.mp4", "/nothing"):
+    submission = send(client).json()["id"]
+    wait(client, submission, "done")
+    for path in (
+        "/",
+        "/api/submissions",
+        f"/submissions/{submission}/report.html",
+        f"/submissions/{submission}/video.mp4",
+        "/nothing",
+    ):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
     assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
 
 
-def test_history_survives_and_jobs_that_ran_are_called_interrupted(tmp_path: Path) -> None:
+def test_history_survives_and_submissions_that_ran_are_called_interrupted(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite")
     for index, state in enumerate(("running", "queued", "done")):
-        history.add(ScoringJob(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
+        history.add(Submission(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
     history.close()
     again = History(tmp_path / "h.sqlite")
-    assert again.get(f"{0:032x}").error == "the server stopped during this job; upload the video again"  # type: ignore[union-attr]
-    assert {job.name: job.state for job in again.latest()} == {
+    assert again.get(f"{0:032x}").error == "the server stopped during this submission; upload the video again"  # type: ignore[union-attr]
+    assert {submission.name: submission.state for submission in again.latest()} == {
         "running.mp4": "failed",
         "queued.mp4": "queued",
         "done.mp4": "done",
@@ -383,10 +397,10 @@ def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) 
         wait(client, second, "done")
 
 
-def has_ended(history: History, job_id: str) -> bool:
-    """Whether a job's work is over."""
-    job = history.get(job_id)
-    return job is not None and job.state not in ("queued", "running")
+def has_ended(history: History, submission_id: str) -> bool:
+    """Whether a submission's work is over."""
+    submission = history.get(submission_id)
+    return submission is not None and submission.state not in ("queued", "running")
 
 
 def eventually(reached: Callable[[], bool]) -> None:
@@ -401,29 +415,29 @@ def test_a_full_disk_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFi
     history = History(tmp_path / "h.sqlite")
     (pages,) = history._db.execute("pragma page_count").fetchone()
 
-    def work(job: ScoringJob, *_: Any) -> dict[str, Any]:
-        history._db.execute(f"pragma max_page_count = {pages if 'first' in job.name else 1000}")
+    def work(submission: Submission, *_: Any) -> dict[str, Any]:
+        history._db.execute(f"pragma max_page_count = {pages if 'first' in submission.name else 1000}")
         return {"score": 71.25, "stage": "too long for the pages that are there " * 1000}
 
-    queue = Queue(history, tmp_path / "jobs", work)
+    queue = Queue(history, tmp_path / "submissions", work)
     queue.start()
     for name in ("first.mp4", "second.mp4"):
-        job = queue.submit(ScoringJob(secrets.token_hex(16), name, ".mp4", 1, "c"))
-        eventually(partial(has_ended, history, job.id))
+        submission = queue.submit(Submission(secrets.token_hex(16), name, ".mp4", 1, "c"))
+        eventually(partial(has_ended, history, submission.id))
         eventually(lambda: "the history cannot be written (database or disk is full)" in caplog.text)
     queue.close()
     history.close()
     again = History(tmp_path / "h.sqlite")
-    assert [(job.name, job.state, job.score) for job in again.latest()] == [
+    assert [(submission.name, submission.state, submission.score) for submission in again.latest()] == [
         ("second.mp4", "done", 71.25),
         ("first.mp4", "done", 71.25),
     ]
     again.close()
 
 
-def test_a_result_that_cannot_be_kept_fails_its_job(tmp_path: Path) -> None:
-    def work(job: ScoringJob, *_: Any) -> dict[str, Any]:
-        return {"score": object() if "odd" in job.name else 1.0}
+def test_a_result_that_cannot_be_kept_fails_its_submission(tmp_path: Path) -> None:
+    def work(submission: Submission, *_: Any) -> dict[str, Any]:
+        return {"score": object() if "odd" in submission.name else 1.0}
 
     with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
         wait(client, send(client, "odd.mp4").json()["id"], "failed")
@@ -472,7 +486,7 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
     start = time.monotonic()
     assert send_together(app, stalled(), dripping()) == [408, 408]
     assert time.monotonic() - start < 10
-    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    assert list((tmp_path / "serve" / "submissions").iterdir()) == []
     assert send_together(app, stalled(), stalled(), stalled()) == [408, 408, 429]
     app.state.queue.history.close()
 
@@ -482,10 +496,10 @@ def test_the_limit_is_checked_again_when_the_file_is_complete(tmp_path: Path, wo
 
     async def overtaken() -> AsyncIterator[bytes]:
         yield MP4
-        app.state.queue.submit(ScoringJob("a" * 32, "x.mp4", ".mp4", 1, "c"))
+        app.state.queue.submit(Submission("a" * 32, "x.mp4", ".mp4", 1, "c"))
 
     assert send_together(app, overtaken()) == [429]
-    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    assert list((tmp_path / "serve" / "submissions").iterdir()) == []
     app.state.queue.history.close()
 
 
@@ -496,24 +510,26 @@ def test_an_upload_that_cannot_be_queued_leaves_nothing(client: Any, tmp_path: P
     assert answer.status_code == 503
     assert "the history cannot be used" in answer.json()["detail"]
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
-    assert client.get("/api/jobs").json()["jobs"] == []
+    assert list((tmp_path / "serve" / "submissions").iterdir()) == []
+    assert client.get("/api/submissions").json()["submissions"] == []
     database.execute("pragma query_only = off")
     assert send(client).status_code == 201
 
 
-def test_a_start_sweeps_uploads_that_never_became_a_job(tmp_path: Path, work: FakeWork) -> None:
-    jobs = tmp_path / "serve" / "jobs"
-    with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS) as client:
+def test_a_start_sweeps_uploads_that_never_became_a_submission(tmp_path: Path, work: FakeWork) -> None:
+    submissions = tmp_path / "serve" / "submissions"
+    with testclient.TestClient(
+        create_app(submissions.parent, work), base_url="http://localhost", headers=OURS
+    ) as client:
         done = send(client).json()["id"]
         wait(client, done, "done")
     for name in ("a" * 32 + "/video.mp4", "b" * 32 + "/report.html", "d" * 32 + "/thesis.txt", "notes/video.mp4"):
-        (jobs / name).parent.mkdir()
-        (jobs / name).write_bytes(MP4)
-    (jobs / ("c" * 32)).mkdir()
-    with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS):
-        # A page without a job belongs to a history that was moved away. Other names are not the server's.
-        assert {path.name for path in jobs.iterdir()} == {done, "b" * 32, "d" * 32, "notes"}
+        (submissions / name).parent.mkdir()
+        (submissions / name).write_bytes(MP4)
+    (submissions / ("c" * 32)).mkdir()
+    with testclient.TestClient(create_app(submissions.parent, work), base_url="http://localhost", headers=OURS):
+        # A page without a submission belongs to a history that was moved away. Other names are not the server's.
+        assert {path.name for path in submissions.iterdir()} == {done, "b" * 32, "d" * 32, "notes"}
 
 
 HOLDER = """

@@ -15,9 +15,9 @@ import pytest
 from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
-from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import REPORT, Running
+from pipeline.serve.history import Submission
 from pipeline.serve.server import UploadProgress
+from pipeline.serve.submission_queue import REPORT, Running
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, opened, served, wait_for
 
@@ -37,24 +37,24 @@ def two_sections(report: Path) -> tuple[VideoReport, ...]:
     return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))
 
 
-def work(job: ScoringJob, folder: Path, running: Running) -> dict[str, Any]:
+def work(submission: Submission, folder: Path, running: Running) -> dict[str, Any]:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
-    report, video = folder / REPORT, folder / job.file
-    if job.pair:
+    report, video = folder / REPORT, folder / submission.file
+    if submission.pair:
         write_report(report, ReportData("Compared", videos=two_sections(report), comparison=True, home="/"))
         return {}
     shown = UploadProgress(running)
-    shown.plan({job.id: 100})
-    shown.frames(job.id, 50, 100, ("pose",))
-    while "slow" in job.name and not GO_ON.is_set():
+    shown.plan({submission.id: 100})
+    shown.frames(submission.id, 50, 100, ("pose",))
+    while "slow" in submission.name and not GO_ON.is_set():
         if running.stop.wait(0.02):
             raise Cancelled
-        shown.frames(job.id, 50, 100, ("pose",))
-    if "broken" in job.name:
+        shown.frames(submission.id, 50, 100, ("pose",))
+    if "broken" in submission.name:
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
-    section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
+    section = report_samples.video(video, 1, np.random.default_rng(3), submission.name)
     write_report(report, ReportData("Scored", videos=(section,), home="/"))
-    level: Any = "bad" if "invalid" in job.name else "warn" if "flagged" in job.name else ""
+    level: Any = "bad" if "invalid" in submission.name else "warn" if "flagged" in submission.name else ""
     low, high = section.result.interval80
     flagged = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
     if level == "bad":
@@ -101,7 +101,7 @@ def upload(page: Any, clip: Path, *names: str) -> None:
 def state(name: str) -> str:
     """Script that gives the state of a video's line."""
     return (
-        "[...document.querySelectorAll('.job')].find(n => n.querySelector('.name').textContent === "
+        "[...document.querySelectorAll('.submission')].find(n => n.querySelector('.name').textContent === "
         f"{name!r})?.querySelector('.state').textContent"
     )
 
@@ -110,36 +110,36 @@ def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip:
     GO_ON.clear()
     upload(page, clip, "slow final dive.mp4")
     wait_for(page, f"{state('slow final dive.mp4')} === 'running'")
-    wait_for(page, "document.querySelector('.job progress').value === .5")
+    wait_for(page, "document.querySelector('.submission progress').value === .5")
     GO_ON.set()
     wait_for(page, f"{state('slow final dive.mp4')}?.startsWith('done')")
-    assert float(page.inner_text(".job .score")) > 0
-    assert page.inner_text(".job .stage").startswith("shaking camera · scored in")
-    page.click(".job a.open")
+    assert float(page.inner_text(".submission .score")) > 0
+    assert page.inner_text(".submission .stage").startswith("shaking camera · scored in")
+    page.click(".submission a.open")
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .step >> nth=5")
     assert now(page) == pytest.approx(5 * 0.204, abs=0.01)
     page.click("text=All videos")
-    wait_for(page, "document.querySelectorAll('.job').length > 0")
-    interval = page.inner_text(".job .interval")
+    wait_for(page, "document.querySelectorAll('.submission').length > 0")
+    interval = page.inner_text(".submission .interval")
     low, high = (float(word) for word in interval.replace("80 %: ", "").split(" to "))
-    assert low < float(page.inner_text(".job .score")) < high
-    page.click(".job .delete")
-    wait_for(page, "document.querySelectorAll('.job').length === 0")
+    assert low < float(page.inner_text(".submission .score")) < high
+    page.click(".submission .delete")
+    wait_for(page, "document.querySelectorAll('.submission').length === 0")
 
 
 def test_a_warning_is_not_green_and_the_time_left_is_shown(page: Any, clip: Path) -> None:
     GO_ON.clear()
     upload(page, clip, "slow flagged.mp4")
-    wait_for(page, "document.querySelector('.job .stage')?.textContent.includes('left')")
-    assert re.fullmatch(r"finding the athlete: 50 %, about \d+ s left", page.inner_text(".job .stage"))
+    wait_for(page, "document.querySelector('.submission .stage')?.textContent.includes('left')")
+    assert re.fullmatch(r"finding the athlete: 50 %, about \d+ s left", page.inner_text(".submission .stage"))
     GO_ON.set()
     wait_for(page, f"{state('slow flagged.mp4')} === 'done, 1 flag'")
-    colours = "getComputedStyle(document.querySelector('.job .state')).color"
+    colours = "getComputedStyle(document.querySelector('.submission .state')).color"
     shown = page.evaluate(colours)
-    page.evaluate("document.querySelector('.job .state').className = 'state chip done'")
+    page.evaluate("document.querySelector('.submission .state').className = 'state chip done'")
     assert page.evaluate(colours) != shown
-    page.click(".job .delete")
+    page.click(".submission .delete")
 
 
 def test_a_dropped_file_is_taken(page: Any, clip: Path) -> None:
@@ -159,10 +159,10 @@ def test_queue_cancel_and_failure(page: Any, clip: Path) -> None:
     wait_for(page, f"{state('slow.mp4')} === 'running'")
     upload(page, clip, "broken.mp4")
     wait_for(page, f"{state('broken.mp4')} === 'queued'")
-    page.click(".job:has-text('slow.mp4') .cancel")
+    page.click(".submission:has-text('slow.mp4') .cancel")
     wait_for(page, f"{state('slow.mp4')} === 'cancelled'")
     wait_for(page, f"{state('broken.mp4')} === 'failed'")
-    assert "the stream ends at frame 3" in page.inner_text(".job:has-text('broken.mp4') .stage")
+    assert "the stream ends at frame 3" in page.inner_text(".submission:has-text('broken.mp4') .stage")
 
 
 def test_refusals_are_shown(page: Any, clip: Path) -> None:
@@ -198,10 +198,10 @@ def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
         assert "reads the video and the kinematics" in tab.inner_text("#needs")
         text = {"name": "T_B001.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}
         tab.set_input_files("#files", [text])
-        assert "add the video of this trial" in tab.inner_text(".job .stage")
+        assert "add the video of this trial" in tab.inner_text(".submission .stage")
         upload(tab, clip, "T_B001_capture1.mp4", "T_C002_capture1.mp4")
         wait_for(tab, f"{state('T_B001_capture1.mp4 + T_B001.txt')}?.startsWith('done')")
-        assert "add the kinematics file" in tab.inner_text(".job:has-text('T_C002_capture1.mp4') .stage")
+        assert "add the kinematics file" in tab.inner_text(".submission:has-text('T_C002_capture1.mp4') .stage")
         upload(tab, clip, "T_B001_capture2.mp4")
         wait_for(tab, f"{state('T_B001_capture2.mp4 + T_B001.txt')}?.startsWith('done')")
         tab.set_input_files("#files", [{**text, "name": "T_D003.txt"}])
@@ -217,10 +217,10 @@ def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: 
     upload(page, clip, "before.mp4", "after.mp4", "invalid.mp4")
     for name in ("before.mp4", "after.mp4", "invalid.mp4"):
         wait_for(page, f"{state(name)}?.startsWith('done')")
-    line = page.locator(".job", has_text="before.mp4")
+    line = page.locator(".submission", has_text="before.mp4")
     assert re.search(r"20\d\d", line.locator("time").inner_text()), "the day of the upload"
     assert line.locator(".download").get_attribute("download") == "before.mp4.html"
-    wrong = page.locator(".job", has_text="invalid.mp4")
+    wrong = page.locator(".submission", has_text="invalid.mp4")
     assert wrong.locator(".score").inner_text() == ""
     assert wrong.locator(".state").inner_text().endswith("no score")
     assert wrong.locator(".interval").inner_text() == ""
@@ -229,7 +229,7 @@ def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: 
     page.get_by_label("Compare after.mp4").check()
     assert page.get_by_label("Compare invalid.mp4").is_disabled()
     page.click("#compare")
-    pair = page.locator(".job", has_text=" beside ")
+    pair = page.locator(".submission", has_text=" beside ")
     pair.locator(".open").wait_for()
     assert pair.locator(".name").inner_text() in ("before.mp4 beside after.mp4", "after.mp4 beside before.mp4")
     with page.expect_download() as saved:
@@ -240,7 +240,7 @@ def test_two_uploads_are_compared_and_downloaded_from_the_list(page: Any, clip: 
 def test_a_part_chosen_on_the_page_is_scored_after_a_question(page: Any, clip: Path) -> None:
     upload(page, clip, "whole.mp4")
     wait_for(page, f"{state('whole.mp4')}?.startsWith('done')")
-    page.locator(".job", has_text="whole.mp4").locator(".open").click()
+    page.locator(".submission", has_text="whole.mp4").locator(".open").click()
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .choose summary")
     page.locator("#video-0 .tile").nth(4).get_by_role("button", name="Start").click()

@@ -1,4 +1,4 @@
-"""Scoring an upload gives a job's values and a page, or an error of one line; scores over time."""
+"""Scoring an upload gives a submission's values and a page, or an error of one line; scores over time."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.score.score import Score
 from pipeline.serve import server as work
-from pipeline.serve.history import ScoringJob
-from pipeline.serve.job_queue import Running
+from pipeline.serve.history import Submission
+from pipeline.serve.submission_queue import Running
 from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
 from tests.helpers import report_samples
 
-JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
+SUBMISSION = Submission("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
 
 
 class FakeScorer:
@@ -60,17 +60,17 @@ class Noted(Running):
     """Notes the progress that is reported."""
 
     def __init__(self) -> None:
-        super().__init__(JOB.id)
+        super().__init__(SUBMISSION.id)
         self.reported: list[tuple[str, float | None]] = []
 
     def progress(self, stage: str, share: float | None = None) -> None:
         self.reported.append((stage, share))
 
 
-def run(scorer: Any, folder: Path, job: ScoringJob = JOB) -> tuple[Any, list[tuple[str, float | None]]]:
-    """The values of the scored job, and the reported progress."""
+def run(scorer: Any, folder: Path, submission: Submission = SUBMISSION) -> tuple[Any, list[tuple[str, float | None]]]:
+    """The values of the scored submission, and the reported progress."""
     running = Noted()
-    return work.score_upload(scorer, Observer(), job, folder / job.id, running), running.reported
+    return work.score_upload(scorer, Observer(), submission, folder / submission.id, running), running.reported
 
 
 def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: Scored, head: ReportData) -> ReportData:
@@ -98,31 +98,33 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     pages: list[Any] = []
     monkeypatch.setattr("pipeline.report.report_comparison", lambda *parts: pages.append(parts))
     pair = [
-        replace(JOB, id="1" * 32, name="before.mp4"),
-        replace(JOB, id="2" * 32, name="after.mp4", content="cd" * 32),
+        replace(SUBMISSION, id="1" * 32, name="before.mp4"),
+        replace(SUBMISSION, id="2" * 32, name="after.mp4", content="cd" * 32),
     ]
-    job = replace(JOB, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix="")
+    submission = replace(
+        SUBMISSION, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix=""
+    )
     scorer: Any = FakeScorer(Score("x", score=1.0))
-    assert run(scorer, tmp_path, job)[0] == {}
+    assert run(scorer, tmp_path, submission)[0] == {}
     ((_, scored, _),) = pages
     assert list(scored.names.values()) == ["before.mp4", "after.mp4"]
     assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
-    same = replace(job, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
+    same = replace(submission, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
     with pytest.raises(DataError, match="the same video"):
         run(scorer, tmp_path, same)
 
 
 def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
-    report_samples.dive_video(tmp_path / JOB.id / "video.mp4")
+    report_samples.dive_video(tmp_path / SUBMISSION.id / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
     scorer.following = lambda region: regions.append(region) or nullcontext(scorer)
-    job = replace(JOB, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
-    run(scorer, tmp_path, job)
+    submission = replace(SUBMISSION, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
+    run(scorer, tmp_path, submission)
     assert regions == [[0.1, 0.2, 0.5, 0.9]]
     (record,) = scorer.records
-    assert record.id != f"uploads/{JOB.content[:16]}.mp4"
+    assert record.id != f"uploads/{SUBMISSION.content[:16]}.mp4"
     info, times = probe(record.path)
     assert (info.width, info.height) == report_samples.SIZE
     assert len(times) == 21
@@ -151,19 +153,19 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("cutting the video into steps", None),
     ]
     ((path, head),) = pages
-    assert path == tmp_path / JOB.id / "report.html"
-    assert (head.title, head.home) == (JOB.name, "/")
+    assert path == tmp_path / SUBMISSION.id / "report.html"
+    assert (head.title, head.home) == (SUBMISSION.name, "/")
     (record,) = scorer.records
     assert record.id == "uploads/abababababababab.mp4"  # made of the content, never of the client's name
 
 
 def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
-    (folder := tmp_path / JOB.id).mkdir()
+    (folder := tmp_path / SUBMISSION.id).mkdir()
     (folder / "kinematics.txt").write_text("1 2 3")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     for suffix, path in ((".mp4", folder / "video.mp4"), ("", None)):
-        run(scorer, tmp_path, replace(JOB, suffix=suffix))
+        run(scorer, tmp_path, replace(SUBMISSION, suffix=suffix))
         assert scorer.records[-1].path == path
         assert scorer.records[-1].sidecars == {"kinematics": folder / "kinematics.txt"}
 
@@ -188,23 +190,23 @@ def test_failures_and_stops(tmp_path: Path) -> None:
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 
-def job(name: str, score: float | None, content: str = "", **options: Any) -> ScoringJob:
+def submission(name: str, score: float | None, content: str = "", **options: Any) -> Submission:
     """A scored upload of this name."""
     given = {"model": "now", "state": "done", "score": score, "low": 1.0, "high": 90.0} | options
-    return ScoringJob(name, name, ".mp4", 1, content or name, **given)
+    return Submission(name, name, ".mp4", 1, content or name, **given)
 
 
-def said(*jobs: ScoringJob) -> list[str]:
+def said(*submissions: Submission) -> list[str]:
     """The sentences of the page on progress."""
-    page = work.progress_page(jobs, "now", ERROR)
+    page = work.progress_page(submissions, "now", ERROR)
     text = unescape(render_report(page)) if page else ""
     return [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: [^<]*)</li>", text)]
 
 
 def test_a_video_counts_as_it_was_scored_last() -> None:
-    part = job("anna_2026-05-31.MP4 (1.00 to 3.00 s)", 75.0, "same")
-    jobs = (part, job("anna_2026-05-31.MP4", 70.0, "same"), job("anna_2026-03-01.mp4", 62.0))
-    assert said(*jobs) == [
+    part = submission("anna_2026-05-31.MP4 (1.00 to 3.00 s)", 75.0, "same")
+    submissions = (part, submission("anna_2026-05-31.MP4", 70.0, "same"), submission("anna_2026-03-01.mp4", 62.0))
+    assert said(*submissions) == [
         "anna: 62 on 2026-03-01, 75 on 2026-05-31 (+13; 2 videos). This is smaller than the model's usual error of "
         "±14.6: no sign of progress."
     ]
@@ -216,7 +218,7 @@ def test_a_video_counts_as_it_was_scored_last() -> None:
 )
 def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) -> None:
     later = {"score": 71.0} | options
-    assert said(job("anna_2026-05-31.mp4", **later), job("anna_2026-03-01.mp4", 62.0)) == []
+    assert said(submission("anna_2026-05-31.mp4", **later), submission("anna_2026-03-01.mp4", 62.0)) == []
 
 
 def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
@@ -228,12 +230,12 @@ def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
     headers = {"cookie": f"{cookie_name('127.0.0.1:1')}=t"}
     with testclient.TestClient(app, base_url="http://127.0.0.1:1", headers=headers) as client:
         history = app.state.queue.history
-        history.add(job("anna_2026-05-31.mp4", 71.0))
-        assert client.get("/api/jobs").json()["progress"] is False
+        history.add(submission("anna_2026-05-31.mp4", 71.0))
+        assert client.get("/api/submissions").json()["progress"] is False
         assert client.get("/progress.html").status_code == 404
         assert "anna_2026-05-31.mp4" in client.get("/progress.html").json()["detail"]
-        history.add(job("anna_2026-03-01.mp4", 62.0))
-        assert client.get("/api/jobs").json()["progress"] is True
+        history.add(submission("anna_2026-03-01.mp4", 62.0))
+        assert client.get("/api/submissions").json()["progress"] is True
         page = client.get("/progress.html").text
         assert "anna: 62.00 on 2026-03-01, 71.00 on 2026-05-31" in page
         assert 'href="/">← All videos' in page or 'href="./">← All videos' in page

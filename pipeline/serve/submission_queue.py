@@ -1,0 +1,165 @@
+"""Runs one submission after the other in a thread; each can be cancelled."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data.errors import AimError, Cancelled
+from pipeline.serve.history import History, Submission
+
+log = logging.getLogger(__name__)
+
+REPORT = "report.html"
+"""Name of a submission's page in its folder."""
+
+FAULT = "an error of the program; details are in the server's terminal"
+
+
+@dataclass
+class Running:
+    """The running submission, and the activity that the page shows."""
+
+    id: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    stage: str = ""
+    share: float | None = None
+
+    def progress(self, stage: str, share: float | None = None) -> None:
+        """Show the current activity and its share from 0 to 1, or None where unknown."""
+        if not self.stop.is_set():
+            self.stage, self.share = stage, share
+
+    def end(self) -> None:
+        """Ask the work to end."""
+        self.stop.set()
+        self.stage, self.share = "stopping", None
+
+
+Work = Callable[[Submission, Path, Running], dict[str, Any]]
+"""Called with (submission, the folder that has its files and gets `REPORT`, its `Running`).
+
+Returns new values of the submission's fields. Raises `AimError` where the video cannot be scored, `Cancelled` after
+`stop`.
+"""
+
+
+class Queue:
+    """Runs the queued submissions of a history, each in a folder of its own below `folder`; `work` scores one video."""
+
+    def __init__(self, history: History, folder: Path, work: Work) -> None:
+        self.history = history
+        self.folder = folder
+        self._work = work
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._running: Running | None = None
+        self._thread = threading.Thread(target=self._loop, name="submissions", daemon=True)
+
+    def start(self) -> None:
+        """Clean up after an earlier server and start the thread."""
+        self._sweep()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the running submission and the thread; queued submissions stay queued."""
+        self._closing.set()
+        with self._lock:
+            if self._running is not None:
+                self._running.end()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(20.0)
+
+    def submit(self, submission: Submission) -> Submission:
+        """Queue a submission."""
+        kept = self.history.add(submission)
+        self._wake.set()
+        return kept
+
+    def cancel(self, submission_id: str) -> bool:
+        """Cancel a queued or running submission; returns False for any other."""
+        if self.history.update(submission_id, only_from=("queued",), state="cancelled", finished=time.time()):
+            return True
+        with self._lock:
+            if self._running is None or self._running.id != submission_id:
+                return False
+            self._running.end()
+        return True
+
+    def activity(self, submission: Submission) -> tuple[str, float | None]:
+        """The activity of a submission as text, and its share from 0 to 1; its own text where it is not running."""
+        running = self._running
+        if submission.state != "running" or running is None or running.id != submission.id:
+            return submission.stage, None
+        return running.stage, running.share
+
+    def remove(self, submission: Submission) -> bool:
+        """Delete a finished submission and its files; returns False for an unfinished one."""
+        current = self.history.get(submission.id)
+        if current is None or current.state in ("queued", "running"):
+            return False
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder / submission.id)
+        self.history.remove(submission.id)
+        return True
+
+    def report(self, submission: Submission) -> Path:
+        """Path of a submission's report."""
+        return self.folder / submission.id / REPORT
+
+    def _sweep(self) -> None:
+        """Delete folders of uploads that never became submissions, since the server was killed.
+
+        Such a folder holds only uploaded files. A folder with a report stays: it belongs to a submission whose history
+        was moved away.
+        """
+        for place in self.folder.glob("[0-9a-f]" * 32):
+            only_uploads = {path.stem for path in place.glob("*")} <= {"video", "kinematics"}
+            if only_uploads and self.history.get(place.name) is None:
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _loop(self) -> None:
+        while True:
+            self._wake.clear()
+            if self._closing.is_set():
+                return
+            submission = self.history.next_queued()
+            if submission is None:
+                self._wake.wait()
+            else:
+                self._run(submission)
+
+    def _run(self, submission: Submission) -> None:
+        running = Running(submission.id)
+        with self._lock:
+            self._running = running
+        if self.history.update(submission.id, only_from=("queued",), state="running", started=time.time()):
+            self._end(submission, running)
+        with self._lock:
+            self._running = None
+
+    def _end(self, submission: Submission, running: Running) -> None:
+        """Run the work and store its result. No error ends the thread, which all further submissions need."""
+        try:
+            values = self._work(submission, self.folder / submission.id, running)
+            self.history.update(submission.id, state="done", finished=time.time(), **values)
+        except Cancelled:
+            if self._closing.is_set():
+                self.history.update(submission.id, state="queued")
+            else:
+                self.history.update(submission.id, state="cancelled", finished=time.time())
+        except AimError as error:
+            reason = f"{error.what}. {error.fix}" if error.fix else error.what
+            self.history.update(submission.id, state="failed", finished=time.time(), error=reason)
+        except Exception:
+            log.exception("submission %s failed", submission.id)
+            self.history.update(submission.id, state="failed", finished=time.time(), error=FAULT)
