@@ -21,6 +21,10 @@ from pipeline.systems.interface import Predicted, System
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 
+# A Gaussian process with constants at an end of their bounds is fine. Set before threads start: one that ends a filter of
+# its own takes back those that others set meanwhile.
+warnings.filterwarnings("ignore", message="The optimal value found", module=r"sklearn\.gaussian_process")
+
 PENALTIES = np.logspace(-1, 4, 20)
 """Ridge penalties to choose from; leaving out one trial chooses."""
 
@@ -169,12 +173,9 @@ def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Rows], Any]:
 
 
 def _gaussian_process(x: Floats, y: Floats, groups: Rows) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-    # Constants at an end of their bounds are fine. A filter for this call alone would not hold in several threads.
-    warnings.filterwarnings("ignore", category=ConvergenceWarning, module=r"sklearn\.gaussian_process")
     root = float(np.sqrt(x.shape[1]))
     similar = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(root, (LENGTHS[0] * root, LENGTHS[1] * root))
     return GaussianProcessRegressor(similar + WhiteKernel(1.0, NOISES)).fit(x, y)
