@@ -21,8 +21,8 @@ from pipeline.systems.interface import Predicted, System
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 
-# A Gaussian process with constants at an end of their bounds is fine. Set before threads start: one that ends a filter of
-# its own takes back those that others set meanwhile.
+# A Gaussian process with constants at an end of their bounds is fine. Set before threads start: one that ends a filter
+# of its own takes back those that others set meanwhile.
 warnings.filterwarnings("ignore", message="The optimal value found", module=r"sklearn\.gaussian_process")
 
 PENALTIES = np.logspace(-1, 4, 20)
