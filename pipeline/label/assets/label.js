@@ -62,7 +62,7 @@
   const shown = (one, i, before) => {
     const section = byId("video").content.firstElementChild.cloneNode(true), video = section.querySelector("video"), stage = section.querySelector(".stage");
     stage.style.aspectRatio = `${one.width}/${one.height}`;
-    stage.style.setProperty("--ratio", one.width / one.height);
+    section.style.setProperty("--ratio", one.width / one.height);
     video.loop = loop;
     const none = section.querySelector(".none");
     none?.addEventListener("click", () => send("no performance", {}, [one.content]));

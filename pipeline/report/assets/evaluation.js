@@ -17,7 +17,6 @@ Report.results = (() => {
         few ? Plot.dot(data.scores, { x: (v) => v, y: 0, r: 5, fill: "var(--s0)", stroke: "var(--panel)" }) : null,
         few || data.scores.length > 400 ? null : Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
-        Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }),
       ],
     }), () => [["videos", "score"], ...data.scores.map((v) => ["this page", v]), ...data.training.map((v) => ["training", v])]);
   };

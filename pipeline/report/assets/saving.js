@@ -78,7 +78,7 @@ Report.saving = (() => {
       button.addEventListener("click", async () => save(`${name}.${kind.toLowerCase()}`, await make()));
       return button;
     }));
-    caption.insertBefore(place, caption.querySelector(".legend"));
+    caption.insertBefore(place, caption.querySelector(figure.matches(".strip") ? ".unit" : ".legend"));
   };
 
   return { csv, offer, save };
