@@ -15,18 +15,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
 
 from data.datasets.jigsaws import RATE_HZ
-from data.datasets.tables import Row, at_line, clip, read_bytes, read_table, read_text
+from data.datasets.tables import Row, clip, read_bytes, read_table, read_text
 from data.errors import DataError, UsageError, VideoError, nearest, printable
 from data.store import parse_json
 from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
@@ -43,20 +43,20 @@ MEDIA = ("media file name", "media file path", "media file", "observation id")
 BORIS = ("behavior", "behavior type", "status", "time", "start (s)", "stop (s)", *MEDIA)
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
+_HEADER = re.compile("behavior.*(time|start)|time.*behavior", re.IGNORECASE)
 _TRANSCRIBED = re.compile(r"(\d{1,7}) (\d{1,7}) (\S+)", re.ASCII)
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """One phase of one video as a file states it."""
 
-    where: str  # the file, and in it the line or the rater
     video: str  # name or path, perhaps of another machine
     name: str
     start: float  # s
-    end: float  # s; infinite where the next phase ends it
+    end: float = math.inf  # s; infinite where the next phase ends it
     frames: bool = False  # start and end count frames from 0 in place of seconds
+    rater: int = 0  # of several in one file
 
 
 def with_phases(listing: Listing, place: Path | None, beside: Path | None = None) -> Listing:
@@ -67,59 +67,54 @@ def with_phases(listing: Listing, place: Path | None, beside: Path | None = None
 
     Raises UsageError: no such file or folder.
     """
-    several = place is not None or (beside is not None and beside.is_dir())
+    problems, found = list[str](), dict[str, dict[str, list[Mark]]]()
+    whole = place is not None or beside is None or beside.is_dir()  # else the table may name the video's neighbours
+    if place is None and beside is not None:
+        place = (beside if whole else beside.parent) / BESIDE
+        place = place if place.is_file() else None
     if place is None:
-        folder = beside if beside is None or beside.is_dir() else beside.parent
-        if folder is None or not (folder / BESIDE).is_file():
-            return listing
-        place = folder / BESIDE
+        return listing
     if not place.exists():
         raise UsageError("no such file or folder of phases", where=place, fix="Check dataset.phases")
-    marks, problems = list[Mark](), list[str]()
+    find = _finder(listing.records)
     for path in [p for p in files_in(place) if p.suffix.lower() in SUFFIXES] if place.is_dir() else [place]:
+        strangers = dict[str, str]()
         try:
-            marks += read_marks(path)
+            for mark in read_marks(path):
+                ids, fault = find(mark.video)
+                strangers |= {mark.video: fault} if fault else {}
+                for one in ids:
+                    source = printable(path) + (f", annotation {mark.rater + 1}" if mark.rater else "")
+                    found.setdefault(one, {}).setdefault(source, []).append(mark)
         except DataError as error:
             problems.append(str(error))
-    if not marks and not problems:
-        problems.append(f"{printable(place)}: marks no phase")
-    marked = _by_record(marks, listing.records, problems if several else [])
-    records = tuple(_marked(record, marked.get(record.id, {}), problems) for record in listing.records)
+        problems += [f"{printable(path)}: '{clip(v, 200)}' {fault}" for v, fault in strangers.items() if whole]
+    records = tuple(_marked(record, found.get(record.id, {}), problems) for record in listing.records)
     return replace(listing, records=records, problems=(*listing.problems, *problems))
 
 
-def _by_record(
-    marks: Iterable[Mark], records: Sequence[Record], problems: list[str]
-) -> dict[str, dict[str, list[Mark]]]:
-    """Marks by the record's id and by the file; a line for each name that fits no video or several."""
-    fitting: dict[str, set[str]] = {}
+def _finder(records: Sequence[Record]) -> Callable[[str], tuple[Sequence[str], str]]:
+    """A function from a name to the ids of the one performance that it fits, or none and the reason."""
+    fitting: dict[str, dict[str, str]] = {}  # performance by id, by name: two views of a trial are one
     for record in records:
-        for name in {record.id, PurePosixPath(record.id).name, record.groups.get("trial", record.id)}:
-            fitting.setdefault(_loose(name), set()).add(record.id)
-    views = {record.id: record.groups.get("trial", record.id) for record in records}
-    found: dict[str, dict[str, list[Mark]]] = {}
-    for mark in marks:
-        path = mark.video.replace("\\", "/")
-        ids = fitting.get(_loose(path)) or fitting.get(_loose(PurePosixPath(path).name), set())
-        if len({views[one] for one in ids}) != 1:
-            why = "fits several videos" if ids else f"is no video here ({clip(nearest(path, fitting), 120)})"
-            line = f"{mark.where.partition(':')[0]}: '{clip(path, 200)}' {why}"
-            problems += [line] if line not in problems else []
-            continue
-        for one in ids:
-            found.setdefault(one, {}).setdefault(mark.where.partition(":")[0], []).append(mark)
-    return found
+        trial, path = record.groups.get("trial", record.id), PurePosixPath(record.id)
+        for name in {str(path), str(path.with_suffix("")), path.name, path.stem, trial}:
+            fitting.setdefault(name.casefold(), {})[record.id] = trial
+
+    def find(video: str) -> tuple[Sequence[str], str]:
+        path = PurePosixPath(video.replace("\\", "/"))
+        names = [str(path), path.name, path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name]
+        ids = next((fitting[name.casefold()] for name in names if name.casefold() in fitting), {})
+        fault = "fits several videos" if ids else f"is no video here ({clip(nearest(path.name, fitting), 120)})"
+        return (list(ids), "") if len({*ids.values()}) == 1 else ([], fault)
+
+    return find
 
 
-def _loose(name: str) -> str:
-    path = PurePosixPath(name)
-    return str(path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path).casefold()
-
-
-def _marked(record: Record, files: Mapping[str, list[Mark]], problems: list[str]) -> Record:
+def _marked(record: Record, sources: dict[str, list[Mark]], problems: list[str]) -> Record:
     """The record with its phases; without any where files disagree or marks cannot be phases, with a line."""
     try:
-        read = {file: phases_of(_in_seconds(record, marks)) for file, marks in files.items()}
+        read = {source: phases_of(_in_seconds(record, marks)) for source, marks in sources.items()}
         if len({*read.values()}) > 1:
             raise ValueError(f"{' and '.join(sorted(read))} mark other phases; keep one")
     except (ValueError, VideoError) as error:
@@ -130,22 +125,16 @@ def _marked(record: Record, files: Mapping[str, list[Mark]], problems: list[str]
 
 def _in_seconds(record: Record, marks: Sequence[Mark]) -> list[Phase]:
     """Marks in seconds of life: frames by their times, and a player's seconds by the frames that it shows."""
-    places = np.array([[mark.start, mark.end] for mark in marks])
-    if record.video is not None and (marks[0].frames or (record.rate and record.path is not None)):
+    places, frames = np.array([[mark.start, mark.end] for mark in marks]), marks[0].frames
+    if record.video is not None and (frames or (record.rate and record.path is not None)):
         life = probe(record.video)[1]
-        shown = np.arange(len(life), dtype=np.float64) if marks[0].frames else probe(Path(record.path or ""))[1]
-        places = np.where(np.isfinite(places), _line(places, shown, life), places)
-    elif marks[0].frames:
+        shown = np.arange(len(life), dtype=np.float64) if frames else probe(Path(record.path or ""))[1]
+        rate = (life[-1] - life[0]) / max(shown[-1] - shown[0], 1e-9)  # beyond the last frame
+        moved = np.interp(places, shown, life) + rate * np.fmax(places - shown[-1], 0.0)
+        places = np.where(np.isfinite(places), moved, places)
+    elif frames:
         raise ValueError("they count frames, and there is no video here to time them")
     return [Phase(mark.name, *ends) for mark, ends in zip(marks, places.tolist(), strict=True)]
-
-
-def _line(places: np.ndarray, shown: np.ndarray, life: np.ndarray) -> np.ndarray:
-    """Places on the clock `shown` as places on the clock `life`; after the last frame by the mean rate."""
-    if len(shown) < 2:
-        return places
-    slope = (life[-1] - life[0]) / (shown[-1] - shown[0])
-    return np.asarray(np.interp(places, shown, life) + slope * np.fmax(places - shown[-1], 0.0))
 
 
 def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
@@ -156,22 +145,17 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     """
     ordered = sorted(marks, key=lambda phase: phase.start)
     names = [phase.name for phase in ordered]
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise ValueError(f"'{clip(twice[0])}' occurs {names.count(twice[0])} times; each phase occurs once")
-    made = list[Phase]()
-    for phase, following in pairwise([*ordered, None]):
-        assert phase is not None
-        end = phase.end
-        if following is not None:
-            apart = following.start - end
-            if apart > TOUCH_S or (-math.inf < apart < -TOUCH_S):
-                fault = f"leave a gap of {apart:.2f} s" if apart > 0 else f"overlap by {-apart:.2f} s"
-                raise ValueError(f"'{clip(phase.name)}' and '{clip(following.name)}' {fault}")
-            end = following.start
-        if not 0 <= phase.start < end:
-            raise ValueError(f"'{clip(phase.name)}' has no time: {phase.start:.2f} s to {end:.2f} s")
-        made.append(replace(phase, end=end))
-    return tuple(made)
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ValueError(f"'{clip(twice)}' occurs {names.count(twice)} times; each phase occurs once")
+    for place, (phase, following) in enumerate(pairwise(ordered)):
+        apart = following.start - phase.end
+        if apart > TOUCH_S or -math.inf < apart < -TOUCH_S:
+            fault = f"leave a gap of {apart:.2f} s" if apart > 0 else f"overlap by {-apart:.2f} s"
+            raise ValueError(f"'{clip(phase.name)}' and '{clip(following.name)}' {fault}")
+        ordered[place] = replace(phase, end=following.start)
+    if empty := next((phase for phase in ordered if not 0 <= phase.start < phase.end), None):
+        raise ValueError(f"'{clip(empty.name)}' has no time: {empty.start:.2f} s to {empty.end:.2f} s")
+    return tuple(ordered)
 
 
 def read_marks(path: Path) -> list[Mark]:
@@ -182,7 +166,7 @@ def read_marks(path: Path) -> list[Mark]:
             return list(_elan(path, content))
         if suffix == ".json":
             given = parse_json(read_text(path, content))
-            return list(_label_studio(path, given) if isinstance(given, list) else _via(path, given))
+            return list(_label_studio(given) if isinstance(given, list) else _via(given))
         if suffix == ".txt" and (rows := list(_transcription(path, content))):
             return rows
     except (LookupError, TypeError, AttributeError, ValueError, ElementTree.ParseError) as error:
@@ -190,49 +174,37 @@ def read_marks(path: Path) -> list[Mark]:
         raise DataError(f"no file of phases ({clip(str(error))})", where=path, fix=fix) from error
     if b"behavior" in content[: 1 << 14].lower():
         return list(_boris(path, content))
-    return [
-        Mark(row.where, row.text("video"), row.text("phase"), _needed(row, "start_s"), _end(row.number("end_s")))
-        for row in read_table(path, content, COLUMNS, {})[0]
-    ]
+    table, _ = read_table(path, content, COLUMNS, {})
+    return [Mark(row.text("video"), row.text("phase"), *_ends(row, "start_s", "end_s")) for row in table]
 
 
-def _end(given: float | None) -> float:
-    return math.inf if given is None else given
-
-
-def _needed(row: Row, column: str) -> float:
-    value = row.number(column)
-    if value is None:
-        raise DataError(f"no number in the column '{column}'", where=row.where, fix="Fill it in, or remove the row")
-    return value
+def _ends(row: Row, first: str, last: str = "") -> tuple[float, float]:
+    """The seconds of two columns of a row; an empty end is infinite. Raises DataError: no begin."""
+    start, end = row.number(first), row.number(last)
+    if start is None:
+        raise DataError(f"no number in the column '{first}'", where=row.where, fix="Fill it in, or remove the row")
+    return start, math.inf if end is None else end
 
 
 def _boris(path: Path, content: bytes) -> Iterator[Mark]:
     """Events of BORIS: aggregated ones have their ends, tabular ones are paired here; lines above the header go."""
     lines = read_text(path, content).split("\n")
-    titles = [
-        number for number, line in enumerate(lines) if re.search("behavior.*(time|start)|time.*behavior", line.lower())
-    ]
-    header = titles[0] if titles else 0
-    open_since: dict[tuple[str, str], float] = {}
+    header = next((number for number, line in enumerate(lines) if _HEADER.search(line)), 0)
+    begun: dict[tuple[str, str], float] = {}
     for row in read_table(path, "\n".join(lines[header:]).encode(), BORIS, {})[0]:
         video = next(filter(None, map(row.text, MEDIA)), path.stem)
         name, kind = row.text("behavior"), (row.text("behavior type") or row.text("status")).upper()
-        where = at_line(path, header + int(row.where.rpartition(":")[2]))
         if row.text("start (s)"):
-            yield Mark(
-                where, video, name, _needed(row, "start (s)"), _end(None if kind == "POINT" else row.number("stop (s)"))
-            )
+            yield Mark(video, name, *_ends(row, "start (s)", "" if kind == "POINT" else "stop (s)"))
+        elif kind == "STOP" and (video, name) not in begun:
+            raise DataError(f"'{clip(name)}' of '{clip(video)}' stops before it starts", where=path, fix="Correct it")
         elif kind == "STOP":
-            if (video, name) not in open_since:
-                raise DataError(f"'{clip(name)}' stops before it starts", where=where, fix="Correct it in BORIS")
-            yield Mark(where, video, name, open_since.pop((video, name)), _needed(row, "time"))
+            yield Mark(video, name, begun.pop((video, name)), _ends(row, "time")[0])
         elif kind == "START":
-            open_since[video, name] = _needed(row, "time")
+            begun[video, name] = _ends(row, "time")[0]
         else:
-            yield Mark(where, video, name, _needed(row, "time"), math.inf)
-    for (video, name), start in open_since.items():
-        yield Mark(printable(path), video, name, start, math.inf)
+            yield Mark(video, name, *_ends(row, "time"))
+    yield from (Mark(video, name, start) for (video, name), start in begun.items())
 
 
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:
@@ -241,49 +213,45 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
         raise ValueError("a document type")
     root = ElementTree.fromstring(content)  # noqa: S314 -- entities need a document type
     media = root.find("HEADER/MEDIA_DESCRIPTOR")
-    url = "" if media is None else unquote(media.get("MEDIA_URL") or media.get("RELATIVE_MEDIA_URL") or "")
-    origin = 0 if media is None else int(media.get("TIME_ORIGIN") or 0)
+    about = {} if media is None else media.attrib
+    video = unquote(about.get("MEDIA_URL") or about.get("RELATIVE_MEDIA_URL") or path.stem)
     slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
     tiers = list(root.iter("TIER"))
     for tier in [one for one in tiers if "phase" in (one.get("TIER_ID") or "").lower()] or tiers:
         for one in tier.iter("ALIGNABLE_ANNOTATION"):
-            start, end = ((int(slots[one.get(f"TIME_SLOT_REF{n}")] or "") + origin) / 1000 for n in (1, 2))
-            name = (one.findtext("ANNOTATION_VALUE") or "").strip()
-            yield Mark(printable(path), url or path.stem, name, start, end)
+            places = (int(slots[one.get(f"TIME_SLOT_REF{n}")] or "") for n in (1, 2))
+            start, end = ((place + int(about.get("TIME_ORIGIN") or 0)) / 1000 for place in places)
+            yield Mark(video, (one.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
 
 
-def _via(path: Path, project: Any) -> Iterator[Mark]:
+def _via(project: Any) -> Iterator[Mark]:
     """Temporal segments of a project of VIA 3; a name may be the key of an option."""
-    for one in project["metadata"].values():
-        if not one["z"]:
-            continue
+    for one in (segment for segment in project["metadata"].values() if segment["z"]):
         (attribute, value), *_ = one["av"].items()
         name = project["attribute"].get(attribute, {}).get("options", {}).get(value, value)
         file = project["file"][str(project["view"][one["vid"]]["fid_list"][0])]["fname"]
         start, end = (*map(float, one["z"]), math.inf)[:2]
-        yield Mark(printable(path), file, str(name), start, end)
+        yield Mark(file, str(name), start, end)
 
 
-def _label_studio(path: Path, tasks: list[Any]) -> Iterator[Mark]:
+def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
     """Labels of an export of Label Studio; frames of `timelinelabels` count from 1, the last one included."""
     for task in tasks:
-        names = [text for text in task["data"].values() if isinstance(text, str)]
-        video = next((t for t in names if PurePosixPath(t).suffix.lower() in VIDEO_SUFFIXES), names[0] if names else "")
-        video = _UPLOADED.sub("", PurePosixPath(unquote(video)).name)
+        names = [PurePosixPath(unquote(text)) for text in task["data"].values() if isinstance(text, str)]
+        video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), *names[:1])
+        file = _UPLOADED.sub("", video.name)
         for rater, annotation in enumerate(task["annotations"]):
-            where = f"{printable(path)}, annotation {rater + 1}" if rater else printable(path)
             for value in (result["value"] for result in annotation["result"]):
                 for name in value.get("timelinelabels", ()):
                     for part in value["ranges"]:
-                        yield Mark(where, video, str(name), float(part["start"]) - 1, float(part["end"]), True)
+                        yield Mark(file, str(name), float(part["start"]) - 1, float(part["end"]), True, rater)
                 for name in value.get("labels", ()):
-                    yield Mark(where, video, str(name), float(value["start"]), float(value["end"]))
+                    yield Mark(file, str(name), float(value["start"]), float(value["end"]), False, rater)
 
 
 def _transcription(path: Path, content: bytes) -> Iterator[Mark]:
     """Lines of JIGSAWS such as `80 334 G1`, first and last frame from 1; nothing where a line has another form."""
     lines = [line.strip() for line in read_text(path, content).split("\n") if line.strip()]
-    rows = [_TRANSCRIBED.fullmatch(line) for line in lines]
-    for row in rows if all(rows) else ():
-        assert row is not None
-        yield Mark(printable(path), path.stem, row[3], (int(row[1]) - 1) / RATE_HZ, int(row[2]) / RATE_HZ)
+    rows = [row for row in map(_TRANSCRIBED.fullmatch, lines) if row]
+    for row in rows if len(rows) == len(lines) else ():
+        yield Mark(path.stem, row[3], (int(row[1]) - 1) / RATE_HZ, int(row[2]) / RATE_HZ)

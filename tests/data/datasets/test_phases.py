@@ -98,7 +98,7 @@ def test_each_fault_is_one_line_and_the_rest_keeps_its_phases(tmp_path: Path) ->
     listing = read(tmp_path / "phases.csv", *(Record(f"{video}.mp4", None) for video in rows))
     unused = "mp4: its phases are not used: "
     assert listing.problems == (
-        f"{tmp_path}/phases.csv: 'gone.mp4' is no video here (known: early, empty, gap, good, overlap, twice)",
+        f"{tmp_path}/phases.csv: 'gone.mp4' is no video here (did you mean 'good.mp4'?)",
         f"gap.{unused}'run' and 'flight' leave a gap of 0.50 s",
         f"overlap.{unused}'run' and 'flight' overlap by 0.50 s",
         f"twice.{unused}'run' occurs 2 times; each phase occurs once",
@@ -123,6 +123,36 @@ def test_two_files_of_one_video_must_agree(tmp_path: Path) -> None:
     assert listing.records[0].phases, "the other file counts"
     with pytest.raises(UsageError, match="no such file"):
         read(tmp_path / "none.csv")
+
+
+def test_two_raters_of_label_studio_must_agree_and_frames_need_a_video(tmp_path: Path) -> None:
+    other = [{"value": {"start": 0.4, "end": 1.5, "labels": ["take-off"]}}]
+    task = {"data": {"video": "a.mp4"}, "annotations": [{"result": SECONDS}, {"result": other}]}
+    (tmp_path / "x.json").write_text(json.dumps([task]))
+    (line,) = read(tmp_path / "x.json").problems
+    assert line.endswith(f"{tmp_path}/x.json and {tmp_path}/x.json, annotation 2 mark other phases; keep one")
+    ranges = {"value": {"ranges": [{"start": 1, "end": 9}], "timelinelabels": ["run"]}}
+    (tmp_path / "x.json").write_text(json.dumps([{**task, "annotations": [{"result": [ranges]}]}]))
+    (line,) = read(tmp_path / "x.json").problems
+    assert line.endswith("they count frames, and there is no video here to time them")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("x.eaf", "<!DOCTYPE a><a/>", "a document type"),
+        ("x.eaf", ELAN.replace('TIME_VALUE="600"', ""), "no file of phases"),
+        ("x.json", "{", "no file of phases"),
+        ("x.json", '{"metadata": 3}', "no file of phases"),
+        ("x.csv", "video,phase\na.mp4,run\n", "no number in the column 'start_s'"),
+        ("x.csv", "name,start\n", "no column 'video'"),
+        ("x.csv", "Behavior,Behavior type,Time\nrun,STOP,3\n", "'run' of 'x' stops before it starts"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(name: str, text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    (line,) = read(tmp_path).problems
+    assert what in line
 
 
 def test_a_name_that_fits_two_videos_is_refused_and_two_views_of_a_trial_share_phases(tmp_path: Path) -> None:
