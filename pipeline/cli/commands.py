@@ -180,6 +180,7 @@ def _intervals(done: api.TrainedModel) -> str:
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     """Print the notes, one table and the files of an evaluation, or its results as JSON."""
     from pipeline.evaluate import as_json as results_as_json
+    from pipeline.evaluate.published_results import published_table
     from pipeline.evaluate.results_tables import curve_table, main_table
 
     if as_json:
@@ -188,6 +189,8 @@ def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     for line in done.results.notes:
         say(line)
     systems_table(main_table(done.results))
+    if (published := published_table(done.results)) is not None:
+        systems_table(published)
     if done.results.curve:
         systems_table(curve_table(done.results.curve))
     say(f"{done.folder / 'results.json'} and {done.folder / 'report.html'}")

@@ -228,6 +228,31 @@ class CurvePoint(Stored):
 
 
 @dataclass(frozen=True)
+class PublishedResult(Stored):
+    """A method's published Spearman correlation on an official test part."""
+
+    method: str
+    epoch: str  # how the epoch was chosen: "last", "best on the test part", or "not stated"
+    source: str  # the paper, and the file that shows the choice
+    rho: Mapping[str, float] = field(default_factory=dict)  # by task
+    average: float | None = None  # over all tasks, where the source has no value for each
+
+
+@dataclass(frozen=True)
+class Published(Stored):
+    """What is published on a data set and one of its scores.
+
+    Attributes:
+        range: score by which public code divides before it squares errors; None: no common one.
+        tasks: number of tasks of the whole set.
+    """
+
+    range: float | None
+    tasks: int
+    results: tuple[PublishedResult, ...]
+
+
+@dataclass(frozen=True)
 class Origin(Stored):
     """What made the results."""
 
@@ -247,6 +272,7 @@ class EvaluationResults(Stored):
         left_out: folds of a task with too few performances to train on.
         against: the system whose result is the headline.
         paper: the paper's rows, per cent by task.
+        published: results of other methods, under the official split.
         ceiling: the agreement of two raters, in one sentence.
         methods: a paragraph for a paper.
         method: the settings that the results follow from.
@@ -265,6 +291,7 @@ class EvaluationResults(Stored):
     predictions: tuple[HeldOutPrediction, ...]
     kind: Literal["evaluation", "leaderboard"] = "evaluation"
     paper: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    published: Published | None = None
     ceiling: str = ""
     curve: tuple[CurvePoint, ...] = ()
     notes: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from pipeline.evaluate.leaderboard import OURS, WHOLE_SCENE, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.protocols import RequestedRows, protocol_of, protocol_systems
+from pipeline.evaluate.published_results import published_results
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
 from pipeline.run import pool_of
@@ -91,6 +92,7 @@ def evaluate_features(
         results,
         kind="evaluation" if asked.systems == "aim" else "leaderboard",
         paper=paper_rows(kind, method.protocol, table) if table or method.name != "demo" else {},
+        published=published_results(kind, config.dataset.score, method.protocol),
         ceiling=ceiling,
         curve=curve,
     )

@@ -13,6 +13,7 @@ from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, RankedRows, rank_agreement, write_results
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.leaderboard import OURS
+from pipeline.evaluate.published_results import published_table
 from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, row_kind, runs_table, task_tables
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
@@ -56,7 +57,8 @@ def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
 def evaluation_report(results: EvaluationResults) -> page.EvaluationReport:
     """The evaluation's section of a report page."""
     inner, name = inner_table(results), results.against
-    further = [*task_tables(results), *([inner] if inner else [])]
+    published = published_table(results)
+    further = [*([published] if published else []), *task_tables(results), *([inner] if inner else [])]
     further += [curve_table(results.curve)] if results.curve else []
     return page.EvaluationReport(
         title=results.kind.capitalize(),

@@ -1,0 +1,122 @@
+"""Results of published methods on the official splits, beside ours in the form in which papers print them.
+
+`configs/published/results.json` holds them, by data set and score, with the source of each value and how its epoch was
+chosen. Nothing is computed from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from data.store import read_json
+from models.metrics import fisher_average
+from pipeline.evaluate.evaluation_results import EvaluationResults, Published, PublishedResult, SystemResult, TaskResult
+from pipeline.evaluate.results_tables import row_kind
+from pipeline.evaluate.system_table import Better, Cell, Table, TableRow
+from pipeline.systems.selection import CHOSEN, ORACLE
+
+PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results.json"
+
+EPOCHS = {CHOSEN: "inner validation", ORACLE: "best on the test part"}
+"""How the epoch of a row was chosen, by the ending of its name; the others are of the last epoch."""
+
+NO_RESULT = "The epoch that is best on the test part was chosen by its labels: such a value is no honest result"
+
+
+@cache
+def _all() -> dict[str, dict[str, Published]]:
+    """By kind of data set and score; the first score of a kind is its default."""
+    return TypeAdapter(dict[str, dict[str, Published]]).validate_python(read_json(PLACE))
+
+
+def published_results(kind: str, score: str, protocol: str) -> Published | None:
+    """The published results of a data set and one of its scores; None where there is no official split of them."""
+    by_score = _all().get(kind, {})
+    return by_score.get(score or next(iter(by_score), "")) if protocol == "fixed" else None
+
+
+def published_table(results: EvaluationResults) -> Table | None:
+    """Correlation by task, average by Fisher's z, errors and choice of the epoch, of our rows and of published ones."""
+    given, tasks = results.published, results.tasks
+    if given is None:
+        return None
+    ours = [
+        TableRow(name, _ours(results, system, given.range, _epoch(results, name)), row_kind(results, name))
+        for name, system in results.systems.items()
+        if not system.baseline and all(task in system.tasks for task in tasks)
+    ]
+    errors = ["R-l2, %", *(["MSE"] if given.range else [])]
+    printed = [(f"{one.method} (published)", _printed(one, given, tasks), one.epoch) for one in given.results]
+    rows = [
+        TableRow(name, (*rho, *(None for _ in errors), epoch), "paper")
+        for name, rho, epoch in printed
+        if any(value is not None for value in rho)
+    ]
+    correlations = (*tasks, "average") if len(tasks) > 1 else ("rho",)
+    high: list[Better] = ["high"] * len(correlations)
+    low: list[Better] = ["low"] * len(errors)
+    return Table(
+        "In the form of published tables: Spearman's correlation on the official test part",
+        (*correlations, *errors, "epoch"),
+        (*ours, *rows),
+        note=_note(given),
+        better=(*high, *low, "neither"),
+    )
+
+
+def _ours(results: EvaluationResults, system: SystemResult, top: float | None, epoch: str | None) -> tuple[Cell, ...]:
+    """Correlations, errors and epoch of one of our rows; `top` as `Published.range`."""
+    parts = [system.tasks[task] for task in results.tasks]
+    rho = [part.figures.spearman for part in parts]
+    relative = [_relative(part, _span(results, task)) for part, task in zip(parts, results.tasks, strict=True)]
+    errors = [_mean(relative)] if top is None else [_mean(relative), _mean([_relative(p, top) / 100 for p in parts])]
+    return (*_with_average(rho), *errors, epoch)
+
+
+def _printed(one: PublishedResult, given: Published, tasks: Sequence[str]) -> tuple[Cell, ...]:
+    """Correlations of a published row, None where it has none."""
+    rho = _with_average([one.rho.get(task) for task in tasks])
+    whole = one.average is not None and len(tasks) == given.tasks
+    return (*rho[:-1], one.average) if whole else rho
+
+
+def _with_average(rho: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Correlations by task, followed by their average by Fisher's z where there are several."""
+    if len(rho) == 1:
+        return tuple(rho)
+    known = [value for value in rho if value is not None]
+    return (*rho, fisher_average(known).value if len(known) == len(rho) else None)
+
+
+def _epoch(results: EvaluationResults, name: str) -> str | None:
+    """How the epoch of a row was chosen; None for a row without a network."""
+    trained = "last" if results.systems[name].losses is not None or name == results.against else None
+    return next((text for ending, text in EPOCHS.items() if name.endswith(ending)), trained)
+
+
+def _note(given: Published) -> str:
+    sources = "; ".join(dict.fromkeys(f"{one.method}: {one.source}" for one in given.results))
+    scale = [f"MSE of scores divided by {given.range:g}."] if given.range else []
+    published = [f"Sources: {sources}."] if sources else ["No published value is known to this program."]
+    return " ".join([f"{NO_RESULT}.", "R-l2 by the range of the test part's scores.", *scale, *published])
+
+
+def _span(results: EvaluationResults, task: str) -> float:
+    """The range of the test part's scores."""
+    true = [one.true for one in results.predictions if one.task == task]
+    return max(true) - min(true)
+
+
+def _relative(part: TaskResult, span: float) -> float:
+    """The squared error in per cent of the squared span; NaN where undefined."""
+    return float("nan") if part.figures.mse is None or span <= 0 else 100 * part.figures.mse / span**2
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    mean = float(np.mean(values))
+    return mean if np.isfinite(mean) else None
