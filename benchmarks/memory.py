@@ -139,12 +139,12 @@ def extract_one(
     config, kept, measured = configured(overrides or []), Cache(cache), list[tuple[int, float]]()
 
     def progress(done: int, total: int, _: tuple[str, ...]) -> None:
-        if done and done % 250 == 0:
+        if done >= (measured[-1][0] if measured else 0) + 250:
             measured.append((done, resident(False)))
 
     start = time.perf_counter()
     plan = Planner(config, kept).plan(Record(id=video.name, path=video))
-    result = PlanRunner(config, kept, threading.Event()).run(plan, progress)
+    result = PlanRunner(config, kept, threading.Event(), progress)(plan)
     kept.close()
     memory = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
     failed = [str(failure) for failure in result.failed.values()]
@@ -152,13 +152,17 @@ def extract_one(
     sys.stdout.write(json.dumps(memory | times) + "\n")
 
 
+def ignored(*_: object) -> None:
+    """Take no progress."""
+
+
 @app.command("many", hidden=True)
 def extract_many(folder: Path, cache: Path, overrides: Annotated[list[str] | None, typer.Option()] = None) -> None:
     """In a process of its own: extract the videos of a folder and print memory after each as JSON."""
     config, kept, held = configured(["clips.steps=1", *(overrides or [])]), Cache(cache), list[float]()
-    planner, runner, failed = Planner(config, kept), PlanRunner(config, kept, threading.Event()), list[str]()
+    planner, runner, failed = Planner(config, kept), PlanRunner(config, kept, threading.Event(), ignored), list[str]()
     for record in find_videos([folder]).records:
-        failed += map(str, runner.run(planner.plan(record)).failed.values())
+        failed += map(str, runner(planner.plan(record)).failed.values())
         held.append(resident(False))
     kept.close()
     sys.stdout.write(json.dumps({"held_mib": held, "failed": failed}) + "\n")

@@ -98,12 +98,10 @@ class Source(Protocol):
     def upstream(self) -> Mapping[str, StageOutput]:
         """Outputs of the stages named by `Extractor.inputs`."""
 
-    def opened(self, kind: str, reader: Callable[..., Content], *further: str, fix: str = "") -> Content:
+    def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
         """What `reader`, a function of data/, makes of the record's file of this kind.
 
-        It gets the path, and by name the path of each `further` kind, None where the record has no such file.
-
-        Raises DataError: the record has no file of this kind (`fix` says what to do), or as `reader`.
+        Raises DataError: the record has no file of this kind, or as `reader`.
         """
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:

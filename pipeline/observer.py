@@ -47,8 +47,11 @@ class Progress:
         self.total, self.done, self._began = len(weights) + done, done, time.monotonic()
         self.changed()
 
-    def inside(self, item: Hashable, done: float, total: float) -> None:
-        """Record that `done` of `total` parts of a running item are finished."""
+    def inside(self, item: Hashable, done: float, total: float, stages: Sequence[str] = ()) -> None:
+        """Record that `done` of `total` parts of a running item are finished; `stages` are at work.
+
+        With `total` 0, these stages begin.
+        """
         if total:
             with self._lock:
                 self._inside[item] = self._weights.get(item, 0.0) * done / total
@@ -98,20 +101,6 @@ class Progress:
 
     def tell(self, failure: str) -> None:
         """Called with the reason of a failure."""
-
-    def planned(self, plans: Sequence[Any], fresh: int, frames: Sequence[int]) -> None:
-        """Begin the videos of these plans, with so many `frames` each; `fresh` further ones have nothing to do."""
-        weights = {plan.record.id: max(1, count) for plan, count in zip(plans, frames, strict=True)}
-        self.plan(weights, fresh)
-
-    def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        """Record that `done` of `total` frames are decoded for these stages; with `total` 0, the stages begin."""
-        self.inside(video, done, total)
-
-    def result(self, result: Any) -> None:
-        """Record that the stages of a video have run (`pipeline.run.Result`)."""
-        why = next((f"{result.record.name} [{stage}] {why.cause}" for stage, why in result.failed.items()), "")
-        self.finish(result.record.id, why)
 
 
 def duration(seconds: float) -> str:

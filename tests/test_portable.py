@@ -107,9 +107,9 @@ def test_a_run_from_videos_to_scores(
 
 
 MEMORY = """
-from pipeline.run.worker_pool import LocalPool, RunConfig
+from pipeline.run.local_pool import ProcessPool, RunConfig
 
-assert LocalPool(RunConfig()).share(100)[0] >= 1
+assert ProcessPool(RunConfig()).share(100)[0] >= 1
 """
 
 

@@ -41,7 +41,7 @@ MAY_IMPORT = {
 READERS = {
     "data.datasets.jigsaws": {"parse_kinematics"},
     "data.features": {"read_features"},
-    "data.keypoints": {"keypoints_of", "read_motion"},
+    "data.keypoints": {"read_keypoints", "read_motion"},
 }
 """Functions of `data` that open a file: `extractors` give them to `Source.opened`, and never call them."""
 
@@ -293,7 +293,7 @@ pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.S
     "evaluation without a cluster": (
         "import pipeline.evaluate.protocols\nfrom pipeline.run import pool_of\n"
         "from pipeline.evaluate import training_pool\nfrom pipeline.settings.machine import RunConfig\n"
-        "training_pool.TrainingPool(pool_of(RunConfig()))",
+        "training_pool.TrainingPool(), pool_of(RunConfig())",
         "ray",
     ),
 }

@@ -1,6 +1,6 @@
 """Reads keypoint files of other tools as people with COCO-17 joints: docs/keypoints.md."""
 
 from data.keypoints.locate import SUFFIXES, sidecar
-from data.keypoints.reading import keypoints_of, read_keypoints, read_motion
+from data.keypoints.reading import read_keypoints, read_motion
 
-__all__ = ["SUFFIXES", "keypoints_of", "read_keypoints", "read_motion", "sidecar"]
+__all__ = ["SUFFIXES", "read_keypoints", "read_motion", "sidecar"]

@@ -18,7 +18,6 @@ from data.keypoints.skeletons import COCO17, coco_joint
 from data.keypoints.ultralytics import of_texts
 from data.store import read_json
 from data.store.arrays import Floats
-from data.video.records import Record
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
 MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not shares of the picture
@@ -49,13 +48,6 @@ class RecordedMotion:
     keypoints: Floats  # (frame, agent, 17, axes + 1) coordinates and score 0..1; NaN and 0 where a joint is missing
     times: Floats | None  # (frame,) seconds, ascending; None where the file has none
     summary: str  # see `ImportedKeypoints.summary`
-
-
-def keypoints_of(path: Path, record: Record, size: tuple[int, int], frames: int) -> ImportedKeypoints:
-    """`read_keypoints` of the file or folder that belongs to a record's video (`sidecar`)."""
-    name = record.id.rpartition("/")[2]
-    stem = name if record.frames else name.rpartition(".")[0] or name
-    return read_keypoints(path, stem, size, frames)
 
 
 def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -85,6 +85,10 @@ class Record:
         retimed = RetimedVideo(self.path, self.rate) if self.path and self.rate else self.path
         return self.frames or retimed
 
+    def lacking(self, kinds: Iterable[str]) -> list[str]:
+        """Those of the kinds of input that this record has neither here nor on a store."""
+        return sorted({*kinds} - {*self.files(), *self.remote})
+
     def files(self) -> dict[str, Path]:
         """Every local input of this record by kind ("video" first)."""
         files = {"video": self.path} if self.path is not None else {}
@@ -94,6 +98,12 @@ class Record:
         """Every input of this record by kind, local or on a store; fingerprints cover them."""
         frames = {} if self.frames is None else {"video": self.frames}
         return {**self.files(), **frames, **self.remote}
+
+    @property
+    def stem(self) -> str:
+        """The name of the video without its suffix."""
+        name = self.id.rpartition("/")[2]
+        return name if self.frames else name.rpartition(".")[0] or name
 
     @property
     def name(self) -> str:

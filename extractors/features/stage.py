@@ -68,7 +68,7 @@ class Features(Extractor[FeaturesConfig]):
             kind, rows = kind_of_part(part), np.zeros((0, 0), np.float32)
             if kind in source.record.sidecars:
                 read = partial(read_features, name=source.record.entries.get(kind, ""))
-                rows = source.opened(kind, read, fix=FIX)
+                rows = source.opened(kind, read)
                 quality |= {f"{part}_rows": len(rows), f"{part}_dims": rows.shape[1]}
             values |= {part: rows, f"{part}_bounds": self._bounds(len(rows))}
         return StageOutput.of(self.arrays, values, quality)

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.keypoints import keypoints_of
+from data.errors import DataError
+from data.keypoints import read_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.pose_weights import identity_of
 from data.store.arrays import ArraySpec, Floats, StageOutput
@@ -124,9 +125,11 @@ class Pose(Extractor[PoseConfig]):
 
 def _imported(source: Source, size: tuple[int, int]) -> ImportedKeypoints:
     """The keypoint file of a video whose pictures have this size (width, height)."""
-    reader = partial(keypoints_of, record=source.record, size=size, frames=len(source.times))
-    fix = "Name its folder (pose.import.dir) and the file like the video"
-    return source.opened("keypoints", reader, fix=fix)
+    if "keypoints" not in source.record.sidecars:
+        fix = "Name its folder (pose.import.dir) and the file like the video"
+        raise DataError("no keypoints file", where=source.record.name, fix=fix)
+    reader = partial(read_keypoints, video_stem=source.record.stem, size=size, frames=len(source.times))
+    return source.opened("keypoints", reader)
 
 
 def detected(backend: PoseBackend, image: Image, turns: Sequence[int], scale: float | Floats = 1.0) -> list[Detections]:

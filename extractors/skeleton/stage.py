@@ -77,7 +77,8 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         """The arrays of one file. Raises DataError: the record has no keypoint file, or one that cannot be used."""
         from data.keypoints import read_motion
 
-        motion = source.opened("keypoints", partial(read_motion, agents=self.config.agents), "angles")
+        angles = source.record.sidecars.get("angles")
+        motion = source.opened("keypoints", partial(read_motion, agents=self.config.agents, angles=angles))
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
         points = self._oriented(motion.keypoints)

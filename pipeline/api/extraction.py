@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,19 +58,24 @@ def extract(
         The outcome of each video; those that failed are listed there.
     """
     from pipeline.cache import open_cache
-    from pipeline.run import ExtractRun, Planner, fed_by, list_inputs, plan_costs, run_extract, take_shard
+    from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, shard_of
 
+    part = shard_of(shard)
     settings = settings_of(
         config, overrides, features=features, cache=cache, workers=workers, engine=engine, address=address
     )
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        listing = list_inputs(many_paths(inputs), settings, observer)
-        settings = fed_by(listing.records, settings, observer)
-        listing = replace(listing, records=take_shard(listing.records, shard))
+        listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
-        records, fetch = listing.records, None if dry_run else observer.note
+        records, fetch = listing.records[part], None if dry_run else observer.note
         planner = Planner(
-            settings, opened, stages=names_of(stages), force=force, retry_failed=retry_failed, fetch=fetch
+            settings,
+            opened,
+            stages=names_of(stages),
+            force=force,
+            retry_failed=retry_failed,
+            fetch=fetch,
+            announce=True,
         )
         if preview:
             from pipeline.settings.environment import check_opencv
@@ -81,8 +85,8 @@ def extract(
 
             refuse_remote(records, planner)
         if dry_run:
-            return plan_costs(listing, planner)
-        summary = run_extract(records, planner, observer, announce=True)
+            return plan_costs(records, planner)
+        summary = run_extract(records, planner, observer)
         summary.problems = listing.problems
         drawn = {}
         if preview:
@@ -94,7 +98,7 @@ def extract(
             from pipeline.checks import report_flags
 
             outputs, sheets = summary.outputs, opened.place if preview else ""
-            measured = ((record.name, planner.measures(record, outputs.get(record.id, {}))) for record in records)
+            measured = ((record.name, opened.qualities(record.id, outputs.get(record.id, {}))) for record in records)
             flagged = report_flags(measured, len(records), observer, strict=strict, sheets=sheets)
         flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
         return ExtractRun(opened.place, summary, preview=drawn, flags=flags)
@@ -112,15 +116,14 @@ def status(
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.cache import open_cache
-    from pipeline.run import Planner, Status, fed_by, list_inputs, status_rows
+    from pipeline.run import Planner, Status, list_inputs, status_rows
 
     settings = settings_of(config, overrides, features=features, cache=cache)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        records = list_inputs(many_paths(inputs), settings, observer).records
-        settings = fed_by(records, settings, observer)
+        listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=names_of(stages))
-        return Status(opened.place, tuple(status_rows(records, planner)))
+        return Status(opened.place, tuple(status_rows(listing.records, planner)))
 
 
 def pack(
@@ -152,15 +155,15 @@ def pack(
     from pipeline.pack.feature_source import gather
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import Planner, fed_by, list_inputs
+    from pipeline.run import Planner, list_inputs
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
     settings = settings_of(config, on_data_set(overrides, root), features=features, cache=cache)
     with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        records, made = list_inputs((), settings, observer).records, [stage]
-        settings = fed_by(records, settings, observer)
+        listing, settings = list_inputs((), settings, observer)
+        records, made = listing.records, [stage]
         note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=(stage,))
         if (form, stage, per_video) == ("h5", "timesteps", False):

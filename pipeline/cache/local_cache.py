@@ -99,7 +99,7 @@ class Cache:
     """
 
     def __init__(self, root: Path, storage: Storage | None = None) -> None:
-        self.root, self.on_store = root, is_remote(root)
+        self.root, self.storage, self.on_store = root, storage, is_remote(root)
         self.folder: LocalFolder | RemoteFolder = LocalFolder(root)
         place = root  # of the index, which is no output
         if self.on_store:
@@ -193,6 +193,14 @@ class Cache:
             self.discard(path, error)
             raise
         return dict(fact.get("quality", {}))
+
+    def qualities(self, video_id: str, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Quality values by stage of a video's outputs with these keys; unreadable outputs are left out."""
+        values = {}
+        for stage, key in keys.items():
+            with suppress(*UNREADABLE):
+                values[stage] = self.quality(stage, video_id, key)
+        return values
 
     def write(
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
@@ -326,6 +334,10 @@ class Cache:
     def sweep(self, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
         """Remove, or only count, temporaries older than so many seconds; returns how many. A store has none."""
         return 0 if self.on_store else sweep(self.root, remove=remove, seconds=seconds)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Worker processes open it anew."""
+        return Cache, (self.root if self.on_store else self.root.absolute(), self.storage)
 
     def __enter__(self) -> Cache:
         return self

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,7 @@ from pipeline.report import ReportData, Scored, report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Prediction
 from pipeline.report.text import number
-from pipeline.run import Planner, Summary, dataset_records, run_extract
-from pipeline.run.worker_pool import LocalPool, Task, Tell, WorkerLost, run_items
+from pipeline.run import Planner, ProcessPool, Summary, Tell, WorkerLost, dataset_records, run_extract, run_items
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
 from pipeline.settings.config import Config, load_config
@@ -210,10 +210,10 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
 
 
-def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Tell], OSError | None]:
+def _start_rendering(folder: Path, stop: threading.Event, tell: Tell) -> Callable[[Dive], OSError | None]:
     """The function that renders one dive in a worker, and returns the error of a full disk, else None."""
 
-    def run(dive: Dive, tell: Tell) -> OSError | None:
+    def run(dive: Dive) -> OSError | None:
         try:
             render_dive(dive, folder, Options())
         except OSError as error:
@@ -223,10 +223,6 @@ def _start_rendering(folder: Path, stop: threading.Event) -> Callable[[Dive, Tel
     return run
 
 
-def _lost(dive: Dive, loss: WorkerLost) -> OSError | None:
-    raise DataError(f"could not be rendered: {loss}", where=dive.name, fix="Type the same command again")
-
-
 def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     """Render the missing dives on all cores, then write the labels, and return all dives. Raises as `run_demo`."""
     dives = plan_dives(count, SEED)
@@ -234,10 +230,13 @@ def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     missing = [d for d in dives if not ((folder / d.video).exists() and (truth / f"{d.name}.npz").exists())]
     done = len(dives) - len(missing)
     if missing:
-        task = Task(_start_rendering, (folder,), _lost)
+        start, stop = partial(_start_rendering, folder), observer.stop_event().is_set
         with observer.progress("rendered dives") as progress:
-            for error in run_items(LocalPool(RunConfig()), task, deque(missing), observer.stop_event().is_set):
-                if error is not None:
+            for dive, error in run_items(ProcessPool(RunConfig()), start, deque(missing), stop):
+                if isinstance(error, WorkerLost):
+                    what = f"could not be rendered: {error}"
+                    raise DataError(what, where=dive.name, fix="Type the same command again")
+                if isinstance(error, OSError):
                     raise error
                 done += 1
                 progress.steps(done, len(dives))

@@ -18,7 +18,7 @@ from pipeline.evaluate.protocols import RequestedRows, protocol_of, protocol_sys
 from pipeline.evaluate.published_results import published_results
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
-from pipeline.run import pool_of
+from pipeline.run import RayPool
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import without_folders_in
 from pipeline.systems import COMBINED
@@ -63,7 +63,8 @@ def evaluate_features(
 
     Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
     """
-    asked, pool = asked or RequestedRows(), pool_of(config.machine.run)
+    asked, machine = asked or RequestedRows(), config.machine.run
+    pool = RayPool(machine) if machine.engine == "ray" else None
     if asked.quick:
         config = replace(config, method=config.method.with_runs(QUICK_RUNS))
     method, kind = config.method, config.dataset.kind

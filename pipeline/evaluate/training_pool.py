@@ -11,33 +11,34 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from data.errors import Cancelled
-from pipeline.observer import Progress, Steps
-from pipeline.run import MOST_LOST, Pool, RayPool, Task, Tell, WorkerLost, run_items, worker_threads
+from pipeline.observer import Progress
+from pipeline.run import MOST_LOST, Pool, RayPool, Tell, ThreadPool, Told, WorkerLost, run_items, worker_threads
 from pipeline.settings.machine import Device
 from pipeline.systems import Predicted, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import in_threads, one_thread
+from pipeline.train.fit import one_thread
 
 
 @dataclass(frozen=True)
 class TrainingPool:
-    """Runs trainings on the actors of a Ray cluster, else in threads of this process; the results are the same.
+    """Runs trainings on the actors of a Ray cluster, else in threads, which share the features; the results are equal.
 
     Attributes:
-        pool: a pool of a cluster; any other, or None: this process.
+        pool: that of the actors, which takes no limit of time; None: threads of this process.
         progress: follows the trainings.
         stop: is asked between epochs.
         folder: keeps finished and unfinished trainings for later calls; None: keeps none.
         device: where networks train.
     """
 
-    pool: Pool | None = None
+    pool: RayPool | None = None
     progress: Progress = field(default_factory=Progress)
     stop: Stop | None = None
     folder: Path | None = None
@@ -46,82 +47,49 @@ class TrainingPool:
     def run(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
         """The predictions of each training.
 
+        As many trainings run at once as there are cores or places. Where there are more cores, a training runs several
+        of its stacks of networks at once. A training whose worker is lost runs once more, and resumes from a folder
+        that all machines see.
+
         Raises as `run_training` does for the first training that fails. On a cluster also UsageError where it cannot
         be reached or has no room, and TrainingError where a training lost two workers.
         """
-        if isinstance(self.pool, RayPool):
-            return self._on_workers(features, trainings, self.pool)
-        return self._here(features, trainings)
-
-    def _here(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
-        """As many trainings at once as there are cores; where these are more, they share the stacks of networks."""
-        order, cores = _planned(trainings, self.progress), torch.get_num_threads()
-        workers = min(cores, len(trainings))
-
-        def run(place: int, report: Callable[[float], None], stopping: Stop) -> Predicted:
-            control = TrainingControl(self.folder, _shares(report), stopping, self.device, cores // workers)
-            return run_training(features, trainings[order[place]], control)
-
-        def reported(place: int, share: float | None) -> None:
-            number = order[place]
-            self.progress.finish(number) if share is None else self.progress.inside(number, share, 1.0)
-
+        weights, cores = {number: one.weight for number, one in enumerate(trainings)}, torch.get_num_threads()
+        self.progress.plan(weights)
+        longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores end together
+        count = max(1, min(cores, len(trainings)))
+        share = worker_threads(self.pool.run) if self.pool else cores // count
+        pool: Pool = self.pool or ThreadPool(count)
+        start = partial(_start_training, features, TrainingControl(self.folder, device=self.device, cores=share))
+        items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predicted]()
         with one_thread():
-            done = in_threads(run, len(trainings), reported, self.stop, workers=workers, threads=1)
-        return [done[order.index(number)] for number in range(len(trainings))]
-
-    def _on_workers(self, features: FeatureSet, trainings: Sequence[Training], pool: RayPool) -> list[Predicted]:
-        """As many trainings at once as the pool has places.
-
-        A training whose worker is lost runs once more. It resumes from a folder that all machines see.
-        """
-
-        def lost(numbered: tuple[int, Training], loss: WorkerLost) -> tuple[int, Predicted | None]:
-            fix = "See whether the machines have enough memory; raise run.ray_cpus"
-            raise TrainingError(f"{numbered[1].system.name}: lost {MOST_LOST} workers, the last: {loss}", fix=fix)
-
-        task = Task(_start_worker, (features, self.folder, self.device, worker_threads(pool.run)), lost)
-        finished: dict[int, Predicted] = {}
-        order = [(number, trainings[number]) for number in _planned(trainings, self.progress)]
-
-        def reported(numbered: tuple[int, Training], share: float) -> None:
-            self.progress.inside(numbered[0], share, 1.0)
-
-        for number, predicted in run_items(pool, task, deque(order), self.stop or (lambda: False), reported):
-            if predicted is not None:
-                finished[number] = predicted
-                self.progress.finish(number)
+            for (number, training), answer in run_items(pool, start, items, self.stop or (lambda: False)):
+                if isinstance(answer, WorkerLost):
+                    what = f"{training.system.name}: lost {MOST_LOST} workers, the last: {answer}"
+                    raise TrainingError(what, fix="See whether the machines have enough memory; raise run.ray_cpus")
+                if isinstance(answer, Told):
+                    self.progress.inside(number, *answer.progress)
+                elif answer is not None:
+                    finished[number] = answer
+                    self.progress.finish(number)
         if len(finished) < len(trainings):
             raise Cancelled
         return [finished[number] for number in range(len(trainings))]
 
 
-def _planned(trainings: Sequence[Training], progress: Progress) -> list[int]:
-    """Plan the progress, and return the order: the longest training first, so that all cores end together."""
-    weights = {number: training.weight for number, training in enumerate(trainings)}
-    progress.plan(weights)
-    return sorted(weights, key=lambda number: -weights[number])
+def _start_training(
+    features: FeatureSet, control: TrainingControl, stop: threading.Event, tell: Tell
+) -> Callable[[tuple[int, Training]], Predicted | None]:
+    """The work of a worker: takes a numbered training, returns its predictions, None after a stop."""
+    control = replace(control, progress=tell, stop=stop.is_set)
 
-
-def _shares(report: Callable[[float], None]) -> Steps:
-    """Reports the share of the steps that are done."""
-    return lambda done, total: report(done / total)
-
-
-def _start_worker(
-    features: FeatureSet, folder: Path | None, device: Device, cores: int, stop: threading.Event
-) -> Callable[[tuple[int, Training], Tell], tuple[int, Predicted | None]]:
-    """The work of a worker: takes a numbered training, returns None in place of its predictions after a stop."""
-
-    def run(numbered: tuple[int, Training], report: Tell) -> tuple[int, Predicted | None]:
-        number, training = numbered
+    def run(numbered: tuple[int, Training]) -> Predicted | None:
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
-        training = replace(training, train=training.train.copy(), asked=training.asked.copy())
-        control = TrainingControl(folder, _shares(report), stop.is_set, device, cores)
+        training = replace(numbered[1], train=numbered[1].train.copy(), asked=numbered[1].asked.copy())
         try:
             with one_thread():
-                return number, run_training(features, training, control)
+                return run_training(features, training, control)
         except Cancelled:
-            return number, None
+            return None
 
     return run

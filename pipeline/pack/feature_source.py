@@ -32,11 +32,11 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for record, made in run(stored, planner, read=("timesteps",)):
+    for result, made in run(stored, planner, read=("timesteps",)):
         if isinstance(made, Failure):
-            left_out.append(f"{record.name}: {made}")
+            left_out.append(f"{result.record.name}: {made}")
         else:
-            outputs[record.id] = made["timesteps"]
+            outputs[result.record.id] = made["timesteps"]
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(
@@ -61,8 +61,7 @@ def labelled_features(
         raise UsageError("--pack and --features are both given", where=pack, fix="Give one of them")
     if pack is not None:
         return refuse_empty(read_labelled(pack, config.dataset.tasks), config.method), config
-    records = labelled_records(config, observer)
-    config = fed_by(records, config, observer)
+    records, config = labelled_records(config, observer)
     planner = Planner(config, cache, stages=("timesteps",))
     if extract:
         summary = run_extract(records, planner, observer)
@@ -120,14 +119,17 @@ def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
     return features
 
 
-def labelled_records(config: Config, observer: Observer) -> list[Record]:
-    """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
-    records = list_inputs((), config, observer).records
-    labelled = [record for record in records if record.labels is not None]
-    if records and not labelled:
-        where = config.dataset.labels or config.dataset.root
-        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config.dataset))
-    return labelled
+def labelled_records(config: Config, observer: Observer) -> tuple[list[Record], Config]:
+    """The performances of the data set that have labels, and the configuration that they can feed.
+
+    Raises as `list_inputs`, and DataError where none has labels.
+    """
+    listing, config = list_inputs((), config, observer)
+    labelled = [record for record in listing.records if record.labels is not None]
+    if listing.records and not labelled:
+        where, count = config.dataset.labels or config.dataset.root, len(listing.records)
+        raise DataError(f"no performance has a score ({count} listed)", where=where, fix=_scores(config.dataset))
+    return labelled, fed_by(labelled, config, observer)
 
 
 def _scores(dataset: DatasetConfig) -> str:

@@ -73,11 +73,11 @@ def stage_outputs(
     The observer gets a line about each video without one.
     """
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for record, outputs in run(stored, planner, read=(stage,)):
+    for result, outputs in run(stored, planner, read=(stage,)):
         if isinstance(outputs, Failure):
-            observer.note(f"left out: {record.name}: {outputs}")
+            observer.note(f"left out: {result.record.name}: {outputs}")
         else:
-            yield record, outputs[stage]
+            yield result.record, outputs[stage]
 
 
 def write_features(

@@ -25,7 +25,8 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
     stage, first = _reading(planner)
     plans = (plan.idle() for plan in first.plan_all([record for record in records if record.phases]))
     read = run(plans, first, read=first.asked)
-    made = {r.id: (Signal.of(stage.primary(o)), r.phases) for r, o in read if not isinstance(o, Failure)}
+    usable = ((result.record, outputs) for result, outputs in read if not isinstance(outputs, Failure))
+    made = {record.id: (Signal.of(stage.primary(outputs)), record.phases) for record, outputs in usable}
     return PhaseReferences.fit(config.bounds, [made[name] for name in sorted(made)]) if made else None
 
 
@@ -34,8 +35,8 @@ def carried_phases(
 ) -> Iterator[tuple[Record, Carried | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
     stage, first = _reading(planner)
-    for record, outputs in run(first.plan_all(records), first, observer, read=first.asked):
-        yield record, outputs if isinstance(outputs, Failure) else _carried(references, stage, outputs)
+    for result, outputs in run(first.plan_all(records), first, observer, read=first.asked):
+        yield result.record, outputs if isinstance(outputs, Failure) else _carried(references, stage, outputs)
 
 
 def _reading(planner: Planner) -> tuple[Timesteps, Planner]:

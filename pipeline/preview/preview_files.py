@@ -28,7 +28,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
-from pipeline.run import Outputs, Plan, Planner, Summary, run
+from pipeline.run import Outputs, Plan, Planner, run
 from pipeline.run.failures import NO_SPACE
 from pipeline.settings.destinations import is_full
 
@@ -83,12 +83,12 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     with observer.progress("previews") as progress:
         undrawn = [plan for plan in planner.plan_all(records) if planner.force or not _is_drawn(plan, planner)]
         fresh = len(records) - len(undrawn)
-        summary = Summary()
-        for record, outputs in run((plan.idle() for plan in undrawn), planner, observer, read=None, summary=summary):
+        for result, outputs in run((plan.idle() for plan in undrawn), planner, observer, read=None):
+            record = result.record
             try:
                 written += map(printable, _draw(record, outputs, planner, stop))
                 sheet, _ = preview_paths(planner.cache, record.id)
-                planner.cache.index.put(PREVIEWS, sheet.absolute(), summary.outputs[record.id], stamp(sheet))
+                planner.cache.index.put(PREVIEWS, sheet.absolute(), dict(result.stored), stamp(sheet))
             except Cancelled:
                 break
             except Exception as error:  # noqa: BLE001 -- no error of one video stops the others
@@ -106,7 +106,7 @@ def _is_drawn(plan: Plan, planner: Planner) -> bool:
     """Whether both files of a preview show the fresh outputs."""
     sheet, film = preview_paths(planner.cache, plan.record.id)
     shown = planner.cache.index.get(PREVIEWS, sheet.absolute(), stamp(sheet)) if film.exists() else None
-    return bool(plan.fresh) and shown == {stage: plan.keys()[stage] for stage in plan.fresh}
+    return bool(plan.fresh) and shown == plan.stored()
 
 
 def _draw(record: Record, outputs: Outputs | Failure, planner: Planner, stop: threading.Event) -> tuple[Path, Path]:

@@ -12,12 +12,13 @@ from pipeline.run.batch import (
     status_rows,
 )
 from pipeline.run.fed_stages import fed_by
-from pipeline.run.inputs import dataset_records, list_inputs, take_shard
+from pipeline.run.inputs import dataset_records, list_inputs, shard_of
+from pipeline.run.local_pool import ProcessPool, ThreadPool
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.ray_pool import RayPool, pool_of, worker_threads
 from pipeline.run.runner import Result
-from pipeline.run.worker_pool import MOST_LOST, Pool, Task, Tell, WorkerLost, local_pool, run_items
+from pipeline.run.worker_pool import MOST_LOST, Pool, Tell, Told, WorkerLost, run_items
 
 __all__ = [
     "MOST_LOST",
@@ -28,24 +29,25 @@ __all__ = [
     "Plan",
     "Planner",
     "Pool",
+    "ProcessPool",
     "RayPool",
     "Result",
     "Status",
     "Summary",
-    "Task",
     "Tell",
+    "ThreadPool",
+    "Told",
     "WorkerLost",
     "dataset_records",
     "fed_by",
     "list_inputs",
-    "local_pool",
     "plan_costs",
     "pool_of",
     "prune",
     "run",
     "run_extract",
     "run_items",
+    "shard_of",
     "status_rows",
-    "take_shard",
     "worker_threads",
 ]

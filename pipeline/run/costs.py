@@ -17,7 +17,6 @@ from data.store import fetched
 from data.video import Record, probe
 from pipeline.observer import duration
 from pipeline.run.plan import Plan, Planner
-from pipeline.run.runner import Result
 from pipeline.settings.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
@@ -36,43 +35,47 @@ class Estimate:
     seconds: float  # wall clock, with `workers` workers
     workers: int
     stages: dict[str, dict[str, Any]]  # per stage that runs: videos, work, unit, seconds_per_unit, measured (here)
+    where: str  # in words, where the workers run
+    lengths: tuple[int, ...] = ()  # of each video in frames
 
 
-def remember(planner: Planner, result: Result) -> None:
-    """Keep the seconds of one finished record's stages for later estimates."""
-    for stage, seconds in result.done.items():
-        if work := _work(planner, stage, result.frames):
-            planner.cache.index.add_cost(stage, seconds, work)
-
-
-def estimate(
-    plans: Sequence[Plan], planner: Planner, workers: int = 1, frames: Sequence[int] | None = None
-) -> Estimate:
-    """The expected cost of `plans`, whose videos have `frames` (default: `expected_frames`)."""
-    measured = planner.cache.index.costs()
-    names = dict.fromkeys(stage for plan in plans for stage in plan.todo)
-    frames = expected_frames([plan.record for plan in plans]) if frames is None else frames
+def estimate(plans: Sequence[Plan], planner: Planner) -> Estimate:
+    """The expected cost of `plans`."""
+    measured, frames = planner.cache.index.costs(), expected_frames([plan.record for plan in plans])
     stages: dict[str, dict[str, Any]] = {}
-    for name in names:
-        work = [_work(planner, name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
+    for name in dict.fromkeys(stage for plan in plans for stage in plan.todo):
+        work = [planner.work(name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
         stage = stage_class(name)
         rate = measured.get(name, stage.seconds_per_unit)
         stages[name] = {"videos": len(work), "work": sum(work), "unit": stage.unit, "seconds_per_unit": rate}
         stages[name]["measured"] = name in measured
-    seconds = sum(_seconds(plan, planner, count, stages) for plan, count in zip(plans, frames, strict=True))
-    return Estimate(len(plans), sum(frames), seconds / min(workers, max(1, len(plans))), workers, stages)
+
+    def seconds_of(names: Sequence[str], count: int) -> float:
+        """Stages of a wave run side by side. Measured seconds include that: the slowest counts; defaults add up."""
+        times = [planner.work(name, count) * float(stages[name]["seconds_per_unit"]) for name in names]
+        return max(times) if all(stages[name]["measured"] for name in names) else sum(times)
+
+    waves = [
+        ([step.stage for step in wave], count)
+        for plan, count in zip(plans, frames, strict=True)
+        for wave in plan.waves()
+    ]
+    workers, where = planner.pool.places(len(plans))
+    seconds = sum(seconds_of(names, count) for names, count in waves) / min(workers, max(1, len(plans)))
+    return Estimate(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
 
 
 def in_a_line(expected: Estimate) -> str:
     """An estimate as one sentence, printed before a run starts.
 
     >>> stages = {"pose": {"work": 816, "unit": "frames", "measured": True}}
-    >>> in_a_line(Estimate(8, 816, 40.0, 2, stages))
-    'about 40 s for 8 videos: pose 816 frames'
+    >>> in_a_line(Estimate(8, 816, 40.0, 2, stages, "Ray"))
+    'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
     work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in expected.stages.items())
     guess = "" if all(about["measured"] for about in expected.stages.values()) else " (not yet measured here)"
-    return f"about {duration(expected.seconds)}{guess} for {counted(expected.videos, 'video')}: {work}"
+    videos = counted(expected.videos, "video")
+    return f"about {duration(expected.seconds)}{guess} for {videos}: {work}; on {expected.where}"
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -86,10 +89,12 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
             yield step.stage, words.get(step.check.state, "{}").format(step.check.reason)
 
 
-def dry_run(plans: Sequence[Plan], planner: Planner, workers: int) -> dict[str, Any]:
+def dry_run(plans: Sequence[Plan], planner: Planner) -> dict[str, Any]:
     """The output of `extract --dry-run` as JSON types: `plan` with the reasons per video, and the `estimate`."""
     rows = [{"video": plan.record.name, "todo": dict(reasons(plan))} for plan in plans]
-    return {"plan": rows, "estimate": asdict(estimate(plans, planner, workers))}
+    cost = asdict(estimate(plans, planner))
+    del cost["lengths"]
+    return {"plan": rows, "estimate": cost}
 
 
 def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
@@ -111,24 +116,6 @@ def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...
     frames, workers = counted(cost["frames"], "frame"), counted(cost["workers"], "worker")
     title = f"about {duration(cost['seconds'])} for {frames} with {workers}"
     yield title, ("stage", "videos", "work", "seconds a unit", "source"), costs
-
-
-def _work(planner: Planner, stage: str, frames: int) -> int:
-    return stage_class(stage).work(planner.configs[stage], frames)
-
-
-def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[str, Any]]) -> float:
-    """Expected seconds of a plan on one worker.
-
-    The stages of a wave run side by side. Measured seconds include that, so the slowest stage counts; defaults are of
-    one stage alone, so they add up.
-    """
-    total = 0.0
-    for wave in plan.waves():
-        names = [step.stage for step in wave]
-        times = [_work(planner, name, frames) * float(stages[name]["seconds_per_unit"]) for name in names]
-        total += max(times) if all(stages[name]["measured"] for name in names) else sum(times)
-    return total
 
 
 def expected_frames(records: Sequence[Record]) -> list[int]:

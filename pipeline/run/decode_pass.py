@@ -12,9 +12,10 @@ import ctypes
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -35,64 +36,64 @@ MAPPED = 1 << 20
 POLL_SECONDS = 0.1
 """How often a waiting thread checks whether the user asked to stop or its peer has ended."""
 
-StageFrames = Callable[[int, int, tuple[str, ...]], None]
-"""Called with (frames done, frames to do, stages that still take them)."""
-
-
-@dataclass
-class _Subscription:
-    wanted: Sequence[int]
-    frames: queue.Queue[Frame | BaseException | None] = field(default_factory=lambda: queue.Queue(QUEUE_FRAMES))
-    closed: bool = False
+REPORT_SECONDS = 0.2
+"""How often a pass tells its progress."""
 
 
 class DecodePass:
     """Decodes one video for several stages at once.
 
-    `leave` must be called for each of `stages` when it ends. `progress` is called for every decoded frame; `stop` ends
-    the work.
+    `tell` is called with (frames done, frames to do, stages that still take them), every `REPORT_SECONDS` and at the
+    end. `stop` ends the work.
     """
 
-    def __init__(
-        self, record: Record, stages: Sequence[str], stop: threading.Event, progress: StageFrames | None = None
-    ) -> None:
-        self.record = record
-        self.stop = stop
-        self._progress = progress
-        self._expected = set(stages)
-        self._subscriptions: dict[str, _Subscription] = {}
-        self._changed = threading.Condition()
+    def __init__(self, record: Record, stop: threading.Event, tell: Callable[..., None]) -> None:
+        self.record, self.stop, self.tell = record, stop, tell
+        self.sources: list[StageSource] = []
+        self.changed = threading.Condition()
         self._probe_lock = threading.Lock()
         self._probed: tuple[VideoInfo, NDArray[np.float64]] | None = None
 
-    def leave(self, stage: str) -> None:
-        """Declare that a stage has ended, so that the decoder does not wait for it."""
-        with self._changed:
-            self._expected.discard(stage)
-            if stage in self._subscriptions:
-                self._subscriptions[stage].closed = True
-            self._changed.notify_all()
+    def outputs(
+        self, stages: Mapping[str, tuple[Callable[[StageSource], StageOutput], Mapping[str, StageOutput]]]
+    ) -> Iterator[tuple[str, StageOutput | BaseException]]:
+        """The output of each stage, or the error that it raised, in the order in which they end.
 
-    def subscribe(self, stage: str, subscription: _Subscription) -> None:
-        """Declare which frames a stage wants."""
-        with self._changed:
-            if stage in self._subscriptions:
-                raise RuntimeError(f"stage '{stage}' asked for frames twice; it gets one pass over the video")
-            self._subscriptions[stage] = subscription
-            self._changed.notify_all()
+        `stages` has the function that computes a stage's output, and the outputs that it needs, by name. An error of
+        the decoder reaches the stages that take frames.
+        """
+        self.sources = [StageSource(self, name, upstream) for name, (_, upstream) in stages.items()]
+        ended = queue.SimpleQueue[tuple[str, StageOutput | BaseException]]()
 
-    def run(self) -> None:
-        """Decode until every stage has its frames or has ended. Errors reach the stages, not the caller."""
-        with self._changed:
-            while not self._expected <= set(self._subscriptions) and not self.stop.is_set():
-                self._changed.wait(POLL_SECONDS)
+        def extract(source: StageSource) -> None:
+            try:
+                ended.put((source.stage, stages[source.stage][0](source)))
+            except BaseException as error:  # noqa: BLE001 -- whatever went wrong costs one output
+                ended.put((source.stage, error))
+            finally:
+                source.close()
+
+        threads = [threading.Thread(target=extract, args=(s,), name=s.stage, daemon=True) for s in self.sources]
+        threads.append(threading.Thread(target=self._run, name="decoder", daemon=True))
+        for thread in threads:
+            thread.start()
+        for _ in self.sources:
+            yield ended.get()
+        for thread in threads:
+            thread.join()
+
+    def _run(self) -> None:
+        """Decode until every stage has its frames or has ended. Errors reach the stages."""
+        with self.changed:
+            while not all(one.closed or one.wanted is not None for one in self.sources) and not self.stop.is_set():
+                self.changed.wait(POLL_SECONDS)
         error: BaseException | None = None
         try:
             self._decode()
         except Exception as caught:  # noqa: BLE001 -- every error must reach the stages, or they wait for ever
             error = caught
-        for subscription in self._subscriptions.values():
-            self._put(subscription, error)
+        for one in self.sources:
+            one.put(error)
 
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
@@ -117,40 +118,36 @@ class DecodePass:
         return {name: count for name, count in counts.items() if count}
 
     def _decode(self) -> None:
-        asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
-        if not asked or self.record.video is None:
+        sources = [one for one in self.sources if one.wanted is not None and len(one.wanted)]
+        if not sources or self.record.video is None:
             return
-        masks = {name: np.zeros(len(self.probed[1]), bool) for name in asked}  # sets take 60 times the memory
-        for name, mask in masks.items():
-            mask[asked[name]] = True
-        union = np.flatnonzero(np.any([*masks.values()], axis=0))
+        masks = [np.zeros(len(self.probed[1]), bool) for _ in sources]  # sets take 60 times the memory
+        for one, mask in zip(sources, masks, strict=True):
+            mask[np.asarray(one.wanted)] = True
+        union, told = np.flatnonzero(np.any(masks, axis=0)), time.monotonic()
         for done, frame in enumerate(decode(self.record.video, union), start=1):
-            for name, mask in masks.items():
+            for one, mask in zip(sources, masks, strict=True):
                 if mask[frame.index]:
-                    self._put(self._subscriptions[name], frame)
+                    one.put(frame)
             if self.stop.is_set():
                 raise Cancelled
-            if self._progress is not None:
-                active = tuple(name for name in masks if not self._subscriptions[name].closed)
-                self._progress(done, len(union), active)
-            if all(self._subscriptions[name].closed for name in masks):
+            active = tuple(one.stage for one in sources if not one.closed)
+            if done == len(union) or time.monotonic() - told > REPORT_SECONDS:
+                told = time.monotonic()
+                self.tell(done, len(union), active)
+            if not active:
                 return
-
-    def _put(self, subscription: _Subscription, item: Frame | BaseException | None) -> None:
-        while not subscription.closed:
-            try:
-                subscription.frames.put(item, timeout=POLL_SECONDS)
-                return
-            except queue.Full:
-                continue
 
 
 class StageSource:
     """One stage's view of an opened input; implements `extractors.base.Source`."""
 
     def __init__(self, shared: DecodePass, stage: str, upstream: Mapping[str, StageOutput]) -> None:
-        self.record, self.upstream = shared.record, upstream
-        self._shared, self._stage = shared, stage
+        self.record, self.stage, self.upstream = shared.record, stage, upstream
+        self.wanted: Sequence[int] | None = None  # indices of the frames, once the stage has asked for some
+        self.closed = False  # it takes no more frames
+        self._shared = shared
+        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(QUEUE_FRAMES)
 
     @property
     def info(self) -> VideoInfo:
@@ -162,31 +159,49 @@ class StageSource:
         """(N,) presentation time of every frame in seconds from the first."""
         return self._shared.probed[1]
 
-    def opened(self, kind: str, reader: Callable[..., Content], *further: str, fix: str = "") -> Content:
-        """What `reader` makes of the record's file of this kind and of those of `further` kinds."""
-        sidecars = self.record.sidecars
-        if kind not in sidecars:
-            fix = fix or f"Put it where the data set has it, or leave out the stage {self._stage}"
+    def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
+        """What `reader` makes of the record's file of this kind."""
+        if kind not in self.record.sidecars:
+            fix = f"Put it where the data set has it, or leave out the stage {self.stage}"
             raise DataError(f"no {kind} file", where=self.record.name, fix=fix)
-        return reader(sidecars[kind], **{other: sidecars.get(other) for other in further})
+        return reader(self.record.sidecars[kind])
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         """Decoded frames in display order: those of the ascending `indices`, or all."""
-        subscription = _Subscription(range(len(self.times)) if indices is None else indices)
-        self._shared.subscribe(self._stage, subscription)
+        if self.wanted is not None:
+            raise RuntimeError(f"stage '{self.stage}' asked for frames twice; it gets one pass over the video")
+        wanted = range(len(self.times)) if indices is None else indices
+        with self._shared.changed:
+            self.wanted = wanted
+            self._shared.changed.notify_all()
         try:
-            while (item := self._next(subscription)) is not None:
+            while (item := self._next()) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
-            subscription.closed = True
+            self.closed = True
             trim_heap()  # before the stage makes its arrays
 
-    def _next(self, subscription: _Subscription) -> Frame | BaseException | None:
+    def put(self, item: Frame | BaseException | None) -> None:
+        """Hand over a frame, an error, or None at the end; waits while the queue is full."""
+        while not self.closed:
+            try:
+                self._queue.put(item, timeout=POLL_SECONDS)
+                return
+            except queue.Full:
+                continue
+
+    def close(self) -> None:
+        """Take no more frames, so that the decoder does not wait for this stage."""
+        with self._shared.changed:
+            self.closed = True
+            self._shared.changed.notify_all()
+
+    def _next(self) -> Frame | BaseException | None:
         while True:
             try:
-                return subscription.frames.get(timeout=POLL_SECONDS)
+                return self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 if self._shared.stop.is_set():
                     raise Cancelled from None

@@ -12,28 +12,50 @@ from data.errors import UsageError, nearest
 from data.features import feature_sources, names_of, with_features
 from data.video import Listing, Record, find_videos
 from pipeline.observer import Observer
+from pipeline.run.fed_stages import fed_by
 from pipeline.settings.config import Config
 
+SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
+"""`str.isdigit` also admits superscripts, which are no numbers."""
 
-def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> Listing:
-    """The videos of the inputs, or of the configuration's data set where there are none.
 
-    Raises UsageError for a missing input or data set, DataError where the data set's own files cannot be used.
+def shard_of(text: str) -> slice:
+    """Every n-th record from the i-th, for a shard `i/n`; all for an empty text.
+
+    Raises UsageError for a text of another form, or unless i is in 1..n.
+    """
+    if not text:
+        return slice(None)
+    match = SHARD.fullmatch(text)
+    if match is None:
+        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
+    part, parts = int(match[1]), int(match[2])
+    if not 1 <= part <= parts:
+        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
+    return slice(part - 1, None, parts)
+
+
+def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> tuple[Listing, Config]:
+    """The videos of the inputs, else of the configuration's data set, and the configuration that they can feed.
+
+    Raises as `fed_by`, UsageError for a missing input or data set, DataError where the data set's own files cannot be
+    used.
     """
     if inputs:
-        rate = config.method.frames.fps
-        listing = _retimed(find_videos(list(inputs), config.machine.storage.reach(), rate), rate)
+        rate = config.method.frames.fps  # of the video files too; 0: their containers are right
+        try:
+            listing = find_videos(list(inputs), config.machine.storage.reach(), rate)
+        except UsageError as error:
+            if config.dataset.kind != "folder" and Path(error.where or "").is_dir():
+                error.fix = f"Name the folder of a data set as a setting: --set dataset.root={error.where}"
+            raise
+        listing = replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
         listing = with_features(listing, feature_sources(config.dataset.features))
         listing = with_phases(listing, config.dataset.phases, beside=inputs[0])
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
-    return listing
-
-
-def _retimed(listing: Listing, rate: float) -> Listing:
-    """The listing with `frames.fps` for the video files too; 0: their containers are right."""
-    return replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
+    return listing, fed_by(listing.records, config, observer)
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
@@ -62,7 +84,9 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         unfilmed=names_of(sources),
         **options,
     )
-    listing = _retimed(with_features(listing, sources), config.method.frames.fps)
+    listing = with_features(listing, sources)
+    rate = config.method.frames.fps
+    listing = replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
     listing = with_phases(listing, dataset.phases, beside=dataset.root)
     if not dataset.tasks:
         return listing
@@ -71,23 +95,3 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         if task not in tasks:
             raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
     return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))
-
-
-SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
-"""`str.isdigit` also admits superscripts, which are no numbers."""
-
-
-def take_shard(records: Sequence[Record], text: str) -> tuple[Record, ...]:
-    """The records of shard `i/n`, every n-th from the i-th; an empty text takes all.
-
-    Raises UsageError for a text of another form, or unless i is in 1..n.
-    """
-    if not text:
-        return tuple(records)
-    match = SHARD.fullmatch(text)
-    if match is None:
-        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
-    part, parts = int(match[1]), int(match[2])
-    if not 1 <= part <= parts:
-        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
-    return tuple(records[part - 1 :: parts])

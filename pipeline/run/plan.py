@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
-from pipeline.cache import UNREADABLE, Cache, Check, Computation, fingerprints
+from pipeline.cache import Cache, Check, Computation, fingerprints
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
 from pipeline.run.stage_files import StageFiles
@@ -26,10 +25,18 @@ REMOTE_THREADS = 8
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of one record: its computation, and whether the stored output can be used."""
+    """One stage of one record.
+
+    Attributes:
+        check: whether the stored output can be used.
+        asked: somebody wants the output, and not only a later stage.
+        runs: the stage runs once its output is wanted; it has none that can be used, or is forced to.
+    """
 
     computation: Computation
     check: Check
+    asked: bool
+    runs: bool
 
     @property
     def stage(self) -> str:
@@ -39,11 +46,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps of one record, in order; `todo` are those that will run."""
+    """All steps of one record, in order."""
 
     record: Record
     steps: tuple[Step, ...]
-    todo: tuple[str, ...]
+
+    @cached_property
+    def todo(self) -> tuple[str, ...]:
+        """The stages that will run: those that are asked for, and those that they need.
+
+        A missing output stays missing where all outputs that need it are fresh.
+        """
+        chosen: list[Step] = []
+        for step in reversed(self.steps):
+            if step.runs and (step.asked or any(step.stage in one.computation.upstream for one in chosen)):
+                chosen.append(step)
+        return tuple(step.stage for step in reversed(chosen))
 
     @property
     def fresh(self) -> tuple[str, ...]:
@@ -53,6 +71,10 @@ class Plan:
     def keys(self) -> dict[str, str]:
         """Key of every output by stage."""
         return {step.stage: step.computation.key for step in self.steps}
+
+    def stored(self) -> dict[str, str]:
+        """Key of every output that can be used by stage."""
+        return {step.stage: step.computation.key for step in self.steps if step.check.state == "fresh"}
 
     def faults(self) -> dict[str, Failure]:
         """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
@@ -78,8 +100,12 @@ class Plan:
         return Failure("missing", stage, f"{stage} {state}: {reason}")
 
     def idle(self) -> Plan:
-        """The same plan, of which no stage will run."""
-        return replace(self, todo=())
+        """The same plan where no output is asked for, so that no stage will run."""
+        return replace(self, steps=tuple(replace(step, asked=False) for step in self.steps))
+
+    def asking(self, stages: Collection[str]) -> Plan:
+        """The same plan where the outputs of these stages are asked for too."""
+        return replace(self, steps=tuple(replace(s, asked=s.asked or s.stage in stages) for s in self.steps))
 
     def waves(self) -> Iterator[list[Step]]:
         """The steps that will run, in groups that share one decode: no step needs another one of its group."""
@@ -95,11 +121,6 @@ def needs(stage: str, other: str) -> Failure:
     return Failure("upstream", stage, f"needs {other}, which failed")
 
 
-def cannot_run(failure: Failure) -> Check:
-    """The check of a stage that cannot run."""
-    return Check("failed", failure.cause, failure)
-
-
 MeasuredPlan = tuple[Plan, dict[str, dict[str, Any]]]
 """A plan, and the quality values of outputs by stage."""
 
@@ -112,6 +133,7 @@ class Planner:
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
         fetch: called with a sentence before each download of weights; None: no download.
+        announce: the run says before its work what will run, and what it is expected to cost.
 
     `pool` runs the plans, None for this process; the section `run` chooses it.
     Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
@@ -126,6 +148,7 @@ class Planner:
         force: bool = False,
         retry_failed: bool = False,
         fetch: Callable[[str], None] | None = None,
+        announce: bool = False,
     ) -> None:
         self.config = config
         self.cache = cache
@@ -138,6 +161,7 @@ class Planner:
             stage_class(name).check_inputs(self.configs[name], self.configs)
         self.force = force
         self.retry_failed = retry_failed
+        self.announce = announce
         if fetch is not None:
             for name in self.stages:
                 stage_class(name).fetch(self.configs[name], self.files, fetch)
@@ -150,14 +174,10 @@ class Planner:
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
-    def plan(self, record: Record, siblings: Siblings | None = None, *, needed: Sequence[str] = ()) -> Plan:
-        """The steps of one record; reads no outputs.
+    def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
+        """The steps of one record; reads no outputs. `siblings` is `Cache.siblings` for many records.
 
         A stage fails where an input is missing, or where it cannot say which further files belong to the record.
-
-        Args:
-            siblings: `Cache.siblings` for many records.
-            needed: stages that run where they have no output, even if all that need them are fresh.
         """
         steps: list[Step] = []
         more: dict[str, Mapping[str, Path | str]] = {}
@@ -170,6 +190,10 @@ class Planner:
             files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
             if files:
                 record = replace(record, sidecars={**record.sidecars, **files})
+        for name in self.stages:
+            if lacking := record.lacking(needed_inputs(name)):
+                what, fix = f"no {lacking[0]} file", f"Add the file, or leave '{name}' out"
+                absent.setdefault(name, Failure("input", name, what, fix))
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
@@ -181,18 +205,13 @@ class Planner:
                 identity["frames_per_s"] = str(record.rate)
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
-            if lacking := self.lacking(record, name):
-                absent.setdefault(name, Failure("input", name, lacking[0], f"Add the file, or leave '{name}' out"))
-            failure = absent.get(name)
-            check = self.cache.check(computation, record.id, siblings) if failure is None else cannot_run(failure)
-            steps.append(Step(computation, check))
-        todo = self._todo([step for step in steps if step.stage not in absent], (*self.asked, *needed))
-        return Plan(record, tuple(steps), todo)
-
-    def lacking(self, record: Record, *stages: str) -> list[str]:
-        """The inputs that a record lacks for these stages (default: all), each as "no kinematics file"."""
-        needed = {kind for name in stages or self.stages for kind in needed_inputs(name)}
-        return [f"no {kind} file" for kind in sorted(needed - {*record.files(), *record.remote})]
+            if (failure := absent.get(name)) is not None:
+                steps.append(Step(computation, Check("failed", failure.cause, failure), asked=False, runs=False))
+                continue
+            check, asked = self.cache.check(computation, record.id, siblings), name in self.asked
+            again = (self.force and asked) or (self.retry_failed and check.state == "failed")
+            steps.append(Step(computation, check, asked, runs=again or check.state in ("missing", "stale")))
+        return Plan(record, tuple(steps))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The steps of many records, in their order; records on a store are planned in parallel."""
@@ -205,18 +224,11 @@ class Planner:
 
     def measure(self, records: Sequence[Record]) -> list[MeasuredPlan]:
         """The plans of records, each with the quality values of its fresh outputs by stage."""
-        plans = list(self.plan_all(records))
-        return [
-            (plan, self.measures(plan.record, {stage: plan.keys()[stage] for stage in plan.fresh})) for plan in plans
-        ]
+        return [(plan, self.cache.qualities(plan.record.id, plan.stored())) for plan in self.plan_all(records)]
 
-    def measures(self, record: Record, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """Quality values by stage of the outputs with these keys; unreadable outputs are left out."""
-        measured = {}
-        for stage, key in keys.items():
-            with suppress(*UNREADABLE):
-                measured[stage] = self.cache.quality(stage, record.id, key)
-        return measured
+    def work(self, stage: str, frames: int) -> int:
+        """Number of units of a stage's work (`Extractor.work`) in a video of so many frames."""
+        return stage_class(stage).work(self.configs[stage], frames)
 
     def settings_of(self, stage: str) -> dict[str, Any]:
         """Version, settings and identity of a stage and of every stage that it needs, by stage, as JSON types."""
@@ -225,19 +237,3 @@ class Planner:
             version, settings, identity = self._fixed[name]
             described[name] = {"version": version, "settings": dict(settings), "identity": dict(identity)}
         return described
-
-    def _todo(self, steps: Sequence[Step], wanted: Collection[str]) -> tuple[str, ...]:
-        """The stages to run: `wanted` ones without a usable output, and those that they need without one.
-
-        A missing output stays missing where all outputs that need it are fresh.
-        """
-        by_name = {step.stage: step for step in steps}
-        chosen: set[str] = set()
-        for step in reversed(steps):
-            name = step.stage
-            forced = self.force and name in self.asked
-            needed = name in wanted or any(name in by_name[c].computation.upstream for c in chosen)
-            retried = step.check.state == "failed" and self.retry_failed
-            if needed and (forced or retried or step.check.state in ("missing", "stale")):
-                chosen.add(name)
-        return tuple(step.stage for step in steps if step.stage in chosen)

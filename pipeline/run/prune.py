@@ -11,7 +11,6 @@ from pipeline.cache import UNREADABLE, Cache, CacheFiles, Computation, delete, m
 from pipeline.cache.housekeeping import Finding, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
 from pipeline.observer import Observer
-from pipeline.run.fed_stages import fed_by
 from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Planner
 
@@ -36,10 +35,10 @@ def prune(
 
 def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> Use:
     """The records of the inputs, and the planner of what `extract` made of them."""
-    config, records = planner.config, list_inputs(inputs, planner.config, observer).records
-    fewer = fed_by(records, config, observer)
+    config = planner.config
+    listing, fewer = list_inputs(inputs, config, observer)
     asked = () if planner.asked == config.method.stages else planner.asked
-    return records, planner if fewer is config else Planner(fewer, planner.cache, stages=asked)
+    return listing.records, planner if fewer is config else Planner(fewer, planner.cache, stages=asked)
 
 
 def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:

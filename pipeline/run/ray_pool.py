@@ -16,18 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from data.errors import UsageError
-from pipeline.run.worker_pool import (
-    POLL_SECONDS,
-    THREAD_VARIABLES,
-    Pool,
-    Tell,
-    Worker,
-    WorkerLost,
-    local_pool,
-)
+from pipeline.run.local_pool import ProcessPool, ThreadPool
+from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Pool, Start, Told, Worker, WorkerLost
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import RunConfig
 
@@ -44,9 +37,11 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
 
 
-def pool_of(run: RunConfig) -> Pool | None:
-    """Where items run under these settings; None: in this process. Raises UsageError for "ray" without Ray."""
-    return RayPool(run) if run.engine == "ray" else local_pool(run)
+def pool_of(run: RunConfig) -> Pool:
+    """Where videos are extracted under these settings. Raises UsageError for "ray" without Ray."""
+    if run.engine == "ray":
+        return RayPool(run, run.timeout_s)
+    return ThreadPool() if run.workers == 0 else ProcessPool(run, run.timeout_s)
 
 
 def worker_threads(run: RunConfig) -> int:
@@ -54,44 +49,61 @@ def worker_threads(run: RunConfig) -> int:
     return run.threads or max(1, int(run.ray_cpus))
 
 
-class _Head:
-    """The head of the cluster, asked every few seconds whether it still answers."""
+class _Cluster:
+    """The cluster of this process: whether its head answers, and how many actors fit, at most `run.workers`.
 
-    def __init__(self) -> None:
-        self.asked = self.answered = -math.inf
-        self.error: OSError | None = None
+    Machines come and go, so it is asked again and again. Raises UsageError where no actor fits at first.
+    """
+
+    def __init__(self, run: RunConfig) -> None:
+        self.run, self.answers = run, True
+        self.asked = self.answered = self.counted = time.monotonic()
+        cores, gpus, self.places = self._count()
+        if self.places < 1:
+            raise UsageError(
+                f"the Ray cluster has {cores:g} cores and {gpus:g} GPUs, too few for one worker",
+                fix="Lower run.ray_cpus or run.ray_gpus",
+            )
 
     def require(self) -> None:
         """Raise UsageError where the head has not answered for `HEAD_SECONDS`."""
-        now = time.monotonic()
-        if now - self.asked < 1:
+        import ray
+
+        if (now := time.monotonic()) - self.asked < 1:
             return
-        if now - self.asked > HEAD_SECONDS:  # a new run
+        if now - self.asked > HEAD_SECONDS:  # it was not asked meanwhile
             self.answered = now
-        self.asked, self.error = now, None
-        address, place = _head_place()
+        self.asked, address = now, str(ray.get_runtime_context().gcs_address)
         try:
-            if place is not None:
-                greet(place["host"], int(place["port"]))
-            self.answered = time.monotonic()
+            greet(address)
+            self.answers, self.answered = True, time.monotonic()
         except OSError as error:
-            self.error = error
+            self.answers = False
             if now - self.answered > HEAD_SECONDS:
                 raise UsageError(
                     f"the Ray cluster at {address} has ended ({error})",
                     fix="Start it again, then type the same command again to resume; what is done stays done",
                 ) from None
 
+    def room(self) -> int:
+        """The number of actors that fit at present."""
+        if time.monotonic() - self.counted > ROOM_SECONDS and self.answers:
+            self.places, self.counted = max(1, self._count()[2]), time.monotonic()
+        return self.places
 
-def _head_place() -> tuple[str, re.Match[str] | None]:
-    """The address of the head of this process's cluster, and its parts."""
-    import ray
+    def _count(self) -> tuple[float, float, int]:
+        """Cores, GPUs and places."""
+        import ray
 
-    address = str(ray.get_runtime_context().gcs_address)
-    return address, HOST.fullmatch(address)
+        run, resources = self.run, ray.cluster_resources()
+        cores, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
+        places = int(cores / run.ray_cpus)
+        if run.ray_gpus:
+            places = min(places, int(gpus / run.ray_gpus))
+        return cores, gpus, min(places, run.workers or places)
 
 
-@dataclass(frozen=True)
+@dataclass
 class RayPool(Pool):
     """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
 
@@ -100,8 +112,8 @@ class RayPool(Pool):
     """
 
     run: RunConfig
-    head: _Head = field(default_factory=_Head, repr=False, compare=False)
-    exit_seconds: ClassVar[float] = 10.0
+    timeout_s: float = math.inf
+    cluster: _Cluster | None = field(default=None, init=False, repr=False, compare=False)  # while it is opened
 
     def __post_init__(self) -> None:
         try:
@@ -110,9 +122,7 @@ class RayPool(Pool):
             raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
 
     @contextmanager
-    def opened(
-        self, start: Callable[..., Any], arguments: tuple[Any, ...], items: int
-    ) -> Iterator[tuple[Callable[[], int], Callable[[], RayActor]]]:
+    def opened(self, start: Start[Any, Any], items: int) -> Iterator[tuple[Callable[[], int], Callable[[], RayActor]]]:
         """See `Pool`; uses the Ray that this process is connected to. Raises UsageError where no worker fits."""
         import ray
 
@@ -120,8 +130,8 @@ class RayPool(Pool):
         if not connected:
             self._connect()
         try:
-            room = _Room(self.run, self.head)
-            yield room, partial(RayActor, self.run, start, tuple(ray.put(value) for value in arguments))
+            self.cluster = _Cluster(self.run)
+            yield self.cluster.room, partial(RayActor, self.run, ray.put(start))  # sent once to each machine
         finally:
             if not connected:
                 ray.shutdown()
@@ -130,7 +140,8 @@ class RayPool(Pool):
         """See `Pool`."""
         import ray
 
-        self.head.require()
+        assert self.cluster is not None
+        self.cluster.require()
         ray.wait([worker.awaited for worker in workers], num_returns=1, timeout=POLL_SECONDS)
 
     def _connect(self) -> None:
@@ -141,8 +152,7 @@ class RayPool(Pool):
         address = run.address or os.environ.get("RAY_ADDRESS")
         try:
             if address:
-                if place := HOST.fullmatch(address):
-                    greet(place["host"], int(place["port"]))
+                greet(address)
                 ray.init(address=address, **quiet)
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report each start to its makers
@@ -159,42 +169,14 @@ class RayPool(Pool):
         return self.run.workers or 1, "Ray"
 
 
-class _Room:
-    """The number of actors that fit into the cluster at present, at most `run.workers`; machines come and go.
+def greet(address: str) -> None:
+    """Return once a server of Ray's protocol (HTTP/2) answers at an address, if this names a machine.
 
-    Raises UsageError where none fits at first.
+    Raises OSError within `GREET_SECONDS`.
     """
-
-    def __init__(self, run: RunConfig, head: _Head) -> None:
-        self.run, self.head = run, head
-        cores, gpus, places = self._count()
-        if places < 1:
-            raise UsageError(
-                f"the Ray cluster has {cores:g} cores and {gpus:g} GPUs, too few for one worker",
-                fix="Lower run.ray_cpus or run.ray_gpus",
-            )
-        self.places, self.counted = places, time.monotonic()
-
-    def __call__(self) -> int:
-        if time.monotonic() - self.counted > ROOM_SECONDS and self.head.error is None:
-            self.places, self.counted = max(1, self._count()[2]), time.monotonic()
-        return self.places
-
-    def _count(self) -> tuple[float, float, int]:
-        """Cores, GPUs and places."""
-        import ray
-
-        run, resources = self.run, ray.cluster_resources()
-        cores, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
-        places = int(cores / run.ray_cpus)
-        if run.ray_gpus:
-            places = min(places, int(gpus / run.ray_gpus))
-        return cores, gpus, min(places, run.workers or places)
-
-
-def greet(host: str, port: int) -> None:
-    """Return once a server of Ray's protocol (HTTP/2) answers there. Raises OSError within `GREET_SECONDS`."""
-    with socket.create_connection((host, port), GREET_SECONDS / 2) as connection:
+    if (place := HOST.fullmatch(address)) is None:
+        return
+    with socket.create_connection((place["host"], int(place["port"])), GREET_SECONDS / 2) as connection:
         connection.settimeout(GREET_SECONDS / 2)
         settings = b"\0\0\0\4\0\0\0\0\0"  # an empty frame, after which a server sends its own
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
@@ -205,7 +187,7 @@ def greet(host: str, port: int) -> None:
 class RayActor(Worker):
     """One actor. The time of an item counts from the first answer about it."""
 
-    def __init__(self, run: RunConfig, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def __init__(self, run: RunConfig, start: Any) -> None:
         import ray
 
         path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -218,9 +200,9 @@ class RayActor(Worker):
                 num_gpus=run.ray_gpus,
                 runtime_env={"env_vars": variables},
             )
-            .remote(os.getcwd(), start, *arguments)
+            .remote(os.getcwd(), start)
         )
-        self.ready = self.actor.ready.remote()
+        self.ready = self.actor.state.remote()  # the first answer says that it has started
         self.result: Any = None
         self.state: Any = None
         self.halted: tuple[Any, float] | None = None
@@ -235,7 +217,7 @@ class RayActor(Worker):
         self.started, self.state = None, None
         self.result = self.actor.run.remote(item)
 
-    def take(self, tell: Tell) -> tuple[Any, ...]:
+    def take(self) -> Sequence[Told | Done]:
         """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
         import ray
 
@@ -244,24 +226,22 @@ class RayActor(Worker):
             self.there = True
         if ray.wait([self.result], timeout=0)[0]:
             try:
-                return (ray.get(self.result),)
+                return [Done(ray.get(self.result))]
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None  # a fault of the program, raised as in this process
             except ray.exceptions.RayError as error:
-                raise WorkerLost(f"the Ray worker was lost ({_first_line(error)})") from None
-        if self.halted is not None and not ray.wait([self.halted[0]], timeout=0)[0]:
-            answer_due = self.halted[1] + HALT_SECONDS
-            if time.monotonic() > answer_due:
-                raise WorkerLost("the Ray worker does not answer")
-        self.state = self.state or self.actor.state.remote()
+                raise _lost(error) from None
+        late = self.halted is not None and time.monotonic() > self.halted[1] + HALT_SECONDS
+        if self.halted is not None and late and not ray.wait([self.halted[0]], timeout=0)[0]:
+            raise WorkerLost("the Ray worker does not answer")
+        told, self.state = list[Told](), self.state or self.actor.state.remote()
         if ray.wait([self.state], timeout=0)[0]:
             with suppress(ray.exceptions.RayError):  # `run` fails with the same error a moment later
                 progress = ray.get(self.state)
                 self.started = self.started or time.monotonic()
-                if progress:
-                    tell(*progress)
+                told = [Told(progress)]
             self.state = None
-        return ()
+        return told
 
     def halt(self) -> None:
         """See `Worker`."""
@@ -282,35 +262,29 @@ class RayActor(Worker):
 
         try:
             ray.get(self.ready)
-        except ray.exceptions.ActorDiedError as error:
-            if "creation task" not in str(error):
-                raise WorkerLost(f"the Ray worker was lost ({_first_line(error)})") from None
+        except ray.exceptions.RayError as error:
+            if not isinstance(error, ray.exceptions.ActorDiedError) or "creation task" not in str(error):
+                raise _lost(error) from None
             cause = COLOURS.sub("", str(error)).strip().splitlines()[-1].strip()
             raise UsageError(
                 f"a Ray worker cannot start ({cause})",
                 fix="Give every machine of the cluster this folder, under the same path, and this environment",
             ) from None
-        except ray.exceptions.RayError as error:
-            raise WorkerLost(f"the Ray worker was lost ({_first_line(error)})") from None
 
 
 class RayWorker:
     """The work of one actor. `run` holds one thread; `halt` and `state` answer beside it."""
 
-    def __init__(self, folder: str, start: Callable[..., Any], *arguments: Any) -> None:
+    def __init__(self, folder: str, start: Start[Any, Any]) -> None:
         os.chdir(folder)  # relative paths mean the same on every machine
         self._stop = threading.Event()
-        self._work = start(*arguments, self._stop)
         self._progress: tuple[Any, ...] = ()
-
-    def ready(self) -> bool:
-        """True, as soon as the actor has started."""
-        return True
+        self._work = start(self._stop, self._tell)
 
     def run(self, item: Any) -> Any:
         """Work on one item."""
         self._progress = ()
-        return self._work(item, self._tell)
+        return self._work(item)
 
     def halt(self) -> None:
         """Ask the work to stop."""
@@ -322,6 +296,10 @@ class RayWorker:
 
     def _tell(self, *progress: Any) -> None:
         self._progress = progress
+
+
+def _lost(error: Exception) -> WorkerLost:
+    return WorkerLost(f"the Ray worker was lost ({_first_line(error)})")
 
 
 def _first_line(error: BaseException) -> str:

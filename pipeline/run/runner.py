@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, Cancelled, ChangedError, StorageError, printable
-from data.store import StageOutput, fetched
+from data.store import RemoteFile, StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import UNREADABLE, Cache, fingerprints, open_cache, stamps, unreadable
+from pipeline.cache import UNREADABLE, Cache, fingerprints, unreadable
 from pipeline.cache.failure import Failure
-from pipeline.run.decode_pass import DecodePass, StageFrames, StageSource, map_pictures, trim_heap
+from pipeline.cache.index import stamp
+from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
 from pipeline.run.plan import Plan, Step, needs
 from pipeline.run.stage_files import StageFiles
-from pipeline.run.worker_pool import Tell, WorkerLost
-from pipeline.settings.config import Config, validate
+from pipeline.run.worker_pool import WorkerLost
+from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
 
 AGAIN = "Type the same command again"
-
-REPORT_SECONDS = 0.2
-"""How often a worker reports progress."""
 
 
 @dataclass
@@ -35,6 +33,8 @@ class Result:
     """The outcome of one record.
 
     Attributes:
+        keys: key of every planned output by stage.
+        todo: stages that were to run.
         done: stages that ran, with their seconds.
         failed: stages that did not give an output, with the reason.
         skipped: stages whose output was there.
@@ -44,6 +44,8 @@ class Result:
     """
 
     record: Record
+    keys: Mapping[str, str] = field(default_factory=dict)
+    todo: tuple[str, ...] = ()
     done: dict[str, float] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
@@ -51,63 +53,103 @@ class Result:
     frames: int = 0
     cancelled: bool = False
 
+    @property
+    def stored(self) -> Mapping[str, str]:
+        """The keys of the outputs that are stored; often `keys` itself, since there may be a million records."""
+        there = {*self.skipped, *self.done}
+        if len(there) == len(self.keys):
+            return self.keys
+        return {stage: key for stage, key in self.keys.items() if stage in there}
+
+    @property
+    def fault(self) -> str:
+        """The first failure in a line with the video and the stage, "" where none failed."""
+        return next((f"{self.record.name} [{stage}] {why.cause}" for stage, why in self.failed.items()), "")
+
 
 class UpstreamError(Exception):
     """The output of another stage is needed and cannot be read."""
 
+    def __init__(self, stage: str, why: str) -> None:
+        super().__init__(stage, why)
+        self.stage, self.why = stage, why
+
 
 class Upstream(Mapping[str, StageOutput]):
-    """Outputs of earlier stages by stage. Each is read anew when a stage asks for it, so that none stays in memory."""
+    """Outputs of earlier stages by stage. Each is read anew when a stage asks for it, so that none stays in memory.
 
-    def __init__(self, names: Collection[str], read: Callable[[str], StageOutput]) -> None:
-        self._names, self._read = names, read
+    Raises UpstreamError for one that cannot be read.
+    """
+
+    def __init__(self, cache: Cache, video_id: str, keys: Mapping[str, str]) -> None:
+        self._cache, self._video_id, self._keys = cache, video_id, keys
 
     def __getitem__(self, name: str) -> StageOutput:
-        return self._read(name)
+        key = self._keys[name]
+        try:
+            return self._cache.read(name, self._video_id, key).output
+        except UNREADABLE as error:
+            raise UpstreamError(name, unreadable(error)) from error
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._keys)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._keys
+
+
+def result_of(plan: Plan) -> Result:
+    """The outcome before a stage has run."""
+    failed = {name: failure for name, failure in plan.faults().items() if name not in plan.todo}
+    return Result(plan.record, plan.keys(), plan.todo, failed=failed, skipped=plan.fresh)
 
 
 class PlanRunner:
-    """Runs plans in this process. Holds one extractor per stage, so that models load once."""
+    """Runs one plan after the other. Holds one extractor per stage, so that models load once.
 
-    def __init__(self, config: Config, cache: Cache, stop: threading.Event | None = None) -> None:
-        self.cache = cache
-        self.stop = stop or threading.Event()
+    `stop` ends the work. `tell` is called with (frames done, frames to do, stages at work); with 0 frames to do, these
+    stages begin.
+    """
+
+    def __init__(self, config: Config, cache: Cache, stop: threading.Event, tell: Callable[..., None]) -> None:
+        self.cache, self.stop, self.tell = cache, stop, tell
         self._configs = config.stage_configs
         self._extractors: dict[str, Extractor[Any]] = {}
 
-    def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
+    def __call__(self, plan: Plan) -> Result:
         """Run the plan's stages; where one fails, those that need it fail too.
 
         Objects on a store that they read are copied while they run. The fingerprint of a copy is that of the bytes that
         are decoded, so a change of the object is noticed.
         """
         map_pictures()  # on every run: training in this process sets the opposite
-        kept = {name: failure for name, failure in plan.faults().items() if name not in plan.todo}
-        result = Result(plan.record, failed=kept, skipped=plan.fresh)
-        reads = {name: set(stage_class(name).reads) for name in plan.todo}
-        wanted = {kind: file for kind, file in plan.record.remote.items() if any(kind in one for one in reads.values())}
+        record, reads = plan.record, {name: stage_class(name).reads for name in plan.todo}
+        self.result, copies = result_of(plan), dict[str, tuple[Path, str]]()  # path and fingerprint by kind
+        wanted = {kind: file for kind, file in record.remote.items() if any(kind in one for one in reads.values())}
         with ExitStack() as stack:
             try:
-                copies = stack.enter_context(fetched(wanted, self.stop)) if wanted else {}
+                copies |= stack.enter_context(fetched(wanted, self.stop)) if wanted else {}
             except Cancelled:
-                result.cancelled = True
-                return result
+                self.result.cancelled = True
+                return self.result
             except StorageError as error:
                 lost = [name for name in plan.todo if reads[name] & set(wanted)]
-                result.failed |= {name: failure_of(error, name, plan.record) for name in lost}
-                plan, copies = replace(plan, todo=tuple(name for name in plan.todo if name not in lost)), {}
-            _LocalRun(self, plan, result, copies).run(progress)
-        result.skipped = tuple(name for name in result.skipped if name not in result.done)
-        return result
+                self.result.failed |= {name: failure_of(error, name, record) for name in lost}
+            paths = {kind: path for kind, (path, _) in copies.items()}
+            self._origins = {printable(path): record.remote[kind].url for kind, path in paths.items()}  # for messages
+            if record.remote:
+                video = paths.pop("video", None)
+                record = replace(record, path=video, sidecars={**record.sidecars, **paths}, remote={})
+            self.record = record
+            self._first_stamps = self._stamps()  # before the content is read: a later change shows at the end
+            self._contents = fingerprints(record, self.cache, {kind: content for kind, (_, content) in copies.items()})
+            self._run(plan)
+        self.result.skipped = tuple(name for name in self.result.skipped if name not in self.result.done)
+        self.cache.index.flush()
+        return self.result
 
     def extractor(self, stage: str) -> Extractor[Any]:
         """The stage's extractor, made once."""
@@ -115,125 +157,76 @@ class PlanRunner:
             self._extractors[stage] = stage_class(stage)(self._configs[stage], StageFiles())
         return self._extractors[stage]
 
+    def _stamps(self) -> dict[str, str | None]:
+        """The stamp of every local input by kind."""
+        inputs = self.record.inputs()
+        return {kind: stamp(place) for kind, place in inputs.items() if not isinstance(place, RemoteFile)}
 
-class _LocalRun:
-    """The stages of one record, whose objects on a store have local copies: path and fingerprint by kind."""
-
-    def __init__(self, runner: PlanRunner, plan: Plan, result: Result, copies: Mapping[str, tuple[Path, str]]) -> None:
-        record = plan.record
-        self.origins = {printable(path): record.remote[kind].url for kind, (path, _) in copies.items()}  # for messages
-        if record.remote:
-            paths = {kind: path for kind, (path, _) in copies.items()}
-            video = paths.pop("video", None)
-            record = replace(record, path=video, sidecars={**record.sidecars, **paths}, remote={})
-        self.runner, self.plan, self.result, self.record = runner, plan, result, record
-        self.first_stamps = stamps(record)  # before the content is read: a later change shows at the end
-        self.contents = fingerprints(record, runner.cache, {kind: content for kind, (_, content) in copies.items()})
-
-    def run(self, progress: StageFrames | None) -> None:
-        """Run the stages in groups that share one decode."""
-        stop = self.runner.stop
-        for wave in self.plan.waves():
-            if stop.is_set():
-                self.result.cancelled = True
+    def _run(self, plan: Plan) -> None:
+        """Run the stages in groups that share one decode; write each output when its stage ends."""
+        record, result = self.record, self.result
+        for wave in plan.waves():
+            if self.stop.is_set():
+                result.cancelled = True
                 return
-            runnable = [step for step in wave if self._can_run(step)]
-            if not runnable:
+            steps = {step.stage: step for step in wave if self._can_run(step)}
+            if not steps:
                 continue
-            names = [step.stage for step in runnable]
-            shared = DecodePass(self.record, names, stop, progress)
-            threads = [
-                threading.Thread(target=self._run_step, args=(shared, step), name=step.stage, daemon=True)
-                for step in runnable
-            ]
-            if progress is not None:
-                progress(0, 0, tuple(names))
-            for thread in threads:
-                thread.start()
-            shared.run()
-            for thread in threads:
-                thread.join()
+            self.tell(0, 0, tuple(steps))
+            work = {
+                name: (self.extractor(name).extract, Upstream(self.cache, record.id, step.computation.upstream))
+                for name, step in steps.items()
+            }
+            shared, start = DecodePass(record, self.stop, self.tell), time.perf_counter()
+            for name, output in shared.outputs(work):
+                try:
+                    if isinstance(output, BaseException):
+                        raise output
+                    output = replace(output, quality={**output.quality, **shared.damage})
+                    if self._first_stamps != self._stamps():
+                        raise ChangedError("the input changed while it was read", fix=AGAIN)
+                    extractor = self.extractor(name)
+                    promise = extractor.promise(extractor.config, shared.frame_count)
+                    self.cache.write(steps[name].computation, record, output, promise)
+                    result.done[name] = time.perf_counter() - start
+                except Cancelled:
+                    result.cancelled = True
+                except UpstreamError as error:
+                    result.unread[error.stage] = error.why
+                except Exception as error:  # noqa: BLE001 -- one bad video is skipped and reported, whatever went wrong
+                    result.failed[name] = self._failure(steps[name], error)
+                del output
+            result.frames = max(result.frames, shared.frame_count)
             trim_heap()
 
     def _can_run(self, step: Step) -> bool:
         """Whether a step has something to do and can do it; else the result says why not."""
-        stage, result, contents = step.stage, self.result, self.contents
+        stage, result, contents = step.stage, self.result, self._contents
         there = {*result.skipped, *result.done}
+        if stage in result.failed:
+            return False
         if blocked := [name for name in step.computation.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
         elif changed := [kind for kind, content in step.computation.inputs.items() if contents.get(kind) != content]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[stage] = failure_of(error, stage, self.record)
-        elif step.check.state != "fresh" and self.runner.cache.has(stage, self.record.id, step.computation.key):
+        elif step.check.state != "fresh" and self.cache.has(stage, self.record.id, step.computation.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
             return there.issuperset(step.computation.upstream)  # else one of them waits for an output that is unread
         return False
 
-    def _run_step(self, shared: DecodePass, step: Step) -> None:
-        start, name, record, result = time.perf_counter(), step.stage, self.record, self.result
-        try:
-            upstream = Upstream(step.computation.upstream, lambda stage: self._read(step, stage))
-            extractor = self.runner.extractor(name)
-            output = extractor.extract(StageSource(shared, name, upstream))
-            if damage := shared.damage:
-                output = replace(output, quality={**output.quality, **damage})
-            if self.first_stamps != stamps(record):
-                raise ChangedError("the input changed while it was read", fix=AGAIN)
-            promise = extractor.promise(extractor.config, shared.frame_count)
-            self.runner.cache.write(step.computation, record, output, promise)
-            result.done[name] = time.perf_counter() - start
-        except Cancelled:
-            result.cancelled = True
-        except UpstreamError:
-            pass  # the result says which output cannot be read
-        except Exception as error:  # noqa: BLE001 -- one bad video is skipped and reported, whatever went wrong
-            result.failed[name] = self._failure(step, error)
-        finally:
-            result.frames = max(result.frames, shared.frame_count)
-            shared.leave(name)
-
-    def _read(self, step: Step, name: str) -> StageOutput:
-        """The output of an earlier stage. Raises UpstreamError where it cannot be read."""
-        try:
-            return self.runner.cache.read(name, self.record.id, step.computation.upstream[name]).output
-        except UNREADABLE as error:
-            self.result.unread[name] = unreadable(error)
-            raise UpstreamError from error
-
     def _failure(self, step: Step, error: Exception) -> Failure:
         """The failure of a step; the cache keeps it where the video's content or a fault of the program explains it."""
         if isinstance(error, AimError) and error.where is not None:
-            error.where = self.origins.get(error.where, error.where)
-        failure = failure_of(error, step.stage, self.plan.record)
+            error.where = self._origins.get(error.where, error.where)
+        failure = failure_of(error, step.stage, self.result.record)
         if failure.kind in KEPT:
             try:
-                self.runner.cache.keep_failure(step.computation, self.record, failure, error)
+                self.cache.keep_failure(step.computation, self.record, failure, error)
             except OSError as disk:
                 return replace(failure, cause=f"{failure.cause} (and the failure could not be kept: {disk.strerror})")
         return failure
-
-
-def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> Callable[[Plan, Tell], Result]:
-    """The function that runs plans in a worker, from a dumped configuration and the cache's place."""
-    config = validate(values)
-    cache = open_cache(root, config.machine.storage.reach())
-    runner = PlanRunner(config, cache, stop)
-
-    def run(plan: Plan, tell: Tell) -> Result:
-        last_report = 0.0
-
-        def progress(done: int, total: int, stages: tuple[str, ...]) -> None:
-            nonlocal last_report
-            if done == total or time.monotonic() - last_report > REPORT_SECONDS:
-                last_report = time.monotonic()
-                tell(done, total, stages)
-
-        result = runner.run(plan, progress)
-        cache.index.flush()
-        return result
-
-    return run
 
 
 def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
@@ -241,7 +234,7 @@ def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
 
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """
-    result = Result(plan.record, skipped=plan.fresh)
+    result = result_of(plan)
     for step in plan.steps:
         if step.stage not in plan.todo:
             continue

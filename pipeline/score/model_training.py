@@ -152,8 +152,8 @@ def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Tr
     stage = next((name for name in PEOPLE if name in planner.stages), None)
     if stage is None:
         return []
-    for record, outputs in run((plan.idle() for plan, _ in plans), planner, read=(stage, "timesteps")):
-        labels = record.labels
+    for result, outputs in run((plan.idle() for plan, _ in plans), planner, read=(stage, "timesteps")):
+        record, labels = result.record, result.record.labels
         if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
             bounds = np.asarray(outputs["timesteps"].arrays["bounds"].values, dtype=np.float64)
             made.append(

@@ -27,7 +27,7 @@ from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.phases import Carried, carried_phases
-from pipeline.run import STOPPED, Outputs, Planner, Summary, run
+from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import PARTS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import WHO, scoring_config
@@ -89,7 +89,7 @@ class Scorer:
         A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
         the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run`.
         """
-        summary, rows, carried = Summary(), dict[str, Score](), dict[str, Carried]()
+        rows, carried = dict[str, Score](), dict[str, Carried]()
         for record in records:
             if lacking := self.lacking(record):
                 rows[record.id] = Score(record.id, record.path, failure=Failure("input", "timesteps", lacking))
@@ -103,23 +103,25 @@ class Scorer:
                     carried[record.id] = found
         ready = [replace(r, phases=carried[r.id].phases) if r.id in carried else r for r in usable if r.id not in rows]
         plans = self.planner.plan_all([r for r in ready if r.phases or self.model.phases is None])
-        for record, outputs in run(plans, self.planner, observer, read=("timesteps",), summary=summary):
+        for result, outputs in run(plans, self.planner, observer, read=("timesteps",)):
+            record = result.record
             if isinstance(outputs, Failure):
                 rows[record.id] = Score(record.id, record.path, failure=outputs)
             else:
-                keys = summary.keys[record.id]
-                rows[record.id] = self._scored(record, outputs["timesteps"], keys, carried.get(record.id))
+                rows[record.id] = self._scored(record, outputs["timesteps"], result.keys, carried.get(record.id))
         made = [rows.get(record.id) or Score(record.id, record.path, failure=STOPPED) for record in records]
         return [replace(row, model=self.model_sha256) for row in made]
 
     def lacking(self, record: Record) -> str:
         """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""
-        if not (lacking := self.planner.lacking(record)):
+        if not (lacking := record.lacking(self.planner.reads)):
             by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
             return UNMARKED if by_phase and self.model.phases is None and not record.phases else ""
         reads = " and ".join(sorted(self.planner.reads, reverse=True))
         fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
-        return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
+        return (
+            f"no {' and no '.join(lacking)} file; this model reads {reads}: {fix}, or give the folder of the data set"
+        )
 
     def outputs(self, row: Score, record: Record) -> Outputs:
         """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""
@@ -134,7 +136,7 @@ class Scorer:
 
         Performances are scored one by one, since products of a batch may round differently.
         """
-        quality = self.planner.measures(record, keys)
+        quality = self.cache.qualities(record.id, keys)
         calibration = self.model.calibration
         try:
             features = feature_set([record], [output], self.planner.settings_of("timesteps"))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import socket
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -117,9 +117,9 @@ class UploadProgress(Progress):
         super().__init__("frames")
         self._running = running
 
-    def frames(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+    def inside(self, item: Hashable, done: float, total: float, stages: Sequence[str] = ()) -> None:
         """See `Progress`."""
-        super().frames(video, done, total, stages)
+        super().inside(item, done, total, stages)
         words = ", ".join(ACTIVITIES.get(stage, stage) for stage in stages)
         if total:
             self._running.progress(f"{words}: {100 * self.share:.0f} %, {self.time_left()}", self.share)

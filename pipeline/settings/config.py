@@ -61,6 +61,10 @@ class Config:
         """All values as JSON types, as a file holds them."""
         return merged(self.method.dump(), self.machine.dump(), {"dataset": self.dataset.dump()})
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross to worker processes as plain values: the classes of the sections are made anew there."""
+        return validate, (self.dump(),)
+
 
 class File(Method, Machine):
     """What a file may hold; `file_class` adds the sections of the stages."""

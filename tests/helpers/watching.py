@@ -33,7 +33,7 @@ class Watching(Observer):
         self.bars: list[Progress] = []
         self.questions: list[str] = []
         self._answer = answer
-        self._hooks = {"planned": on_plan, "frames": on_frames, "result": on_result}
+        self._hooks = {"plan": on_plan, "inside": on_frames, "finish": on_result}
 
     def note(self, text: str) -> None:
         self.lines.append(text)

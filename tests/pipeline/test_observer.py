@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 import re
 import time
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from pipeline import observer
-from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.cli import terminal
 from pipeline.observer import Progress
@@ -26,22 +23,18 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return shown
 
 
-def video(name: str) -> Any:
-    return SimpleNamespace(id=name, name=name)
-
-
 def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: list[float]) -> None:
     progress = Progress("videos")
-    progress.planned([SimpleNamespace(record=video(name)) for name in "ab"], 1, [300, 100])
+    progress.plan({"a": 300, "b": 100}, 1)
     assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left; 0% of the work, time left not known yet"
     now[0] += 30
-    progress.frames("a", 80, 160, ("pose",))  # every second frame is decoded
-    progress.frames("b", 0, 0, ("timesteps",))
+    progress.inside("a", 80, 160, ("pose",))  # every second frame is decoded
+    progress.inside("b", 0, 0, ("timesteps",))
     assert progress.share == pytest.approx(150 / 400)
     assert progress.time_left() == "about 50 s left"
-    progress.result(SimpleNamespace(record=video("b"), failed={"pose": Failure("video", "pose", "no frames")}))
+    progress.finish("b", "b [pose] no frames")
     assert progress.share == pytest.approx(250 / 400)
-    progress.result(SimpleNamespace(record=video("a"), failed={}))
+    progress.finish("a")
     assert (progress.share, str(progress)) == (
         1.0,
         "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, finishing",

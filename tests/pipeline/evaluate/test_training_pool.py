@@ -26,7 +26,7 @@ from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
-from pipeline.run import pool_of
+from pipeline.run import RayPool
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.machine import RunConfig
 from pipeline.settings.recipes import TrainConfig
@@ -59,7 +59,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2, **more: Any) -> TrainingPool:
-    return TrainingPool(pool_of(RunConfig(workers=workers, engine="ray")), **more)
+    return TrainingPool(RayPool(RunConfig(workers=workers, engine="ray")), **more)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:

@@ -10,10 +10,9 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
+from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line
 from pipeline.run.plan import Planner
-from pipeline.run.runner import Result
-from pipeline.settings.config import validate
+from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
 from tests.helpers.extracting import configured, extract
 from tests.helpers.toy_stages import use_stages
@@ -36,9 +35,9 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
     changed = configured(tmp_path / "cache", brightness={"stride": 5})
     cache = Cache(changed.machine.cache)
-    planner = Planner(changed, cache)
+    planner = Planner(load_config(changed, {"run.workers": 2}), cache)
     plans = [plan for plan in planner.plan_all(find_videos([videos]).records) if plan.todo]
-    planned = json.loads(json.dumps(dry_run(plans, planner, 2)))
+    planned = json.loads(json.dumps(dry_run(plans, planner)))
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
     assert planned["plan"][0] == {"video": "0.mp4", "todo": expected}
     assert (planned["estimate"]["videos"], planned["estimate"]["frames"]) == (3, 30)
@@ -57,10 +56,10 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     records = find_videos([videos]).records
     planner = Planner(config, cache, force=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    assert dry_run(plans, planner, 1)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
+    assert dry_run(plans, planner)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
     planner = Planner(config, cache, retry_failed=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    (row,) = dry_run(plans, planner, 1)["plan"]
+    (row,) = dry_run(plans, planner)["plan"]
     assert row["video"] == "bad.mp4"
     assert "tried again by --retry-failed" in row["todo"]["brightness"]
 
@@ -76,12 +75,15 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert not before.stages["brightness"]["measured"]
     assert "(not yet measured here) for 3 videos" in in_a_line(before)
     for _ in range(20):
-        remember(planner, Result(records[0], done={"brightness": 2.0, "contrast": 1.0}, frames=10))
+        for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
+            cache.index.add_cost(stage, seconds, 10)
         cache.index.flush()
-    estimated = estimate(plans, planner, workers=3)
+    estimated = estimate(plans, Planner(load_config(config, {"run.workers": 3}), cache))
     assert estimated.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
-    assert in_a_line(estimated) == "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames"
+    assert in_a_line(estimated) == (
+        "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
+    )
     (config.machine.cache / ".index.sqlite").unlink()
     assert not estimate(plans, Planner(config, Cache(config.machine.cache))).stages["brightness"]["measured"]
 

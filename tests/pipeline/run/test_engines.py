@@ -21,8 +21,9 @@ from data.errors import UsageError
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import run_extract
+from pipeline.run.local_pool import ProcessPool
 from pipeline.run.plan import Planner
-from pipeline.run.worker_pool import LocalPool, Task, run_items
+from pipeline.run.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
@@ -64,33 +65,32 @@ def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path)
 
 def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
     free = Mock(return_value=Mock(available=64e9))
-    monkeypatch.setattr("pipeline.run.worker_pool.psutil.virtual_memory", free)
-    monkeypatch.setattr("pipeline.run.worker_pool.usable_cores", lambda: 6)
-    assert LocalPool(RunConfig()).share(100) == (6, 1)
-    assert LocalPool(RunConfig()).share(2) == (2, 3), "two videos"
-    assert LocalPool(RunConfig()).places(100) == (6, "6 processes with 1 thread each")
-    assert LocalPool(RunConfig()).places(1) == (1, "1 process with 6 threads")
-    assert LocalPool(RunConfig(workers=1, threads=2)).share(100) == (1, 2)
+    monkeypatch.setattr("pipeline.run.local_pool.psutil.virtual_memory", free)
+    monkeypatch.setattr("pipeline.run.local_pool.usable_cores", lambda: 6)
+    assert ProcessPool(RunConfig()).share(100) == (6, 1)
+    assert ProcessPool(RunConfig()).share(2) == (2, 3), "two videos"
+    assert ProcessPool(RunConfig()).places(100) == (6, "6 processes with 1 thread each")
+    assert ProcessPool(RunConfig()).places(1) == (1, "1 process with 6 threads")
+    assert ProcessPool(RunConfig(workers=1, threads=2)).share(100) == (1, 2)
     free.return_value.available = 4e9
-    assert LocalPool(RunConfig()).share(100) == (2, 3), "memory for two"
+    assert ProcessPool(RunConfig()).share(100) == (2, 3), "memory for two"
     free.return_value.available = 1e8
-    assert LocalPool(RunConfig()).share(100) == (1, 6)
+    assert ProcessPool(RunConfig()).share(100) == (1, 6)
 
 
-def no_start(*_: object) -> None:
+def no_start(*_: object) -> Callable[[int], int]:
     raise ImportError("no such package")
 
 
 def test_workers_that_cannot_start_are_an_error(capfd: pytest.CaptureFixture[str]) -> None:
-    task: Task[int, int] = Task(no_start, (), lambda item, loss: pytest.fail(str(loss)))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a worker process cannot start: it ended with code 1"):
-        list(run_items(LocalPool(RunConfig(workers=2)), task, deque(range(5)), lambda: False))
+        list(run_items(ProcessPool(RunConfig(workers=2)), no_start, deque(range(1, 6)), lambda: False))
     assert "no such package" in capfd.readouterr().err
     assert not multiprocessing.active_children()
 
 
-def sleep_until_killed(place: Path, stop: object) -> Callable[[int, object], int]:
-    def run(item: int, tell: object) -> int:
+def sleep_until_killed(place: Path, stop: object, tell: object) -> Callable[[int], int]:
+    def run(item: int) -> int:
         place.write_text(str(os.getpid()))
         time.sleep(60)
         return item
@@ -100,12 +100,12 @@ def sleep_until_killed(place: Path, stop: object) -> Callable[[int, object], int
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
-        "import pathlib\nfrom collections import deque\nfrom pipeline.settings.machine import RunConfig\n"
-        "from pipeline.run import Task, run_items\n"
-        "from pipeline.run.worker_pool import LocalPool\n"
+        "import pathlib\nfrom collections import deque\nfrom functools import partial\n"
+        "from pipeline.settings.machine import RunConfig\n"
+        "from pipeline.run import ProcessPool, run_items\n"
         "from tests.pipeline.run.test_engines import sleep_until_killed\n"
-        f"task = Task(sleep_until_killed, (pathlib.Path({str(tmp_path / 'pid')!r}),), print)\n"
-        "list(run_items(LocalPool(RunConfig(workers=1)), task, deque([1]), lambda: False))\n"
+        f"start = partial(sleep_until_killed, pathlib.Path({str(tmp_path / 'pid')!r}))\n"
+        "list(run_items(ProcessPool(RunConfig(workers=1)), start, deque([1]), lambda: False))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     until = time.monotonic() + 60
@@ -176,7 +176,7 @@ def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path)
 def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:
     stop = threading.Event()
     config = flow_config(tmp_path / "cache", 1)
-    summary = extract_flow(videos, config, stop=stop, on_result=lambda result: stop.set())
+    summary = extract_flow(videos, config, stop=stop, on_result=lambda *_: stop.set())
     assert summary.cancelled
     assert len(summary.results) == 1
     assert not multiprocessing.active_children()

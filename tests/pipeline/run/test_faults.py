@@ -7,7 +7,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import pytest
 from data.errors import UsageError
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
-from pipeline.run import Summary
+from pipeline.run import Summary, decode_pass
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films, outputs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -162,21 +161,23 @@ def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
     assert [result.record.path for result in extract(changing, cache).results] == [changed]
 
 
-def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path) -> None:
+def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One video is replaced while it is read, another one between planning and reading."""
     changing, cache = Path(shutil.copytree(videos, tmp_path / "in")), tmp_path / "cache"
-    paths, lock, replaced = sorted(changing.rglob("*.mp4")), threading.Lock(), list[Path]()
+    paths, replaced, decode = sorted(changing.rglob("*.mp4")), list[Path](), decode_pass.decode
 
-    def change(video: str, done: int, total: int, _: tuple[str, ...]) -> None:
-        with lock:
+    def change(video: Path, indices: Any) -> Iterator[Any]:
+        for done, frame in enumerate(decode(video, indices)):
             if done == 3 and not replaced:
-                for target in (changing / video, next(p for p in reversed(paths) if p != changing / video)):
+                for target in (video, next(p for p in reversed(paths) if p != video)):
                     swap = target.with_suffix(".new")
                     shutil.copy(paths[1], swap)
                     os.replace(swap, target)
                     replaced.append(target)
+            yield frame
 
-    failed = extract(changing, cache, on_frames=change).failed
+    monkeypatch.setattr(decode_pass, "decode", change)
+    failed = extract(changing, cache).failed
     assert sorted(str(result.failed[STAGE]) for result in failed) == [
         "the input changed while it was read. Type the same command again",
         "the video file changed since the run began. Type the same command again",

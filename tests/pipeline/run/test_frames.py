@@ -58,7 +58,7 @@ def test_the_key_is_content_order_and_rate(tmp_path: Path, settings: Config) -> 
 def test_a_stated_rate_holds_for_a_video_whose_container_says_another(tmp_path: Path, settings: Config) -> None:
     path = tmp_path / "dive.mkv"
     write_video(path, dive(10), 10, codec="ffv1", pixel_format="bgr0", options={})
-    (stated,) = list_inputs([path], settings, SILENT).records
+    (stated,) = list_inputs([path], settings, SILENT)[0].records
     (unstated,) = find_videos([path]).records
     for video, rate in ((stated.video, 25), (unstated.video, 10)):
         assert video is not None

@@ -15,7 +15,7 @@ from data.errors import UsageError
 from data.video.records import Record
 from pipeline.observer import SILENT, Observer
 from pipeline.run.fed_stages import fed_by
-from pipeline.run.inputs import take_shard
+from pipeline.run.inputs import list_inputs, shard_of
 from pipeline.settings.config import load_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_shards_divide_the_videos() -> None:
     records = tuple(Record(f"{number}.mp4", None) for number in range(3))
-    assert [[r.id for r in take_shard(records, f"{part}/2")] for part in (1, 2)] == [["0.mp4", "2.mp4"], ["1.mp4"]]
-    assert take_shard(records, "") == records
+    assert [[r.id for r in records[shard_of(f"{part}/2")]] for part in (1, 2)] == [["0.mp4", "2.mp4"], ["1.mp4"]]
+    assert records[shard_of("")] == records
 
 
 def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None:
@@ -48,14 +48,23 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
 def test_odd_shards_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not of the form i/n"):
-        take_shard((), text)
+        shard_of(text)
 
 
 def test_an_array_of_slurm_is_no_shard_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ID", "COUNT", "MIN"):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", "1" if name == "MIN" else "2")
     records = (Record("a", None), Record("b", None))
-    assert take_shard(records, "") == records
+    assert records[shard_of("")] == records
+
+
+def test_a_data_set_as_an_input_is_named_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "J/Suturing/kinematics").mkdir(parents=True)
+    (tmp_path / "J/Suturing/kinematics/a.txt").touch()
+    with pytest.raises(UsageError, match=r"no video in this folder.*--set dataset\.root=.*/J$"):
+        list_inputs([tmp_path / "J"], load_config("jigsaws"), SILENT)
+    with pytest.raises(UsageError, match="a file that you name may have any"):
+        list_inputs([tmp_path / "J"], load_config("folder"), SILENT)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,23 +95,14 @@ def shared_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Sequence[Call
         times = np.arange(length) / 25
         monkeypatch.setattr(decode_pass, "probe", lambda path: (Made.info, times))
         monkeypatch.setattr(decode_pass, "decode", lambda path, wanted: alive.frames(wanted))
-        names = [str(number) for number in range(len(stages))]
-        shared = DecodePass(Made.record, names, threading.Event())
 
-        def work(name: str, stage: Callable[[Iterator[Frame]], Any]) -> None:
-            try:
-                stage(StageSource(shared, name, {}).frames(range(0, length, int(name) + 1)))
-            finally:
-                shared.leave(name)
+        def work(number: int, source: StageSource) -> StageOutput:
+            stages[number](source.frames(range(0, length, number + 1)))
+            return StageOutput({})
 
-        pairs = zip(names, stages, strict=True)
-        threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in pairs]
-        for thread in threads:
-            thread.start()
-        shared.run()
-        for thread in threads:
-            thread.join(60)
-            assert not thread.is_alive()
+        shared = DecodePass(Made.record, threading.Event(), lambda *_: None)
+        made = dict(shared.outputs({str(number): (partial(work, number), {}) for number in range(len(stages))}))
+        assert all(isinstance(output, StageOutput) for output in made.values())
         return alive
 
     return run

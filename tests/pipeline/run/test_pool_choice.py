@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from data.errors import UsageError
-from pipeline.run import RayPool, pool_of
-from pipeline.run.worker_pool import LocalPool
+from pipeline.run import ProcessPool, RayPool, ThreadPool, pool_of
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import RunConfig
 
 
 def test_the_settings_choose_where_the_work_runs() -> None:
-    assert pool_of(RunConfig(workers=0)) is None
-    assert isinstance(pool_of(RunConfig(workers=2)), LocalPool)
+    assert pool_of(RunConfig(workers=0)) == ThreadPool()
+    assert pool_of(RunConfig(workers=2, timeout_s=9)) == ProcessPool(RunConfig(workers=2, timeout_s=9), 9)
     with pytest.raises(UsageError, match=r"'run\.engine': should be one of local, ray, not 'rai'"):
         load_config(None, {"run.engine": "rai"})
     if pytest.importorskip("ray"):
-        assert pool_of(RunConfig(engine="ray", address="here:1")) == RayPool(RunConfig(engine="ray", address="here:1"))
+        far = RunConfig(engine="ray", address="here:1")
+        assert pool_of(far) == RayPool(far, far.timeout_s)

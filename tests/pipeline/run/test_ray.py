@@ -85,7 +85,7 @@ def test_a_video_that_takes_too_long_fails_by_name(cluster: None, videos: Path, 
 
 def test_stop_ends_the_actors(cluster: None, videos: Path, tmp_path: Path) -> None:
     stop = threading.Event()
-    summary = extract(videos, flow_config(tmp_path / "cache", 1), stop=stop, on_result=lambda _: stop.set())
+    summary = extract(videos, flow_config(tmp_path / "cache", 1), stop=stop, on_result=lambda *_: stop.set())
     assert summary.cancelled
     assert len(summary.results) == 1
     until = time.monotonic() + 60

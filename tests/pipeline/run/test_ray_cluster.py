@@ -18,7 +18,7 @@ import pytest
 
 from data.errors import UsageError
 from pipeline.run.ray_pool import RayPool
-from pipeline.run.worker_pool import Task, run_items
+from pipeline.run.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
@@ -78,27 +78,22 @@ def test_a_node_that_dies_costs_no_video(nodes: Nodes, videos: Path, tmp_path: P
     assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
 
 
-def sleeping(stop: threading.Event) -> Callable[[float, object], float]:
+def sleeping(stop: threading.Event, tell: object) -> Callable[[float], float]:
     """Work that takes as many seconds as its item, or until the stop."""
 
-    def run(item: float, tell: object) -> float:
+    def run(item: float) -> float:
         stop.wait(item)
         return item
 
     return run
 
 
-def no_loss(item: float, loss: Exception) -> float:
-    raise AssertionError(loss)
-
-
 def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes) -> None:
     """As trainings of an evaluation: more items than places, and one that is at work on the node that dies."""
     threading.Timer(12, nodes.kill, (nodes.second,)).start()
-    task = Task(sleeping, (), no_loss)
     items = deque([16.0 + number / 8 for number in range(2)] + [1.0, 2.0])
-    done = sorted(run_items(RayPool(ray_run(nodes)), task, deque(items), lambda: False))
-    assert done == sorted(items)
+    done = list(run_items(RayPool(ray_run(nodes)), sleeping, deque(items), lambda: False))
+    assert sorted(done) == [(item, item) for item in sorted(items)]
 
 
 def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes) -> None:
@@ -110,7 +105,7 @@ def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes) -> None:
         stop.set()
 
     threading.Timer(12, kill).start()
-    list(run_items(RayPool(ray_run(nodes)), Task(sleeping, (), no_loss), deque([300.0] * 4), stop.is_set))
+    list(run_items(RayPool(ray_run(nodes)), sleeping, deque([300.0] * 4), stop.is_set))
     assert time.monotonic() - times[0] < 25
 
 

@@ -190,7 +190,7 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     records = find_videos([tmp_path / "in"]).records
     config = configured(tmp_path / "cache")
     cache, stop = Cache(config.machine.cache), threading.Event()
-    observer = Watching(stop=stop, on_result=lambda result: stop.set())
+    observer = Watching(stop=stop, on_result=lambda *_: stop.set())
     summary = run_extract(records, Planner(config, cache), observer)
     assert summary.cancelled
     assert not summary.ok

@@ -33,7 +33,7 @@ from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
-from pipeline.run import STOPPED, Planner
+from pipeline.run import STOPPED, Planner, ThreadPool
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
 from pipeline.score.calibrate import calibrate
@@ -448,7 +448,8 @@ def test_every_command_gives_the_same_notes(
     """The notes are about inputs that are left out, and about outputs that are extracted again."""
     notes: dict[str, list[str]] = {}
     shutil.copytree(trained[1], tmp_path / "in")
-    monkeypatch.setattr("pipeline.run.worker_pool.LocalPool", lambda _: None)  # worker processes have no toy stage
+    here = lambda *_: ThreadPool()  # noqa: E731 -- worker processes have no toy stage
+    monkeypatch.setattr("pipeline.run.ray_pool.ProcessPool", here)
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {

@@ -45,11 +45,11 @@ def work(submission: Submission, folder: Path, running: Running) -> dict[str, An
         return {}
     shown = UploadProgress(running)
     shown.plan({submission.id: 100})
-    shown.frames(submission.id, 50, 100, ("pose",))
+    shown.inside(submission.id, 50, 100, ("pose",))
     while "slow" in submission.name and not GO_ON.is_set():
         if running.stop.wait(0.02):
             raise Cancelled
-        shown.frames(submission.id, 50, 100, ("pose",))
+        shown.inside(submission.id, 50, 100, ("pose",))
     if "broken" in submission.name:
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), submission.name)

@@ -49,8 +49,8 @@ class FakeScorer:
         self.records += records
         with observer.progress("videos") as progress:
             progress.plan({records[0].id: 102})
-            progress.frames(records[0].id, 51, 102, ("clips", "pose"))
-            progress.frames(records[0].id, 0, 0, ("timesteps",))
+            progress.inside(records[0].id, 51, 102, ("clips", "pose"))
+            progress.inside(records[0].id, 0, 0, ("timesteps",))
         if self.stop:
             observer.stop_event().set()
         return [self.row]

@@ -1,0 +1,248 @@
+"""Workers of this machine: threads of this process, which share its memory, or processes, which can crash alone.
+
+Processes die with their parent.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from types import ModuleType
+from typing import Any
+
+import psutil
+
+from data.errors import PROGRAM, UsageError, counted
+from pipeline.run.failures import kind_of_end
+from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Pool, Start, Told, Worker, WorkerLost
+from pipeline.settings.machine import RunConfig
+
+WORKER_BYTES = 1.5e9
+"""Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
+
+Items = queue.SimpleQueue[Any]
+"""Items for a worker; None: there are no more."""
+
+
+@dataclass(frozen=True)
+class ThreadPool(Pool):
+    """Threads of this process. None can be killed, so an item has no limit of time, and the end waits for it."""
+
+    threads: int = 1
+    timeout_s: float = math.inf
+
+    @contextmanager
+    def opened(
+        self, start: Start[Any, Any], items: int
+    ) -> Iterator[tuple[Callable[[], int], Callable[[], ThreadWorker]]]:
+        """See `Pool`."""
+        yield lambda: self.threads, partial(ThreadWorker, start, threading.Event())
+
+    def places(self, items: int) -> tuple[int, str]:
+        """See `Pool`."""
+        return self.threads, "this process"
+
+    def wait(self, workers: Sequence[ThreadWorker]) -> None:
+        """See `Pool`."""
+        workers[0].answered.wait(POLL_SECONDS)
+        workers[0].answered.clear()
+
+
+class ThreadWorker(Worker):
+    """One thread of this process. An error of its work is raised in the parent."""
+
+    there = True
+
+    def __init__(self, start: Start[Any, Any], answered: threading.Event) -> None:
+        self.answered = answered  # shared by the workers of a run
+        self.halted, self.items, self.answers = threading.Event(), Items(), queue.SimpleQueue[Any]()
+        self.thread = threading.Thread(target=self._serve, args=(start,), daemon=True)
+        self.thread.start()
+
+    def give(self, item: Any) -> None:
+        """See `Worker`."""
+        self.items.put(item)
+
+    def take(self) -> Sequence[Told | Done]:
+        """See `Worker`."""
+        answers = list[Told | Done]()
+        while not self.answers.empty():
+            answer = self.answers.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    def halt(self) -> None:
+        """See `Worker`."""
+        self.halted.set()
+        self.items.put(None)
+
+    def end(self, seconds: float = 0.0) -> None:
+        """Ask the work to stop, and wait for it."""
+        self.halt()
+        self.thread.join()
+
+    def _serve(self, start: Start[Any, Any]) -> None:
+        try:
+            _serve(start, self.halted, self.items, self._answer)
+        except BaseException as error:  # noqa: BLE001 -- raised in the parent
+            self._answer(error)
+
+    def _answer(self, answer: Told | Done | BaseException) -> None:
+        self.answers.put(answer)
+        self.answered.set()
+
+
+@dataclass(frozen=True)
+class ProcessPool(Pool):
+    """`run.workers` processes of this machine, each with its share of the cores as threads.
+
+    By default there is one process per core, since pose networks use one thread (`pose.threads`). There are at most as
+    many as items, and as fit into the free memory.
+    """
+
+    run: RunConfig
+    timeout_s: float = math.inf
+
+    @contextmanager
+    def opened(
+        self, start: Start[Any, Any], items: int
+    ) -> Iterator[tuple[Callable[[], int], Callable[[], ProcessWorker]]]:
+        """See `Pool`."""
+        workers, threads = self.share(items)
+        yield lambda: workers, partial(ProcessWorker, threads, start)
+
+    def places(self, items: int) -> tuple[int, str]:
+        """See `Pool`."""
+        workers, threads = self.share(items)
+        each = f"1 process with {counted(threads, 'thread')}"
+        return workers, each if workers == 1 else f"{workers} processes with {counted(threads, 'thread')} each"
+
+    def share(self, items: int) -> tuple[int, int]:
+        """The number of processes for so many items, and of threads of each."""
+        workers = self.run.workers
+        if workers is None:
+            workers = min(usable_cores(), items, int(psutil.virtual_memory().available / WORKER_BYTES))
+        workers = max(1, workers)
+        return workers, self.run.threads or max(1, usable_cores() // workers)
+
+    def wait(self, workers: Sequence[ProcessWorker]) -> None:
+        """See `Pool`."""
+        wait([worker.pipe for worker in workers], timeout=POLL_SECONDS)
+
+
+class ProcessWorker(Worker):
+    """One process of this machine."""
+
+    def __init__(self, threads: int, start: Start[Any, Any]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, remote_end = context.Pipe()
+        self.process = context.Process(target=_run_process, args=(remote_end, start), daemon=True)
+        variables = {name: str(threads) for name in THREAD_VARIABLES}
+        # A child would run the user's main module again.
+        with _replaced(os.environ, variables), _replaced(sys.modules, {"__main__": ModuleType("__main__")}):
+            self.process.start()
+        remote_end.close()
+
+    def give(self, item: Any) -> None:
+        """See `Worker`."""
+        self.started = time.monotonic()
+        with suppress(OSError):  # `take` notices that the process has ended
+            self.pipe.send(item)
+
+    def take(self) -> Sequence[Told | Done]:
+        """See `Worker`."""
+        answers = list[Told | Done]()
+        try:
+            while self.pipe.poll() and not (answers and isinstance(answers[-1], Done)):
+                answers.append(self.pipe.recv())
+                self.there = True
+        except (EOFError, OSError):
+            self.process.join(timeout=5)
+            code = self.process.exitcode
+            by = signal.Signals(-code).name if code and code < 0 else ""
+            cause = f"was killed by {by}" if by else f"ended with code {code}"
+            if not self.there and code is not None and code >= 0:  # the next one would end so too
+                raise UsageError(
+                    f"a worker process cannot start: it {cause}",
+                    fix=f"Its error is printed above; type: {PROGRAM} doctor",
+                ) from None
+            raise WorkerLost(f"the worker process {cause}", kind_of_end(by)) from None
+        return answers
+
+    def halt(self) -> None:
+        """See `Worker`."""
+        with suppress(OSError):
+            self.pipe.send(None)
+
+    def end(self, seconds: float = 0.0) -> None:
+        """See `Worker`."""
+        if seconds:
+            self.halt()
+            self.pipe.close()
+            self.process.join(timeout=seconds)
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Told | Done], None]) -> None:
+    """The loop of a worker: take an item, work on it, send the result, until there are no more."""
+    work = start(stop, lambda *progress: answer(Told(progress)))
+    answer(Told())
+    while (item := items.get()) is not None:
+        answer(Done(work(item)))
+
+
+def _run_process(pipe: Connection, start: Start[Any, Any]) -> None:
+    """What a worker process runs; it ends with the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    stop, items = threading.Event(), Items()
+    threading.Thread(target=_listen, args=(pipe, items, stop), daemon=True).start()
+    with suppress(ConnectionError, KeyboardInterrupt):
+        _serve(start, stop, items, pipe.send)
+
+
+def _listen(pipe: Connection, items: Items, stop: threading.Event) -> None:
+    """Queue the items that the parent sends; None means stop. The pipe ends where the parent was killed.
+
+    No shared event says stop: an event whose waiter was killed blocks everybody who sets it.
+    """
+    try:
+        while (item := pipe.recv()) is not None:
+            items.put(item)
+    except (EOFError, OSError):
+        os._exit(1)  # every write is atomic
+    stop.set()
+    items.put(None)
+
+
+def usable_cores() -> int:
+    """The number of cores that this process may use; a batch system may have limited them."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+@contextmanager
+def _replaced(place: MutableMapping[str, Any], values: dict[str, Any]) -> Iterator[None]:
+    """Put values into a mapping while child processes start, then restore it."""
+    before = {name: place.get(name) for name in values}
+    place.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                place.pop(name, None)
+            else:
+                place[name] = value
