@@ -23,7 +23,7 @@ ROW = re.compile(r"^\| `([\w.]+)` \| `(\S+\.py)` \|", re.MULTILINE)
 NOT_HERE = {"Clips.extract"}
 """Functions that the cheap settings of this test do not call."""
 
-IN_THREADS = {"DecodePass.run", "decode", "Cache.read", "Cache.write"}
+IN_THREADS = {"decode", "Cache.read", "Cache.write"}
 """Functions that stages call side by side, beside the stages' own."""
 
 Place = tuple[str, int]
