@@ -286,7 +286,7 @@ LIGHT = {
         """
 import pathlib, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote, pipeline.cache.local_cache
 data.video.records.find_videos([pathlib.Path("run_pipeline.py")], data.store.remote.Storage())
-pipeline.cache.local_cache.open_cache(pathlib.Path("cache"), data.store.remote.Storage())
+pipeline.cache.local_cache.open_cache(pipeline.settings.machine.Machine())
 """,
         "fsspec s3fs botocore",
     ),

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import UsageError
-from pipeline.api.arguments import Configuration, Overrides, Place, note_default, on_data_set, one_path, settings_of
+from pipeline.api.arguments import Configuration, Overrides, Place, on_data_set, one_path, settings_of
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_folder
 
 if TYPE_CHECKING:
-    from pipeline.evaluate import Evaluation
+    from pipeline.evaluate import Evaluation, RequestedRows
     from pipeline.score import TrainedModel
+    from pipeline.settings.config import Config
 
 
 def train(
@@ -48,9 +49,8 @@ def train(
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
     from pipeline.evaluate.training_pool import TrainingPool
 
-    settings = settings_of(config, on_data_set(overrides, root, pack), features=features, cache=cache)
-    note_default(config, settings, observer)
-    with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
+    settings = settings_of(config, on_data_set(overrides, root, pack), observer, features=features, cache=cache)
+    with open_cache(settings.machine) as opened:
         feature_set, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
         if curve and (why := no_curve(feature_set, settings.method)):
@@ -96,28 +96,19 @@ def evaluate(
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances.
     """
-    from pipeline.cache import open_cache
-    from pipeline.evaluate import RequestedRows, evaluate_features
+    from pipeline.evaluate import RequestedRows
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
-    from pipeline.pack.feature_source import all_features
-    from pipeline.report import write_evaluation
 
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     given = on_data_set(overrides, root, pack)
     settings = settings_of(
-        config, given, features=features, cache=cache, workers=workers, engine=engine, address=address
+        config, given, observer, features=features, cache=cache, workers=workers, engine=engine, address=address
     )
-    note_default(config, settings, observer)
     tried = candidates(parse_grid(grids), lambda one: settings_of(config, [*given, *one])) if grids else []
     more = [by_inner_validation(tried)] if grids else []
-    check_folder(Path(out))
     asked = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
-    with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
-        feature_set, settings = all_features(settings, opened, one_path(pack), observer)
-        done = evaluate_features(feature_set, settings, opened, Path(out), asked, observer)
-    write_evaluation(done)
-    return done
+    return _evaluated(settings, pack, Path(out), asked, observer)
 
 
 def leaderboard(
@@ -147,10 +138,7 @@ def leaderboard(
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
         quick: two networks a fold and no inner validation.
     """
-    from pipeline.cache import open_cache
-    from pipeline.evaluate import RequestedRows, evaluate_features, table_protocol
-    from pipeline.pack.feature_source import all_features
-    from pipeline.report import write_evaluation
+    from pipeline.evaluate import RequestedRows, table_protocol
     from pipeline.settings.config import load_config
 
     if quick and oracle:
@@ -159,16 +147,25 @@ def leaderboard(
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
     given = on_data_set(overrides, root, pack)
     settings = settings_of(
-        config, given, features=features, cache=cache, workers=workers, engine=engine, address=address
+        config, given, observer, features=features, cache=cache, workers=workers, engine=engine, address=address
     )
-    note_default(config, settings, observer)
     kind, protocol = table_protocol(table) if table else ("", "")
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
         settings = load_config(settings, {"protocol": protocol})
-    check_folder(Path(out))
     asked = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
-    with open_cache(settings.machine.cache, settings.machine.storage.reach()) as opened:
+    return _evaluated(settings, pack, Path(out), asked, observer)
+
+
+def _evaluated(settings: Config, pack: Place | None, out: Path, asked: RequestedRows, observer: Observer) -> Evaluation:
+    """The rows that are asked for, with their page in `out`; features that are missing are extracted."""
+    from pipeline.cache import open_cache
+    from pipeline.evaluate import evaluate_features
+    from pipeline.pack.feature_source import all_features
+    from pipeline.report import write_evaluation
+
+    check_folder(out)
+    with open_cache(settings.machine) as opened:
         feature_set, settings = all_features(settings, opened, one_path(pack), observer)
-        done = evaluate_features(feature_set, settings, opened, Path(out), asked, observer)
+        done = evaluate_features(feature_set, settings, opened, out, asked, observer)
     write_evaluation(done)
     return done

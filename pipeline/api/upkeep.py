@@ -177,7 +177,7 @@ def _cache_of(config: Configuration, cache: Place | None, overrides: Overrides =
     from pipeline.cache import open_cache
 
     machine = settings_of(config, overrides, cache=cache).machine
-    return open_cache(machine.cache, machine.storage.reach())
+    return open_cache(machine)
 
 
 def settings(section: str = "") -> list[SettingRow]:

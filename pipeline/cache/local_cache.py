@@ -46,6 +46,7 @@ from pipeline.cache.computation import Computation
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
 from pipeline.settings.environment import installed_version
+from pipeline.settings.machine import Machine
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -386,14 +387,13 @@ class Cache:
                 os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
 
 
-def open_cache(root: str | Path, storage: Storage) -> Cache:
-    """The cache at a path or an address of a store, to use in `with`.
+def open_cache(machine: Machine) -> Cache:
+    """The cache of a machine, a folder or an address of a store, to use in `with`.
 
     Raises UsageError for an address of a kind that is not read.
     """
-    root = Path(root)
-    refuse_unknown(root)
-    return Cache(local_path(root), storage)
+    refuse_unknown(machine.cache)
+    return Cache(local_path(machine.cache), machine.storage.reach())
 
 
 def has_key(path: Path) -> bool:

@@ -145,7 +145,7 @@ def run_demo(
     lap("render")
     records = dataset_records(config).records
     observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")
-    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
+    with open_cache(config.machine) as cache:
         extraction = run_extract(records, Planner(config, cache), observer)
         if extraction.cancelled:
             raise Cancelled

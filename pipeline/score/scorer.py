@@ -56,7 +56,7 @@ class Scorer:
     def __init__(self, folder: Path, model: TrainedModel, config: Config) -> None:
         self.folder, self.model, self.config = folder, model, config
         self.model_sha256 = model_sha256(folder)
-        self.cache = open_cache(config.machine.cache, config.machine.storage.reach())
+        self.cache = open_cache(config.machine)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = setting_lines(model.settings, self.planner.settings_of("timesteps"))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)

@@ -24,7 +24,7 @@ def configured(cache: Path | str, **values: object) -> Config:
 
 def opened(config: Config) -> Cache:
     """The cache of a configuration."""
-    return open_cache(config.machine.cache, config.machine.storage.reach())
+    return open_cache(config.machine)
 
 
 def extract(records: Sequence[Record], config: Config, **options: Any) -> Summary:

@@ -41,6 +41,7 @@ from pipeline.score.run_config import save_method
 from pipeline.score.score_tables import as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.score.trained_model import TrainedModel
+from pipeline.settings.machine import Machine
 from pipeline.settings.recipes import TrainConfig
 from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket
@@ -103,7 +104,7 @@ def test_freshness_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video: Callable[..., Path]) -> None:
     config = filled.config()
-    cache = open_cache(config.machine.cache, config.machine.storage.reach())
+    cache = open_cache(config.machine)
     plan = Planner(config, cache).plan(filled.videos()[0])
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
     result = PlanRunner(config, cache, threading.Event(), print)(plan)
@@ -154,7 +155,7 @@ def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> Non
     config, records = filled.config(), filled.videos()
     extract(records, config)
     filled.put("cache/brightness/old.mp4.000000000000.h5", b"damaged")
-    cache = open_cache(config.machine.cache, filled.storage)
+    cache = open_cache(config.machine)
     stages_listed = list_cache(opened(config))
     assert stages_listed.title == f"stages in s3://{filled.name}/cache, 0.0 MB"
     assert [(row["stage"], row["outputs"], row["failures"]) for row in stages_listed.rows] == [
@@ -217,7 +218,7 @@ def test_training_packing_and_scoring_from_a_store(
     config = bucket.config(stages=["timesteps"], dataset={"root": f"s3://{bucket.name}/in"})
     records = dataset_records(config).records
     assert extract(records, config).ok
-    cache = open_cache(config.machine.cache, config.machine.storage.reach())
+    cache = open_cache(config.machine)
     features = gather(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
@@ -250,12 +251,12 @@ def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(UsageError, match="'http://' is not read"):
         find_videos([Path("http://host/a.mp4")])
     with pytest.raises(UsageError, match="'ftp://' is not read"):
-        open_cache(Path("ftp://host/cache"), Storage())
+        open_cache(Machine(cache="ftp://host/cache"))
     with pytest.raises(UsageError, match="not possible for a cache on a store"):
         Cache(Path("s3://bucket/cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "odd:/in").mkdir(parents=True)
-    assert open_cache(Path("odd:/in"), Storage()).root == Path("odd:/in"), "a folder of that name"
+    assert open_cache(Machine(cache="odd:/in")).root == Path("odd:/in"), "a folder of that name"
     with pytest.raises(UsageError, match="only a cache can be on a store"):
         store.write(Path("s3://bucket/pack.h5"), {}, store.StageOutput({}))
     assert not (tmp_path / "s3:").exists()

@@ -64,7 +64,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert again.results.systems == result.results.systems, "packed or cached, the figures are the same"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", ""), "nothing is printed"
-    assert open_cache(config.machine.cache, config.machine.storage.reach()).exists()
+    assert open_cache(config.machine).exists()
 
 
 def test_without_a_configuration_the_preset_of_plain_folders_holds(

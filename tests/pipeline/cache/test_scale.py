@@ -45,7 +45,7 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
 
 def rows(config: Config, records: Sequence[Record]) -> list[dict[str, Any]]:
     """The states that `status` shows."""
-    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
+    with open_cache(config.machine) as cache:
         return list(status_rows(records, Planner(config, cache)))
 
 

@@ -90,7 +90,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     """A calibrated run on these films, and a folder of unseen films."""
     root = folder_of(labelled)
     config = toy_config(root / "cache")
-    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
+    with open_cache(config.machine) as cache:
         planner = Planner(config, cache)
         assert run_extract(labelled, planner).ok
         done = train_model(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
@@ -157,7 +157,7 @@ def test_a_combination_is_scored_from_video_to_page(
     """The share that belongs to no step has a column in the tables and a line on the page."""
     run = tmp_path / "run"
     config = toy_config(folder_of(labelled) / "cache", system="combined")
-    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
+    with open_cache(config.machine) as cache:
         train_model(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films, combination = find_videos([trained[1]]).records, scorer.model.combination
