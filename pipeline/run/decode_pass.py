@@ -66,12 +66,13 @@ class DecodePass:
         ended = queue.SimpleQueue[tuple[str, StageOutput | BaseException]]()
 
         def extract(source: StageSource) -> None:
+            output: StageOutput | BaseException
             try:
-                ended.put((source.stage, stages[source.stage][0](source)))
+                output = stages[source.stage][0](source)
             except BaseException as error:  # noqa: BLE001 -- whatever went wrong costs one output
-                ended.put((source.stage, error))
-            finally:
-                source.close()
+                output = error
+            source.close()
+            ended.put((source.stage, output))
 
         threads = [threading.Thread(target=extract, args=(s,), name=s.stage, daemon=True) for s in self.sources]
         threads.append(threading.Thread(target=self._run, name="decoder", daemon=True))
