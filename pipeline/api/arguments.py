@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from data.errors import UsageError, printable
-from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
+    from pipeline.observer import Observer
     from pipeline.settings.config import Config
 
 Place = str | Path
@@ -28,21 +28,22 @@ SETTING_OF = {
 """The setting that an argument of a call names."""
 
 
-def settings_of(
-    config: Configuration, overrides: Overrides = (), observer: Observer = SILENT, **machine: Any
-) -> Config:
-    """The settings of a call; without `config` those of the preset of plain folders, which the observer is told.
+def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
+    """The settings of a call; without `config` those of the preset of plain folders.
 
     `machine` has arguments of `SETTING_OF`, which come after the overrides; None and () leave a setting as it is.
     Raises as `load_config`.
     """
     from pipeline.settings.yaml_values import PRESETS
 
-    settings = _loaded(PRESETS / "folder.yaml" if config is None else config, overrides, machine)
+    return _loaded(PRESETS / "folder.yaml" if config is None else config, overrides, machine)
+
+
+def note_default(config: Configuration, settings: Config, observer: Observer) -> None:
+    """Tell the observer which preset is taken where the call names no configuration."""
     if config is None:
         stages = ", ".join(settings.method.stages)
         observer.note(f"note: no --config, so the preset folder: {stages} in {settings.machine.cache}")
-    return settings
 
 
 def settings_beside_model(

@@ -13,6 +13,7 @@ from pipeline.api.arguments import (
     Places,
     many_paths,
     names_of,
+    note_default,
     on_data_set,
     settings_of,
 )
@@ -61,10 +62,11 @@ def extract(
 
     part = shard_of(shard)
     settings = settings_of(
-        config, overrides, observer, features=features, cache=cache, workers=workers, engine=engine, address=address
+        config, overrides, features=features, cache=cache, workers=workers, engine=engine, address=address
     )
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
+        note_default(config, settings, observer)
         records, fetch = listing.records[part], None if dry_run else observer.note
         planner = Planner(
             settings,
@@ -116,9 +118,10 @@ def status(
     from pipeline.cache import open_cache
     from pipeline.run import Planner, Status, list_inputs, status_rows
 
-    settings = settings_of(config, overrides, observer, features=features, cache=cache)
+    settings = settings_of(config, overrides, features=features, cache=cache)
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
+        note_default(config, settings, observer)
         planner = Planner(settings, opened, stages=names_of(stages))
         return Status(opened.place, tuple(status_rows(listing.records, planner)))
 
@@ -157,9 +160,10 @@ def pack(
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = settings_of(config, on_data_set(overrides, root), observer, features=features, cache=cache)
+    settings = settings_of(config, on_data_set(overrides, root), features=features, cache=cache)
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs((), settings, observer)
+        note_default(config, settings, observer)
         records, made = listing.records, [stage]
         planner = Planner(settings, opened, stages=(stage,))
         if (form, stage, per_video) == ("h5", "timesteps", False):
