@@ -11,7 +11,7 @@ scores   scores = quality + leniency of the rater + noise, a third of them missi
          intervals of ICC(2,1) and ICC(2,k) of complete tables that hold the truth, and the ICC beside an independent
          one, from variance components.
 
-Two minutes of one core. Prints tables and writes JSON.
+Scores are of five times as many worlds. Two minutes of one core. Prints tables and writes JSON.
 """
 
 from __future__ import annotations
@@ -88,37 +88,41 @@ def components(scores: Floats) -> float:
     return float(quality / (quality + leniency + noise))
 
 
-def scores(worlds: Sequence[int], quality: float) -> dict[str, float]:
-    """What is printed about scores, beside the truth; leniency .3, noise .8, a third of the scores missing."""
+def scores(worlds: Sequence[int], quality: float, leniency: float) -> dict[str, float]:
+    """What is printed about scores, beside the truth; noise .8, a third of the scores missing."""
     made = []
     for world in worlds:
         rng = np.random.default_rng(world)
         truth = rng.normal(size=(30, 1)) * quality
-        whole = truth + 0.3 * rng.normal(size=(1, 3)) + 0.8 * rng.normal(size=(30, 3))
+        whole = truth + leniency * rng.normal(size=(1, 3)) + 0.8 * rng.normal(size=(30, 3))
         table = np.where(rng.random(whole.shape) < 1 / 3, np.nan, whole)
         table = table[np.isfinite(table).sum(axis=1) > 1]
         agreed = agreement(table)
         if agreed is None:
             continue
         alone, of_all = intraclass(whole)
-        icc = quality**2 / (quality**2 + 0.09 + 0.64)
+        icc = of_mean_score(quality, leniency, 1)
         made.append(
             {
                 "reliability": agreed.reliability,
-                "true": of_mean_score(quality, np.isfinite(table).sum(axis=1).mean()),
+                "true": of_mean_score(quality, leniency, np.isfinite(table).sum(axis=1).mean()),
                 "alpha_error": agreed.alpha - icc,
                 "icc95": alone.low <= icc <= alone.high,
-                "icc_mean95": of_all.low <= of_mean_score(quality, 3) <= of_all.high,
+                "icc_mean95": of_all.low <= of_mean_score(quality, leniency, 3) <= of_all.high,
                 "icc_difference": abs(alone.value - components(whole)),
                 "not_chance": agreed.chance < 0.05,
             }
         )
-    return {"quality": quality, **{name: float(np.mean([one[name] for one in made])) for name in made[0]}}
+    return {
+        "quality": quality,
+        "leniency": leniency,
+        **{name: float(np.mean([one[name] for one in made])) for name in made[0]},
+    }
 
 
-def of_mean_score(quality: float, judges: float) -> float:
+def of_mean_score(quality: float, leniency: float, judges: float) -> float:
     """The true share of the variance of the mean of so many judges that is quality."""
-    return quality**2 / (quality**2 + (0.09 + 0.64) / judges)
+    return quality**2 / (quality**2 + (leniency**2 + 0.64) / judges)
 
 
 def main() -> None:
@@ -127,12 +131,12 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("label.json"))
     given = parser.parse_args()
-    worlds = range(FIRST, FIRST + given.worlds)
+    worlds, many = (range(FIRST, FIRST + count) for count in (given.worlds, 5 * given.worlds))
     cases = [(n, r, q, c) for n in (12, 30) for r, c in ((1, 0), (2, 0), (4, 0), (4, 1)) for q in (0.5, 1.0, 2.0)]
     cases += [(n, r, 0.0, r) for n in (12, 30) for r in (1, 2, 4)]
     results = {
         "pairs": [pairs(worlds, *case) for case in cases],
-        "scores": [scores(worlds, quality) for quality in (0.0, 0.5, 1.0, 2.0)],
+        "scores": [scores(many, quality, bias) for bias in (0.3, 0.8) for quality in (0.0, 0.5, 1.0, 2.0)],
     }
     given.out.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
     console = Console(width=160)

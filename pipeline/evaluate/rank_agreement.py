@@ -24,6 +24,10 @@ from pipeline.evaluate.evaluation_results import Estimate
 NORMAL = 1.959963984540054
 """Deviations of a 95 % interval."""
 
+LEAST = 8
+"""Fewest performances of an interval, less the fold means after the first: of 5 and 6, intervals of a true correlation
+of .85 hold in 82 and 91 of 100 simulated sets; of 8, in 96."""
+
 
 @dataclass(frozen=True)
 class RankedRows:
@@ -102,8 +106,8 @@ def _over_performances(tasks: Sequence[RankedRows]) -> float:
     """Half the length of the interval in z; infinite where a task has too few performances."""
     variances = []
     for task in tasks:
-        spare = len(task.true) - len(np.unique(task.fold)) - 2
-        variances.append((1 + task.rho**2 / 2) / spare if spare > 0 else math.inf)
+        count = len(task.true) - len(np.unique(task.fold)) + 1
+        variances.append((1 + task.rho**2 / 2) / (count - 3) if count >= LEAST else math.inf)
     return NORMAL * math.sqrt(sum(variances)) / len(tasks)
 
 

@@ -81,7 +81,8 @@ def test_users_are_the_units_of_their_interval() -> None:
 
 
 def test_too_few_performances_have_a_value_and_no_interval() -> None:
-    found = rank_agreement([noisy(6, 4)])
-    assert found.value is not None
-    assert found.interval is None
+    for count, folds, enough in ((8, 1, True), (7, 1, False), (12, 5, True), (11, 5, False), (6, 4, False)):
+        found = rank_agreement([noisy(count, folds)])
+        assert found.value is not None
+        assert (found.interval is not None) == enough
     assert rank_agreement([]).value is None
