@@ -273,9 +273,9 @@ def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
 
 
 def _quality(primary: Channels, secondary: list[Channels], masks: list[Bools]) -> dict[str, float | str]:
-    """Shares of time observed, interpolated and masked, for the primary and the mean secondary agent."""
+    """Shares of time observed, interpolated and masked, of the primary and the mean secondary agent that there are."""
     first, *rest = masks
-    return {
+    shares: dict[str, float | str] = {
         "observed_primary": _share(primary, primary.observed),
         "observed_secondary": float(np.mean([_share(one, one.observed) for one in secondary])),
         "bridged_primary": _share(primary, primary.present & ~primary.observed),
@@ -284,6 +284,8 @@ def _quality(primary: Channels, secondary: list[Channels], masks: list[Bools]) -
         "masked_steps_secondary": float(np.mean([(~one).mean() for one in rest])),
         "longest_pause_s": max(_longest_pause(one.time) for one in (primary, *secondary)),
     }
+    absent = tuple(f"_{part}" for part, one in (("primary", primary), ("secondary", secondary[0])) if not one.names)
+    return {name: share for name, share in shares.items() if not name.endswith(absent)}
 
 
 def _longest_pause(time: Floats) -> float:

@@ -102,6 +102,7 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     api.train(out=tmp_path / "run", folds=0, overrides=settings, **words)  # type: ignore[arg-type]
     rows = api.score(model=tmp_path / "run", features=[str(root / "vst")], cache=tmp_path / "cache", workers=0)
     assert [row.failure for row in rows] == [None] * 24
+    assert all(row.score is not None for row in rows), "a model without agents misses none"
     (lost,) = api.score([_video(tmp_path)], model=tmp_path / "run", cache=tmp_path / "cache", workers=0)
     assert lost.failure is not None
     assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)
