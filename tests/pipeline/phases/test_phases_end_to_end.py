@@ -85,3 +85,14 @@ def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
     assert float(cells["phase run"]) == pytest.approx(sum(float(cells[f"step_{n}"]) for n in (1, 2, 3)))
     assert "phases" in rows[-1].checked
     assert "phases" not in rows[0].checked
+
+
+def test_a_page_shows_the_phases_of_an_unmarked_performance(trained: tuple[Path, dict[str, object]]) -> None:
+    root, settings = trained
+    ours = {name: value for name, value in settings.items() if name.partition(".")[0] in ("dataset", "cache", "run")}
+    page = api.compare(
+        "00.csv", "11.csv", model=root / "run", config="skeletons", overrides=ours, out=root / "page.html"
+    )
+    text = page.read_text()
+    assert text.count("<b>flight</b>") == 2, "one of them was marked, the other one aligned"
+    assert "Step 4 · flight" in text
