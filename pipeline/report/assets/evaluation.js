@@ -68,7 +68,7 @@ Report.results = (() => {
     const color = Report.color(0);
     Report.chart(node, (width) => Plot.plot({
       width, height: 230, ...axis,
-      x: { label: epoch }, y: { label: loss, grid: true, type: "log", ticks: 5, tickFormat: plain },
+      x: { label: epoch, tickFormat: plain }, y: { label: loss, grid: true, type: "log", ticks: 5, tickFormat: plain },
       marks: [
         Plot.areaY(rows, { x: "x", y1: "low", y2: "high", fill: color, fillOpacity: 0.15 }),
         Plot.lineY(rows, { x: "x", y: "y", stroke: color, strokeWidth: 1.6 }),
