@@ -23,7 +23,7 @@ MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 class Channels:
     """Channels of one agent, one row per frame, frame pair or sample."""
 
-    kind: str  # their source: "pose", "camera_flow", "array" or "none"
+    kind: str  # their source: "pose", "camera_flow", "array", "clips" or "none"
     names: tuple[str, ...]  # (channel,) names
     time: Floats  # (row,) seconds, ascending
     span: tuple[float, float]  # seconds of the first row's begin and the last row's end
@@ -99,6 +99,9 @@ def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
     return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
+CLIPS = "clips"
+"""Kind of an array whose rows have a begin and an end, without pauses between them."""
+
 NO_CHANNELS = Channels("none", (), np.zeros(0), (0.0, 0.0), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, bool))
 """Those of an agent that there is not."""
 
@@ -133,8 +136,14 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     flat = values.reshape(len(time), len(names))
     finite = np.isfinite(flat)
     observed = np.asarray(finite.any(axis=1))
+    kind = "array" if span is None else CLIPS
     made = make_channels(
-        "array", names, time, lambda r: (flat[r], finite[r].astype(np.float64)), observed=observed, span=span
+        kind,
+        names,
+        time,
+        lambda r: (flat[r], finite[r].astype(np.float64)),
+        observed=observed,
+        span=span,
     )
     return replace(made, timed=timed)
 

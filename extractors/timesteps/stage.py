@@ -20,7 +20,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Files, Source, StageConfig, setting
 from extractors.signals import Bools
-from extractors.timesteps.channels import NO_CHANNELS, Channels, array_channels, flow_channels
+from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels
 from extractors.timesteps.people import role_names
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
@@ -282,7 +282,7 @@ def _quality(primary: Channels, secondary: list[Channels], masks: list[Bools]) -
         "bridged_secondary": float(np.mean([_share(s, s.present & ~s.observed) for s in secondary])),
         "masked_steps_primary": float((~first).mean()),
         "masked_steps_secondary": float(np.mean([(~one).mean() for one in rest])),
-        "longest_pause_s": max(_longest_pause(one.time) for one in (primary, *secondary)),
+        "longest_pause_s": max((_longest_pause(a.time) for a in (primary, *secondary) if a.kind != CLIPS), default=0.0),
     }
     absent = tuple(f"_{part}" for part, one in (("primary", primary), ("secondary", secondary[0])) if not one.names)
     return {name: share for name, share in shares.items() if not name.endswith(absent)}

@@ -23,7 +23,7 @@ from pipeline.cli.terminal import (
     table,
 )
 
-NEW_VIDEOS = "NEW_VIDEOS"
+NEW_VIDEOS, NEW_FEATURES = "NEW_VIDEOS", "NEW_FEATURES"
 """Stands for the user's videos in a line to type next, which cannot know their folder."""
 
 
@@ -160,7 +160,8 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
                 for name, test in choice["tests"].items()
             ]
             table("Systems on the held-out performances", ("system", "rho", "p", "averaged"), by_system)
-    say(f"score other videos: {typed('score', NEW_VIDEOS, '--model', out)}")
+    others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
+    say(f"score {'others' if len(others) > 1 else 'other videos'}: {typed('score', *others, '--model', out)}")
 
 
 def _intervals(done: api.TrainedModel) -> str:

@@ -286,4 +286,6 @@ def score_videos(
     with load_scorer(model, user=user) as scorer:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
+        if user.dataset.features and "features" not in scorer.planner.stages:
+            raise UsageError("this model reads no features", where=model, fix="Leave out --features")
         return scorer.score_records(records, observer)

@@ -84,7 +84,11 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:
-    """Raise UsageError for a model that reads keypoint files of another program, which the page does not accept."""
+    """Raise UsageError for a model that reads keypoints or features of another program, which the page refuses."""
+    if "features" in scorer.planner.stages:
+        fix = f"Type: {PROGRAM} score --features FOLDER --model RUN"
+        what = "this model reads files of features, which the page does not accept"
+        raise UsageError(what, where=scorer.folder, fix=fix)
     pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
     if getattr(pose, "backend", "") == "import":
         raise UsageError(
@@ -229,6 +233,7 @@ ACTIVITIES = {
     "camera_flow": "following the camera",
     "kinematics": "reading the tools",
     "skeleton": "reading the joints",
+    "features": "reading the features",
     "timesteps": "cutting the video into steps",
 }
 """Activity by stage, in words for people who upload videos."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from data.video import Record
 from pipeline import api
 from pipeline.observer import SILENT, Observer
 from pipeline.run import fed_by
+from pipeline.score.scorer import score_videos
 from pipeline.settings.config import load_config
 from tests.helpers.cached_outputs import output_of
 
@@ -52,6 +55,8 @@ def test_rows_become_steps_by_shares_or_by_their_times(tmp_path: Path) -> None:
     assert (shares["duration"], shares["bounds"].max()) == (1.0, 1.0)
     timed = extracted(root, tmp_path / "timed", *given, **{"features.fps": 25, "features.clip_frames": 50})
     assert timed["duration"] == 16 * 2.0
+    quality = store.read(output_of(tmp_path / "timed", "timesteps", "00")).output.quality
+    assert quality["longest_pause_s"] == 0, "a clip lasts until the next one begins"
     assert np.allclose(timed["scene"][:2], vst.reshape(2, 4, 3).mean(1), atol=1e-6), "the scene lasts half as long"
 
 
@@ -113,6 +118,14 @@ def _video(folder: Path) -> Path:
 
     write_avi(folder / "new.avi", (np.zeros((64, 64, 3), np.uint8) for _ in range(4)), 25.0)
     return folder / "new.avi"
+
+
+def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = SimpleNamespace(planner=SimpleNamespace(stages=("clips",), reads=frozenset({"video"})))
+    monkeypatch.setattr("pipeline.score.scorer.load_scorer", lambda *_, **__: nullcontext(scorer))
+    user = load_config("folder", {"dataset.features": [str(own_data(tmp_path, count=1) / "vst")]})
+    with pytest.raises(UsageError, match=r"this model reads no features\. Leave out --features"):
+        score_videos([], Path("run"), user, SILENT)
 
 
 def test_features_of_one_agent_alone_feed_no_network() -> None:

@@ -177,6 +177,9 @@ def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
         work.refuse_keypoint_models(scorer)
     planner.configs["pose"].backend = "movenet"
     work.refuse_keypoint_models(scorer)
+    planner.stages = ("features",)
+    with pytest.raises(UsageError, match="this model reads files of features"):
+        work.refuse_keypoint_models(scorer)
 
 
 def test_failures_and_stops(tmp_path: Path) -> None:
