@@ -2,7 +2,7 @@
 
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
 from data.datasets.listing import KINDS, DataReport, check_data, kind_of, list_records
-from data.datasets.phases import with_phases
+from data.datasets.phase_marks import with_phases
 
 __all__ = [
     "KINDS",

@@ -35,6 +35,7 @@ SCRIPTS = (
     "charts.js",
     "overlay.js",
     "draw.js",
+    "phases.js",
     "player.js",
     "choose.js",
     "ghost.js",

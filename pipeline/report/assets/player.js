@@ -154,6 +154,7 @@ Report.player = (() => {
     });
     if (data.scored) {
       Report.choose.start(section, data, () => time);
+      Report.phases(section, data, { seek, timeUnder });
       marked = Report.drawing.start(section, canvas, data, { time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
     }
     const strip = section.querySelector(".steps")?.closest("figure");

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets.phases import phases_of, with_phases
+from data.datasets.phase_marks import phases_of, with_phases
 from data.errors import UsageError
 from data.video import Listing, Phase, Record
 from data.video.records import find_videos
