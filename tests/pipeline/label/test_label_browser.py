@@ -128,6 +128,8 @@ def test_the_keyboard_moves_the_video(opened: Callable[..., Any], videos: Path) 
         wait_for(tab, "document.querySelector('#videos video').paused")
         tab.evaluate("document.querySelector('#videos video').currentTime = 0.4")  # far from the end of the loop
         wait_for(tab, "(v => !v.seeking && v.currentTime === 0.4)(document.querySelector('#videos video'))")
+        axis, cursor = (tab.locator(f".one {part}").bounding_box() for part in (".time-axis", ".cursor"))
+        assert cursor["x"] - axis["x"] == pytest.approx(0.4 / 2.04 * axis["width"], abs=3)
         before = tab.evaluate("document.querySelector('#videos video').currentTime")
         tab.keyboard.press("ArrowRight")
         after = tab.evaluate("document.querySelector('#videos video').currentTime")

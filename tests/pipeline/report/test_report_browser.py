@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from data.video import decode
@@ -226,6 +227,24 @@ def test_predictions_far_from_the_true_scores_are_in_the_chart(leaderboard: Any)
     for x0, x1, y0, y1 in (*dots, *intervals):
         assert left <= x0 <= x1 <= right
         assert top <= y0 <= y1 <= bottom
+
+
+def test_no_column_of_an_evaluation_is_half_empty(browser: Any, tmp_path: Path) -> None:
+    full = report_samples.evaluation(np.random.default_rng(7))
+    assert full.bars is not None
+    long = replace(
+        full, bars=replace(full.bars, bars=tuple(replace(full.bars.bars[0], name=f"{i}") for i in range(20)))
+    )
+    ends = """all => { const found = {};
+        const boxes = all.map((one) => one.getBoundingClientRect());
+        for (const { left, bottom } of boxes) found[left] = Math.max(found[left] ?? 0, bottom - boxes[0].top);
+        return Object.values(found); }"""
+    for evaluation in (full, long):
+        with shown(browser, tmp_path, ReportData("x", evaluation=evaluation)) as tab:
+            wait_for(tab, "document.querySelector('#scatter svg') && document.querySelector('#bars svg')")
+            heights = tab.eval_on_selector_all(".masonry > *", ends)
+            assert len(heights) == 2
+            assert min(heights) > 0.75 * max(heights)
 
 
 def test_a_row_opens_its_video_section(page: Any) -> None:
