@@ -12,7 +12,7 @@ Report.drawing = (() => {
     if (!all.has(identity)) {
       let stored = null;
       try { stored = JSON.parse(localStorage.getItem(key(identity))); } catch { /* a page from disk may have no storage */ }
-      all.set(identity, stored ?? { marks: [], watch: [null, null] });
+      all.set(identity, Array.isArray(stored?.marks) ? stored : { marks: [], watch: [null, null] });
     }
     return all.get(identity);
   };
