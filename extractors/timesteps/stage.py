@@ -72,12 +72,6 @@ class TimestepsConfig(StageConfig):
             )
         return names
 
-    @model_validator(mode="after")
-    def _fitting(self) -> TimestepsConfig:
-        if self.bounds != "equal" and len(self.bounds) > self.steps:
-            raise ValueError(f"{len(self.bounds)} phases do not fit into {self.steps} time steps")
-        return self
-
     @property
     def step_phases(self) -> tuple[str, ...]:
         """The phase of every time step; empty for equal steps."""
@@ -85,6 +79,8 @@ class TimestepsConfig(StageConfig):
 
     @model_validator(mode="after")
     def _parts(self) -> TimestepsConfig:
+        if self.bounds != "equal" and len(self.bounds) > self.steps:
+            raise ValueError(f"{len(self.bounds)} phases do not fit into {self.steps} time steps")
         check_parts(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
         if self.scene:
             parse_scene(self.scene)

@@ -74,11 +74,6 @@ class Carried:
     spread: tuple[float, ...]
     limit: float
 
-    @property
-    def uncertainty(self) -> tuple[float, float]:
-        """The greatest spread, and the limit above which it is flagged."""
-        return max(self.spread), self.limit
-
 
 @dataclass(frozen=True)
 class PhaseReferences:

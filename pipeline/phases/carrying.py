@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from data.errors import DataError
 from data.video import Record
@@ -24,9 +25,11 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
         return None
     stage, first = _reading(planner)
     plans = (plan.idle() for plan in first.plan_all([record for record in records if record.phases]))
-    read = run(plans, first, read=first.asked)
-    usable = ((result.record, outputs) for result, outputs in read if not isinstance(outputs, Failure))
-    made = {record.id: (Signal.of(stage.primary(outputs)), record.phases) for record, outputs in usable}
+    made = {}
+    for result, outputs in run(plans, first, read=first.asked):
+        with suppress(DataError):  # an agent that is never observed
+            if not isinstance(outputs, Failure):
+                made[result.record.id] = Signal.of(stage.primary(outputs)), result.record.phases
     return PhaseReferences.fit(config.bounds, [made[name] for name in sorted(made)]) if made else None
 
 

@@ -144,7 +144,9 @@ class Scorer:
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)
             facts = self._facts(record, features, quality, intervals)
-            flags, checked = find_flags(replace(facts, phases=None if carried is None else carried.uncertainty))
+            flags, checked = find_flags(
+                replace(facts, phases=None if carried is None else (max(carried.spread), carried.limit))
+            )
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
