@@ -35,7 +35,7 @@ from pipeline.systems import (
     BestOnTest,
     ChosenEpoch,
     Row,
-    WithInside,
+    WithInnerRatios,
     method_systems,
     watching,
 )
@@ -164,7 +164,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     networks = [AimSystem(OURS, AimConfig(), config), *methods]
     systems: list[Row] = []
     for one in map(watching, networks):
-        systems.append(WithInside(one) if one.name == UNCERTAIN else one)
+        systems.append(WithInnerRatios(one) if one.name == UNCERTAIN else one)
         systems += [ChosenEpoch(one), BestOnTest(one)] if cue == CHOICE else []
     started = time.process_time()
     folds = [Fold("fixed", features.ids[:count], features.ids[count:])]

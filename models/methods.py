@@ -63,7 +63,7 @@ class MethodOutput:
     judges: Tensor | None = None  # (M, B, J), or None
 
 
-class Method(nn.Module):
+class MethodNetwork(nn.Module):
     """A method: `start`, then `loss` in training and `predict` afterwards."""
 
     mean: Tensor
@@ -151,7 +151,7 @@ class Queries(nn.Module):
         return self.block(asked, memory)  # type: ignore[no-any-return]
 
 
-class StepTransformer(Method):
+class StepTransformer(MethodNetwork):
     """A plain Transformer over the steps: the control, with nothing specific to action quality.
 
     One block (Vaswani et al., 2017), positions as sines, mean over the steps, one layer; mean squared error.
@@ -176,7 +176,7 @@ class StepTransformer(Method):
         return self.mean + out
 
 
-class Usdl(Method):
+class Usdl(MethodNetwork):
     """USDL and MUSDL: Tang et al., "Uncertainty-aware score distribution learning" (CVPR 2020).
 
     As in the source: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
@@ -255,7 +255,7 @@ def group_edges(scores: Tensor, groups: int) -> Tensor:
     return torch.cat([-upper.flip(0), upper.new_zeros(1), upper])
 
 
-class Core(Method):
+class Core(MethodNetwork):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
     As in the source: the score is that of an exemplar plus a predicted difference. The features of both and the
@@ -278,7 +278,7 @@ class Core(Method):
         self.register_buffer("edges", torch.zeros(2**config.depth + 1), persistent=False)
 
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
-        """As `Method.start`; also sets the bounds of the groups."""
+        """As `MethodNetwork.start`; also sets the bounds of the groups."""
         super().start(generators, scores)
         self.edges = group_edges(scores, 2**self.config.depth)
 
@@ -390,7 +390,7 @@ def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
     return relu(margin - bounded.diff(dim=-1)), width
 
 
-class Gdlt(Method):
+class Gdlt(MethodNetwork):
     """GDLT: Xu et al., "Likert scoring with grade decoupling for long-term action assessment" (CVPR 2022).
 
     As in the source: an encoder over the clips; one learnt prototype a grade attends to them; each grade's response,
@@ -443,7 +443,7 @@ def triplet_loss(grades: Tensor, margin: float) -> Tensor:
     return relu(farthest - nearest + margin).mean(-1)
 
 
-class Rica2(Method):
+class Rica2(MethodNetwork):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
     As in the source: queries attend to the clips; each becomes a normal distribution of an embedding, from which
@@ -529,7 +529,7 @@ class MethodEntry(NamedTuple):
     """One row of `METHODS`."""
 
     title: str  # in the leaderboard
-    network: type[Method]
+    network: type[MethodNetwork]
 
 
 METHODS = {
@@ -544,7 +544,7 @@ METHODS = {
 """The methods by kind, in the order of the leaderboard."""
 
 
-def build_method(config: MethodConfig, features: int, judges: int, layers: Layers) -> Method:
+def build_method(config: MethodConfig, features: int, judges: int, layers: Layers) -> MethodNetwork:
     """The network of these settings for steps of `features` entries. Raises ValueError: MUSDL without `judges`."""
     if config.kind == "musdl":
         if judges == 0:

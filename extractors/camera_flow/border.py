@@ -67,25 +67,25 @@ def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:
     A bar is a band at the edge that is nearly one grey value in every frame and ends in a step. A plain sky has
     no such step, and a fade from black has no end: neither is a bar.
     """
-    stack = np.stack(frames)
-    height, width = stack.shape[1:]
-    rows = _bar(stack), _bar(stack[:, ::-1])
-    turned = stack[:, rows[0] : height - rows[1]].transpose(0, 2, 1)
+    pictures = np.stack(frames)
+    height, width = pictures.shape[1:]
+    rows = _bar(pictures), _bar(pictures[:, ::-1])
+    turned = pictures[:, rows[0] : height - rows[1]].transpose(0, 2, 1)
     columns = _bar(turned), _bar(turned[:, ::-1])
     return rows[0], columns[0], height - rows[1], width - columns[1]
 
 
-def _bar(stack: NDArray[np.uint8]) -> int:
-    """Rows of the bar at the top of an (n, h, w) stack, with two more for its blurred edge; 0 without a bar."""
-    height = stack.shape[1]
-    low, high = np.quantile(stack[:, : int(BAR_SHARE * height) + 3], [0.03, 0.97], axis=(0, 2))
+def _bar(pictures: NDArray[np.uint8]) -> int:
+    """Rows of the bar at the top of frames (n, h, w), with two more for its blurred edge; 0 without a bar."""
+    height = pictures.shape[1]
+    low, high = np.quantile(pictures[:, : int(BAR_SHARE * height) + 3], [0.03, 0.97], axis=(0, 2))
     level = low[0]
     plain = (high - low <= 10) & (np.abs(high - high[0]) <= 6) & (np.abs(low - level) <= 6)
     size = int(np.argmin(plain)) if not plain.all() else len(plain)
     if size == 0 or size > int(BAR_SHARE * height):
         return 0
-    beyond = stack[:, size : size + 3].astype(np.float32).mean(axis=1)
-    before = stack[:, max(size - 3, 0) : size].astype(np.float32).mean(axis=1)
+    beyond = pictures[:, size : size + 3].astype(np.float32).mean(axis=1)
+    before = pictures[:, max(size - 3, 0) : size].astype(np.float32).mean(axis=1)
     step = np.abs(beyond - before).max(axis=0)
     return size + 2 if np.mean(step > 12) > 0.3 else 0
 
@@ -104,10 +104,10 @@ class Overlays:
         self.moved = np.zeros((height, width), np.float32)
         self._added = 0
         # First evidence comes from `frames`, so that the first pairs are masked too.
-        stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
-        on_border = self.border.mask(*stack.shape[1:])
-        spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
-        across, down = (cv2.Sobel(stack[0], cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+        pictures = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
+        on_border = self.border.mask(*pictures.shape[1:])
+        spread = pictures.max(axis=0).astype(np.int16) - pictures.min(axis=0)
+        across, down = (cv2.Sobel(pictures[0], cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
         textured = on_border & (cv2.magnitude(across, down) > 3 * TEXTURE)
         steady, varied = textured & (spread <= 8), textured & (spread >= 24)
         counts = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, varied)]

@@ -227,9 +227,9 @@ def _outputs(clips: Iterator[Picture], start: Start, batch: int) -> Iterator[Pai
     """Logits and features of each clip; while the network computes a batch, the next one is decoded."""
     pending: Callable[[], Pair] | None = None
     while group := list(islice(clips, batch)):
-        stacked = np.stack(group)
+        together = np.stack(group)
         if pending is not None:
             yield from zip(*pending(), strict=True)
-        pending = start(stacked)
+        pending = start(together)
     if pending is not None:
         yield from zip(*pending(), strict=True)

@@ -1,7 +1,7 @@
 """Stage `timesteps`: outputs of the other stages become T time steps of the roles and the scene, which AIM reads."""
 
-from extractors.timesteps.mirror import exchange_plan, mirror_plan
+from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.roles import NO_AGENT
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
-__all__ = ["NO_AGENT", "Timesteps", "TimestepsConfig", "exchange_plan", "mirror_plan"]
+__all__ = ["NO_AGENT", "Timesteps", "TimestepsConfig", "exchange_map", "mirror_map"]

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Plan = tuple[NDArray[np.intp], NDArray[np.float32]]
+ChannelMap = tuple[NDArray[np.intp], NDArray[np.float32]]
 """(channel,) source of every channel and (channel,) factor: new[..., c] = factor[c] * old[..., source[c]]."""
 
 _SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotation")
 
 
-def mirror_plan(names: Sequence[str]) -> Plan:
+def mirror_map(names: Sequence[str]) -> ChannelMap:
     """How features `<channel>.<statistic>` change when the picture is mirrored. Raises ValueError: no mirror image."""
 
     def image(name: str) -> tuple[str, bool]:
@@ -29,22 +29,22 @@ def mirror_plan(names: Sequence[str]) -> Plan:
         signed = statistic == "mean" or statistic.startswith("at")
         return name.replace(side, other), signed and (channel in _SIDEWAYS or channel.endswith(".x"))
 
-    return _plan(names, image)
+    return _map_of(names, image)
 
 
-def exchange_plan(names: Sequence[str]) -> Plan:
-    """How trial-level descriptors change when primary and (one) secondary exchange roles. Raises as `mirror_plan`."""
+def exchange_map(names: Sequence[str]) -> ChannelMap:
+    """How trial-level descriptors change when primary and (one) secondary exchange roles. Raises as `mirror_map`."""
 
     def image(name: str) -> tuple[str, bool]:
         part, _, rest = name.partition(".")
         twin = {"primary": f"secondary.{rest}", "secondary": f"primary.{rest}"}.get(part, name)
         return twin, part == "pair" and name.rpartition(".")[2] == "lag_s"
 
-    return _plan(names, image)
+    return _map_of(names, image)
 
 
-def _plan(names: Sequence[str], image: Callable[[str], tuple[str, bool]]) -> Plan:
-    """The plan; `image` gives the counterpart of each name, and whether its sign changes."""
+def _map_of(names: Sequence[str], image: Callable[[str], tuple[str, bool]]) -> ChannelMap:
+    """The map; `image` gives the counterpart of each name, and whether its sign changes."""
     index = {name: i for i, name in enumerate(names)}
     source, factor = np.empty(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32)
     for i, name in enumerate(names):

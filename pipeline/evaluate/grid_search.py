@@ -1,6 +1,6 @@
 """`evaluate --grid`: settings of the network and the recipe chosen by inner validation, on training parts only.
 
-A candidate is one combination of a grid, as a whole configuration. The row `CHOSEN` selects one inside the training
+A candidate is one combination of a grid, as a whole method. The row `CHOSEN` selects one inside the training
 part of each fold of the protocol (`pipeline.systems.selection.Selected`).
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from data.errors import UsageError
 from pipeline.settings.config import Config
+from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import parse_values
 from pipeline.systems import AimSystem, Selected
 
@@ -28,10 +29,10 @@ CHOSEN = "AIM, settings by inner validation"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One combination of settings, and the whole configuration with it."""
+    """One combination of settings, and the whole method with it."""
 
     settings: Mapping[str, Any]
-    config: Config
+    method: Method
 
 
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
@@ -61,14 +62,15 @@ def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]
     `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
     """
     every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
+    given = [[f"{key}={json.dumps(value)}" for key, value in one.items()] for one in every]
+    return [Candidate(one, configure(overrides).method) for one, overrides in zip(every, given, strict=True)]
 
 
 def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
     """AIM as a system that selects its settings inside each training part, so that its results are unbiased."""
     systems = []
     for one in tried:
-        model, recipe = one.config.method.scorer
+        model, recipe = one.method.scorer
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
         systems.append(AimSystem(name, model, recipe))
     return Selected(CHOSEN, tuple(systems))

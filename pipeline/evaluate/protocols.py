@@ -21,7 +21,7 @@ from pipeline.systems import (
     MethodSystem,
     NetworkSystem,
     Row,
-    WithInside,
+    WithInnerRatios,
     trivial_baselines,
     watching,
 )
@@ -86,7 +86,7 @@ def protocol_systems(method: Method, features: FeatureSet, asked: RequestedRows,
         if asked.quick:
             return [network]
         network = watching(network)
-        last = WithInside(network) if has_deviation(network) else network
+        last = WithInnerRatios(network) if has_deviation(network) else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if asked.oracle else [])]
 
     network: NetworkSystem = AimSystem(WHOLE_SCENE if model.system == "scene" else OURS, model, recipe)
@@ -94,7 +94,7 @@ def protocol_systems(method: Method, features: FeatureSet, asked: RequestedRows,
     ours: list[Row] = with_epochs(network)
     if method.combined or method.protocol == "louo":
         regressions = regressions_for(forbidden(method.protocol))
-        combined = Combined((network, *regressions), inside=not asked.quick)
+        combined = Combined((network, *regressions), validated=not asked.quick)
         ours = [combined, *ours, *regressions]
     chosen = [*ours, *trivial_baselines(features)]
     if asked.systems == "all":

@@ -194,8 +194,7 @@ def system_result(
 
 
 def _settings(system: Row) -> dict[str, Any] | None:
-    trained, *others = system.systems
-    if others or not isinstance(trained, NetworkSystem):
+    if len(system.systems) != 1 or not isinstance(trained := system.systems[0], NetworkSystem):
         return None
     return {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
 
@@ -221,7 +220,7 @@ def _uncertainty(
     mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
     pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]
     error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
-    factors = [_factor(features, part, one.inside) for part, one in mine]
+    factors = [_factor(features, part, one.inner_ratios) for part, one in mine]
     finite = bool(np.isfinite(factors).all())
     within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
     return Uncertainty(
@@ -233,10 +232,10 @@ def _uncertainty(
     )
 
 
-def _factor(features: FeatureSet, part: Part, inside: Mapping[str, float]) -> float:
-    """Deviations that a 90 % interval extends, from |error| / deviation `inside` the part; infinite for too few."""
-    rows = [row for row in part.train if features.ids[row] in inside]
-    ratios = np.array([inside[features.ids[row]] for row in rows])
+def _factor(features: FeatureSet, part: Part, inner: Mapping[str, float]) -> float:
+    """Deviations that a 90 % interval extends, from the `inner` |error| / deviation by id; infinite for too few."""
+    rows = [row for row in part.train if features.ids[row] in inner]
+    ratios = np.array([inner[features.ids[row]] for row in rows])
     groups = np.array([performance(features.records[row]) for row in rows])
     return reach(ratios, groups, 0.9) if rows else math.inf
 

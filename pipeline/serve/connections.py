@@ -81,7 +81,7 @@ class BoundedConnection(H11Protocol):
 
 
 class Rarely(logging.Filter):
-    """Lets equal lines pass once in `REPEAT_S`, and shortens an OSError to one line without its stack."""
+    """Lets equal lines pass once in `REPEAT_S`, and shortens an OSError to one line without its traceback."""
 
     def __init__(self) -> None:
         super().__init__()

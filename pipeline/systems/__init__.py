@@ -7,7 +7,7 @@ from pipeline.systems.fold_predictions import FoldRows, fold_rows, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, Part
 from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, Row, SimpleSystem, System
 from pipeline.systems.method_system import METHOD_ROWS, MethodSystem, method_systems
-from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInside, watching
+from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInnerRatios, watching
 from pipeline.systems.trainings import Training, TrainingError, run_training, train_and_predict
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "TimesDifficulty",
     "Training",
     "TrainingError",
-    "WithInside",
+    "WithInnerRatios",
     "can_divide",
     "fold_rows",
     "method_systems",

@@ -121,7 +121,7 @@ class Combined(Row):
     """The row of a combination. What is averaged follows from all tasks together, ranks from each task alone."""
 
     candidates: tuple[System, ...]
-    inside: bool = True  # False: all candidates count, without inner folds
+    validated: bool = True  # False: all candidates count, without inner folds
     name: str = COMBINED
 
     @property
@@ -129,11 +129,16 @@ class Combined(Row):
         """See `Row.systems`."""
         return self.candidates
 
+    @property
+    def inner_systems(self) -> tuple[System, ...]:
+        """See `Row.inner_systems`."""
+        return self.candidates if self.validated else ()
+
     def read(self, fold: FoldPredictions) -> Predicted:
         """See `Row.read`; `Predicted.chosen` names the systems that are averaged."""
         names = [candidate.name for candidate in self.candidates]
         scores = np.stack(as_many_runs([fold.test(one).score for one in self.candidates]))  # (k, runs, m)
-        if not self.inside or not fold.inner:
+        if not self.validated or not fold.inner:
             return Predicted(Combination.of_all(names).combine(list(scores)))
         inside = [fold.inside(candidate) for candidate in self.candidates]
         predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]

@@ -86,23 +86,18 @@ def predict_rows(
     first: list[Training] = []
     for fold in folds:
         for row in rows:
-            first += [one for system in row.systems if row.inside for one in _inside(features, fold, system)]
-            first += [] if _picks(row) else _outside(features, fold, row.systems)
+            first += _inner_trainings(features, fold, row.inner_systems)
+            first += _test_trainings(features, fold, row.systems)
     finish(first)
-    picking = [(fold, row) for fold in folds for row in rows if _picks(row)]
-    finish([one for fold, row in picking for one in _outside(features, fold, row.picked(read[fold.name]))])
+    picked = [(fold, row.picked(read[fold.name])) for fold in folds for row in rows]
+    finish([one for fold, systems in picked for one in _test_trainings(features, fold, systems)])
     return {(fold.name, row.name): row.read(read[fold.name]) for fold in folds for row in rows}
 
 
-def _picks(row: Row) -> bool:
-    """Whether the systems that a row reads depend on predictions."""
-    return type(row).picked is not Row.picked
-
-
-def _outside(features: FeatureSet, rows: FoldRows, systems: Sequence[System]) -> list[Training]:
+def _test_trainings(features: FeatureSet, rows: FoldRows, systems: Sequence[System]) -> list[Training]:
     return [one for system in systems for one in trainings_of(system, features, rows.train, rows.test)]
 
 
-def _inside(features: FeatureSet, rows: FoldRows, system: System) -> list[Training]:
+def _inner_trainings(features: FeatureSet, rows: FoldRows, systems: Sequence[System]) -> list[Training]:
     parts = [(rows.train[part.train], rows.train[part.test]) for part in rows.inner]
-    return [one for part in parts for one in trainings_of(system.inner(), features, *part)]
+    return [one for system in systems for part in parts for one in trainings_of(system.inner(), features, *part)]

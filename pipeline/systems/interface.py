@@ -36,7 +36,7 @@ class Predicted:
         loss_epochs: the epochs of `losses`, counted from 1.
         chosen: what the row chose: an epoch, a candidate, or the systems that a combination averages.
         tests: of a combination, the test of every system by inner validation.
-        inside: |error| / deviation of the training performances that inner validation held out, by id.
+        inner_ratios: |error| / deviation of the training performances that inner validation held out, by id.
     """
 
     score: Floats
@@ -48,7 +48,7 @@ class Predicted:
     loss_epochs: tuple[int, ...] = ()
     chosen: tuple[str, ...] = ()
     tests: Mapping[str, InnerTest] = field(default_factory=dict)
-    inside: Mapping[str, float] = field(default_factory=dict)
+    inner_ratios: Mapping[str, float] = field(default_factory=dict)
 
     def take(self, columns: Rows) -> Predicted:
         """The predictions for the performances at `columns`."""
@@ -88,21 +88,24 @@ class Row:
     Attributes:
         name: shown in tables.
         baseline: whether it needs no video: a reference for every other result.
-        inside: whether it reads predictions of inner folds of the training part too.
     """
 
     name: str
     baseline: bool = False
-    inside: bool = False
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """The systems whose predictions it reads."""
+        """The systems whose predictions of the test part it reads."""
         raise NotImplementedError
 
+    @property
+    def inner_systems(self) -> tuple[System, ...]:
+        """The systems whose predictions of inner folds it reads."""
+        return ()
+
     def picked(self, fold: FoldPredictions) -> tuple[System, ...]:
-        """Those of `systems` whose predictions of the test part it reads; `fold` has the predictions of inner folds."""
-        return self.systems
+        """Further `systems`, which follow from the predictions of inner folds; `fold` has these."""
+        return ()
 
     def read(self, fold: FoldPredictions) -> Predicted:
         """The predictions of the row for the test part."""

@@ -24,7 +24,7 @@ from data.errors import Cancelled
 from data.store.arrays import Floats
 from models.aim import AimInputs
 from models.layers import Layers
-from models.methods import METHODS, Labelled, Method, MethodConfig, build_method, take_rows
+from models.methods import METHODS, Labelled, MethodConfig, MethodNetwork, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
@@ -165,7 +165,7 @@ class _Learner:
     system: MethodSystem
     normaliser: Normaliser
     members: Sequence[Member]
-    net: Method
+    net: MethodNetwork
     used: Tensor
     bank: Labelled
     level: Floats

@@ -46,11 +46,15 @@ class Selected(Row):
 
     name: str
     candidates: tuple[System, ...]
-    inside: bool = True
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """See `Row.systems`."""
+        """See `Row.systems`: none before inner validation."""
+        return ()
+
+    @property
+    def inner_systems(self) -> tuple[System, ...]:
+        """See `Row.inner_systems`."""
         return self.candidates
 
     def picked(self, fold: FoldPredictions) -> tuple[System, ...]:
@@ -107,7 +111,11 @@ class ChosenEpoch(NetworkRow):
     """
 
     ending = f", {CHOSEN}"
-    inside = True
+
+    @property
+    def inner_systems(self) -> tuple[System, ...]:
+        """See `Row.inner_systems`."""
+        return (self.network,)
 
     def read(self, fold: FoldPredictions) -> Predicted:
         """See `Row.read`; `Predicted.chosen` names the epoch."""
@@ -133,13 +141,16 @@ class BestOnTest(NetworkRow):
         return Predicted(one.score, by_epoch=one.by_epoch)
 
 
-class WithInside(NetworkRow):
-    """A network that predicts deviations, with |error| / deviation of inner predictions as `Predicted.inside`.
+class WithInnerRatios(NetworkRow):
+    """A network that predicts deviations, with |error| / deviation of inner predictions as `Predicted.inner_ratios`.
 
     These ratios calibrate its intervals.
     """
 
-    inside = True
+    @property
+    def inner_systems(self) -> tuple[System, ...]:
+        """See `Row.inner_systems`."""
+        return (self.network,)
 
     def read(self, fold: FoldPredictions) -> Predicted:
         """See `Row.read`."""
@@ -148,7 +159,7 @@ class WithInside(NetworkRow):
         for part, one in zip(fold.inner, fold.inside(self.network), strict=True):
             error, deviation = errors_and_deviations(one, true[part.test])
             ratios |= dict(zip((train.ids[row] for row in part.test), (error / deviation).tolist(), strict=True))
-        return replace(fold.test(self.network), inside=ratios)
+        return replace(fold.test(self.network), inner_ratios=ratios)
 
 
 def errors_and_deviations(predicted: Predicted, true: Floats) -> tuple[Floats, Floats]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError
 from data.store.arrays import Rows
-from extractors.timesteps import exchange_plan, mirror_plan
-from extractors.timesteps.mirror import Plan
+from extractors.timesteps import exchange_map, mirror_map
+from extractors.timesteps.mirror import ChannelMap
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.features import FeatureSet, one_per_trial
 from pipeline.train.normalise import same_channels
@@ -66,7 +66,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         )
     names = features.names.get("trial", ())
     try:
-        plan = exchange_plan(names)
+        channels = exchange_map(names)
     except ValueError as error:
         raise UsageError(f"no exchanged copies: {error}", fix=NO_EXCHANGE) from error
     other = replace(
@@ -75,7 +75,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         primary_mask=features.secondary_mask[:, :, 0],
         secondary=features.primary[:, :, None],
         secondary_mask=features.primary_mask[:, :, None],
-        trial=_planned(features.trial, plan) if names else features.trial,
+        trial=_mapped(features.trial, channels) if names else features.trial,
     )
     return features.followed_by(other)
 
@@ -95,13 +95,13 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
         try:
             if len(names) != values.shape[-1]:
                 raise ValueError(f"the channels of '{part}' have no names")
-            plan = mirror_plan(names)
+            channels = mirror_map(names)
         except ValueError as error:
             raise UsageError(f"no mirrored copies: {error}", fix="Add --set train.mirror_copies=false") from error
-        mirrored[part] = _planned(values, plan)
+        mirrored[part] = _mapped(values, channels)
     return features.followed_by(replace(features, **mirrored))
 
 
-def _planned(values: NDArray[np.float32], plan: Plan) -> NDArray[np.float32]:
-    """`values` with the last axis rearranged and signed by a plan."""
-    return np.asarray(plan[1] * values[..., plan[0]], dtype=np.float32)
+def _mapped(values: NDArray[np.float32], channels: ChannelMap) -> NDArray[np.float32]:
+    """`values` with the last axis rearranged and signed by a map."""
+    return np.asarray(channels[1] * values[..., channels[0]], dtype=np.float32)

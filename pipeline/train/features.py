@@ -101,6 +101,6 @@ def feature_set(records: Sequence[Record], outputs: Sequence[StageOutput], setti
             if shape != others:
                 fix = "Keep performances of one kind in a data set, such as joints in 2-D or in 3-D"
                 raise DataError(f"'{name}' has shape {shape}, others {others}", where=record.id, fix=fix)
-    stacked: dict[str, Any] = {name: np.stack([o.arrays[name].values for o in outputs]) for name in ARRAYS}
+    arrays: dict[str, Any] = {name: np.stack([o.arrays[name].values for o in outputs]) for name in ARRAYS}
     names = {name: first[name].names for name in ("primary", "secondary", "trial")}
-    return FeatureSet(records=tuple(records), settings=settings, names=names, **stacked)
+    return FeatureSet(records=tuple(records), settings=settings, names=names, **arrays)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extractors.timesteps.mirror import exchange_plan, mirror_plan
+from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
@@ -74,13 +74,13 @@ def test_trial_descriptors_of_halves(first, second):
     assert not any("distance" in name or "height" in name for name in values)
     assert ("primary.knee_low" in values) == (first == "left")
     assert values["pair.body_difference_mean"] > 0.1
-    exchange_plan(trial.names)
+    exchange_map(trial.names)
 
 
 def test_sides_have_no_mirror_image_and_levels_have():
     with pytest.raises(ValueError, match="no mirror image"):
-        mirror_plan(halves("left", "right").arrays["primary"].names)
+        mirror_map(halves("left", "right").arrays["primary"].names)
     names = halves("upper", "lower").arrays["primary"].names
-    source, factor = mirror_plan(names)
+    source, factor = mirror_map(names)
     column = names.index("body.left_end.x.mean")
     assert (names[source[column]], factor[column]) == ("body.right_end.x.mean", -1)

@@ -9,7 +9,7 @@ import pytest
 
 from data.store.arrays import StageOutput
 from extractors.keypoints import MIRRORED
-from extractors.timesteps.mirror import exchange_plan, mirror_plan
+from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from pipeline.run.stage_files import StageFiles
 from tests.helpers.made_outputs import pose_output
@@ -31,7 +31,7 @@ def keypoints() -> np.ndarray:
 
 
 @pytest.mark.parametrize("statistics", ["mean", "mean_std_absdiff", "samples", "dct"])
-def test_mirror_plan_equals_the_mirrored_video(keypoints, statistics):
+def test_mirror_map_equals_the_mirrored_video(keypoints, statistics):
     config = {
         "statistics": statistics,
         "pose": {"forms": ("place", "camera", "body", "velocity", "angle")},
@@ -39,7 +39,7 @@ def test_mirror_plan_equals_the_mirrored_video(keypoints, statistics):
     mirrored = keypoints[:, :, MIRRORED].copy()
     mirrored[..., 0] = 640 - mirrored[..., 0]
     plain, other = extracted(keypoints, **config).arrays, extracted(mirrored, **config).arrays
-    source, factor = mirror_plan(plain["primary"].names)
+    source, factor = mirror_map(plain["primary"].names)
     for name in ("primary", "secondary"):
         planned = factor * plain[name].values[..., source]
         np.testing.assert_allclose(planned, other[name].values, atol=2e-4)
@@ -47,21 +47,21 @@ def test_mirror_plan_equals_the_mirrored_video(keypoints, statistics):
     np.testing.assert_allclose(plain["trial"].values, other["trial"].values, atol=2e-3)
 
 
-def test_exchange_plan_equals_exchanged_roles(keypoints):
+def test_exchange_map_equals_exchanged_roles(keypoints):
     plain = extracted(keypoints).arrays["trial"]
     exchanged = extracted(keypoints, exchange=True).arrays["trial"]
-    source, factor = exchange_plan(plain.names)
+    source, factor = exchange_map(plain.names)
     np.testing.assert_allclose(factor * plain.values[source], exchanged.values, atol=1e-4)
 
 
 def test_camera_motion_has_a_mirror_image_but_cells_and_tools_have_none():
-    source, factor = mirror_plan(("motion.pan_x.mean", "motion.pan_x.std", "motion.zoom.mean", "motion.rotation.at0"))
+    source, factor = mirror_map(("motion.pan_x.mean", "motion.pan_x.std", "motion.zoom.mean", "motion.rotation.at0"))
     assert source.tolist() == [0, 1, 2, 3]
     assert factor.tolist() == [-1, 1, 1, -1]
     for name in ("cell.00.u.mean", "left_x_m.mean"):
         with pytest.raises(ValueError, match="no mirror image"):
-            mirror_plan((name,))
+            mirror_map((name,))
     with pytest.raises(ValueError, match="no counterpart"):
-        mirror_plan(("camera.left_hip.x.mean",))
+        mirror_map(("camera.left_hip.x.mean",))
     with pytest.raises(ValueError, match="no counterpart"):
-        exchange_plan(("primary.turned_rad", "pair.lag_s"))
+        exchange_map(("primary.turned_rad", "pair.lag_s"))

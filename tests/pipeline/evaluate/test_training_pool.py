@@ -335,7 +335,7 @@ class TestSearch:
 
         assert len(candidates(grid, configure)) == 4
         for one in candidates(grid, configure):
-            assert one.config.method.scorer[0].width == one.settings["model.width"]
-            assert list(one.config.method.scorer[1].learning_rates) == one.settings["train.learning_rates"]
+            assert one.method.scorer[0].width == one.settings["model.width"]
+            assert list(one.method.scorer[1].learning_rates) == one.settings["train.learning_rates"]
         with pytest.raises(UsageError, match="one entry per learning rate"):
             candidates(grid, lambda more: load_config(None, more))

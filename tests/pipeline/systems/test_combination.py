@@ -231,7 +231,7 @@ def test_without_inner_validation_all_count_alike() -> None:
     recorded: list[Any] = []
     candidates = tuple(helpful(features, recorded))
     cut = fold_rows(features, make_parts(features, leave_one_out(features.records, "subject")), InnerSplit())
-    combined = predict_folds(Combined(candidates, inside=False), features, cut)
+    combined = predict_folds(Combined(candidates, validated=False), features, cut)
     assert not any(one.chosen for one in combined)
     tasks = len({record.task for record in features.records})
     assert len(recorded) == len(cut) * tasks, "nothing is asked for inside"

@@ -20,7 +20,7 @@ from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInside, method_systems, watching
+from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInnerRatios, method_systems, watching
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.systems.trainings import Training, run_training
@@ -81,13 +81,16 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
-    system, folds = WithInside(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
+    system = WithInnerRatios(method(judged, "RICA2", epochs=40))
+    folds = [Fold("fixed", judged.ids[:60], judged.ids[60:])]
     uncertainty = evaluate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
     assert uncertainty is not None
     shown = uncertainty["difficulty"]
     held = predict_part(system, judged, PART)
-    assert sorted(held.inside) == sorted(judged.ids[:60]), "the test part decides nothing"
-    assert shown.factor == pytest.approx(np.sort([*held.inside.values()])[54]), "of 61 with the new one, 90 % are 55"
+    assert sorted(held.inner_ratios) == sorted(judged.ids[:60]), "the test part decides nothing"
+    assert shown.factor == pytest.approx(np.sort([*held.inner_ratios.values()])[54]), (
+        "of 61 with the new one, 90 % are 55"
+    )
     error, deviation = errors_and_deviations(held, label_table(judged.records)[TEST, 0])
     assert shown.calibrated90 == pytest.approx((error <= (shown.factor or 0.0) * deviation).mean())
     assert shown.within90 < 0.75 < (shown.calibrated90 or 0.0)
