@@ -50,6 +50,7 @@ def report(
     *,
     out: Place | None = None,
     sections: int = 12,
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -72,7 +73,7 @@ def report(
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
     places = many_paths(inputs)
-    user = settings_beside_model(config, overrides, places, cache=cache, workers=workers)
+    user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
     with writing(page):
         data = run_report_data(folder, places, page, sections, user, observer)
         observer.raise_if_stopped()

@@ -99,7 +99,7 @@ def _row_notes(results: EvaluationResults, asked: RequestedRows) -> list[str]:
     return lines
 
 
-def methods_paragraph(results: EvaluationResults, method: Method, kind: str) -> str:
+def methods_paragraph(results: EvaluationResults, method: Method, kind: str, *, quick: bool) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.protocol.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
@@ -114,7 +114,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str) -> 
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
-            *_system_sentences(results, method),
+            *_system_sentences(results, method, quick),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             f"Its 95 % interval is by Fisher's z and {units}.",
@@ -124,14 +124,12 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str) -> 
     )
 
 
-def _system_sentences(results: EvaluationResults, method: Method) -> list[str]:
+def _system_sentences(results: EvaluationResults, method: Method, quick: bool) -> list[str]:
     if not (network := _network(results)):
         return [f"The system is {results.against}."]
     recipe, differing = method.train, paper_differences(method)
-    combined = (
-        [f"The score is the mean of {network} and regressions that inner validation on the training part finds better "
-         "than chance."] if results.against == COMBINED else []
-    )  # fmt: skip
+    chosen = "" if quick else " that inner validation on the training part finds better than chance"
+    combined = [f"The score is the mean of {network} and regressions{chosen}."] if results.against == COMBINED else []
     return [
         *combined,
         f"{network} is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"

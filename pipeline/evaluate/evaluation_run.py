@@ -100,7 +100,7 @@ def evaluate_features(
     results = replace(
         results,
         notes=tuple(evaluation_notes(results, method, kind, asked)),
-        methods=methods_paragraph(results, method, kind),
+        methods=methods_paragraph(results, method, kind, quick=asked.quick),
         method=without_folders_in(method.dump()),
     )
     return Evaluation(results, folder, config)

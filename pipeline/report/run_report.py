@@ -85,7 +85,8 @@ def run_report_data(
     scored = _scored(run, records, user, observer)
     scorer = scored.scorer
     title, held_out = run.name, False
-    if not inputs and not any(record.split == "test" for record in records):
+    of_data_set = not inputs and user.dataset.root is not None
+    if of_data_set and not any(record.split == "test" for record in records):
         title = f"Training videos: no test ({run.name})"
         note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
         observer.note(note)
@@ -235,8 +236,8 @@ def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
 
 def _records(run: Path, inputs: Sequence[Path], user: Config, observer: Observer) -> Sequence[Record]:
     config = scoring_config(run, user)
-    if inputs:
-        return find_performances(inputs, observer, settings=config)
+    if inputs or (config.dataset.features and config.dataset.root is None):
+        return find_performances(inputs, observer, config)
     if config.dataset.root is None:
         fix = f"Name videos after the run, such as RUN videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=run, fix=fix)
@@ -250,7 +251,7 @@ def _record(run: Path, name: str, user: Config, observer: Observer) -> Record:
     """The video of a name: a file, else an id in the user's data set."""
     config = scoring_config(run, user)
     if is_remote(Path(name)) or Path(name).exists():
-        performances = find_performances([Path(name)], observer, settings=config)
+        performances = find_performances([Path(name)], observer, config)
         if len(performances) > 1:
             raise UsageError(
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"

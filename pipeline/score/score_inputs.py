@@ -19,37 +19,31 @@ NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --c
 
 
 def find_performances(
-    inputs: Sequence[Path],
-    observer: Observer,
-    *,
-    kinematics: Path | None = None,
-    dataset: Config | None = None,
-    settings: Config | None = None,
+    inputs: Sequence[Path], observer: Observer, config: Config, *, kinematics: Path | None = None
 ) -> tuple[Record, ...]:
     """The performances to score; the observer gets a line about each problem and about a recognised data set.
 
     Args:
         inputs: videos or folders. In the layout of JIGSAWS, a video comes with the kinematics file of its trial.
         kinematics: the file of one trial; `inputs` are the trial's views, if it has any.
-        dataset: names the data set to score where there are no inputs.
-        settings: say how stores are reached, and the rate of folders of frames; None: the defaults.
+        config: says how stores are reached and the rate of folders of frames, and names files of features and phases,
+            and the data set to score where there are no inputs.
 
     Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
     set's own files cannot be used.
     """
-    storage, frame_rate = (settings.machine.storage.reach(), settings.method.frames.fps) if settings else (None, 0.0)
+    storage, dataset = config.machine.storage.reach(), config.dataset
     if kinematics is not None:
         listing = Listing(one_trial(inputs, kinematics, storage))
     elif inputs:
-        listing = _recognised(inputs, observer) or find_videos(inputs, storage, frame_rate)
-        listing = with_features(listing, feature_sources(dataset.dataset.features if dataset else ()))
-    elif dataset is not None and (dataset.dataset.root is not None or dataset.dataset.features):
-        listing = dataset_records(dataset, unscored=True)
+        listing = _recognised(inputs, observer) or find_videos(inputs, storage, config.method.frames.fps)
+        listing = with_features(listing, feature_sources(dataset.features))
+    elif dataset.root is not None or dataset.features:
+        listing = dataset_records(config, unscored=True)
     else:
         raise UsageError("nothing to score", fix=NOTHING)
     if inputs:
-        marks = None if dataset is None else dataset.dataset.phases
-        listing = with_phases(listing, marks, beside=inputs[0])
+        listing = with_phases(listing, dataset.phases, beside=inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:

@@ -79,9 +79,8 @@ class Scorer:
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
-        given, settings = [] if video is None else [Path(video)], self.config
-        trial = None if kinematics is None else Path(kinematics)
-        return self.score_records(find_performances(given, Observer(), kinematics=trial, settings=settings))[0]
+        given, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
+        return self.score_records(find_performances(given, Observer(), self.config, kinematics=trial))[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
         """Score many performances. A failed one has `failure` set.
@@ -151,7 +150,9 @@ class Scorer:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         phases = getattr(self.planner.configs["timesteps"], "step_phases", ()) or ("",) * len(bounds)
-        steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), phases, strict=True)
+        fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
+        weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
+        steps = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
         score, with_steps = float(made.score[0]), self.model.network_share > 0  # a network that only guesses has none
         accuracies = {} if calibration is None else calibration.part_accuracies
         parts = {name: values for name in PARTS if (values := getattr(made, name)) is not None}
@@ -283,8 +284,8 @@ def score_videos(
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
     training; DataError if there is no trained run, or a damaged one.
     """
-    settings = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
-    records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
+    config = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else user
+    records = find_performances(inputs, observer, config, kinematics=kinematics)
     with load_scorer(model, user=user) as scorer:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
