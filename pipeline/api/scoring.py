@@ -49,7 +49,7 @@ def score(
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
-        One score per video; `error` says why a video has none.
+        One score per video; `failure` says why a video has none.
     """
     from pipeline.score import local_run, score_videos
     from pipeline.score.score_tables import write_csv

@@ -40,9 +40,8 @@ WIDE = None if "COLUMNS" in os.environ else 160
 LINE_SECONDS = 30.0
 """Seconds between lines of progress where standard error is no terminal, such as a log."""
 
-SHOWN_FLAGGED = 40
-SHOWN_TIPS = 5
-"""Most rows of the table of flagged videos."""
+SHOWN_FLAGGED, SHOWN_TIPS = 40, 5
+"""Most rows of the table of flagged videos, and most tips below it."""
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 

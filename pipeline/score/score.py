@@ -65,7 +65,7 @@ class Score:
         failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
         carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
-        model: SHA-256 of the model's files (`pipeline.score.run_folder.model_sha256`); equal files give equal scores.
+        model: SHA-256 of the model's files (`pipeline.score.model_files`); equal files give equal scores.
     """
 
     id: str
