@@ -27,16 +27,17 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
 
     Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
-    time steps, or they do not fit together.
+    time steps, or they do not fit together, Cancelled after a stop.
     """
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, made in run(stored, planner, read=("timesteps",)):
+    for result, made in run(stored, planner, observer, read=("timesteps",)):
         if isinstance(made, Failure):
             left_out.append(f"{result.record.name}: {made}")
         else:
             outputs[result.record.id] = made["timesteps"]
+    observer.raise_if_stopped()
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from data.video import Labels, Record
+from extractors.timesteps.stage import Timesteps
 from pipeline.pack.data_card import card_place, write_data_card
 from pipeline.settings.config import validate
 
@@ -33,7 +34,7 @@ def test_the_numbers_are_those_of_the_data(card: str) -> None:
     assert "- score: 2 labels, 7.500 to 8.500, mean 8.000" in card
     assert "- difficulty: 1 labels, 2.000 to 2.000" in card
     assert "execution:" not in card
-    assert "stage `timesteps`, version 5: " in card
+    assert f"stage `timesteps`, version {Timesteps.version}: " in card
     assert "steps 10" in card
     assert "somebody" not in card
 
