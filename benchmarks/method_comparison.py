@@ -1,11 +1,10 @@
 """Measures what the published methods learn from planted data, and the gain of choosing the epoch on the test set.
 
-    python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out docs/methods.json]
+    python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out FILE]
 
 Each set shows the score by one cue alone (`CUES`). Half of the performances train AIM and the other methods by recipe
 `fast`, half test them. The set "nothing" has 4 folds instead. There each system also has the epoch that inner
-validation chooses, and, as an oracle, the best epoch on the test part. Writes JSON and prints the tables of
-docs/evaluation.md.
+validation chooses, and, as an oracle, the best epoch on the test part. Writes JSON and prints tables.
 """
 
 from __future__ import annotations
@@ -110,7 +109,6 @@ def planted_cue(cue: Cue, count: int) -> PlantedCue:
     return PlantedCue(first, second, control, score, judges, difficulty, noisy)
 
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHOICE: Cue = "nothing"
 """Set of the second table."""
 
@@ -193,7 +191,7 @@ def shown(value: float | None) -> str:
 
 
 def tables(results: dict[str, Any]) -> list[str]:
-    """Tables: correlation of each system, gain by the choice of the epoch (in docs/evaluation.md), uncertainty."""
+    """Tables: correlation of each system, gain by the choice of the epoch, uncertainty."""
     sets = results["sets"]
     rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
@@ -228,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=DOCS / "methods.json")
+    parser.add_argument("--out", type=Path, default=Path("method_comparison.json"))
     given = parser.parse_args()
     results: dict[str, Any] = {"count": given.count, "runs": given.runs, "sets": {}}
     for cue in CUES:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -259,10 +257,3 @@ def test_likelihood_and_divergence_are_those_of_the_library() -> None:
 def test_musdl_without_judges_is_refused() -> None:
     with pytest.raises(ValueError, match="single judges"):
         build_method(MethodConfig("musdl"), FEATURES, 0, Layers(1))
-
-
-def test_the_table_of_the_page_is_the_one_that_was_measured() -> None:
-    from benchmarks.method_comparison import DOCS, tables
-
-    page = (DOCS / "evaluation.md").read_text(encoding="utf-8")
-    assert tables(json.loads((DOCS / "methods.json").read_text(encoding="utf-8")))[1] in page
