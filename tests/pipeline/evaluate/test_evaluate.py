@@ -95,8 +95,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
         assert result.together == result.figures.spearman == pytest.approx(together)
         rho = metrics.spearman(*np.concatenate(centred).round(9).T)
         assert result.rho.value == pytest.approx(rho)
-        assert result.rho.interval is not None
-        assert result.rho.interval[0] < rho < result.rho.interval[1]
+        assert result.rho.interval is None, "eight performances less two fold means are too few"
         assert (result.performances, len(result.runs)) == (len(rows) / 2, 3)
     average = results.systems["AIM"].average
     assert average.rho.value == pytest.approx(
