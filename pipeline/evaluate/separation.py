@@ -132,11 +132,11 @@ def _leads(pairs: Mapping[str, _Pair], count: int) -> dict[str, Lead]:
 def _exchanges(count: int) -> Iterator[Floats]:
     """Signs of `count` units, (draws, count) at a time, -1 for exchanged: all ways of few units, else random ones."""
     if 2**count <= RESAMPLES:
-        yield 1.0 - 2.0 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
+        yield np.where(np.arange(2**count)[:, None] >> np.arange(count) & 1, -1.0, 1.0)
         return
     rng = np.random.default_rng(0)
     for start in range(0, RESAMPLES, BATCH):
-        yield 1.0 - 2.0 * rng.integers(0, 2, (min(BATCH, RESAMPLES - start), count))
+        yield np.where(rng.integers(0, 2, (min(BATCH, RESAMPLES - start), count)), -1.0, 1.0)
 
 
 def _correlation(ranks: Floats, labels: Floats) -> Floats:
