@@ -34,8 +34,13 @@ def plan(name: str, labels: Labels | None) -> Any:
 def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [Record("a.mp4", None, task="10 m", labels=Labels(70.0)), Record("unscored.mp4", None)]
     made: Any = {"pose": pose_output(keypoints()), "timesteps": STEPS}
-    lost = Record("lost.mp4", None, labels=Labels(1.0)), Failure("missing", "pose", "not computed yet")
-    monkeypatch.setattr(model_training, "run", lambda *_, read: [*((record, made) for record in records), lost])
+    lost = (
+        SimpleNamespace(record=Record("lost.mp4", None, labels=Labels(1.0))),
+        Failure("missing", "pose", "not computed yet"),
+    )
+    monkeypatch.setattr(
+        model_training, "run", lambda *_, read: [*((SimpleNamespace(record=record), made) for record in records), lost]
+    )
     planner: Any = SimpleNamespace(stages=("pose", "timesteps"))
     (kept,) = trained_movement(planner, [])
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
