@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from data.datasets.folder import key_of
@@ -28,6 +29,8 @@ PARTS = ("scene", "primary", "secondary")
 
 DICTIONARIES = (".npy", ".pkl", ".pickle")
 """Endings of files whose arrays keep their names, even where there is one."""
+
+BY_PATTERN = "Keep one, or name the files by a pattern: --features 'A/*.npy'"
 
 MOST_SHOWN = 5
 """Most names in a line about features that belong to no performance."""
@@ -88,9 +91,7 @@ def _source(part: str, given: Sequence[Path]) -> FeatureSource:
                 called = path.relative_to(root).with_suffix("").as_posix() if alone else name
                 if places.setdefault(called, place) != place:
                     what = f"'{clip(called)}' is here and in {places[called][0]}"
-                    raise DataError(
-                        what, where=path, fix="Keep one, or name the files by a pattern: --features 'A/*.npy'"
-                    )
+                    raise DataError(what, where=path, fix=BY_PATTERN)
     if not places:
         fix = f"Expected files that end in {' '.join(READERS)}"
         raise UsageError(problems[0] if problems else "no features", where=given[0], fix=fix)
@@ -112,41 +113,61 @@ def _files(start: Path, problems: list[str]) -> list[tuple[Path, Path]]:
 def with_features(listing: Listing, sources: Sequence[FeatureSource]) -> Listing:
     """The performances with their features; those that lack some of them are left out, each with a line.
 
-    Raises DataError where none has features.
+    Raises DataError: none has features, or two arrays have one name.
     """
-    records, problems = listing.records, [*listing.problems]
+    records, problems = listing.records, list(listing.problems)
     for source in sources:
         problems += source.problems
-        places = {_words(name): place for name, place in source.places.items()}
-        if len(places) < len(source.places):
-            twice = next(name for name, count in Counter(map(_words, source.places)).items() if count > 1)
-            what = f"several {source.part} features are called like '{' '.join(twice)}'"
-            raise DataError(what, where=next(iter(places.values()))[0], fix="Keep one of them")
-        counts = Counter(map(_short_name, records))
-        kept, used = list[Record](), set[Words]()
-        for record in records:
-            short = _short_name(record)
-            names = [_words(key_of(record.id)), *([short] if counts[short] == 1 else [])]
-            names += [_words(record.groups["trial"])] if "trial" in record.groups else []
-            if (name := next((name for name in names if name in places), None)) is None:
-                problems.append(f"{record.name}: no {source.part} features")
-                continue
-            used.add(name)
-            (path, entry), kind = places[name], kind_of_part(source.part)
-            sidecars, entries = {**record.sidecars, kind: path}, {**record.entries, kind: entry}
-            kept.append(replace(record, sidecars=sidecars, entries=entries))
-        if not kept:
-            there = ", ".join(printable(name) for name in [*source.places][:MOST_SHOWN])
-            asked = ", ".join(record.name for record in records[:MOST_SHOWN])
-            what = f"none of the {source.part} features is called like a performance ({clip(there, 200)})"
-            raise DataError(
-                what, where=next(iter(places.values()))[0], fix=f"Expected names such as {clip(asked, 200)}"
-            )
-        if unused := [name for name in source.places if _words(name) not in used]:
-            shown = clip(", ".join(unused[:MOST_SHOWN]), 200)
-            problems.append(f"{counted(len(unused), 'array')} of {source.part} features without a performance: {shown}")
-        records = tuple(kept)
-    return Listing(tuple(records), tuple(problems), listing.doubts)
+        records = _joined(records, source, problems)
+    return Listing(records, tuple(problems), listing.doubts)
+
+
+def _joined(records: Sequence[Record], source: FeatureSource, problems: list[str]) -> tuple[Record, ...]:
+    """The records that have features of a source, with them."""
+    places, first = _by_words(source), next(iter(source.places.values()))[0]
+    counts, kept, used = Counter(map(_short_name, records)), list[Record](), set[Words]()
+    for record in records:
+        if (name := next((name for name in _possible_names(record, counts) if name in places), None)) is None:
+            problems.append(f"{record.name}: no {source.part} features")
+            continue
+        used.add(name)
+        (path, entry), kind = places[name], kind_of_part(source.part)
+        sidecars, entries = {**record.sidecars, kind: path}, {**record.entries, kind: entry}
+        kept.append(replace(record, sidecars=sidecars, entries=entries))
+    if not kept:
+        there, asked = _shown(source.places), _shown(record.id for record in records)
+        what = f"none of the {source.part} features is called like a performance ({there})"
+        raise DataError(what, where=first, fix=f"Expected names such as {asked}")
+    if unused := [name for name in source.places if _words(name) not in used]:
+        several = counted(len(unused), "array")
+        problems.append(f"{several} of {source.part} features without a performance: {_shown(unused)}")
+    return tuple(kept)
+
+
+def _by_words(source: FeatureSource) -> dict[Words, tuple[Path, str]]:
+    """The places of the arrays by the words of their names. Raises DataError: two arrays have the same words."""
+    places: dict[Words, tuple[Path, str]] = {}
+    for name, place in source.places.items():
+        if places.setdefault(_words(name), place) != place:
+            what = f"several {source.part} features are called like '{clip(name)}'"
+            raise DataError(what, where=place[0], fix="Keep one of them")
+    return places
+
+
+def _possible_names(record: Record, counts: Mapping[Words, int]) -> Iterator[Words]:
+    """What the features of a record may be called: its id, the id's last part where it is the only such one, its trial.
+
+    `counts` has the number of records by last part.
+    """
+    yield _words(key_of(record.id))
+    if counts[_short_name(record)] == 1:
+        yield _short_name(record)
+    if "trial" in record.groups:
+        yield _words(record.groups["trial"])
+
+
+def _shown(names: Iterable[str]) -> str:
+    return clip(", ".join(map(printable, islice(names, MOST_SHOWN))), 200)
 
 
 def names_of(sources: Sequence[FeatureSource]) -> tuple[str, ...]:
