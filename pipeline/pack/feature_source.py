@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.folder import CANDIDATES as SCORES
-from data.errors import PROGRAM, Cancelled, DataError, UsageError, typed
+from data.errors import PROGRAM, Cancelled, DataError, UsageError, printable, typed
+from data.features import PARTS
 from data.splits import tied
 from data.store import StageOutput
 from data.video import Record
@@ -38,6 +40,8 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
         else:
             outputs[result.record.id] = made["timesteps"]
     observer.raise_if_stopped()
+    if "features" in planner.stages:
+        left_out += _of_other_sizes(outputs)
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(
@@ -47,6 +51,21 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
         )
     observer.notes([f"left out: {line}" for line in left_out])
     return feature_set(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
+
+
+def _of_other_sizes(outputs: dict[str, StageOutput]) -> list[str]:
+    """Remove time steps whose sizes most others do not have, such as those of another network; a line for each."""
+    sizes = {name: {part: made.arrays[part].values.shape[-1] for part in PARTS} for name, made in outputs.items()}
+    counts = Counter(tuple(size.values()) for size in sizes.values())
+    usual = dict(zip(PARTS, max(counts, key=counts.__getitem__), strict=True)) if counts else {}
+    lines = []
+    for name, size in sizes.items():
+        if odd := [part for part in PARTS if size[part] != usual[part]]:
+            del outputs[name]
+            lines.append(
+                f"{printable(name)}: {size[odd[0]]} values a step of the {odd[0]}, others have {usual[odd[0]]}"
+            )
+    return lines
 
 
 def labelled_features(

@@ -120,6 +120,21 @@ def _video(folder: Path) -> Path:
     return folder / "new.avi"
 
 
+def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) -> None:
+    root, notes = own_data(tmp_path / "own", count=6), list[str]()
+    observer = Observer()
+    observer.note = notes.append  # type: ignore[method-assign]
+    np.save(root / "vst/03.npy", np.ones((8, 5)))
+    np.save(root / "vst/04.npy", np.full((8, 3), np.nan))
+    given = {"dataset.root": root, **PLAIN, "run.workers": 0}
+    words = {"features": [str(root / "vst")], "cache": tmp_path / "cache", "out": tmp_path / "a.h5"}
+    assert not api.extract(config="folder", overrides=given, features=words["features"], cache=words["cache"]).ok  # type: ignore[arg-type]
+    packed = api.pack(config="folder", overrides=given, observer=observer, **words)  # type: ignore[arg-type]
+    assert [record.id for record in packed.records] == ["00", "01", "02", "05"]
+    assert "left out: 03: 5 values a step of the scene, others have 3" in notes
+    assert any(note.startswith("left out: 04: ") for note in notes)
+
+
 def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = SimpleNamespace(planner=SimpleNamespace(stages=("clips",), reads=frozenset({"video"})))
     monkeypatch.setattr("pipeline.score.scorer.load_scorer", lambda *_, **__: nullcontext(scorer))
