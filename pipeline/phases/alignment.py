@@ -102,16 +102,19 @@ class PhaseReferences:
         kept = cls(tuple(names), tuple(marked[place][0] for place in chosen), edges)
         if len(chosen) <= NEAREST:
             return kept
-        spreads = [max(kept.without(row).carry(signal).spread) for row, signal in enumerate(kept.signals)]
+        spreads = list[float]()
+        for row, signal in enumerate(kept.signals):
+            others = kept.signals[:row] + kept.signals[row + 1 :]
+            spreads.append(max(cls(kept.names, others, np.delete(edges, row, axis=0)).carry(signal).spread))
         return replace(kept, limit=float(np.quantile(spreads, SURPRISE)))
 
-    def without(self, row: int) -> PhaseReferences:
-        """All references but one."""
-        signals = self.signals[:row] + self.signals[row + 1 :]
-        return replace(self, signals=signals, edges=np.delete(self.edges, row, axis=0))
-
     def carry(self, query: Signal) -> Carried:
-        """The phases of a performance. A phase that most of the nearest references leave out is left out."""
+        """The phases of a performance. A phase that most of the nearest references leave out is left out.
+
+        Raises DataError: the performance has other channels than the references.
+        """
+        if {one.rows.shape[1] for one in self.signals} != {query.rows.shape[1]}:
+            raise DataError("other channels than the annotated performances of the model", fix="Mark its phases")
         pool = np.concatenate([one.rows for one in (query, *self.signals)])
         known = np.isfinite(pool)
         count = np.maximum(known.sum(axis=0), 1)
@@ -131,18 +134,19 @@ class PhaseReferences:
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The references as arrays, for a file; signals follow one another."""
         rows, ends = zip(*((float(len(one.rows)), one.end) for one in self.signals), strict=True)
-        made = {"rows": rows, "ends": ends, "edges": self.edges, "limit": self.limit}
-        return {"signal": np.concatenate([one.rows for one in self.signals])} | {
-            n: np.array(v) for n, v in made.items()
-        }
+        signal = np.concatenate([one.rows for one in self.signals])
+        made = {"signal": signal, "rows": rows, "ends": ends, "edges": self.edges, "limit": self.limit}
+        return {name: np.array(values) for name, values in made.items()}
 
     @classmethod
     def from_arrays(cls, names: Sequence[str], arrays: Mapping[str, NDArray[np.float64]]) -> PhaseReferences:
         """What `arrays` wrote. Raises ValueError: the arrays do not fit together."""
-        ends = np.cumsum(arrays["rows"].astype(int))
-        if ends[-1] != len(arrays["signal"]) or arrays["edges"].shape != (len(ends), len(names) + 1):
+        ends, signal = np.cumsum(arrays["rows"].astype(int)), arrays["signal"]
+        clock = np.concatenate([arrays["ends"], arrays["edges"][..., -1].ravel()])
+        whole = signal.ndim == 2 and ends[-1] == len(signal) and (np.diff(ends, prepend=0) > 1).all()
+        if not whole or arrays["edges"].shape != (len(ends), len(names) + 1) or not np.isfinite(clock).all():
             raise ValueError("the phases do not fit together")
-        signals = map(Signal, np.split(arrays["signal"], ends[:-1]), arrays["ends"].tolist())
+        signals = map(Signal, np.split(signal, ends[:-1]), arrays["ends"].tolist())
         return cls(tuple(names), tuple(signals), arrays["edges"], float(arrays["limit"]))
 
 

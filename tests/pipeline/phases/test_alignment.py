@@ -69,8 +69,14 @@ def test_references_are_the_same_after_a_file() -> None:
     assert again.carry(query) == made.carry(query)
     np.testing.assert_array_equal(again.edges, made.edges)
     assert np.isnan(made.edges[1, 1]), "no flight"
-    with pytest.raises(ValueError, match="do not fit together"):
-        PhaseReferences.from_arrays(NAMES[:2], made.arrays())
+    arrays = made.arrays()
+    damaged = ({"rows": arrays["rows"] - 1}, {"rows": arrays["rows"] * [1, 0]}, {"ends": arrays["ends"] * np.nan})
+    damaged += ({"edges": arrays["edges"] * [1, 1, 1, np.nan]},)
+    for names, wrong in ((NAMES[:2], {}), *((NAMES, one) for one in damaged)):
+        with pytest.raises(ValueError, match="do not fit together"):
+            PhaseReferences.from_arrays(names, arrays | wrong)
+    with pytest.raises(DataError, match="other channels"):
+        made.carry(Signal(query.rows[:, :2], query.end))
 
 
 def test_the_angles_of_a_person_count_and_an_unseen_person_has_no_phases() -> None:
