@@ -94,8 +94,7 @@ class PhaseReferences:
         """References from at least one annotated performance; each one's spread by the others gives the limit."""
         chosen = np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))
         edges = np.full((len(chosen), len(names) + 1), np.nan)
-        for row, place in enumerate(chosen):
-            signal, phases = marked[place]
+        for row, (signal, phases) in enumerate(marked[place] for place in chosen):
             for phase in phases:
                 edges[row, names.index(phase.name)] = phase.start
             edges[row, -1] = min(phases[-1].end, signal.end)
@@ -120,16 +119,16 @@ class PhaseReferences:
         count = np.maximum(known.sum(axis=0), 1)
         shift = np.where(known, pool, 0.0).sum(axis=0) / count
         scale = np.sqrt(np.square(np.where(known, pool - shift, 0.0)).sum(axis=0) / count)
-        scale = np.where(scale > 1e-9, scale, 1.0)
-        plain = [replace(one, rows=np.nan_to_num((one.rows - shift) / scale)) for one in (query, *self.signals)]
+        rows = [(one.rows - shift) / np.where(scale > 1e-9, scale, 1.0) for one in (query, *self.signals)]
+        plain = [replace(one, rows=np.nan_to_num(z)) for one, z in zip((query, *self.signals), rows, strict=True)]
         aligned = [_align(plain[0], one, edges) for one, edges in zip(plain[1:], self.edges, strict=True)]
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])
         kept = np.flatnonzero(2 * np.isfinite(nearest).sum(axis=0) >= len(nearest))
         places = np.maximum.accumulate(np.nanmedian(nearest[:, kept], axis=0)).tolist()
-        spread = (np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2
-        named = zip(kept, pairwise(places), strict=False)
-        phases = tuple(Phase(self.names[place], *ends) for place, ends in named if ends[1] > ends[0])
-        return Carried(phases, tuple(spread.tolist()), self.limit)
+        spread = tuple(((np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2).tolist())
+        named = zip((self.names[place] for place in kept[:-1]), pairwise(places), strict=True)
+        phases = tuple(Phase(name, *ends) for name, ends in named if ends[1] > ends[0])
+        return Carried(phases, spread, self.limit)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The references as arrays, for a file; signals follow one another."""
