@@ -3,12 +3,11 @@
     video,phase,start_s,end_s
     dives/01.mp4,take-off,0.4,0.9        without end_s, a phase lasts until the next one begins, or the video ends
 
-Other files, recognised by their content: tabular and aggregated events of BORIS (CSV or TSV; a point begins a phase),
-ELAN (.eaf), projects of VIA 3 (.json), exports of Label Studio (.json, `timelinelabels` in frames or `labels` in
-seconds), and transcriptions of JIGSAWS (.txt, frames at 30 Hz). A folder may hold one file for each video.
+Also tabular and aggregated events of BORIS (a point begins a phase), ELAN (.eaf), projects of VIA 3 and exports of
+Label Studio (.json), and transcriptions of JIGSAWS (.txt, frames at 30 Hz). A folder may hold a file for each video.
 
 Seconds are those that a player shows. Each phase occurs once, and one begins where another ends. A video whose marks
-break this has no phases, and a line says why; the others keep theirs.
+break this has no phases, and a line says why.
 """
 
 from __future__ import annotations

@@ -66,8 +66,7 @@ def steps_of_phases(names: Sequence[str], steps: int) -> tuple[str, ...]:
 def phase_parts(start: float, end: float, phases: Sequence[Phase], names: Sequence[str], steps: int) -> Floats:
     """(steps, 2) begin and end of the steps, of which each phase of `names` has those of `steps_of_phases`.
 
-    So step t is the same phase in every performance. The steps of a phase that the performance leaves out have no
-    length, and are masked.
+    The steps of a phase that the performance leaves out have no length, and are masked.
 
     Example: 0 s to 10 s with flight from 0 to 2 s and entry from 2 s on, in four, is [[0, 1], [1, 2], [2, 6], [6, 10]].
 
