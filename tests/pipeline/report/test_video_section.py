@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import html
-import inspect
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,10 +19,7 @@ from pipeline.score.movement import Trained, better_ranges, movement, steps_of
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.made_outputs import STANDING, pose_of, pose_output
-from tests.helpers.pages import code_of
-from tests.helpers.toy_stages import Brightness
 
-BEFORE = "    charts += [tool_difference(tools)] if tools else []\n"
 TORSO = 45.0
 TIME = np.arange(60) / 25
 
@@ -123,23 +117,6 @@ def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "dive.mp4")
     result = better_than(clip, tmp_path / "page.html", 0.0).result
     assert result.quality == {"timesteps": {"observed (left athlete)": 1.0}}
-
-
-def test_the_page_shows_the_added_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    function, line = code_of("extend.md", "A part of the page")
-    source = inspect.getsource(video_section)
-    assert BEFORE in source
-    module = ModuleType("pipeline.report.video_section_with_chart")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(source.replace(BEFORE, BEFORE + line) + "\n" + function, "extend.md", "exec"), module.__dict__)
-    values = {"time": np.arange(50) / 25, "brightness": np.linspace(90, 140, 50)}
-    outputs = {"brightness": StageOutput.of(Brightness.arrays, values)}
-    record = Record("a.mp4", None)
-    video = module.video_report(Score("a.mp4", None, 5.0, 0.1), record, outputs, page=tmp_path / "report.html")
-    text = render_report(ReportData("t", videos=(video,)))
-    assert "Brightness" in text
-    assert "A jump shows a cut or a flash." in text
-    assert "Brightness" not in render_report(ReportData("t", videos=()))
 
 
 def pose(*people: np.ndarray) -> StageOutput:
