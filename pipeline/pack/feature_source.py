@@ -56,8 +56,8 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
 def _of_other_sizes(outputs: dict[str, StageOutput]) -> list[str]:
     """Remove time steps whose sizes most others do not have, such as those of another network; a line for each."""
     sizes = {name: {part: made.arrays[part].values.shape[-1] for part in PARTS} for name, made in outputs.items()}
-    counts = Counter(tuple(size.values()) for size in sizes.values())
-    usual = dict(zip(PARTS, max(counts, key=counts.__getitem__), strict=True)) if counts else {}
+    common = Counter(tuple(size.values()) for size in sizes.values()).most_common(1)
+    usual = dict(zip(PARTS, common[0][0], strict=True)) if common else {}
     lines = []
     for name, size in sizes.items():
         if odd := [part for part in PARTS if size[part] != usual[part]]:
