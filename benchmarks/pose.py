@@ -112,9 +112,9 @@ class Clip:
                 image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
             yield Frame(position, float(self.times[position]), image)
 
-    def opened(self, kind: str, reader: Callable[..., Content], *further: str, fix: str = "") -> Content:
+    def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
         """As `extractors.base.Source` says; a clip has no file beside the video."""
-        raise DataError(f"no {kind} file belongs to a clip", where=self.path, fix=fix)
+        raise DataError(f"no {kind} file belongs to a clip", where=self.path)
 
 
 def keypoints_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, dict[str, Any]]:
@@ -168,7 +168,7 @@ def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = job
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
-    people = list(merged(detected(network(), np.ascontiguousarray(image), turns_of(views, number)))[0].keypoints)
+    people = list(merged(detected(network(), np.ascontiguousarray(image), turns_of(views, number))).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
     either = [

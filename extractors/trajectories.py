@@ -1,8 +1,8 @@
 """Finds people as paths through their detections in a shot, when all its frames are known.
 
 The best path has the largest sum of its detections' gains minus its jumps (Viterbi). A jump is the distance of the
-body's centre from the predicted place. The velocity of the best path up to there predicts the place (per-survivor
-processing: Raheli et al., IEEE Trans. Communications 1995).
+body's centre from the predicted place, and the change of its pose. The velocity of the best path up to there predicts
+the place (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
 
 The second person is the best path through the rest, without the first path and other detections of that body.
 """
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
+from extractors.keypoints import distances
 
 Rows = NDArray[np.intp]
 
@@ -29,7 +30,7 @@ HOP, LONG_STEP = 1.0, 0.3  # a step of a path longer than `LONG_STEP` body sizes
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
-SMALLEST = 0.05  # paths worth less than this share of the shot's best path are not listed
+SMALLEST = 0.1  # paths worth less than this share of the shot's best path are not listed: false detections reach .07
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Shot:
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
     gains: Floats  # (M,) what a detection adds to a path
+    keypoints: NDArray[np.float32]  # (M, 17, 3) pixels and score
+    pose_cost: float  # of a jump within `LEAD_S`, per body size that the joints move about the centre in the mean
 
     def people(self) -> list[Rows]:
         """The rows of each person's path, the best path first; before them those to whom another path had hopped."""
@@ -49,10 +52,6 @@ class Shot:
             whole.append(person)
             free = self._without(free, person)
         return [*whole, *paths]
-
-    def nearest(self, rows: Rows, path: Rows) -> Rows:
-        """Detection of a path in the frame of each of `rows`; of another frame where the path has none in it."""
-        return np.asarray(path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)])
 
     def _best_paths(self, rows: Rows) -> list[Rows]:
         """Paths through the detections `rows`, the best one first, each through what the ones before leave."""
@@ -68,7 +67,7 @@ class Shot:
 
     def _without(self, rows: Rows, path: Rows) -> Rows:
         """The detections `rows` without those of a path's person."""
-        near = self.nearest(rows, path)
+        near = path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
         apart = np.linalg.norm(self.centres[rows] - self.centres[near], axis=1) / self.sizes[near]
         return np.asarray(rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])])
 
@@ -81,15 +80,11 @@ class Shot:
         for path in paths:
             steps = np.linalg.norm(np.diff(self.centres[path], axis=0), axis=1) / self.sizes[path[1:]]
             for number in np.flatnonzero(steps > LONG_STEP) + 1:
-                rest = path[number:]
+                hop = self._cost(path[number - 1], path[number])
                 for other in paths:
-                    head = other[self.frames[other] < self.frames[rest[0]]]
-                    if (
-                        other is not path
-                        and len(head)
-                        and self._cost(head, rest) < self._cost(path[:number], rest) - HOP
-                    ):
-                        return np.concatenate([head, rest])
+                    head = other[self.frames[other] < self.frames[path[number]]]
+                    if len(head) and self._cost(head[-1], path[number]) < hop - HOP:
+                        return np.concatenate([head, path[number:]])
         return None
 
     def _best_path(self, rows: Rows) -> tuple[Rows, float]:
@@ -116,14 +111,10 @@ class Shot:
             path.append(int(before[path[-1]]))
         return rows[path[::-1]], float(worth.max())
 
-    def _cost(self, head: Rows, rest: Rows) -> float:
-        """Cost of the jump from the end of one part of a path, at its velocity, to the next part."""
-        last, now = head[-1:], rest[:1]
-        recent = head[self.seconds[head] >= self.seconds[last] - LEAD_S][:1]
-        velocity = (self.centres[last] - self.centres[recent]) / max(
-            float(self.seconds[last[0]] - self.seconds[recent[0]]), 1e-3
-        )
-        return float(self._jumps(last, now, self.seconds[now] - self.seconds[last], velocity)[0, 0])
+    def _cost(self, last: np.intp, now: np.intp) -> float:
+        """Cost of the jump from one detection, at rest, to a later one."""
+        before, after = np.array([last]), np.array([now])
+        return float(self._jumps(before, after, self.seconds[after] - self.seconds[before], np.zeros((1, 2)))[0, 0])
 
     def _jumps(self, before: Rows, now: Rows, gaps: Floats, velocity: Floats) -> Floats:
         """(before, now) cost of each jump over `gaps` (before,) seconds; infinite beyond the limits."""
@@ -134,4 +125,13 @@ class Shot:
         far /= MAX_JUMP + SPEED * gaps[:, None]
         possible = (far < 1) & (growth < np.log(MAX_GROWTH))
         far = np.where(possible, far, 0.0) ** 2
-        return np.where(possible, PLACE * far / (1 - far), np.inf)
+        cost = np.where(possible, PLACE * far / (1 - far), np.inf)
+        if self.pose_cost:
+            near = gaps <= LEAD_S
+            poses, others = self._centred(before[near]), self._centred(now)
+            cost[near] += self.pose_cost * distances(poses[:, None], others).min(axis=0)  # whichever sides
+        return cost
+
+    def _centred(self, rows: Rows) -> Floats:
+        """(rows, 17, 3) poses with the origin at their centres."""
+        return np.asarray(self.keypoints[rows] - np.pad(self.centres[rows], ((0, 0), (0, 1)))[:, None])

@@ -38,7 +38,7 @@ def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[
         wrong = exchanged_sides(path, times[frames])
         path[wrong] = path[wrong][:, MIRRORED]
     smooth = config.smoothing_s > 0 and len(frames) > 1
-    poses, rows = track.candidates.detections.keypoints if smooth else path, np.arange(len(path))
+    poses, rows = track.detections.keypoints if smooth else path, np.arange(len(path))
     members, row, crossed, weight = _members(track, path) if smooth else (rows, rows, rows < 0, np.ones(len(path)))
     outlier = OUTLIER * float(np.median(in_blocks(sizes_of, path)))
     span = times[frames[0] : frames[-1] + 1]
@@ -61,7 +61,7 @@ def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[
 
 def _members(track: Track, path: NDArray[np.float32]) -> tuple[Rows, Rows, NDArray[np.bool_], Floats]:
     """(K,) rows of the detections of the path's person in its frames; row of the path, other sides, weight of each."""
-    people, frames = track.candidates.detections, np.asarray(track.candidates.detections.frames)
+    people, frames = track.detections, np.asarray(track.detections.frames)
     rows = np.arange(*np.searchsorted(frames, track.frames[[0, -1]] + (0, 1)))
     row = np.searchsorted(track.frames, frames[rows])
     rows, row = (each[track.frames[row] == frames[rows]] for each in (rows, row))
@@ -69,7 +69,7 @@ def _members(track: Track, path: NDArray[np.float32]) -> tuple[Rows, Rows, NDArr
     for some in blocks(len(rows)):
         apart[:, some] = distances(path[row[some]], people.keypoints[rows[some]])
     near = apart.min(axis=0)
-    mine = (near < PERSON_RADIUS) | (np.asarray(track.candidates.body_of)[rows] == track.path[row])
+    mine = near < PERSON_RADIUS
     weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)
     return rows[mine], row[mine], apart[1, mine] < apart[0, mine], weight[mine]
 

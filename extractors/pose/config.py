@@ -25,9 +25,7 @@ class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend: an alias, or a configuration and a checkpoint."""
 
     alias: str = _name("Model of mmpose's index, such as rtmo-l or rtmpose-l, downloaded once.")
-    config: str = _file(
-        "In place of alias: configuration of a one-stage model such as RTMO, a path or a name of mmpose."
-    )
+    config: str = _file("In place of alias: a one-stage model's configuration, a path or a name of mmpose.")
     checkpoint: str = _file("Its .pth checkpoint.")
 
 

@@ -53,27 +53,29 @@ class Detections:
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
 
-def merged(views: Sequence[Detections]) -> tuple[Detections, NDArray[np.intp]]:
-    """The bodies of one frame, and the row of the body of each detection in its views, joined.
+def merged(views: Sequence[Detections]) -> Detections:
+    """The bodies of one frame from the detections in its views.
 
     A body is a detection and the nearest one of the same person in each other view. Its score is the mean over all
     views, 0 in those that lack it. A joint's place and score are means, weighted by joint score squared times person
     score. Detections with left and right exchanged are two bodies: the path over time decides between them.
     """
     people = Detections.joined(views)
+    if len(views) == 1:
+        return people
     view = np.repeat(np.arange(len(views)), [len(each) for each in views])
     same, crossed = distances(people.keypoints[:, None], people.keypoints[None])
     weights = people.keypoints[..., 2:] ** 2 * people.scores[:, None, None] + 1e-9
-    body_of, poses, scores = np.full(len(people), -1), list[NDArray[np.floating]](), list[float]()
+    free, poses, scores = np.ones(len(people), bool), list[NDArray[np.floating]](), list[float]()
     for row in np.argsort(-people.scores, kind="stable"):
-        if body_of[row] >= 0:
+        if not free[row]:
             continue
-        near = (body_of < 0) & (view != view[row]) & (same[row] < PERSON_RADIUS) & (same[row] <= crossed[row])
+        near = free & (view != view[row]) & (same[row] < PERSON_RADIUS) & (same[row] <= crossed[row])
         members = [row, *(min(np.flatnonzero(near & (view == n)), key=same[row].__getitem__) for n in set(view[near]))]
-        body_of[members] = len(scores)
+        free[members] = False
         scores.append(float(people.scores[members].sum()) / len(views))
         poses.append((people.keypoints[members] * weights[members]).sum(axis=0) / weights[members].sum(axis=0))
-    return Detections(np.reshape(poses, (-1, 17, 3)), np.array(scores)), body_of
+    return Detections(np.reshape(poses, (-1, 17, 3)), np.array(scores))
 
 
 def turns_of(views: int, frame: int) -> Sequence[int]:

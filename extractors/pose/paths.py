@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.keypoints import centres_of, in_blocks, sizes_of
-from extractors.pose.detections import Detections, merged
+from extractors.pose.detections import Detections
 from extractors.trajectories import Rows, Shot
 
 
@@ -35,58 +34,41 @@ class People:
         return np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)
 
 
-@dataclass
-class Candidates:
-    """The bodies of a video, each once a frame, and the detections in all views that they come from."""
-
-    bodies: People = field(default_factory=People)
-    detections: People = field(default_factory=People)
-    body_of: array[int] = field(default_factory=lambda: array("q"))  # row of the body of each detection
-
-    def add(self, frame: int, views: Sequence[Detections]) -> None:
-        """Take the detections in all views of the next frame. Of a single view, each is a body and is kept once."""
-        bodies, body_of = merged(views) if len(views) > 1 else (views[0], np.arange(len(views[0])))
-        self.body_of.extend((body_of + len(self.bodies.frames)).tolist())
-        self.bodies.add(frame, bodies)
-        if len(views) == 1:
-            self.detections = self.bodies
-        else:
-            self.detections.add(frame, Detections.joined(views))
-
-
 @dataclass(frozen=True)
 class Track:
     """A person of one shot: a path with at most one body a frame."""
 
-    candidates: Candidates
-    path: Rows  # (M,) rows of the bodies, ascending
+    path: Rows  # (M,) rows of `bodies`, ascending
+    bodies: People  # of the video: each person once a frame
+    detections: People  # in all views, from which the bodies come
 
     @property
     def frames(self) -> NDArray[np.int64]:
         """(M,) processed frames with a body, ascending."""
-        return np.asarray(self.candidates.bodies.frames)[self.path]
+        return np.asarray(self.bodies.frames)[self.path]
 
     @property
     def keypoints(self) -> NDArray[np.float32]:
         """(M, 17, 3) pixels and score of the bodies."""
-        return self.candidates.bodies.keypoints[self.path]
+        return self.bodies.keypoints[self.path]
 
     @property
     def scores(self) -> Floats:
         """(M,) of the bodies: means over the views."""
-        return np.asarray(self.candidates.bodies.scores)[self.path]
+        return np.asarray(self.bodies.scores)[self.path]
 
 
-def people_of(candidates: Candidates, first: int, stop: int, times: Floats, floor: float) -> list[Track]:
+def people_of(
+    bodies: People, detections: People, shot: tuple[int, int], times: Floats, floor: float, pose_cost: float = 0.0
+) -> list[Track]:
     """The people of one shot, the best path first.
 
-    The shot begins with frame `first` and ends before `stop`; `times` (N,) has the seconds of every frame of the video.
-    A body with the score `floor` adds nothing to a path.
+    `shot` has (first, one past the last) frame, `times` (N,) the seconds of every frame of the video. A body with the
+    score `floor` adds nothing to a path. `pose_cost` is that of `Shot`.
     """
-    bodies = candidates.bodies
-    rows = slice(*np.searchsorted(np.asarray(bodies.frames), [first, stop]).tolist())
+    rows = slice(*np.searchsorted(np.asarray(bodies.frames), shot).tolist())
     frames, scores = np.asarray(bodies.frames)[rows], np.asarray(bodies.scores)[rows]
     keypoints = bodies.keypoints[rows]
     centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
-    shot = Shot(frames, times[frames], centres, sizes, np.log(scores / floor))
-    return [Track(candidates, rows.start + path) for path in shot.people()]
+    found = Shot(frames, times[frames], centres, sizes, np.log(scores / floor), keypoints, pose_cost)
+    return [Track(rows.start + path, bodies, detections) for path in found.people()]

@@ -28,17 +28,19 @@ from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image, turned_back, turns_of
-from extractors.pose.paths import Candidates, Track, people_of
+from extractors.pose.detections import Detections, Image, merged, turned_back, turns_of
+from extractors.pose.paths import People, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
+
+POSE_COST = 1.0  # of the changes of pose along a path, where all frames have the same views
 
 
 class Pose(Extractor[PoseConfig]):
     """Detects people and chooses up to `agents` of them, with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     Config: ClassVar[type[StageConfig]] = PoseConfig
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
@@ -56,7 +58,6 @@ class Pose(Extractor[PoseConfig]):
         "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
         "tracks": ArraySpec(("track", "figure"), "mixed", "all detected people and why chosen or not", TRACK_COLUMNS),
     }
-    seconds_per_unit: ClassVar[float] = 0.05
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "cuts")
 
     _backend: Any = None
@@ -100,7 +101,8 @@ class Pose(Extractor[PoseConfig]):
         if self._backend is None and not imported:
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
-        shot_detector, candidates = ShotDetector(config.cut_threshold), Candidates()
+        shot_detector, bodies = ShotDetector(config.cut_threshold), People()
+        detections = People() if views > 1 else bodies  # those of a single view are kept once
         taken, starts = array("d"), list[int]()
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -111,13 +113,15 @@ class Pose(Extractor[PoseConfig]):
                 in_views = [Detections(in_file.keypoints, in_file.scores).best(config.min_score)]
             else:
                 in_views = detected(self._backend, image, turns_of(views, number), scale)
-            candidates.add(number, in_views)
+            bodies.add(number, merged(in_views))
+            if views > 1:
+                detections.add(number, Detections.joined(in_views))
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
-        people = [people_of(candidates, *shot, times, floor) for shot in shots]
+        pose_cost = POSE_COST if views > 2 else 0.0  # with two views, contradicting poses alternate from frame to frame
+        people = [people_of(bodies, detections, shot, times, floor, pose_cost) for shot in shots]
         chosen = choose_agents(people, shots, times, size, config)
-        del people, candidates  # only the agents are needed from here on
         values, quality = output(config, times, starts[1:], chosen, size)
         quality["views"] = views
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))

@@ -17,7 +17,7 @@ from extractors import signals
 from extractors.pose.agents import choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.paths import Candidates, people_of
+from extractors.pose.paths import People, people_of
 from extractors.pose.stage import Pose, output
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
@@ -29,10 +29,10 @@ FRAMES = 1500
 """Growth is counted from this length to twice it; more than one block of rows."""
 
 
-def candidates(frames: int, count: int = 1) -> Candidates:
+def swaying(frames: int, count: int = 1) -> People:
     """People who sway, with gaps of some frames."""
     rng = np.random.default_rng(count)
-    bodies, people = rng.uniform(0, 100, (count, 17, 2)), Candidates()
+    bodies, people = rng.uniform(0, 100, (count, 17, 2)), People()
     for frame in range(frames):
         poses = np.full((count, 17, 3), 0.6, np.float32)
         place = np.array(
@@ -40,14 +40,14 @@ def candidates(frames: int, count: int = 1) -> Candidates:
         )
         poses[..., :2] = bodies + place[:, None] + rng.normal(size=(count, 17, 2))
         there = Detections(poses, 0.5 + 0.4 * rng.random(count))
-        people.add(frame, [there if frame % 40 > 3 else Detections.none()])
+        people.add(frame, there if frame % 40 > 3 else Detections.none())
     return people
 
 
-def posed(people: Candidates, frames: int, agents: int = 1) -> StageOutput:
+def posed(people: People, frames: int, agents: int = 1) -> StageOutput:
     """The output of the `pose` stage for the detections."""
     config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
-    paths = [people_of(people, 0, frames, times, 0.03)]
+    paths = [people_of(people, people, (0, frames), times, 0.03)]
     chosen = choose_agents(paths, shots, times, (720, 405), config)
     return StageOutput.of(Pose.arrays, *output(config, times, [], chosen, (720, 405)))
 
@@ -78,10 +78,10 @@ def growth(run: Callable[[int], Callable[[], object]]) -> float:
 
 
 def test_a_detection_costs_little_more_than_its_numbers() -> None:
-    posed(candidates(60), 60)  # imports what is imported late
+    posed(swaying(60), 60)  # imports what is imported late
 
     def detected(frames: int) -> Callable[[], object]:
-        return lambda: candidates(frames)
+        return lambda: swaying(frames)
 
     assert growth(detected) < 300  # 17 x 3 x 4 bytes are 204
 
@@ -98,7 +98,7 @@ def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPat
     smaller(monkeypatch, 256)
 
     def run(frames: int) -> Callable[[], object]:
-        people = candidates(frames)
+        people = swaying(frames)
         if stage == "pose":
             return lambda: posed(people, frames)
         pose = posed(people, frames)
@@ -113,7 +113,7 @@ def test_blocks_give_the_bytes_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> 
     made: list[dict[str, Array]] = []
     for rows in (10**6, 16):
         smaller(monkeypatch, rows)
-        pose = posed(candidates(130, 2), 130, agents=2)
+        pose = posed(swaying(130, 2), 130, agents=2)
         made.append(dict(pose.arrays) | {f"{k} (steps)": v for k, v in stepped(pose, settings).arrays.items()})
     for name, array in made[0].items():
         assert array.values.tobytes() == made[1][name].values.tobytes(), name

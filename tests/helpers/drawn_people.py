@@ -12,7 +12,7 @@ from data.store.arrays import Floats, StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.detections import Detections, Image
-from extractors.pose.paths import Candidates, Track, people_of
+from extractors.pose.paths import People, Track, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
@@ -39,10 +39,10 @@ def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -
 
 def paths_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
     """The people of one shot of these frames from number `first` on, 25 a second, the best path first."""
-    candidates, stop = Candidates(), first + len(frames)
+    bodies, stop = People(), first + len(frames)
     for frame, detections in enumerate(frames, start=first):
-        candidates.add(frame, [detections])
-    return people_of(candidates, first, stop, np.arange(stop) / 25, 0.03)
+        bodies.add(frame, detections)
+    return people_of(bodies, bodies, (first, stop), np.arange(stop) / 25, 0.03)
 
 
 def picture(*poses: NDArray[np.float32]) -> Image:

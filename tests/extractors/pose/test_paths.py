@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from extractors.keypoints import MIRRORED, centres_of
 from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
-from extractors.pose.paths import Candidates, people_of
+from extractors.pose.paths import People, people_of
 from extractors.trajectories import REACH_S
 from tests.helpers.drawn_people import paths_of, people, person
 
@@ -104,6 +104,27 @@ def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
         assert np.abs(pose[5:, :2] - person(100 + 6 * t, 200, 0.3 * t)[5:, :2]).max() < 1
 
 
+def test_with_a_cost_of_poses_a_path_keeps_to_the_pose_that_changes_least() -> None:
+    """In every third frame the upside-down pose has the higher score."""
+    upright, upside_down = person(200, 200), person(200, 200, np.pi)
+    upside_down[:, 1] += (centres_of(upright[None]) - centres_of(upside_down[None]))[0, 1]
+    bodies = People()
+    for t in range(30):
+        bodies.add(t, people(upright, upside_down, scores=[0.4, 0.45 if t % 3 == 2 else 0.3]))
+    for cost, changes in ((0.0, 10), (1.0, 0)):
+        one = people_of(bodies, bodies, (0, 30), np.arange(30) / 25, 0.03, cost)[0]
+        assert sum(pose[5, 1] > pose[11, 1] for pose in one.keypoints) == changes
+
+
+def test_rare_false_detections_are_no_person() -> None:
+    """In every sixth frame a view has somebody where nobody is."""
+    frames = []
+    for t in range(90):
+        ghost = [person(600 + 8 * (t % 5), 250, score=0.3)] * (t % 6 == 0)
+        frames.append(people(person(200, 200), *ghost, scores=[0.17, 0.07][: 1 + len(ghost)]))
+    assert lengths(frames) == [90]
+
+
 def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path() -> None:
     frames = []
     for t in range(30):
@@ -129,10 +150,10 @@ def test_a_path_does_not_leave_its_person_for_another_one() -> None:
 
 
 def test_every_shot_has_people_of_its_own() -> None:
-    candidates = Candidates()
+    bodies = People()
     for t in range(10):
-        candidates.add(t, [people(person(100, 200))])
-    shots = [people_of(candidates, *shot, np.arange(10) / 25, 0.03) for shot in ((0, 5), (5, 10))]
+        bodies.add(t, people(person(100, 200)))
+    shots = [people_of(bodies, bodies, shot, np.arange(10) / 25, 0.03) for shot in ((0, 5), (5, 10))]
     assert [[list(one.frames) for one in shot] for shot in shots] == [[list(range(5))], [list(range(5, 10))]]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED
 from extractors.pose.cleaning import CleaningConfig, clean_poses, exchanged_sides
 from extractors.pose.detections import Detections
-from extractors.pose.paths import Candidates, Track
+from extractors.pose.paths import People, Track
 from tests.helpers.drawn_people import person
 
 NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)
@@ -26,13 +26,12 @@ def cleaned(times: np.ndarray, views: np.ndarray, scores: np.ndarray, config: Cl
 
     The path takes the first view that has a detection.
     """
-    candidates = Candidates()
+    bodies, detections = People(), People()
     for frame, (poses, of_frame) in enumerate(zip(views, scores, strict=True)):
         rows = np.flatnonzero(of_frame > 0)
-        candidates.bodies.add(frame, Detections(poses[rows[:1]], of_frame[rows[:1]]))
-        candidates.detections.add(frame, Detections(poses[rows], of_frame[rows]))
-        candidates.body_of.extend([len(candidates.bodies.frames) - 1] * len(rows))
-    track = Track(candidates, np.arange(len(candidates.bodies.frames)))
+        bodies.add(frame, Detections(poses[rows[:1]], of_frame[rows[:1]]))
+        detections.add(frame, Detections(poses[rows], of_frame[rows]))
+    track = Track(np.arange(len(bodies.frames)), bodies, detections)
     frames = track.frames
     out = np.full((len(times), 17, 3), (np.nan, np.nan, 0))
     out[frames[0] : frames[-1] + 1] = clean_poses(times, track, config)

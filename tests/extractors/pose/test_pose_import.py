@@ -90,7 +90,7 @@ def test_an_output_of_the_former_version_is_stale_with_the_reason(
         extract(videos(video), config)
     ((state, reason),) = states(videos(video), config).values()
     assert state == "stale"
-    assert "stage version 5 -> 7" in reason
+    assert "stage version 5 -> 8" in reason
 
 
 def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:

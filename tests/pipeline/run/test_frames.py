@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline.run.costs import expected_frames
 from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config
+from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person, picture
 from tests.helpers.extracting import extract, opened, states
 
@@ -67,6 +69,30 @@ def test_a_stated_rate_holds_for_a_video_whose_container_says_another(tmp_path: 
     assert not extract([stated], settings).failed
     assert states([stated], settings) == {"dive.mkv/camera_flow": ("fresh", "")}
     assert states([unstated], settings)["dive.mkv/camera_flow"][0] == "stale"
+
+
+def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path: Path) -> None:
+    """A video that says 10 frames a second gives, with 25 stated, the outputs of one that says 25."""
+    stages = ("clips", "pose", "camera_flow", "timesteps")
+    made = []
+    for said, stated in ((25, 0), (10, 25)):
+        folder = tmp_path / str(said)
+        write_video(folder / "dive.mkv", dive(), said, codec="ffv1", pixel_format="bgr0", options={})
+        joints = [person(120 + 2 * i, 110, angle=i / 20).ravel().tolist() for i in range(20)]
+        results = [{"image_id": frame, "keypoints": one, "score": 0.8} for frame, one in enumerate(joints)]
+        (folder / "dive.json").write_text(json.dumps(results), encoding="utf-8")
+        given: dict[str, object] = {"cache": str(tmp_path / "cache" / str(said)), "frames.fps": stated}
+        given |= {"run.workers": 0, "pose.backend": "import", "clips.backbone": "x3d_xs", "clips.weights": "random"}
+        config = load_config("folder", {**given, "clips.frames_per_clip": 4, "clips.steps": 3, "timesteps.steps": 3})
+        assert not extract(list_inputs([folder], config, SILENT).records, config).failed
+        cache = opened(config)
+        made.append({stage: cache.load(output_of(cache.root, stage, "dive.mkv")).output for stage in stages})
+    for stage in stages:
+        honest, stated_rate = (outputs[stage] for outputs in made)
+        assert honest.quality == stated_rate.quality
+        for name, array in honest.arrays.items():
+            np.testing.assert_array_equal(array.values, stated_rate.arrays[name].values, f"{stage}: {name}")
+    assert made[1]["pose"].arrays["time"].values == pytest.approx(np.arange(20) / 25)
 
 
 def test_estimates_and_previews(tmp_path: Path, settings: Config) -> None:
