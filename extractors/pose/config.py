@@ -68,8 +68,7 @@ class PoseConfig(StageConfig):
     long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)
     views: Literal[1, 2, 3, 4] = setting(
         2,
-        "Views of each frame that a one-stage network gets, one forward each. 1: upright; 2: and one further quarter "
-        "turn, another one in each frame; 3: and both turns sideways; 4: all turns.",
+        "Views for a one-stage network. 1: upright; 2: and a quarter turn that changes; 3: and both sideways; 4: all.",
     )
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
     cut_threshold: float = setting(0.25, "Lost correlation of two frames that may be a cut, 0..1.", gt=0, le=1)

@@ -1,7 +1,4 @@
-"""The `pose` stage: the agents and their 17 joints in every frame.
-
-`extractors/pose/__init__.py` lists the steps from a frame to an array.
-"""
+"""The `pose` stage: the agents and their 17 joints in every frame; `__init__.py` lists the steps."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ from extractors.pose.paths import People, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 
-POSE_COST = 1.0  # of the changes of pose along a path, where all frames have the same views
+POSE_COST = 1.0  # of changes of pose along a path; with two views, contradicting poses alternate from frame to frame
 
 
 class Pose(Extractor[PoseConfig]):
@@ -101,13 +98,12 @@ class Pose(Extractor[PoseConfig]):
         if self._backend is None and not imported:
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
-        shot_detector, bodies = ShotDetector(config.cut_threshold), People()
+        cuts, bodies, taken, starts = ShotDetector(config.cut_threshold), People(), array("d"), list[int]()
         detections = People() if views > 1 else bodies  # those of a single view are kept once
-        taken, starts = array("d"), list[int]()
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             taken.append(frame.time)
-            starts += [number] if shot_detector.begins_shot(image) else []
+            starts += [number] if cuts.begins_shot(image) else []
             if imported:
                 in_file = imported.frames[frame.index]
                 in_views = [Detections(in_file.keypoints, in_file.scores).best(config.min_score)]
@@ -119,12 +115,11 @@ class Pose(Extractor[PoseConfig]):
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
-        pose_cost = POSE_COST if views > 2 else 0.0  # with two views, contradicting poses alternate from frame to frame
-        people = [people_of(bodies, detections, shot, times, floor, pose_cost) for shot in shots]
+        people = [people_of(bodies, detections, shot, times, floor, POSE_COST * (views > 2)) for shot in shots]
         chosen = choose_agents(people, shots, times, size, config)
         values, quality = output(config, times, starts[1:], chosen, size)
-        quality["views"] = views
-        return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.summary} if imported else {}))
+        quality |= {"views": views} | ({"joint_map": imported.summary} if imported else {})
+        return StageOutput.of(self.arrays, values, quality)
 
 
 def _imported(source: Source, size: tuple[int, int]) -> ImportedKeypoints:
@@ -155,8 +150,7 @@ def output(
     `times` and `cuts` are of the processed frames; `chosen` are the agents and the table of `choose_agents`.
     """
     agents, table = chosen
-    keypoints = np.full((len(times), config.agents, 17, 3), np.nan, dtype=np.float32)
-    keypoints[..., 2] = 0
+    keypoints = np.full((len(times), config.agents, 17, 3), (np.nan, np.nan, 0), np.float32)
     scores = np.zeros(keypoints.shape[:2])
     for members in agents:
         for agent, person in enumerate(members):
@@ -164,13 +158,12 @@ def output(
             scores[frames, agent] = person.scores
             keypoints[frames[0] : frames[-1] + 1, agent] = clean_poses(times, person, config.cleaning)
     detected = scores > 0
-    interpolated = ~detected & np.isfinite(keypoints[..., 0]).any(axis=2)
     values: dict[str, NDArray[Any]] = {
         "time": times,
         "keypoints": keypoints,
         "boxes": np.stack([in_blocks(boxes_of, one) for one in keypoints.swapaxes(0, 1)], axis=1),
         "agent_score": scores.astype(np.float32),
-        "filled": interpolated,
+        "filled": ~detected & np.isfinite(keypoints[..., 0]).any(axis=2),
         "size": np.array(size, dtype=np.int32),
         "frame_index": np.arange(len(times), dtype=np.int32) * config.stride,
         "cuts": times[cuts],

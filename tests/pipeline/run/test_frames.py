@@ -84,7 +84,7 @@ def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path: Path) -> None:
         given: dict[str, object] = {"cache": str(tmp_path / "cache" / str(said)), "frames.fps": stated}
         given |= {"run.workers": 0, "pose.backend": "import", "clips.backbone": "x3d_xs", "clips.weights": "random"}
         config = load_config("folder", {**given, "clips.frames_per_clip": 4, "clips.steps": 3, "timesteps.steps": 3})
-        assert not extract(list_inputs([folder], config, SILENT).records, config).failed
+        assert not extract(list_inputs([folder], config, SILENT)[0].records, config).failed
         cache = opened(config)
         made.append({stage: cache.load(output_of(cache.root, stage, "dive.mkv")).output for stage in stages})
     for stage in stages:
