@@ -171,7 +171,7 @@ def evaluations(folder: Path) -> Outputs:
     for features, model, curve in ((rated_features(24), "combined", True), (rated_features(24, "ab"), "aim", False)):
         settings = [*QUICK, f"model.system={model}", f"cache={folder / 'cache'}"]
         config = load_config("folder", settings)
-        with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
+        with open_cache(config.machine) as cache:
             asked = RequestedRows(curve=curve)
             made.append(evaluate_features(features, config, cache, folder / model, asked).results)
     pages = [evaluation_page(results, "Evaluation") for results in made]
@@ -204,7 +204,7 @@ def scores(folder: Path) -> Outputs:
     train = {"recipe": "fast", "runs": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
     config = validate({**settings, "train": train, "model": {"width": 8, "regression_width": 8}})
     learn, unseen = records[:20], records[20:]
-    with open_cache(config.machine.cache, config.machine.storage.reach()) as cache:
+    with open_cache(config.machine) as cache:
         planner = Planner(config, cache)
         assert run_extract(records, planner).ok
         train_model(gather(learn, planner, Observer()), config, folder / "run", cache, folds=4)
