@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -97,13 +97,11 @@ class _Cluster:
 
         run, resources = self.run, ray.cluster_resources()
         cores, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
-        places = int(cores / run.ray_cpus)
-        if run.ray_gpus:
-            places = min(places, int(gpus / run.ray_gpus))
-        return cores, gpus, min(places, run.workers or places)
+        by_gpus = gpus / run.ray_gpus if run.ray_gpus else math.inf
+        return cores, gpus, int(min(cores / run.ray_cpus, by_gpus, run.workers or math.inf))
 
 
-@dataclass
+@dataclass(frozen=True)
 class RayPool(Pool):
     """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
 
@@ -113,7 +111,6 @@ class RayPool(Pool):
 
     run: RunConfig
     timeout_s: float = math.inf
-    cluster: _Cluster | None = field(default=None, init=False, repr=False, compare=False)  # while it is opened
 
     def __post_init__(self) -> None:
         try:
@@ -130,8 +127,8 @@ class RayPool(Pool):
         if not connected:
             self._connect()
         try:
-            self.cluster = _Cluster(self.run)
-            yield self.cluster.room, partial(RayActor, self.run, ray.put(start))  # sent once to each machine
+            cluster = _Cluster(self.run)
+            yield cluster.room, partial(RayActor, cluster, ray.put(start))  # sent once to each machine
         finally:
             if not connected:
                 ray.shutdown()
@@ -140,8 +137,7 @@ class RayPool(Pool):
         """See `Pool`."""
         import ray
 
-        assert self.cluster is not None
-        self.cluster.require()
+        workers[0].cluster.require()
         ray.wait([worker.awaited for worker in workers], num_returns=1, timeout=POLL_SECONDS)
 
     def _connect(self) -> None:
@@ -187,25 +183,19 @@ def greet(address: str) -> None:
 class RayActor(Worker):
     """One actor. The time of an item counts from the first answer about it."""
 
-    def __init__(self, run: RunConfig, start: Any) -> None:
+    def __init__(self, cluster: _Cluster, start: Any) -> None:
         import ray
 
+        self.cluster, run = cluster, cluster.run
         path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
         variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(worker_threads(run)))}
-        self.actor = (
-            ray.remote(RayWorker)
-            .options(
-                max_concurrency=4,  # `halt` and `state` answer beside `run`
-                num_cpus=run.ray_cpus,
-                num_gpus=run.ray_gpus,
-                runtime_env={"env_vars": variables},
-            )
-            .remote(os.getcwd(), start)
-        )
+        options = {"num_cpus": run.ray_cpus, "num_gpus": run.ray_gpus, "runtime_env": {"env_vars": variables}}
+        options["max_concurrency"] = 4  # `halt` and `state` answer beside `run`
+        self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), start)
         self.ready = self.actor.state.remote()  # the first answer says that it has started
         self.result: Any = None
         self.state: Any = None
-        self.halted: tuple[Any, float] | None = None
+        self.halted, self.answer_due = self.ready, math.inf
 
     @property
     def awaited(self) -> Any:
@@ -231,8 +221,7 @@ class RayActor(Worker):
                 raise error.cause from None  # a fault of the program, raised as in this process
             except ray.exceptions.RayError as error:
                 raise _lost(error) from None
-        late = self.halted is not None and time.monotonic() > self.halted[1] + HALT_SECONDS
-        if self.halted is not None and late and not ray.wait([self.halted[0]], timeout=0)[0]:
+        if time.monotonic() > self.answer_due and not ray.wait([self.halted], timeout=0)[0]:
             raise WorkerLost("the Ray worker does not answer")
         told, self.state = list[Told](), self.state or self.actor.state.remote()
         if ray.wait([self.state], timeout=0)[0]:
@@ -245,7 +234,7 @@ class RayActor(Worker):
 
     def halt(self) -> None:
         """See `Worker`."""
-        self.halted = self.actor.halt.remote(), time.monotonic()
+        self.halted, self.answer_due = self.actor.halt.remote(), time.monotonic() + HALT_SECONDS
 
     def end(self, seconds: float = 0.0) -> None:
         """See `Worker`; temporaries that an actor was writing are swept later."""

@@ -219,4 +219,5 @@ class _Crew(Generic[J, R]):
             if lost < MOST_LOST and loss.kind != "timeout":  # another worker would take as long
                 items.appendleft(item)
                 return
+            del self.losses[id(item)]
             yield item, loss
