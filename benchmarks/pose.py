@@ -164,9 +164,9 @@ def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, P
     return {kind: rows[:: max(1, len(rows) // most)][:most] for kind, rows in kinds.items()}
 
 
-def photograph(job: tuple[str, Points, int, int]) -> tuple[Points, Points]:
+def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
-    name, truth, views, number = job
+    name, truth, views, number = item
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
     people = list(merged(detected(network(), np.ascontiguousarray(image), turns_of(views, number))).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
@@ -187,8 +187,8 @@ def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespa
     """Share of right joints by direction of the trunk: as named, and with the better order of left and right."""
     row: dict[str, Any] = {}
     for kind, pictures in leeds(half, given.pictures).items():
-        jobs = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
-        parts = list(pool.map(photograph, jobs, chunksize=8))
+        items = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
+        parts = list(pool.map(photograph, items, chunksize=8))
         row[kind], row[f"{kind}, either side"] = (share_near(np.array(of)) for of in zip(*parts, strict=True))
     return row
 
@@ -222,9 +222,9 @@ def fitted_camera(world: Points, pixels: Points) -> Points:
     return np.asarray(project(fit.x) * scale + shift)
 
 
-def parkour_video(job: tuple[str, Points, int]) -> dict[str, Any]:
+def parkour_video(item: tuple[str, Points, int]) -> dict[str, Any]:
     """Measurements of one video."""
-    name, world, views = job
+    name, world, views = item
     keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4", rate=PARKOUR_RATE), views)
     keypoints = keypoints[: len(world), 0]
     rows = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
@@ -248,8 +248,8 @@ def parkour(views: int, half: Callable[[int], bool], given: argparse.Namespace, 
     path = PEOPLE / "parkour" / "gt_motion_forces" / "joint_3d_positions.pkl"
     content = load_plain(path.read_bytes(), path)
     world = {name: np.asarray(content[name]["joint_3d_positions"], dtype=np.float64)[:-3] for name in sorted(content)}
-    jobs = [(name, points, views) for number, (name, points) in enumerate(world.items()) if half(number)]
-    videos = list(pool.map(parkour_video, jobs))
+    items = [(name, points, views) for number, (name, points) in enumerate(world.items()) if half(number)]
+    videos = list(pool.map(parkour_video, items))
     frames = [video["frames"] for video in videos]
     names = ("joints", "within .2", "ankles", "found", "exchanged", "fit")
     row: dict[str, Any] = {name: float(np.average([v[name] for v in videos], weights=frames)) for name in names}
@@ -319,9 +319,9 @@ def reprojected(cameras: Sequence[Camera], poses: Points, camera: int) -> Points
     return cameras[camera].pixels(triangulated([cameras[row] for row in others], poses[others]))
 
 
-def camera_clip(job: tuple[Path, int, int]) -> Points:
+def camera_clip(item: tuple[Path, int, int]) -> Points:
     """(N, people, 17, 3) joints of one camera's clip."""
-    path, views, people = job
+    path, views, people = item
     return keypoints_of(Clip(path), views, people)[0]
 
 
@@ -360,9 +360,9 @@ def _misfit(setup: Sequence[Camera], poses: Points) -> Points:
 # The right person
 
 
-def cut(job: tuple[float, float, int, int]) -> tuple[float, float]:
+def cut(item: tuple[float, float, int, int]) -> tuple[float, float]:
     """Share of frames of a cut in which the agent is on the athlete, and on the passer-by."""
-    first, last, width, views = job
+    first, last, width, views = item
     clip = Clip(SHARED / "clips" / "one_person_sports2d.mp4", first, last, width)
     centres = keypoints_of(clip, views)[0][:, 0, LIMBS, :2].mean(axis=1) / (clip.info.width, clip.info.height)
     shares = []
