@@ -308,7 +308,10 @@ class TestSearch:
         words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # either may be chosen
         result = command(*words, "--out", str(tmp_path / "out"))
         chosen = result["systems"][CHOSEN]["chosen"]
-        assert {choice["chosen"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
+        assert {name for choice in chosen for name in choice["chosen"]} <= {
+            "train.input_noise=30",
+            "train.input_noise=0",
+        }
         assert len(chosen) == 4
 
     @pytest.mark.parametrize(
