@@ -65,11 +65,11 @@ class _Cluster:
                 fix="Lower run.ray_cpus or run.ray_gpus",
             )
 
-    def require(self) -> None:
-        """Raise UsageError where the head has not answered for `HEAD_SECONDS`."""
+    def require(self, every_s: float = 1.0) -> None:
+        """Raise UsageError where the head, asked now and then, has not answered for `HEAD_SECONDS`."""
         import ray
 
-        if (now := time.monotonic()) - self.asked < 1:
+        if (now := time.monotonic()) - self.asked < every_s:
             return
         if now - self.asked > HEAD_SECONDS:  # it was not asked meanwhile
             self.answered = now
@@ -87,8 +87,10 @@ class _Cluster:
 
     def room(self) -> int:
         """The number of actors that fit at present."""
-        if time.monotonic() - self.counted > ROOM_SECONDS and self.answers:
-            self.places, self.counted = max(1, self._count()[2]), time.monotonic()
+        if time.monotonic() - self.counted > ROOM_SECONDS:
+            self.require(0)  # Ray would wait a minute for a dead head, and then end this process
+            if self.answers:
+                self.places, self.counted = max(1, self._count()[2]), time.monotonic()
         return self.places
 
     def _count(self) -> tuple[float, float, int]:
