@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 from data.datasets import list_records
-from models.metrics import fisher_average
 from pipeline import api
 from pipeline.evaluate.evaluation_results import Estimate
 from pipeline.evaluate.published_results import published_results, published_table
@@ -133,7 +132,6 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     assert epochs[f"{name}, epoch by inner validation"] == "inner validation"
     assert epochs[f"{name}, best epoch on the test part (oracle)"] == "best on the test part"
     assert epochs["descriptors, ridge"] is None
-    assert epochs["GDLT (published)"] == "best on the test part"
     logs = [row.values for row in table.rows if row.name == "PHI, its log (published)"]
     assert logs == [(0.84, None, None, "best on the test part"), (0.816, None, None, "last")]
     assert "no honest result" in table.note
@@ -142,20 +140,6 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     errors = [(one.true - one.systems[best.name].mean) / 25 for one in done.results.predictions]
     assert best.values[2] == pytest.approx(np.mean(np.square(errors)))
     assert as_json(done.results)["published"]["range"] == 25
-
-
-@pytest.mark.parametrize(
-    ("method", "gymnastics", "skating"),
-    [("GDLT", 0.765, 0.761), ("CoFInAl", 0.807, 0.788), ("PAMFN, with flow and audio", 0.819, 0.822)],
-)
-def test_published_averages_follow_from_the_entries(method: str, gymnastics: float, skating: float) -> None:
-    def values(kind: str, score: str) -> list[float]:
-        given = published_results(kind, score, "fixed")
-        assert given is not None
-        return [*next(one for one in given.results if one.method == method).rho.values()]
-
-    assert fisher_average(values("rhythmic-gymnastics", "")).value == pytest.approx(gymnastics, abs=6e-4)
-    assert fisher_average(values("fis-v", "tes") + values("fis-v", "pcs")).value == pytest.approx(skating, abs=6e-4)
 
 
 def test_an_average_alone_stands_for_the_whole_set_only() -> None:
