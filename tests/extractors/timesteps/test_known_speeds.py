@@ -10,7 +10,7 @@ from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
 from extractors.local_fits import smoothed
 from extractors.timesteps.motion_descriptors import PointTrack
 from extractors.timesteps.pose_channels import pose_channels
-from extractors.timesteps.pose_points import POINTS, PoseSettings
+from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.trial_descriptors import pair_descriptors
 from pipeline.report.video_section import PARTS, body_speed
 from pipeline.score.movement import movement
@@ -179,7 +179,3 @@ def test_smoothing_keeps_the_radius_of_a_circle() -> None:
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     fitted = smoothed(time, circle[:, None], np.ones((60, 1)), 0.06)[:, 0]
     assert np.linalg.norm(fitted, axis=1) == pytest.approx(np.ones(60), abs=0.03)
-
-
-def test_the_points_of_these_tests_are_those_of_the_channels() -> None:
-    assert all(name in POINTS for name in POINT_JOINTS)
