@@ -152,7 +152,7 @@ def separation_line(results: EvaluationResults) -> str:
     if given is None or not given.rows:
         return ""
     count, by = len(given.rows), {verdict: _named(given, verdict) for verdict in ("better", "worse", "tie")}
-    how = f"paired permutation test, p < .05 for {'it' if count == 1 else f'all {count} rows at once'}"
+    how = f"paired permutation test, p < .05{'' if count == 1 else f' for all {count} rows at once'}"
     if all(lead.difference.interval is None for lead in given.rows.values()):
         units = counted(given.units, "user" if results.users else "performance")
         return f"note: {units} are too few to separate {counted(count, 'row')} from {given.against}"

@@ -135,7 +135,7 @@ SENTENCES: Mapping[str, str] = {
     rf", n {N}": "count",
     rf"a fold holds out {N} performances, fewer than {N}": "count",
     rf"{N} 95 % interval {N} to {N}": "rho",
-    rf"p < \.05 for (it|all {N} rows at once)": "difference",
+    rf"p < \.05( for all {N} rows at once)?": "difference",
     rf"all {N} others are ties|the other {N} are ties": "difference",
     r"Lines: 95 % intervals that hold for all rows at once": "difference",
     rf"two raters agree by rho {N} and differ by {N}": "raters",
