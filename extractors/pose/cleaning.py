@@ -33,7 +33,7 @@ def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[
     Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of the
     path. Scores are the path's, and `INTERPOLATED_SCORE`; so are places without smoothing and in a path of one frame.
     """
-    frames, path = track.frames, track.keypoints
+    frames, path = track.frames, track.keypoints.copy()
     if config.fix_sides:
         wrong = exchanged_sides(path, times[frames])
         path[wrong] = path[wrong][:, MIRRORED]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.keypoints import centres_of, in_blocks, sizes_of
 from extractors.pose.detections import Detections
-from extractors.trajectories import Rows, Shot
+from extractors.trajectories import Shot
 
 
 @dataclass
@@ -38,24 +38,10 @@ class People:
 class Track:
     """A person of one shot: a path with at most one body a frame."""
 
-    path: Rows  # (M,) rows of `bodies`, ascending
-    bodies: People  # of the video: each person once a frame
-    detections: People  # in all views, from which the bodies come
-
-    @property
-    def frames(self) -> NDArray[np.int64]:
-        """(M,) processed frames with a body, ascending."""
-        return np.asarray(self.bodies.frames)[self.path]
-
-    @property
-    def keypoints(self) -> NDArray[np.float32]:
-        """(M, 17, 3) pixels and score of the bodies."""
-        return self.bodies.keypoints[self.path]
-
-    @property
-    def scores(self) -> Floats:
-        """(M,) of the bodies: means over the views."""
-        return np.asarray(self.bodies.scores)[self.path]
+    frames: NDArray[np.int64]  # (M,) processed frames with a body, ascending
+    keypoints: NDArray[np.float32]  # (M, 17, 3) pixels and score of the bodies
+    scores: Floats  # (M,) of the bodies: means over the views
+    detections: People  # of the video, in all views
 
 
 def people_of(
@@ -71,4 +57,4 @@ def people_of(
     keypoints = bodies.keypoints[rows]
     centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
     found = Shot(frames, times[frames], centres, sizes, np.log(scores / floor), keypoints, pose_cost)
-    return [Track(rows.start + path, bodies, detections) for path in found.people()]
+    return [Track(frames[path], keypoints[path], scores[path], detections) for path in found.people()]

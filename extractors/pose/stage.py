@@ -117,6 +117,7 @@ class Pose(Extractor[PoseConfig]):
         floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
         people = [people_of(bodies, detections, shot, times, floor, POSE_COST * (views > 2)) for shot in shots]
         chosen = choose_agents(people, shots, times, size, config)
+        del people, bodies  # only the agents and the detections are needed from here on
         values, quality = output(config, times, starts[1:], chosen, size)
         quality |= {"views": views} | ({"joint_map": imported.summary} if imported else {})
         return StageOutput.of(self.arrays, values, quality)

@@ -31,7 +31,7 @@ def cleaned(times: np.ndarray, views: np.ndarray, scores: np.ndarray, config: Cl
         rows = np.flatnonzero(of_frame > 0)
         bodies.add(frame, Detections(poses[rows[:1]], of_frame[rows[:1]]))
         detections.add(frame, Detections(poses[rows], of_frame[rows]))
-    track = Track(np.arange(len(bodies.frames)), bodies, detections)
+    track = Track(np.array(bodies.frames), bodies.keypoints, np.array(bodies.scores), detections)
     frames = track.frames
     out = np.full((len(times), 17, 3), (np.nan, np.nan, 0))
     out[frames[0] : frames[-1] + 1] = clean_poses(times, track, config)
