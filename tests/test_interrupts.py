@@ -78,7 +78,9 @@ CASES = {
     "report": Case(f"report run {VIDEOS} --cache new", ("run/report.html",), "run/report.html"),
     "compare": Case(f"compare {NEW} --out page.html", ("page.html",), "disk of the cache"),
     "plot": Case(
-        f"plot run {VIDEOS} --cache new --formats pdf --out out", ("out/attention.pdf",), "disk of the cache",
+        f"plot run {VIDEOS} --cache new --formats pdf --out out",
+        ("out/steps-Suturing_B002_capture1.avi.pdf",),
+        "disk of the cache",
     ),
     "export": Case("export run --out model.onnx", ("model.onnx",), "model.onnx"),
     "push": Case("push run there", ("there/sha256.json",), "there", press=Press(3)),

@@ -29,17 +29,16 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
 
     Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
-    time steps, or they do not fit together, Cancelled after a stop.
+    time steps, or they do not fit together.
     """
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, made in run(stored, planner, observer, read=("timesteps",)):
+    for result, made in run(stored, planner, read=("timesteps",)):
         if isinstance(made, Failure):
             left_out.append(f"{result.record.name}: {made}")
         else:
             outputs[result.record.id] = made["timesteps"]
-    observer.raise_if_stopped()
     if "features" in planner.stages:
         left_out += _of_other_sizes(outputs)
     kept = [record for record in records if record.id in outputs]

@@ -73,7 +73,7 @@ def stage_outputs(
     The observer gets a line about each video without one.
     """
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, outputs in run(stored, planner, observer, read=(stage,)):
+    for result, outputs in run(stored, planner, read=(stage,)):
         if isinstance(outputs, Failure):
             observer.note(f"left out: {result.record.name}: {outputs}")
         else:
