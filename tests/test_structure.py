@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -315,3 +316,9 @@ def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds() -> None:
     listed = set(find_packages(str(ROOT), include=parser["options.packages.find"]["include"].split()))
     folders = {path.parent for layer in [*ALLOWED, "benchmarks"] for path in (ROOT / layer).rglob("*.py")}
     assert listed == {str(folder.relative_to(ROOT)).replace("/", ".") for folder in folders} | {"configs"}
+
+
+def test_the_tests_that_ci_names_exist() -> None:
+    named = re.findall(r"\btests/[\w/.]+", (ROOT / ".ci" / "run").read_text("utf-8"))
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
