@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -59,6 +59,18 @@ def place(name: str, file: str) -> Place:
 
 
 @contextmanager
+def profiled(note: Callable[[FrameType, str, object], None]) -> Iterator[None]:
+    """Python tells `note` of every call, in all threads that start meanwhile."""
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+@contextmanager
 def calls(wanted: dict[Place, str]) -> Iterator[dict[str, str | None]]:
     """Each wanted function in the order of its first call, with the nearest wanted function that called it."""
     first: dict[str, str | None] = {}
@@ -75,13 +87,8 @@ def calls(wanted: dict[Place, str]) -> Iterator[dict[str, str | None]]:
             above = above.f_back
         first[name] = above and name_of(above)
 
-    threading.setprofile(note)
-    sys.setprofile(note)
-    try:
+    with profiled(note):
         yield first
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
 
 
 def test_scoring_a_video_calls_the_functions_of_the_table_in_its_order(tmp_path: Path) -> None:
@@ -151,13 +158,8 @@ def way() -> Iterator[list[tuple[str, tuple[str, ...]]]]:
             met.add(place)
             steps.append((place[0], tuple(name for name in names if name != "self")))
 
-    threading.setprofile(note)
-    sys.setprofile(note)
-    try:
+    with profiled(note):
         yield steps
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
 
 
 def test_the_way_of_the_records_through_extract_is_short(tmp_path: Path) -> None:

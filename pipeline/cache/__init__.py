@@ -12,6 +12,7 @@ from pipeline.cache.housekeeping import (
     remove_weights,
     verify_cache,
 )
+from pipeline.cache.index import stamps
 from pipeline.cache.local_cache import (
     PREVIEWS,
     UNREADABLE,
@@ -20,7 +21,6 @@ from pipeline.cache.local_cache import (
     fingerprints,
     open_cache,
     software,
-    stamps,
     unreadable,
 )
 

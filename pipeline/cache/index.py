@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from data.errors import VideoError
-from data.store import parse_json
-from data.video import FrameFolder
+from data.store import RemoteFile, parse_json
+from data.video import FrameFolder, Record
 from data.video.records import CACHE_INDEX, CACHE_MARKER, files_in
 
 T = TypeVar("T")
@@ -182,6 +182,11 @@ def _parsed(text: Any) -> Any | None:
         return parse_json(text)
     except (TypeError, ValueError):
         return None
+
+
+def stamps(record: Record) -> dict[str, str | None]:
+    """The stamp of every local input by kind."""
+    return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
 
 
 def stamp(path: Path | str | FrameFolder) -> str | None:

@@ -435,11 +435,6 @@ def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None 
     return hashes
 
 
-def stamps(record: Record) -> dict[str, str | None]:
-    """The stamp of every local input by kind."""
-    return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
-
-
 def unreadable(error: BaseException) -> str:
     """An error of `UNREADABLE` in one line."""
     return error.what if isinstance(error, AimError) else "it was removed meanwhile"

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, Cancelled, ChangedError, StorageError, printable
-from data.store import RemoteFile, StageOutput, fetched
+from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import UNREADABLE, Cache, fingerprints, unreadable
+from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.cache.failure import Failure
-from pipeline.cache.index import stamp
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
 from pipeline.run.plan import Plan, Step, needs
@@ -144,7 +143,7 @@ class PlanRunner:
                 video = paths.pop("video", None)
                 record = replace(record, path=video, sidecars={**record.sidecars, **paths}, remote={})
             self.record = record
-            self._first_stamps = self._stamps()  # before the content is read: a later change shows at the end
+            self._first_stamps = stamps(self.record)  # before the content is read: a later change shows at the end
             self._contents = fingerprints(record, self.cache, {kind: content for kind, (_, content) in copies.items()})
             self._run(plan)
         self.result.skipped = tuple(name for name in self.result.skipped if name not in self.result.done)
@@ -156,11 +155,6 @@ class PlanRunner:
         if stage not in self._extractors:
             self._extractors[stage] = stage_class(stage)(self._configs[stage], StageFiles())
         return self._extractors[stage]
-
-    def _stamps(self) -> dict[str, str | None]:
-        """The stamp of every local input by kind."""
-        inputs = self.record.inputs()
-        return {kind: stamp(place) for kind, place in inputs.items() if not isinstance(place, RemoteFile)}
 
     def _run(self, plan: Plan) -> None:
         """Run the stages in groups that share one decode; write each output when its stage ends."""
@@ -183,7 +177,7 @@ class PlanRunner:
                     if isinstance(output, BaseException):
                         raise output
                     output = replace(output, quality={**output.quality, **shared.damage})
-                    if self._first_stamps != self._stamps():
+                    if self._first_stamps != stamps(self.record):
                         raise ChangedError("the input changed while it was read", fix=AGAIN)
                     extractor = self.extractor(name)
                     promise = extractor.promise(extractor.config, shared.frame_count)
