@@ -16,7 +16,7 @@ from data.splits import TIED, Fold
 from data.video import Record
 
 HARMLESS = frozenset({"view", "event", "level"})  # groups that identify neither a performance nor a person
-SHOWN = 20  # leaks listed in an error before the rest is only counted
+SHOWN = 20  # leaks that are listed; the rest is only counted
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ class LeakReport:
         return not self.leaks
 
     @property
-    def verdict(self) -> str:
-        """The result in one line."""
-        content = "contents compared" if self.content_checked else "contents not compared"
-        verdict = "no leak" if self.ok else f"{len(self.leaks)} leak(s)"
-        return f"leak audit: {verdict}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
+    def lines(self) -> list[str]:
+        """The result in one line, and a line for each of the first leaks."""
+        found, content = "no leak" if self.ok else f"{len(self.leaks)} leak(s)", "contents compared"
+        if not self.content_checked:
+            content = "contents not compared, because some files are absent"
+        head = f"leak audit: {found}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
+        return [head, *(f"leak: {leak}" for leak in self.leaks[:SHOWN])]
 
     def as_dict(self) -> dict[str, Any]:
         """The report ready for JSON; ids are made printable."""

@@ -35,7 +35,8 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
         return
     for title, columns, rows in result.tables():
         table(title, columns, rows)
-    say(result.leaks.verdict)
+    for line in result.leaks.lines:
+        say(line)
     say(f"the report page: {result.page}")
 
 
@@ -187,8 +188,8 @@ def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     if as_json:
         print_json(results_as_json(done.results))
         return
-    for line in done.results.notes:
-        say(line)
+    for line in (*(done.results.audit.lines if done.results.audit else ()), *done.results.notes):
+        say(str(line))
     systems_table(main_table(done.results))
     if (published := published_table(done.results)) is not None:
         systems_table(published)

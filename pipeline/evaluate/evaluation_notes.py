@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from data.errors import counted
-from data.leaks import LeakReport
-from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, FoldSize
+from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
 from pipeline.evaluate.paper_differences import paper_differences
@@ -20,60 +19,46 @@ from pipeline.systems import COMBINED
 FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""
 
-SHOWN_LEAKS = 10
 
-
-def evaluation_notes(results: EvaluationResults, method: Method, kind: str, asked: RequestedRows) -> list[str]:
-    """The leak audit, and notes that a reader of the tables needs; `kind` is that of the data set."""
-    lines = [] if results.audit is None else audit_lines(results.audit, results.left_out)
+def evaluation_notes(results: EvaluationResults, method: Method, kind: str, asked: RequestedRows) -> list[Note]:
+    """What a reader of the tables needs to know; `kind` is that of the data set."""
+    cautions = [
+        f"{one.task}, fold {one.fold}, is not evaluated: {one.train} to train on, {one.test} to test"
+        for one in results.left_out
+    ]
     if len(results.protocol.folds) > 1 and (few := results.held_out_a_fold) < FEW:
-        lines.append(f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds "
-                     "are mostly noise")  # fmt: skip
+        cautions.append(f"a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds are "
+                        "mostly noise")  # fmt: skip
     if results.videos > results.performances:
-        lines.append(f"note: {results.performances} trials in {results.videos} videos; each counts once, its views "
-                     "averaged")  # fmt: skip
+        cautions.append(f"{results.performances} trials in {results.videos} videos; each counts once, its views "
+                        "averaged")  # fmt: skip
     if apart := separation_line(results):
-        lines.append(apart)
+        cautions.append(apart)
     if asked.quick:
-        lines.append("note: --quick: no inner validation; all systems count where combined")
-    if results.ceiling:
-        lines.append(results.ceiling)
-    return lines + _training_notes(results, method, kind) + _row_notes(results, asked)
+        cautions.append("--quick: no inner validation; all systems count where combined")
+    facts = [Note("fact", results.ceiling)] if results.ceiling else []
+    notes = [Note("caution", text) for text in cautions]
+    return [*notes, *facts, *_training_notes(results, method, kind), *_row_notes(results, asked)]
 
 
-def audit_lines(audited: LeakReport, left_out: Sequence[FoldSize] = ()) -> list[str]:
-    """Lines for the terminal on the audit, and on what is left out."""
-    verdict = "no leak" if audited.ok else f"{len(audited.leaks)} leak(s)"
-    lines = [f"leak audit: {verdict}; kept apart: {', '.join(audited.forbid)}"]
-    if not audited.content_checked:
-        lines.append("leak audit: contents not compared, because some files are absent")
-    lines += [
-        f"note: {one.task}, fold {one.fold}, is not evaluated: {one.train} to train on, {one.test} to test"
-        for one in left_out
-    ]
-    return lines + [
-        f"leak: fold {leak.fold}, {leak.kind} '{leak.value}' on both sides" for leak in audited.leaks[:SHOWN_LEAKS]
-    ]
-
-
-def _training_notes(results: EvaluationResults, method: Method, kind: str) -> list[str]:
+def _training_notes(results: EvaluationResults, method: Method, kind: str) -> Iterator[Note]:
     """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
     if not (network := _network(results)):
-        return []
+        return
     recipe = method.train
-    lines = [f"{network}: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}"]
+    yield Note("fact", f"{network}: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
     if method.without_agents:
-        lines.append("note: these features have no agents, so AIM and other systems that need them are left out")
+        yield Note("caution", "these features have no agents, so AIM and other systems that need them are left out")
     if differing := paper_differences(method):
-        lines.append(f"note: {network} differs from the paper's method (in brackets): {', '.join(differing)}")
+        yield Note("caution", f"{network} differs from the paper's method (in brackets): {', '.join(differing)}")
     if 0 < results.users < FEW_USERS:
-        lines.append(
-            f"note: with {results.users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the "
-            "row 'combined'"
+        yield Note(
+            "caution",
+            f"with {results.users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the row "
+            "'combined'",
         )
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
-        lines.append("note: optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
-    return lines
+        yield Note("caution", "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
 
 
 def _network(results: EvaluationResults) -> str:
@@ -81,22 +66,22 @@ def _network(results: EvaluationResults) -> str:
     return next((text for name, text in ((OURS, "AIM"), (WHOLE_SCENE, WHOLE_SCENE)) if name in results.systems), "")
 
 
-def _row_notes(results: EvaluationResults, asked: RequestedRows) -> list[str]:
+def _row_notes(results: EvaluationResults, asked: RequestedRows) -> Iterator[Note]:
     """Rows that were chosen inside the training parts, and rows that are absent."""
-    lines, named = [], {part.strip().lower() for part in asked.only.split(",")} - {""}
+    named = {part.strip().lower() for part in asked.only.split(",")} - {""}
     if by_grid := results.systems.get(CHOSEN):
         counts = Counter(name for choice in by_grid.chosen for name in choice.chosen)
         chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
-        lines.append(f"settings chosen by inner validation, with the number of trainings: {chosen}")
+        yield Note("fact", f"settings chosen by inner validation, with the number of trainings: {chosen}")
     if asked.systems == "all" and "MUSDL" not in results.systems and (not named or PUBLISHED in named):
-        lines.append("note: MUSDL is left out: fewer than nine in ten performances have single judges' scores")
+        yield Note("caution", "MUSDL is left out: fewer than nine in ten performances have single judges' scores")
     if asked.systems in TABLES:
         table = TABLES[asked.systems]
         if not results.paper:
-            lines.append(f"note: the paper's rows are of {table.kind}, {table.protocol}, so this table leaves them out")
+            where = f"{table.kind}, {table.protocol}"
+            yield Note("caution", f"the paper's rows are of {where}, so this table leaves them out")
         if missing := [name for name in table.systems if name not in results.systems]:
-            lines.append(f"note: these features cannot feed {', '.join(missing)}")
-    return lines
+            yield Note("caution", f"these features cannot feed {', '.join(missing)}")
 
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, *, quick: bool) -> str:

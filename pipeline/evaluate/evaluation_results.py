@@ -28,6 +28,18 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Note(Stored):
+    """One sentence for a reader of the tables."""
+
+    kind: Literal["caution", "fact"]  # a caution limits what the tables show
+    text: str
+
+    def __str__(self) -> str:
+        """The line for the terminal."""
+        return f"note: {self.text}" if self.kind == "caution" else self.text
+
+
+@dataclass(frozen=True)
 class MeanAndEnds(Stored):
     """A mean, and the least and the greatest of its values."""
 
@@ -294,7 +306,7 @@ class EvaluationResults(Stored):
     published: Published | None = None
     ceiling: str = ""
     curve: tuple[CurvePoint, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     methods: str = ""
     method: Mapping[str, Any] = field(default_factory=dict)
 

@@ -155,11 +155,11 @@ def separation_line(results: EvaluationResults) -> str:
     how = f"paired permutation test, p < .05{'' if count == 1 else f' for all {count} rows at once'}"
     if all(lead.difference.interval is None for lead in given.rows.values()):
         units = counted(given.units, "user" if results.users else "performance")
-        return f"note: {units} are too few to separate {counted(count, 'row')} from {given.against}"
+        return f"{units} are too few to separate {counted(count, 'row')} from {given.against}"
     ties = len(by["tie"])
     if ties == count:
         all_others = "the other one is a tie" if count == 1 else f"all {count} others are ties"
-        return f"note: no row is separated from {given.against}: {all_others} ({how})"
+        return f"no row is separated from {given.against}: {all_others} ({how})"
     said = [f"{given.against} ranks better than {', '.join(by['worse'])}"] if by["worse"] else []
     if by["better"]:
         said.append(f"{', '.join(by['better'])} {'ranks' if len(by['better']) == 1 else 'rank'} better than "
@@ -167,7 +167,7 @@ def separation_line(results: EvaluationResults) -> str:
     said.append(
         "none is a tie" if not ties else "the other one is a tie" if ties == 1 else f"the other {ties} are ties"
     )
-    return f"note: {'; '.join(said)} ({how})"
+    return f"{'; '.join(said)} ({how})"
 
 
 def _named(given: Comparison, verdict: Verdict) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.errors import counted
-from data.leaks import LeakReport
+from data.leaks import SHOWN, LeakReport
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, RankedRows, rank_agreement, write_results
 from pipeline.evaluate.evaluation_results import Losses
@@ -25,9 +25,6 @@ LEAD_NOTE = (
     "Lines: 95 % intervals that hold for all rows at once. One that excludes zero separates the two systems; all "
     "others are ties."
 )
-
-NO_LEAK = "leak audit: no leak"
-"""Beginning of a note that the page leaves out, since its list of the leak audit says the same."""
 
 
 def write_evaluation(done: Evaluation) -> None:
@@ -67,7 +64,7 @@ def evaluation_report(results: EvaluationResults) -> page.EvaluationReport:
         table=main_table(results),
         further=tuple(further),
         bars=lead_bars(results),
-        notes=tuple(note.removeprefix("note: ") for note in results.notes if not note.startswith(NO_LEAK)),
+        notes=tuple(note.text for note in results.notes),
         curve=_curve(results.systems.get(OURS, results.systems[name]).losses),
         runs=runs_table(results),
         leaks=leak_checks(results.audit),
@@ -168,6 +165,8 @@ def leak_checks(audit: LeakReport | None) -> tuple[page.LeakCheck, ...] | None:
         checks.append(page.LeakCheck("equal files on both sides", "content" not in kinds))
     else:
         checks.append(page.LeakCheck("equal files", None, "not compared: some files are absent"))
-    for leak in audit.leaks[:20]:
+    for leak in audit.leaks[:SHOWN]:
         checks.append(page.LeakCheck(f"fold {leak.fold}", False, f"{leak.kind} '{leak.value}' on both sides"))
+    if more := len(audit.leaks[SHOWN:]):
+        checks.append(page.LeakCheck("in all folds", False, f"{more} more"))
     return tuple(checks)

@@ -169,7 +169,9 @@ def test_equal_content_and_repeated_records_are_always_leaks() -> None:
     assert [(leak.kind, leak.value, leak.train, leak.test) for leak in report.leaks] == [
         ("content", "cc", ("001.mp4",), ("002.mp4",))
     ]
-    assert "contents compared" in report.verdict
+    head, line = report.lines
+    assert head == "leak audit: 1 leak(s); kept apart: nothing; contents compared"
+    assert line == "leak: fold 1: content 'cc' trains as 001.mp4 and tests as 002.mp4"
     assert not audit([Fold("1", ("000.mp4",), ("000.mp4",))], records, forbid=()).ok
     assert len(audit([Fold("1", ("000.mp4",), ("001.mp4",))], records).untested) == 3
     with pytest.raises(DataError, match="unknown record"):

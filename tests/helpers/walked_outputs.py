@@ -179,7 +179,7 @@ def evaluations(folder: Path) -> Outputs:
         tuple(map(render_report, pages)),
         tuple(head for page in pages for head in heads(downloads(page))),
         tuple(map(results_json, made)),
-        tuple(note for results in made for note in results.notes),
+        tuple(str(note) for results in made for note in results.notes),
     )
 
 

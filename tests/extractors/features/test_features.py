@@ -90,7 +90,9 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
         "note: no performance has a video, so pose and camera_flow are left out; only systems of the whole scene run"
         in notes
     )
-    assert any("no agents, so AIM and other systems that need them are left out" in note for note in done.results.notes)
+    assert any(
+        "no agents, so AIM and other systems that need them are left out" in note.text for note in done.results.notes
+    )
     rows = set(done.results.systems)
     assert {
         "combined",

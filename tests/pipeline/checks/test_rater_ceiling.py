@@ -50,7 +50,7 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
         rated(), config, Cache(tmp_path / "cache"), tmp_path, RequestedRows(quick=True, curve=True)
     )
     ours = done.results.systems["AIM (ours)"].tasks[""]
-    line = next(note for note in done.results.notes if note.startswith("two raters agree by rho"))
+    line = next(note.text for note in done.results.notes if note.text.startswith("two raters agree by rho"))
     assert f"the model and their mean by rho {ours.rho.value:.2f}" in line
     page = evaluation_report(done.results)
     assert line in page.notes

@@ -15,7 +15,7 @@ from data.errors import DataError
 from data.leaks import audit
 from data.splits import kfold
 from pipeline.evaluate.cross_validation import Protocol, evaluate
-from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds
+from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds, Note
 from pipeline.evaluate.results_file import as_json, read_results, write_results
 from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.folds import knowing
@@ -35,7 +35,7 @@ def results() -> EvaluationResults:
     chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
     systems_with = {name: replace(one, chosen=chosen) for name, one in made.systems.items()}
     curve = (CurvePoint(10.0, MeanAndEnds(1, 0.5, 2), None),)
-    return replace(made, systems=systems_with, curve=curve, notes=("note: x",), paper={"p": {"made": None}})
+    return replace(made, systems=systems_with, curve=curve, notes=(Note("caution", "x"),), paper={"p": {"made": None}})
 
 
 def test_results_survive_the_disk(results: EvaluationResults, tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def compared(**leads: tuple[float, float] | None) -> EvaluationResults:
 
 def test_the_sentence_says_which_side_ranks_better() -> None:
     line = separation_line(compared(mean=(-0.5, -0.1), noise=(0.1, 0.3), tie=(-0.1, 0.1)))
-    assert line.startswith("note: ours ranks better than noise; mean ranks better than ours; the other one is a tie (")
+    assert line.startswith("ours ranks better than noise; mean ranks better than ours; the other one is a tie (")
     assert "p < .05 for all 3 rows at once" in line
-    assert separation_line(compared(a=(-1, -0.1), b=(-1, -0.1))).startswith("note: a, b rank better than ours; none")
+    assert separation_line(compared(a=(-1, -0.1), b=(-1, -0.1))).startswith("a, b rank better than ours; none")
     assert "no row is separated from ours: all 2 others are ties" in separation_line(compared(a=(-1, 1), b=(0, 1)))
     assert "60 performances are too few to separate 2 rows from ours" in separation_line(compared(a=None, b=None))
     assert separation_line(made_results({"ours": system(Estimate(0.5))})) == ""
@@ -49,7 +49,7 @@ def test_a_worse_reference_is_named_as_worse() -> None:
     lead = results.comparison.rows["subject mean"]
     assert lead.difference.high is not None
     assert lead.difference.high < 0
-    assert separation_line(results).startswith("note: subject mean ranks better than combined; none is a tie")
+    assert separation_line(results).startswith("subject mean ranks better than combined; none is a tie")
     again = evaluate(features, Protocol(folds), systems, against="combined")
     assert again.comparison == results.comparison, "permutations are the same again"
 

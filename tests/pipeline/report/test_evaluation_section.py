@@ -14,7 +14,7 @@ from data.leaks import Leak, LeakReport, audit
 from data.splits import kfold
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate.cross_validation import Protocol, evaluate
-from pipeline.evaluate.evaluation_results import AverageResult, EvaluationResults
+from pipeline.evaluate.evaluation_results import AverageResult, EvaluationResults, Note
 from pipeline.evaluate.system_table import interval_text
 from pipeline.report import render_report
 from pipeline.report.evaluation_section import evaluation_page, lead_bars, leak_checks
@@ -119,15 +119,10 @@ def test_a_leaderboard_is_called_leaderboard(evaluated: EvaluationResults) -> No
 
 
 def test_the_notes_of_the_terminal_come_first(evaluated: EvaluationResults) -> None:
-    notes = (
-        "leak audit: no leak; kept apart: trial",
-        "note: --quick: no inner validation",
-        f"leak: fold 1, trial '{HOSTILE}' on both sides",
-    )
+    notes = (Note("caution", "--quick: no inner validation"), Note("fact", f"settings chosen: {HOSTILE}"))
     text = render_report(evaluation_page(replace(evaluated, notes=notes), "t"))
     box = text.split("Read this first</h3>")[1].split("</div>")[0]
     assert "<li>--quick: no inner validation</li>" in box
-    assert "no leak" not in box, "the list of the audit has it"
     assert "alert(1)" in box
     assert "<script" not in box
 
@@ -167,7 +162,7 @@ def test_the_audit_is_answered_question_by_question() -> None:
         ("performance on both sides", True),
         ("equal files on both sides", True),
     ]
-    assert [check.detail for check in checks[4:]] == [f"trial 'v{i}' on both sides" for i in range(20)]
+    assert [check.detail for check in checks[4:]] == [*(f"trial 'v{i}' on both sides" for i in range(20)), "5 more"]
     unchecked = leak_checks(replace(given, content_checked=False, leaks=()))
     assert unchecked is not None
     assert (unchecked[3].passed, unchecked[0].passed) == (None, True)
