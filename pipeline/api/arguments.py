@@ -28,7 +28,7 @@ SETTING_OF = {
 """The setting that an argument of a call names."""
 
 
-def settings_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
+def config_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
     """The settings of a call; without `config` those of the preset of plain folders.
 
     `machine` has arguments of `SETTING_OF`, which come after the overrides; None and () leave a setting as it is.
@@ -52,7 +52,7 @@ def settings_beside_model(
     """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
 
     Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
-    `settings_of`.
+    `config_of`.
     """
     from pipeline.score.run_config import WHO
     from pipeline.settings.config import DatasetConfig

@@ -11,11 +11,11 @@ from pipeline.api.arguments import (
     Overrides,
     Place,
     Places,
+    config_of,
     many_paths,
     names_of,
     note_default,
     on_data_set,
-    settings_of,
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, writing
@@ -61,7 +61,7 @@ def extract(
     from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, shard_of
 
     part = shard_of(shard)
-    settings = settings_of(
+    settings = config_of(
         config, overrides, features=features, cache=cache, workers=workers, engine=engine, address=address
     )
     with open_cache(settings.machine) as opened:
@@ -118,7 +118,7 @@ def status(
     from pipeline.cache import open_cache
     from pipeline.run import Planner, Status, list_inputs, status_rows
 
-    settings = settings_of(config, overrides, features=features, cache=cache)
+    settings = config_of(config, overrides, features=features, cache=cache)
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
@@ -160,7 +160,7 @@ def pack(
     form = chosen_format(format, None if out is None or per_video else Path(out))
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = settings_of(config, on_data_set(overrides, root), features=features, cache=cache)
+    settings = config_of(config, on_data_set(overrides, root), features=features, cache=cache)
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs((), settings, observer)
         note_default(config, settings, observer)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import UsageError
-from pipeline.api.arguments import Configuration, Overrides, Place, note_default, on_data_set, one_path, settings_of
+from pipeline.api.arguments import Configuration, Overrides, Place, config_of, note_default, on_data_set, one_path
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_folder
 
@@ -49,7 +49,7 @@ def train(
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
     from pipeline.evaluate.training_pool import TrainingPool
 
-    settings = settings_of(config, on_data_set(overrides, root, pack), features=features, cache=cache)
+    settings = config_of(config, on_data_set(overrides, root, pack), features=features, cache=cache)
     note_default(config, settings, observer)
     with open_cache(settings.machine) as opened:
         feature_set, settings = training_features(settings, opened, one_path(pack), observer)
@@ -103,11 +103,9 @@ def evaluate(
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     given = on_data_set(overrides, root, pack)
-    settings = settings_of(
-        config, given, features=features, cache=cache, workers=workers, engine=engine, address=address
-    )
+    settings = config_of(config, given, features=features, cache=cache, workers=workers, engine=engine, address=address)
     note_default(config, settings, observer)
-    tried = candidates(parse_grid(grids), lambda one: settings_of(config, [*given, *one])) if grids else []
+    tried = candidates(parse_grid(grids), lambda one: config_of(config, [*given, *one])) if grids else []
     more = [by_inner_validation(tried)] if grids else []
     asked = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     return _evaluated(settings, pack, Path(out), asked, observer)
@@ -148,9 +146,7 @@ def leaderboard(
     if table and oracle:
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
     given = on_data_set(overrides, root, pack)
-    settings = settings_of(
-        config, given, features=features, cache=cache, workers=workers, engine=engine, address=address
-    )
+    settings = config_of(config, given, features=features, cache=cache, workers=workers, engine=engine, address=address)
     note_default(config, settings, observer)
     kind, protocol = table_protocol(table) if table else ("", "")
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import UsageError
-from pipeline.api.arguments import Configuration, Overrides, Place, Places, many_paths, names_of, settings_of
+from pipeline.api.arguments import Configuration, Overrides, Place, Places, config_of, many_paths, names_of
 from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def cache_prune(
 
     given, names = parse_overrides(overrides), names_of(stages)
     with _cache_of(config, cache, given) as opened:
-        users = [settings_of(one, given, cache=cache) for one in (config, *keep)]
+        users = [config_of(one, given, cache=cache) for one in (config, *keep)]
         planners = [Planner(one, opened, stages=names) for one in users]
         return prune(planners, many_paths(inputs), yes, observer)
 
@@ -176,7 +176,7 @@ def _cache_of(config: Configuration, cache: Place | None, overrides: Overrides =
     """The cache that a configuration or the argument `cache` names; the caller closes it."""
     from pipeline.cache import open_cache
 
-    machine = settings_of(config, overrides, cache=cache).machine
+    machine = config_of(config, overrides, cache=cache).machine
     return open_cache(machine)
 
 

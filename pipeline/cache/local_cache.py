@@ -420,7 +420,7 @@ def _described(computation: Computation) -> dict[str, Any]:
     return described
 
 
-def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
+def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
     """SHA-256 of every input file's content by kind, or why it cannot be read; `copied` hashes are kept as given."""
     hashes = dict(copied or {})
     for kind, place in record.inputs().items():

@@ -16,7 +16,7 @@ from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
 from models.metrics import mae
-from pipeline.cache import Cache, fingerprints
+from pipeline.cache import Cache, input_hashes
 from pipeline.evaluate import Estimate, RankedRows, rank_agreement
 from pipeline.score.score import Score
 from synthetic import read_truth
@@ -115,7 +115,7 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
     """The audit of training and held-out dives. Raises DataError where a dive is on both sides."""
     fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
     records = (*learn, *unseen)
-    report = audit([fold], records, {record.id: fingerprints(record, cache).values() for record in records})
+    report = audit([fold], records, {record.id: input_hashes(record, cache).values() for record in records})
     report.require()
     return report
 

@@ -61,7 +61,7 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
     under a protocol that forbids it.
     """
     folds = protocol_folds(method, features)
-    report = audit(folds, features.records, fingerprints(features, cache), forbidden(method.protocol))
+    report = audit(folds, features.records, performance_hashes(features, cache), forbidden(method.protocol))
     if method.protocol in MUST_BE_CLEAN:
         report.require()
     return Protocol(folds, method.protocol, method.split.seed, report)
@@ -119,7 +119,7 @@ RECORDINGS = ("video", "kinematics", "keypoints")
 """Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
 
 
-def fingerprints(features: FeatureSet, cache: Cache) -> dict[str, set[str]] | None:
+def performance_hashes(features: FeatureSet, cache: Cache) -> dict[str, set[str]] | None:
     """Content hashes of each performance's recordings, which identify equal files under two names; None for a pack."""
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None

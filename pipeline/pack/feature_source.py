@@ -16,7 +16,7 @@ from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.pack.pack_file import read_labelled
-from pipeline.run import Planner, fed_by, list_inputs, run, run_extract
+from pipeline.run import Planner, feasible_config, list_inputs, run, run_extract
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.method import Method
 from pipeline.train.features import FeatureSet, feature_set
@@ -49,7 +49,7 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
             fix=f"Type: {PROGRAM} extract, with the same --config, --set and --cache",
         )
     observer.notes([f"left out: {line}" for line in left_out])
-    return feature_set(kept, [outputs[record.id] for record in kept], planner.settings_of("timesteps"))
+    return feature_set(kept, [outputs[record.id] for record in kept], planner.stage_descriptions("timesteps"))
 
 
 def _of_other_sizes(outputs: dict[str, StageOutput]) -> list[str]:
@@ -148,7 +148,7 @@ def labelled_records(config: Config, observer: Observer) -> tuple[list[Record], 
     if listing.records and not labelled:
         where, count = config.dataset.labels or config.dataset.root, len(listing.records)
         raise DataError(f"no performance has a score ({count} listed)", where=where, fix=_scores(config.dataset))
-    return labelled, fed_by(labelled, config, observer)
+    return labelled, feasible_config(labelled, config, observer)
 
 
 def _scores(dataset: DatasetConfig) -> str:

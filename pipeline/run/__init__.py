@@ -11,7 +11,7 @@ from pipeline.run.batch import (
     run_extract,
     status_rows,
 )
-from pipeline.run.fed_stages import fed_by
+from pipeline.run.feasible_stages import feasible_config
 from pipeline.run.inputs import dataset_records, list_inputs, shard_of
 from pipeline.run.local_pool import ProcessPool, ThreadPool
 from pipeline.run.plan import MeasuredPlan, Plan, Planner
@@ -39,7 +39,7 @@ __all__ = [
     "Told",
     "WorkerLost",
     "dataset_records",
-    "fed_by",
+    "feasible_config",
     "list_inputs",
     "plan_costs",
     "pool_of",

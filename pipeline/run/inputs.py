@@ -12,7 +12,7 @@ from data.errors import UsageError, nearest
 from data.features import feature_sources, names_of, with_features
 from data.video import Listing, Record, find_videos
 from pipeline.observer import Observer
-from pipeline.run.fed_stages import fed_by
+from pipeline.run.feasible_stages import feasible_config
 from pipeline.settings.config import Config
 
 SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
@@ -38,8 +38,8 @@ def shard_of(text: str) -> slice:
 def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> tuple[Listing, Config]:
     """The videos of the inputs, else of the configuration's data set, and the configuration that they can feed.
 
-    Raises as `fed_by`, UsageError for a missing input or data set, DataError where the data set's own files cannot be
-    used.
+    Raises as `feasible_config`, UsageError for a missing input or data set, DataError where the data set's own files
+    cannot be used.
     """
     if inputs:
         rate = config.method.frames.fps  # of the video files too; 0: their containers are right
@@ -55,7 +55,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
-    return listing, fed_by(listing.records, config, observer)
+    return listing, feasible_config(listing.records, config, observer)
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:

@@ -12,7 +12,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
-from pipeline.cache import Cache, Check, Computation, fingerprints
+from pipeline.cache import Cache, Check, Computation, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
 from pipeline.run.stage_files import StageFiles
@@ -194,7 +194,7 @@ class Planner:
             if lacking := record.lacking(needed_inputs(name)):
                 what, fix = f"no {lacking[0]} file", f"Add the file, or leave '{name}' out"
                 absent.setdefault(name, Failure("input", name, what, fix))
-        inputs = fingerprints(record, self.cache)
+        inputs = input_hashes(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
@@ -230,7 +230,7 @@ class Planner:
         """Number of units of a stage's work (`Extractor.work`) in a video of so many frames."""
         return stage_class(stage).work(self.configs[stage], frames)
 
-    def settings_of(self, stage: str) -> dict[str, Any]:
+    def stage_descriptions(self, stage: str) -> dict[str, Any]:
         """Version, settings and identity of a stage and of every stage that it needs, by stage, as JSON types."""
         described = {}
         for name in with_inputs((stage,), self.configs):

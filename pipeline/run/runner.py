@@ -14,7 +14,7 @@ from data.errors import AimError, Cancelled, ChangedError, StorageError, printab
 from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
+from pipeline.cache import UNREADABLE, Cache, input_hashes, stamps, unreadable
 from pipeline.cache.failure import Failure
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
@@ -144,7 +144,7 @@ class PlanRunner:
                 record = replace(record, path=video, sidecars={**record.sidecars, **paths}, remote={})
             self.record = record
             self._first_stamps = stamps(self.record)  # before the content is read: a later change shows at the end
-            self._contents = fingerprints(record, self.cache, {kind: content for kind, (_, content) in copies.items()})
+            self._contents = input_hashes(record, self.cache, {kind: content for kind, (_, content) in copies.items()})
             self._run(plan)
         self.result.skipped = tuple(name for name in self.result.skipped if name not in self.result.done)
         self.cache.index.flush()

@@ -21,7 +21,7 @@ from data.errors import DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats
 from data.video import Record
-from pipeline.cache import fingerprints, open_cache, software
+from pipeline.cache import input_hashes, open_cache, software
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
@@ -58,7 +58,7 @@ class Scorer:
         self.model_sha256 = model_sha256(folder)
         self.cache = open_cache(config.machine)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
-        differing = setting_lines(model.settings, self.planner.settings_of("timesteps"))
+        differing = setting_lines(model.settings, self.planner.stage_descriptions("timesteps"))
         who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
         if differing := [line for line in differing if not line.startswith(who)]:
             raise UsageError(
@@ -138,7 +138,7 @@ class Scorer:
         quality = self.cache.qualities(record.id, keys)
         calibration = self.model.calibration
         try:
-            features = feature_set([record], [output], self.planner.settings_of("timesteps"))
+            features = feature_set([record], [output], self.planner.stage_descriptions("timesteps"))
             made = self.model.predict(replace(features, settings=self.model.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)
@@ -191,7 +191,7 @@ class Scorer:
         """The facts about one performance from which its flags follow."""
         calibration, trained_on = self.model.calibration, None
         if self.model.contents is not None:
-            hashes = fingerprints(record, self.cache)
+            hashes = input_hashes(record, self.cache)
             trained_on = any(hashes.get(kind) in self.model.contents for kind in self.planner.reads)
         roles = self.config.method.stage("timesteps").model_dump_json(include={"primary", "secondary"})
         facts = Facts(

@@ -29,7 +29,7 @@ from data.video.records import Record, find_videos, fingerprint_file, fingerprin
 from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache
-from pipeline.evaluate.protocols import fingerprints
+from pipeline.evaluate.protocols import performance_hashes
 from pipeline.observer import Observer
 from pipeline.pack.feature_source import gather
 from pipeline.pack.pack_file import read_pack, write_pack
@@ -222,7 +222,7 @@ def test_training_packing_and_scoring_from_a_store(
     features = gather(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
-    hashes = fingerprints(features, cache)
+    hashes = performance_hashes(features, cache)
     contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"

@@ -14,7 +14,7 @@ from data.store import hdf5 as store
 from data.video import Record
 from pipeline import api
 from pipeline.observer import SILENT, Observer
-from pipeline.run import fed_by
+from pipeline.run import feasible_config
 from pipeline.score.scorer import score_videos
 from pipeline.settings.config import load_config
 from tests.helpers.cached_outputs import output_of
@@ -148,11 +148,11 @@ def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkey
 def test_features_of_one_agent_alone_feed_no_network() -> None:
     record = Record("a", None, sidecars={"primary features": Path("a.npy")})
     with pytest.raises(UsageError, match=r"feed no network. Name features of the scene"):
-        fed_by([record], load_config("aqa7"), SILENT)
+        feasible_config([record], load_config("aqa7"), SILENT)
 
 
 def test_features_leave_the_agents_of_videos_in_place() -> None:
     filmed = Record("a", Path("a.mp4"), sidecars={"scene features": Path("a.npy")})
-    method = fed_by([filmed], load_config("aqa7"), SILENT).method
+    method = feasible_config([filmed], load_config("aqa7"), SILENT).method
     assert method.stages == ("pose", "camera_flow", "timesteps")
     assert method.stage("timesteps").scene == "features/scene"  # type: ignore[attr-defined]

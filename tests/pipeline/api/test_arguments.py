@@ -9,7 +9,7 @@ import pytest
 
 from data.errors import UsageError
 from pipeline import api
-from pipeline.api.arguments import on_data_set, settings_beside_model, settings_of
+from pipeline.api.arguments import config_of, on_data_set, settings_beside_model
 from pipeline.cache.local_cache import Cache
 from tests.helpers.watching import Watching
 
@@ -27,10 +27,10 @@ def test_a_call_closes_its_cache_after_an_error(
 
 def test_arguments_come_after_overrides_and_overrides_after_the_configuration(tmp_path: Path) -> None:
     given = ["cache=first", "run.workers=3"]
-    settings = settings_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
+    settings = config_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
     assert (settings.method.name, settings.machine.cache, settings.machine.run.workers) == ("jigsaws", tmp_path, 3)
-    assert settings_of(settings, workers=2).machine.run.workers == 2
-    assert settings_of(None).method.name == "folder"
+    assert config_of(settings, workers=2).machine.run.workers == 2
+    assert config_of(None).method.name == "folder"
 
 
 def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
         on_data_set((), tmp_path, "features.h5")
 
 
-@pytest.mark.parametrize("config", [None, "folder", settings_of("folder")], ids=["none", "preset", "object"])
+@pytest.mark.parametrize("config", [None, "folder", config_of("folder")], ids=["none", "preset", "object"])
 @pytest.mark.parametrize("overrides", [{"pose.stride": 4}, {"pose": {"stride": 4}}, ["pose.stride=4"]], ids=str)
 def test_settings_that_the_model_fixes_are_refused_in_every_way(
     config: object, overrides: object, tmp_path: Path

@@ -14,7 +14,7 @@ import pytest
 from data.errors import UsageError
 from data.video.records import Record
 from pipeline.observer import SILENT, Observer
-from pipeline.run.fed_stages import fed_by
+from pipeline.run.feasible_stages import feasible_config
 from pipeline.run.inputs import list_inputs, shard_of
 from pipeline.settings.config import load_config
 
@@ -34,15 +34,17 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None
     tools = Record("tools", None, sidecars={"kinematics": Path("tools.txt")})
     filmed = Record("filmed", Path("a.avi"), sidecars={"kinematics": Path("a.txt")})
     config = load_config("jigsaws")
-    fewer = fed_by([tools], config, observer)
+    fewer = feasible_config([tools], config, observer)
     assert (fewer.method.stages, fewer.stage_configs["timesteps"].scene) == (("kinematics", "timesteps"), "")  # type: ignore[attr-defined]
     assert notes == ["note: no performance has a video, so clips is left out; the rest is used"]
-    assert fed_by([tools, filmed], config, SILENT) is config
-    assert fed_by([], config, SILENT) is config
-    assert fed_by([tools], fewer, SILENT) is fewer
+    assert feasible_config([tools, filmed], config, SILENT) is config
+    assert feasible_config([], config, SILENT) is config
+    assert feasible_config([tools], fewer, SILENT) is fewer
     for needed in ("model.system=scene", "timesteps.primary=pose:0", "stages=[clips]"):
         needing = load_config(config, [needed])
-        assert fed_by([tools], needing, SILENT) is needing, "an agent, the network or every stage needs a video"
+        assert feasible_config([tools], needing, SILENT) is needing, (
+            "an agent, the network or every stage needs a video"
+        )
 
 
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])

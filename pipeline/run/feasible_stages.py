@@ -17,7 +17,7 @@ from pipeline.settings.stages import needed_inputs, with_inputs
 TIMESTEPS = "timesteps"
 
 
-def fed_by(records: Sequence[Record], config: Config, observer: Observer) -> Config:
+def feasible_config(records: Sequence[Record], config: Config, observer: Observer) -> Config:
     """The configuration that these records can feed; the observer gets one line about what is left out.
 
     Features take the place of the scene or of an agent, and the stages that made it do not run. Where no record has a
