@@ -11,7 +11,6 @@ first visit turns it into a cookie, and the server refuses every request without
 from __future__ import annotations
 
 import hmac
-import json
 import math
 import re
 import secrets
@@ -19,7 +18,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
 from pipeline.serve import uploads
-from pipeline.serve.history import History, Submission
+from pipeline.serve.history import Choice, History, Submission
 from pipeline.serve.submission_queue import Queue, Work
 
 HEADER = "x-aim-serve"
@@ -62,6 +61,9 @@ CLOSE = {"connection": "close"}
 NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
 
 PACKAGE = "pipeline.serve"
+
+SHOWN = ("id", "suffix", "size", "state", "created", "started", "finished", "error")
+"""Fields of a submission that the page shows as they are."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -255,35 +257,30 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
         return FileResponse(path)
 
 
-def chosen(start: float | None, end: float | None, region: str | None) -> tuple[dict[str, Any], str]:
-    """The chosen part and person as stored, and in words. Raises HTTPException 422 for an impossible choice."""
-    choice: dict[str, Any] = {}
-    words = []
+def chosen(start: float | None, end: float | None, region: str | None) -> Choice:
+    """The chosen part and person. Raises HTTPException 422 for an impossible choice."""
+    part, corners = None, None
     if start is not None or end is not None:
         if start is None or end is None or not 0 <= start < end < math.inf:
             raise HTTPException(422, "the part must end after it starts")
-        choice |= {"start": start, "end": end}
-        words.append(f"{start:.2f} to {end:.2f} s")
+        part = (start, end)
     if region is not None:
         try:
-            corners = tuple(float(corner) for corner in region.split(","))
-            PoseConfig.model_validate({"region": corners})
+            given = tuple(float(corner) for corner in region.split(","))
+            corners = PoseConfig.model_validate({"region": given}).region
         except ValueError:
             raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture") from None
-        choice["region"] = list(corners)
-        words.append("chosen person")
-    return choice, ", ".join(words)
+    return Choice(part, corners)
 
 
 def scores_csv(submissions: Sequence[Submission]) -> str:
     """One line per scored upload, the newest first; the time is UTC."""
     rows: list[Sequence[object]] = [("video", "uploaded", "score", "low80", "high80", "valid", "notes")]
     for submission in submissions:
-        if submission.state == "done" and not submission.pair:
+        if (result := submission.result) is not None:
             uploaded = datetime.fromtimestamp(submission.created, timezone.utc).isoformat(timespec="seconds")
-            valid = str(submission.score is not None).lower()
-            numbers = ("" if value is None else value for value in (submission.score, submission.low, submission.high))
-            rows.append((submission.name, uploaded, *numbers, valid, submission.stage))
+            numbers = ("" if value is None else value for value in (result.score, *(result.interval80 or (None, None))))
+            rows.append((submission.title, uploaded, *numbers, str(result.valid).lower(), submission.remark))
     return csv_of(rows)
 
 
@@ -359,11 +356,8 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
         if first == second or any(submission.state != "done" or submission.pair for submission in pair):
             raise HTTPException(409, "choose two different videos that have a score")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        name, pair_text = (
-            f"{pair[0].name} beside {pair[1].name}",
-            json.dumps([asdict(submission) for submission in pair]),
-        )
-        submission = Submission(secrets.token_hex(16), name, "", 0, "", pair=pair_text)
+        name = f"{pair[0].title} beside {pair[1].title}"
+        submission = Submission(secrets.token_hex(16), name, "", 0, "", pair=tuple(pair))
         (queue.folder / submission.id).mkdir()
         return _shown(queue, _submit(queue, submission, bounds.waiting))
 
@@ -379,12 +373,11 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
         if old.state in ("queued", "running"):
             raise HTTPException(409, "this submission is not finished")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        choice, shown = chosen(start, end, region)
-        if choice and (old.pair or "kinematics" in service.reads):
+        choice = chosen(start, end, region)
+        if str(choice) and (old.pair or "kinematics" in service.reads):
             raise HTTPException(409, "parts and people can be chosen in single videos only")
-        name = old.name if not shown else f"{old.name} ({shown})"
-        kept = json.dumps(choice) if choice else old.choice
-        new = Submission(secrets.token_hex(16), name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
+        kept = choice if str(choice) else old.choice
+        new = Submission(secrets.token_hex(16), old.name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
         unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
         shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
         return _shown(queue, _submit(queue, new, bounds.waiting))
@@ -426,11 +419,16 @@ def _submission(queue: Queue, submission_id: str) -> Submission:
 
 
 def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
-    stage, share = queue.activity(submission)
-    shown = {
-        name: value for name, value in asdict(submission).items() if name not in ("content", "pair", "choice", "model")
-    }
-    return shown | {"pair": bool(submission.pair), "stage": stage, "share": share}
+    """What the page shows of a submission, as JSON types."""
+    result, (stage, share) = submission.result, queue.activity(submission)
+    shown = {name: getattr(submission, name) for name in SHOWN}
+    shown |= {"name": submission.title, "pair": bool(submission.pair), "stage": stage, "share": share}
+    if result is None:
+        return shown
+    low, high = result.interval80 or (None, None)
+    level = result.flags[0].level if result.flags else ""
+    return shown | {"score": result.score, "low": low, "high": high, "decimals": result.decimals,
+                    "flags": len(result.flags), "level": level}  # fmt: skip
 
 
 def _length(header: str | None) -> int | None:

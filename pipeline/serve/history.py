@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import threading
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from data.errors import CacheError, UsageError
-from pipeline.checks.flag import Level
+from pipeline.score.score import Score
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +23,19 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 INTERRUPTED = "the server stopped during this submission; upload the video again"
 
-_PUT = (
-    "insert into submission values (?, ?, ?, ?) "
-    "on conflict (id) do update set state = excluded.state, body = excluded.body"
-)
+_PUT = "insert into submission (id, created, body) values (?, ?, ?) on conflict (id) do update set body = excluded.body"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The part of a video and the person that a visitor chose on the page."""
+
+    part: tuple[float, float] | None = None  # start and end in seconds
+    region: tuple[float, float, float, float] | None = None  # has the person's centre: x1 y1 x2 y2, 0 to 1
+
+    def __str__(self) -> str:
+        part = [] if self.part is None else [f"{self.part[0]:.2f} to {self.part[1]:.2f} s"]
+        return ", ".join([*part, *(["chosen person"] if self.region else [])])
 
 
 @dataclass(frozen=True)
@@ -40,22 +51,32 @@ class Submission:
     created: float = 0.0  # seconds since 1970, like the next two
     started: float | None = None
     finished: float | None = None
-    stage: str = ""  # of a finished submission: its serious flags, as text
-    score: float | None = None
-    flags: int = 0  # number of flags
+    result: Score | None = None  # of a finished upload, without what its page alone shows
     error: str = ""  # reason of a failure, one line
-    low: float | None = None  # ends of the 80 % interval of the score
-    high: float | None = None
-    level: Level | Literal[""] = ""  # the worst level of the flags
-    decimals: int = 2  # of the score as people read it
-    pair: str = ""  # of a comparison: both submissions as JSON
-    choice: str = ""  # part and person that were chosen on the page, as JSON: start, end, region
-    model: str = ""  # SHA-256 of the model that gave the score
+    pair: tuple[Submission, ...] = ()  # of a comparison: both uploads
+    choice: Choice = Choice()
 
     @property
     def file(self) -> str:
         """Name of the video in the submission's folder."""
         return f"video{self.suffix}"
+
+    @property
+    def title(self) -> str:
+        """Its name with what was chosen."""
+        return f"{self.name} ({self.choice})" if str(self.choice) else self.name
+
+    @property
+    def remark(self) -> str:
+        """The serious flags of a scored upload, in words."""
+        flags = () if self.result is None else self.result.flags
+        serious = "; ".join(flag.title for flag in flags if flag.level != "info")
+        return f"no score: {self.result.why}" if self.result and self.result.why else serious
+
+
+@cache
+def _adapter() -> TypeAdapter[Submission]:
+    return TypeAdapter(Submission)
 
 
 class History:
@@ -73,16 +94,15 @@ class History:
         try:
             self._db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
             self._submissions = {submission.id: submission for submission in _locked_and_read(self._db)}
-        except sqlite3.DatabaseError as error:
-            if "locked" in str(error):
+        except (sqlite3.DatabaseError, ValueError) as error:
+            if "locked" in str(error):  # Python 3.10 gives no code
                 fix = "Use that server's page, stop it, or name another folder with --folder"
                 raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
             fix = "Move this file away (the server makes a new one), or name a folder that can be written with --folder"
             raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
         for submission in self._all():
-            self.update(
-                submission.id, only_from=("running",), state="failed", error=INTERRUPTED, finished=time.time(), stage=""
-            )
+            ended = time.time()
+            self.update(submission.id, only_from=("running",), state="failed", error=INTERRUPTED, finished=ended)
 
     def add(self, submission: Submission) -> Submission:
         """Store a new submission. Raises sqlite3.OperationalError where it cannot be written, as on a full disk."""
@@ -149,9 +169,8 @@ class History:
             log.warning("%s: the history cannot be written (%s). Free space on that disk", self._path, error)
 
 
-def _row(submission: Submission) -> tuple[str, float, str, str]:
-    rest = asdict(submission)
-    return rest.pop("id"), rest.pop("created"), rest.pop("state"), json.dumps(rest)
+def _row(submission: Submission) -> tuple[str, float, str]:
+    return submission.id, submission.created, _adapter().dump_json(submission).decode()
 
 
 def _locked_and_read(db: sqlite3.Connection) -> list[Submission]:
@@ -159,13 +178,11 @@ def _locked_and_read(db: sqlite3.Connection) -> list[Submission]:
     try:
         db.execute("pragma locking_mode = exclusive")
         db.execute("begin exclusive")
-        db.execute("create table if not exists submission (id text primary key, created real, state text, body text)")
-        rows = db.execute("select * from submission order by created, rowid")
-        submissions = [
-            Submission(**{"id": key, "created": c, "state": s, **json.loads(body)}) for key, c, s, body in rows
-        ]
+        db.execute("create table if not exists submission (id text primary key, created real, body text)")
+        rows = db.execute("select body from submission order by created, rowid")
+        submissions = [_adapter().validate_json(body) for (body,) in rows]
         db.execute("commit")
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, ValueError):
         db.close()
         raise
     return submissions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import socket
 from collections.abc import Hashable, Sequence
@@ -11,12 +10,10 @@ from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
 from data.video import Record, trim_video
-from pipeline.checks.accuracy import Accuracy
-from pipeline.checks.flag import Flag
 from pipeline.observer import Observer, Progress
 from pipeline.score.score import Score
 from pipeline.serve.history import Submission
@@ -41,10 +38,9 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(scorer.folder), "reads": " and ".join(reads)}
-    accuracy = None if scorer.model.calibration is None else scorer.model.calibration.accuracy
-    if accuracy is not None:
-        facts["accuracy"] = str(accuracy)
-    over_time = partial(progress_page, model=scorer.model_sha256, accuracy=accuracy)
+    if scorer.model.calibration is not None:
+        facts["accuracy"] = str(scorer.model.calibration.accuracy)
+    over_time = partial(progress_page, model=scorer.model_sha256)
     # The folder comes before the port: where both are in use, another port would not help.
     app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, judged(scorer), over_time))
     with closing(app.state.queue.history):
@@ -133,7 +129,7 @@ class UploadProgress(Progress):
 
 def score_upload(
     scorer: Scorer, observer: Observer, submission: Submission, folder: Path, running: Running
-) -> dict[str, Any]:
+) -> Score | None:
     """Score a submission, or both of a comparison, and write its page; with the first two arguments, a queue's `Work`.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. The
@@ -142,46 +138,32 @@ def score_upload(
     """
     from pipeline.report import ReportData, Scored, report_comparison, report_scores
 
-    submissions = [Submission(**one) for one in json.loads(submission.pair)] if submission.pair else [submission]
-    choice = json.loads(submission.choice or "{}")
-    if region := choice.pop("region", None):
-        rest = replace(submission, choice=json.dumps(choice))
-        with scorer.following(region) as chosen:
-            return score_upload(chosen, observer, rest, folder, running)
-    if choice.get("end") is not None:
+    submissions, choice = submission.pair or (submission,), submission.choice
+    if choice.part is not None:
         running.progress("cutting the video")
-        part = f"{submission.content[:12]}{choice['start']:.2f}-{choice['end']:.2f}"
-        submissions = [replace(submission, content=hashlib.sha256(part.encode()).hexdigest(), suffix=TRIMMED)]
-        trim_video(folder / submission.file, choice["start"], choice["end"], folder / submissions[0].file)
+        (start, end), whole = choice.part, folder / submission.file
+        content = hashlib.sha256(f"{submission.content[:12]}{start:.2f}-{end:.2f}".encode()).hexdigest()
+        submissions = (replace(submission, content=content, suffix=TRIMMED),)
+        trim_video(whole, start, end, folder / submissions[0].file)
     records = [_record(one, folder.parent / one.id) for one in submissions]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
-    running.progress("opening the video")
-    rows = scorer.score_records(records, UploadObserver(observer, running))
-    if running.stop.is_set():
-        raise Cancelled
-    if failure := next((row.failure for row in rows if row.failure is not None), None):
-        raise VideoError(failure.cause, fix=failure.tip)
-    running.progress("writing the page")
-    head = ReportData(submission.name, f"scored by {scorer.folder.name}", home="/")
-    names = {record.id: one.name for record, one in zip(records, submissions, strict=True)}
-    scored = Scored(scorer, rows, records, names)
-    if submission.pair:
-        report_comparison(folder / REPORT, scored, head)
-        return {}
-    row = report_scores(folder / REPORT, scored, head).videos[0].result
-    serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
-    low, high = row.interval80 or (None, None)
-    return {
-        "score": row.score,
-        "low": low,
-        "high": high,
-        "decimals": row.decimals,
-        "flags": len(row.flags),
-        "level": row.flags[0].level if row.flags else "",
-        "model": row.model,
-        "stage": serious if row.valid else f"no score: {row.why}",
-    }
+    names = {record.id: one.title for record, one in zip(records, submissions, strict=True)}
+    with nullcontext(scorer) if choice.region is None else scorer.following(choice.region) as chosen:
+        running.progress("opening the video")
+        rows = chosen.score_records(records, UploadObserver(observer, running))
+        if running.stop.is_set():
+            raise Cancelled
+        if failure := next((row.failure for row in rows if row.failure is not None), None):
+            raise VideoError(failure.cause, fix=failure.tip)
+        running.progress("writing the page")
+        head = ReportData(submission.title, f"scored by {scorer.folder.name}", home="/")
+        scored = Scored(chosen, rows, records, names)
+        if submission.pair:
+            report_comparison(folder / REPORT, scored, head)
+            return None
+        row = report_scores(folder / REPORT, scored, head).videos[0].result
+    return replace(row, path=None, steps=(), quality={}, keys={}, carried=None)
 
 
 def _record(submission: Submission, folder: Path) -> Record:
@@ -193,7 +175,7 @@ def _record(submission: Submission, folder: Path) -> Record:
     )
 
 
-def progress_page(submissions: Sequence[Submission], model: str, accuracy: Accuracy | None) -> ReportData | None:
+def progress_page(submissions: Sequence[Submission], model: str) -> ReportData | None:
     """Page of athletes' scores over time; None where no athlete has scores of two days.
 
     Names of uploads give athlete and day. Of an upload that was scored several times, the last score counts.
@@ -201,26 +183,16 @@ def progress_page(submissions: Sequence[Submission], model: str, accuracy: Accur
     Args:
         submissions: the newest first.
         model: SHA-256 of the model; scores of other models are left out.
-        accuracy: of the model on held-out performances.
     """
     from pipeline.report.page_data import BatchReport, ReportData
     from pipeline.report.progress import progress
     from pipeline.report.video_section import batch_row
 
-    newest: dict[str, Submission] = {}
-    for submission in submissions:
-        if submission.score is not None and submission.model == model:
-            newest.setdefault(submission.content, submission)
-    rows = []
-    for submission in newest.values():
-        flags = (Flag(submission.level, submission.stage),) if submission.level and submission.stage else ()
-        ends = None if submission.low is None or submission.high is None else (submission.low, submission.high)
-        result = Score(submission.name, score=submission.score, interval80=ends, flags=flags, accuracy=accuracy)
-        chosen = submission.name.lower().rfind(submission.suffix) + len(
-            submission.suffix
-        )  # a chosen part follows the file's name
-        rows.append(batch_row(result, Record(submission.name[:chosen], None), name=submission.name))
-    batch = BatchReport(rows=tuple(row for row in rows if row.day))
+    rows = {}
+    for one in submissions:
+        if one.content not in rows and one.result is not None and one.result.valid and one.result.model == model:
+            rows[one.content] = batch_row(one.result, Record(one.name, None), name=one.title)
+    batch = BatchReport(rows=tuple(row for row in rows.values() if row.day))
     return ReportData("Progress over time", batch=batch, home="/") if progress(batch) else None
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from data.errors import AimError, Cancelled
+from pipeline.score.score import Score
 from pipeline.serve.history import History, Submission
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,11 @@ class Running:
         self.stage, self.share = "stopping", None
 
 
-Work = Callable[[Submission, Path, Running], dict[str, Any]]
+Work = Callable[[Submission, Path, Running], Score | None]
 """Called with (submission, the folder that has its files and gets `REPORT`, its `Running`).
 
-Returns new values of the submission's fields. Raises `AimError` where the video cannot be scored, `Cancelled` after
-`stop`.
+Returns the score of an upload, None for a comparison. Raises `AimError` where the video cannot be scored, `Cancelled`
+after `stop`.
 """
 
 
@@ -96,10 +96,10 @@ class Queue:
         return True
 
     def activity(self, submission: Submission) -> tuple[str, float | None]:
-        """The activity of a submission as text, and its share from 0 to 1; its own text where it is not running."""
+        """The activity of a submission as text, and its share from 0 to 1; its remark where it is not running."""
         running = self._running
         if submission.state != "running" or running is None or running.id != submission.id:
-            return submission.stage, None
+            return submission.remark, None
         return running.stage, running.share
 
     def remove(self, submission: Submission) -> bool:
@@ -150,8 +150,8 @@ class Queue:
     def _end(self, submission: Submission, running: Running) -> None:
         """Run the work and store its result. No error ends the thread, which all further submissions need."""
         try:
-            values = self._work(submission, self.folder / submission.id, running)
-            self.history.update(submission.id, state="done", finished=time.time(), **values)
+            result = self._work(submission, self.folder / submission.id, running)
+            self.history.update(submission.id, state="done", finished=time.time(), result=result)
         except Cancelled:
             if self._closing.is_set():
                 self.history.update(submission.id, state="queued")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import subprocess
 import sys
@@ -21,11 +20,13 @@ import numpy as np
 import pytest
 
 from data.errors import CacheError, Cancelled, UsageError, VideoError
+from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
+from pipeline.score.score import Score
 from pipeline.serve import app as serve_app
 from pipeline.serve.app import Limits, Service
-from pipeline.serve.history import History, Submission
+from pipeline.serve.history import Choice, History, Submission
 from pipeline.serve.server import _listen, serve
 from pipeline.serve.submission_queue import REPORT, Queue, Running
 from pipeline.settings.config import load_config
@@ -54,6 +55,9 @@ def create_app(folder: Path, work: Any, limits: Limits | None = None, **service:
     return serve_app.create_app(folder, Service(work, **service), limits, TOKEN)
 
 
+FLAGS = (Flag("warn", "shaking camera"), Flag("info", "no 95 % interval"))
+
+
 class FakeWork:
     """Writes a page once its event is set; fails for videos with "bad" or "bug" in their name."""
 
@@ -62,7 +66,7 @@ class FakeWork:
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(self, submission: Submission, folder: Path, running: Running) -> dict[str, Any]:
+    def __call__(self, submission: Submission, folder: Path, running: Running) -> Score | None:
         self.seen.append(submission.id)
         assert submission.pair or (folder / submission.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
@@ -74,7 +78,7 @@ class FakeWork:
         if "bug" in submission.name:
             raise RuntimeError("secret detail")
         write_report(folder / REPORT, ReportData(submission.name))
-        return {"score": 71.25, "flags": 2}
+        return Score("x", score=71.25, flags=FLAGS)
 
 
 @pytest.fixture
@@ -145,9 +149,11 @@ def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path:
     assert made["name"] == "a.mp4 (1.20 to 3.40 s, chosen person)"
     wait(client, made["id"], "done")
     history = client.app.state.queue.history
-    assert json.loads(history.get(made["id"]).choice) == {"start": 1.2, "end": 3.4, "region": [0.1, 0.2, 0.5, 0.9]}
+    assert history.get(made["id"]).choice == Choice((1.2, 3.4), (0.1, 0.2, 0.5, 0.9))
     once_more = client.post(f"/api/submissions/{made['id']}/again").json()
-    assert json.loads(history.get(once_more["id"]).choice)["end"] == 3.4
+    assert history.get(once_more["id"]).choice.part == (1.2, 3.4)
+    other = client.post(f"/api/submissions/{made['id']}/again?start=0&end=1").json()
+    assert other["name"] == "a.mp4 (0.00 to 1.00 s)", "a new choice replaces the old one"
     for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
         assert client.post(f"/api/submissions/{first['id']}/again?{wrong}").status_code == 422
 
@@ -178,10 +184,10 @@ def test_a_model_gets_the_files_that_it_reads(
 ) -> None:
     given: list[dict[str, bytes]] = []
 
-    def score(submission: Submission, folder: Path, _: Running) -> dict[str, Any]:
+    def score(submission: Submission, folder: Path, _: Running) -> Score:
         given.append({path.name: path.read_bytes() for path in folder.iterdir()})
         write_report(folder / REPORT, ReportData(submission.name))
-        return {"score": 1.0}
+        return Score("x", score=1.0)
 
     text = b"" if names[1] in (None, "empty.txt") else b"1 2 3\n" * 20_000
     headers = {"x-file-name": names[0], "x-kinematics-name": names[1], "x-kinematics-bytes": str(len(text))}
@@ -415,9 +421,9 @@ def test_a_full_disk_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFi
     history = History(tmp_path / "h.sqlite")
     (pages,) = history._db.execute("pragma page_count").fetchone()
 
-    def work(submission: Submission, *_: Any) -> dict[str, Any]:
+    def work(submission: Submission, *_: Any) -> Score:
         history._db.execute(f"pragma max_page_count = {pages if 'first' in submission.name else 1000}")
-        return {"score": 71.25, "stage": "too long for the pages that are there " * 1000}
+        return Score("x", score=71.25, flags=(Flag("warn", "too long for the pages that are there " * 1000),))
 
     queue = Queue(history, tmp_path / "submissions", work)
     queue.start()
@@ -428,7 +434,7 @@ def test_a_full_disk_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFi
     queue.close()
     history.close()
     again = History(tmp_path / "h.sqlite")
-    assert [(submission.name, submission.state, submission.score) for submission in again.latest()] == [
+    assert [(one.name, one.state, one.result and one.result.score) for one in again.latest()] == [
         ("second.mp4", "done", 71.25),
         ("first.mp4", "done", 71.25),
     ]
@@ -436,8 +442,9 @@ def test_a_full_disk_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 
 def test_a_result_that_cannot_be_kept_fails_its_submission(tmp_path: Path) -> None:
-    def work(submission: Submission, *_: Any) -> dict[str, Any]:
-        return {"score": object() if "odd" in submission.name else 1.0}
+    def work(submission: Submission, *_: Any) -> Score:
+        given: Any = object() if "odd" in submission.name else 1.0
+        return Score("x", score=given)
 
     with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
         wait(client, send(client, "odd.mp4").json()["id"], "failed")

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from data.errors import Cancelled, VideoError
+from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoReport
+from pipeline.score.score import Score
 from pipeline.serve.history import Submission
 from pipeline.serve.server import UploadProgress
 from pipeline.serve.submission_queue import REPORT, Running
@@ -37,12 +39,12 @@ def two_sections(report: Path) -> tuple[VideoReport, ...]:
     return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))
 
 
-def work(submission: Submission, folder: Path, running: Running) -> dict[str, Any]:
+def work(submission: Submission, folder: Path, running: Running) -> Score | None:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
     report, video = folder / REPORT, folder / submission.file
     if submission.pair:
         write_report(report, ReportData("Compared", videos=two_sections(report), comparison=True, home="/"))
-        return {}
+        return None
     shown = UploadProgress(running)
     shown.plan({submission.id: 100})
     shown.inside(submission.id, 50, 100, ("pose",))
@@ -55,11 +57,8 @@ def work(submission: Submission, folder: Path, running: Running) -> dict[str, An
     section = report_samples.video(video, 1, np.random.default_rng(3), submission.name)
     write_report(report, ReportData("Scored", videos=(section,), home="/"))
     level: Any = "bad" if "invalid" in submission.name else "warn" if "flagged" in submission.name else ""
-    low, high = section.result.interval80
-    flagged = {"flags": 1 if level else 0, "level": level, "stage": "shaking camera"}
-    if level == "bad":
-        return flagged
-    return {"score": section.result.score, "low": low, "high": high, **flagged}
+    flags = (Flag(level, "shaking camera"),) if level else ()
+    return Score("x", score=section.result.score, interval80=section.result.interval80, flags=flags)
 
 
 @contextmanager

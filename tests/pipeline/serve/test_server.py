@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from html import unescape
 from pathlib import Path
@@ -26,7 +25,7 @@ from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.score.score import Score
 from pipeline.serve import server as work
-from pipeline.serve.history import Submission
+from pipeline.serve.history import Choice, Submission
 from pipeline.serve.submission_queue import Running
 from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
@@ -84,8 +83,8 @@ def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.
     outcome, _ = run(
         FakeScorer(Score("x", score=45.4, flags=(Flag("bad", "unlike the training performances"),))), tmp_path
     )
-    assert (outcome["level"], outcome["stage"]) == (
-        "bad",
+    assert (outcome.valid, replace(SUBMISSION, result=outcome).remark) == (
+        False,
         "no score: unlike the training performances",
     )
 
@@ -101,15 +100,13 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
         replace(SUBMISSION, id="1" * 32, name="before.mp4"),
         replace(SUBMISSION, id="2" * 32, name="after.mp4", content="cd" * 32),
     ]
-    submission = replace(
-        SUBMISSION, pair=json.dumps([asdict(one) for one in pair]), name="before beside after", suffix=""
-    )
+    submission = replace(SUBMISSION, pair=tuple(pair), name="before beside after", suffix="")
     scorer: Any = FakeScorer(Score("x", score=1.0))
-    assert run(scorer, tmp_path, submission)[0] == {}
+    assert run(scorer, tmp_path, submission)[0] is None
     ((_, scored, _),) = pages
     assert list(scored.names.values()) == ["before.mp4", "after.mp4"]
     assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
-    same = replace(submission, pair=json.dumps([asdict(pair[0]), asdict(pair[0])]))
+    same = replace(submission, pair=(pair[0], pair[0]))
     with pytest.raises(DataError, match="the same video"):
         run(scorer, tmp_path, same)
 
@@ -120,9 +117,9 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
     scorer.following = lambda region: regions.append(region) or nullcontext(scorer)
-    submission = replace(SUBMISSION, choice=json.dumps({"start": 0.4, "end": 1.2, "region": [0.1, 0.2, 0.5, 0.9]}))
+    submission = replace(SUBMISSION, choice=Choice((0.4, 1.2), (0.1, 0.2, 0.5, 0.9)))
     run(scorer, tmp_path, submission)
-    assert regions == [[0.1, 0.2, 0.5, 0.9]]
+    assert regions == [(0.1, 0.2, 0.5, 0.9)]
     (record,) = scorer.records
     assert record.id != f"uploads/{SUBMISSION.content[:16]}.mp4"
     info, times = probe(record.path)
@@ -144,10 +141,8 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         )
     )
     outcome, progress = run(scorer, tmp_path)
-    assert outcome == {
-        "score": 70.5, "low": 60.0, "high": 80.0, "flags": 2, "level": "warn", "stage": "shaking camera",
-        "decimals": 2, "model": "sha",
-    }  # fmt: skip
+    assert outcome == scorer.row
+    assert replace(SUBMISSION, result=outcome).remark == "shaking camera"
     assert progress[1:3] == [
         ("watching the whole scene, finding the athlete: 50 %, about 0 s left", 0.5),
         ("cutting the video into steps", None),
@@ -195,19 +190,22 @@ ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 def submission(name: str, score: float | None, content: str = "", **options: Any) -> Submission:
     """A scored upload of this name."""
-    given = {"model": "now", "state": "done", "score": score, "low": 1.0, "high": 90.0} | options
-    return Submission(name, name, ".mp4", 1, content or name, **given)
+    given = {"model": "now", "accuracy": ERROR} | options
+    choice = given.pop("choice", Choice())
+    result = Score("x", score=score, interval80=(1.0, 90.0), **given)
+    key = f"{name}{choice}"
+    return Submission(key, name, ".mp4", 1, content or name, "done", result=result, choice=choice)
 
 
 def said(*submissions: Submission) -> list[str]:
     """The sentences of the page on progress."""
-    page = work.progress_page(submissions, "now", ERROR)
+    page = work.progress_page(submissions, "now")
     text = unescape(render_report(page)) if page else ""
     return [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: [^<]*)</li>", text)]
 
 
 def test_a_video_counts_as_it_was_scored_last() -> None:
-    part = submission("anna_2026-05-31.MP4 (1.00 to 3.00 s)", 75.0, "same")
+    part = submission("anna_2026-05-31.MP4", 75.0, "same", choice=Choice((1.0, 3.0)))
     submissions = (part, submission("anna_2026-05-31.MP4", 70.0, "same"), submission("anna_2026-03-01.mp4", 62.0))
     assert said(*submissions) == [
         "anna: 62 on 2026-03-01, 75 on 2026-05-31 (+13; 2 videos). This is smaller than the model's usual error of "
@@ -217,7 +215,7 @@ def test_a_video_counts_as_it_was_scored_last() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"model": "another"}, {"score": None}, {"level": "bad", "stage": "no score: too short"}],
+    [{"model": "another"}, {"score": None}, {"flags": (Flag("bad", "too short"),)}],
 )
 def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) -> None:
     later = {"score": 71.0} | options
@@ -228,16 +226,16 @@ def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
     testclient = pytest.importorskip("fastapi.testclient")
     from pipeline.serve.app import Service, cookie_name, create_app
 
-    over_time = partial(work.progress_page, model="now", accuracy=None)
-    app = create_app(tmp_path, Service(lambda *_: {}, over_time=over_time), token="t")
+    over_time = partial(work.progress_page, model="now")
+    app = create_app(tmp_path, Service(lambda *_: None, over_time=over_time), token="t")
     headers = {"cookie": f"{cookie_name('127.0.0.1:1')}=t"}
     with testclient.TestClient(app, base_url="http://127.0.0.1:1", headers=headers) as client:
         history = app.state.queue.history
-        history.add(submission("anna_2026-05-31.mp4", 71.0))
+        history.add(submission("anna_2026-05-31.mp4", 71.0, accuracy=None))
         assert client.get("/api/submissions").json()["progress"] is False
         assert client.get("/progress.html").status_code == 404
         assert "anna_2026-05-31.mp4" in client.get("/progress.html").json()["detail"]
-        history.add(submission("anna_2026-03-01.mp4", 62.0))
+        history.add(submission("anna_2026-03-01.mp4", 62.0, accuracy=None))
         assert client.get("/api/submissions").json()["progress"] is True
         page = client.get("/progress.html").text
         assert "anna: 62.00 on 2026-03-01, 71.00 on 2026-05-31" in page
