@@ -29,13 +29,13 @@ from pipeline.evaluate import Protocol, evaluate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
-    METHOD_ROWS,
+    PUBLISHED_ROWS,
     AimSystem,
     BestOnTest,
     ChosenEpoch,
-    Row,
+    ResultRow,
     WithInnerRatios,
-    method_systems,
+    published_systems,
     watching,
 )
 from pipeline.systems.selection import CHOSEN, ORACLE
@@ -153,14 +153,14 @@ def cue_features(cue: Cue, count: int) -> FeatureSet:
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     """Rank correlation of every system on `count` performances after training on as many; for `CHOICE`, over folds."""
     features, config = cue_features(cue, 2 * count), TrainConfig(runs=runs, scene_gain=1.0)
-    methods = method_systems(features, config)
+    methods = published_systems(features, config)
     if cue == ORDERED:
         located = [one for one in methods if one.name in LOCATED]
         methods += [
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]
     networks = [AimSystem(OURS, AimConfig(), config), *methods]
-    systems: list[Row] = []
+    systems: list[ResultRow] = []
     for one in map(watching, networks):
         systems.append(WithInnerRatios(one) if one.name == UNCERTAIN else one)
         systems += [ChosenEpoch(one), BestOnTest(one)] if cue == CHOICE else []
@@ -193,7 +193,7 @@ def shown(value: float | None) -> str:
 def tables(results: dict[str, Any]) -> list[str]:
     """Tables: correlation of each system, gain by the choice of the epoch, uncertainty."""
     sets = results["sets"]
-    rows = [*METHOD_ROWS, *(name + POSITIONS for name in LOCATED)]
+    rows = [*PUBLISHED_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
     find = [[name, *(shown(one["rho"].get(name)) for one in sets.values())] for name in names]
     endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}

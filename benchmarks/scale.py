@@ -74,9 +74,9 @@ def make(folder: Path, videos: int) -> None:
     planner = Planner(configured(cache.root), cache)
     folders: set[Path] = set()
     for record in find_videos([inputs]).records:
-        for step in planner.plan(record, lambda stem: ()).steps:
-            computation = step.computation
-            path = cache.path(step.stage, record.id, computation.key)
+        for planned in planner.plan(record, lambda stem: ()).stages:
+            computation = planned.computation
+            path = cache.path(planned.name, record.id, computation.key)
             if path.parent not in folders:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(path.parent)
@@ -141,7 +141,7 @@ def real_files(folder: Path) -> dict[str, float]:
     path = folder / "real.mp4"
     path.write_text("video")
     record = find_videos([path]).records[0]
-    computation = planner.plan(record).steps[1].computation
+    computation = planner.plan(record).stages[1].computation
     records = [type(record)(id=f"{number}.mp4", path=path) for number in range(REAL_FILES)]
 
     def write_all() -> None:

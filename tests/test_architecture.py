@@ -21,7 +21,7 @@ from data.video import Listing, Record
 from pipeline import api
 from pipeline.api import extract, train
 from pipeline.run import Plan, Result
-from pipeline.run.plan import Step
+from pipeline.run.plan import PlannedStage
 from pipeline.score import load_scorer
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class
@@ -120,7 +120,7 @@ def test_scoring_a_video_calls_the_functions_of_the_table_in_its_order(tmp_path:
         assert caller is None or listed.index(caller) < listed.index(name), f"{caller} calls {name}"
 
 
-CARRIERS = (Record, Listing, Plan, Step, Result)
+CARRIERS = (Record, Listing, Plan, PlannedStage, Result)
 """What is a record on its way through `extract`; their own methods are no steps of it."""
 
 MOST_RETURNS, MOST_NAMES = 4, 25

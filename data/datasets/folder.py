@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, number, read_bytes, read_table, without_mark
+from data.datasets.tables import MAX_BYTES, LabelRow, clip, inner_path, number, read_bytes, read_table, without_mark
 from data.errors import DataError, UsageError, counted, nearest
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
@@ -103,7 +103,7 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
-def _build(record: Record, row: Row) -> Record:
+def _build(record: Record, row: LabelRow) -> Record:
     """The record with the labels, groups, split, task and day of a row."""
     numbers = {name: row.number(name) for name in LABELS}
     cells = row.text("judges").split()
@@ -147,7 +147,7 @@ def find_labels(
     return next(iter(files.items()), None)
 
 
-def split_of(row: Row) -> str | None:
+def split_of(row: LabelRow) -> str | None:
     """The row's fixed split, None where the cell is empty. Raises DataError: neither "train" nor "test"."""
     text = row.text("split").lower()
     if text not in ("", "train", "test"):
@@ -164,7 +164,7 @@ def key_of(name: str) -> str:
 
 
 def join_listing(
-    listing: Listing, file: LabelFile, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
+    listing: Listing, file: LabelFile, columns: tuple[str, ...], build: Callable[[Record, LabelRow], Record]
 ) -> Listing:
     """The performances of a listing with the labels of a table.
 
@@ -193,13 +193,13 @@ def join_listing(
     return Listing(tuple(records), (*listing.problems, *unread, *problems))
 
 
-def _match(table: Sequence[Row], videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:
+def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[str, list[LabelRow]], list[str]]:
     """The rows of every video, and a line for each row without one and for names that match only loosely."""
     loose: dict[str, list[str]] = {}
     for name in videos:
         for form in {_loose(name), _loose(PurePosixPath(name).name)}:
             loose.setdefault(form, []).append(name)
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[LabelRow]] = {}
     problems: list[str] = []
     guessed: list[str] = []
     for row in table:

@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from data.datasets.jigsaws import RATE_HZ
-from data.datasets.tables import Row, clip, read_bytes, read_table, read_text
+from data.datasets.tables import LabelRow, clip, read_bytes, read_table, read_text
 from data.errors import DataError, UsageError, VideoError, nearest, printable
 from data.store import parse_json
 from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
@@ -177,7 +177,7 @@ def read_marks(path: Path) -> list[Mark]:
     return [Mark(row.text("video"), row.text("phase"), *_ends(row, "start_s", "end_s")) for row in table]
 
 
-def _ends(row: Row, first: str, last: str = "") -> tuple[float, float]:
+def _ends(row: LabelRow, first: str, last: str = "") -> tuple[float, float]:
     """The seconds of two columns of a row; an empty end is infinite. Raises DataError: no begin."""
     start, end = row.number(first), row.number(last)
     if start is None:

@@ -115,7 +115,7 @@ def inner_path(cell: str, *, where: str) -> str:
 
 
 @dataclass(frozen=True)
-class Row:
+class LabelRow:
     """One row of a label table."""
 
     where: str  # `file:line` of the row's last line
@@ -136,7 +136,7 @@ class Row:
 
 def read_table(
     path: str | Path, content: bytes, columns: tuple[str, ...], aliases: Mapping[str, str]
-) -> tuple[list[Row], list[str]]:
+) -> tuple[list[LabelRow], list[str]]:
     """The rows of a table, and a line for each column that is not read.
 
     The header must have the first of `columns`, which shows the delimiter: comma, semicolon, tab or bar. Names are
@@ -158,7 +158,7 @@ def read_table(
 
 def _sheet(
     path: str | Path, cells: list[list[str]], columns: tuple[str, ...], aliases: Mapping[str, str]
-) -> tuple[list[Row], list[str]]:
+) -> tuple[list[LabelRow], list[str]]:
     """What `read_table` returns, from the cells of a workbook; a number may have a decimal comma."""
     filled = [(line, row) for line, row in enumerate(cells, start=1) if any(row)]
     if not filled:
@@ -167,13 +167,15 @@ def _sheet(
     if header is None:
         raise _no_column(path, filled[0][1], columns)
     rows = [
-        Row(at_line(path, line), {name: cell for name, cell in zip(header, row, strict=True) if name and cell}, True)
+        LabelRow(
+            at_line(path, line), {name: cell for name, cell in zip(header, row, strict=True) if name and cell}, True
+        )
         for line, row in filled[1:]
     ]
     return rows, _unread(path, header, rows, columns)
 
 
-def _unread(path: str | Path, header: list[str], rows: Sequence[Row], columns: tuple[str, ...]) -> list[str]:
+def _unread(path: str | Path, header: list[str], rows: Sequence[LabelRow], columns: tuple[str, ...]) -> list[str]:
     """A line for each column that is not read."""
     return [
         f"{PurePosixPath(path).name}: column '{clip(name)}' is not read ({_meant(name, header, rows, columns)})"
@@ -182,7 +184,7 @@ def _unread(path: str | Path, header: list[str], rows: Sequence[Row], columns: t
     ]
 
 
-def _meant(name: str, header: list[str], rows: Sequence[Row], columns: tuple[str, ...]) -> str:
+def _meant(name: str, header: list[str], rows: Sequence[LabelRow], columns: tuple[str, ...]) -> str:
     """A hint for an unread column: it may be the score if it holds numbers and no column is called score."""
     cells = [text for row in rows if (text := row.text(name))]
     if "score" in columns and "score" not in header and cells and all(_is_number(text) for text in cells):
@@ -230,10 +232,10 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
 
 
-def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str]) -> list[Row]:
+def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str]) -> list[LabelRow]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
     filled = (cells for cells in reader if any(cell.strip() for cell in cells))
-    rows: list[Row] = []
+    rows: list[LabelRow] = []
     try:
         next(filled)  # the header
         for cells in filled:
@@ -245,7 +247,7 @@ def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str
                     fix = "Write 6.5 for 6,5, or separate the cells by semicolons"
                 raise DataError(what, where=where, fix=fix)
             texts = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
-            rows.append(Row(where, texts, decimal_comma=delimiter != ","))
+            rows.append(LabelRow(where, texts, decimal_comma=delimiter != ","))
     except csv.Error as error:
         what = f"broken table ({clip(str(error))})"
         raise DataError(what, where=at_line(path, reader.line_num), fix="Check the quotes") from error

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from data.datasets.folder import find_labels, join_listing, key_of, split_of, videos_or
-from data.datasets.tables import Row, clip
+from data.datasets.tables import LabelRow, clip
 from data.errors import DataError, UsageError
 from data.video import Labels, Listing, Record
 
@@ -51,7 +51,7 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None, unfilmed: Sequen
     return Listing(tuple(records), (*listing.problems, *missing))
 
 
-def _build(record: Record, row: Row) -> Record:
+def _build(record: Record, row: LabelRow) -> Record:
     score = row.number("score")
     execution, synchronisation, difficulty = map(row.number, ("execution", "synchronisation", "difficulty"))
     if score is None:

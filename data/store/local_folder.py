@@ -53,8 +53,8 @@ class LocalFolder:
             for path, status in files_below(self.root / below)
         }
 
-    def siblings(self, checks: int) -> Siblings:
-        """A function that lists endings (`Siblings`); each folder is read once for all `checks`."""
+    def siblings(self, lookups: int) -> Siblings:
+        """A function that lists endings (`Siblings`); each folder is read once for all `lookups`."""
         listed: dict[str, list[str]] = {}
 
         def endings(name: str) -> list[str]:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 AGAIN = "Run the same command again"
 BLOCK = 8 << 20  # bytes of one read request
-FEW = 40  # for more checks than these the whole folder is listed, 1000 names a request
+FEW = 40  # for more lookups than these the whole folder is listed, 1000 names a request
 PUT_LIMIT = (5 << 30) - 1  # the largest object of one PUT on S3; larger ones are sent in parts, visible together
 
 
@@ -137,12 +137,12 @@ class RemoteFolder:
         """Names of the folders directly in this one that have objects, in order."""
         return sorted({name.partition("/")[0] for name in self.files() if "/" in name})
 
-    def siblings(self, checks: int) -> Siblings:
-        """A function that lists endings (`Siblings`); for many `checks` all objects are listed once.
+    def siblings(self, lookups: int) -> Siblings:
+        """A function that lists endings (`Siblings`); for many `lookups` all objects are listed once.
 
         Raises UsageError: no such bucket.
         """
-        if checks <= FEW:
+        if lookups <= FEW:
             self.require_bucket()
             return lambda name: [one[len(name) + 1 :] for one in self.files(prefix=f"{name}.")]
         names = sorted(self.files())

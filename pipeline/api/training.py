@@ -107,8 +107,8 @@ def evaluate(
     note_default(config, settings, observer)
     tried = candidates(parse_grid(grids), lambda one: config_of(config, [*given, *one])) if grids else []
     more = [by_inner_validation(tried)] if grids else []
-    asked = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
-    return _evaluated(settings, pack, Path(out), asked, observer)
+    requested = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
+    return _evaluated(settings, pack, Path(out), requested, observer)
 
 
 def leaderboard(
@@ -151,12 +151,14 @@ def leaderboard(
     kind, protocol = table_protocol(table) if table else ("", "")
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
         settings = load_config(settings, {"protocol": protocol})
-    asked = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
-    return _evaluated(settings, pack, Path(out), asked, observer)
+    requested = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
+    return _evaluated(settings, pack, Path(out), requested, observer)
 
 
-def _evaluated(settings: Config, pack: Place | None, out: Path, asked: RequestedRows, observer: Observer) -> Evaluation:
-    """The rows that are asked for, with their page in `out`; features that are missing are extracted."""
+def _evaluated(
+    settings: Config, pack: Place | None, out: Path, requested: RequestedRows, observer: Observer
+) -> Evaluation:
+    """The requested rows, with their page in `out`; features that are missing are extracted."""
     from pipeline.cache import open_cache
     from pipeline.evaluate import evaluate_features
     from pipeline.pack.feature_source import all_features
@@ -165,6 +167,6 @@ def _evaluated(settings: Config, pack: Place | None, out: Path, asked: Requested
     check_folder(out)
     with open_cache(settings.machine) as opened:
         feature_set, settings = all_features(settings, opened, one_path(pack), observer)
-        done = evaluate_features(feature_set, settings, opened, out, asked, observer)
+        done = evaluate_features(feature_set, settings, opened, out, requested, observer)
     write_evaluation(done)
     return done

@@ -79,7 +79,7 @@ USED_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Check:
+class Freshness:
     """Whether an output can be used, and why not."""
 
     state: State
@@ -140,31 +140,33 @@ class Cache:
             return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place))
         return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place))
 
-    def siblings(self, checks: int = 1) -> Siblings:
-        """A function from a video's name below the cache to the endings of its files, made for so many `checks`."""
-        return self.folder.siblings(checks)
+    def siblings(self, lookups: int = 1) -> Siblings:
+        """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
+        return self.folder.siblings(lookups)
 
-    def check(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Check:
-        """Whether the output of this computation is there; no output is read. `siblings`: of many checks."""
+    def freshness(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Freshness:
+        """Whether the output of this computation is there; no output is read. `siblings`: of many lookups."""
         stage, digits = computation.stage, computation.key[:KEY_DIGITS]
         endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
-            return Check("fresh", "")
+            return Freshness("fresh", "")
         endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
         stem = self.stem(stage, video_id)
         if f"{digits}.{FAILURE}" in endings:
             failed = self.failure(stage, video_id, computation.key)
             if failed is not None:
-                return Check("failed", failed.cause, failed)
+                return Freshness("failed", failed.cause, failed)
         others = [stem.with_name(f"{stem.name}.{ending}") for ending in endings if ending.endswith(OUTPUT)]
         if not others:
-            return Check("missing", "failed before, with other settings or input" if endings else "not computed yet")
+            return Freshness(
+                "missing", "failed before, with other settings or input" if endings else "not computed yet"
+            )
         try:
             newest = others[0] if len(others) == 1 else max(others, key=self._written)
             differences = computation.differences(self.header(newest))
         except UNREADABLE as error:
-            return Check("stale", f"the output of other settings or input cannot be read: {unreadable(error)}")
-        return Check("stale", "; ".join(differences) or "another format of key")
+            return Freshness("stale", f"the output of other settings or input cannot be read: {unreadable(error)}")
+        return Freshness("stale", "; ".join(differences) or "another format of key")
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
         """Whether there is the output of the computation `key`."""

@@ -17,7 +17,7 @@ from pipeline.evaluate.origin import origin
 from pipeline.evaluate.separation import compare
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_pool import TrainingPool
-from pipeline.systems import BestOnTest, InnerSplit, Part, Predicted, Row, fold_rows, predict_rows
+from pipeline.systems import BestOnTest, InnerSplit, Predicted, ResultRow, TaskFold, join_tasks, predict_rows
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import by_epoch_of, latest_best
@@ -45,7 +45,7 @@ class Protocol:
 def evaluate(
     features: FeatureSet,
     protocol: Protocol,
-    systems: Sequence[Row],
+    systems: Sequence[ResultRow],
     *,
     against: str = "",
     pool: TrainingPool | None = None,
@@ -65,14 +65,14 @@ def evaluate(
     """
     videos = len(features)
     features, folds = distinct(features, protocol.folds)
-    parts = make_parts(features, folds)
+    parts = folds_by_task(features, folds)
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
     kinds = forbidden(protocol.name) if protocol.name else TIED
     split = InnerSplit(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
     training = pool or TrainingPool()
     predicted = predict_rows(
-        features, fold_rows(features, parts, split), systems, lambda wanted: training.run(features, wanted)
+        features, join_tasks(features, parts, split), systems, lambda wanted: training.run(features, wanted)
     )
     held = {system.name: _by_part(system, parts, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
@@ -120,13 +120,13 @@ def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str,
             yield task, fold.name, train, test
 
 
-def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
+def folds_by_task(features: FeatureSet, folds: Sequence[Fold]) -> list[TaskFold]:
     """Folds by task, as rows of `features`, labelled performances only.
 
     Raises DataError where none has at least two training rows and one test row.
     """
     parts = [
-        Part(task, fold, train, test)
+        TaskFold(task, fold, train, test)
         for task, fold, train, test in _by_task(features, folds)
         if len(train) >= MIN_TRAIN and len(test)
     ]
@@ -138,7 +138,7 @@ def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
 
 
 def _by_part(
-    system: Row, parts: Sequence[Part], predicted: Mapping[tuple[str, str], Predicted], true: Floats
+    system: ResultRow, parts: Sequence[TaskFold], predicted: Mapping[tuple[str, str], Predicted], true: Floats
 ) -> list[Predicted]:
     """The predictions of one system for the test rows of every part, from those of all systems by fold and name."""
     by_part, passed = [], dict.fromkeys((part.fold for part in parts), 0)

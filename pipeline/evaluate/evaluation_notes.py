@@ -20,13 +20,13 @@ FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""
 
 
-def evaluation_notes(results: EvaluationResults, method: Method, kind: str, asked: RequestedRows) -> list[Note]:
+def evaluation_notes(results: EvaluationResults, method: Method, kind: str, requested: RequestedRows) -> list[Note]:
     """What a reader of the tables needs to know; `kind` is that of the data set."""
     cautions = [
         f"{one.task}, fold {one.fold}, is not evaluated: {one.train} to train on, {one.test} to test"
         for one in results.left_out
     ]
-    if len(results.protocol.folds) > 1 and (few := results.held_out_a_fold) < FEW:
+    if len(results.protocol.folds) > 1 and (few := results.held_out_per_fold) < FEW:
         cautions.append(f"a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds are "
                         "mostly noise")  # fmt: skip
     if results.videos > results.performances:
@@ -34,11 +34,11 @@ def evaluation_notes(results: EvaluationResults, method: Method, kind: str, aske
                         "averaged")  # fmt: skip
     if apart := separation_line(results):
         cautions.append(apart)
-    if asked.quick:
+    if requested.quick:
         cautions.append("--quick: no inner validation; all systems count where combined")
     facts = [Note("fact", results.ceiling)] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
-    return [*notes, *facts, *_training_notes(results, method, kind), *_row_notes(results, asked)]
+    return [*notes, *facts, *_training_notes(results, method, kind), *_row_notes(results, requested)]
 
 
 def _training_notes(results: EvaluationResults, method: Method, kind: str) -> Iterator[Note]:
@@ -66,17 +66,17 @@ def _network(results: EvaluationResults) -> str:
     return next((text for name, text in ((OURS, "AIM"), (WHOLE_SCENE, WHOLE_SCENE)) if name in results.systems), "")
 
 
-def _row_notes(results: EvaluationResults, asked: RequestedRows) -> Iterator[Note]:
+def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator[Note]:
     """Rows that were chosen inside the training parts, and rows that are absent."""
-    named = {part.strip().lower() for part in asked.only.split(",")} - {""}
+    named = {part.strip().lower() for part in requested.only.split(",")} - {""}
     if by_grid := results.systems.get(CHOSEN):
         counts = Counter(name for choice in by_grid.chosen for name in choice.chosen)
         chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
         yield Note("fact", f"settings chosen by inner validation, with the number of trainings: {chosen}")
-    if asked.systems == "all" and "MUSDL" not in results.systems and (not named or PUBLISHED in named):
+    if requested.systems == "all" and "MUSDL" not in results.systems and (not named or PUBLISHED in named):
         yield Note("caution", "MUSDL is left out: fewer than nine in ten performances have single judges' scores")
-    if asked.systems in TABLES:
-        table = TABLES[asked.systems]
+    if requested.systems in TABLES:
+        table = TABLES[requested.systems]
         if not results.paper:
             where = f"{table.kind}, {table.protocol}"
             yield Note("caution", f"the paper's rows are of {where}, so this table leaves them out")

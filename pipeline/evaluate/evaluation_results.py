@@ -153,11 +153,7 @@ class Uncertainty(Stored):
 
 @dataclass(frozen=True)
 class SystemResult(Stored):
-    """One row of the table.
-
-    Attributes:
-        settings: the network and its recipe as JSON types; None for systems without one. Nothing reads it.
-    """
+    """One row of the table."""
 
     baseline: bool
     tasks: Mapping[str, TaskResult]
@@ -167,7 +163,6 @@ class SystemResult(Stored):
     losses: Losses | None = None
     chosen: tuple[Choice, ...] = ()
     uncertainty: Mapping[str, Uncertainty] | None = None
-    settings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -320,7 +315,7 @@ class EvaluationResults(Stored):
         return len({(one.task, one.performance) for one in self.predictions if task in (None, one.task)})
 
     @property
-    def held_out_a_fold(self) -> float:
+    def held_out_per_fold(self) -> float:
         """Held-out performances in a fold on average, of the task with the fewest; views and copies count once."""
         held: dict[str, dict[str, set[str]]] = {}
         for entry in self.predictions:
@@ -334,4 +329,4 @@ class EvaluationResults(Stored):
         A fold of three with a correlation of 1 would decide an average by Fisher's z, so with few performances a fold
         it is arithmetic.
         """
-        return "arithmetic" if self.held_out_a_fold < FEW else "fisher"
+        return "arithmetic" if self.held_out_per_fold < FEW else "fisher"

@@ -49,7 +49,7 @@ def evaluate_features(
     config: Config,
     cache: Cache,
     folder: Path,
-    asked: RequestedRows | None = None,
+    requested: RequestedRows | None = None,
     observer: Observer = SILENT,
 ) -> Evaluation:
     """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
@@ -59,30 +59,30 @@ def evaluate_features(
         config: names the protocol, the network and the recipe, and where trainings run.
         cache: knows the hashes of the performances' files.
         folder: has the checkpoints.
-        asked: the rows; default: AIM.
+        requested: the rows; default: AIM.
 
     Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
     """
-    asked, machine = asked or RequestedRows(), config.machine.run
+    requested, machine = requested or RequestedRows(), config.machine.run
     pool = RayPool(machine) if machine.engine == "ray" else None
-    if asked.quick:
+    if requested.quick:
         config = replace(config, method=config.method.with_runs(QUICK_RUNS))
     method, kind = config.method, config.dataset.kind
     protocol = protocol_of(features, method, cache)
     divided = config.dataset.score == "execution"
-    chosen = [*asked.more, *protocol_systems(method, features, asked, divided=divided)]
-    chosen = chosen_systems(asked.only, chosen) if asked.only else chosen
+    chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided)]
+    chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
     names = {system.name for system in chosen}
     against = next((name for name in (COMBINED, OURS, WHOLE_SCENE) if name in names), OURS)
     kept, stop, device = folder / "checkpoints", observer.stop_event().is_set, config.machine.run.train_device
     with observer.progress("trainings") as progress:
         training = TrainingPool(pool, progress, stop, kept, device)
         results = evaluate(features, protocol, chosen, against=against, pool=training)
-    table, ceiling, curve = asked.systems if asked.systems in TABLES else "", "", tuple[CurvePoint, ...]()
+    table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
     if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()
         ceiling = ceiling_line(agreed, ours.rho.value, ours.figures.mae or 0.0)
-    if asked.curve:
+    if requested.curve:
         learnt = [row for row, one in enumerate(features.records) if method.protocol != "fixed" or one.split != "test"]
         if why := no_curve(learning := features.take(learnt), method):
             observer.note(f"note: {why}")
@@ -91,7 +91,7 @@ def evaluate_features(
                 curve = learning_curve(learning, method, pool=TrainingPool(pool, progress, stop, device=device))
     results = replace(
         results,
-        kind="evaluation" if asked.systems == "aim" else "leaderboard",
+        kind="evaluation" if requested.systems == "aim" else "leaderboard",
         paper=paper_rows(kind, method.protocol, table) if table or method.name != "demo" else {},
         published=published_results(kind, config.dataset.score, method.protocol),
         ceiling=ceiling,
@@ -99,8 +99,8 @@ def evaluate_features(
     )
     results = replace(
         results,
-        notes=tuple(evaluation_notes(results, method, kind, asked)),
-        methods=methods_paragraph(results, method, kind, quick=asked.quick),
+        notes=tuple(evaluation_notes(results, method, kind, requested)),
+        methods=methods_paragraph(results, method, kind, quick=requested.quick),
         method=without_folders_in(method.dump()),
     )
     return Evaluation(results, folder, config)

@@ -14,14 +14,14 @@ from models.comparisons import ComparisonConfig
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
-    METHOD_ROWS,
+    PUBLISHED_ROWS,
     AimSystem,
     NetworkRow,
-    Row,
+    ResultRow,
     System,
     TimesDifficulty,
     can_divide,
-    method_systems,
+    published_systems,
     trivial_baselines,
 )
 from pipeline.systems.graph_nodes import graph
@@ -55,7 +55,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
         model: our network; ablations and the networks of the other systems take its width.
     """
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
-    systems += [*_compared(features, model, config), *method_systems(features, config)]
+    systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
     has_agents = min(features.primary.shape[-1], features.secondary.shape[-1]) > 0
     one = features.secondary.shape[2] == 1
@@ -93,29 +93,31 @@ def table_systems(table: str, systems: dict[str, System]) -> list[System]:
 
 
 PUBLISHED = "methods"
-"""Means all methods of `pipeline.systems.method_system` in a choice of systems."""
+"""Means all methods of `pipeline.systems.published_system` in a choice of systems."""
 
 
-def chosen_systems(asked: str, systems: Sequence[Row]) -> list[Row]:
+def chosen_systems(names: str, systems: Sequence[ResultRow]) -> list[ResultRow]:
     """The trivial baselines and what is asked for; further rows of a network come with it.
 
-    `asked` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
+    `names` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
     others.
     """
     wanted: set[str] = set()
-    for text in filter(None, (part.strip().lower() for part in asked.split(","))):
-        meant = METHOD_ROWS if text == PUBLISHED else [one.name for one in systems if one.name.lower().startswith(text)]
+    for text in filter(None, (part.strip().lower() for part in names.split(","))):
+        meant = (
+            PUBLISHED_ROWS if text == PUBLISHED else [one.name for one in systems if one.name.lower().startswith(text)]
+        )
         if not meant:
-            unfit = [name for name in METHOD_ROWS if name.lower().startswith(text)]
+            unfit = [name for name in PUBLISHED_ROWS if name.lower().startswith(text)]
             what = f"these features cannot feed {unfit[0]}" if unfit else f"no system is named '{text}'"
-            names = [PUBLISHED, *(one.name for one in systems)]
-            fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, names)
+            possible = [PUBLISHED, *(one.name for one in systems)]
+            fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, possible)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
     return [one for one in systems if one.baseline or ({one.name} | _network(one)) & wanted]
 
 
-def _network(row: Row) -> set[str]:
+def _network(row: ResultRow) -> set[str]:
     """The name of the network that a row is a further row of."""
     return {row.network.name} if isinstance(row, NetworkRow) else set()
 

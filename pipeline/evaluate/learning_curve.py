@@ -24,7 +24,7 @@ from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
 from pipeline.evaluate.protocols import RequestedRows, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.method import Method
-from pipeline.systems import FoldRows, Row, predict_rows
+from pipeline.systems import JoinedFold, ResultRow, predict_rows
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -41,7 +41,7 @@ LEAST = 10
 """Independent performances, below which there is no curve."""
 
 
-def curve_system(method: Method, features: FeatureSet) -> Row:
+def curve_system(method: Method, features: FeatureSet) -> ResultRow:
     """The system of a method with few networks and without inner validation."""
     return protocol_systems(method.with_runs(RUNS), features, RequestedRows(quick=True))[0]
 
@@ -62,7 +62,7 @@ def learning_curve(
     features: FeatureSet,
     method: Method,
     *,
-    system: Row | None = None,
+    system: ResultRow | None = None,
     pool: TrainingPool | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Train on nested subsets and predict the rest: the errors by size, the smallest first.
@@ -81,7 +81,7 @@ def learning_curve(
     kinds, seed = forbidden(method.protocol), method.split.seed
     group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
     chosen = system or curve_system(method, features)
-    folds, places, sizes = list[FoldRows](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
+    folds, places, sizes = list[JoinedFold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):
         train, test = fold.indices(features.ids)
         for repeat in range(REPEATS):
@@ -92,7 +92,7 @@ def learning_curve(
                 if share == 1 and repeat:
                     continue  # all repeats have the same whole training part
                 rows = train[np.isin(group[train], subset)]
-                folds.append(FoldRows(str(len(folds)), rows, test))
+                folds.append(JoinedFold(str(len(folds)), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
     training = pool or TrainingPool()

@@ -18,14 +18,14 @@ from pipeline.systems import (
     BestOnTest,
     ChosenEpoch,
     Combined,
-    MethodSystem,
     NetworkSystem,
-    Row,
+    PublishedSystem,
+    ResultRow,
     WithInnerRatios,
     trivial_baselines,
     watching,
 )
-from pipeline.systems.method_system import has_deviation
+from pipeline.systems.published_system import has_deviation
 from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import FeatureSet
 
@@ -51,7 +51,7 @@ class RequestedRows:
     oracle: bool = False
     quick: bool = False
     curve: bool = False
-    more: Sequence[Row] = ()
+    more: Sequence[ResultRow] = ()
 
 
 def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
@@ -67,44 +67,46 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
     return Protocol(folds, method.protocol, method.split.seed, report)
 
 
-def protocol_systems(method: Method, features: FeatureSet, asked: RequestedRows, *, divided: bool = False) -> list[Row]:
-    """The systems of an evaluation, without `asked.more` and before `asked.only`.
+def protocol_systems(
+    method: Method, features: FeatureSet, requested: RequestedRows, *, divided: bool = False
+) -> list[ResultRow]:
+    """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
     AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
     `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
     chosen by inner validation (`pipeline.systems.combination.Combined`). `divided`: the labels are scores / difficulty.
     """
     model, recipe = method.scorer
-    if asked.systems in TABLES:
-        return [*table_systems(asked.systems, all_systems(features, model, recipe))]
+    if requested.systems in TABLES:
+        return [*table_systems(requested.systems, all_systems(features, model, recipe))]
 
-    def with_epochs(network: NetworkSystem) -> list[Row]:
+    def with_epochs(network: NetworkSystem) -> list[ResultRow]:
         """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
 
         One training serves all. A quick evaluation has the last epoch alone.
         """
-        if asked.quick:
+        if requested.quick:
             return [network]
         network = watching(network)
         last = WithInnerRatios(network) if has_deviation(network) else network
-        return [last, ChosenEpoch(network), *([BestOnTest(network)] if asked.oracle else [])]
+        return [last, ChosenEpoch(network), *([BestOnTest(network)] if requested.oracle else [])]
 
     network: NetworkSystem = AimSystem(WHOLE_SCENE if model.system == "scene" else OURS, model, recipe)
-    network = network if asked.quick else watching(network)
-    ours: list[Row] = with_epochs(network)
+    network = network if requested.quick else watching(network)
+    ours: list[ResultRow] = with_epochs(network)
     if method.combined or method.protocol == "louo":
         regressions = regressions_for(forbidden(method.protocol))
-        combined = Combined((network, *regressions), validated=not asked.quick)
+        combined = Combined((network, *regressions), validated=not requested.quick)
         ours = [combined, *ours, *regressions]
     chosen = [*ours, *trivial_baselines(features)]
-    if asked.systems == "all":
+    if requested.systems == "all":
         possible = all_systems(features, model, recipe)
         if divided:
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}
         for name, system in possible.items():
             if name not in names and (name != OURS or model.system == "scene"):
-                chosen += with_epochs(system) if isinstance(system, MethodSystem) else [system]
+                chosen += with_epochs(system) if isinstance(system, PublishedSystem) else [system]
     return chosen
 
 

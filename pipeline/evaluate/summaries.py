@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,7 @@ from pipeline.evaluate.evaluation_results import (
     Uncertainty,
 )
 from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
-from pipeline.systems import NetworkSystem, Part, Predicted, Row
+from pipeline.systems import Predicted, ResultRow, TaskFold
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import errors_and_deviations
 from pipeline.train import SCORES, label_table
@@ -60,14 +60,14 @@ class TaskRows:
         fold: (m,) number of each row's fold, equal in all tasks for folds of one name.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[TaskFold, ...]
     columns: tuple[tuple[int, Any], ...]
     true: Floats
     performance: Rows
     fold: Rows
 
     @classmethod
-    def of(cls, features: FeatureSet, parts: Sequence[Part], task: str, true: Floats) -> TaskRows:
+    def of(cls, features: FeatureSet, parts: Sequence[TaskFold], task: str, true: Floats) -> TaskRows:
         """The rows of a task, from the folds of all tasks; `true` (n,) is NaN where a label is missing."""
         marks = [np.isfinite(true[part.test]) for part in parts]
         columns = tuple((i, mark) for i, mark in enumerate(marks) if parts[i].task == task and mark.any())
@@ -155,7 +155,12 @@ def average_result(
 
 
 def system_result(
-    features: FeatureSet, system: Row, parts: Sequence[Part], held: Sequence[Predicted], *, users: bool = False
+    features: FeatureSet,
+    system: ResultRow,
+    parts: Sequence[TaskFold],
+    held: Sequence[Predicted],
+    *,
+    users: bool = False,
 ) -> SystemResult:
     """The results of one system, from its predictions for every part."""
     truth = label_table(features.records)
@@ -189,14 +194,7 @@ def system_result(
         uncertainty={task: _uncertainty(features, parts, held, truth[:, 0], task) for task in tasks}
         if deviations
         else None,
-        settings=_settings(system),
     )
-
-
-def _settings(system: Row) -> dict[str, Any] | None:
-    if len(system.systems) != 1 or not isinstance(trained := system.systems[0], NetworkSystem):
-        return None
-    return {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
 
 
 def _losses(folds: Sequence[Predicted]) -> Losses | None:
@@ -210,7 +208,7 @@ def _losses(folds: Sequence[Predicted]) -> Losses | None:
 
 
 def _uncertainty(
-    features: FeatureSet, parts: Sequence[Part], held: Sequence[Predicted], true: Floats, task: str
+    features: FeatureSet, parts: Sequence[TaskFold], held: Sequence[Predicted], true: Floats, task: str
 ) -> Uncertainty:
     """How the predicted deviations of a task agree with the errors.
 
@@ -232,7 +230,7 @@ def _uncertainty(
     )
 
 
-def _factor(features: FeatureSet, part: Part, inner: Mapping[str, float]) -> float:
+def _factor(features: FeatureSet, part: TaskFold, inner: Mapping[str, float]) -> float:
     """Deviations that a 90 % interval extends, from the `inner` |error| / deviation by id; infinite for too few."""
     rows = [row for row in part.train if features.ids[row] in inner]
     ratios = np.array([inner[features.ids[row]] for row in rows])
@@ -241,7 +239,7 @@ def _factor(features: FeatureSet, part: Part, inner: Mapping[str, float]) -> flo
 
 
 def predictions(
-    features: FeatureSet, parts: Sequence[Part], scores: Mapping[str, Sequence[Floats]]
+    features: FeatureSet, parts: Sequence[TaskFold], scores: Mapping[str, Sequence[Floats]]
 ) -> tuple[HeldOutPrediction, ...]:
     """Every held-out video with the prediction of each system; `scores` are (runs, test rows) by part."""
     true = label_table(features.records)[:, 0]

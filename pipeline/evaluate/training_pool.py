@@ -85,7 +85,7 @@ def _start_training(
 
     def run(numbered: tuple[int, Training]) -> Predicted | None:
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
-        training = replace(numbered[1], train=numbered[1].train.copy(), asked=numbered[1].asked.copy())
+        training = replace(numbered[1], train=numbered[1].train.copy(), to_predict=numbered[1].to_predict.copy())
         try:
             with one_thread():
                 return run_training(features, training, control)

@@ -26,7 +26,7 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
     stage, first = _reading(planner)
     plans = (plan.idle() for plan in first.plan_all([record for record in records if record.phases]))
     made = {}
-    for result, outputs in run(plans, first, read=first.asked):
+    for result, outputs in run(plans, first, read=first.wanted):
         with suppress(DataError):  # an agent that is never observed
             if not isinstance(outputs, Failure):
                 made[result.record.id] = Signal.of(stage.primary(outputs)), result.record.phases
@@ -38,7 +38,7 @@ def carried_phases(
 ) -> Iterator[tuple[Record, Carried | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
     stage, first = _reading(planner)
-    for result, outputs in run(first.plan_all(records), first, observer, read=first.asked):
+    for result, outputs in run(first.plan_all(records), first, observer, read=first.wanted):
         yield result.record, outputs if isinstance(outputs, Failure) else _carried(references, stage, outputs)
 
 

@@ -215,7 +215,7 @@ class _Reader:
         """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
         if not result.unread or result.record.id in self.before:
             return False
-        plan = self.planner.plan(result.record).asking(result.unread)  # `Cache.read` has deleted what is damaged
+        plan = self.planner.plan(result.record).wanting(result.unread)  # `Cache.read` has deleted what is damaged
         if not plan.todo:
             return False
         self.before[result.record.id] = result
@@ -237,11 +237,11 @@ def _lost(result: Result) -> bool:
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
-        for step, (stage, state, reason) in zip(plan.steps, plan.states(), strict=True):
+        for planned, (stage, state, reason) in zip(plan.stages, plan.states(), strict=True):
             quality: dict[str, Any] = {}
             try:
                 if state == "fresh":
-                    quality = planner.cache.quality(stage, plan.record.id, step.computation.key)
+                    quality = planner.cache.quality(stage, plan.record.id, planned.computation.key)
             except UNREADABLE as error:
                 state, reason = "stale", unreadable(error)
             yield {"video": plan.record.name, "stage": stage, "state": state, "reason": reason, "quality": quality}

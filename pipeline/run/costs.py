@@ -56,7 +56,7 @@ def estimate(plans: Sequence[Plan], planner: Planner) -> Estimate:
         return max(times) if all(stages[name]["measured"] for name in names) else sum(times)
 
     waves = [
-        ([step.stage for step in wave], count)
+        ([planned.name for planned in wave], count)
         for plan, count in zip(plans, frames, strict=True)
         for wave in plan.waves()
     ]
@@ -84,9 +84,9 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
         "fresh": "fresh, run again by --force",
         "failed": "failed before ({}), tried again by --retry-failed",
     }
-    for step in plan.steps:
-        if step.stage in plan.todo:
-            yield step.stage, words.get(step.check.state, "{}").format(step.check.reason)
+    for planned in plan.stages:
+        if planned.name in plan.todo:
+            yield planned.name, words.get(planned.freshness.state, "{}").format(planned.freshness.reason)
 
 
 def dry_run(plans: Sequence[Plan], planner: Planner) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
-from pipeline.cache import Cache, Check, Computation, input_hashes
+from pipeline.cache import Cache, Computation, Freshness, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
 from pipeline.run.stage_files import StageFiles
@@ -24,32 +24,32 @@ REMOTE_THREADS = 8
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedStage:
     """One stage of one record.
 
     Attributes:
-        check: whether the stored output can be used.
-        asked: somebody wants the output, and not only a later stage.
-        runs: the stage runs once its output is wanted; it has none that can be used, or is forced to.
+        freshness: whether the stored output can be used.
+        wanted: somebody wants the output, and not only a later stage.
+        due: the stage runs once its output is wanted; it has none that can be used, or is forced to.
     """
 
     computation: Computation
-    check: Check
-    asked: bool
-    runs: bool
+    freshness: Freshness
+    wanted: bool
+    due: bool
 
     @property
-    def stage(self) -> str:
+    def name(self) -> str:
         """The stage's name."""
         return self.computation.stage
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps of one record, in order."""
+    """All stages of one record, in order."""
 
     record: Record
-    steps: tuple[Step, ...]
+    stages: tuple[PlannedStage, ...]
 
     @cached_property
     def todo(self) -> tuple[str, ...]:
@@ -57,42 +57,44 @@ class Plan:
 
         A missing output stays missing where all outputs that need it are fresh.
         """
-        chosen: list[Step] = []
-        for step in reversed(self.steps):
-            if step.runs and (step.asked or any(step.stage in one.computation.upstream for one in chosen)):
-                chosen.append(step)
-        return tuple(step.stage for step in reversed(chosen))
+        chosen: list[PlannedStage] = []
+        for planned in reversed(self.stages):
+            if planned.due and (planned.wanted or any(planned.name in one.computation.upstream for one in chosen)):
+                chosen.append(planned)
+        return tuple(planned.name for planned in reversed(chosen))
 
     @property
     def fresh(self) -> tuple[str, ...]:
         """Stages whose stored output can be used."""
-        return tuple(step.stage for step in self.steps if step.check.state == "fresh")
+        return tuple(planned.name for planned in self.stages if planned.freshness.state == "fresh")
 
     def keys(self) -> dict[str, str]:
         """Key of every output by stage."""
-        return {step.stage: step.computation.key for step in self.steps}
+        return {planned.name: planned.computation.key for planned in self.stages}
 
     def stored(self) -> dict[str, str]:
         """Key of every output that can be used by stage."""
-        return {step.stage: step.computation.key for step in self.steps if step.check.state == "fresh"}
+        return {planned.name: planned.computation.key for planned in self.stages if planned.freshness.state == "fresh"}
 
     def faults(self) -> dict[str, Failure]:
         """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
-        failed = {step.stage: step.check.failure for step in self.steps if step.check.failure is not None}
-        for step in self.steps:
-            blocked = [name for name in step.computation.upstream if name in failed]
-            if blocked and step.check.state != "fresh":
-                failed.setdefault(step.stage, needs(step.stage, blocked[0]))
+        failed = {
+            planned.name: planned.freshness.failure for planned in self.stages if planned.freshness.failure is not None
+        }
+        for planned in self.stages:
+            blocked = [name for name in planned.computation.upstream if name in failed]
+            if blocked and planned.freshness.state != "fresh":
+                failed.setdefault(planned.name, needs(planned.name, blocked[0]))
         return failed
 
     def states(self) -> Iterator[tuple[str, str, str]]:
-        """Stage, state and reason of every step, as `status` shows them; a stage that needs a failed one failed too."""
+        """Name, state and reason of every stage, as `status` shows them; one that needs a failed one failed too."""
         blocked = self.faults()
-        for step in self.steps:
-            state, reason = step.check.state, step.check.reason
-            if state in ("missing", "stale") and step.stage in blocked:
-                state, reason = "failed", blocked[step.stage].cause
-            yield step.stage, state, reason
+        for planned in self.stages:
+            state, reason = planned.freshness.state, planned.freshness.reason
+            if state in ("missing", "stale") and planned.name in blocked:
+                state, reason = "failed", blocked[planned.name].cause
+            yield planned.name, state, reason
 
     def cause(self) -> Failure:
         """State and reason of the first stage that is not fresh, which is not computed by reading alone."""
@@ -101,19 +103,19 @@ class Plan:
 
     def idle(self) -> Plan:
         """The same plan where no output is asked for, so that no stage will run."""
-        return replace(self, steps=tuple(replace(step, asked=False) for step in self.steps))
+        return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
 
-    def asking(self, stages: Collection[str]) -> Plan:
+    def wanting(self, stages: Collection[str]) -> Plan:
         """The same plan where the outputs of these stages are asked for too."""
-        return replace(self, steps=tuple(replace(s, asked=s.asked or s.stage in stages) for s in self.steps))
+        return replace(self, stages=tuple(replace(s, wanted=s.wanted or s.name in stages) for s in self.stages))
 
-    def waves(self) -> Iterator[list[Step]]:
-        """The steps that will run, in groups that share one decode: no step needs another one of its group."""
-        waiting = [step for step in self.steps if step.stage in self.todo]
+    def waves(self) -> Iterator[list[PlannedStage]]:
+        """The stages that will run, in groups that share one decode: no stage needs another one of its group."""
+        waiting = [planned for planned in self.stages if planned.name in self.todo]
         while waiting:
-            pending = {step.stage for step in waiting}
-            yield [step for step in waiting if not pending & set(step.computation.upstream)]
-            waiting = [step for step in waiting if pending & set(step.computation.upstream)]
+            pending = {planned.name for planned in waiting}
+            yield [planned for planned in waiting if not pending & set(planned.computation.upstream)]
+            waiting = [planned for planned in waiting if pending & set(planned.computation.upstream)]
 
 
 def needs(stage: str, other: str) -> Failure:
@@ -130,7 +132,7 @@ class Planner:
 
     Args:
         stages: only these stages (those they need are added); default: the configuration's.
-        force: run the asked-for stages even where fresh.
+        force: run the wanted stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
         fetch: called with a sentence before each download of weights; None: no download.
         announce: the run says before its work what will run, and what it is expected to cost.
@@ -155,8 +157,8 @@ class Planner:
         self.files = StageFiles()
         self.pool = pool_of(config.machine.run)
         self.configs = config.stage_configs
-        self.asked = tuple(stages) or config.method.stages
-        self.stages = with_inputs(self.asked, self.configs)
+        self.wanted = tuple(stages) or config.method.stages
+        self.stages = with_inputs(self.wanted, self.configs)
         for name in self.stages:
             stage_class(name).check_inputs(self.configs[name], self.configs)
         self.force = force
@@ -175,11 +177,11 @@ class Planner:
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
     def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
-        """The steps of one record; reads no outputs. `siblings` is `Cache.siblings` for many records.
+        """The stages of one record; reads no outputs. `siblings` is `Cache.siblings` for many records.
 
         A stage fails where an input is missing, or where it cannot say which further files belong to the record.
         """
-        steps: list[Step] = []
+        stages: list[PlannedStage] = []
         more: dict[str, Mapping[str, Path | str]] = {}
         absent: dict[str, Failure] = {}
         for name in self.stages:
@@ -206,15 +208,19 @@ class Planner:
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             if (failure := absent.get(name)) is not None:
-                steps.append(Step(computation, Check("failed", failure.cause, failure), asked=False, runs=False))
+                stages.append(
+                    PlannedStage(computation, Freshness("failed", failure.cause, failure), wanted=False, due=False)
+                )
                 continue
-            check, asked = self.cache.check(computation, record.id, siblings), name in self.asked
-            again = (self.force and asked) or (self.retry_failed and check.state == "failed")
-            steps.append(Step(computation, check, asked, runs=again or check.state in ("missing", "stale")))
-        return Plan(record, tuple(steps))
+            freshness, wanted = self.cache.freshness(computation, record.id, siblings), name in self.wanted
+            again = (self.force and wanted) or (self.retry_failed and freshness.state == "failed")
+            stages.append(
+                PlannedStage(computation, freshness, wanted, due=again or freshness.state in ("missing", "stale"))
+            )
+        return Plan(record, tuple(stages))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
-        """The steps of many records, in their order; records on a store are planned in parallel."""
+        """The stages of many records, in their order; records on a store are planned in parallel."""
         plan = partial(self.plan, siblings=self.cache.siblings(len(records) * len(self.stages)))
         if not self.cache.on_store and not any(record.remote for record in records):
             yield from map(plan, records)

@@ -37,8 +37,8 @@ def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> Use:
     """The records of the inputs, and the planner of what `extract` made of them."""
     config = planner.config
     listing, fewer = list_inputs(inputs, config, observer)
-    asked = () if planner.asked == config.method.stages else planner.asked
-    return listing.records, planner if fewer is config else Planner(fewer, planner.cache, stages=asked)
+    wanted = () if planner.wanted == config.method.stages else planner.wanted
+    return listing.records, planner if fewer is config else Planner(fewer, planner.cache, stages=wanted)
 
 
 def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:
@@ -47,10 +47,10 @@ def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:
     wanted: dict[Path, Computation] = {}
     for records, planner in uses:
         for plan in planner.plan_all(records):
-            for step in plan.steps:
-                stage, key = step.stage, step.computation.key
+            for planned in plan.stages:
+                stage, key = planned.name, planned.computation.key
                 kept |= {cache.path(stage, plan.record.id, key, ending) for ending in (OUTPUT, FAILURE)}
-                wanted.setdefault(cache.stem(stage, plan.record.id), step.computation)
+                wanted.setdefault(cache.stem(stage, plan.record.id), planned.computation)
     stages = dict.fromkeys(stage for _, planner in uses for stage in planner.stages)
     unused = [file for file in stored_files(cache, [*stages], OUTPUT, FAILURE) if file.path not in kept]
     return [

@@ -18,7 +18,7 @@ from pipeline.cache import UNREADABLE, Cache, input_hashes, stamps, unreadable
 from pipeline.cache.failure import Failure
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
-from pipeline.run.plan import Plan, Step, needs
+from pipeline.run.plan import Plan, PlannedStage, needs
 from pipeline.run.stage_files import StageFiles
 from pipeline.run.worker_pool import WorkerLost
 from pipeline.settings.config import Config
@@ -163,13 +163,13 @@ class PlanRunner:
             if self.stop.is_set():
                 result.cancelled = True
                 return
-            steps = {step.stage: step for step in wave if self._can_run(step)}
+            steps = {planned.name: planned for planned in wave if self._can_run(planned)}
             if not steps:
                 continue
             self.tell(0, 0, tuple(steps))
             work = {
-                name: (self.extractor(name).extract, Upstream(self.cache, record.id, step.computation.upstream))
-                for name, step in steps.items()
+                name: (self.extractor(name).extract, Upstream(self.cache, record.id, planned.computation.upstream))
+                for name, planned in steps.items()
             }
             shared, start = DecodePass(record, self.stop, self.tell), time.perf_counter()
             for name, output in shared.outputs(work):
@@ -193,31 +193,31 @@ class PlanRunner:
             result.frames = max(result.frames, shared.frame_count)
             trim_heap()
 
-    def _can_run(self, step: Step) -> bool:
-        """Whether a step has something to do and can do it; else the result says why not."""
-        stage, result, contents = step.stage, self.result, self._contents
+    def _can_run(self, planned: PlannedStage) -> bool:
+        """Whether a stage has something to do and can do it; else the result says why not."""
+        stage, result, contents = planned.name, self.result, self._contents
         there = {*result.skipped, *result.done}
         if stage in result.failed:
             return False
-        if blocked := [name for name in step.computation.upstream if name in result.failed]:
+        if blocked := [name for name in planned.computation.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
-        elif changed := [kind for kind, content in step.computation.inputs.items() if contents.get(kind) != content]:
+        elif changed := [kind for kind, content in planned.computation.inputs.items() if contents.get(kind) != content]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[stage] = failure_of(error, stage, self.record)
-        elif step.check.state != "fresh" and self.cache.has(stage, self.record.id, step.computation.key):
+        elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.computation.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
-            return there.issuperset(step.computation.upstream)  # else one of them waits for an output that is unread
+            return there.issuperset(planned.computation.upstream)  # else one of them waits for an output that is unread
         return False
 
-    def _failure(self, step: Step, error: Exception) -> Failure:
-        """The failure of a step; the cache keeps it where the video's content or a fault of the program explains it."""
+    def _failure(self, planned: PlannedStage, error: Exception) -> Failure:
+        """The failure of a stage; the cache keeps it where the content or a fault of the program explains it."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        failure = failure_of(error, step.stage, self.result.record)
+        failure = failure_of(error, planned.name, self.result.record)
         if failure.kind in KEPT:
             try:
-                self.cache.keep_failure(step.computation, self.record, failure, error)
+                self.cache.keep_failure(planned.computation, self.record, failure, error)
             except OSError as disk:
                 return replace(failure, cause=f"{failure.cause} (and the failure could not be kept: {disk.strerror})")
         return failure
@@ -229,14 +229,14 @@ def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """
     result = result_of(plan)
-    for step in plan.steps:
-        if step.stage not in plan.todo:
+    for planned in plan.stages:
+        if planned.name not in plan.todo:
             continue
-        if cache.has(step.stage, plan.record.id, step.computation.key):
-            result.done[step.stage] = 0.0
+        if cache.has(planned.name, plan.record.id, planned.computation.key):
+            result.done[planned.name] = 0.0
             continue
-        failure = result.failed[step.stage] = Failure(loss.kind, step.stage, str(loss))
-        if not step.computation.upstream and failure.kind in KEPT:
+        failure = result.failed[planned.name] = Failure(loss.kind, planned.name, str(loss))
+        if not planned.computation.upstream and failure.kind in KEPT:
             with suppress(OSError):
-                cache.keep_failure(step.computation, plan.record, failure)
+                cache.keep_failure(planned.computation, plan.record, failure)
     return result

@@ -21,7 +21,7 @@ from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
 from pipeline.score.calibration import Calibration, FoldNetworks
 from pipeline.score.trained_model import TrainedModel
-from pipeline.systems import Part
+from pipeline.systems import TaskFold
 from pipeline.systems.combination import NETWORK, Combination, FittedCombination
 from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
@@ -107,7 +107,7 @@ def _with_regressions(
     for number, (_, test) in enumerate(cuts):
         others = fitted[number].others(part.take(test))
         predicted.append(np.concatenate([network[number, test][None], others]))
-    tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
+    tests = [TaskFold("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
     names, unseen_users = fitted[0].rule.names, "subject" in kinds
     inner = InnerPredictions.gather(names, part, tests, predicted, unseen_users=unseen_users)
     fold = np.concatenate([np.full(len(test), number) for number, (_, test) in enumerate(cuts)])

@@ -142,7 +142,7 @@ def _combination(
 
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
-    hashes = {content for plan in plans for step in plan.steps for content in step.computation.inputs.values()}
+    hashes = {content for plan in plans for planned in plan.stages for content in planned.computation.inputs.values()}
     return frozenset(content for content in hashes if len(content) == 64)  # unreadable files have no hash
 
 

@@ -3,16 +3,16 @@
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combination, Combined, FittedCombination
-from pipeline.systems.fold_predictions import FoldRows, fold_rows, predict_rows
-from pipeline.systems.inner_folds import InnerSplit, Part
-from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, Row, SimpleSystem, System
-from pipeline.systems.method_system import METHOD_ROWS, MethodSystem, method_systems
+from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_rows
+from pipeline.systems.inner_folds import InnerSplit, TaskFold
+from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, ResultRow, SimpleSystem, System
+from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInnerRatios, watching
 from pipeline.systems.trainings import Training, TrainingError, run_training, train_and_predict
 
 __all__ = [
     "COMBINED",
-    "METHOD_ROWS",
+    "PUBLISHED_ROWS",
     "AimSystem",
     "BestOnTest",
     "ChosenEpoch",
@@ -20,25 +20,25 @@ __all__ = [
     "Combined",
     "FittedCombination",
     "FoldPredictions",
-    "FoldRows",
     "InnerSplit",
-    "MethodSystem",
+    "JoinedFold",
     "NetworkRow",
     "NetworkSystem",
-    "Part",
     "Predicted",
-    "Row",
+    "PublishedSystem",
+    "ResultRow",
     "Selected",
     "SimpleSystem",
     "System",
+    "TaskFold",
     "TimesDifficulty",
     "Training",
     "TrainingError",
     "WithInnerRatios",
     "can_divide",
-    "fold_rows",
-    "method_systems",
+    "join_tasks",
     "predict_rows",
+    "published_systems",
     "run_training",
     "train_and_predict",
     "trivial_baselines",

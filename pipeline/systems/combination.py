@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
-from pipeline.systems.interface import FoldPredictions, Predicted, Row, System, as_many_runs
+from pipeline.systems.interface import FoldPredictions, Predicted, ResultRow, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.features import FeatureSet
@@ -117,7 +117,7 @@ def _rho(value: Any) -> float | None:
 
 
 @dataclass(frozen=True)
-class Combined(Row):
+class Combined(ResultRow):
     """The row of a combination. What is averaged follows from all tasks together, ranks from each task alone."""
 
     candidates: tuple[System, ...]
@@ -126,16 +126,16 @@ class Combined(Row):
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """See `Row.systems`."""
+        """See `ResultRow.systems`."""
         return self.candidates
 
     @property
     def inner_systems(self) -> tuple[System, ...]:
-        """See `Row.inner_systems`."""
+        """See `ResultRow.inner_systems`."""
         return self.candidates if self.validated else ()
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`; `Predicted.chosen` names the systems that are averaged."""
+        """See `ResultRow.read`; `Predicted.chosen` names the systems that are averaged."""
         names = [candidate.name for candidate in self.candidates]
         scores = np.stack(as_many_runs([fold.test(one).score for one in self.candidates]))  # (k, runs, m)
         if not self.validated or not fold.inner:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store.arrays import Rows
-from pipeline.systems.inner_folds import InnerSplit, Part
-from pipeline.systems.interface import FoldPredictions, Predicted, Row, System, without_scores
+from pipeline.systems.inner_folds import InnerSplit, TaskFold
+from pipeline.systems.interface import FoldPredictions, Predicted, ResultRow, System, without_scores
 from pipeline.systems.trainings import Training, gathered, trainings_of
 from pipeline.train.features import FeatureSet
 
@@ -18,7 +18,7 @@ Run = Callable[[Sequence[Training]], Sequence[Predicted]]
 
 
 @dataclass(frozen=True)
-class FoldRows:
+class JoinedFold:
     """One fold of a protocol, all tasks at once, as rows of the evaluation's features.
 
     Attributes:
@@ -30,18 +30,18 @@ class FoldRows:
     name: str
     train: Rows
     test: Rows
-    inner: tuple[Part, ...] = ()
+    inner: tuple[TaskFold, ...] = ()
     unseen_users: bool = False
 
 
-def fold_rows(features: FeatureSet, parts: Sequence[Part], split: InnerSplit) -> list[FoldRows]:
+def join_tasks(features: FeatureSet, parts: Sequence[TaskFold], split: InnerSplit) -> list[JoinedFold]:
     """The folds of parts that are one fold of one task each, with their inner folds."""
     folds = []
     for name in dict.fromkeys(part.fold for part in parts):
         mine = [part for part in parts if part.fold == name]
         train, test = (np.concatenate([getattr(part, side) for part in mine]) for side in ("train", "test"))
         inner = tuple(split.inner(features.take(train)))
-        folds.append(FoldRows(name, train, test, inner, "subject" in split.kinds))
+        folds.append(JoinedFold(name, train, test, inner, "subject" in split.kinds))
     return folds
 
 
@@ -49,7 +49,7 @@ Done = dict[Hashable, tuple[Training, Predicted]]
 """Finished trainings by their key."""
 
 
-def fold_predictions(features: FeatureSet, rows: FoldRows, done: Done) -> FoldPredictions:
+def fold_predictions(features: FeatureSet, rows: JoinedFold, done: Done) -> FoldPredictions:
     """The predictions of one fold, read from the trainings that are done when a row asks for them."""
     hidden, whole = without_scores(features), rows.train
 
@@ -68,7 +68,7 @@ def fold_predictions(features: FeatureSet, rows: FoldRows, done: Done) -> FoldPr
 
 
 def predict_rows(
-    features: FeatureSet, folds: Sequence[FoldRows], rows: Sequence[Row], run: Run
+    features: FeatureSet, folds: Sequence[JoinedFold], rows: Sequence[ResultRow], run: Run
 ) -> dict[tuple[str, str], Predicted]:
     """The predictions of every row for the test part of every fold, by (fold, row).
 
@@ -94,10 +94,10 @@ def predict_rows(
     return {(fold.name, row.name): row.read(read[fold.name]) for fold in folds for row in rows}
 
 
-def _test_trainings(features: FeatureSet, rows: FoldRows, systems: Sequence[System]) -> list[Training]:
+def _test_trainings(features: FeatureSet, rows: JoinedFold, systems: Sequence[System]) -> list[Training]:
     return [one for system in systems for one in trainings_of(system, features, rows.train, rows.test)]
 
 
-def _inner_trainings(features: FeatureSet, rows: FoldRows, systems: Sequence[System]) -> list[Training]:
+def _inner_trainings(features: FeatureSet, rows: JoinedFold, systems: Sequence[System]) -> list[Training]:
     parts = [(rows.train[part.train], rows.train[part.test]) for part in rows.inner]
     return [one for system in systems for part in parts for one in trainings_of(system.inner(), features, *part)]

@@ -23,7 +23,7 @@ MIN_TRAIN = 2
 
 
 @dataclass(frozen=True)
-class Part:
+class TaskFold:
     """One fold of one task, as rows of a feature set: all of them labelled.
 
     Attributes:
@@ -51,7 +51,7 @@ class InnerSplit:
     seed: int = 0
     folds: tuple[frozenset[str], ...] = ()
 
-    def inner(self, train: FeatureSet) -> list[Part]:
+    def inner(self, train: FeatureSet) -> list[TaskFold]:
         """Inner folds over all tasks of a training part; none where it cannot be split.
 
         They are the protocol's other folds where these test every performance once, else random. For two folds A and B
@@ -68,21 +68,21 @@ class InnerSplit:
         return _parts(train, {str(number): held[number] for number in others})
 
 
-def inner_folds(train: FeatureSet, kinds: Sequence[str] = TIED, seed: int = 0) -> list[Part]:
+def inner_folds(train: FeatureSet, kinds: Sequence[str] = TIED, seed: int = 0) -> list[TaskFold]:
     """Random inner folds over all tasks of a training part, which split no group of `kinds`; none if impossible."""
     folds = min(INNER_FOLDS, len(tied(train.records, kinds)))
     made = kfold(train.records, k=folds, seed=seed, kinds=kinds) if folds > 1 else ()
     return _parts(train, {fold.name: np.isin(train.ids, fold.test) for fold in made})
 
 
-def _parts(train: FeatureSet, tests: dict[str, NDArray[np.bool_]]) -> list[Part]:
+def _parts(train: FeatureSet, tests: dict[str, NDArray[np.bool_]]) -> list[TaskFold]:
     """One fold for each test mask (n,), by name; a fold leaves out tasks with fewer than `MIN_TRAIN` training rows."""
     parts = []
     for name, test in tests.items():
         possible = [rows for rows in tasks_of(train).values() if (~test[rows]).sum() >= MIN_TRAIN and test[rows].any()]
         if possible:
             rows = np.sort(np.concatenate(possible))
-            parts.append(Part("", name, rows[~test[rows]], rows[test[rows]]))
+            parts.append(TaskFold("", name, rows[~test[rows]], rows[test[rows]]))
     return parts
 
 

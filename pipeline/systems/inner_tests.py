@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
-from pipeline.systems.inner_folds import Part
+from pipeline.systems.inner_folds import TaskFold
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -75,7 +75,7 @@ class InnerPredictions:
         cls,
         names: Sequence[str],
         train: FeatureSet,
-        inner: Sequence[Part],
+        inner: Sequence[TaskFold],
         predicted: Sequence[Floats],
         *,
         unseen_users: bool,
@@ -108,5 +108,5 @@ class InnerPredictions:
         return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
 
 
-def _repeated(inner: Sequence[Part]) -> list[Part]:
+def _repeated(inner: Sequence[TaskFold]) -> list[TaskFold]:
     return [part for part in inner for _ in part.test]

@@ -15,9 +15,9 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from data.video import Labels, Record
 from models.comparisons import NetworkConfig
-from models.methods import MethodConfig
+from models.published_methods import PublishedConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.inner_folds import Part
+from pipeline.systems.inner_folds import TaskFold
 from pipeline.systems.inner_tests import InnerTest
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
@@ -75,14 +75,14 @@ class FoldPredictions:
     """
 
     train: FeatureSet
-    inner: tuple[Part, ...]
+    inner: tuple[TaskFold, ...]
     unseen_users: bool
     test_tasks: tuple[str, ...]
     test: Callable[[System], Predicted]
     inside: Callable[[System], list[Predicted]]
 
 
-class Row:
+class ResultRow:
     """A row of a table: a function of the predictions of some systems in one fold.
 
     Attributes:
@@ -119,7 +119,7 @@ class Model(Protocol):
         """Scores of performances, in their order."""
 
 
-class System(Row):
+class System(ResultRow):
     """Learns from a training part. As a row it shows its own predictions.
 
     Attributes:
@@ -130,7 +130,7 @@ class System(Row):
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """See `Row.systems`."""
+        """See `ResultRow.systems`."""
         return (self,)
 
     @property
@@ -139,7 +139,7 @@ class System(Row):
         return 1
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`."""
+        """See `ResultRow.read`."""
         return fold.test(self)
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
@@ -164,7 +164,7 @@ class NetworkSystem(System):
     """A system whose networks train by a recipe."""
 
     name: str
-    model: NetworkConfig | MethodConfig
+    model: NetworkConfig | PublishedConfig
     config: TrainConfig
     watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predicted.by_epoch`
 

@@ -15,7 +15,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.systems.inner_folds import tasks_of
-from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, Row, System
+from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, ResultRow, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -38,7 +38,7 @@ def sortable(value: float) -> float:
 
 
 @dataclass(frozen=True)
-class Selected(Row):
+class Selected(ResultRow):
     """The candidate with the highest `agreement` on inner folds, trained on the whole training part.
 
     It is the first candidate where the training part cannot be split.
@@ -49,16 +49,16 @@ class Selected(Row):
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """See `Row.systems`: none before inner validation."""
+        """See `ResultRow.systems`: none before inner validation."""
         return ()
 
     @property
     def inner_systems(self) -> tuple[System, ...]:
-        """See `Row.inner_systems`."""
+        """See `ResultRow.inner_systems`."""
         return self.candidates
 
     def picked(self, fold: FoldPredictions) -> tuple[System, ...]:
-        """See `Row.picked`: the candidate alone, so that no other trains on the whole training part."""
+        """See `ResultRow.picked`: the candidate alone, so that no other trains on the whole training part."""
         if not fold.inner:
             return self.candidates[:1]
         rows = np.concatenate([part.test for part in fold.inner])
@@ -67,7 +67,7 @@ class Selected(Row):
         return (self.candidates[int(np.argmax(values))],)
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`; `Predicted.chosen` names the candidate."""
+        """See `ResultRow.read`; `Predicted.chosen` names the candidate."""
         (best,) = self.picked(fold)
         return Predicted(fold.test(best).score, chosen=(best.name,))
 
@@ -83,7 +83,7 @@ def watching(network: NetworkSystem) -> NetworkSystem:
 
 
 @dataclass(frozen=True)
-class NetworkRow(Row):
+class NetworkRow(ResultRow):
     """A further row of a network, from the same training as the network's own row."""
 
     network: NetworkSystem
@@ -96,7 +96,7 @@ class NetworkRow(Row):
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """See `Row.systems`."""
+        """See `ResultRow.systems`."""
         return (self.network,)
 
     def epoch_name(self, number: int) -> str:
@@ -114,11 +114,11 @@ class ChosenEpoch(NetworkRow):
 
     @property
     def inner_systems(self) -> tuple[System, ...]:
-        """See `Row.inner_systems`."""
+        """See `ResultRow.inner_systems`."""
         return (self.network,)
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`; `Predicted.chosen` names the epoch."""
+        """See `ResultRow.read`; `Predicted.chosen` names the epoch."""
         best = len(self.network.watch) - 1
         if fold.inner:
             rows = np.concatenate([part.test for part in fold.inner])
@@ -136,7 +136,7 @@ class BestOnTest(NetworkRow):
     ending = f", {ORACLE}"
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`."""
+        """See `ResultRow.read`."""
         one = fold.test(self.network)
         return Predicted(one.score, by_epoch=one.by_epoch)
 
@@ -149,11 +149,11 @@ class WithInnerRatios(NetworkRow):
 
     @property
     def inner_systems(self) -> tuple[System, ...]:
-        """See `Row.inner_systems`."""
+        """See `ResultRow.inner_systems`."""
         return (self.network,)
 
     def read(self, fold: FoldPredictions) -> Predicted:
-        """See `Row.read`."""
+        """See `ResultRow.read`."""
         train, true = fold.train, label_table(fold.train.records)[:, 0]
         ratios: dict[str, float] = {}
         for part, one in zip(fold.inner, fold.inside(self.network), strict=True):

@@ -41,19 +41,19 @@ class Training:
 
     Attributes:
         train: (k,) rows of the evaluation's features, labelled; of one task unless the system pools.
-        asked: (m,) rows that the model predicts.
+        to_predict: (m,) rows that the model predicts.
     """
 
     system: System
     train: Rows
-    asked: Rows
+    to_predict: Rows
 
     @cached_property
     def key(self) -> Hashable:
         """Equal for trainings that give equal predictions. Systems with an identity are asked for the same rows."""
         identity = self.system.identity()
         if identity is None:
-            return id(self.system), self.train.tobytes(), self.asked.tobytes()
+            return id(self.system), self.train.tobytes(), self.to_predict.tobytes()
         return json.dumps(identity, sort_keys=True), self.train.tobytes()
 
     @property
@@ -92,7 +92,7 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
     Raises Cancelled after a stop. An AimError of the system is raised with the system's name in front. A fault of the
     program is a TrainingError with the system and the line.
     """
-    system, train, asked = training.system, features.take(training.train), features.take(training.asked)
+    system, train, asked = training.system, features.take(training.train), features.take(training.to_predict)
     asked, identity, key, place = without_scores(asked), system.identity(), "", None
     if control.checkpoints is not None and identity is not None:
         key = digest_of(identity, [*_content(train), *_content(asked)])
@@ -128,7 +128,7 @@ def gathered(trainings: Sequence[Training], predicted: Sequence[Predicted], test
     """The predictions for the rows `test`, from those of the trainings by which a system predicts them."""
     parts, places = [], []
     for training, one in zip(trainings, predicted, strict=True):
-        columns = {int(row): column for column, row in enumerate(training.asked)}
+        columns = {int(row): column for column, row in enumerate(training.to_predict)}
         mine = np.array([place for place, row in enumerate(test.tolist()) if row in columns], dtype=np.intp)
         parts.append(one.take(np.array([columns[row] for row in test[mine].tolist()], dtype=np.intp)))
         places.append(mine)

@@ -9,13 +9,13 @@ import numpy as np
 
 from data.store.arrays import Floats
 from pipeline.systems import (
-    FoldRows,
     InnerSplit,
-    Part,
+    JoinedFold,
     Predicted,
-    Row,
+    ResultRow,
     SimpleSystem,
-    fold_rows,
+    TaskFold,
+    join_tasks,
     predict_rows,
     run_training,
 )
@@ -24,7 +24,11 @@ from pipeline.train.features import FeatureSet
 
 
 def predict_folds(
-    row: Row, features: FeatureSet, folds: Sequence[FoldRows], folder: Path | None = None, stop: Stop | None = None
+    row: ResultRow,
+    features: FeatureSet,
+    folds: Sequence[JoinedFold],
+    folder: Path | None = None,
+    stop: Stop | None = None,
 ) -> list[Predicted]:
     """The predictions of a row for every fold, one training after the other in this thread."""
     control = TrainingControl(folder, stop=stop)
@@ -33,15 +37,15 @@ def predict_folds(
 
 
 def predict_part(
-    row: Row,
+    row: ResultRow,
     features: FeatureSet,
-    part: Part,
+    part: TaskFold,
     folder: Path | None = None,
     stop: Stop | None = None,
     split: InnerSplit | None = None,
 ) -> Predicted:
     """The predictions of a row for the test rows of a part, after training on its training rows."""
-    (one,) = predict_folds(row, features, fold_rows(features, [part], split or InnerSplit()), folder, stop)
+    (one,) = predict_folds(row, features, join_tasks(features, [part], split or InnerSplit()), folder, stop)
     return one
 
 

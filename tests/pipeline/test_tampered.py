@@ -195,7 +195,7 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     def use_cache() -> None:
         cache = Cache(tmp_path / "cache")
         try:
-            cache.check(computation, "a.mp4")
+            cache.freshness(computation, "a.mp4")
             cache.quality("timesteps", "a.mp4", computation.key)
             cache.failure("timesteps", "a.mp4", computation.key)
             feature_set([record], [cache.read("timesteps", "a.mp4", computation.key).output], {})

@@ -37,8 +37,8 @@ def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
     record = Record("a", None, sidecars={"kinematics": table})
 
     def computation() -> Any:
-        (step,) = Planner(config, Cache(config.machine.cache)).plan(record).steps
-        return step.computation
+        (planned,) = Planner(config, Cache(config.machine.cache)).plan(record).stages
+        return planned.computation
 
     plain = computation()
     monkeypatch.setattr(Kinematics, "reads_of", lambda config, record, files: {"notes": notes, "phases": "1, 2"})

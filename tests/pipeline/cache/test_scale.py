@@ -30,9 +30,9 @@ def test_keys_are_canonical_json(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("video")
     record = find_videos([tmp_path / "a.mp4"]).records[0]
     cache = Cache(tmp_path / "cache")
-    for step in Planner(scale.configured(cache.root), cache).plan(record).steps:
-        text = json.dumps(asdict(step.computation), sort_keys=True)
-        assert step.computation.key == hashlib.sha256(text.encode()).hexdigest()
+    for planned in Planner(scale.configured(cache.root), cache).plan(record).stages:
+        text = json.dumps(asdict(planned.computation), sort_keys=True)
+        assert planned.computation.key == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
     computation = Computation("pose", 1, {}, {}, {}, {})
     vars(computation)["key"] = "0123456789ab" + "0" * 52
     cache = Cache(tmp_path)
-    assert [cache.check(computation, name).state for name in ("a", "a.b", "b", "")] == [
+    assert [cache.freshness(computation, name).state for name in ("a", "a.b", "b", "")] == [
         "fresh",
         "fresh",
         *["missing"] * 2,

@@ -16,7 +16,7 @@ from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
+from pipeline.evaluate.cross_validation import Protocol, evaluate, folds_by_task
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.score.trained_model import TrainedModel
@@ -24,9 +24,9 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.fold_predictions import fold_rows
+from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import MOST_FOLDS, InnerSplit, inner_folds
-from pipeline.systems.interface import Row, SimpleSystem
+from pipeline.systems.interface import ResultRow, SimpleSystem
 from pipeline.systems.regressors import regressions_for
 from pipeline.systems.selection import (
     CHOSEN,
@@ -114,8 +114,6 @@ def test_multi_task_and_baseline_entries(results: EvaluationResults) -> None:
     aim = results.systems["AIM"]
     assert aim.execution is not None
     assert set(aim.execution) == {"a", "b"}
-    assert aim.settings is not None
-    assert aim.settings["model"]["width"] == 10
     assert aim.losses is not None
     assert len(aim.losses.epochs) == 4
     assert not aim.baseline
@@ -141,7 +139,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
     spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
     recipe = TrainConfig(runs=2, epochs=3)
     network = watching(AimSystem("watched", MODEL, recipe))
-    rows: list[Row] = [
+    rows: list[ResultRow] = [
         AimSystem("AIM", MODEL, recipe),
         AimSystem("pooled", MODEL, recipe, pool=True),
         Selected("selected", (network, *trivial_baselines(features))),
@@ -150,7 +148,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
         Combined((network, *regressions_for(("trial",)))),
         *trivial_baselines(features),
     ]
-    cut = fold_rows(features, make_parts(features, folds), InnerSplit(("trial",)))
+    cut = join_tasks(features, folds_by_task(features, folds), InnerSplit(("trial",)))
     for row in rows:
         honest, other = (predict_folds(row, replace(features, records=r), cut) for r in (features.records, spoiled))
         assert np.array_equal(honest[0].score, other[0].score), row.name
@@ -187,7 +185,7 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
     )
     features = replace(made, records=records)
     system = AimSystem("pooled", MODEL, TrainConfig(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True)
-    cut = fold_rows(features, make_parts(features, kfold(features.records, k=4)), InnerSplit())[0]
+    cut = join_tasks(features, folds_by_task(features, kfold(features.records, k=4)), InnerSplit())[0]
     (predicted,) = predict_folds(system, features, [cut])
     assert predicted.losses is not None
     assert predicted.losses.shape[1] == 2
@@ -257,7 +255,7 @@ def test_selection_prefers_the_system_that_ranks_best_inside_the_training_part(f
     )
     system = Selected("selected", candidates)
     scores = label_table(features.records)[:, 0]
-    cut = fold_rows(features, make_parts(features, leave_one_out(features.records, "subject")), InnerSplit())
+    cut = join_tasks(features, folds_by_task(features, leave_one_out(features.records, "subject")), InnerSplit())
     for fold, predicted in zip(cut, predict_folds(system, features, cut), strict=True):
         assert predicted.chosen == ("good",)
         assert np.array_equal(predicted.score[0], scores[fold.test])
@@ -271,8 +269,8 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
         return np.arange(len(test), dtype=float)
 
     system = Selected("selected", (SimpleSystem("spy", spy),))
-    parts = [part for part in make_parts(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
-    predict_folds(system, features, fold_rows(features, parts, InnerSplit(("subject",))))
+    parts = [part for part in folds_by_task(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
+    predict_folds(system, features, join_tasks(features, parts, InnerSplit(("subject",))))
     assert len(asked) == 3 + 1, "this person has one task"
     for train_people, test_people in asked[:3]:
         assert not train_people & test_people
@@ -323,7 +321,7 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     pool = TrainingPool(folder=tmp_path / "shared")
     shared = evaluate(features, Protocol(folds), rows, pool=pool)
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
-    parts, split = make_parts(features, folds), InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
+    parts, split = folds_by_task(features, folds), InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
     for part in parts:
         alone = predict_part(rows[1], features, part, split=split)
         found = [one for one in shared.predictions if one.fold == part.fold]
@@ -367,11 +365,11 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
             asked.append(len(trainings))
             return super().run(features, trainings)
 
-    rows: list[Row] = [network, ChosenEpoch(network), BestOnTest(network), Combined((network, baseline))]
+    rows: list[ResultRow] = [network, ChosenEpoch(network), BestOnTest(network), Combined((network, baseline))]
     folds = kfold(features.records, k=2)
     split = InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
     inner = 0
-    for cut in fold_rows(features, make_parts(features, folds), split):
+    for cut in join_tasks(features, folds_by_task(features, folds), split):
         for part in cut.inner:
             inner += len({features.records[row].task for row in cut.train[part.test]})
     evaluate(features, Protocol(folds), rows, pool=Counted())
@@ -408,7 +406,7 @@ def test_watched_epochs_end_with_the_last() -> None:
 
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
     """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
-    part = make_parts(features, kfold(features.records, k=3))[0]
+    part = folds_by_task(features, kfold(features.records, k=3))[0]
     ours = AimSystem("AIM", MODEL, TrainConfig(runs=4, epochs=6), watch=(1, 3, 6))
     held = predict_part(ours, features, part)
     assert held.by_epoch is not None

@@ -112,8 +112,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
     printed = command("evaluate", *jigsaws, "--quick", "--set", "train.runs=5", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     systems = results.systems
-    assert systems[OURS].settings is not None
-    assert systems[OURS].settings["train"]["runs"] == len(systems[OURS].tasks["Suturing"].runs) == 2
+    assert len(systems[OURS].tasks["Suturing"].runs) == 2
     assert not any("inner validation" in name for name in systems)
     assert systems[COMBINED].chosen == ()
     assert "--quick: no inner validation" in " ".join(printed.split())

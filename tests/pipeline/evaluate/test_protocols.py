@@ -214,7 +214,7 @@ def test_the_protocol_and_the_seed_cut_the_inner_folds(
         splits.append(split)
         raise StopIteration  # before any training
 
-    monkeypatch.setattr("pipeline.evaluate.cross_validation.fold_rows", rows_of)
+    monkeypatch.setattr("pipeline.evaluate.cross_validation.join_tasks", rows_of)
     config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
     for seed in (0, 5):
         given = validate({**config.dump(), "split": {"seed": seed}})

@@ -61,7 +61,7 @@ def test_the_papers_rows_are_per_fold_and_stand_beside_single_networks() -> None
 
 def test_few_performances_a_fold_are_averaged_arithmetically() -> None:
     results = made_results(SYSTEMS, rows=12, folds=4)
-    assert results.held_out_a_fold == 3
+    assert results.held_out_per_fold == 3
     averages = FoldAverage(0.9, 0.2)
     few = {name: replace(one, average=replace(one.average, per_fold=averages)) for name, one in SYSTEMS.items()}
     assert main_table(replace(results, systems=few)).rows[0].values[2] == 0.2

@@ -20,7 +20,7 @@ from data.errors import Cancelled, UsageError
 from data.splits import make_folds
 from models.aim_config import AimConfig
 from pipeline.evaluate import EvaluationResults, read_results
-from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
+from pipeline.evaluate.cross_validation import Protocol, evaluate, folds_by_task
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.training_pool import TrainingPool
@@ -30,12 +30,12 @@ from pipeline.run import RayPool
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.machine import RunConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import Part
+from pipeline.systems import TaskFold
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.interface import Model, Predicted, Row, SimpleSystem, System
-from pipeline.systems.method_system import METHOD_ROWS, MethodSystem
+from pipeline.systems.interface import Model, Predicted, ResultRow, SimpleSystem, System
+from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
 from pipeline.systems.trainings import Training, TrainingError, run_training, trainings_of
@@ -68,8 +68,8 @@ def features(count: int = 40, **more: Any) -> FeatureSet:
     return replace(made, records=tuple(replace(r, task=f"t{i // 8 % 2}") for i, r in enumerate(made.records)))
 
 
-def parts_of(features: FeatureSet) -> list[Part]:
-    return make_parts(features, make_folds("kfold", features.records, k=2))
+def parts_of(features: FeatureSet) -> list[TaskFold]:
+    return folds_by_task(features, make_folds("kfold", features.records, k=2))
 
 
 def same(one: Sequence[Predicted], other: Sequence[Predicted]) -> bool:
@@ -132,13 +132,15 @@ def predicted(train: FeatureSet, test: FeatureSet, run: int) -> Any:
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
-    systems: list[Row] = [*all_systems(judged, MODEL, TrainConfig(runs=2, epochs=2)).values()]
-    systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, MethodSystem)]
+    systems: list[ResultRow] = [*all_systems(judged, MODEL, TrainConfig(runs=2, epochs=2)).values()]
+    systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
     here = evaluate(judged, Protocol(folds), systems)
     assert without_time(evaluate(judged, Protocol(folds), systems, pool=on_ray())) == without_time(here)
-    assert {*METHOD_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(here.systems)
+    assert {*PUBLISHED_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
+        here.systems
+    )
 
 
 @dataclass(frozen=True)

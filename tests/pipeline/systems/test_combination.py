@@ -11,7 +11,7 @@ import pytest
 from data.splits import leave_one_out
 from data.video.records import Labels
 from models.metrics import spearman
-from pipeline.evaluate.cross_validation import Protocol, evaluate, make_parts
+from pipeline.evaluate.cross_validation import Protocol, evaluate, folds_by_task
 from pipeline.systems.combination import (
     CHANCE,
     COMBINED,
@@ -19,7 +19,7 @@ from pipeline.systems.combination import (
     Combined,
     FittedCombination,
 )
-from pipeline.systems.fold_predictions import fold_rows
+from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import InnerSplit
 from pipeline.systems.inner_tests import InnerPredictions, better_than_chance
 from pipeline.systems.interface import SimpleSystem
@@ -149,7 +149,7 @@ def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
     records = [replace(r, groups={"subject": "0" if i < 3 else f"{i}"}) for i, r in enumerate(features.records)]
     given = replace(features, records=tuple(records))
     folds = leave_one_out(given.records, "subject")
-    (fold, *_) = fold_rows(given, make_parts(given, folds), InnerSplit(("subject",)))
+    (fold, *_) = join_tasks(given, folds_by_task(given, folds), InnerSplit(("subject",)))
     train = given.take(fold.train)
     values = [np.zeros((1, len(part.test))) for part in fold.inner]
     gathered = InnerPredictions.gather(["a"], train, fold.inner, values, unseen_users=True)
@@ -219,7 +219,7 @@ def test_bits_of_a_combination_repeat() -> None:
     folds = leave_one_out(features.records, "subject")[:2]
     candidates = tuple(regressions_for(("trial", "subject")))
     assert len(candidates) == len(regressions_for(("trial",))) + 1 == 5
-    cut = fold_rows(features, make_parts(features, folds), InnerSplit(("trial", "subject")))
+    cut = join_tasks(features, folds_by_task(features, folds), InnerSplit(("trial", "subject")))
     first, again = (predict_folds(Combined(candidates), features, cut) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert (one.chosen, one.tests) == (other.chosen, other.tests)
@@ -230,7 +230,7 @@ def test_without_inner_validation_all_count_alike() -> None:
     features = people(people=4, trials=2)
     recorded: list[Any] = []
     candidates = tuple(helpful(features, recorded))
-    cut = fold_rows(features, make_parts(features, leave_one_out(features.records, "subject")), InnerSplit())
+    cut = join_tasks(features, folds_by_task(features, leave_one_out(features.records, "subject")), InnerSplit())
     combined = predict_folds(Combined(candidates, validated=False), features, cut)
     assert not any(one.chosen for one in combined)
     tasks = len({record.task for record in features.records})

@@ -12,7 +12,7 @@ from data.errors import UsageError
 from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import make_parts
+from pipeline.evaluate.cross_validation import folds_by_task
 from pipeline.score.calibrate import calibrate
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
@@ -130,7 +130,7 @@ def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None
 
 def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
     """With all copies, neither labels nor features of the test part change what a network learns."""
-    (part,) = make_parts(features, kfold(features.records, k=4)[:1])
+    (part,) = folds_by_task(features, kfold(features.records, k=4)[:1])
     test = part.test
     records, primary = list(features.records), features.primary.copy()
     for row in test:

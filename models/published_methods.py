@@ -3,7 +3,7 @@
 Every docstring names the source, what follows it, and what departs from it. Common departures: the features come from
 the cache, not from a video network that is trained too; widths are small; hidden layers are normalised without learnt
 scales; scores are in the training scale 0..10. All are defined on stacks of M members (`models.layers`): B samples, T
-time steps, F features of a step, d = `MethodConfig.width`.
+time steps, F features of a step, d = `PublishedConfig.width`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ TIE = 1e-4  # differences of scores that are closer are equal: rounding separate
 
 
 @dataclass(frozen=True)
-class MethodConfig:
+class PublishedConfig:
     """Settings of a method."""
 
-    kind: str  # key of `METHODS`
+    kind: str  # key of `PUBLISHED_METHODS`
     width: int = 64  # of the hidden layers
     heads: int = 4  # of self-attention
     queries: int = 4  # learnt queries: grades of GDLT, parts of TPT, steps of RICA2
@@ -55,7 +55,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class MethodOutput:
+class PublishedOutput:
     """Predicted scores."""
 
     score: Tensor  # (M, B); for MUSDL the mean of the judges
@@ -63,12 +63,12 @@ class MethodOutput:
     judges: Tensor | None = None  # (M, B, J), or None
 
 
-class MethodNetwork(nn.Module):
+class PublishedNetwork(nn.Module):
     """A method: `start`, then `loss` in training and `predict` afterwards."""
 
     mean: Tensor
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__()
         self.config = config
         self.embed = layers.linear(features, config.width)
@@ -83,7 +83,7 @@ class MethodNetwork(nn.Module):
         """(M,) loss of each member; `partners` (M, B) are other rows of the batch, exemplars of each row."""
         raise NotImplementedError
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """Scores of `steps` (M, B, T, F); `bank` is the training part, `voters` (M, B, V) rows of it."""
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Self-attention, then attention to a memory where there is one, then two layers; each normalised and added."""
 
-    def __init__(self, config: MethodConfig, layers: Layers, *, cross: int = 0) -> None:
+    def __init__(self, config: PublishedConfig, layers: Layers, *, cross: int = 0) -> None:
         super().__init__()
         self.inside = Attention(config.width, config.heads, layers)
         self.across = Attention(config.width, cross, layers) if cross else None
@@ -137,7 +137,7 @@ class Block(nn.Module):
 class Queries(nn.Module):
     """Learnt queries that attend to the steps: a decoder of one block."""
 
-    def __init__(self, config: MethodConfig, layers: Layers, *, cross: int) -> None:
+    def __init__(self, config: PublishedConfig, layers: Layers, *, cross: int) -> None:
         super().__init__()
         self.count = config.queries
         self.table = layers.linear(config.queries, config.width)
@@ -151,13 +151,13 @@ class Queries(nn.Module):
         return self.block(asked, memory)  # type: ignore[no-any-return]
 
 
-class StepTransformer(MethodNetwork):
+class StepTransformer(PublishedNetwork):
     """A plain Transformer over the steps: the control, with nothing specific to action quality.
 
     One block (Vaswani et al., 2017), positions as sines, mean over the steps, one layer; mean squared error.
     """
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.block = Block(config, layers)
         self.out = layers.linear(config.width, 1)
@@ -166,9 +166,9 @@ class StepTransformer(MethodNetwork):
         """Mean squared error."""
         return (self._score(x.steps, drop) - x.score).square().mean(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The score."""
-        return MethodOutput(self._score(steps, None))
+        return PublishedOutput(self._score(steps, None))
 
     def _score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
         encoded, _ = self.block(with_positions(self.encode(steps, drop)))
@@ -176,7 +176,7 @@ class StepTransformer(MethodNetwork):
         return self.mean + out
 
 
-class Usdl(MethodNetwork):
+class Usdl(PublishedNetwork):
     """USDL and MUSDL: Tang et al., "Uncertainty-aware score distribution learning" (CVPR 2020).
 
     As in the source: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
@@ -189,7 +189,7 @@ class Usdl(MethodNetwork):
 
     grid: Tensor
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers, judges: int = 1) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers, judges: int = 1) -> None:
         super().__init__(config, features, layers)
         reach, spacing = 4 * config.deviation, 0.4 * config.deviation
         count = round((TOP + 2 * reach) / spacing) + 1
@@ -208,10 +208,10 @@ class Usdl(MethodNetwork):
         apart = target * (target.clamp(min=1e-12).log() - self._log_distribution(x.steps, drop))
         return apart.sum((-1, -2)).mean(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The expectation."""
         judges = self._log_distribution(steps, None).exp() @ self.grid
-        return MethodOutput(judges.mean(-1), judges=judges if self.config.kind == "musdl" else None)
+        return PublishedOutput(judges.mean(-1), judges=judges if self.config.kind == "musdl" else None)
 
     def _log_distribution(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
         pooled = self.encode(steps, drop).mean(-2)
@@ -222,7 +222,7 @@ class Usdl(MethodNetwork):
 class Tree(nn.Module):
     """The group-aware regression tree of CoRe (section 3.3): binary decisions down to a group, a position within."""
 
-    def __init__(self, inputs: int, config: MethodConfig, layers: Layers) -> None:
+    def __init__(self, inputs: int, config: PublishedConfig, layers: Layers) -> None:
         super().__init__()
         width, inner = config.width // 2, 2**config.depth - 1
         self.first = layers.linear(inputs, width)
@@ -255,7 +255,7 @@ def group_edges(scores: Tensor, groups: int) -> Tensor:
     return torch.cat([-upper.flip(0), upper.new_zeros(1), upper])
 
 
-class Core(MethodNetwork):
+class Core(PublishedNetwork):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
     As in the source: the score is that of an exemplar plus a predicted difference. The features of both and the
@@ -272,13 +272,13 @@ class Core(MethodNetwork):
 
     edges: Tensor
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.tree = Tree(self.relation_width(), config, layers)
         self.register_buffer("edges", torch.zeros(2**config.depth + 1), persistent=False)
 
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
-        """As `MethodNetwork.start`; also sets the bounds of the groups."""
+        """As `PublishedNetwork.start`; also sets the bounds of the groups."""
         super().start(generators, scores)
         self.edges = group_edges(scores, 2**self.config.depth)
 
@@ -328,13 +328,13 @@ class Core(MethodNetwork):
         low, size = self._bounds(group)
         return low + size * positions.gather(-1, group.unsqueeze(-1)).squeeze(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The mean over the voters."""
         asked, encoded = self.parts(steps, None)[0], self.parts(bank.steps, None)[0]
         flat = voters.flatten(1)  # (M, B * V)
         exemplars, scores = (take_rows(x, flat).unflatten(1, voters.shape[1:]) for x in (encoded, bank.score))
         relation = self.relation(asked.unsqueeze(2).expand_as(exemplars), exemplars, scores)
-        return MethodOutput((scores + self.decode(*self.tree(relation))).mean(-1))
+        return PublishedOutput((scores + self.decode(*self.tree(relation))).mean(-1))
 
     def _bounds(self, group: Tensor) -> tuple[Tensor, Tensor]:
         """Lower bound and size of groups; equal training scores can make a group of size 0."""
@@ -355,7 +355,7 @@ class Tpt(Core):
     from CoRe's tree, not from two small networks; the rest as `Core`.
     """
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.queries = Queries(config, layers, cross=1)
         self.compare = layers.linear(2 * config.width, config.width)
@@ -390,7 +390,7 @@ def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
     return relu(margin - bounded.diff(dim=-1)), width
 
 
-class Gdlt(MethodNetwork):
+class Gdlt(PublishedNetwork):
     """GDLT: Xu et al., "Likert scoring with grade decoupling for long-term action assessment" (CVPR 2022).
 
     As in the source: an encoder over the clips; one learnt prototype a grade attends to them; each grade's response,
@@ -400,7 +400,7 @@ class Gdlt(MethodNetwork):
     Departures: one block each for encoder and decoder; one layer in place of two with batch normalisation before it.
     """
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.block = Block(config, layers)
         self.queries = Queries(config, layers, cross=config.heads)
@@ -412,9 +412,9 @@ class Gdlt(MethodNetwork):
         error = ((self.decode(grades) - x.score) / TOP).square().mean(-1)
         return error + triplet_loss(grades, self.config.margin)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The weighted grade."""
-        return MethodOutput(self.decode(self._grades(steps, None)))
+        return PublishedOutput(self.decode(self._grades(steps, None)))
 
     def decode(self, grades: Tensor) -> Tensor:
         """(M, B, Q, d) features of the grades to the score (M, B)."""
@@ -443,7 +443,7 @@ def triplet_loss(grades: Tensor, margin: float) -> Tensor:
     return relu(farthest - nearest + margin).mean(-1)
 
 
-class Rica2(MethodNetwork):
+class Rica2(PublishedNetwork):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
     As in the source: queries attend to the clips; each becomes a normal distribution of an embedding, from which
@@ -458,7 +458,7 @@ class Rica2(MethodNetwork):
     are learnt, not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
     """
 
-    def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.queries = Queries(config, layers, cross=1)
         self.embedding = layers.linear(config.width, config.width)  # half is the mean, half the log-variance
@@ -473,10 +473,10 @@ class Rica2(MethodNetwork):
         weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
         return weighted.mean(-1) + order + apart
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """Mean and deviation of the draws."""
         mean, log_variance, _ = self.steps(steps, None)
-        return MethodOutput(*self.draw(mean, log_variance, drop, self.config.samples))
+        return PublishedOutput(*self.draw(mean, log_variance, drop, self.config.samples))
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""
@@ -525,29 +525,29 @@ def take_rows(values: Tensor, rows: Tensor) -> Tensor:
     return values[torch.arange(len(rows), device=rows.device).unsqueeze(1), rows]
 
 
-class MethodEntry(NamedTuple):
-    """One row of `METHODS`."""
+class PublishedEntry(NamedTuple):
+    """One row of `PUBLISHED_METHODS`."""
 
     title: str  # in the leaderboard
-    network: type[MethodNetwork]
+    network: type[PublishedNetwork]
 
 
-METHODS = {
-    "transformer": MethodEntry("Transformer over steps", StepTransformer),
-    "usdl": MethodEntry("USDL", Usdl),
-    "musdl": MethodEntry("MUSDL", Usdl),
-    "core": MethodEntry("CoRe", Core),
-    "gdlt": MethodEntry("GDLT", Gdlt),
-    "tpt": MethodEntry("TPT", Tpt),
-    "rica2": MethodEntry("RICA2", Rica2),
+PUBLISHED_METHODS = {
+    "transformer": PublishedEntry("Transformer over steps", StepTransformer),
+    "usdl": PublishedEntry("USDL", Usdl),
+    "musdl": PublishedEntry("MUSDL", Usdl),
+    "core": PublishedEntry("CoRe", Core),
+    "gdlt": PublishedEntry("GDLT", Gdlt),
+    "tpt": PublishedEntry("TPT", Tpt),
+    "rica2": PublishedEntry("RICA2", Rica2),
 }
 """The methods by kind, in the order of the leaderboard."""
 
 
-def build_method(config: MethodConfig, features: int, judges: int, layers: Layers) -> MethodNetwork:
+def build_published(config: PublishedConfig, features: int, judges: int, layers: Layers) -> PublishedNetwork:
     """The network of these settings for steps of `features` entries. Raises ValueError: MUSDL without `judges`."""
     if config.kind == "musdl":
         if judges == 0:
             raise ValueError("'musdl' needs the scores of single judges")
         return Usdl(config, features, layers, judges)
-    return METHODS[config.kind].network(config, features, layers)
+    return PUBLISHED_METHODS[config.kind].network(config, features, layers)

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from models.layers import Layers
-from models.methods import (
+from models.published_methods import (
     FLOOR,
-    METHODS,
+    PUBLISHED_METHODS,
     Core,
     Labelled,
-    MethodConfig,
-    MethodOutput,
+    PublishedConfig,
+    PublishedOutput,
     Rica2,
     Tpt,
     Usdl,
-    build_method,
+    build_published,
     divergence,
     group_edges,
     likert,
@@ -27,7 +27,7 @@ from models.methods import (
 )
 from models.stacked import MemberDropout
 
-KINDS = list(METHODS)
+KINDS = list(PUBLISHED_METHODS)
 STEPS, FEATURES = 6, 5
 
 
@@ -43,7 +43,7 @@ def batch(members: int = 2, rows: int = 7, judges: int = 3) -> Labelled:
 
 
 def started(kind: str, members: int = 2, **settings: float) -> object:
-    net = build_method(MethodConfig(kind, width=16, **settings), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
+    net = build_published(PublishedConfig(kind, width=16, **settings), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
     net.start([torch.Generator().manual_seed(i) for i in range(members)], batch().score[0])
     return net
 
@@ -59,7 +59,7 @@ def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: str)
     alone = started(kind, 1)
     first = Labelled(x.steps[:1], x.score[:1], x.judges[:1])
     torch.testing.assert_close(alone.loss(first, partners[:1], dropout(1, 7)), loss[:1])
-    predicted: MethodOutput = stack.predict(x.steps, x, voters, dropout(2, 7))
+    predicted: PublishedOutput = stack.predict(x.steps, x, voters, dropout(2, 7))
     assert predicted.score.shape == (2, 7)
     assert torch.equal(predicted.score, stack.predict(x.steps, x, voters, dropout(2, 7)).score)
     single = alone.predict(x.steps[:1], first, voters[:1], dropout(1, 7))
@@ -82,7 +82,7 @@ def test_the_divergence_of_usdl_is_that_of_the_library_and_zero_for_the_target()
     assert isinstance(net, Usdl)
     predicted = net._log_distribution(x.steps, None)
     expected = torch.nn.functional.kl_div(predicted, net.target(x.score.unsqueeze(-1)), reduction="none").sum((-1, -2))
-    net.config = MethodConfig("usdl", width=16, dropout=0.0)
+    net.config = PublishedConfig("usdl", width=16, dropout=0.0)
     torch.testing.assert_close(net.loss(x, torch.zeros(2, 7), dropout(2, 7)), expected.mean(-1))
     net._log_distribution = lambda steps, drop: net.target(x.score.unsqueeze(-1)).clamp(min=1e-12).log()  # type: ignore[method-assign]
     assert net.loss(x, torch.zeros(2, 7), dropout(2, 7)).abs().max() < 1e-6
@@ -142,7 +142,7 @@ def test_the_loss_of_core_is_the_published_one(round_scores: bool) -> None:
 def test_both_orders_of_a_pair_add_to_the_loss_of_core() -> None:
     net, x, partners = started("core"), batch(), torch.arange(6, -1, -1).expand(2, -1)
     assert isinstance(net, Core)
-    net.config = MethodConfig("core", width=16, dropout=0.0)
+    net.config = PublishedConfig("core", width=16, dropout=0.0)
     parts, _ = net.parts(x.steps, None)
     others, scores = parts.flip(1), x.score.flip(1)
     loss = torch.zeros(2)
@@ -256,4 +256,4 @@ def test_likelihood_and_divergence_are_those_of_the_library() -> None:
 
 def test_musdl_without_judges_is_refused() -> None:
     with pytest.raises(ValueError, match="single judges"):
-        build_method(MethodConfig("musdl"), FEATURES, 0, Layers(1))
+        build_published(PublishedConfig("musdl"), FEATURES, 0, Layers(1))

@@ -1,7 +1,7 @@
-"""The methods of `models.methods` as systems: one training loop for all, on the features and protocols of AIM.
+"""The methods of `models.published_methods` as systems: one training loop for all, features and protocols of AIM.
 
 The recipe sets batches, number of networks and normalisation. Epochs, learning rates and weight decay are the same for
-all methods (`method_systems`), since the recipe's are tuned to AIM's loss. The optimiser is AdamW. The runs train as
+all methods (`published_systems`), since the recipe's are tuned to AIM's loss. The optimiser is AdamW. The runs train as
 one stack, and each draws from generators that depend on the seed and the run alone.
 
 A method reads the agents' channels, their masks and the scene of each step, but no trial-level descriptors. MUSDL
@@ -24,7 +24,14 @@ from data.errors import Cancelled
 from data.store.arrays import Floats
 from models.aim import AimInputs
 from models.layers import Layers
-from models.methods import METHODS, Labelled, MethodConfig, MethodNetwork, build_method, take_rows
+from models.published_methods import (
+    PUBLISHED_METHODS,
+    Labelled,
+    PublishedConfig,
+    PublishedNetwork,
+    build_published,
+    take_rows,
+)
 from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
@@ -46,7 +53,7 @@ WEIGHT_DECAY = 0.05
 JUDGED = 0.9
 """MUSDL needs judges' scores of at least this share of the labelled performances: published panels have misprints."""
 
-METHOD_ROWS = {entry.title: kind for kind, entry in METHODS.items()}
+PUBLISHED_ROWS = {entry.title: kind for kind, entry in PUBLISHED_METHODS.items()}
 """The kind of each method, by its row of the leaderboard."""
 
 
@@ -106,16 +113,16 @@ def has_judges(features: FeatureSet) -> bool:
 
 def has_deviation(system: NetworkSystem) -> bool:
     """Whether a system predicts the deviation of its scores."""
-    return isinstance(system.model, MethodConfig) and system.model.kind == "rica2"
+    return isinstance(system.model, PublishedConfig) and system.model.kind == "rica2"
 
 
 @dataclass(frozen=True)
-class MethodSystem(NetworkSystem):
+class PublishedSystem(NetworkSystem):
     """A method as a system; the module's docstring says which settings of the recipe it uses."""
 
-    model: MethodConfig
+    model: PublishedConfig
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> MethodModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> PublishedModel:
         """See `System.train`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
@@ -132,11 +139,11 @@ class MethodSystem(NetworkSystem):
 
         losses = learner.train(done, control.stop)
         scores = np.stack([one.score for one in by_epoch]) if by_epoch else None
-        return MethodModel(learner, losses, scores)
+        return PublishedModel(learner, losses, scores)
 
 
 @dataclass(frozen=True)
-class MethodModel:
+class PublishedModel:
     """A trained method."""
 
     learner: _Learner
@@ -162,10 +169,10 @@ class _Learner:
         score: (n,) in the units of the labels.
     """
 
-    system: MethodSystem
+    system: PublishedSystem
     normaliser: Normaliser
     members: Sequence[Member]
-    net: MethodNetwork
+    net: PublishedNetwork
     used: Tensor
     bank: Labelled
     level: Floats
@@ -178,7 +185,7 @@ class _Learner:
         return self.system.config
 
     @classmethod
-    def start(cls, system: MethodSystem, part: FeatureSet) -> _Learner:
+    def start(cls, system: PublishedSystem, part: FeatureSet) -> _Learner:
         """Networks with start values, and the statistics and exemplars of the training part."""
         config, model, count = system.config, system.model, len(part)
         normaliser = Normaliser.fit(part, np.arange(count), config)
@@ -194,7 +201,7 @@ class _Learner:
         )  # fmt: skip
         seeds = np.random.SeedSequence([config.seed, 0]).generate_state(config.runs)
         members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
-        net = build_method(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
+        net = build_published(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
         score = label_table(part.records)[:, 0]
         return cls(system, normaliser, members, net, used, bank, difficulties(part), judges, score)
@@ -286,10 +293,10 @@ def _steps(inputs: AimInputs) -> Tensor:
     return torch.cat([inputs.primary, inputs.secondary.flatten(-2), *masks, inputs.scene], dim=-1)
 
 
-def method_systems(features: FeatureSet, config: TrainConfig) -> list[MethodSystem]:
+def published_systems(features: FeatureSet, config: TrainConfig) -> list[PublishedSystem]:
     """The methods that can learn from these features, with the epochs, rates and weight decay that they share."""
     epochs = min(EPOCHS, config.epochs)
     schedule = {"learning_rates": RATES, "switch_epochs": (max(1, epochs * 7 // 10), epochs)}
     config = config.model_copy(update={"epochs": epochs, "weight_decay": WEIGHT_DECAY, **schedule})
-    possible = {name: kind for name, kind in METHOD_ROWS.items() if kind != "musdl" or has_judges(features)}
-    return [MethodSystem(name, MethodConfig(kind), config) for name, kind in possible.items()]
+    possible = {name: kind for name, kind in PUBLISHED_ROWS.items() if kind != "musdl" or has_judges(features)}
+    return [PublishedSystem(name, PublishedConfig(kind), config) for name, kind in possible.items()]

@@ -20,8 +20,16 @@ from pipeline.evaluate.cross_validation import Protocol, evaluate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import METHOD_ROWS, ChosenEpoch, MethodSystem, Part, WithInnerRatios, method_systems, watching
-from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
+from pipeline.systems import (
+    PUBLISHED_ROWS,
+    ChosenEpoch,
+    PublishedSystem,
+    TaskFold,
+    WithInnerRatios,
+    published_systems,
+    watching,
+)
+from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.systems.trainings import Training, run_training
 from pipeline.train.features import FeatureSet
@@ -30,7 +38,7 @@ from pipeline.train.stack_training import Member
 from tests.helpers.folds import predict_part
 
 TRAIN, TEST = np.arange(60), np.arange(60, 90)
-PART = Part("", "fixed", TRAIN, TEST)
+PART = TaskFold("", "fixed", TRAIN, TEST)
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +47,18 @@ def judged() -> FeatureSet:
     return cue_features("difficulty", 90)
 
 
-def method(features: FeatureSet, name: str, **settings: Any) -> MethodSystem:
+def method(features: FeatureSet, name: str, **settings: Any) -> PublishedSystem:
     config = TrainConfig(**{"runs": 1, "epochs": 3, "scene_gain": 1.0, **settings})
-    system = next(system for system in method_systems(features, config) if system.name == name)
+    system = next(system for system in published_systems(features, config) if system.name == name)
     return replace(system, model=replace(system.model, width=32))
 
 
-def rho(features: FeatureSet, system: MethodSystem) -> float:
+def rho(features: FeatureSet, system: PublishedSystem) -> float:
     score = predict_part(system, features, PART).score.mean(0)
     return spearman(score, label_table(features.records)[TEST, 0])
 
 
-@pytest.mark.parametrize("name", METHOD_ROWS)
+@pytest.mark.parametrize("name", PUBLISHED_ROWS)
 def test_each_method_finds_a_level_that_shows_the_score(name: str, judged: FeatureSet) -> None:
     features = judged if name == "MUSDL" else cue_features("level", 90)
     assert rho(features, method(features, name, epochs=EPOCHS)) > 0.8
@@ -69,7 +77,7 @@ def test_only_some_methods_learn_order_and_difficulty(judged: FeatureSet) -> Non
 
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
-    part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
+    part = TaskFold("noise", "fixed", np.arange(110), np.arange(110, 170))
     predicted = predict_part(method(features, "RICA2", epochs=EPOCHS), features, part).deviation
     assert predicted is not None
     deviation = predicted.mean(0)
@@ -96,7 +104,7 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
     assert shown.within90 < 0.75 < (shown.calibrated90 or 0.0)
 
 
-@pytest.mark.parametrize("name", METHOD_ROWS)
+@pytest.mark.parametrize("name", PUBLISHED_ROWS)
 def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
     training = Training(system, TRAIN, TEST)
@@ -150,7 +158,7 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
         records[row] = replace(records[row], labels=replace(labels, judges=()))
     some = replace(judged, records=tuple(records))
     assert has_judges(some)
-    fewer = Part("", "fixed", TRAIN[2:], TEST)
+    fewer = TaskFold("", "fixed", TRAIN[2:], TEST)
     scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
     assert np.allclose(*scores, rtol=1e-4), "the rows are other ones, so sums may differ in their last digits"
 
@@ -172,13 +180,13 @@ def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
 
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
     systems = list(all_systems(judged, AimConfig(width=4), TrainConfig()).values())
-    systems += [ChosenEpoch(one) for one in systems if isinstance(one, MethodSystem)]
+    systems += [ChosenEpoch(one) for one in systems if isinstance(one, PublishedSystem)]
     baselines = {system.name for system in systems if system.baseline}
 
     def names(asked: str) -> set[str]:
         return {system.name for system in chosen_systems(asked, systems)} - baselines
 
-    assert names("methods") == {*METHOD_ROWS, *(f"{name}, {CHOSEN}" for name in METHOD_ROWS)}
+    assert names("methods") == {*PUBLISHED_ROWS, *(f"{name}, {CHOSEN}" for name in PUBLISHED_ROWS)}
     assert names("usdl, CORE") == {"USDL", "CoRe", f"USDL, {CHOSEN}", f"CoRe, {CHOSEN}"}
     assert "AIM (ours)" in names("aim")
     with pytest.raises(UsageError, match="no system is named 'gtld'"):
