@@ -27,9 +27,6 @@ class AimError(Exception):
         fix: what to do or type next.
     """
 
-    momentary = False
-    """Whether the set-up or the moment is at fault, not the file: the next run then tries again."""
-
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what)
         self.what = printable(what)
@@ -49,8 +46,6 @@ class AimError(Exception):
 class UsageError(AimError):
     """A wrong command line or configuration, or a missing package (exit code 2)."""
 
-    momentary = True
-
 
 class VideoError(AimError):
     """An unusable video; it is skipped and reported."""
@@ -59,11 +54,13 @@ class VideoError(AimError):
 class ChangedError(VideoError):
     """An input or an output changed while it was used."""
 
-    momentary = True
-
 
 class DataError(AimError):
     """A label, kinematics, split or weights file that cannot be used."""
+
+
+class WeightsError(DataError):
+    """A file of weights that is missing, damaged, or of another network; no video is at fault."""
 
 
 class CacheError(AimError):
@@ -75,8 +72,6 @@ class StorageError(AimError, OSError):
 
     It is an OSError too, so callers treat it like a failing disk.
     """
-
-    momentary = True
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what, where=where, fix=fix)

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-from data.errors import DataError, UsageError, nearest
+from data.errors import UsageError, WeightsError, nearest
 from data.store import absence
 from data.weights import digest
 from data.weights.registry import Progress
@@ -54,14 +54,14 @@ class PoseNetwork:
 
     @property
     def path(self) -> Path:
-        """The file of weights. Raises DataError: it is missing; the error says what to download and where to put it."""
+        """The file of weights. Raises WeightsError, which says what to download and where to put it."""
         given = Path(self.weights).expanduser()
         if not self._is_named:
             if not given.is_file():
-                raise DataError(absence(given, "file of weights"), where=self.weights, fix="Check the path")
+                raise WeightsError(absence(given, "file of weights"), where=self.weights, fix="Check the path")
             return given
         if not self._target.is_file():
-            raise DataError("the weights are not here", where=self._target, fix=self._by_hand)
+            raise WeightsError("the weights are not here", where=self._target, fix=self._by_hand)
         return self._target
 
     @property
@@ -96,17 +96,17 @@ class PoseNetwork:
 
     @property
     def settings(self) -> Any:
-        """The configuration with its bases, as an `mmengine.Config`. Raises DataError: not readable."""
+        """The configuration with its bases, as an `mmengine.Config`. Raises WeightsError: not readable."""
         from mmengine.config import Config
 
         try:
             return Config.fromfile(self.config)
         except Exception as error:
             fix = "Check the file, and the files that it names as its bases"
-            raise DataError(f"no readable configuration ({error})", where=self.config, fix=fix) from error
+            raise WeightsError(f"no readable configuration ({error})", where=self.config, fix=fix) from error
 
     def fetch(self, progress: Progress) -> None:
-        """Download the weights that the library names, where missing. Raises DataError, which says how by hand."""
+        """Download the weights that the library names, where missing. Raises WeightsError, which says how by hand."""
         if self._is_named:
             keep_download(self._target, self.weights, partial(_download, self.weights), self._by_hand, progress)
 
@@ -178,7 +178,7 @@ def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str) ->
 def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:
     """The networks of the mmpose backend: that of its model index for `alias`, or a configuration and a checkpoint.
 
-    Raises UsageError: mmpose is not installed; neither is set; no model has this alias. Raises DataError:
+    Raises UsageError: mmpose is not installed; neither is set; no model has this alias. Raises WeightsError:
     no such configuration.
     """
     require("mmpose")
@@ -205,7 +205,7 @@ def _config(given: str) -> Path:
     name = f"{Path(given).name.removesuffix('.py')}.py"
     matches = sorted((_root("mmpose") / ".mim" / "configs").rglob(name))
     if not matches:
-        raise DataError("no such mmpose configuration", where=given, fix="Give a path, or a name inside mmpose")
+        raise WeightsError("no such mmpose configuration", where=given, fix="Give a path, or a name inside mmpose")
     return matches[0]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.errors import DataError
+from data.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ _WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # keys o
 def read_tensors(content: bytes, file: str) -> dict[str, Tensor]:
     """The tensors by name of a safetensors or PyTorch file, on the CPU; `file` is for messages.
 
-    Raises DataError: anything but tensors.
+    Raises WeightsError: anything but tensors.
     """
     fix = "Give a .safetensors file or a PyTorch state dict"
     try:
@@ -32,13 +32,13 @@ def read_tensors(content: bytes, file: str) -> dict[str, Tensor]:
     except Exception as error:  # the libraries raise many kinds for a damaged file
         reason = str(error).split("\n", 1)[0]
         what = f"cannot read tensors from this file ({type(error).__name__}: {reason})"
-        raise DataError(what, where=file, fix=fix) from error
+        raise WeightsError(what, where=file, fix=fix) from error
     for key in _WRAPPERS:
         if isinstance(tree, Mapping) and isinstance(tree.get(key), Mapping):
             tree = tree[key]
             break
     if not isinstance(tree, Mapping) or not all(isinstance(value, torch.Tensor) for value in tree.values()):
-        raise DataError("not a state dict: it holds something other than named tensors", where=file, fix=fix)
+        raise WeightsError("not a state dict: it holds something other than named tensors", where=file, fix=fix)
     return {str(key).removeprefix("module."): value for key, value in tree.items()}
 
 
@@ -55,7 +55,7 @@ def load_checkpoint(model: Any, content: bytes, file: str) -> None:
     Published checkpoints hold training logs: numpy scalars and mmengine's HistoryBuffer. This function admits numpy's
     constructors and replaces the logs by empty objects. torch refuses everything else that is no tensor.
 
-    Raises DataError: not such a checkpoint, or one of another model.
+    Raises WeightsError: not such a checkpoint, or one of another model.
     """
     import torch
 
@@ -70,11 +70,13 @@ def load_checkpoint(model: Any, content: bytes, file: str) -> None:
             stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         what = "not a PyTorch checkpoint that loads without running code"
-        raise DataError(what, where=file, fix="Get the checkpoint again from its publisher") from error
+        raise WeightsError(what, where=file, fix="Get the checkpoint again from its publisher") from error
     fix = "Give the configuration that belongs to this checkpoint"
     try:
         missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)
     except (RuntimeError, AttributeError, TypeError) as error:
-        raise DataError("the checkpoint does not fit the model", where=file, fix=fix) from error
+        raise WeightsError("the checkpoint does not fit the model", where=file, fix=fix) from error
     if missing:
-        raise DataError(f"the checkpoint lacks {len(missing)} tensors of the model ({missing[0]})", where=file, fix=fix)
+        raise WeightsError(
+            f"the checkpoint lacks {len(missing)} tensors of the model ({missing[0]})", where=file, fix=fix
+        )

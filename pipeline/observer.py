@@ -85,9 +85,14 @@ class Progress:
         return finished / whole if whole else float(self.total > 0)
 
     def __str__(self) -> str:
+        return f"{self.what}: {self.counts}"
+
+    @property
+    def counts(self) -> str:
+        """How much is done, failed and left, and the time left."""
         left = self.total - self.done - self.failed
         counts = f"{self.done} of {self.total} done, {self.failed} failed, {left} left"
-        return f"{self.what}: {counts}; {self.share:.0%} of the work, {self.time_left()}"
+        return f"{counts}; {self.share:.0%} of the work, {self.time_left()}"
 
     def time_left(self) -> str:
         """The expected time to the end, in words."""

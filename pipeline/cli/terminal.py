@@ -129,7 +129,7 @@ class ShownProgress(Progress):
         """The numbers of done, failed and left, and the time left."""
         from rich.text import Text
 
-        return Text(str(self).partition(": ")[2] if self.total else "")
+        return Text(self.counts if self.total else "")
 
     def changed(self) -> None:
         """Move the bar."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, UsageError, printable
-from data.video import Record
+from data.errors import AimError, CacheError, ChangedError, StorageError, UsageError, WeightsError
 from pipeline.cache.failure import Failure, FailureKind
 from pipeline.settings.destinations import MAKE_ROOM, is_full
 
@@ -31,7 +30,7 @@ ALLOCATION = (
     "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
     "failed to allocate", "failed to map", "bad_alloc", "bad alloc", "start new thread", "too many open files",
 )  # fmt: skip
-"""What libraries say, in lower case, when the machine has no room; the type of the error varies."""
+"""What libraries say, in lower case, when the machine has no room: types of errors vary, and have no code."""
 
 NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """The last is what FFmpeg reports when it cannot start its threads."""
@@ -48,9 +47,9 @@ def kind_of_end(signal_name: str) -> FailureKind:
     return "crashed" if signal_name in CRASHES and not _memory_is_limited() else "killed"
 
 
-def failure_of(error: BaseException, stage: str, record: Record) -> Failure:
+def failure_of(error: BaseException, stage: str) -> Failure:
     """The failure of a stage that raised an error."""
-    kind = kind_of(error, record)
+    kind = kind_of(error)
     if not isinstance(error, AimError):
         line = f"{type(error).__name__}: {error}"
         if kind == "memory":
@@ -66,7 +65,7 @@ def failure_of(error: BaseException, stage: str, record: Record) -> Failure:
     return Failure(kind, stage, f"{error.where}: {error.what}" if shown else error.what, error.fix or "")
 
 
-def kind_of(error: BaseException, record: Record) -> FailureKind:
+def kind_of(error: BaseException) -> FailureKind:
     """What is at fault for an error; only those of `KEPT` are facts about the video."""
     chain = list(_chain(error))
     for kind, types in MOMENTARY.items():
@@ -79,17 +78,8 @@ def kind_of(error: BaseException, record: Record) -> FailureKind:
     if isinstance(error, AimError):
         if any(map(_of_a_disk, chain)):
             return "disk"
-        return "video" if _about(error, record) else "weights"
+        return "weights" if isinstance(error, WeightsError) else "video"
     return "program"
-
-
-def _about(error: AimError, record: Record) -> bool:
-    """Whether an error is about an input of this record, and not about weights or another file of the set-up."""
-    if not isinstance(error, DataError):
-        return True
-    names = [printable(record.id), *(printable(path) for path in record.files().values())]
-    names += [printable(file.url) for file in record.remote.values()]
-    return error.where is not None and any(error.where.startswith(name) for name in names)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

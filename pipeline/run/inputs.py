@@ -46,8 +46,9 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
         try:
             listing = find_videos(list(inputs), config.machine.storage.reach(), rate)
         except UsageError as error:
-            if config.dataset.kind != "folder" and Path(error.where or "").is_dir():
-                error.fix = f"Name the folder of a data set as a setting: --set dataset.root={error.where}"
+            if config.dataset.kind != "folder" and (folders := [place for place in inputs if place.is_dir()]):
+                fix = f"Name the folder of a data set as a setting: --set dataset.root={folders[0]}"
+                raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
         listing = replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
         listing = with_features(listing, feature_sources(config.dataset.features))

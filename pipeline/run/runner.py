@@ -136,7 +136,7 @@ class PlanRunner:
                 return self.result
             except StorageError as error:
                 lost = [name for name in plan.todo if reads[name] & set(wanted)]
-                self.result.failed |= {name: failure_of(error, name, record) for name in lost}
+                self.result.failed |= {name: failure_of(error, name) for name in lost}
             paths = {kind: path for kind, (path, _) in copies.items()}
             self._origins = {printable(path): record.remote[kind].url for kind, path in paths.items()}  # for messages
             if record.remote:
@@ -203,7 +203,7 @@ class PlanRunner:
             result.failed[stage] = needs(stage, blocked[0])
         elif changed := [kind for kind, content in planned.computation.inputs.items() if contents.get(kind) != content]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
-            result.failed[stage] = failure_of(error, stage, self.record)
+            result.failed[stage] = failure_of(error, stage)
         elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.computation.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
@@ -214,7 +214,7 @@ class PlanRunner:
         """The failure of a stage; the cache keeps it where the content or a fault of the program explains it."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        failure = failure_of(error, planned.name, self.result.record)
+        failure = failure_of(error, planned.name)
         if failure.kind in KEPT:
             try:
                 self.cache.keep_failure(planned.computation, self.record, failure, error)

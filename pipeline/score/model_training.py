@@ -142,8 +142,8 @@ def _combination(
 
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
-    hashes = {content for plan in plans for planned in plan.stages for content in planned.computation.inputs.values()}
-    return frozenset(content for content in hashes if len(content) == 64)  # unreadable files have no hash
+    computations = [planned.computation for plan in plans for planned in plan.stages]
+    return frozenset(content for one in computations for content in one.inputs.values())
 
 
 def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Trained]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError
+from data.errors import PROGRAM, WeightsError
 from extractors.base import Files
 from extractors.openvino_cpu import Forward, forward_on_cpu
 from extractors.pose.config import PoseConfig
@@ -18,7 +18,7 @@ STEP = 32  # both sides of the input are multiples of this
 
 
 class MoveNet:
-    """The `movenet` backend from a .tflite file. Raises DataError: the file is missing or no network."""
+    """The `movenet` backend from a .tflite file. Raises WeightsError: the file is missing or no network."""
 
     max_views = 4
 
@@ -31,7 +31,7 @@ class MoveNet:
         self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
 
     def detect(self, image: Image) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB, best first. Raises DataError: the file is not this network."""
+        """The people in `image` (H, W, 3) uint8 RGB, best first. Raises WeightsError: the file is not this network."""
         import cv2
 
         height, width = image.shape[:2]
@@ -52,9 +52,9 @@ class MoveNet:
         except (RuntimeError, ValueError) as error:
             raise self._refused(error) from error
 
-    def _refused(self, error: Exception) -> DataError:
+    def _refused(self, error: Exception) -> WeightsError:
         what = f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})"
-        return DataError(what, where=self._config.used_weights, fix=f"Type: {PROGRAM} weights fetch")
+        return WeightsError(what, where=self._config.used_weights, fix=f"Type: {PROGRAM} weights fetch")
 
 
 def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rtmlib import RTMO, YOLOX, RTMDet, RTMPose
 from rtmlib.tools.base import BaseTool
 
-from data.errors import DataError
+from data.errors import WeightsError
 from data.pose_weights import PoseNetwork
 from extractors.base import Files
 from extractors.openvino_cpu import Forward, forward_on_cpu, read_onnx
@@ -24,7 +24,7 @@ from extractors.pose.detections import Detections, Image
 
 
 class RTMLib:
-    """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones. Raises DataError."""
+    """The backend from ONNX files: the pose network `weights`, a `detector` for top-down ones. Raises WeightsError."""
 
     def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: Files) -> None:
         self._min_score, self._boxes, detector = config.min_score, None, networks.get("detector")
@@ -70,4 +70,4 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
     except Exception as error:
         cause = str(error).splitlines()[0][:120]
         what, fix = f"not a {kind.__name__} model ({cause})", "Set pose.rtmlib.model to an RTMO or RTMPose .onnx file"
-        raise DataError(what, where=network.path, fix=fix) from error
+        raise WeightsError(what, where=network.path, fix=fix) from error

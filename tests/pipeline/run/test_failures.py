@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from pathlib import Path
 
 import av.error
 import numpy as np
 import pytest
 
-from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, VideoError
-from data.video import Record
+from data.errors import (
+    AimError,
+    CacheError,
+    ChangedError,
+    DataError,
+    StorageError,
+    UsageError,
+    VideoError,
+    WeightsError,
+)
 from pipeline.run import failures
 from pipeline.run.failures import KEPT, failure_of, kind_of, kind_of_end
-
-RECORD = Record("day/a.mp4", Path("/in/day/a.mp4"), {"kinematics": Path("/in/day/a.txt")})
 
 
 def caused(error: AimError, cause: BaseException) -> BaseException:
@@ -45,17 +50,19 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
         CacheError("damaged cache file"),
         ChangedError("the input changed"),
         StorageError("the store does not answer"),
-        caused(DataError("not a MoveNet MultiPose .tflite file", where="/w/movenet.tflite"), RuntimeError("bad_alloc")),
+        caused(
+            WeightsError("not a MoveNet MultiPose .tflite file", where="/w/movenet.tflite"), RuntimeError("bad_alloc")
+        ),
         hidden(DataError("cannot read", where="/in/day/a.txt"), MemoryError()),
         caused(VideoError("cannot be opened (Too many open files)"), OSError(errno.EMFILE, "Too many open files")),
         caused(VideoError("damaged video stream"), av.error.BlockingIOError(errno.EAGAIN, "temporarily unavailable")),
         caused(VideoError("cannot be opened"), PermissionError(errno.EACCES, "Permission denied")),
-        DataError("cannot read tensors from this file", where="/w/i3d.safetensors"),
-        DataError("torchvision could not bring its weights"),
+        WeightsError("cannot read tensors from this file", where="/w/i3d.safetensors"),
+        WeightsError("torchvision could not bring its weights"),
     ],
 )
 def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
-    assert kind_of(error, RECORD) not in KEPT
+    assert kind_of(error) not in KEPT
 
 
 @pytest.mark.parametrize(
@@ -66,11 +73,12 @@ def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
         lambda: caused(VideoError("damaged video stream"), av.error.OSError(errno.EIO, "Input/output error")),
         lambda: DataError("row 3 has 12 numbers", where="/in/day/a.txt:3"),
         lambda: DataError("no kinematics file", where="day/a.mp4"),
+        lambda: DataError("no such joint", where="/in/keypoints/a_keypoints/000.json"),
         lambda: ZeroDivisionError("a bug is kept with its traceback"),
     ],
 )
 def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
-    assert kind_of(make(), RECORD) in KEPT
+    assert kind_of(make()) in KEPT
 
 
 def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,17 +93,17 @@ def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
     ("error", "kind", "tip"),
     [
         (VideoError("not a readable video"), "video", "Play these files"),
-        (DataError("no such file", where="/w/i3d.safetensors"), "weights", "weights"),
+        (WeightsError("no such file", where="/w/i3d.safetensors"), "weights", "weights"),
         (OSError(errno.EROFS, "Read-only file system"), "disk", "can be written"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk", "Make room"),
         (StorageError("the store does not answer"), "store", "store answers"),
         (MemoryError(), "memory", "fewer --workers"),
-        (DataError("two keypoint files", where="/in/day/a.json", fix="Remove one"), "weights", "Remove one"),
+        (UsageError("a package too many", fix="Remove one"), "set-up", "Remove one"),
         (ZeroDivisionError("x"), "program", "report the traceback"),
     ],
 )
 def test_the_tip_follows_the_kind(error: BaseException, kind: str, tip: str) -> None:
-    failure = failure_of(error, "pose", RECORD)
+    failure = failure_of(error, "pose")
     assert failure.kind == kind
     assert tip in failure.tip
     assert ("Play these files" in failure.tip) == (kind == "video")
