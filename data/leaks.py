@@ -36,7 +36,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class LeakReport:
+class LeakAudit:
     """The result of an audit."""
 
     forbid: tuple[str, ...]  # group kinds that were not allowed on both sides
@@ -90,7 +90,7 @@ def audit(
     records: Sequence[Record],
     fingerprints: Mapping[str, Collection[str]] | None = None,
     forbid: Collection[str] = TIED,
-) -> LeakReport:
+) -> LeakAudit:
     """List every group, copy and file content that is on both sides of a fold.
 
     Args:
@@ -118,7 +118,7 @@ def audit(
     untested = tuple(sorted(set(by_id) - tested))
     used = {name for fold in folds for name in (*fold.train, *fold.test)}
     compared = fingerprints is not None and all(fingerprints.get(name) for name in used)
-    return LeakReport(tuple(forbid), tuple(leaks), dict(shared), compared, untested)
+    return LeakAudit(tuple(forbid), tuple(leaks), dict(shared), compared, untested)
 
 
 def _both_sides(fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[str, Collection[str]]) -> Iterator[Leak]:

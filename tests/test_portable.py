@@ -109,7 +109,7 @@ def test_a_run_from_videos_to_scores(
 MEMORY = """
 from pipeline.run.local_pool import ProcessPool, RunConfig
 
-assert ProcessPool(RunConfig()).share(100)[0] >= 1
+assert ProcessPool(RunConfig()).split_cores(100)[0] >= 1
 """
 
 

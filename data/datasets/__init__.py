@@ -1,12 +1,12 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
-from data.datasets.listing import KINDS, DataReport, check_data, kind_of, list_records
+from data.datasets.listing import KINDS, DataCheck, check_data, kind_of, list_records
 from data.datasets.phase_marks import with_phases
 
 __all__ = [
     "KINDS",
-    "DataReport",
+    "DataCheck",
     "check_data",
     "jigsaws_folder",
     "kind_of",

@@ -51,7 +51,7 @@ class DataSetKind:
     """Beginnings of the SHA-256 of every usable version of a file, by its path below one of `folders`."""
     folders: tuple[str, ...] = ("",)
     one_of: tuple[str, ...] = ()  # names of the annotation among these files; a copy has one of them
-    parts: bool = False  # whether a copy may lack all performances of a task
+    may_lack_tasks: bool = False  # whether a copy may lack all performances of a task
 
 
 KINDS: Mapping[str, DataSetKind] = {
@@ -143,7 +143,7 @@ KINDS: Mapping[str, DataSetKind] = {
         "download diving.tar.gz and gymnastic_vault.tar.gz from rtis.oit.unlv.edu/datasets.html",
         {"diving": 370, "vault": 176},
         ("diving/diving_overall_scores.mat", "gymnastic_vault"),
-        parts=True,
+        may_lack_tasks=True,
     ),
     "ui-prmd": DataSetKind(
         list_ui_prmd,
@@ -207,7 +207,7 @@ def list_records(
 
 
 @dataclass(frozen=True)
-class DataReport:
+class DataCheck:
     """How a copy compares with the published set."""
 
     kind: str
@@ -251,7 +251,7 @@ def _shown(root: Path) -> list[str]:
     return as_published or kinds
 
 
-def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
+def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataCheck:
     """Compare a copy with the published set; every label file is read, and no video is decoded."""
     entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
     try:
@@ -263,14 +263,14 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
             here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
     except (DataError, UsageError) as error:
         problems.append(str(error))
-    expected = [name for name in entry.counts if here[name] or not entry.parts]
+    expected = [name for name in entry.counts if here[name] or not entry.may_lack_tasks]
     names = list(dict.fromkeys(["all", *expected, *sorted(here)]))
     counts = tuple((name, here[name], entry.counts.get(name)) for name in names)
     files = [(name, _state(root, entry, name)) for name in entry.hashes]
     if any(state != "missing" for name, state in files if name in entry.one_of):
         files = [(name, state) for name, state in files if name not in entry.one_of or state != "missing"]
     lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))
-    return DataReport(kind, printable(root), entry.source, counts, tuple(files), *lines)
+    return DataCheck(kind, printable(root), entry.source, counts, tuple(files), *lines)
 
 
 def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:

@@ -58,7 +58,7 @@ from pipeline.api.upkeep import (
 )
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
-    from data.datasets import DataReport as DataReport
+    from data.datasets import DataCheck as DataCheck
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
     from pipeline.demo import DemoResult as DemoResult

@@ -11,13 +11,13 @@ from pipeline.api.arguments import Configuration, Overrides, Place, Places, conf
 from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:
-    from data.datasets import DataReport
+    from data.datasets import DataCheck
     from pipeline.cache import Cache, CacheFiles, CacheListing
     from pipeline.settings.environment import SetupCheck
     from pipeline.settings.settings_table import SettingRow
 
 
-def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
+def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataCheck:
     """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
     It reads every label file and opens no video. Without --config it infers the data set from the layout of the folder,

@@ -57,7 +57,7 @@ class Index:
         self._broken = False
         self._pending: dict[tuple[str, bytes], tuple[str, str]] = {}
         self._costs: dict[str, tuple[float, float]] = {}
-        self._shared: dict[str, str] = {}
+        self._common: dict[str, str] = {}
 
     def get(self, kind: str, path: Path | str, version: str | None) -> Any | None:
         """The fact kept for `path` with the stamp `version`, None where there is none."""
@@ -88,25 +88,25 @@ class Index:
             self.put(kind, path, fact, version)
         return cast(T, fact)
 
-    def share(self, value: Any) -> str:
+    def keep_common(self, value: Any) -> str:
         """Keep a value that many facts have in common once; returns the name to get it back by."""
         text = json.dumps(value, sort_keys=True)
         name = hashlib.sha256(text.encode()).hexdigest()[:32]
         with self._lock:
-            if name not in self._shared:
-                self._shared[name] = text
+            if name not in self._common:
+                self._common[name] = text
                 self._run("INSERT OR IGNORE INTO shared VALUES (?, ?)", (name, text))
         return name
 
-    def shared(self, name: str) -> Any | None:
-        """The value that `share` kept under `name`, None where it is lost."""
+    def common(self, name: str) -> Any | None:
+        """The value that `keep_common` kept under `name`, None where it is lost."""
         with self._lock:
-            if name not in self._shared:
+            if name not in self._common:
                 rows = self._run("SELECT value FROM shared WHERE name = ?", (name,))
                 if not rows:
                     return None
-                self._shared[name] = str(rows[0][0])
-            return _parsed(self._shared[name])
+                self._common[name] = str(rows[0][0])
+            return _parsed(self._common[name])
 
     def add_cost(self, stage: str, seconds: float, work: int) -> None:
         """Add the seconds of `work` units of a stage; written by `flush`, which halves the weight of the past."""

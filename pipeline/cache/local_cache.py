@@ -317,7 +317,7 @@ class Cache:
         The name of an output holds its key, so the index is never out of date.
         """
         fact = self._fact(path)
-        common = None if fact is None else self.index.shared(str(fact.get("common")))
+        common = None if fact is None else self.index.common(str(fact.get("common")))
         if fact is None or common is None:
             header = self.load_header(path)
             self.remember(path, header)
@@ -359,7 +359,7 @@ class Cache:
         """
         fact = {name: header[name] for name in ("inputs", "upstream", "quality") if name in header}
         common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
-        fact["common"] = self.index.share(common)
+        fact["common"] = self.index.keep_common(common)
         if has_key(path):
             self.index.put(OUTPUT_HEADER, self._name(path), fact, "")
         return fact

@@ -99,7 +99,7 @@ class Novelty:
     """The training performances of a run, and how far apart they are."""
 
     known: Mapping[str, Floats]  # trial-level features of the training performances
-    held_out: Distances  # of the training performances to the training parts of the folds that held them out
+    held_out_distances: Distances  # of the training performances to the training parts of the folds that held them out
     group: Rows  # (n,) the independent performance; views and copies share one
 
     @classmethod
@@ -119,13 +119,13 @@ class Novelty:
     @property
     def limit(self) -> float:
         """Distances above this are flagged; with too few performances for `LEVEL` it is their largest distance."""
-        bound = reach(self.held_out.whole, self.group, LEVEL)
-        return bound if math.isfinite(bound) else float(self.held_out.whole.max())
+        bound = reach(self.held_out_distances.whole, self.group, LEVEL)
+        return bound if math.isfinite(bound) else float(self.held_out_distances.whole.max())
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """Distance of each performance in units of `limit`, and its most distant block."""
         measured = distances(self.known, trial_level(features), floors(features))
-        limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out.blocks.items()}
+        limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out_distances.blocks.items()}
         limit = max(self.limit, 1e-9)
         out = []
         for row, whole in enumerate(measured.whole):

@@ -26,7 +26,7 @@ Measured = tuple[str, Mapping[str, Mapping[str, Any]]]
 """Name of a video, and the quality values of its outputs by stage."""
 
 
-def report_flags(
+def announce_flags(
     measured: Iterable[Measured], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of the video; the observer gets them, and where the contact sheets are.

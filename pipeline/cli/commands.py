@@ -301,7 +301,7 @@ SHOWN_PROBLEMS = 10
 
 
 @command(api.data_check, "data check datasets/MTL-AQA")
-def data_check(report: api.DataReport, as_json: bool) -> None:
+def data_check(report: api.DataCheck, as_json: bool) -> None:
     """Print counts, hashes and what is missing."""
     if as_json:
         print_json({**asdict(report), "ok": report.ok})

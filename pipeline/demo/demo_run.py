@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import Cancelled, DataError
-from data.leaks import LeakReport
+from data.leaks import LeakAudit
 from data.video import Record
 from data.weights import REGISTRY, fetch
 from pipeline.cache import open_cache
@@ -65,7 +65,7 @@ class DemoResult:
     run: Path  # folder of the trained run
     extraction: Summary
     pose_figures: dict[str, float]  # agreement of the detected people with the rendered truth over all dives
-    leaks: LeakReport  # of training and held-out dives
+    leaks: LeakAudit  # of training and held-out dives
     scored: tuple[Score, ...]  # the held-out dives with their predicted scores
     truth: tuple[float, ...]  # (n,) the judges' final scores of these dives
     metrics: dict[str, Metrics]  # rank correlation and errors of the model and each trivial baseline, by name

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from data.errors import DataError
-from data.leaks import LeakReport, audit
+from data.leaks import LeakAudit, audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
@@ -111,7 +111,7 @@ def label_of(record: Record) -> float:
     return record.labels.score
 
 
-def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) -> LeakReport:
+def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) -> LeakAudit:
     """The audit of training and held-out dives. Raises DataError where a dive is on both sides."""
     fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
     records = (*learn, *unseen)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.errors import DataError
-from data.leaks import LeakReport
+from data.leaks import LeakAudit
 from data.splits import TIED, Fold, forbidden
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
@@ -39,7 +39,7 @@ class Protocol:
     folds: Sequence[Fold]
     name: str = ""
     seed: int = 0
-    audit: LeakReport | None = None
+    audit: LeakAudit | None = None
 
 
 def evaluate(

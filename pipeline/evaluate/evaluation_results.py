@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from data.leaks import LeakReport
+from data.leaks import LeakAudit
 from data.store.arrays import Floats
 from pipeline.systems.inner_tests import InnerTest
 
@@ -287,7 +287,7 @@ class EvaluationResults(Stored):
 
     origin: Origin
     protocol: ProtocolUsed
-    audit: LeakReport | None
+    audit: LeakAudit | None
     videos: int
     performances: int
     left_out: tuple[FoldSize, ...]
@@ -310,7 +310,7 @@ class EvaluationResults(Stored):
         """Users, where each is held out in turn; 0 under other protocols."""
         return len({entry.fold for entry in self.predictions}) if self.protocol.name == "louo" else 0
 
-    def held_out(self, task: str | None = None) -> int:
+    def held_out_count(self, task: str | None = None) -> int:
         """Held-out performances of a task, or of all; views and copies count once."""
         return len({(one.task, one.performance) for one in self.predictions if task in (None, one.task)})
 

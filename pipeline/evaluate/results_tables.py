@@ -55,7 +55,9 @@ def main_table(results: EvaluationResults) -> Table:
     lines += [_printed(results, name, [given.get(task) for task in results.tasks])
               for name, given in results.paper.items()]  # fmt: skip
     tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    return _table(results, f"Rank correlation with the judges{tasks}, n {results.held_out()}", lines, compared=True)
+    return _table(
+        results, f"Rank correlation with the judges{tasks}, n {results.held_out_count()}", lines, compared=True
+    )
 
 
 def task_tables(results: EvaluationResults) -> list[Table]:
@@ -71,7 +73,7 @@ def _task_table(results: EvaluationResults, task: str) -> Table:
     if results.paper and OURS in results.systems:
         lines.append(_single_runs(results, results.systems[OURS], [task]))
     lines += [_printed(results, name, [given.get(task)]) for name, given in results.paper.items()]
-    return _table(results, f"{task}, n {results.held_out(task)}", lines, compared=False)
+    return _table(results, f"{task}, n {results.held_out_count(task)}", lines, compared=False)
 
 
 def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, compared: bool) -> Table:

@@ -53,14 +53,14 @@ class TaskRows:
     """The m labelled test rows of one task, from which its metrics are computed.
 
     Attributes:
-        parts: its folds with labelled test rows, and these rows.
+        folds: those with labelled test rows, and these rows.
         columns: for each fold, its number among the folds of all tasks, and which of its test rows have labels.
         true: (n,) labels of all rows of the feature set.
         performance: (m,) number of the performance that each row shows, equal for its views and copies.
         fold: (m,) number of each row's fold, equal in all tasks for folds of one name.
     """
 
-    parts: tuple[TaskFold, ...]
+    folds: tuple[TaskFold, ...]
     columns: tuple[tuple[int, Any], ...]
     true: Floats
     performance: Rows
@@ -90,7 +90,7 @@ class TaskRows:
     @cached_property
     def labels(self) -> Floats:
         """(m,) labels of the rows."""
-        return np.asarray(self.true[np.concatenate([part.test for part in self.parts])])
+        return np.asarray(self.true[np.concatenate([part.test for part in self.folds])])
 
 
 def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
@@ -114,7 +114,7 @@ def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
 
 def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = False) -> TaskResult:
     """The result of one task, from predictions (runs, test rows) for the folds of all tasks."""
-    parts, true, by_fold = rows.parts, rows.true, rows.each(predicted)
+    parts, true, by_fold = rows.folds, rows.true, rows.each(predicted)
     folds = {}
     for part, values in zip(parts, by_fold, strict=True):
         folds[part.fold] = figures(values.mean(0), true[part.test], *_range(true[part.train]))
@@ -137,7 +137,7 @@ def _range(labels: Floats) -> tuple[float, float]:
 
 
 def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunFigures:
-    pairs = zip(rows.parts, rows.each(predicted), strict=True)
+    pairs = zip(rows.folds, rows.each(predicted), strict=True)
     each = [metrics.spearman(values[run], rows.true[part.test]) for part, values in pairs]
     return RunFigures(or_none(rows.ranked(predicted, run).once().rho), fold_average(each))
 
@@ -174,7 +174,7 @@ def system_result(
         if values[0] is None or not np.isfinite(truth[:, column]).any():
             return None
         runs = as_many_runs(values)
-        return {task: task_result(rows, runs, users=users) for task, rows in rows_of(column).items() if rows.parts}
+        return {task: task_result(rows, runs, users=users) for task, rows in rows_of(column).items() if rows.folds}
 
     by_task, runs = results(0) or {}, as_many_runs([one.score for one in held])
     by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.errors import counted
-from data.leaks import SHOWN, LeakReport
+from data.leaks import SHOWN, LeakAudit
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, RankedRows, rank_agreement, write_results
 from pipeline.evaluate.evaluation_results import Losses
@@ -106,7 +106,7 @@ def _headline(results: EvaluationResults) -> page.Headline:
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
     about = (
-        f"{counted(results.held_out(), 'held-out performance')}{tasks}, protocol {results.protocol.name}, "
+        f"{counted(results.held_out_count(), 'held-out performance')}{tasks}, protocol {results.protocol.name}, "
         f"{counted(folds, 'fold')}{unit}"
     )
     return page.Headline(rho.value, rho.interval, f"Rank correlation of {results.against} with the judges", about)
@@ -154,7 +154,7 @@ def _curve(losses: Losses | None) -> page.TrainingCurve | None:
     return page.TrainingCurve(*(np.asarray(one, float) for one in values))
 
 
-def leak_checks(audit: LeakReport | None) -> tuple[page.LeakCheck, ...] | None:
+def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
     """The leak audit as questions and answers; None where it did not run."""
     if audit is None:
         return None

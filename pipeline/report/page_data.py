@@ -139,7 +139,7 @@ class VideoReport:
     figures: Mapping[str, Sequence[float]] = field(default_factory=dict)  # (T,) movement figures by key
     people: tuple[str, ...] = ()  # names of the people of `figures`
     beside: str = ""  # name of the group's best training video, where this page has it
-    held_out: float | None = None  # prediction of a training video by networks that were trained without it
+    held_out_score: float | None = None  # prediction of a training video by networks that were trained without it
 
     @property
     def time_steps(self) -> tuple[Interval, ...]:
@@ -149,7 +149,7 @@ class VideoReport:
     @property
     def shown_score(self) -> float | None:
         """The score that the page shows: the held-out prediction where there is one; None without a valid score."""
-        return self.result.score if self.held_out is None or not self.result.valid else self.held_out
+        return self.result.score if self.held_out_score is None or not self.result.valid else self.held_out_score
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "phases": [asdict(phase) for phase in result.phases],
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
-                   "why": result.why, "held_out": video.held_out, "known": is_known(video),
+                   "why": result.why, "held_out": video.held_out_score, "known": is_known(video),
                    "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
@@ -75,7 +75,7 @@ def _moment(one: page.Observation) -> dict[str, Any]:
 
 def is_known(video: page.VideoReport) -> bool:
     """Whether the model was trained on this video, so that the page compares its score with no other."""
-    return video.held_out is not None or any(flag.title == TRAINED_ON for flag in video.result.flags)
+    return video.held_out_score is not None or any(flag.title == TRAINED_ON for flag in video.result.flags)
 
 
 def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:

@@ -231,7 +231,7 @@ def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
         return line
     prediction = float(scorer.model.calibration.predicted[ids.index(line.result.id)])
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
-    return replace(line, held_out=prediction, result=result)
+    return replace(line, held_out_score=prediction, result=result)
 
 
 def _records(run: Path, inputs: Sequence[Path], user: Config, observer: Observer) -> Sequence[Record]:

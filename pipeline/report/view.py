@@ -130,11 +130,11 @@ def _finite_scores(video: page.VideoReport) -> list[float]:
 
 @dataclass(frozen=True)
 class AttentionView:
-    """The attention of one step to the interaction, drawn on an axis; places are per cent from the bottom."""
+    """The attention of one step to the interaction, drawn on an axis; positions are per cent from the bottom."""
 
     view: StepView
     value: float  # 0 to 1
-    place: float  # of the value
+    position: float  # of the value
     usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
@@ -153,7 +153,7 @@ def attention(video: page.VideoReport, steps: Sequence[StepView]) -> tuple[Scale
         margin = max(0.1 * (max(ends) - min(ends)), 0.005)
         axis = Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
     return axis, [
-        AttentionView(one, value, axis.place(value), axis.span(ranges[one.number - 1]) if ranges else None)
+        AttentionView(one, value, axis.position(value), axis.span(ranges[one.number - 1]) if ranges else None)
         for one in steps
         if (value := one.step.interaction) is not None
     ]
@@ -166,13 +166,13 @@ class Scale:
     low: float
     high: float
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Per cent from the low end, kept within the axis."""
         return max(0.0, min(100.0, 100 * (value - self.low) / (self.high - self.low)))
 
     def span(self, interval: Interval) -> tuple[float, float]:
         """Low end and width of an interval in per cent."""
-        left, right = self.place(interval[0]), self.place(interval[1])
+        left, right = self.position(interval[0]), self.position(interval[1])
         return left, max(right - left, 0.5)
 
 
@@ -226,7 +226,7 @@ def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     scores = ("interval80", "interval95", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
     used |= {"truth"} if any("score" in row.truth for row in rows) else set()
-    used |= {"held_out"} if any(row.held_out is not None for row in rows) else set()
+    used |= {"held_out"} if any(row.held_out_score is not None for row in rows) else set()
     used |= {"differences"} if not any(row.result.valid for row in rows) and any(row.better for row in rows) else set()
     used |= {"duration"} if any(row.duration is not None for row in rows) else set()
     return used | ({"task"} if len({row.task for row in rows}) > 1 else set())
@@ -243,9 +243,9 @@ def own_flags(row: page.VideoReport, shared: Sequence[str]) -> list[Flag]:
     return [flag for flag in row.result.flags if flag.title not in shared]
 
 
-def part_decimals(result: Score, name: str) -> int:
+def head_decimals(result: Score, name: str) -> int:
     """Decimals of a further score, such as "execution", by its own accuracy."""
-    accuracy = result.part_accuracy.get(name)
+    accuracy = result.head_accuracy.get(name)
     return 2 if accuracy is None else accuracy.decimals
 
 

@@ -60,7 +60,7 @@ def estimate(plans: Sequence[Plan], planner: Planner) -> Estimate:
         for plan, count in zip(plans, frames, strict=True)
         for wave in plan.waves()
     ]
-    workers, where = planner.pool.places(len(plans))
+    workers, where = planner.pool.workers_for(len(plans))
     seconds = sum(seconds_of(names, count) for names, count in waves) / min(workers, max(1, len(plans)))
     return Estimate(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
 

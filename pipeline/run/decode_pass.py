@@ -36,14 +36,14 @@ MAPPED = 1 << 20
 POLL_SECONDS = 0.1
 """How often a waiting thread checks whether the user asked to stop or its peer has ended."""
 
-REPORT_SECONDS = 0.2
+TELL_SECONDS = 0.2
 """How often a pass tells its progress."""
 
 
 class DecodePass:
     """Decodes one video for several stages at once.
 
-    `tell` is called with (frames done, frames to do, stages that still take them), every `REPORT_SECONDS` and at the
+    `tell` is called with (frames done, frames to do, stages that still take them), every `TELL_SECONDS` and at the
     end. `stop` ends the work.
     """
 
@@ -133,7 +133,7 @@ class DecodePass:
             if self.stop.is_set():
                 raise Cancelled
             active = tuple(one.stage for one in sources if not one.closed)
-            if done == len(union) or time.monotonic() - told > REPORT_SECONDS:
+            if done == len(union) or time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 self.tell(done, len(union), active)
             if not active:

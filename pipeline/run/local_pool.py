@@ -49,7 +49,7 @@ class ThreadPool(Pool):
         """See `Pool`."""
         yield lambda: self.threads, partial(ThreadWorker, start, threading.Event())
 
-    def places(self, items: int) -> tuple[int, str]:
+    def workers_for(self, items: int) -> tuple[int, str]:
         """See `Pool`."""
         return self.threads, "this process"
 
@@ -121,16 +121,16 @@ class ProcessPool(Pool):
         self, start: Start[Any, Any], items: int
     ) -> Iterator[tuple[Callable[[], int], Callable[[], ProcessWorker]]]:
         """See `Pool`."""
-        workers, threads = self.share(items)
+        workers, threads = self.split_cores(items)
         yield lambda: workers, partial(ProcessWorker, threads, start)
 
-    def places(self, items: int) -> tuple[int, str]:
+    def workers_for(self, items: int) -> tuple[int, str]:
         """See `Pool`."""
-        workers, threads = self.share(items)
+        workers, threads = self.split_cores(items)
         each = f"1 process with {counted(threads, 'thread')}"
         return workers, each if workers == 1 else f"{workers} processes with {counted(threads, 'thread')} each"
 
-    def share(self, items: int) -> tuple[int, int]:
+    def split_cores(self, items: int) -> tuple[int, int]:
         """The number of processes for so many items, and of threads of each."""
         workers = self.run.workers
         if workers is None:

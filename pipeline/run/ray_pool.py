@@ -94,7 +94,7 @@ class _Cluster:
         return self.places
 
     def _count(self) -> tuple[float, float, int]:
-        """Cores, GPUs and places."""
+        """Cores, GPUs and places for workers."""
         import ray
 
         run, resources = self.run, ray.cluster_resources()
@@ -162,7 +162,7 @@ class RayPool(Pool):
                 fix="Start one with `ray start --head`, or leave --address out",
             ) from None
 
-    def places(self, items: int) -> tuple[int, str]:
+    def workers_for(self, items: int) -> tuple[int, str]:
         """See `Pool`; the cluster itself is not asked."""
         return self.run.workers or 1, "Ray"
 

@@ -106,10 +106,10 @@ class Pool(ABC):
     def opened(
         self, start: Start[Any, Any], items: int
     ) -> AbstractContextManager[tuple[Callable[[], int], Callable[[], Worker]]]:
-        """A function that returns the number of places for so many items at present, and one that starts a worker."""
+        """A function that returns the number of workers for so many items at present, and one that starts a worker."""
 
     @abstractmethod
-    def places(self, items: int) -> tuple[int, str]:
+    def workers_for(self, items: int) -> tuple[int, str]:
         """The number of workers that the settings give for so many items, and in words where they run."""
 
     @abstractmethod

@@ -75,7 +75,7 @@ def calibrate(
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
-    fitted_part = model.predict(replace(part, settings=model.settings))
+    by_model = model.predict(replace(part, settings=model.settings))
     labels, rows = label_table(part.records), np.arange(len(part))
     return Calibration(
         networks=networks,
@@ -83,13 +83,13 @@ def calibrate(
         predicted=networks.predict(part)[fold, rows],
         fold=fold,
         group=group,
-        steps=fitted_part.step_scores * share,
+        steps=by_model.step_scores * share,
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group),
         facts=facts,
-        attention=fitted_part.attention[..., 1],
-        part_truth=labels[:, 1:],
-        part_predicted=networks.parts(part)[fold, rows],
+        attention=by_model.attention[..., 1],
+        head_truth=labels[:, 1:],
+        head_predicted=networks.head_scores(part)[fold, rows],
         rule=rule,
     )
 

@@ -28,11 +28,11 @@ from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import ceiling_line
 from pipeline.score.movement import read_ranges
 from pipeline.systems.combination import Combination, FittedCombination
-from pipeline.systems.stored_regressions import part_of
+from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import SCORES, Normaliser, fold_data
 from pipeline.train.features import FeatureSet
 
-PARTS = SCORES[1:]
+HEADS = SCORES[1:]
 """Scores beside the final one: columns 1 and 2 of the labels."""
 
 
@@ -63,10 +63,10 @@ class FoldNetworks:
         """(folds, m) mean score by each fold's networks."""
         return self._unscaled(self._members(features).score, 0)
 
-    def parts(self, features: FeatureSet) -> Floats:
+    def head_scores(self, features: FeatureSet) -> Floats:
         """(folds, m, 2) execution and synchronisation by each fold's networks; NaN where there is no such head."""
         output, values = self._members(features), []
-        for column, name in enumerate(PARTS, start=1):
+        for column, name in enumerate(HEADS, start=1):
             scaled = getattr(output, name)
             missing = np.full((len(self.normalisers), len(features)), np.nan)
             values.append(missing if scaled is None else self._unscaled(scaled, column))
@@ -99,7 +99,7 @@ class Calibration(HeldOut):
             movement (ranges of the better third), `combination` (`Combination.description`), `raters` (agreement of
             two raters) and `days` (the labels' first and last day); the last three only where there are any.
         attention: (n, T) the run's attention to the interaction in the training performances.
-        part_truth, part_predicted: (n, 2) like `truth` and `predicted`, for `PARTS`; NaN where there is no label or no
+        head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
             such head.
         rule: what all folds say about the combination, for the run's own; not stored here, since the run stores it.
     """
@@ -110,8 +110,8 @@ class Calibration(HeldOut):
     novelty: Novelty
     facts: Mapping[str, Any]
     attention: Floats
-    part_truth: Floats
-    part_predicted: Floats
+    head_truth: Floats
+    head_predicted: Floats
     rule: Combination | None = None
 
     @cached_property
@@ -121,11 +121,11 @@ class Calibration(HeldOut):
         return replace(accuracy, ceiling=ceiling_line(self.facts.get("raters"), accuracy.rho, accuracy.mae))
 
     @cached_property
-    def part_accuracies(self) -> dict[str, Accuracy]:
+    def head_accuracies(self) -> dict[str, Accuracy]:
         """Accuracy of execution and synchronisation by name; absent without labels and predictions in two folds."""
         accuracies: dict[str, Accuracy] = {}
-        for column, name in enumerate(PARTS):
-            truth, predicted = self.part_truth[:, column], self.part_predicted[:, column]
+        for column, name in enumerate(HEADS):
+            truth, predicted = self.head_truth[:, column], self.head_predicted[:, column]
             rows = np.isfinite(truth) & np.isfinite(predicted)
             if len(np.unique(self.fold[rows])) > 1:
                 accuracies[name] = HeldOut(truth[rows], predicted[rows], self.fold[rows], self.group[rows]).accuracy
@@ -162,19 +162,19 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
     """The arrays of a calibration by name.
 
     `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...), `truth`, `predicted`, `fold`, `group`,
-    `duration` (n,), `steps`, `attention` (n, T), `part_truth`, `part_predicted` (n, 2), `known.<i>` (n, columns),
+    `duration` (n,), `steps`, `attention` (n, T), `head_truth`, `head_predicted` (n, 2), `known.<i>` (n, columns),
     `held_out` and `held_out.<i>` (n,) distances by block, `combination.<fold>.<name>` (`FittedCombination.arrays`).
     """
     networks, novelty = calibration.networks, calibration.novelty
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
     stored = [normaliser.arrays() for normaliser in networks.normalisers]
     arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
-    arrays["held_out"] = novelty.held_out.whole
+    arrays["held_out"] = novelty.held_out_distances.whole
     for number, one in enumerate(networks.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
     for name, values in novelty.known.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
-        arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out.blocks[name]
+        arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out_distances.blocks[name]
     tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
     return tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()}
 
@@ -198,8 +198,8 @@ def read_calibration(
         raise ValueError("arrays of different lengths")
     if calibration.attention.shape != calibration.steps.shape:
         raise ValueError("attention and steps of different shapes")
-    for name in ("part_truth", "part_predicted"):
-        if getattr(calibration, name).shape != (number, len(PARTS)):
+    for name in ("head_truth", "head_predicted"):
+        if getattr(calibration, name).shape != (number, len(HEADS)):
             raise ValueError(f"{name} of another shape")
     for entry in facts["quality"].values():
         for low, high in entry.values():
@@ -208,22 +208,23 @@ def read_calibration(
     return calibration
 
 
-_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "part_truth", "part_predicted")
+_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "head_truth", "head_predicted")
 
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimConfig, sizes: AimSizes) -> Calibration:
     values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
-    arrays, stored = {name: values[name] for name in _ARRAYS}, part_of(values, "normaliser.")
+    arrays, stored = {name: values[name] for name in _ARRAYS}, with_prefix(values, "normaliser.")
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
     training, held_out = (
-        {BLOCKS[int(i)]: v for i, v in sorted(part_of(values, prefix).items())} for prefix in ("known.", "held_out.")
+        {BLOCKS[int(i)]: v for i, v in sorted(with_prefix(values, prefix).items())}
+        for prefix in ("known.", "held_out.")
     )
     novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
     combinations = [
-        FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
+        FittedCombination.from_arrays(one, with_prefix(values, f"combination.{number}."))
         for number, one in enumerate(facts["combinations"])
     ]
-    networks = FoldNetworks(network, sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
+    networks = FoldNetworks(network, sizes, with_prefix(tensors, "state."), tuple(normalisers), tuple(combinations))
     names = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
     names += [name for name in ("raters", "days") if name in facts]
     kept = {name: facts[name] for name in names} | {"movement": read_ranges(facts["movement"])}

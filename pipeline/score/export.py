@@ -40,7 +40,7 @@ from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import Layers
 from models.stacked import member_state
-from pipeline.score.calibration import PARTS
+from pipeline.score.calibration import HEADS
 from pipeline.score.trained_model import TrainedModel
 from pipeline.train import Normaliser
 from pipeline.train.features import FeatureSet
@@ -159,7 +159,7 @@ class _Ensemble(nn.Module):
         self.inputs = [name for name in self.shapes if prod(self.shapes[name.removesuffix("_mask")])]
         self.heads = [
             (column, name)
-            for column, name in enumerate(PARTS, start=1)
+            for column, name in enumerate(HEADS, start=1)
             if hasattr(self.members[0], name) and np.isfinite(self.scales[column][0])
         ]
         self.outputs = ["score", "members", "step_scores", "attention", *(name for _, name in self.heads)]

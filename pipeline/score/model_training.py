@@ -18,7 +18,7 @@ from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
-from pipeline.checks.video_flags import report_flags, still_camera_advice
+from pipeline.checks.video_flags import announce_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
 from pipeline.phases import phases_of_model
 from pipeline.run import MeasuredPlan, Plan, Planner, run
@@ -73,7 +73,7 @@ def train_model(
     if planner is not None:
         plans = planner.measure(features.records)
         measured = [(plan.record.name, quality) for plan, quality in plans]
-        report_flags(measured, len(plans), observer, strict=strict)
+        announce_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
             observer.note(advice)
     else:

@@ -61,7 +61,7 @@ class Score:
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
         accuracy: of the model on held-out performances; None where unknown.
-        part_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
+        head_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
         carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
@@ -84,7 +84,7 @@ class Score:
     checked: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     accuracy: Accuracy | None = None
-    part_accuracy: Mapping[str, Accuracy] = field(default_factory=dict)
+    head_accuracy: Mapping[str, Accuracy] = field(default_factory=dict)
     failure: Failure | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
@@ -122,7 +122,7 @@ class Score:
 
 _PARTS: Mapping[str, Any] = {
     **dict.fromkeys(("score", "spread", "interval80", "interval95", "percentile", "execution", "synchronisation")),
-    **{"other_share": None, "steps": (), "part_accuracy": {}},
+    **{"other_share": None, "steps": (), "head_accuracy": {}},
 }
 """What a performance without a score has in place of the score's parts."""
 

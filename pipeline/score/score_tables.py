@@ -90,7 +90,7 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         content = {**asdict(row), **safe, "flags": flags, "constant": None, "phases": []}
         content |= {"valid": row.valid, "why": printable(row.why)}
         content |= {"accuracy": "" if row.accuracy is None else str(row.accuracy)}
-        content |= {"part_accuracy": {name: str(accuracy) for name, accuracy in row.part_accuracy.items()}}
+        content |= {"head_accuracy": {name: str(accuracy) for name, accuracy in row.head_accuracy.items()}}
         if parts := ScoreParts.of(row, JSON_DECIMALS):
             pairs = zip(row.steps, parts.steps, strict=True)
             content |= {

@@ -28,7 +28,7 @@ from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.phases import Carried, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
-from pipeline.score.calibration import PARTS
+from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import WHO, scoring_config
 from pipeline.score.score import Score, StepScore
@@ -154,9 +154,9 @@ class Scorer:
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
         steps = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
         score, with_steps = float(made.score[0]), self.model.network_share > 0  # a network that only guesses has none
-        accuracies = {} if calibration is None else calibration.part_accuracies
-        parts = {name: values for name in PARTS if (values := getattr(made, name)) is not None}
-        good = {name: float(v[0]) for name, v in parts.items() if name not in accuracies or accuracies[name].better}
+        accuracies = {} if calibration is None else calibration.head_accuracies
+        heads = {name: values for name in HEADS if (values := getattr(made, name)) is not None}
+        good = {name: float(v[0]) for name, v in heads.items() if name not in accuracies or accuracies[name].better}
         return Score(
             id=record.id,
             path=record.path,
@@ -176,7 +176,7 @@ class Scorer:
             checked=checked,
             quality=quality,
             accuracy=None if calibration is None else calibration.accuracy,
-            part_accuracy={name: accuracies[name] for name in good if name in accuracies},
+            head_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
             carried=carried,
         )
@@ -252,9 +252,9 @@ def percentile(training: np.ndarray, score: float) -> float | None:
 
 def _require_finite(made: Predictions, intervals: Mapping[float, Floats | None]) -> None:
     """Raise DataError if a number of a score is not finite."""
-    heads = [made.score, made.other_share, made.members, made.step_scores, made.attention]
-    heads += [made.execution, made.synchronisation, *intervals.values()]
-    if not all(values is None or np.isfinite(values).all() for values in heads):
+    numbers = [made.score, made.other_share, made.members, made.step_scores, made.attention]
+    numbers += [made.execution, made.synchronisation, *intervals.values()]
+    if not all(values is None or np.isfinite(values).all() for values in numbers):
         raise DataError(NOT_FINITE)
 
 

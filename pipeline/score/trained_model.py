@@ -55,7 +55,7 @@ from pipeline.score.setting_lines import plain, setting_lines
 from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import FittedCombination
-from pipeline.systems.stored_regressions import part_of
+from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import (
     NO_LABELS_FIX,
     Normaliser,
@@ -323,17 +323,17 @@ class TrainedModel:
 def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:
     """The model of a run folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
     require_finite(description, tensors)
-    normaliser = {name: values.numpy() for name, values in part_of(tensors, "normaliser.").items()}
+    normaliser = {name: values.numpy() for name, values in with_prefix(tensors, "normaliser.").items()}
     combination, calibration, contents = (description[name] for name in ("combination", "calibration", "contents"))
-    fitted = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
-    names, marked = description["phases"], {name: v.numpy() for name, v in part_of(tensors, "phases.").items()}
+    fitted = {name: values.numpy() for name, values in with_prefix(tensors, "combination.").items()}
+    names, marked = description["phases"], {name: v.numpy() for name, v in with_prefix(tensors, "phases.").items()}
     network, sizes = AimConfig(**description["model"]), AimSizes(**description["sizes"])
     model = TrainedModel(
         network=network,
         sizes=sizes,
         recipe=TrainConfig(**description["train"]),
         normaliser=Normaliser.from_arrays(normaliser),
-        state=part_of(tensors, "state."),
+        state=with_prefix(tensors, "state."),
         settings=description["settings"],
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
@@ -351,7 +351,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         raise ValueError("a score of the model is not finite")
     if calibration is None:
         return model
-    stored = read_calibration(part_of(tensors, "calibration."), calibration, network, sizes)
+    stored = read_calibration(with_prefix(tensors, "calibration."), calibration, network, sizes)
     stored.try_on(model.blank_features(stored.steps.shape[1]))
     return replace(model, calibration=stored)
 

@@ -326,12 +326,12 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
         name, kinematics = (request.headers.get(header) for header in (NAME_HEADER, KINEMATICS_HEADER))
         if name is None and kinematics is None:
             name = ""  # a client that sends no names sends a video
-        parts = uploads.Parts(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
-        parts.check(service.reads)
+        headers = uploads.BodyHeaders(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
+        headers.check(service.reads)
         under_way += 1
         try:
             body = uploads.timely(content, bounds.stall_s, bounds.upload_s)
-            received = await uploads.receive(body, parts, announced, queue.folder, bounds.file_bytes)
+            received = await uploads.receive(body, headers, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
@@ -420,9 +420,9 @@ def _submission(queue: Queue, submission_id: str) -> Submission:
 
 def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
     """What the page shows of a submission, as JSON types."""
-    result, (stage, share) = submission.result, queue.activity(submission)
+    result, (activity, share) = submission.result, queue.activity(submission)
     shown = {name: getattr(submission, name) for name in SHOWN}
-    shown |= {"name": submission.title, "pair": bool(submission.pair), "stage": stage, "share": share}
+    shown |= {"name": submission.title, "pair": bool(submission.pair), "activity": activity, "share": share}
     if result is None:
         return shown
     low, high = result.interval80 or (None, None)

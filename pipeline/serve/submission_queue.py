@@ -29,18 +29,18 @@ class Running:
 
     id: str
     stop: threading.Event = field(default_factory=threading.Event)
-    stage: str = ""
+    activity: str = ""
     share: float | None = None
 
-    def progress(self, stage: str, share: float | None = None) -> None:
+    def progress(self, activity: str, share: float | None = None) -> None:
         """Show the current activity and its share from 0 to 1, or None where unknown."""
         if not self.stop.is_set():
-            self.stage, self.share = stage, share
+            self.activity, self.share = activity, share
 
     def end(self) -> None:
         """Ask the work to end."""
         self.stop.set()
-        self.stage, self.share = "stopping", None
+        self.activity, self.share = "stopping", None
 
 
 Work = Callable[[Submission, Path, Running], Score | None]
@@ -100,7 +100,7 @@ class Queue:
         running = self._running
         if submission.state != "running" or running is None or running.id != submission.id:
             return submission.remark, None
-        return running.stage, running.share
+        return running.activity, running.share
 
     def remove(self, submission: Submission) -> bool:
         """Delete a finished submission and its files; returns False for an unfinished one."""

@@ -62,7 +62,7 @@ class UploadError(HTTPException):
 
 
 @dataclass(frozen=True)
-class Parts:
+class BodyHeaders:
     """The headers of a request that describe its body."""
 
     video: str | None  # percent-encoded names of the files, None where the body has no such part
@@ -105,15 +105,15 @@ def suffix_of(name: str) -> str:
 
 
 async def receive(
-    body: AsyncIterator[bytes], parts: Parts, announced: int | None, folder: Path, most_bytes: int
+    body: AsyncIterator[bytes], headers: BodyHeaders, announced: int | None, folder: Path, most_bytes: int
 ) -> Submission:
     """Write a body into a new folder below `folder`, as `video` + suffix and `KINEMATICS`, and return its submission.
 
     A refused or broken upload leaves no file. `announced` is the Content-Length, where the client sent one. Raises
     UploadError for a body of a wrong type, too large or empty, or where the disk is full.
     """
-    names = [shown_name(name) for name in (parts.video, parts.kinematics) if name is not None]
-    suffix = "" if parts.video is None else suffix_of(names[0])
+    names = [shown_name(name) for name in (headers.video, headers.kinematics) if name is not None]
+    suffix = "" if headers.video is None else suffix_of(names[0])
     if announced is not None and announced > most_bytes:
         raise _too_large(most_bytes)
     submission = secrets.token_hex(16)
@@ -121,7 +121,7 @@ async def receive(
     try:
         place.mkdir(parents=True)
         paths = (place / KINEMATICS, place / f"video{suffix}")
-        size, digest = await _write(body, paths, parts, most_bytes)
+        size, digest = await _write(body, paths, headers, most_bytes)
         return Submission(submission, " + ".join(names), suffix, size, digest)
     except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
@@ -152,13 +152,13 @@ async def drain(body: AsyncIterator[bytes], most_s: float) -> None:
 
 
 async def _write(
-    body: AsyncIterator[bytes], paths: tuple[Path, Path], parts: Parts, most_bytes: int
+    body: AsyncIterator[bytes], paths: tuple[Path, Path], headers: BodyHeaders, most_bytes: int
 ) -> tuple[int, str]:
     """Write the kinematics and the video of a body to two paths; returns the body's size and SHA-256."""
-    digest, size, head, left = hashlib.sha256(), 0, b"", parts.kinematics_bytes
+    digest, size, head, left = hashlib.sha256(), 0, b"", headers.kinematics_bytes
     with ExitStack() as files:
-        text = files.enter_context(paths[0].open("xb")) if parts.kinematics is not None else None
-        video = files.enter_context(paths[1].open("xb")) if parts.video is not None else None
+        text = files.enter_context(paths[0].open("xb")) if headers.kinematics is not None else None
+        video = files.enter_context(paths[1].open("xb")) if headers.video is not None else None
         async for block in body:
             size += len(block)
             if size > most_bytes:
@@ -169,16 +169,16 @@ async def _write(
             if text is not None:
                 text.write(first)
             if rest and video is None:
-                raise UploadError(400, "the body is longer than its parts")
+                raise UploadError(400, "the body is longer than its headers")
             if video is not None and rest:
                 if len(head) < HEAD_BYTES:
                     head += rest[: HEAD_BYTES - len(head)]
                     if len(head) >= 16 and not is_video(head):
                         raise UploadError(415, "the file's content is not a video")
                 video.write(rest)
-    if left or (parts.kinematics is not None and not parts.kinematics_bytes):
+    if left or (headers.kinematics is not None and not headers.kinematics_bytes):
         raise UploadError(400, "the kinematics file is empty or incomplete")
-    if parts.video is not None and not is_video(head):
+    if headers.video is not None and not is_video(head):
         raise UploadError(415, "the file's content is not a video" if head else "the file is empty")
     return size, digest.hexdigest()
 

@@ -70,6 +70,6 @@ def _classes(objects: Iterable[Any]) -> list[str]:
     return [type(one).__name__ if type(one).__module__.startswith("sklearn.") else "" for one in objects]
 
 
-def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+def with_prefix(values: Mapping[str, T], prefix: str) -> dict[str, T]:
     """The values whose names begin with `prefix`, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

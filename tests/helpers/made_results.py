@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from data.leaks import LeakReport
+from data.leaks import LeakAudit
 from pipeline.evaluate.evaluation_results import (
     AverageResult,
     Estimate,
@@ -21,7 +21,7 @@ from pipeline.evaluate.evaluation_results import (
     TaskResult,
 )
 
-CLEAN = LeakReport(("trial",), (), {}, True, ())
+CLEAN = LeakAudit(("trial",), (), {}, True, ())
 ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"})
 
 

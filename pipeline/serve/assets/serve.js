@@ -29,7 +29,7 @@
     for (const file of files) {
       const id = `waiting-${(serial += 1)}`, other = isText(file) ? "video" : "kinematics file (.txt)";
       if (isText(file)) texts.set(trialOf(file), file);
-      uploads.set(id, { id, name: file.name, state: "waiting", stage: `add the ${other} of this trial`, file });
+      uploads.set(id, { id, name: file.name, state: "waiting", activity: `add the ${other} of this trial`, file });
     }
     const waiting = [...uploads.values()].filter((entry) => entry.file), used = new Set();
     const videos = waiting.filter((entry) => !isText(entry.file)), kinematics = waiting.filter((entry) => isText(entry.file));
@@ -50,7 +50,7 @@
     const body = new Blob([text, video].filter(Boolean)), name = [video, text].filter(Boolean).map((part) => part.name).join(" + ");
     if (body.size > most) return say(`${name}: larger than ${Math.round(most / 1e6)} MB`);
     const key = `upload-${(serial += 1)}`, request = new XMLHttpRequest();
-    const entry = { id: key, name, state: "uploading", share: 0, stage: "sending", request };
+    const entry = { id: key, name, state: "uploading", share: 0, activity: "sending", request };
     uploads.set(key, entry);
     request.upload.onprogress = (event) => { entry.share = event.loaded / event.total; draw(); };
     request.onloadend = () => {
@@ -84,8 +84,8 @@
     const valid = submission.level !== "bad", shown = (value) => value.toFixed(submission.decimals);
     part("score").textContent = isKnown(submission.score) ? shown(submission.score) : "";
     part("interval").textContent = !isKnown(submission.score) || !valid ? "" : isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval";
-    part("stage").textContent = submission.state === "failed" ? submission.error : open ? submission.stage : took(submission);
-    part("stage").classList.toggle("bad-text", submission.state === "done" && !valid);
+    part("activity").textContent = submission.state === "failed" ? submission.error : open ? submission.activity : took(submission);
+    part("activity").classList.toggle("bad-text", submission.state === "done" && !valid);
     const time = node.querySelector("time");
     time.textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick");
@@ -96,16 +96,16 @@
     part("download").setAttribute("download", `${submission.name}.html`);
     part("again").hidden = open;
     if (submission.state === "done") part("open").href = `/submissions/${submission.id}/report.html`;
-    part("cancel").hidden = !open || submission.stage === "stopping";
+    part("cancel").hidden = !open || submission.activity === "stopping";
     part("delete").hidden = open;
     const bar = node.querySelector("progress");
     bar.hidden = !["running", "uploading"].includes(submission.state);
     if (!isKnown(submission.share)) bar.removeAttribute("value");
     else bar.value = submission.share;
-    bar.setAttribute("aria-label", `${submission.name}: ${submission.stage}`);
+    bar.setAttribute("aria-label", `${submission.name}: ${submission.activity}`);
   };
   const isKnown = (value) => value !== null && value !== undefined;
-  const took = (submission) => (submission.pair ? "side by side" : submission.state === "done" && submission.started ? `${submission.stage ? `${submission.stage} · ` : ""}scored in ${(submission.finished - submission.started).toFixed(1)} s` : "");
+  const took = (submission) => (submission.pair ? "side by side" : submission.state === "done" && submission.started ? `${submission.activity ? `${submission.activity} · ` : ""}scored in ${(submission.finished - submission.started).toFixed(1)} s` : "");
 
   const draw = () => {
     const shown = [...uploads.values()].reverse().concat(submissions);

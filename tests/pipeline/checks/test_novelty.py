@@ -92,7 +92,7 @@ def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
 def test_a_strange_performance_is_beyond_the_limit_and_names_its_block() -> None:
     features = made_features(40, channels=4, scene=5, trial=3)
     novelty = Novelty.measure(features, FOLDS, np.arange(40))
-    assert novelty.limit == novelty.held_out.whole.max()
+    assert novelty.limit == novelty.held_out_distances.whole.max()
     usual = [ratio for ratio, _ in novelty.ratios(features)]
     assert max(usual) <= 1
     strange = replace(features, scene=features.scene + 50).take([0])

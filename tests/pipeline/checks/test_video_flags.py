@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.checks.video_flags import flag_videos, report_flags, still_camera_advice
+from pipeline.checks.video_flags import announce_flags, flag_videos, still_camera_advice
 from pipeline.observer import Observer
 from pipeline.settings.config import load_config
 
@@ -55,7 +55,7 @@ def test_the_advice_names_the_sheets_that_were_drawn(sheets: str, advice: str) -
     notes: list[str] = []
     observer = Observer()
     observer.note = notes.append  # type: ignore[method-assign]
-    assert list(report_flags(measured(cut=video(cuts=1)), 1, observer, sheets=sheets)) == ["cut"]
+    assert list(announce_flags(measured(cut=video(cuts=1)), 1, observer, sheets=sheets)) == ["cut"]
     assert advice in notes[0]
     assert ("--preview" in notes[0]) == (not sheets)
 

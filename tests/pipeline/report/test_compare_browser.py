@@ -283,7 +283,7 @@ def test_a_comparison_opens_at_the_moment_just_shown(browser: Any, pages: dict[s
 
 def test_a_video_of_training_shows_what_moved_differently(browser: Any, data: ReportData, tmp_path: Path) -> None:
     a, b = data.videos[:2]
-    videos = (a, replace(b, held_out=61.0))
+    videos = (a, replace(b, held_out_score=61.0))
     with shown(browser, tmp_path, replace(data, videos=videos, batch=None, comparison=True)) as tab:
         assert not tab.is_visible("#compare .compared")
         assert tab.locator("#compare .moved li").count() == 2

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.leaks import Leak, LeakReport, audit
+from data.leaks import Leak, LeakAudit, audit
 from data.splits import kfold
 from pipeline.checks.intervals import HeldOut
 from pipeline.evaluate.cross_validation import Protocol, evaluate
@@ -153,7 +153,7 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(
 
 def test_the_audit_is_answered_question_by_question() -> None:
     leaks = tuple(Leak(str(i), "trial", f"v{i}", (), ()) for i in range(25))
-    given = LeakReport(("trial", "group"), leaks, {}, True, ())
+    given = LeakAudit(("trial", "group"), leaks, {}, True, ())
     checks = leak_checks(given)
     assert checks is not None
     assert [(check.name, check.passed) for check in checks[:4]] == [

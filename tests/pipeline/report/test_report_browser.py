@@ -426,7 +426,7 @@ def test_the_best_of_training_opens_beside_a_video_with_one_click(browser: Any, 
     data = report_samples.report(tmp_path, count=3)
     best = data.videos[2].name
     videos = tuple(replace(video, beside=best) for video in data.videos)
-    videos = (*videos[:2], replace(videos[2], held_out=61.0))
+    videos = (*videos[:2], replace(videos[2], held_out_score=61.0))
     with shown(browser, tmp_path, replace(data, videos=videos)) as tab:
         tab.click("#video-0 [data-do=beside]")
         chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]

@@ -145,7 +145,7 @@ def test_attention_is_drawn_against_its_usual_range() -> None:
     axis, steps = strip
     assert 0.48 < axis.low < 0.5
     assert 0.6 < axis.high < 0.62
-    assert all(step.place == pytest.approx(50) for step in steps)
+    assert all(step.position == pytest.approx(50) for step in steps)
     assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in steps)
     alone = video(0, 0, 0, 0, 0, training=None)
     bare = view.attention(alone, view.step_views(alone))

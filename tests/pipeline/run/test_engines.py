@@ -67,15 +67,15 @@ def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyP
     free = Mock(return_value=Mock(available=64e9))
     monkeypatch.setattr("pipeline.run.local_pool.psutil.virtual_memory", free)
     monkeypatch.setattr("pipeline.run.local_pool.usable_cores", lambda: 6)
-    assert ProcessPool(RunConfig()).share(100) == (6, 1)
-    assert ProcessPool(RunConfig()).share(2) == (2, 3), "two videos"
-    assert ProcessPool(RunConfig()).places(100) == (6, "6 processes with 1 thread each")
-    assert ProcessPool(RunConfig()).places(1) == (1, "1 process with 6 threads")
-    assert ProcessPool(RunConfig(workers=1, threads=2)).share(100) == (1, 2)
+    assert ProcessPool(RunConfig()).split_cores(100) == (6, 1)
+    assert ProcessPool(RunConfig()).split_cores(2) == (2, 3), "two videos"
+    assert ProcessPool(RunConfig()).workers_for(100) == (6, "6 processes with 1 thread each")
+    assert ProcessPool(RunConfig()).workers_for(1) == (1, "1 process with 6 threads")
+    assert ProcessPool(RunConfig(workers=1, threads=2)).split_cores(100) == (1, 2)
     free.return_value.available = 4e9
-    assert ProcessPool(RunConfig()).share(100) == (2, 3), "memory for two"
+    assert ProcessPool(RunConfig()).split_cores(100) == (2, 3), "memory for two"
     free.return_value.available = 1e8
-    assert ProcessPool(RunConfig()).share(100) == (1, 6)
+    assert ProcessPool(RunConfig()).split_cores(100) == (1, 6)
 
 
 def no_start(*_: object) -> Callable[[int], int]:

@@ -185,8 +185,8 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
     """A crash of the decoder, which another version of it may not have."""
     run, new = trained
     scorer, record = load_scorer(run, tmp_path / "cache"), find_videos([new / "a.mp4"]).records[0]
-    step = scorer.planner.plan(record).steps[-1]
-    scorer.cache.keep_failure(step.computation, record, Failure("crashed", step.stage, "killed by SIGSEGV"))
+    planned = scorer.planner.plan(record).stages[-1]
+    scorer.cache.keep_failure(planned.computation, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
     assert scorer.score_records([record])[0].score is not None
 
 
@@ -304,17 +304,17 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     monkeypatch.setattr(TrainedModel, "predict", with_execution)
     truth = np.stack([calibration.truth / 10, np.full(len(calibration.truth), np.nan)], axis=1)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
-    scorer.model = replace(scorer.model, calibration=replace(calibration, part_truth=truth, part_predicted=truth + 0.3))
+    scorer.model = replace(scorer.model, calibration=replace(calibration, head_truth=truth, head_predicted=truth + 0.3))
     scored = scorer.score(new / "a.mp4")
     assert scored.execution is not None
     report_scores(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "Execution: on 8 of 10 new videos this model is right within ±0.3 (" in page.read_text()
-    assert "within ±0.3 (" in as_json([scored])[0]["part_accuracy"]["execution"]
+    assert "within ±0.3 (" in as_json([scored])[0]["head_accuracy"]["execution"]
     scorer.model = replace(
-        scorer.model, calibration=replace(calibration, part_truth=truth, part_predicted=truth[::-1].copy())
+        scorer.model, calibration=replace(calibration, head_truth=truth, head_predicted=truth[::-1].copy())
     )
     hidden = scorer.score(new / "a.mp4")
-    assert (hidden.execution, hidden.part_accuracy, hidden.score) == (None, {}, scored.score)
+    assert (hidden.execution, hidden.head_accuracy, hidden.score) == (None, {}, scored.score)
     report_scores(page, Scored(scorer, [hidden], records), ReportData("t"))
     assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
 
@@ -336,9 +336,9 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     replace(run, calibration=calibration).save(tmp_path)
     loaded = TrainedModel.load(tmp_path).calibration
     assert loaded is not None
-    assert set(loaded.part_accuracies) == {"execution"}
-    assert loaded.part_accuracies == calibration.part_accuracies
-    assert loaded.part_accuracies["execution"].performances == 24
+    assert set(loaded.head_accuracies) == {"execution"}
+    assert loaded.head_accuracies == calibration.head_accuracies
+    assert loaded.head_accuracies["execution"].performances == 24
 
 
 @pytest.mark.parametrize("calibrated", [True, False])

@@ -218,7 +218,7 @@ def test_submissions_run_one_after_the_other_and_can_be_cancelled(client: Any, w
     running = wait(client, first, "running")
     while running["share"] is None:
         running = client.get(f"/api/submissions/{first}").json()
-    assert (running["stage"], running["share"]) == ("computing", 0.5)
+    assert (running["activity"], running["share"]) == ("computing", 0.5)
     assert send(client).status_code == 429
     assert client.get(f"/api/submissions/{second}").json()["state"] == "queued"
     assert client.delete(f"/api/submissions/{first}").status_code == 409

@@ -113,7 +113,7 @@ def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip:
     GO_ON.set()
     wait_for(page, f"{state('slow final dive.mp4')}?.startsWith('done')")
     assert float(page.inner_text(".submission .score")) > 0
-    assert page.inner_text(".submission .stage").startswith("shaking camera · scored in")
+    assert page.inner_text(".submission .activity").startswith("shaking camera · scored in")
     page.click(".submission a.open")
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .step >> nth=5")
@@ -130,8 +130,8 @@ def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip:
 def test_a_warning_is_not_green_and_the_time_left_is_shown(page: Any, clip: Path) -> None:
     GO_ON.clear()
     upload(page, clip, "slow flagged.mp4")
-    wait_for(page, "document.querySelector('.submission .stage')?.textContent.includes('left')")
-    assert re.fullmatch(r"finding the athlete: 50 %, about \d+ s left", page.inner_text(".submission .stage"))
+    wait_for(page, "document.querySelector('.submission .activity')?.textContent.includes('left')")
+    assert re.fullmatch(r"finding the athlete: 50 %, about \d+ s left", page.inner_text(".submission .activity"))
     GO_ON.set()
     wait_for(page, f"{state('slow flagged.mp4')} === 'done, 1 flag'")
     colours = "getComputedStyle(document.querySelector('.submission .state')).color"
@@ -161,7 +161,7 @@ def test_queue_cancel_and_failure(page: Any, clip: Path) -> None:
     page.click(".submission:has-text('slow.mp4') .cancel")
     wait_for(page, f"{state('slow.mp4')} === 'cancelled'")
     wait_for(page, f"{state('broken.mp4')} === 'failed'")
-    assert "the stream ends at frame 3" in page.inner_text(".submission:has-text('broken.mp4') .stage")
+    assert "the stream ends at frame 3" in page.inner_text(".submission:has-text('broken.mp4') .activity")
 
 
 def test_refusals_are_shown(page: Any, clip: Path) -> None:
@@ -197,10 +197,10 @@ def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:
         assert "reads the video and the kinematics" in tab.inner_text("#needs")
         text = {"name": "T_B001.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}
         tab.set_input_files("#files", [text])
-        assert "add the video of this trial" in tab.inner_text(".submission .stage")
+        assert "add the video of this trial" in tab.inner_text(".submission .activity")
         upload(tab, clip, "T_B001_capture1.mp4", "T_C002_capture1.mp4")
         wait_for(tab, f"{state('T_B001_capture1.mp4 + T_B001.txt')}?.startsWith('done')")
-        assert "add the kinematics file" in tab.inner_text(".submission:has-text('T_C002_capture1.mp4') .stage")
+        assert "add the kinematics file" in tab.inner_text(".submission:has-text('T_C002_capture1.mp4') .activity")
         upload(tab, clip, "T_B001_capture2.mp4")
         wait_for(tab, f"{state('T_B001_capture2.mp4 + T_B001.txt')}?.startsWith('done')")
         tab.set_input_files("#files", [{**text, "name": "T_D003.txt"}])
