@@ -1,5 +1,6 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
+from data.datasets.folder import list_unfilmed
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
 from data.datasets.listing import KINDS, DataCheck, check_data, kind_of, list_records
 from data.datasets.phase_marks import with_phases
@@ -12,6 +13,7 @@ __all__ = [
     "kind_of",
     "kinematics_of",
     "list_records",
+    "list_unfilmed",
     "trial_of",
     "with_phases",
 ]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -75,7 +75,17 @@ def videos_or(unfilmed: Sequence[str], root: Path, storage: Storage | None = Non
     except UsageError:
         if not unfilmed:
             raise
-    return Listing(tuple(Record(name, None) for name in sorted(unfilmed)))
+    return list_unfilmed(unfilmed)
+
+
+def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Listing:
+    """Performances of these names without a video, with the labels of a CSV if there is one.
+
+    Raises as `list_folder`.
+    """
+    listing = Listing(tuple(Record(name, None) for name in sorted(names)))
+    table = find_labels(Path(), labels, ())
+    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
 def _spreadsheets(root: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
@@ -122,6 +122,10 @@ class Listing:
     records: tuple[Record, ...]  # in the order of their ids
     problems: tuple[str, ...] = ()  # each names the file: labels without video, videos without label, duplicates
     doubts: tuple[str, ...] = ()
+
+    def at_rate(self, rate: float) -> Listing:
+        """The listing with `rate`, in frames per second, for its video files; 0: the containers are right."""
+        return replace(self, records=tuple(replace(record, rate=rate) for record in self.records))
 
 
 def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:

@@ -35,7 +35,7 @@ from extractors.timesteps.segments import (
 )
 from extractors.timesteps.trial_descriptors import trial_descriptors
 
-UNTIMED = (0.0, 1.0)
+SHARES = (0.0, 1.0)
 """Begin and end of a performance of which only shares are known."""
 
 
@@ -100,7 +100,7 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Time steps of the agents and the scene, and descriptors of the whole performance."""
 
-    name, version, Config = "timesteps", 6, TimestepsConfig
+    name, version, Config = "timesteps", 7, TimestepsConfig
     reads: ClassVar[frozenset[str]] = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
@@ -108,9 +108,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         "secondary": ArraySpec(("step", "agent", "secondary_channel"), "mixed", "channels of the secondary agents"),
         "secondary_mask": ArraySpec(("step", "agent"), "1", "true where that agent was present"),
         "scene": ArraySpec(("step", "class"), "1", "whole-scene feature, I3D's logits by default"),
-        "bounds": ArraySpec(("step", "edge"), "s", "begin and end of each time step"),
+        "bounds": ArraySpec(("step", "edge"), "s", "begin and end of each time step; shares if nothing has times"),
         "trial": ArraySpec(("descriptor",), "mixed", "descriptors of the whole performance"),
-        "duration": ArraySpec((), "s", "length of the performance"),
+        "duration": ArraySpec((), "s", "length of the performance; NaN where the features have no times"),
     }
     clock: ClassVar[str] = "step"
     seconds_per_unit: ClassVar[float] = 0.001
@@ -152,7 +152,8 @@ class Timesteps(Extractor[TimestepsConfig]):
                 "the secondary agents have different channels", fix="Set timesteps.secondary to agents of one kind"
             )
         config = self.config
-        start, end = self._span((primary, *secondary), source.upstream)
+        span = self._span((primary, *secondary), source.upstream)
+        start, end = span or SHARES
         primary, *secondary = agents = [agent.stretched(start, end) for agent in (primary, *secondary)]
         bounds = self._edges(start, end, source)
         statistics = config.statistics, config.k, config.min_observed
@@ -167,27 +168,25 @@ class Timesteps(Extractor[TimestepsConfig]):
             "scene": scene,
             "bounds": bounds,
             "trial": trial,
-            "duration": np.array(end - start),
+            "duration": np.array(end - start if span else np.nan),
         }
         lasting = bounds[:, 1] > bounds[:, 0]  # other steps are of phases that this performance leaves out
         masks = [one.mask[lasting] for one in (first, *rest)]
-        quality = {**_quality(primary, secondary, masks), "duration_s": round(end - start, 3)}
+        quality = _quality(primary, secondary, masks)
+        if span:
+            quality |= {"longest_pause_s": _longest_pause(agents), "duration_s": round(end - start, 3)}
         quality |= {f"name_{part}": name for part, name in people.items()}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
-    def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float]:
-        """Begin and end in seconds of the performance: those of its agents, else those of its scene.
-
-        It is `UNTIMED` where the times of neither are known.
-        """
+    def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float] | None:
+        """Begin and end in seconds of the performance: those of its agents, else those of its scene, if known."""
         spans = [agent.span for agent in agents if len(agent.time) and agent.timed]
         if not spans and self.config.scene:
             stage, array = parse_scene(self.config.scene)
             bounds = _scene_bounds(_stage(upstream, stage), array)
             spans = [(bounds.min(), bounds.max())] if bounds.size and np.isfinite(bounds).all() else []
-        starts, ends = zip(*(spans or [UNTIMED]), strict=True)
-        return float(min(starts)), float(max(ends))
+        return (float(min(start for start, _ in spans)), float(max(end for _, end in spans))) if spans else None
 
     def _edges(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
@@ -278,15 +277,14 @@ def _quality(primary: Channels, secondary: list[Channels], masks: list[Bools]) -
         "bridged_secondary": float(np.mean([_share(s, s.present & ~s.observed) for s in secondary])),
         "masked_steps_primary": float((~first).mean()),
         "masked_steps_secondary": float(np.mean([(~one).mean() for one in rest])),
-        "longest_pause_s": max((_longest_pause(a.time) for a in (primary, *secondary) if a.kind != CLIPS), default=0.0),
     }
     absent = tuple(f"_{part}" for part, one in (("primary", primary), ("secondary", secondary[0])) if not one.names)
     return {name: share for name, share in shares.items() if not name.endswith(absent)}
 
 
-def _longest_pause(time: Floats) -> float:
-    """Seconds of the longest pause between two rows."""
-    return round(float(np.diff(time).max(initial=0.0)), 3)
+def _longest_pause(agents: Sequence[Channels]) -> float:
+    """Seconds of the longest pause between two rows of an agent."""
+    return round(max((float(np.diff(a.time).max(initial=0.0)) for a in agents if a.kind != CLIPS), default=0.0), 3)
 
 
 def _share(agent: Channels, rows: np.ndarray) -> float:

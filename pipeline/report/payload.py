@@ -40,6 +40,7 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
     ]
     return {
         "duration": duration(video),
+        "timed": result.timed,
         "steps": steps,
         "phases": [asdict(phase) for phase in result.phases],
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,

@@ -167,7 +167,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
         axes.set_title("The model was trained on this video: no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel("time (s)")
+    axes.set_xlabel("time (s)" if video.result.timed else "share of the performance")
     axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.training else 'this video'}")
 
 

@@ -206,8 +206,8 @@ def listed(batch: page.BatchReport, videos: Sequence[page.VideoReport]) -> bool:
 
 
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:
-    """Place and name of the videos that can be shown side by side: those with time steps."""
-    return [(index, video.name) for index, video in enumerate(data.videos) if video.time_steps]
+    """Place and name of the videos that can be shown side by side: those with time steps in seconds."""
+    return [(index, video.name) for index, video in enumerate(data.videos) if video.time_steps and video.result.timed]
 
 
 def about_movement(batch: page.BatchReport) -> bool:
@@ -309,21 +309,22 @@ def why(video: page.VideoReport) -> str:
     if not steps or not all(math.isfinite(view.step.score) for view in steps):
         return ""
     lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
-    run = _around(lowest, steps)
+    run, timed = _around(lowest, steps), video.result.timed
+    named = _named(run, timed)
     if video.training is None:
         if steps[lowest].shown_gap == 0:
             return "All steps have the same score."
-        return f"Lowest in this video, without training videos to compare with: {_named(run)}{_there(video, run)}."
+        return f"Lowest in this video, without training videos to compare with: {named}{_there(video, run)}."
     if steps[lowest].shown_gap >= 0:
         return "No step is below the mean of the training videos."
     count, of = as_low(video, steps[lowest].gap), len(video.training.lowest)
     rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below"
     if not steps[lowest].unusual:
-        return f"No step is unusual. Lowest against training: {_named([steps[lowest]])} ({rank})."
+        return f"No step is unusual. Lowest against training: {_named([steps[lowest]], timed)} ({rank})."
     if len(run) > WHOLE * len(steps):
         return _whole(video, sum((view.shown_gap for view in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
-    return f"Lowest against training: {_named(run)} ({rank}{than}){_there(video, run)}."
+    return f"Lowest against training: {named} ({rank}{than}){_there(video, run)}."
 
 
 def _whole(video: page.VideoReport, points: Decimal) -> str:
@@ -348,11 +349,11 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
     return steps[first : last + 1]
 
 
-def _named(run: Sequence[StepView]) -> str:
+def _named(run: Sequence[StepView], timed: bool) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
     numbers = steps_named(run[0].number, run[-1].number, [view.step.phase for view in (run[0], run[-1])])
-    times = f"{number(run[0].step.start)}\N{EN DASH}{number(run[-1].step.end)} s"
-    return f"{numbers}, {times}, {number(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
+    times = f", {number(run[0].step.start)}\N{EN DASH}{number(run[-1].step.end)} s" if timed else ""
+    return f"{numbers}{times}, {number(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 
 
 def _there(video: page.VideoReport, run: Sequence[StepView]) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import list_records, with_phases
+from data.datasets import list_records, list_unfilmed, with_phases
 from data.errors import UsageError, nearest
 from data.features import feature_sources, names_of, with_features
-from data.video import Listing, Record, find_videos
+from data.video import Listing, find_videos
 from pipeline.observer import Observer
 from pipeline.run.feasible_stages import feasible_config
 from pipeline.settings.config import Config
@@ -42,7 +42,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     cannot be used.
     """
     if inputs:
-        rate = config.method.frames.fps  # of the video files too; 0: their containers are right
+        rate = config.method.frames.fps
         try:
             listing = find_videos(list(inputs), config.machine.storage.reach(), rate)
         except UsageError as error:
@@ -50,8 +50,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
                 fix = f"Name the folder of a data set as a setting: --set dataset.root={folders[0]}"
                 raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
-        listing = replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
-        listing = with_features(listing, feature_sources(config.dataset.features))
+        listing = with_features(listing.at_rate(rate), feature_sources(config.dataset.features))
         listing = with_phases(listing, config.dataset.phases, beside=inputs[0])
     else:
         listing = dataset_records(config)
@@ -62,13 +61,15 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
-    With files of features, performances need no video. Without `dataset.root`, every array is one.
+    With files of features, performances need no video. Without `dataset.root`, every array is one, with its row in
+    `dataset.labels`.
 
     Raises UsageError without `dataset.root` and features, DataError where the data set's own files cannot be used.
     """
     dataset, sources = config.dataset, feature_sources(config.dataset.features)
+    labels = dataset.labels if dataset.kind == "folder" else None
     if dataset.root is None and sources:
-        return with_features(Listing(tuple(Record(name, None) for name in sorted(names_of(sources)))), sources)
+        return with_features(list_unfilmed(names_of(sources), labels), sources)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -85,9 +86,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         unfilmed=names_of(sources),
         **options,
     )
-    listing = with_features(listing, sources)
-    rate = config.method.frames.fps
-    listing = replace(listing, records=tuple(replace(record, rate=rate) for record in listing.records))
+    listing = with_features(listing.at_rate(config.method.frames.fps), sources)
     listing = with_phases(listing, dataset.phases, beside=dataset.root)
     if not dataset.tasks:
         return listing

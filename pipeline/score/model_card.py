@@ -87,7 +87,8 @@ def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]
     for kind in sorted({kind for record in records for kind in record.groups}):
         values = {record.groups[kind] for record in records if kind in record.groups}
         yield f"groups of kind {card_text(kind)}: {len(values)}"
-    yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
+    if np.isfinite(lengths).all():
+        yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
     for stage, facts in sorted(model.settings.items()):
         facts = facts if isinstance(facts, Mapping) else {}  # a pack from elsewhere may hold anything
         identity, version = facts.get("identity"), facts.get("version", "unknown")

@@ -30,7 +30,7 @@ SETTINGS, WEIGHTS = MODEL_FILES
 LARGEST, LARGEST_WEIGHT = 1e15, 1e6
 """Greatest absolute values of a model's numbers, and of its networks' weights: inputs are standardised."""
 
-MAY_LACK = ("normaliser.", "combination.", "phases.", "train_labels", "losses", "head_truth", "head_predicted")
+MAY_LACK = ("normaliser.", "combination.", "phases.", "train_labels", "losses", "duration", "head_truth", "head_predicted")
 """Parts of the names of tensors that may hold NaN or infinity."""
 
 MAX_BYTES = 1 << 16
@@ -120,7 +120,7 @@ def no_run_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") ->
 def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
     """Raise ValueError where a number is not finite, or larger than training ever gives.
 
-    `MAY_LACK` names the tensors whose values may be NaN (no label) or infinite (a constant channel).
+    `MAY_LACK` names the tensors whose values may be NaN (no label or rate) or infinite (a constant channel).
     """
     _require_finite_json(description, SETTINGS)
     for name, values in tensors.items():

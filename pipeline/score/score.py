@@ -27,7 +27,7 @@ class StepScore:
     """One time step of a scored video.
 
     Attributes:
-        start, end: bounds in seconds from the first frame.
+        start, end: bounds in seconds from the first frame; shares of the performance where a score is not `timed`.
         score: share of this step in the score, R(Z_t) of equation 6, in the unit of the labels.
         scene, interaction: attention weights of equation 4, which sum to 1; None without fusion.
         phase: the part of the performance that the step belongs to; empty for equal time steps.
@@ -65,6 +65,7 @@ class Score:
         failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
         carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
+        timed: whether times of steps are known in seconds; they are not for feature files without a rate.
         model: SHA-256 of the model's files (`pipeline.score.model_files`); equal files give equal scores.
     """
 
@@ -89,6 +90,7 @@ class Score:
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
     carried: Carried | None = None
+    timed: bool = True
 
     def __post_init__(self) -> None:
         if self.raw_score is None:

@@ -26,18 +26,18 @@ def find_performances(
     Args:
         inputs: videos or folders. In the layout of JIGSAWS, a video comes with the kinematics file of its trial.
         kinematics: the file of one trial; `inputs` are the trial's views, if it has any.
-        config: says how stores are reached and the rate of folders of frames, and names files of features and phases,
+        config: says how stores are reached and the rate of the frames, and names files of features and phases,
             and the data set to score where there are no inputs.
 
     Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
     set's own files cannot be used.
     """
-    storage, dataset = config.machine.storage.reach(), config.dataset
+    storage, dataset, rate = config.machine.storage.reach(), config.dataset, config.method.frames.fps
     if kinematics is not None:
-        listing = Listing(one_trial(inputs, kinematics, storage))
+        listing = Listing(one_trial(inputs, kinematics, storage)).at_rate(rate)
     elif inputs:
-        listing = _recognised(inputs, observer) or find_videos(inputs, storage, config.method.frames.fps)
-        listing = with_features(listing, feature_sources(dataset.features))
+        listing = _recognised(inputs, observer) or find_videos(inputs, storage, rate)
+        listing = with_features(listing.at_rate(rate), feature_sources(dataset.features))
     elif dataset.root is not None or dataset.features:
         listing = dataset_records(config, unscored=True)
     else:

@@ -93,15 +93,16 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         content |= {"head_accuracy": {name: str(accuracy) for name, accuracy in row.head_accuracy.items()}}
         if parts := ScoreParts.of(row, JSON_DECIMALS):
             pairs = zip(row.steps, parts.steps, strict=True)
+            untimed = {} if row.timed else {"start": None, "end": None}
             content |= {
                 "score": float(parts.total),
                 "constant": float(parts.constant),
-                "steps": [{**asdict(step), "score": float(share)} for step, share in pairs],
+                "steps": [{**asdict(step), **untimed, "score": float(share)} for step, share in pairs],
                 "other_share": None if parts.other is None else float(parts.other),
             }
             content["phases"] = [{**asdict(phase), "score": float(parts.phases[phase.name])} for phase in row.phases]
         content["phase_spread"] = None if row.carried is None else list(row.carried.spread)
-        del content["keys"], content["carried"]
+        del content["keys"], content["carried"], content["timed"]
         shown.append(content)
     return shown
 

@@ -179,6 +179,7 @@ class Scorer:
             head_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
             carried=carried,
+            timed=bool(np.isfinite(features.duration[0])),
         )
 
     def _facts(
@@ -196,7 +197,7 @@ class Scorer:
         roles = self.config.method.stage("timesteps").model_dump_json(include={"primary", "secondary"})
         facts = Facts(
             quality=quality,
-            duration=float(features.duration[0]),
+            duration=float(features.duration[0]) if np.isfinite(features.duration[0]) else None,
             camera_agent="camera_flow" in roles,
             trained_on=trained_on,
         )

@@ -51,16 +51,17 @@ def difficulties(features: FeatureSet) -> Floats:
 
 
 def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
-    """The baselines of every evaluation; `difficulty_alone` is among them if any performance has a difficulty."""
+    """The baselines of every evaluation; `duration` and `difficulty` need a performance where they are known."""
     baselines = (
         SimpleSystem("training mean", training_mean, baseline=True),
-        SimpleSystem("duration", duration, baseline=True),
         SimpleSystem("subject mean", subject_mean, baseline=True),
         SimpleSystem("random", random_scores, runs=10, baseline=True),
     )
-    if not np.isfinite(difficulties(features)).any():
-        return baselines
-    return (*baselines, SimpleSystem("difficulty", difficulty_alone, baseline=True))
+    optional = (
+        (features.duration, SimpleSystem("duration", duration, baseline=True)),
+        (difficulties(features), SimpleSystem("difficulty", difficulty_alone, baseline=True)),
+    )
+    return (*baselines, *(system for values, system in optional if np.isfinite(values).any()))
 
 
 def _line(train: FeatureSet, given: Floats, asked: Floats) -> Floats:

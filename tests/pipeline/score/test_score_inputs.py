@@ -10,7 +10,10 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline.api import evaluate, extract, report, score, status, train
+from pipeline.observer import Observer
 from pipeline.score import load_scorer
+from pipeline.score.score_inputs import find_performances
+from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
 
@@ -170,3 +173,13 @@ def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path
             call(config="jigsaws", overrides=settings, strict=True)  # type: ignore[operator]
     short.unlink()
     assert train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, strict=True).calibration is None
+
+
+def test_the_stated_rate_is_that_of_the_videos(new: Path) -> None:
+    """With and without a kinematics file, of files whose containers state another one."""
+    config = load_config(None, {"frames.fps": 12.0})
+    video = sorted(new.rglob("*.avi"))[0]
+    for inputs in ([video], [new]):
+        found = find_performances(inputs, Observer(), config)
+        assert found
+        assert {record.rate for record in found} == {12.0}
