@@ -56,6 +56,10 @@ class Phase:
     end: float  # s; infinite where the phase lasts until the end of the video
 
 
+RECORDINGS = ("video", "kinematics", "keypoints")
+"""Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
+
+
 @dataclass(frozen=True)
 class Record:
     """One performance to extract, train on or score."""
@@ -98,6 +102,12 @@ class Record:
         """Every input of this record by kind, local or on a store; fingerprints cover them."""
         frames = {} if self.frames is None else {"video": self.frames}
         return {**self.files(), **frames, **self.remote}
+
+    def recordings(self) -> dict[str, Path | FrameFolder | RemoteFile]:
+        """The inputs that no other performance has: `RECORDINGS`, and features in a file of their own."""
+        return {
+            kind: place for kind, place in self.inputs().items() if kind in RECORDINGS or self.entries.get(kind) == ""
+        }
 
     @property
     def stem(self) -> str:
@@ -226,7 +236,8 @@ def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
         fix = "Name a folder with video files, or with folders of numbered pictures: 00001.jpg, 00002.jpg ..."
         return UsageError(f"no usable video in this folder ({'; '.join(problems[:3])})", where=given, fix=fix)
     suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-    fix = f"Name a folder with files that end in {suffixes}; a file that you name may have any"
+    fix = f"Name a folder with files that end in {suffixes}; a file that you name may have any. "
+    fix += "Files of features are named by --features FOLDER"
     return UsageError("no video in this folder", where=given, fix=fix)
 
 

@@ -117,10 +117,6 @@ def protocol_folds(method: Method, features: FeatureSet) -> list[Fold]:
     return make_folds(method.protocol, features.records, **options.get(method.protocol, {}))
 
 
-RECORDINGS = ("video", "kinematics", "keypoints")
-"""Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
-
-
 def performance_hashes(features: FeatureSet, cache: Cache) -> dict[str, set[str]] | None:
     """Content hashes of each performance's recordings, which identify equal files under two names; None for a pack."""
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
@@ -128,9 +124,8 @@ def performance_hashes(features: FeatureSet, cache: Cache) -> dict[str, set[str]
     return {
         record.id: {
             cache.fingerprint(place)
-            for kind, place in record.inputs().items()
-            if (kind in RECORDINGS or record.entries.get(kind) == "")  # features of this performance alone
-            and (isinstance(place, RemoteFile) or record.files()[kind].exists())
+            for kind, place in record.recordings().items()
+            if isinstance(place, RemoteFile) or record.files()[kind].exists()
         }
         for record in features.records
     }

@@ -191,9 +191,9 @@ class Scorer:
     ) -> Facts:
         """The facts about one performance from which its flags follow."""
         calibration, trained_on = self.model.calibration, None
-        if self.model.contents is not None:
+        if self.model.contents is not None and (recordings := record.recordings()):
             hashes = input_hashes(record, self.cache)
-            trained_on = any(hashes.get(kind) in self.model.contents for kind in self.planner.reads)
+            trained_on = any(hashes[kind] in self.model.contents for kind in recordings)
         roles = self.config.method.stage("timesteps").model_dump_json(include={"primary", "secondary"})
         facts = Facts(
             quality=quality,
