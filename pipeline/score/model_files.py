@@ -30,7 +30,16 @@ SETTINGS, WEIGHTS = MODEL_FILES
 LARGEST, LARGEST_WEIGHT = 1e15, 1e6
 """Greatest absolute values of a model's numbers, and of its networks' weights: inputs are standardised."""
 
-MAY_LACK = ("normaliser.", "combination.", "phases.", "train_labels", "losses", "duration", "head_truth", "head_predicted")
+MAY_LACK = (
+    "normaliser.",
+    "combination.",
+    "phases.",
+    "train_labels",
+    "losses",
+    "duration",
+    "head_truth",
+    "head_predicted",
+)
 """Parts of the names of tensors that may hold NaN or infinity."""
 
 MAX_BYTES = 1 << 16
