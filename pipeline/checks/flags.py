@@ -18,7 +18,7 @@ from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS
 
 Quality = Mapping[str, Mapping[str, Any]]
-Ranges = Mapping[str, Mapping[str, Sequence[float]]]
+Ranges = Mapping[str, Mapping[str, tuple[float, float]]]
 
 LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
@@ -77,15 +77,15 @@ MARGIN = 0.5
 of the training range."""
 
 
-def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:
+def quality_ranges(each: Sequence[Quality]) -> Ranges:
     """Smallest and largest value of every quality measure over performances, by stage and name."""
-    ranges: dict[str, dict[str, list[float]]] = {}
+    ranges: dict[str, dict[str, tuple[float, float]]] = {}
     for quality in each:
         for stage, measures in quality.items():
             for name, value in measures.items():
                 if isinstance(value, (int, float)):
-                    low, high = ranges.setdefault(stage, {}).get(name, [float(value)] * 2)
-                    ranges[stage][name] = [min(low, float(value)), max(high, float(value))]
+                    low, high = ranges.setdefault(stage, {}).get(name, (float(value), float(value)))
+                    ranges[stage][name] = min(low, float(value)), max(high, float(value))
     return ranges
 
 

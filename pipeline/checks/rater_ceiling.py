@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,8 +16,16 @@ OWN_VIDEOS = "folder"
 """The kind of data set whose `judges` are raters of the same thing; in others they are items or panels of judges."""
 
 
-def rater_agreement(records: Sequence[Record], kind: str) -> dict[str, float] | None:
-    """How far two raters agree: "spearman", rank correlation, and "difference", mean absolute difference in points.
+@dataclass(frozen=True)
+class RaterAgreement:
+    """How far two raters agree."""
+
+    spearman: float  # rank correlation
+    difference: float  # mean absolute difference in points
+
+
+def rater_agreement(records: Sequence[Record], kind: str) -> RaterAgreement | None:
+    """How far two raters of these performances agree.
 
     None without two raters, or where all their scores are equal. The place in the list of scores identifies a rater, so
     the result is exact only if every rater judged every video.
@@ -30,15 +39,15 @@ def rater_agreement(records: Sequence[Record], kind: str) -> dict[str, float] | 
     agreed = agreement(table)
     if agreed is None or math.isnan(agreed.spearman):
         return None
-    return {"spearman": agreed.spearman, "difference": agreed.difference}
+    return RaterAgreement(agreed.spearman, agreed.difference)
 
 
-def ceiling_line(agreed: Mapping[str, float] | None, rho: float | None, mae: float) -> str:
+def ceiling_line(agreed: RaterAgreement | None, rho: float | None, mae: float) -> str:
     """One sentence: the agreement of two raters, and that of the model with their mean; empty where it is unknown."""
     if agreed is None:
         return ""
     model = "undefined" if rho is None else f"{rho:.2f}"
     return (
-        f"two raters agree by rho {agreed['spearman']:.2f} and differ by {significant(agreed['difference'])}; "
+        f"two raters agree by rho {agreed.spearman:.2f} and differ by {significant(agreed.difference)}; "
         f"the model and their mean by rho {model}, with an error of {significant(mae)}"
     )

@@ -141,7 +141,7 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
         calibrated_on = done.calibration.groups if done.calibration else 0
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated or None}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
-        calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
+        calibrated["combination"] = done.combination.description() if done.combination and done.calibration else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
     say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
@@ -155,11 +155,9 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
         columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
         table(f"{accuracy.performances} held-out performances", columns, rows)
         (say if accuracy.better else alarm)(str(accuracy))
-        if choice := done.calibration.facts.get("combination"):
-            by_system = [
-                (name, test["rho"], test["p"], "yes" if name in choice["used"] else "no")
-                for name, test in choice["tests"].items()
-            ]
+        if done.combination is not None:
+            rule = done.combination.rule
+            by_system = [(name, t.rho, t.p, "yes" if name in rule.used else "no") for name, t in rule.tests.items()]
             table("Systems on the held-out performances", ("system", "rho", "p", "averaged"), by_system)
     others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
     say(f"score {'others' if len(others) > 1 else 'other videos'}: {typed('score', *others, '--model', out)}")

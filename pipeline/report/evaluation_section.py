@@ -80,7 +80,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     group = np.unique(calibration.group, return_inverse=True)[1]
     rho = rank_agreement([RankedRows(predicted, truth, np.asarray(calibration.fold), group)])
-    about = f"{accuracy.performances} held-out performances in {counted(int(calibration.facts['folds']), 'fold')}"
+    about = f"{accuracy.performances} held-out performances in {counted(calibration.networks.folds, 'fold')}"
     return page.EvaluationReport(
         title="Held-out training videos",
         headline=page.Headline(rho.value, rho.interval, "Rank correlation of this model with the judges", about),
@@ -96,7 +96,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
             "These are the training videos: the data set has no part for testing. Each prediction is by networks that "
             "were trained without that video.",
         ),
-        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts["kinds"]),
+        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts.kinds),
     )  # fmt: skip
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from extractors.timesteps.pose_points import POINTS
 from pipeline.checks.accuracy import Interval
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, number, steps_named
-from pipeline.score.movement import JOINTS, OUTSIDE, Difference, Movement, differences, steps_of
+from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, differences, steps_of
 
 MOST = 6
 """Most differences that a page lists."""
@@ -66,37 +65,36 @@ def better_part(
     moved: Movement,
     steps: Sequence[Interval],
     names: Sequence[str],
-    ranges: Mapping[str, Any],
+    ranges: BetterRanges,
     phases: Sequence[str] = (),
 ) -> BetterVideos | None:
-    """The differences from the better third; `ranges` are those of the video's group (`movement.better_ranges`).
+    """The differences from the better third of the video's task.
 
     `steps` are begin and end of each time step in seconds, `phases` names. None where the numbers of steps differ.
     """
-    limits = ranges["limits"]
-    if not steps or any(len(limit) != len(steps) for limit in limits.values()):
+    if not steps or any(len(limit) != len(steps) for limit in ranges.limits.values()):
         return None
-    outside = differences(steps_of(moved, np.array(steps)), limits)
-    better = f"the {ranges['better']} better training videos"
-    than = f"9 of 10 of {better}" if ranges["better"] >= OUTSIDE else f"any of {better}"
-    typical = round(ranges["typical"])
+    outside = differences(steps_of(moved, np.array(steps)), ranges.limits)
+    better = f"the {ranges.better} better training videos"
+    than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
     return BetterVideos(
         observations=tuple(_observation(one, steps, names, than, phases) for one in outside[:MOST]),
         found=len(outside),
         note=(
-            f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges['videos']}. One of them "
-            f"typically has {counted(typical, 'such difference')} from the others; this video has {len(outside)}."
+            f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges.videos}. One of them "
+            f"typically has {counted(round(ranges.typical), 'such difference')} from the others; this video has "
+            f"{len(outside)}."
         ),
-        best=ranges["best"],
-        best_score=ranges["best_score"],
+        best=ranges.best,
+        best_score=ranges.best_score,
     )
 
 
 def _observation(
     one: Difference, steps: Sequence[Interval], names: Sequence[str], than: str, phases: Sequence[str]
 ) -> Observation:
-    figure, (person, _, name) = one.figure, one.key.partition(".")
-    who = f"{names[int(person)]}: " if person != "pair" and len(names) > 1 else ""
+    figure, name = one.figure, one.name
+    who = "" if one.person is None or len(names) < 2 else f"{names[one.person]}: "
     place = sum(steps[one.furthest]) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
     amount = f"{number(abs(one.beyond), figure.decimals)} {figure.unit}"
@@ -104,7 +102,7 @@ def _observation(
     text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
     shown = steps_named(one.first + 1, one.last + 1, [phases[step] for step in (one.first, one.last)] if phases else ())
     numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
-    return Observation(text[:1].upper() + text[1:], numbers, place, moment(steps[one.furthest]), marked(one.key))
+    return Observation(text[:1].upper() + text[1:], numbers, place, moment(steps[one.furthest]), marked(one))
 
 
 def moment(step: Interval) -> Interval:
@@ -113,8 +111,7 @@ def moment(step: Interval) -> Interval:
     return max(0.0, step[0] - wider), step[1] + wider
 
 
-def marked(key: str) -> tuple[tuple[int, int], ...]:
-    """Person and joint to mark for the key of a figure; both people for a figure of two."""
-    person, _, name = key.partition(".")
-    people = (0, 1) if person == "pair" else (int(person),)
-    return tuple((one, joint) for one in people for joint in MARKED[name])
+def marked(one: Difference) -> tuple[tuple[int, int], ...]:
+    """Person and joint to mark for a difference; both people for one of two."""
+    people = (0, 1) if one.person is None else (one.person,)
+    return tuple((person, joint) for person in people for joint in MARKED[one.name])

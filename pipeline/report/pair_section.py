@@ -41,16 +41,16 @@ def _between(a: VideoReport, b: VideoReport) -> list[Difference]:
 
 
 def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
-    figure, (person, _, name) = one.figure, one.key.partition(".")
-    who = f"{a.people[int(person)]}: " if person != "pair" and len(a.people) > 1 else ""
+    figure = one.figure
+    who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
     values = " and ".join(number(v, figure.decimals) for v in (one.value, one.low))
     gap = number(abs(one.beyond), figure.decimals)
     text = f"{who}{figure.subject} {gap} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
-    when = "" if name in WHOLE else f", step {one.furthest + 1}"
-    step = int(np.argmin(a.figures[f"{person}.spread"])) if name == "tightest" else one.furthest
+    when = "" if one.name in WHOLE else f", step {one.furthest + 1}"
+    step = int(np.argmin(a.figures[f"{one.person}.spread"])) if one.name == "tightest" else one.furthest
     return {
         "text": f"{text[:1].upper()}{text[1:]}",
         "numbers": f"A and B: {values} {figure.unit}{when}",
         "phase": step + 0.5,
-        "joints": marked(one.key),
+        "joints": marked(one),
     }

@@ -277,7 +277,7 @@ def _model_facts(scorer: Scorer) -> ModelFacts:
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
     ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
     training = TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
-    return ModelFacts(training, scorer.model.calibration.facts.get("movement", {}))
+    return ModelFacts(training, scorer.model.calibration.facts.movement)
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

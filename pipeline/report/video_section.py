@@ -30,7 +30,7 @@ from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.report.payload import is_static
-from pipeline.score.movement import PEOPLE, compared_steps, known_mean, movement
+from pipeline.score.movement import PEOPLE, BetterRanges, compared_steps, known_mean, movement
 from pipeline.score.score import Score
 
 POSTER_HEIGHT = 360
@@ -89,11 +89,11 @@ class ModelFacts:
 
     Attributes:
         training: steps of the training videos to compare with.
-        better: ranges of the better training videos (`pipeline.score.movement.better_ranges`), by group.
+        better: ranges of the better training videos, by task.
     """
 
     training: TrainingSteps | None = None
-    better: Mapping[str, Any] = field(default_factory=dict)
+    better: Mapping[str, BetterRanges] = field(default_factory=dict)
 
 
 NO_FACTS = ModelFacts()
@@ -174,8 +174,8 @@ def named_measures(measures: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-def ranges_of(better: Mapping[str, Any], task: str) -> Mapping[str, Any] | None:
-    """The ranges of a video's group; those of the only group for a video without one, such as an upload."""
+def ranges_of(better: Mapping[str, BetterRanges], task: str) -> BetterRanges | None:
+    """The ranges of a video's task; those of the only task for a video without one, such as an upload."""
     return next(iter(better.values())) if not task and len(better) == 1 else better.get(task)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from data.splits import TIED, bundle_numbers, kfold
 from data.store.arrays import Rows
 from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
-from pipeline.score.calibration import Calibration, FoldNetworks
+from pipeline.score.calibration import Calibration, FoldNetworks, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
 from pipeline.systems import TaskFold
 from pipeline.systems.combination import NETWORK, Combination, FittedCombination
@@ -59,19 +58,11 @@ def calibrate(
     parts = [train for train, _ in cuts]
     normalisers, fitted = fit_parts(part, parts, model.network, config, control)
     networks = FoldNetworks(model.network, model.sizes, fitted.state, normalisers)
-    facts: dict[str, Any] = {
-        "folds": len(cuts),
-        "runs": config.runs,
-        "kinds": list(kinds),
-        "software": software(),
-        "quality": {},
-        "movement": {},
-    }
     rule, share = None, 1.0
     if systems:
         with one_thread():
             networks, rule = _with_regressions(networks, part, cuts, systems, kinds)
-        facts["combination"], share = rule.description(), rule.share(NETWORK)
+        share = rule.share(NETWORK)
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
@@ -86,7 +77,7 @@ def calibrate(
         steps=by_model.step_scores * share,
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group),
-        facts=facts,
+        facts=TrainingFacts(tuple(kinds), software()),
         attention=by_model.attention[..., 1],
         head_truth=labels[:, 1:],
         head_predicted=networks.head_scores(part)[fold, rows],

@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
 
 from data.store.arrays import Floats
@@ -23,10 +24,11 @@ from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
 from models.stacked import double_network, predict_members
 from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flags import Ranges
 from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
-from pipeline.checks.rater_ceiling import ceiling_line
-from pipeline.score.movement import read_ranges
+from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
+from pipeline.score.movement import BetterRanges
 from pipeline.systems.combination import Combination, FittedCombination
 from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import SCORES, Normaliser, fold_data
@@ -68,24 +70,46 @@ class FoldNetworks:
         output, values = self._members(features), []
         for column, name in enumerate(HEADS, start=1):
             scaled = getattr(output, name)
-            missing = np.full((len(self.normalisers), len(features)), np.nan)
+            missing = np.full((self.folds, len(features)), np.nan)
             values.append(missing if scaled is None else self._unscaled(scaled, column))
         return np.stack(values, axis=-1)
 
     def _members(self, features: FeatureSet) -> AimOutput:
-        folds = len(self.normalisers)
-        runs = len(next(iter(self.state.values()))) // folds
         data = fold_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
-        return predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1)
+        return predict_members(self._net, data, torch.arange(self.folds).repeat_interleave(self.runs), chunk=1)
 
     def _unscaled(self, scaled: Tensor, column: int) -> Floats:
         """(folds, m) means over each fold's networks, in the units of the labels, of `scaled` (folds * runs, m)."""
-        means = scaled.reshape(len(self.normalisers), -1, scaled.shape[-1]).mean(1).numpy()
+        means = scaled.reshape(self.folds, self.runs, -1).mean(1).numpy()
         return np.stack([n.unscale(row, column) for n, row in zip(self.normalisers, means, strict=True)])
+
+    @property
+    def folds(self) -> int:
+        """Number of folds."""
+        return len(self.normalisers)
+
+    @property
+    def runs(self) -> int:
+        """Number of networks of each fold."""
+        return len(next(iter(self.state.values()))) // self.folds
 
     @cached_property
     def _net(self) -> Aim:
         return double_network(self.model, self.sizes, self.state)
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What the training performances were, with which new ones are compared."""
+
+    kinds: tuple[str, ...]  # of groups that the folds keep together
+    software: Mapping[str, str]  # versions of the packages that compute
+    quality: Ranges = field(default_factory=dict)
+    movement: Mapping[str, BetterRanges] = field(default_factory=dict)  # by task
+    raters: RaterAgreement | None = None
+    days: tuple[str, str] | None = None  # the first and the last of the labels
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -95,9 +119,6 @@ class Calibration(HeldOut):
     Attributes:
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
-        facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures),
-            movement (ranges of the better third), `combination` (`Combination.description`), `raters` (agreement of
-            two raters) and `days` (the labels' first and last day); the last three only where there are any.
         attention: (n, T) the run's attention to the interaction in the training performances.
         head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
             such head.
@@ -108,7 +129,7 @@ class Calibration(HeldOut):
     steps: Floats
     duration: Floats
     novelty: Novelty
-    facts: Mapping[str, Any]
+    facts: TrainingFacts
     attention: Floats
     head_truth: Floats
     head_predicted: Floats
@@ -118,7 +139,7 @@ class Calibration(HeldOut):
     def accuracy(self) -> Accuracy:
         """See `HeldOut.accuracy`; it includes the agreement of the raters where two gave the labels."""
         accuracy = super().accuracy
-        return replace(accuracy, ceiling=ceiling_line(self.facts.get("raters"), accuracy.rho, accuracy.mae))
+        return replace(accuracy, ceiling=ceiling_line(self.facts.raters, accuracy.rho, accuracy.mae))
 
     @cached_property
     def head_accuracies(self) -> dict[str, Accuracy]:
@@ -179,21 +200,26 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
     return tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()}
 
 
-def calibration_facts(calibration: Calibration) -> dict[str, Any]:
-    """The rest of a calibration as JSON types: `Calibration.facts`, the number of groups, the combinations."""
+def calibration_description(calibration: Calibration) -> dict[str, Any]:
+    """The rest of a calibration as JSON types."""
     combinations = [one.description() for one in calibration.networks.combinations]
-    return {"groups": calibration.groups, "combinations": combinations, **calibration.facts}
+    return {"facts": _adapter().dump_python(calibration.facts, mode="json"), "combinations": combinations}
+
+
+@cache
+def _adapter() -> TypeAdapter[TrainingFacts]:
+    return TypeAdapter(TrainingFacts)
 
 
 def read_calibration(
-    tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimConfig, sizes: AimSizes
+    tensors: Mapping[str, Tensor], description: Mapping[str, Any], network: AimConfig, sizes: AimSizes
 ) -> Calibration:
-    """The calibration from `calibration_tensors` and `calibration_facts`.
+    """The calibration from `calibration_tensors` and `calibration_description`.
 
     Raises one of `pipeline.score.model_files.FAULTS` if it is damaged.
     """
-    calibration = _read(tensors, facts, network, sizes)
-    facts, number = calibration.facts, len(calibration.truth)
+    calibration = _read(tensors, description, network, sizes)
+    number = len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")
     if calibration.attention.shape != calibration.steps.shape:
@@ -201,20 +227,18 @@ def read_calibration(
     for name in ("head_truth", "head_predicted"):
         if getattr(calibration, name).shape != (number, len(HEADS)):
             raise ValueError(f"{name} of another shape")
-    for entry in facts["quality"].values():
-        for low, high in entry.values():
-            float(low), float(high)
-    dict(facts["software"])
     return calibration
 
 
 _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "head_truth", "head_predicted")
 
 
-def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimConfig, sizes: AimSizes) -> Calibration:
+def _read(
+    tensors: Mapping[str, Tensor], description: Mapping[str, Any], network: AimConfig, sizes: AimSizes
+) -> Calibration:
     values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
     arrays, stored = {name: values[name] for name in _ARRAYS}, with_prefix(values, "normaliser.")
-    normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
+    normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(len(stored["clip"]))]
     training, held_out = (
         {BLOCKS[int(i)]: v for i, v in sorted(with_prefix(values, prefix).items())}
         for prefix in ("known.", "held_out.")
@@ -222,10 +246,8 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], network: AimC
     novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
     combinations = [
         FittedCombination.from_arrays(one, with_prefix(values, f"combination.{number}."))
-        for number, one in enumerate(facts["combinations"])
+        for number, one in enumerate(description["combinations"])
     ]
     networks = FoldNetworks(network, sizes, with_prefix(tensors, "state."), tuple(normalisers), tuple(combinations))
-    names = ["folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else [])]
-    names += [name for name in ("raters", "days") if name in facts]
-    kept = {name: facts[name] for name in names} | {"movement": read_ranges(facts["movement"])}
-    return Calibration(networks=networks, **arrays, novelty=novelty, facts=kept)
+    facts = _adapter().validate_python(description["facts"])
+    return Calibration(networks=networks, **arrays, novelty=novelty, facts=facts)

@@ -64,7 +64,7 @@ def _metadata(name: str, kind: str, calibration: Calibration | None) -> str:
         "tags": ["action-quality-assessment", "video", kind],
     }
     if calibration is not None:
-        accuracy, folds = calibration.accuracy, calibration.facts["folds"]
+        accuracy, folds = calibration.accuracy, calibration.networks.folds
         values = (("spearmanr", "Spearman's rho", accuracy.rho), ("mae", "mean absolute error", accuracy.mae))
         metrics = [
             {"type": kind, "name": f"{name}, {folds} folds of the training part", "value": round(value, 4)}
@@ -122,10 +122,10 @@ def _results(model: TrainedModel) -> Iterable[str]:
     if calibration is None:
         yield f"none: {model.not_calibrated}"
         return
-    facts = calibration.facts
+    networks = calibration.networks
     yield (
-        f"protocol: {facts['folds']} folds, {facts['runs']} networks each, kept together: "
-        f"{', '.join(facts['kinds']) or 'nothing'}; {len(calibration.truth)} performances, "
+        f"protocol: {networks.folds} folds, {networks.runs} networks each, kept together: "
+        f"{', '.join(calibration.facts.kinds) or 'nothing'}; {len(calibration.truth)} performances, "
         f"{calibration.groups} independent"
     )
     accuracy = calibration.accuracy
@@ -133,8 +133,8 @@ def _results(model: TrainedModel) -> Iterable[str]:
     yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
     yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
     yield str(accuracy)
-    for name, test in calibration.facts.get("combination", {}).get("tests", {}).items():
-        rho = "undefined" if test["rho"] is None else f"Spearman's rho {test['rho']:.3f}, p {test['p']:.3f}"
+    for name, test in ({} if model.combination is None else model.combination.rule.tests).items():
+        rho = "undefined" if test.rho is None else f"Spearman's rho {test.rho:.3f}, p {test.p:.3f}"
         yield f"{card_text(name)}: {rho} within folds"
     for level in LEVELS:
         width = reach(calibration.residuals, calibration.group, level)

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.phases import phases_of_model
 from pipeline.run import MeasuredPlan, Plan, Planner, run
 from pipeline.score.calibrate import FOLDS, calibrate
-from pipeline.score.calibration import Calibration
+from pipeline.score.calibration import Calibration, TrainingFacts
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
@@ -97,9 +96,8 @@ def train_model(
                     features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
-                calibration = replace(
-                    calibration, facts={**calibration.facts, **_facts(config.dataset.kind, planner, records, plans)}
-                )
+                facts = _facts(calibration.facts, config.dataset.kind, planner, records, plans)
+                calibration = replace(calibration, facts=facts)
             except DataError as error:
                 why_not = error.what
         model = replace(
@@ -119,14 +117,21 @@ def train_model(
 
 
 def _facts(
-    kind: str, planner: Planner | None, records: Sequence[Record], plans: Sequence[MeasuredPlan]
-) -> dict[str, Any]:
-    """Ranges of the measures of training performances; agreement of the raters and days where the labels have them."""
-    movements = {} if planner is None else better_ranges(trained_movement(planner, plans))
-    agreed = rater_agreement(records, kind)
-    ranges = {"quality": quality_ranges([quality for _, quality in plans]), "movement": movements}
+    facts: TrainingFacts,
+    kind: str,
+    planner: Planner | None,
+    records: Sequence[Record],
+    plans: Sequence[MeasuredPlan],
+) -> TrainingFacts:
+    """The facts with what the cache and the labels of the training performances say."""
     days = sorted(record.day for record in records if record.day)
-    return ranges | ({"raters": agreed} if agreed else {}) | ({"days": [days[0], days[-1]]} if days else {})
+    return replace(
+        facts,
+        quality=quality_ranges([quality for _, quality in plans]),
+        movement={} if planner is None else better_ranges(trained_movement(planner, plans)),
+        raters=rater_agreement(records, kind),
+        days=(days[0], days[-1]) if days else None,
+    )
 
 
 def _combination(

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -78,11 +77,6 @@ PAIR_FIGURES: Mapping[str, MovementFigure] = {
 """Figures of two people: differences of their angles, distance of their trunks, delay over the whole video.
 
 `length` is that of a performance; only two videos are compared by it."""
-
-MOST_PEOPLE = 6
-
-KEYS = {f"{person}.{name}" for person in range(MOST_PEOPLE) for name in FIGURES}
-KEYS |= {f"pair.{name}" for name in PAIR_FIGURES}
 
 
 @dataclass(frozen=True)
@@ -198,14 +192,29 @@ class Trained:
     figures: StepFigures
 
 
-def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
-    """By task: the best video with its score, and the limits of every figure and step over the better third.
+Limits = Mapping[str, Sequence[tuple[float, float] | None]]
+"""(low, high) by key and step; None where fewer than `LEAST_BETTER` videos have a value."""
 
-    `limits` holds (low, high) per step, None where fewer than `LEAST_BETTER` videos have a value. `typical` is the
-    median number of `differences` of one better video from the others, times the ratio of the chances to be outside
-    all of them and outside the others. Groups with too few videos are left out.
+
+@dataclass(frozen=True)
+class BetterRanges:
+    """The better third of the training videos of one task."""
+
+    videos: int  # labelled training videos of the task
+    better: int  # how many of them are the better third
+    best: str  # the id of the best
+    best_score: float  # its judges' score
+    typical: float  # differences of a new better video
+    limits: Limits
+
+
+def better_ranges(videos: Sequence[Trained]) -> dict[str, BetterRanges]:
+    """The better third by task; tasks with too few videos are left out.
+
+    `typical` is the median number of `differences` of one better video from the others, times the ratio of the chances
+    to be outside all of them and outside the others.
     """
-    made: dict[str, Any] = {}
+    made: dict[str, BetterRanges] = {}
     for task in dict.fromkeys(video.task for video in videos):
         group = sorted((v for v in videos if v.task == task), key=lambda v: v.label, reverse=True)
         group = [video for video in group if np.isfinite(video.label)]
@@ -216,29 +225,11 @@ def better_ranges(videos: Sequence[Trained]) -> dict[str, Any]:
         others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
         typical = median(len(differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
         typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
-        made[task] = {
-            "videos": len(group), "better": len(better), "best": group[0].id, "best_score": group[0].label,
-            "typical": typical, "limits": _limits(rows),
-        }  # fmt: skip
+        made[task] = BetterRanges(len(group), len(better), group[0].id, group[0].label, typical, _limits(rows))
     return made
 
 
-def read_ranges(stored: Any) -> dict[str, Any]:
-    """`better_ranges` as a run folder stores them. Raises ValueError, KeyError or others where they are damaged."""
-    made = {}
-    for task, group in stored.items():
-        limits = {
-            str(key): [None if one is None else (float(one[0]), float(one[1])) for one in steps]
-            for key, steps in group["limits"].items()
-            if key in KEYS
-        }
-        counts = {name: int(group[name]) for name in ("videos", "better")}
-        numbers = {name: float(group[name]) for name in ("best_score", "typical")}
-        made[str(task)] = {**counts, **numbers, "best": str(group["best"]), "limits": limits}
-    return made
-
-
-def _limits(rows: Sequence[StepFigures]) -> dict[str, list[tuple[float, float] | None]]:
+def _limits(rows: Sequence[StepFigures]) -> Limits:
     """(low, high) by key and step: a new row is below low, and above high, with the chance `_outside_chance`.
 
     Between two values the limits are interpolated, so that the chance is the same for any number of rows from 9 on.
@@ -280,13 +271,23 @@ class Difference:
         return self.value - self.low if self.value < self.low else self.value - self.high
 
     @property
+    def name(self) -> str:
+        """The name of the figure."""
+        return self.key.partition(".")[2]
+
+    @property
+    def person(self) -> int | None:
+        """The number of the person; None for a figure of two."""
+        person = self.key.partition(".")[0]
+        return None if person == "pair" else int(person)
+
+    @property
     def figure(self) -> MovementFigure:
-        """The figure of `key`."""
-        person, _, name = self.key.partition(".")
-        return PAIR_FIGURES[name] if person == "pair" else FIGURES[name]
+        """The figure in words."""
+        return (PAIR_FIGURES if self.person is None else FIGURES)[self.name]
 
 
-def differences(figures: StepFigures, limits: Mapping[str, Sequence[tuple[float, float] | None]]) -> list[Difference]:
+def differences(figures: StepFigures, limits: Limits) -> list[Difference]:
     """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
     outside: list[Difference] = []
     for key, values in figures.items():

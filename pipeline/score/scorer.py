@@ -207,9 +207,9 @@ class Scorer:
             facts,
             distance=calibration.novelty.ratios(features)[0],
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
-            training=calibration.facts["quality"],
+            training=calibration.facts.quality,
             lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
-            software=_other_software(calibration.facts["software"]),
+            software=_other_software(calibration.facts.software),
             independent=calibration.groups,
             accuracy=calibration.accuracy,
         )

@@ -1,7 +1,7 @@
 """A trained model: fits networks, predicts, and is stored in a run folder that works on any machine.
 
-RUN/model.json           format 5: versions, network, sizes, recipe, feature settings, channel names, training ids,
-                         `calibration` (`pipeline.score.calibration.calibration_facts`) or null with its reason,
+RUN/model.json           format 6: versions, network, sizes, recipe, feature settings, channel names, training ids,
+                         `calibration` (`pipeline.score.calibration.calibration_description`) or null with its reason,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 RUN/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`,
                          `combination.<name>` (`FittedCombination.arrays`),
@@ -39,7 +39,7 @@ from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
 from models.stacked import double_network, predict_members
 from pipeline.phases import PhaseReferences
-from pipeline.score.calibration import Calibration, calibration_facts, calibration_tensors, read_calibration
+from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
     FAULTS,
     SETTINGS,
@@ -68,7 +68,7 @@ from pipeline.train import (
 )
 from pipeline.train.features import FeatureSet
 
-FORMAT = 5
+FORMAT = 6
 MAX_SIZE = 1 << 24
 """Greatest size of a layer that `load` accepts."""
 
@@ -296,7 +296,7 @@ class TrainedModel:
             "train_ids": list(self.train_ids),
             "loss_epochs": list(self.loss_epochs),
             "combination": None if combination is None else combination.description(),
-            "calibration": None if calibration is None else calibration_facts(calibration),
+            "calibration": None if calibration is None else calibration_description(calibration),
             "not_calibrated": self.not_calibrated,
             "contents": None if self.contents is None else sorted(self.contents),
             "phases": None if self.phases is None else list(self.phases.names),

@@ -57,7 +57,7 @@ def judged(scorer: Scorer) -> str:
 
     model = scorer.model
     scores = [score for score in model.train_labels[:, 0].tolist() if math.isfinite(score)]
-    stored = [] if model.calibration is None else model.calibration.facts.get("days", [])
+    stored = None if model.calibration is None else model.calibration.facts.days
     days = sorted(map(str, stored or filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids))))
     when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
     scale = f", on a scale of {number(min(scores))} to {number(max(scores))}" if scores else ""

@@ -63,7 +63,7 @@ def test_measures_are_compared_with_those_of_training() -> None:
     ranges = quality_ranges(
         [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
     )
-    assert ranges["pose"]["found_rate_all"] == [0.8, 1.0]
+    assert ranges["pose"]["found_rate_all"] == (0.8, 1.0)
     for figures, flagged in (
         ({"mean_score": 0.46}, False),
         ({"mean_score": 0.4}, True),

@@ -72,9 +72,9 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     assert np.allclose(made.step_scores, share * alone.step_scores)
     assert alone.other_share is None
     assert done.calibration is not None
-    held_out = done.calibration.facts["combination"]
-    assert held_out == rule.description()
-    assert {name for name, test in held_out["tests"].items() if test["p"] < 0.05} <= set(rule.used)
+    assert done.calibration.rule is not None
+    assert done.calibration.rule.description() == rule.description()
+    assert {name for name, test in rule.tests.items() if test.p < 0.05} <= set(rule.used)
     assert "the score is the mean of: " in (folder / CARD).read_text()
     fitted = [one.arrays() for one in done.calibration.networks.combinations]
     assert len({one["regressions"].tobytes() for one in fitted}) == len(fitted) > 1

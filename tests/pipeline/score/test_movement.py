@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from pipeline.score.movement import FIGURES, Trained, better_ranges, differences, movement, read_ranges, steps_of
+from pipeline.score.movement import FIGURES, Trained, better_ranges, differences, movement, steps_of
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
@@ -53,13 +51,12 @@ def trained(count: int, hips: float = 100.0) -> list[Trained]:
 
 def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range() -> None:
     ranges = better_ranges(trained(30))["10 m"]
-    assert (ranges["videos"], ranges["better"], ranges["best"], ranges["best_score"]) == (30, 10, "v29", 29.0)
-    assert ranges["limits"]["0.hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
-    assert ranges["typical"] == 0
-    (found,) = differences({"0.hip": [83.0, 20.0]}, ranges["limits"])
+    assert (ranges.videos, ranges.better, ranges.best, ranges.best_score) == (30, 10, "v29", 29.0)
+    assert ranges.limits["0.hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
+    assert ranges.typical == 0
+    (found,) = differences({"0.hip": [83.0, 20.0]}, ranges.limits)
     assert (found.first, found.last, found.beyond) == (0, 0, pytest.approx(-37.1))
-    assert differences({"0.hip": [115.0, 20.0]}, ranges["limits"]) == []  # too small a difference
-    assert read_ranges(json.loads(json.dumps({"10 m": ranges}))) == {"10 m": ranges}
+    assert differences({"0.hip": [115.0, 20.0]}, ranges.limits) == []  # too small a difference
 
 
 def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers() -> None:
@@ -70,7 +67,7 @@ def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_number
 
 def test_few_training_videos_give_no_ranges() -> None:
     assert better_ranges(trained(9)) == {}
-    assert better_ranges(trained(10))["10 m"]["better"] == 5
+    assert better_ranges(trained(10))["10 m"].better == 5
 
 
 def test_a_step_has_the_mean_of_its_frames() -> None:
@@ -108,6 +105,6 @@ def test_the_typical_number_of_differences_is_that_of_new_videos(videos: int) ->
     for _ in range(25):
         group = [Trained(str(label), "t", float(label), simulated(random)) for label in range(videos)]
         ranges = better_ranges(group)["t"]
-        typical.append(ranges["typical"])
-        true.append(np.median([counted(simulated(random), ranges["limits"]) for _ in range(15)]))
+        typical.append(ranges.typical)
+        true.append(np.median([counted(simulated(random), ranges.limits) for _ in range(15)]))
     assert np.mean(typical) == pytest.approx(np.mean(true), rel=0.15)

@@ -320,7 +320,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
 
 
 def test_the_calibration_keeps_the_first_and_the_last_day(scorer: Scorer) -> None:
-    assert calibration_of(scorer).facts["days"] == ["2026-03-01", "2026-03-09"]
+    assert calibration_of(scorer).facts.days == ("2026-03-01", "2026-03-09")
 
 
 def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:

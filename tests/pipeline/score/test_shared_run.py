@@ -339,7 +339,8 @@ def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:
     card = hub.ModelCard.load(trained_run / CARD)
     assert card.data.library_name == "aqa"
     assert {result.metric_type for result in card.data.eval_results} <= {"spearmanr", "mae"}
-    facts = json.loads((trained_run / "model.json").read_text())["calibration"]
-    assert f"{facts['folds']} folds" in card.data.eval_results[0].metric_name
+    calibration = TrainedModel.load(trained_run).calibration
+    assert calibration is not None
+    assert f"{calibration.networks.folds} folds" in card.data.eval_results[0].metric_name
     assert {result.dataset_name for result in card.data.eval_results} == {"dives"}
     assert card.text.lstrip().startswith("# Model card: dives")
