@@ -36,7 +36,7 @@ from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, backgroun
 
 KINDS = ("pan", "zoom", "rotation", "mixed")
 Sample = tuple[CameraMotion, Grey, Grey]
-Method = Callable[[Grey, Grey], NDArray[np.float64]]
+FlowMethod = Callable[[Grey, Grey], NDArray[np.float64]]
 DEFAULTS = CameraFlowConfig()
 
 
@@ -89,7 +89,7 @@ def opencv_flow(first: Grey, second: Grey) -> Image:
     return np.ascontiguousarray(flow.transpose(2, 0, 1))
 
 
-def method(kind: type[PairFlow]) -> Method:
+def method(kind: type[PairFlow]) -> FlowMethod:
     """The stage's path for one pair: alignment, the TV-L1 of `kind`, cells, robust fit."""
 
     def run(first: Grey, second: Grey) -> NDArray[np.float64]:
@@ -98,7 +98,7 @@ def method(kind: type[PairFlow]) -> Method:
     return run
 
 
-def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def measure(run: FlowMethod, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n, 2) mean and largest error over the border in pixels, (n,) milliseconds of CPU time."""
     run(*pairs[0][1:])
     errors, cost = [], []

@@ -20,7 +20,7 @@ from urllib.parse import urlparse
 from data.errors import UsageError, WeightsError, nearest
 from data.store import absence
 from data.weights import digest
-from data.weights.registry import Progress
+from data.weights.registry import Announce
 from data.weights.weight_files import keep_download, library_version, read_weights, weights_dir
 
 INSTALL = {
@@ -105,10 +105,10 @@ class PoseNetwork:
             fix = "Check the file, and the files that it names as its bases"
             raise WeightsError(f"no readable configuration ({error})", where=self.config, fix=fix) from error
 
-    def fetch(self, progress: Progress) -> None:
+    def fetch(self, announce: Announce) -> None:
         """Download the weights that the library names, where missing. Raises WeightsError, which says how by hand."""
         if self._is_named:
-            keep_download(self._target, self.weights, partial(_download, self.weights), self._by_hand, progress)
+            keep_download(self._target, self.weights, partial(_download, self.weights), self._by_hand, announce)
 
 
 def _download(address: str, folder: Path) -> Path:

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from data.pose_weights import PoseNetwork
 from data.store import ArraySpec, OutputSpec, StageOutput
 from data.video import Frame, Record, VideoInfo
-from data.weights.registry import Progress
+from data.weights.registry import Announce
 
 
 class StageConfig(BaseModel):
@@ -132,7 +132,7 @@ class Files(Protocol):
     def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:
         """The `openvino.Model` that `make` returns, kept in the user's cache by all on which it depends."""
 
-    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
+    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
         """Write the tensors that `load` downloads to the file `name`, if it is missing."""
 
     def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
@@ -209,10 +209,10 @@ class Extractor(ABC, Generic[C]):
         return {}
 
     @classmethod
-    def fetch(cls, config: C, files: Files, progress: Progress) -> None:
+    def fetch(cls, config: C, files: Files, announce: Announce) -> None:
         """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
 
-        `progress` gets one sentence before each download. Raises DataError: a download failed.
+        `announce` gets one sentence before each download. Raises DataError: a download failed.
         """
 
     @classmethod

@@ -19,7 +19,7 @@ from data.errors import Cancelled
 
 MOST_NOTES = 20
 
-Steps = Callable[[int, int], None]
+CountDone = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0

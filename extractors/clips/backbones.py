@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import UsageError, WeightsError, nearest
-from data.weights.registry import Progress
+from data.weights.registry import Announce
 from data.weights.weight_files import library_version, published_path
 from extractors.base import Files
 from extractors.state_dicts import read_tensors
@@ -83,7 +83,7 @@ def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str
     return identity
 
 
-def fetch_published(name: str, given: str, files: Files, progress: Progress) -> None:
+def fetch_published(name: str, given: str, files: Files, announce: Announce) -> None:
     """Download the weights of `hub` if they are missing. Raises WeightsError if that fails."""
     if given != HUB:
         return
@@ -92,7 +92,7 @@ def fetch_published(name: str, given: str, files: Files, progress: Progress) -> 
         network = _construct(name, backbone(name), None)
         return {key: values.numpy() for key, values in network.state_dict().items()}
 
-    files.keep(_file(name, given), load, progress)
+    files.keep(_file(name, given), load, announce)
 
 
 def _file(name: str, given: str) -> str:

@@ -17,7 +17,7 @@ from pydantic import model_validator
 
 from data.errors import AimError, VideoError
 from data.store import ArraySpec, StageOutput
-from data.weights.registry import REGISTRY, Progress
+from data.weights.registry import REGISTRY, Announce
 from extractors.base import HASHED, MACHINE, Extractor, Files, Source, StageConfig, one_of, setting
 from extractors.clips.backbones import BACKBONES, HUB, RANDOM, backbone, fetch_published, network_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
@@ -110,9 +110,9 @@ class Clips(Extractor[ClipsConfig]):
         return identity
 
     @classmethod
-    def fetch(cls, config: ClipsConfig, files: Files, progress: Progress) -> None:
+    def fetch(cls, config: ClipsConfig, files: Files, announce: Announce) -> None:
         """Download the weights that the network's library publishes."""
-        fetch_published(config.backbone, config.used_weights, files, progress)
+        fetch_published(config.backbone, config.used_weights, files, announce)
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:

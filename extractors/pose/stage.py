@@ -18,7 +18,7 @@ from data.keypoints.reading import ImportedKeypoints
 from data.pose_weights import identity_of
 from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video.records import Record
-from data.weights.registry import Progress
+from data.weights.registry import Announce
 from extractors.base import Extractor, Files, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents
@@ -68,10 +68,10 @@ class Pose(Extractor[PoseConfig]):
         return identity_of(networks(config, files)) or {"weights": files.digest(config.used_weights)}
 
     @classmethod
-    def fetch(cls, config: PoseConfig, files: Files, progress: Progress) -> None:
+    def fetch(cls, config: PoseConfig, files: Files, announce: Announce) -> None:
         """Download the weights that rtmlib or mmpose name."""
         for network in networks(config, files).values():
-            network.fetch(progress)
+            network.fetch(announce)
 
     @classmethod
     def reads_of(cls, config: PoseConfig, record: Record, files: Files) -> Mapping[str, Path]:

@@ -156,7 +156,7 @@ def pack(
     """
     from pipeline.cache import open_cache
     from pipeline.pack.data_card import card_place, write_data_card
-    from pipeline.pack.feature_source import gather
+    from pipeline.pack.labelled_features import gather
     from pipeline.pack.motion_formats import MOTIONS, check_height, stage_of_joints, write_motions
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import FORMATS, Packed, chosen_format, stage_outputs, write_features

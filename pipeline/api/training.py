@@ -42,7 +42,7 @@ def train(
         curve: also show the error by number of training performances; OUT then has it as curve.json.
     """
     from pipeline.cache import open_cache
-    from pipeline.pack.feature_source import training_features
+    from pipeline.pack.labelled_features import training_features
     from pipeline.score import train_model
 
     check_folder(Path(out))
@@ -161,7 +161,7 @@ def _evaluated(
     """The requested rows, with their page in `out`; features that are missing are extracted."""
     from pipeline.cache import open_cache
     from pipeline.evaluate import evaluate_features
-    from pipeline.pack.feature_source import all_features
+    from pipeline.pack.labelled_features import all_features
     from pipeline.report import write_evaluation
 
     check_folder(out)

@@ -22,12 +22,12 @@ AMONG_OTHERS = ("frame rate", "length")
 SHARED_CACHE = Path("cache/folder")
 """Cache of the presets `folder` and `person`."""
 
-Measured = tuple[str, Mapping[str, Mapping[str, Any]]]
+MeasuredVideo = tuple[str, Mapping[str, Mapping[str, Any]]]
 """Name of a video, and the quality values of its outputs by stage."""
 
 
 def announce_flags(
-    measured: Iterable[Measured], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
+    measured: Iterable[MeasuredVideo], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of the video; the observer gets them, and where the contact sheets are.
 
@@ -47,7 +47,7 @@ def announce_flags(
     return flagged
 
 
-def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
+def flag_videos(measured: Iterable[MeasuredVideo]) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
     alone: dict[str, tuple[Flag, ...]] = {}
     compared: list[tuple[str, Facts]] = []  # holds only what the comparison needs, since data sets may be large
@@ -70,7 +70,7 @@ def flag_videos(measured: Iterable[Measured]) -> dict[str, tuple[Flag, ...]]:
     return flagged
 
 
-def still_camera_advice(measured: Iterable[Measured], config: Config, out: Path) -> str:
+def still_camera_advice(measured: Iterable[MeasuredVideo], config: Config, out: Path) -> str:
     """Advice to use the preset for one person before a still camera; empty where it does not fit.
 
     It fits where the camera's motion is the secondary agent of one person, and the camera of most videos stands still.

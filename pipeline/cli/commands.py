@@ -317,7 +317,7 @@ def data_check(report: api.DataCheck, as_json: bool) -> None:
         print(f"and {len(report.problems) - SHOWN_PROBLEMS} more")
     for line in report.doubts:
         print(line)
-    print("complete, as far as known" if report.ok else f"where to request it: {report.source}")
+    print("complete, as far as known" if report.ok else f"where to request it: {report.access}")
     finish(report.ok)
 
 
@@ -333,7 +333,7 @@ def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
         package = REGISTRY[entry["name"]]
         rows = [
             ("about", entry["about"]),
-            ("source", f"{package.source}, {' in '.join(reversed(entry['members']))}"),
+            ("source", f"{package.requirement}, {' in '.join(reversed(entry['members']))}"),
             ("licence", entry["licence"]),
             ("SHA-256", entry["member_sha256"]),
             ("size", f"{entry['size'] / 1e6:.1f} MB"),

@@ -22,7 +22,7 @@ from pipeline.checks.intervals import coverage_line
 from pipeline.demo.quality import Metrics, compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
-from pipeline.pack.feature_source import gather
+from pipeline.pack.labelled_features import gather
 from pipeline.report import ReportData, Scored, report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Prediction
@@ -40,7 +40,7 @@ from synthetic.rendering import Options
 SEED = 7
 PAGE_DIVES = 8
 METRICS = ("Spearman's rho", "95 % interval", "mean absolute error")
-PARTS = ("rendering", "extracting", "training", "scoring", "writing the report page")
+ACTIVITIES = ("rendering", "extracting", "training", "scoring", "writing the report page")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def run_demo(
         fetch(name, observer.note)
     lap("fetch weights")
     config = demo_config(out, size, overrides)
-    parts = (f"{number}/{len(PARTS)} {part}" for number, part in enumerate(PARTS, start=1))
+    parts = (f"{number}/{len(ACTIVITIES)} {part}" for number, part in enumerate(ACTIVITIES, start=1))
     observer.note(f"{next(parts)} {size.dives} synchronised dives into {out / 'dives'}")
     render(out / "dives", size.dives, observer)
     lap("render")
@@ -177,7 +177,7 @@ def announcement(size: Size, out: Path) -> str:
     """One line on the time and space that a demo takes, and on the larger demo."""
     other = f"; `demo --full` renders {FULL.dives} dives: {FULL.minutes} minutes, {FULL.megabytes} MB"
     return (
-        f"the demo renders {size.dives} dives and goes from raw video to scores in {len(PARTS)} parts: about"
+        f"the demo renders {size.dives} dives and goes from raw video to scores in {len(ACTIVITIES)} parts: about"
         f" {size.minutes} minutes on two cores, {size.megabytes} MB in {out}{other if size is QUICK else ''}"
     )
 

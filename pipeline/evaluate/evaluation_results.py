@@ -21,14 +21,14 @@ Verdict = Literal["better", "worse", "tie"]
 """How a row ranks the held-out performances beside the reference."""
 
 
-class Stored:
+class StrictFields:
     """Base of what `results.json` holds: reading refuses unknown fields, and numbers that are not finite."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
 
 @dataclass(frozen=True)
-class Note(Stored):
+class Note(StrictFields):
     """One sentence for a reader of the tables."""
 
     kind: Literal["caution", "fact"]  # a caution limits what the tables show
@@ -40,7 +40,7 @@ class Note(Stored):
 
 
 @dataclass(frozen=True)
-class MeanAndEnds(Stored):
+class MeanAndEnds(StrictFields):
     """A mean, and the least and the greatest of its values."""
 
     mean: float
@@ -54,7 +54,7 @@ class MeanAndEnds(Stored):
 
 
 @dataclass(frozen=True)
-class Estimate(Stored):
+class Estimate(StrictFields):
     """A value and the ends of its 95 % interval."""
 
     value: float | None
@@ -68,7 +68,7 @@ class Estimate(Stored):
 
 
 @dataclass(frozen=True)
-class Figures(Stored):
+class Figures(StrictFields):
     """Metrics of a set of held-out predictions, views of one performance apart (`models.metrics`)."""
 
     count: int
@@ -81,7 +81,7 @@ class Figures(Stored):
 
 
 @dataclass(frozen=True)
-class FoldAverage(Stored):
+class FoldAverage(StrictFields):
     """The correlations of single folds, averaged in both ways that papers print."""
 
     fisher: float | None
@@ -91,7 +91,7 @@ class FoldAverage(Stored):
 
 
 @dataclass(frozen=True)
-class RunFigures(Stored):
+class RunFigures(StrictFields):
     """The correlations of one network of each fold, in place of the mean over the networks."""
 
     rho: float | None  # ranked together, fold means removed
@@ -99,7 +99,7 @@ class RunFigures(Stored):
 
 
 @dataclass(frozen=True)
-class TaskResult(Stored):
+class TaskResult(StrictFields):
     """One system on one task."""
 
     rho: Estimate  # the result: held-out predictions ranked together, fold means removed
@@ -112,7 +112,7 @@ class TaskResult(Stored):
 
 
 @dataclass(frozen=True)
-class AverageResult(Stored):
+class AverageResult(StrictFields):
     """One system on all tasks: averages over the tasks by Fisher's z."""
 
     rho: Estimate
@@ -121,7 +121,7 @@ class AverageResult(Stored):
 
 
 @dataclass(frozen=True)
-class Losses(Stored):
+class Losses(StrictFields):
     """The training loss over the epochs: mean, least and greatest over all networks of all folds."""
 
     epochs: tuple[int, ...]
@@ -131,7 +131,7 @@ class Losses(Stored):
 
 
 @dataclass(frozen=True)
-class Choice(Stored):
+class Choice(StrictFields):
     """What a row chose in one fold of a task: an epoch, a candidate, or the systems that a combination averages."""
 
     task: str
@@ -141,7 +141,7 @@ class Choice(Stored):
 
 
 @dataclass(frozen=True)
-class Uncertainty(Stored):
+class Uncertainty(StrictFields):
     """How predicted deviations agree with errors."""
 
     spearman: float | None  # of deviations with errors
@@ -152,7 +152,7 @@ class Uncertainty(Stored):
 
 
 @dataclass(frozen=True)
-class SystemResult(Stored):
+class SystemResult(StrictFields):
     """One row of the table."""
 
     baseline: bool
@@ -166,7 +166,7 @@ class SystemResult(Stored):
 
 
 @dataclass(frozen=True)
-class Lead(Stored):
+class Lead(StrictFields):
     """The reference's rank correlation less that of a row, mean over the tasks.
 
     Attributes:
@@ -187,7 +187,7 @@ class Lead(Stored):
 
 
 @dataclass(frozen=True)
-class Comparison(Stored):
+class Leads(StrictFields):
     """All rows beside one that was named before the test labels were read."""
 
     against: str
@@ -196,7 +196,7 @@ class Comparison(Stored):
 
 
 @dataclass(frozen=True)
-class FoldSize(Stored):
+class FoldSize(StrictFields):
     """Performances of a fold, of one task or of all."""
 
     fold: str
@@ -206,7 +206,7 @@ class FoldSize(Stored):
 
 
 @dataclass(frozen=True)
-class ProtocolUsed(Stored):
+class ProtocolUsed(StrictFields):
     """The split."""
 
     name: str
@@ -214,7 +214,7 @@ class ProtocolUsed(Stored):
 
 
 @dataclass(frozen=True)
-class HeldOutPrediction(Stored):
+class HeldOutPrediction(StrictFields):
     """One held-out video, and what each system predicts."""
 
     id: str
@@ -226,7 +226,7 @@ class HeldOutPrediction(Stored):
 
 
 @dataclass(frozen=True)
-class CurvePoint(Stored):
+class CurvePoint(StrictFields):
     """Held-out error and correlation of one size of the training part: mean, least and greatest over the repeats."""
 
     trained_on: float  # independent performances, mean over the folds
@@ -235,7 +235,7 @@ class CurvePoint(Stored):
 
 
 @dataclass(frozen=True)
-class PublishedResult(Stored):
+class PublishedResult(StrictFields):
     """A method's published Spearman correlation on an official test part."""
 
     method: str
@@ -246,7 +246,7 @@ class PublishedResult(Stored):
 
 
 @dataclass(frozen=True)
-class Published(Stored):
+class Published(StrictFields):
     """What is published on a data set and one of its scores.
 
     Attributes:
@@ -260,7 +260,7 @@ class Published(Stored):
 
 
 @dataclass(frozen=True)
-class Origin(Stored):
+class Origin(StrictFields):
     """What made the results."""
 
     command: str
@@ -270,7 +270,7 @@ class Origin(Stored):
 
 
 @dataclass(frozen=True)
-class EvaluationResults(Stored):
+class EvaluationResults(StrictFields):
     """An evaluation.
 
     Attributes:
@@ -294,7 +294,7 @@ class EvaluationResults(Stored):
     tasks: tuple[str, ...]
     systems: Mapping[str, SystemResult]
     against: str
-    comparison: Comparison | None
+    comparison: Leads | None
     predictions: tuple[HeldOutPrediction, ...]
     kind: Literal["evaluation", "leaderboard"] = "evaluation"
     paper: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)

@@ -20,7 +20,7 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
-from pipeline.evaluate.evaluation_results import Comparison, Estimate, EvaluationResults, Lead, Verdict
+from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Lead, Leads, Verdict
 from pipeline.evaluate.rank_agreement import RankedRows
 
 RESAMPLES = 4999
@@ -32,7 +32,7 @@ BATCH = 500
 """Permutations at once, which bounds the memory."""
 
 
-def compare(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bool = False) -> Comparison:
+def compare(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bool = False) -> Leads:
     """Every row beside the one named `against`.
 
     The statistic is the difference of Spearman's rho of all held-out predictions ranked together without fold means,
@@ -46,7 +46,7 @@ def compare(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bo
     once = {name: [task.once() for task in tasks] for name, tasks in rows.items()}
     once = {name: tasks for name, tasks in once.items() if all(math.isfinite(task.rho) for task in tasks)}
     if against not in once:
-        return Comparison(against, 0, {})
+        return Leads(against, 0, {})
     units, count = _units(once[against], users)
     labels = [_centred_ranks(task.without_fold_means()[1]) for task in once[against]]
     widened = [np.ones(len(task.fold)) if users else _widening(task.fold) for task in once[against]]
@@ -54,7 +54,7 @@ def compare(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bo
     pairs = {
         name: _Pair(ranks[against], other, labels, widened, units) for name, other in ranks.items() if name != against
     }
-    return Comparison(against, count, _leads(pairs, count) if pairs else {})
+    return Leads(against, count, _leads(pairs, count) if pairs else {})
 
 
 def _units(tasks: Sequence[RankedRows], users: bool) -> tuple[list[Rows], int]:
@@ -170,5 +170,5 @@ def separation_line(results: EvaluationResults) -> str:
     return f"{'; '.join(said)} ({how})"
 
 
-def _named(given: Comparison, verdict: Verdict) -> list[str]:
+def _named(given: Leads, verdict: Verdict) -> list[str]:
     return [name for name, lead in given.rows.items() if lead.verdict == verdict]

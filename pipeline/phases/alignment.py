@@ -65,13 +65,13 @@ class Carried:
     """The phases of a performance by alignment.
 
     Attributes:
-        spread: seconds, half of the range over the nearest annotated performances, for the begin of each phase and the
+        half_range_s: half of the range over the nearest annotated performances, for the begin of each phase and the
             end of the last.
-        limit: seconds, the spread that `SURPRISE` of the annotated performances have at most; infinite where unknown.
+        limit: seconds, at least the half range of `SURPRISE` of the annotated performances; infinite where unknown.
     """
 
     phases: tuple[Phase, ...]
-    spread: tuple[float, ...]
+    half_range_s: tuple[float, ...]
     limit: float
 
 
@@ -81,7 +81,7 @@ class PhaseReferences:
 
     Attributes:
         edges: (n, phase and end) seconds at which each phase begins and the last one ends; NaN for a left-out phase.
-        limit: seconds, the greatest spread that is not doubtful.
+        limit: seconds, the greatest half range that is not doubtful.
     """
 
     names: tuple[str, ...]
@@ -91,7 +91,7 @@ class PhaseReferences:
 
     @classmethod
     def fit(cls, names: Sequence[str], marked: Sequence[tuple[Signal, Sequence[Phase]]]) -> PhaseReferences:
-        """References from at least one annotated performance; each one's spread by the others gives the limit."""
+        """References from at least one annotated performance; each one's half range by the others gives the limit."""
         chosen = np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))
         edges = np.full((len(chosen), len(names) + 1), np.nan)
         for row, (signal, phases) in enumerate(marked[place] for place in chosen):
@@ -101,11 +101,11 @@ class PhaseReferences:
         kept = cls(tuple(names), tuple(marked[place][0] for place in chosen), edges)
         if len(chosen) <= NEAREST:
             return kept
-        spreads = list[float]()
+        half_ranges = list[float]()
         for row, signal in enumerate(kept.signals):
             others = kept.signals[:row] + kept.signals[row + 1 :]
-            spreads.append(max(cls(kept.names, others, np.delete(edges, row, axis=0)).carry(signal).spread))
-        return replace(kept, limit=float(np.quantile(spreads, SURPRISE)))
+            half_ranges.append(max(cls(kept.names, others, np.delete(edges, row, axis=0)).carry(signal).half_range_s))
+        return replace(kept, limit=float(np.quantile(half_ranges, SURPRISE)))
 
     def carry(self, query: Signal) -> Carried:
         """The phases of a performance. A phase that most of the nearest references leave out is left out.
@@ -125,10 +125,10 @@ class PhaseReferences:
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])
         kept = np.flatnonzero(2 * np.isfinite(nearest).sum(axis=0) >= len(nearest))
         places = np.maximum.accumulate(np.nanmedian(nearest[:, kept], axis=0)).tolist()
-        spread = tuple(((np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2).tolist())
+        half_ranges = (np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2
         named = zip((self.names[place] for place in kept[:-1]), pairwise(places), strict=True)
         phases = tuple(Phase(name, *ends) for name, ends in named if ends[1] > ends[0])
-        return Carried(phases, spread, self.limit)
+        return Carried(phases, tuple(half_ranges.tolist()), self.limit)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The references as arrays, for a file; signals follow one another."""

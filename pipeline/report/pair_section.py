@@ -47,7 +47,7 @@ def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
     gap = number(abs(one.beyond), figure.decimals)
     text = f"{who}{figure.subject} {gap} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
     when = "" if one.name in WHOLE else f", step {one.furthest + 1}"
-    step = int(np.argmin(a.figures[f"{one.person}.spread"])) if one.name == "tightest" else one.furthest
+    step = int(np.argmin(a.figures[f"{one.person}.extent"])) if one.name == "tightest" else one.furthest
     return {
         "text": f"{text[:1].upper()}{text[1:]}",
         "numbers": f"A and B: {values} {figure.unit}{when}",

@@ -39,7 +39,7 @@ POSTER_HEIGHT = 360
 STILLS = 8
 """Key frames of a video without time steps."""
 
-PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9, 10), "legs": (13, 14, 15, 16)}
+BODY_PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9, 10), "legs": (13, 14, 15, 16)}
 """COCO-17 joints by body part."""
 
 LEAST_SCORE = 0.05
@@ -242,11 +242,11 @@ def pose_difference(pose: StageOutput) -> Traces | None:
         return None
     (shape_a, hips_a, torso_a), (shape_b, hips_b, torso_b) = bodies
     gaps = np.linalg.norm(shape_a - shape_b, axis=-1)
-    series = {part: smooth(known_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
+    series = {part: smooth(known_mean(gaps[:, joints], axis=1)) for part, joints in BODY_PARTS.items()}
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
     series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
     about = "Bodies are aligned at the hips. The curve of the hips shows how far these moved relative to each other."
-    phrases = {part: f"the {part} of the two differ by" for part in PARTS}
+    phrases = {part: f"the {part} of the two differ by" for part in BODY_PARTS}
     phrases["hips"] = "the hips of the two have moved against each other by"
     time = _floats(pose, "time")
     return Traces("Difference between the two", "torso lengths", time, series, about, phrases=phrases)
@@ -260,7 +260,7 @@ def body_speed(pose: StageOutput) -> Traces | None:
         return None
     velocity, known = derivative(time, np.nan_to_num(shape), np.isfinite(shape[..., 0]) * 1.0, MOTION_S, JITTER)
     speed = np.where(known & np.isfinite(shape[..., 0]), np.linalg.norm(velocity, axis=-1), np.nan)
-    series = {part: known_mean(speed[:, joints], axis=1) for part, joints in PARTS.items()}
+    series = {part: known_mean(speed[:, joints], axis=1) for part, joints in BODY_PARTS.items()}
     return Traces(
         "Movement of the body",
         "torso lengths/s",

@@ -27,7 +27,7 @@ PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """The expected cost of a batch."""
 
     videos: int  # with something to do
@@ -39,7 +39,7 @@ class Estimate:
     lengths: tuple[int, ...] = ()  # of each video in frames
 
 
-def estimate(plans: Sequence[Plan], planner: Planner) -> Estimate:
+def estimate(plans: Sequence[Plan], planner: Planner) -> CostEstimate:
     """The expected cost of `plans`."""
     measured, frames = planner.cache.index.costs(), expected_frames([plan.record for plan in plans])
     stages: dict[str, dict[str, Any]] = {}
@@ -62,14 +62,14 @@ def estimate(plans: Sequence[Plan], planner: Planner) -> Estimate:
     ]
     workers, where = planner.pool.workers_for(len(plans))
     seconds = sum(seconds_of(names, count) for names, count in waves) / min(workers, max(1, len(plans)))
-    return Estimate(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
+    return CostEstimate(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
 
 
-def in_a_line(expected: Estimate) -> str:
+def in_a_line(expected: CostEstimate) -> str:
     """An estimate as one sentence, printed before a run starts.
 
     >>> stages = {"pose": {"work": 816, "unit": "frames", "measured": True}}
-    >>> in_a_line(Estimate(8, 816, 40.0, 2, stages, "Ray"))
+    >>> in_a_line(CostEstimate(8, 816, 40.0, 2, stages, "Ray"))
     'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
     work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in expected.stages.items())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.datasets import list_records, list_unfilmed, with_phases
 from data.errors import UsageError, nearest
-from data.features import feature_sources, names_of, with_features
+from data.features import named_features, names_of, with_features
 from data.video import Listing, find_videos
 from pipeline.observer import Observer
 from pipeline.run.feasible_stages import feasible_config
@@ -50,7 +50,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
                 fix = f"Name the folder of a data set as a setting: --set dataset.root={folders[0]}"
                 raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
-        listing = with_features(listing.at_rate(rate), feature_sources(config.dataset.features))
+        listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
         listing = with_phases(listing, config.dataset.phases, beside=inputs[0])
     else:
         listing = dataset_records(config)
@@ -66,10 +66,10 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
 
     Raises UsageError without `dataset.root` and features, DataError where the data set's own files cannot be used.
     """
-    dataset, sources = config.dataset, feature_sources(config.dataset.features)
+    dataset, features = config.dataset, named_features(config.dataset.features)
     labels = dataset.labels if dataset.kind == "folder" else None
-    if dataset.root is None and sources:
-        return with_features(list_unfilmed(names_of(sources), labels), sources)
+    if dataset.root is None and features:
+        return with_features(list_unfilmed(names_of(features), labels), features)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -83,10 +83,10 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         config.machine.storage.reach(),
         unscored=unscored,
         frame_rate=config.method.frames.fps,
-        unfilmed=names_of(sources),
+        unfilmed=names_of(features),
         **options,
     )
-    listing = with_features(listing.at_rate(config.method.frames.fps), sources)
+    listing = with_features(listing.at_rate(config.method.frames.fps), features)
     listing = with_phases(listing, dataset.phases, beside=dataset.root)
     if not dataset.tasks:
         return listing

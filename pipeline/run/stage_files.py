@@ -13,7 +13,7 @@ from data.keypoints import sidecar
 from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.video import Record
 from data.weights import digest, kept_model, read_network, whole
-from data.weights.registry import Progress
+from data.weights.registry import Announce
 from data.weights.weight_files import keep_published, read_weights
 
 PACKAGES: Mapping[str, Callable[..., Mapping[str, PoseNetwork]]] = {
@@ -41,9 +41,9 @@ class StageFiles:
         """The model that `make` returns, kept in the user's cache."""
         return kept_model(identity, make)
 
-    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], progress: Progress) -> None:
+    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
         """Download a library's weights to a file, if it is missing."""
-        keep_published(Path(name), load, progress)
+        keep_published(Path(name), load, announce)
 
     def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
         """The networks that rtmlib or mmpose runs, by role."""

@@ -27,7 +27,7 @@ PEOPLE = ("pose", "skeleton")
 JOINTS = ("knee", "hip", "shoulder", "elbow")
 
 EXTREMITIES = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle", "right_ankle")
-"""Points whose mean distance from the middle of the trunk is the figure `spread`."""
+"""Points whose mean distance from the middle of the trunk is the figure `extent`."""
 
 SHARE = 1 / 3
 """Share of a group's training videos, the best by the judges' score, that other videos are compared with."""
@@ -59,7 +59,7 @@ FIGURES: Mapping[str, MovementFigure] = {
     "trunk": MovementFigure("trunk", "degrees", "closer to upright", "further from upright", 10),
     "turning": MovementFigure("turning of the trunk", "degrees/s", "slower", "faster", 60),
     "speed": MovementFigure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
-    "spread": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
+    "extent": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
     "height": MovementFigure("trunk", "torso lengths", "lower", "higher", 0.3, 1),
     "tightest": MovementFigure("tightest moment", "s", "earlier", "later", 0.2, 2),
 }
@@ -118,11 +118,11 @@ def compared_steps(moved: Movement, bounds: Floats, still: bool) -> dict[str, li
     middles = bounds.mean(axis=1) - bounds[0, 0]
     for person, height in enumerate(moved.heights):
         steps = [float(known_mean(height[(moved.time >= start) & (moved.time < end)])) for start, end in bounds]
-        spread = np.array(made[f"{person}.spread"])
+        extent = np.array(made[f"{person}.extent"])
         if still:
             made[f"{person}.height"] = [value - steps[0] for value in steps]
-        if np.isfinite(spread).all():
-            made[f"{person}.tightest"] = [float(middles[np.argmin(spread)])] * len(bounds)
+        if np.isfinite(extent).all():
+            made[f"{person}.tightest"] = [float(middles[np.argmin(extent)])] * len(bounds)
     made["pair.length"] = [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)
     return made
 
@@ -148,7 +148,7 @@ def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
         "trunk": angles["trunk"],
         "turning": np.degrees(np.abs(_values(body, turning))),
         "speed": np.asarray(np.linalg.norm(velocity, axis=0)),
-        "spread": known_mean(np.linalg.norm(np.array(reach), axis=1)),
+        "extent": known_mean(np.linalg.norm(np.array(reach), axis=1)),
     }
 
 

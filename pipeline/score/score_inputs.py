@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of, with_phases
 from data.errors import PROGRAM, UsageError, counted, printable
-from data.features import feature_sources, with_features
+from data.features import named_features, with_features
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.observer import Observer
@@ -37,7 +37,7 @@ def find_performances(
         listing = Listing(one_trial(inputs, kinematics, storage)).at_rate(rate)
     elif inputs:
         listing = _recognised(inputs, observer) or find_videos(inputs, storage, rate)
-        listing = with_features(listing.at_rate(rate), feature_sources(dataset.features))
+        listing = with_features(listing.at_rate(rate), named_features(dataset.features))
     elif dataset.root is not None or dataset.features:
         listing = dataset_records(config, unscored=True)
     else:

@@ -101,7 +101,7 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
                 "other_share": None if parts.other is None else float(parts.other),
             }
             content["phases"] = [{**asdict(phase), "score": float(parts.phases[phase.name])} for phase in row.phases]
-        content["phase_spread"] = None if row.carried is None else list(row.carried.spread)
+        content["phase_half_range_s"] = None if row.carried is None else list(row.carried.half_range_s)
         del content["keys"], content["carried"], content["timed"]
         shown.append(content)
     return shown

@@ -144,7 +144,7 @@ class Scorer:
             _require_finite(made, intervals)
             facts = self._facts(record, features, quality, intervals)
             flags, checked = find_flags(
-                replace(facts, phases=None if carried is None else (max(carried.spread), carried.limit))
+                replace(facts, phases=None if carried is None else (max(carried.half_range_s), carried.limit))
             )
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))

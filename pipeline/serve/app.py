@@ -36,7 +36,7 @@ from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
 from pipeline.serve import uploads
-from pipeline.serve.history import Choice, History, Submission
+from pipeline.serve.history import ChosenPart, History, Submission
 from pipeline.serve.submission_queue import Queue, Work
 
 HEADER = "x-aim-serve"
@@ -257,7 +257,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
         return FileResponse(path)
 
 
-def chosen(start: float | None, end: float | None, region: str | None) -> Choice:
+def chosen(start: float | None, end: float | None, region: str | None) -> ChosenPart:
     """The chosen part and person. Raises HTTPException 422 for an impossible choice."""
     part, corners = None, None
     if start is not None or end is not None:
@@ -270,7 +270,7 @@ def chosen(start: float | None, end: float | None, region: str | None) -> Choice
             corners = PoseConfig.model_validate({"region": given}).region
         except ValueError:
             raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture") from None
-    return Choice(part, corners)
+    return ChosenPart(part, corners)
 
 
 def scores_csv(submissions: Sequence[Submission]) -> str:

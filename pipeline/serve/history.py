@@ -19,7 +19,7 @@ from pipeline.score.score import Score
 
 log = logging.getLogger(__name__)
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+SubmissionState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 INTERRUPTED = "the server stopped during this submission; upload the video again"
 
@@ -27,7 +27,7 @@ _PUT = "insert into submission (id, created, body) values (?, ?, ?) on conflict 
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenPart:
     """The part of a video and the person that a visitor chose on the page."""
 
     part: tuple[float, float] | None = None  # start and end in seconds
@@ -47,14 +47,14 @@ class Submission:
     suffix: str  # one of the admitted suffixes; "" without a video
     size: int  # bytes
     content: str  # SHA-256 of the bytes; an equal video reuses the features in the cache
-    state: State = "queued"
+    state: SubmissionState = "queued"
     created: float = 0.0  # seconds since 1970, like the next two
     started: float | None = None
     finished: float | None = None
     result: Score | None = None  # of a finished upload, without what its page alone shows
     error: str = ""  # reason of a failure, one line
     pair: tuple[Submission, ...] = ()  # of a comparison: both uploads
-    choice: Choice = Choice()
+    choice: ChosenPart = ChosenPart()
 
     @property
     def file(self) -> str:
@@ -128,7 +128,7 @@ class History:
         """Number of queued or running submissions."""
         return sum(submission.state in ("queued", "running") for submission in self._all())
 
-    def update(self, submission_id: str, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
+    def update(self, submission_id: str, *, only_from: tuple[SubmissionState, ...] = (), **values: Any) -> bool:
         """Set fields of a submission, only while its state is in `only_from` where given; returns whether one changed.
 
         A change that cannot be written, as on a full disk, is written with a later one.

@@ -45,11 +45,11 @@ def join_tasks(features: FeatureSet, parts: Sequence[TaskFold], split: InnerSpli
     return folds
 
 
-Done = dict[Hashable, tuple[Training, Predicted]]
+DoneTrainings = dict[Hashable, tuple[Training, Predicted]]
 """Finished trainings by their key."""
 
 
-def fold_predictions(features: FeatureSet, rows: JoinedFold, done: Done) -> FoldPredictions:
+def fold_predictions(features: FeatureSet, rows: JoinedFold, done: DoneTrainings) -> FoldPredictions:
     """The predictions of one fold, read from the trainings that are done when a row asks for them."""
     hidden, whole = without_scores(features), rows.train
 
@@ -75,7 +75,7 @@ def predict_rows(
     All trainings that do not depend on others' predictions are one list, and `run` has it whole. What a row picks by
     inner validation is a second list, which is empty without such rows.
     """
-    done: Done = {}
+    done: DoneTrainings = {}
     read = {fold.name: fold_predictions(features, fold, done) for fold in folds}
 
     def finish(wanted: Sequence[Training]) -> None:

@@ -26,7 +26,7 @@ CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (orac
 """Name endings of the rows."""
 
 
-def agreement(train: FeatureSet, rows: Rows, predicted: Floats) -> float:
+def mean_rho(train: FeatureSet, rows: Rows, predicted: Floats) -> float:
     """Spearman's rho of predictions (m,) for `rows` of each task, averaged over the tasks by Fisher's z."""
     true, tasks = label_table(train.records)[rows, 0], tasks_of(train.take(rows))
     return fisher_average([spearman(predicted[mine], true[mine]) for mine in tasks.values()]).value
@@ -39,7 +39,7 @@ def sortable(value: float) -> float:
 
 @dataclass(frozen=True)
 class Selected(ResultRow):
-    """The candidate with the highest `agreement` on inner folds, trained on the whole training part.
+    """The candidate with the highest `mean_rho` on inner folds, trained on the whole training part.
 
     It is the first candidate where the training part cannot be split.
     """
@@ -63,7 +63,7 @@ class Selected(ResultRow):
             return self.candidates[:1]
         rows = np.concatenate([part.test for part in fold.inner])
         each = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in self.candidates]
-        values = [sortable(agreement(fold.train, rows, predicted)) for predicted in each]
+        values = [sortable(mean_rho(fold.train, rows, predicted)) for predicted in each]
         return (self.candidates[int(np.argmax(values))],)
 
     def read(self, fold: FoldPredictions) -> Predicted:
@@ -105,7 +105,7 @@ class NetworkRow(ResultRow):
 
 
 class ChosenEpoch(NetworkRow):
-    """A network that watches epochs (`watching`), at the epoch with the highest `agreement` on inner folds.
+    """A network that watches epochs (`watching`), at the epoch with the highest `mean_rho` on inner folds.
 
     It is the last epoch where the training part cannot be split.
     """
@@ -123,7 +123,7 @@ class ChosenEpoch(NetworkRow):
         if fold.inner:
             rows = np.concatenate([part.test for part in fold.inner])
             inside = [by_epoch_of(one).mean(1) for one in fold.inside(self.network)]
-            best = latest_best([agreement(fold.train, rows, each) for each in np.concatenate(inside, axis=1)])
+            best = latest_best([mean_rho(fold.train, rows, each) for each in np.concatenate(inside, axis=1)])
         return Predicted(by_epoch_of(fold.test(self.network))[best], chosen=(self.epoch_name(best),))
 
 

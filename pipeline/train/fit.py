@@ -21,7 +21,7 @@ from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import FoldData
-from pipeline.observer import Steps
+from pipeline.observer import CountDone
 from pipeline.settings.machine import Device
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
@@ -38,7 +38,7 @@ class TrainingControl:
     """Where a training runs, and how it is followed and ended: nothing of the method."""
 
     checkpoints: Path | None = None  # their folder: the same training resumes from them and ends with the same bits
-    progress: Steps | None = None  # called with the epochs done and to do
+    progress: CountDone | None = None  # called with the epochs done and to do
     stop: Stop | None = None
     device: Device = "auto"
     cores: int = 0  # stacks that train side by side on a CPU; 0: torch's number of threads
@@ -195,7 +195,7 @@ def in_threads(
         torch.set_num_threads(before)
 
 
-def _mean_of(progress: Steps, count: int, epochs: int) -> Callable[[int, float | None], None]:
+def _mean_of(progress: CountDone, count: int, epochs: int) -> Callable[[int, float | None], None]:
     """A function that takes a stack's number and its epochs done, and gives `progress` the mean over `count` stacks."""
     done = [0] * count
     shown = 0

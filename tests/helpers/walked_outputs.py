@@ -26,7 +26,7 @@ from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import as_json as results_json
 from pipeline.label import find_session, label_report, write_labels
 from pipeline.observer import Observer
-from pipeline.pack.feature_source import gather
+from pipeline.pack.labelled_features import gather
 from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page

@@ -31,7 +31,7 @@ from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache
 from pipeline.evaluate.protocols import performance_hashes
 from pipeline.observer import Observer
-from pipeline.pack.feature_source import gather
+from pipeline.pack.labelled_features import gather
 from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner

@@ -12,7 +12,7 @@ from extractors.timesteps.motion_descriptors import PointTrack
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.trial_descriptors import pair_descriptors
-from pipeline.report.video_section import PARTS, body_speed
+from pipeline.report.video_section import BODY_PARTS, body_speed
 from pipeline.score.movement import movement
 from tests.helpers.made_outputs import STANDING, pose_of
 
@@ -121,7 +121,7 @@ def test_the_page_shows_these_speeds(degrees_per_s: float, rate: float) -> None:
     chart = body_speed(output)
     assert chart is not None
     for part in ("arms", "legs"):
-        truth = np.radians(degrees_per_s) * np.linalg.norm(STANDING[list(PARTS[part])], axis=1).mean() / TORSO
+        truth = np.radians(degrees_per_s) * np.linalg.norm(STANDING[list(BODY_PARTS[part])], axis=1).mean() / TORSO
         assert chart.series[part] == pytest.approx(np.full(len(time), truth), rel=0.05)
     assert movement(output).figures["0.turning"] == pytest.approx(np.full(len(time), degrees_per_s), rel=0.05)
 

@@ -8,7 +8,7 @@ import sys
 PROGRAM = """
 from pipeline.cli.commands import show_evaluation
 from pipeline.evaluate import Evaluation
-from pipeline.evaluate.evaluation_results import Comparison, Estimate, Lead
+from pipeline.evaluate.evaluation_results import Leads, Estimate, Lead
 from pipeline.settings.config import load_config
 from pathlib import Path
 from tests.helpers.made_results import made_results, system
@@ -16,7 +16,7 @@ names = ["random", "AIM (ours), best epoch on the test part (oracle)", "AIM (our
 rhos = [Estimate(-.21, -.45, -.06), Estimate(.8, .7, .9), Estimate(.5, -.1, .7), Estimate(.7, .6, .8), Estimate(None)]
 rows = {name: system(rho, baseline=name == "random", mae=123.456) for name, rho in zip(names, rhos)}
 lead = Lead(Estimate(0.9, 0.5, 1.2), 0.001)
-comparison = Comparison("combined", 60, {name: lead for name in names if name != "combined"})
+comparison = Leads("combined", 60, {name: lead for name in names if name != "combined"})
 results = made_results(rows, against="combined", comparison=comparison)
 show_evaluation(Evaluation(results, Path("runs/x"), load_config(None, {})), False)
 """

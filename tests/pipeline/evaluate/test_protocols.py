@@ -23,7 +23,7 @@ from pipeline.evaluate.protocols import RequestedRows, protocol_folds
 from pipeline.evaluate.results_file import as_json
 from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
 from pipeline.observer import Observer
-from pipeline.pack.feature_source import gather
+from pipeline.pack.labelled_features import gather
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner

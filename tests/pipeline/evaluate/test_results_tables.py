@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.evaluate.evaluation_results import (
     Choice,
-    Comparison,
     CurvePoint,
     Estimate,
     FoldAverage,
     Lead,
+    Leads,
     MeanAndEnds,
     RunFigures,
 )
@@ -28,7 +28,7 @@ SYSTEMS = {
     COMBINED: system(Estimate(0.7, 0.5, 0.8)),
     "training mean": system(Estimate(None), baseline=True),
 }
-LEADS = Comparison(COMBINED, 60, {OURS: Lead(Estimate(0.3, 0.1, 0.5), 0.01), "random": Lead(Estimate(0.8), 0.2)})
+LEADS = Leads(COMBINED, 60, {OURS: Lead(Estimate(0.3, 0.1, 0.5), 0.01), "random": Lead(Estimate(0.8), 0.2)})
 
 
 def test_rows_are_sorted_by_result_and_say_which_rank_better() -> None:

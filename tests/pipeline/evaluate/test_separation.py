@@ -9,7 +9,7 @@ import pytest
 
 from data.splits import Fold, kfold
 from pipeline.evaluate.cross_validation import Protocol, evaluate
-from pipeline.evaluate.evaluation_results import Comparison, Estimate, EvaluationResults, Lead
+from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Lead, Leads
 from pipeline.evaluate.separation import compare, separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
@@ -21,7 +21,7 @@ def compared(**leads: tuple[float, float] | None) -> EvaluationResults:
     """Results in which the reference is `ours`, and the leads have these intervals."""
     made = {name: Lead(Estimate(0.0, *(ends or (None, None))), 0.5) for name, ends in leads.items()}
     systems = {name: system(Estimate(0.5)) for name in ("ours", *leads)}
-    return made_results(systems, comparison=Comparison("ours", 60, made))
+    return made_results(systems, comparison=Leads("ours", 60, made))
 
 
 def test_the_sentence_says_which_side_ranks_better() -> None:

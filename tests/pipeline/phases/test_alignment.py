@@ -42,8 +42,8 @@ def test_edges_are_found_at_any_tempo_and_frame_rate(rate: float) -> None:
         assert [phase.name for phase in carried.phases] == list(NAMES)
         np.testing.assert_allclose([phase.end for phase in carried.phases], edges, atol=0.1)
         assert carried.phases[0].start == 0
-        assert max(carried.spread) < 0.15
-        assert len(carried.spread) == 4
+        assert max(carried.half_range_s) < 0.15
+        assert len(carried.half_range_s) == 4
 
 
 def test_a_phase_that_most_leave_out_is_left_out() -> None:
@@ -58,8 +58,8 @@ def test_an_unlike_performance_is_less_certain_than_the_annotated_ones() -> None
     usual, _ = performance((1.0, 2.0, 3.0), seed=9)
     unlike = Signal(rng.normal(size=usual.rows.shape), usual.end)
     assert 0 < made.limit < 0.2
-    assert max(made.carry(usual).spread) < 2 * made.limit
-    assert max(made.carry(unlike).spread) > made.limit
+    assert max(made.carry(usual).half_range_s) < 2 * made.limit
+    assert max(made.carry(unlike).half_range_s) > made.limit
 
 
 def test_references_are_the_same_after_a_file() -> None:

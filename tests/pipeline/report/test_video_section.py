@@ -133,12 +133,12 @@ def falling(scale: float = 1.0, place: float = 0.0) -> np.ndarray:
 def test_equal_bodies_differ_by_nothing_whatever_their_size_and_place() -> None:
     made = video_section.pose_difference(pose(falling(), falling(place=150)))
     assert made is not None
-    assert set(made.series) == {*video_section.PARTS, "hips"}
+    assert set(made.series) == {*video_section.BODY_PARTS, "hips"}
     for values in made.series.values():
         np.testing.assert_allclose(values, 0, atol=1e-9)
     larger = video_section.pose_difference(pose(falling(), falling(2.0)))
     assert larger is not None
-    for part in video_section.PARTS:
+    for part in video_section.BODY_PARTS:
         np.testing.assert_allclose(larger.series[part], 0, atol=1e-9)
 
 

@@ -30,7 +30,7 @@ from pipeline.cache import open_cache
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
-from pipeline.pack.feature_source import gather
+from pipeline.pack.labelled_features import gather
 from pipeline.report import ReportData, Scored, render_report, report_scores
 from pipeline.report.run_report import run_report_data
 from pipeline.run import STOPPED, Planner, ThreadPool

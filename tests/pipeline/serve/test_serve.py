@@ -26,7 +26,7 @@ from pipeline.report import ReportData, write_report
 from pipeline.score.score import Score
 from pipeline.serve import app as serve_app
 from pipeline.serve.app import Limits, Service
-from pipeline.serve.history import Choice, History, Submission
+from pipeline.serve.history import ChosenPart, History, Submission
 from pipeline.serve.server import _listen, serve
 from pipeline.serve.submission_queue import REPORT, Queue, Running
 from pipeline.settings.config import load_config
@@ -149,7 +149,7 @@ def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path:
     assert made["name"] == "a.mp4 (1.20 to 3.40 s, chosen person)"
     wait(client, made["id"], "done")
     history = client.app.state.queue.history
-    assert history.get(made["id"]).choice == Choice((1.2, 3.4), (0.1, 0.2, 0.5, 0.9))
+    assert history.get(made["id"]).choice == ChosenPart((1.2, 3.4), (0.1, 0.2, 0.5, 0.9))
     once_more = client.post(f"/api/submissions/{made['id']}/again").json()
     assert history.get(once_more["id"]).choice.part == (1.2, 3.4)
     other = client.post(f"/api/submissions/{made['id']}/again?start=0&end=1").json()

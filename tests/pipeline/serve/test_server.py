@@ -25,7 +25,7 @@ from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.score.score import Score
 from pipeline.serve import server as work
-from pipeline.serve.history import Choice, Submission
+from pipeline.serve.history import ChosenPart, Submission
 from pipeline.serve.submission_queue import Running
 from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
@@ -117,7 +117,7 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
     scorer.following = lambda region: regions.append(region) or nullcontext(scorer)
-    submission = replace(SUBMISSION, choice=Choice((0.4, 1.2), (0.1, 0.2, 0.5, 0.9)))
+    submission = replace(SUBMISSION, choice=ChosenPart((0.4, 1.2), (0.1, 0.2, 0.5, 0.9)))
     run(scorer, tmp_path, submission)
     assert regions == [(0.1, 0.2, 0.5, 0.9)]
     (record,) = scorer.records
@@ -191,7 +191,7 @@ ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 def submission(name: str, score: float | None, content: str = "", **options: Any) -> Submission:
     """A scored upload of this name."""
     given = {"model": "now", "accuracy": ERROR} | options
-    choice = given.pop("choice", Choice())
+    choice = given.pop("choice", ChosenPart())
     result = Score("x", score=score, interval80=(1.0, 90.0), **given)
     key = f"{name}{choice}"
     return Submission(key, name, ".mp4", 1, content or name, "done", result=result, choice=choice)
@@ -205,7 +205,7 @@ def said(*submissions: Submission) -> list[str]:
 
 
 def test_a_video_counts_as_it_was_scored_last() -> None:
-    part = submission("anna_2026-05-31.MP4", 75.0, "same", choice=Choice((1.0, 3.0)))
+    part = submission("anna_2026-05-31.MP4", 75.0, "same", choice=ChosenPart((1.0, 3.0)))
     submissions = (part, submission("anna_2026-05-31.MP4", 70.0, "same"), submission("anna_2026-03-01.mp4", 62.0))
     assert said(*submissions) == [
         "anna: 62 on 2026-03-01, 75 on 2026-05-31 (+13; 2 videos). This is smaller than the model's usual error of "

@@ -1,6 +1,6 @@
 """Feature files as inputs of performances: what `--features` names, and which array belongs to which performance.
 
-A source is `[PART=]PATH`. The part is what the features stand for: the scene (default), the primary or the secondary
+A text is `[PART=]PATH`. The part is what the features stand for: the scene (default), the primary or the secondary
 agent. The path is a file, a pattern such as `RG/*_rgb_VST.npy`, or a folder, which is searched with its subfolders. An
 array is called as in its file, or like the file where it is the only one.
 
@@ -41,16 +41,16 @@ Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class FeatureSource:
+class NamedFeatures:
     """The arrays of one part.
 
     Attributes:
-        places: file and name inside of it ("" for its only array) of each array, by the array's name.
+        files: file and name inside of it ("" for its only array) of each array, by the array's name.
         problems: a line about each file that cannot be used.
     """
 
     part: str
-    places: Mapping[str, tuple[Path, str]]
+    files: Mapping[str, tuple[Path, str]]
     problems: tuple[str, ...] = ()
 
 
@@ -59,7 +59,7 @@ def kind_of_part(part: str) -> str:
     return f"{part} features"
 
 
-def feature_sources(given: Sequence[str]) -> tuple[FeatureSource, ...]:
+def named_features(given: Sequence[str]) -> tuple[NamedFeatures, ...]:
     """The arrays that texts `[PART=]PATH` name, by part; one part may have several texts.
 
     Raises UsageError: an unknown part, no such file, or no array at all; DataError: one name in two files.
@@ -72,10 +72,10 @@ def feature_sources(given: Sequence[str]) -> tuple[FeatureSource, ...]:
         elif part not in PARTS:
             raise UsageError(f"features of '{clip(part)}'", where="--features", fix=nearest(part, PARTS).capitalize())
         paths.setdefault(part, []).append(Path(path).expanduser())
-    return tuple(_source(part, paths[part]) for part in PARTS if part in paths)
+    return tuple(_features_at(part, paths[part]) for part in PARTS if part in paths)
 
 
-def _source(part: str, given: Sequence[Path]) -> FeatureSource:
+def _features_at(part: str, given: Sequence[Path]) -> NamedFeatures:
     places: dict[str, tuple[Path, str]] = {}
     problems: list[str] = []
     for start in given:
@@ -95,7 +95,7 @@ def _source(part: str, given: Sequence[Path]) -> FeatureSource:
     if not places:
         fix = f"Expected files that end in {' '.join(READERS)}"
         raise UsageError(problems[0] if problems else "no features", where=given[0], fix=fix)
-    return FeatureSource(part, places, tuple(problems))
+    return NamedFeatures(part, places, tuple(problems))
 
 
 def _files(start: Path, problems: list[str]) -> list[tuple[Path, Path]]:
@@ -110,46 +110,46 @@ def _files(start: Path, problems: list[str]) -> list[tuple[Path, Path]]:
     raise UsageError("no such file or folder", where=start, fix="Check --features; names are case sensitive")
 
 
-def with_features(listing: Listing, sources: Sequence[FeatureSource]) -> Listing:
+def with_features(listing: Listing, given: Sequence[NamedFeatures]) -> Listing:
     """The performances with their features; those that lack some of them are left out, each with a line.
 
     Raises DataError: none has features, or two arrays have one name.
     """
     records, problems = listing.records, list(listing.problems)
-    for source in sources:
-        problems += source.problems
-        records = _joined(records, source, problems)
+    for features in given:
+        problems += features.problems
+        records = _joined(records, features, problems)
     return Listing(records, tuple(problems), listing.doubts)
 
 
-def _joined(records: Sequence[Record], source: FeatureSource, problems: list[str]) -> tuple[Record, ...]:
-    """The records that have features of a source, with them."""
-    places, first = _by_words(source), next(iter(source.places.values()))[0]
+def _joined(records: Sequence[Record], features: NamedFeatures, problems: list[str]) -> tuple[Record, ...]:
+    """The records that have features of this part, with them."""
+    places, first = _by_words(features), next(iter(features.files.values()))[0]
     counts, kept, used = Counter(map(_short_name, records)), list[Record](), set[Words]()
     for record in records:
         if (name := next((name for name in _possible_names(record, counts) if name in places), None)) is None:
-            problems.append(f"{record.name}: no {source.part} features")
+            problems.append(f"{record.name}: no {features.part} features")
             continue
         used.add(name)
-        (path, entry), kind = places[name], kind_of_part(source.part)
+        (path, entry), kind = places[name], kind_of_part(features.part)
         sidecars, entries = {**record.sidecars, kind: path}, {**record.entries, kind: entry}
         kept.append(replace(record, sidecars=sidecars, entries=entries))
     if not kept:
-        there, asked = _shown(source.places), _shown(record.id for record in records)
-        what = f"none of the {source.part} features is called like a performance ({there})"
+        there, asked = _shown(features.files), _shown(record.id for record in records)
+        what = f"none of the {features.part} features is called like a performance ({there})"
         raise DataError(what, where=first, fix=f"Expected names such as {asked}")
-    if unused := [name for name in source.places if _words(name) not in used]:
+    if unused := [name for name in features.files if _words(name) not in used]:
         several = counted(len(unused), "array")
-        problems.append(f"{several} of {source.part} features without a performance: {_shown(unused)}")
+        problems.append(f"{several} of {features.part} features without a performance: {_shown(unused)}")
     return tuple(kept)
 
 
-def _by_words(source: FeatureSource) -> dict[Words, tuple[Path, str]]:
+def _by_words(features: NamedFeatures) -> dict[Words, tuple[Path, str]]:
     """The places of the arrays by the words of their names. Raises DataError: two arrays have the same words."""
     places: dict[Words, tuple[Path, str]] = {}
-    for name, place in source.places.items():
+    for name, place in features.files.items():
         if places.setdefault(_words(name), place) != place:
-            what = f"several {source.part} features are called like '{clip(name)}'"
+            what = f"several {features.part} features are called like '{clip(name)}'"
             raise DataError(what, where=place[0], fix="Keep one of them")
     return places
 
@@ -170,9 +170,9 @@ def _shown(names: Iterable[str]) -> str:
     return clip(", ".join(map(printable, islice(names, MOST_SHOWN))), 200)
 
 
-def names_of(sources: Sequence[FeatureSource]) -> tuple[str, ...]:
+def names_of(given: Sequence[NamedFeatures]) -> tuple[str, ...]:
     """The names of all arrays, each once: performances that need no video."""
-    return tuple(dict.fromkeys(name for source in sources for name in source.places))
+    return tuple(dict.fromkeys(name for features in given for name in features.files))
 
 
 def _words(name: str) -> Words:

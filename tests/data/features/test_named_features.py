@@ -9,7 +9,7 @@ import pytest
 
 from data.datasets import list_records
 from data.errors import DataError, UsageError
-from data.features import feature_sources, names_of, with_features
+from data.features import named_features, names_of, with_features
 from data.video import Listing, Record
 
 
@@ -22,7 +22,7 @@ def files(folder: Path, *names: str) -> str:
 
 def joined(ids: list[str], *given: str, **groups: str) -> Listing:
     records = tuple(Record(one, None, groups=groups) for one in ids)
-    return with_features(Listing(records), feature_sources(given))
+    return with_features(Listing(records), named_features(given))
 
 
 def test_names_match_by_letters_and_numbers(tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_agents_are_named_and_one_part_may_have_several_files(tmp_path: Path) ->
         for part, size in (("rgb_VST", 4), ("audio_AST", 3)):
             arrays = {f"{apparatus}_{n:03d}": np.ones((5, size)) for n in (1, 2)}
             np.save(tmp_path / f"{apparatus}_{part}.npy", arrays, allow_pickle=True)  # type: ignore[arg-type]
-    sources = feature_sources([f"{tmp_path}/*_rgb_VST.npy", f"secondary={tmp_path}/*_audio_AST.npy"])
+    sources = named_features([f"{tmp_path}/*_rgb_VST.npy", f"secondary={tmp_path}/*_audio_AST.npy"])
     assert [source.part for source in sources] == ["scene", "secondary"]
     assert names_of(sources) == ("Ball_001", "Ball_002", "Clubs_001", "Clubs_002")
     (record,) = with_features(Listing((Record("Clubs_002", None),)), sources).records
     assert record.entries == {"scene features": "Clubs_002", "secondary features": "Clubs_002"}
     with pytest.raises(DataError, match=r"'Ball_001' is here and in .*Ball_audio_AST\.npy"):
-        feature_sources([str(tmp_path)])
+        named_features([str(tmp_path)])
 
 
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -80,14 +80,14 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
                            (str(tmp_path / "empty"), "no features")):  # fmt: skip
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(UsageError, match=message):
-            feature_sources([given])
+            named_features([given])
 
 
 def test_a_list_names_performances_without_videos(tmp_path: Path) -> None:
     for side, names in (("train", (1, 2)), ("test", (3,))):
         lines = [f"Ball_{n:03d} 1.5 7.25 8.75 0 0" for n in names]
         (tmp_path / f"{side}.txt").write_text("\n".join(["Video D E T a b", *lines]))
-    sources = feature_sources([files(tmp_path / "vst", "Ball_001", "Ball_003")])
+    sources = named_features([files(tmp_path / "vst", "Ball_001", "Ball_003")])
     listing = list_records("rhythmic-gymnastics", tmp_path, unfilmed=names_of(sources))
     listing = with_features(listing, sources)
     assert [(record.id, record.split, record.path) for record in listing.records] == [
@@ -99,7 +99,7 @@ def test_a_list_names_performances_without_videos(tmp_path: Path) -> None:
 
 def test_own_data_need_the_table_of_scores_alone(tmp_path: Path) -> None:
     (tmp_path / "scores.csv").write_text("video,score\na,1\nsub/b.mp4,2\n")
-    sources = feature_sources([files(tmp_path / "vst", "a", "sub/b")])
+    sources = named_features([files(tmp_path / "vst", "a", "sub/b")])
     listing = list_records("folder", tmp_path, unfilmed=names_of(sources))
     assert [(record.id, record.labels and record.labels.score) for record in listing.records] == [
         ("a", 1),

@@ -11,7 +11,7 @@ import pytest
 from data.errors import DataError
 from pipeline.cache import Cache
 from pipeline.observer import Observer
-from pipeline.pack.feature_source import refuse_empty, training_features
+from pipeline.pack.labelled_features import refuse_empty, training_features
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from tests.helpers.made_features import made_features
