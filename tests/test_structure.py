@@ -49,7 +49,7 @@ READERS = {
 FROM_DATA = {
     "data.datasets.jigsaws": {"BLOCK", "RATE_HZ"},
     "data.features": {"PARTS", "kind_of_part"},
-    "data.errors": {"PROGRAM", "AimError", "DataError", "UsageError", "VideoError", "nearest"},
+    "data.errors": {"PROGRAM", "AimError", "DataError", "UsageError", "VideoError", "WeightsError", "nearest"},
     "data.keypoints.reading": {"ImportedKeypoints"},
     "data.keypoints.skeletons": {"COCO17"},
     "data.pose_weights": {"INSTALL", "PoseNetwork", "identity_of", "require"},
