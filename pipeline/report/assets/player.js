@@ -20,7 +20,7 @@ Report.player = (() => {
 
   const start = (section) => {
     const { data, source } = held(section);
-    const video = section.querySelector("video"), canvas = section.querySelector("canvas");
+    const video = section.querySelector("video"), canvas = section.querySelector("canvas"), watch = section.querySelector(".watch");
     const axis = section.querySelector(".time-axis"), place = section.querySelector("[data-part=seek]");
     const steps = Report.all(".step", section), now = section.querySelector(".now");
     const control = (name) => section.querySelector(`.tools [data-do=${name}]`);
@@ -135,11 +135,13 @@ Report.player = (() => {
       video?.play();
     };
     const zoom = video ? Report.player.zoom(section.querySelector(".stage"), control("zoom-out"), control("zoom-in")) : null;
+    // With its controls and what is drawn over it; a phone that shows no element but a video shows that.
+    const full = () => (document.fullscreenElement ? document.exitFullscreen() : watch.requestFullscreen ? watch.requestFullscreen() : video.webkitEnterFullscreen());
     const actions = {
       play, loop: () => setLoop(loop ? null : data.steps[Math.max(0, stepAt(time))]), "frame-back": () => nudge(-1), "frame-on": () => nudge(1),
       skeleton: () => setOverlay(!overlay),
       angles: () => { arcs = !arcs; press("angles", arcs); show(time); },
-      "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5), full: () => (video.requestFullscreen ?? video.webkitEnterFullscreen).call(video),
+      "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5), full,
     };
     section.querySelector(".tools")?.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
     speed?.addEventListener("change", () => { video.playbackRate = Number(speed.value); });

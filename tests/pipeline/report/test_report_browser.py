@@ -383,7 +383,10 @@ def test_the_player_has_one_set_of_controls(page: Any) -> None:
     assert float(page.input_value("#video-0 [data-part=seek]")) == pytest.approx(4 * 0.204, abs=0.01)
     page.click("#video-0 video")
     wait_for(page, "document.querySelector('#video-0 [data-do=play]').textContent === 'Pause'")
-    assert page.is_enabled("#video-0 [data-do=full]")
+    page.click("#video-0 [data-do=full]")
+    wait_for(page, "document.fullscreenElement?.matches(':has(video):has(canvas):has([data-do=play])')")
+    page.click("#video-0 [data-do=full]")
+    wait_for(page, "!document.fullscreenElement")
 
 
 def test_at_its_begin_a_video_has_no_line_of_time_at_the_edge_of_the_first_step(page: Any) -> None:
