@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from data.datasets.jigsaws import RATE_HZ
-from data.datasets.tables import LabelRow, clip, read_bytes, read_table, read_text
+from data.datasets.tables import LabelRow, clip, read_bytes, read_table, read_text, without_mark
 from data.errors import DataError, UsageError, VideoError, nearest, printable
 from data.store import parse_json
 from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
@@ -39,7 +39,7 @@ TOUCH_S = 0.1
 
 COLUMNS = ("video", "phase", "start_s", "end_s")
 MEDIA = ("media file name", "media file path", "media file", "observation id")
-BORIS = ("behavior", "behavior type", "status", "time", "start (s)", "stop (s)", *MEDIA)
+BORIS = ("behavior", "behavior type", "status", "time", "time offset (s)", "start (s)", "stop (s)", "source", *MEDIA)
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
 _HEADER = re.compile("behavior.*(time|start)|time.*behavior", re.IGNORECASE)
@@ -55,7 +55,6 @@ class Mark(NamedTuple):
     start: float  # s
     end: float = math.inf  # s; infinite where the next phase ends it
     frames: bool = False  # start and end count frames from 0 in place of seconds
-    rater: int = 0  # of several in one file
 
 
 def with_phases(listing: Listing, place: Path | None, beside: Path | None = None) -> Listing:
@@ -83,8 +82,7 @@ def with_phases(listing: Listing, place: Path | None, beside: Path | None = None
                 ids, fault = find(mark.video)
                 strangers |= {mark.video: fault} if fault else {}
                 for one in ids:
-                    source = printable(path) + (f", annotation {mark.rater + 1}" if mark.rater else "")
-                    found.setdefault(one, {}).setdefault(source, []).append(mark)
+                    found.setdefault(one, {}).setdefault(printable(path), []).append(mark)
         except DataError as error:
             problems.append(str(error))
         problems += [f"{printable(path)}: '{clip(v, 200)}' {fault}" for v, fault in strangers.items() if whole]
@@ -157,9 +155,9 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     return tuple(ordered)
 
 
-def read_marks(path: Path) -> list[Mark]:
-    """The marks of one file. Raises DataError: it cannot be read, or has none of the known forms."""
-    content, suffix = read_bytes(path), path.suffix.lower()
+def read_marks(path: Path, content: bytes | None = None) -> list[Mark]:
+    """The marks of one file, of `content` if it was read before. Raises DataError: unreadable, or no known form."""
+    content, suffix = read_bytes(path) if content is None else content, path.suffix.lower()
     try:
         if suffix == ".eaf":
             return list(_elan(path, content))
@@ -174,7 +172,8 @@ def read_marks(path: Path) -> list[Mark]:
     if b"behavior" in content[: 1 << 14].lower():
         return list(_boris(path, content))
     table, _ = read_table(path, content, COLUMNS, {})
-    return [Mark(row.text("video"), row.text("phase"), *_ends(row, "start_s", "end_s")) for row in table]
+    named = ((without_mark(row.text("video")), without_mark(row.text("phase")), row) for row in table)
+    return [Mark(video, phase, *_ends(row, "start_s", "end_s")) for video, phase, row in named]
 
 
 def _ends(row: LabelRow, first: str, last: str = "") -> tuple[float, float]:
@@ -187,23 +186,23 @@ def _ends(row: LabelRow, first: str, last: str = "") -> tuple[float, float]:
 
 def _boris(path: Path, content: bytes) -> Iterator[Mark]:
     """Events of BORIS: aggregated ones have their ends, tabular ones are paired here; lines above the header go."""
-    lines = read_text(path, content).split("\n")
+    lines, times = read_text(path, content).split("\n"), dict[tuple[str, str], list[float]]()
     header = next((number for number, line in enumerate(lines) if _HEADER.search(line)), 0)
-    begun: dict[tuple[str, str], float] = {}
     for row in read_table(path, "\n".join(lines[header:]).encode(), BORIS, {})[0]:
-        video = next(filter(None, map(row.text, MEDIA)), path.stem)
+        video = next((name for name in map(row.text, MEDIA) if name not in ("", "NA", "Not found")), path.stem)
         name, kind = row.text("behavior"), (row.text("behavior type") or row.text("status")).upper()
-        if row.text("start (s)"):
-            yield Mark(video, name, *_ends(row, "start (s)", "" if kind == "POINT" else "stop (s)"))
-        elif kind == "STOP" and (video, name) not in begun:
-            raise DataError(f"'{clip(name)}' of '{clip(video)}' stops before it starts", where=path, fix="Correct it")
-        elif kind == "STOP":
-            yield Mark(video, name, begun.pop((video, name)), _ends(row, "time")[0])
-        elif kind == "START":
-            begun[video, name] = _ends(row, "time")[0]
-        else:
-            yield Mark(video, name, *_ends(row, "time"))
-    yield from (Mark(video, name, start) for (video, name), start in begun.items())
+        edges = times.setdefault((video, name), [])
+        if ";" in row.text("source"):
+            raise DataError("several videos in one observation", where=row.where, fix="Observe each video alone")
+        if kind == ("STOP", "START")[len(edges) % 2]:
+            raise DataError(f"'{clip(name)}' of '{clip(video)}' has a {kind} too many", where=path, fix="Correct it")
+        ends = _ends(row, "start (s)", "stop (s)") if row.text("start (s)") else _ends(row, "time")
+        offset = row.number("time offset (s)") or 0.0  # BORIS adds it to the seconds of the player
+        edges.append(ends[0] - offset)
+        if kind not in ("START", "STOP"):
+            edges.append(math.inf if kind == "POINT" else ends[1] - offset)
+    for (video, name), edges in times.items():
+        yield from (Mark(video, name, *ends) for ends in zip_longest(edges[::2], edges[1::2], fillvalue=math.inf))
 
 
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:
@@ -224,8 +223,8 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
 
 
 def _via(project: Any) -> Iterator[Mark]:
-    """Temporal segments of a project of VIA 3; a name may be the key of an option."""
-    for one in (segment for segment in project["metadata"].values() if segment["z"]):
+    """Temporal segments of a project of VIA 3, without regions of a frame; a name may be the key of an option."""
+    for one in (mark for mark in project["metadata"].values() if mark["z"] and mark["av"] and not mark["xy"]):
         (attribute, value), *_ = one["av"].items()
         name = project["attribute"].get(attribute, {}).get("options", {}).get(value, value)
         file = project["file"][str(project["view"][one["vid"]]["fid_list"][0])]["fname"]
@@ -239,13 +238,12 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
         names = [PurePosixPath(unquote(text)) for text in task["data"].values() if isinstance(text, str)]
         video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), *names[:1])
         file = _UPLOADED.sub("", video.name)
-        for rater, annotation in enumerate(task["annotations"]):
-            for value in (result["value"] for result in annotation["result"]):
-                for name in value.get("timelinelabels", ()):
-                    for part in value["ranges"]:
-                        yield Mark(file, str(name), float(part["start"]) - 1, float(part["end"]), True, rater)
-                for name in value.get("labels", ()):
-                    yield Mark(file, str(name), float(value["start"]), float(value["end"]), False, rater)
+        for value in (result["value"] for annotation in task["annotations"] for result in annotation["result"]):
+            for name in value.get("timelinelabels", ()):
+                parts = ((float(part["start"]) - 1, float(part["end"])) for part in value["ranges"])
+                yield from (Mark(file, str(name), *part, frames=True) for part in parts)
+            for name in value.get("labels", ()):
+                yield Mark(file, str(name), float(value["start"]), float(value["end"]))
 
 
 def _transcription(path: Path, content: bytes) -> Iterator[Mark]:

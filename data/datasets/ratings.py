@@ -31,7 +31,7 @@ from pathlib import Path
 
 from data.datasets.tables import MAX_BYTES, clip, spreadsheet_text
 from data.errors import UsageError, counted, printable
-from data.video import LABELS
+from data.video import LABELS, Phase
 from data.video.records import MAX_LABEL
 
 RATINGS = "ratings"
@@ -57,10 +57,11 @@ class Answer:
     """A rater's answer about one video, or about one against another."""
 
     contents: tuple[str, ...]  # fingerprint of the video, and of the one that it is compared with
-    answer: str  # one of `OF_ONE` or `OF_TWO`
+    answer: str  # one of `OF_ONE` or `OF_TWO`; "marked": phases, which have tables of their own
     scores: Mapping[str, float] = field(default_factory=dict)  # by names of `data.video.LABELS`
     names: tuple[str, ...] = ()  # of the videos, for people
     seconds: float | None = None  # from the question to the answer
+    phases: tuple[Phase, ...] = ()
 
     @property
     def question(self) -> frozenset[str]:
@@ -72,7 +73,7 @@ Answers = dict[frozenset[str], Answer]
 """A rater's answers by question, in the order in which they were first given."""
 
 
-def rater_file(folder: Path, rater: str) -> Path:
+def rater_file(folder: Path, rater: str, kind: str = RATINGS) -> Path:
     """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is no file name."""
     name = unicodedata.normalize("NFC", " ".join(rater.split()).casefold())
     if wrong := next((c for c in name if unicodedata.category(c)[0] not in "LMN" and c not in NAME_MARKS), None):
@@ -81,7 +82,7 @@ def rater_file(folder: Path, rater: str) -> Path:
         raise _no_name(rater, "it begins with no letter", "Begin with a letter or a digit, such as: anna")
     if len(name) > NAME_LENGTH:
         raise _no_name(rater, f"it has {len(name)} characters", f"Take at most {NAME_LENGTH}")
-    return folder / RATINGS / f"{name}.csv"
+    return folder / kind / f"{name}.csv"
 
 
 def _no_name(rater: str, why: str, fix: str) -> UsageError:

@@ -154,6 +154,7 @@ def label(
     *,
     pairs: bool = False,
     columns: str = "score",
+    phases: str = "",
     rubric: Place | None = None,
     imported: Place | None = None,
     report: bool = False,
@@ -170,6 +171,8 @@ def label(
         root: folder of the videos.
         pairs: compare two videos at a time; the labels are their places on one scale.
         columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
+        phases: in place of scores, mark when these phases begin, comma separated and in order; one table a rater, in
+            ROOT/phases.
         rubric: a Markdown file that raters read on the page.
         imported: no page: take the pairs of a published list, one pair a line, the better clip first.
         report: no page: write the labels, and show the agreement of the raters.
@@ -180,7 +183,8 @@ def label(
 
     folder = Path(root)
     table = Path(out) if out is not None else folder / "labels.csv"
-    judged, problems = find_session(folder, pairs=pairs or imported is not None, columns=names_of(columns))
+    asked = {"columns": names_of(columns), "phases": names_of(phases)}
+    judged, problems = find_session(folder, pairs=pairs or imported is not None, **asked)
     observer.notes([f"note: {problem}" for problem in problems])
     check_file(table)
     if imported is not None:
@@ -190,7 +194,7 @@ def label(
         from pipeline.serve import run_app
 
         text = "" if rubric is None else _rubric(Path(rubric))
-        prepare_ratings(folder)
+        prepare_ratings(judged)
         run_app(create_label_app(judged, text, kept_token(folder)), port, observer)
     labels = label_report(judged)
     if labels.rows:

@@ -44,10 +44,11 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
     api.label,
     "label videos/ --pairs",
     columns=(str, typer.Option(metavar="NAME,NAME")),
+    phases=(str, typer.Option(metavar="NAME,NAME")),
     rubric=(Path | None, typer.Option(metavar="FILE")),
     imported=(Path | None, typer.Option("--import", metavar="FILE")),
 )
-def label(report: api.LabelReport, root: Path, out: Path | None, as_json: bool) -> None:
+def label(report: api.LabelReport, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
     """Print the agreement of the raters, the verdict first, and what to type next."""
     if as_json:
         print_json(asdict(report))
@@ -66,6 +67,10 @@ def label(report: api.LabelReport, root: Path, out: Path | None, as_json: bool) 
         labels = () if out is None else ("--set", f"dataset.labels={out.absolute()}")
         words = ("train", "--config", "folder", "--set", f"dataset.root={root}", *labels, "--out", "runs/mine")
         say(f"train on these labels: {typed(*words)}")
+    if phases and report.answers:
+        marked = root / "phases" / f"{max(report.answers, key=lambda name: report.answers[name])}.csv"
+        words = ("train", "--config", "folder", "--set", f"dataset.root={root}", "--set", f"dataset.phases={marked}")
+        say(f"train on these phases: {typed(*words, '--set', f'timesteps.bounds=[{phases}]', '--out', 'runs/mine')}")
 
 
 @command(api.extract, "extract videos/ --config folder --workers 2")

@@ -1,4 +1,4 @@
-"""`label`: a local page on which raters score videos or compare them in pairs, and the table of their labels.
+"""`label`: a local page on which raters score videos, compare them in pairs or mark phases, and the table of labels.
 
 The raters' files (`data.datasets.ratings`) are the only state: an answer is on the disk before the next question shows,
 and the next question is a function of the answers. Modules:
@@ -7,6 +7,7 @@ and the next question is a function of the answers. Modules:
 - `pair_scale`, `pair_fit`: a scale from pairs, and how well it fits;
 - `label_report`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
 - `pair_lists`: published pairs;
+- `phase_tables`: phases that raters mark;
 - `label_app`: the page, which takes a second to import, so callers import it where they use it.
 """
 

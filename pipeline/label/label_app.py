@@ -15,7 +15,9 @@ import tempfile
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import asdict, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,14 +27,15 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.datasets.ratings import OF_ONE, OF_TWO, RATINGS, Answer, append_answers, possible, rater_file, read_answers
+from data.datasets.ratings import OF_ONE, OF_TWO, RATINGS, Answer, Answers, append_answers, possible, rater_file
 from data.errors import AimError, UsageError, VideoError
 from data.store import read_regular, write_bytes
 from data.store.scratch import working_folder
-from data.video import Record, embed_video, probe
+from data.video import Phase, Record, embed_video, probe
 from data.video.media import frame_length, playable_type
 from data.weights.weight_files import cache_dir
 from pipeline.label.label_report import label_report
+from pipeline.label.phase_tables import PHASES, save_phases
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.report.page_writer import asset
 from pipeline.serve.app import TOKEN_BYTES, guarded_app, sealed_page
@@ -54,6 +57,7 @@ class GivenAnswer(BaseModel):
     contents: list[Text] = Field(max_length=2)
     answer: Text
     scores: dict[Text, float] = Field(default_factory=dict, max_length=4)
+    phases: list[Phase] = Field(default_factory=list, max_length=100)
     seconds: float | None = Field(None, ge=0, le=1e6)
 
 
@@ -81,40 +85,44 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     async def home() -> HTMLResponse:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
-    def next_for(rater: str) -> dict[str, Any]:
+    def next_for(rater: str, after: str = "") -> dict[str, Any]:
         """The next question of a rater as the page shows it; unreadable videos are not asked about."""
-        answers, _ = read_answers(rater_file(session.folder, rater))
         videos = session.by_content()
-        done, whole = session.progress(answers, videos)
-        while (question := session.next_question(rater, answers, videos)) is not None:
-            described = {content: _describe(content, videos[content]) for content in question}
+        answers = session.answers_of(rater, videos)
+        while (question := session.next_question(rater, answers, videos, after)) is not None:
+            described = {content: _describe(content, videos[content], answers) for content in question}
             if all(described.values()):
                 shown.update({content: videos[content] for content in question})
-                return {"question": list(described.values()), "done": done, "of": whole}
+                break
             videos = {content: one for content, one in videos.items() if described.get(content, one)}
-        return {"question": None, "done": done, "of": whole}
+        done, whole = session.progress(answers, videos)
+        return {"question": list(described.values()) if question else None, "done": done, "of": whole}
 
     @app.get("/api/question")
-    async def question(rater: Text) -> dict[str, Any]:
-        return next_for(rater)
+    async def question(rater: Text, after: Text = "") -> dict[str, Any]:
+        return next_for(rater, after)
 
     @app.post("/api/answers")
     async def answer(given: GivenAnswer) -> dict[str, Any]:
         """Write the answer to the disk, then give the next question."""
-        path = rater_file(session.folder, given.rater)
+        path = rater_file(session.folder, given.rater, PHASES if session.phases else RATINGS)
         _check(given, session)
         videos = session.by_content()
         if not videos.keys() >= set(given.contents):
             raise HTTPException(409, "the answer was not saved, since this video was replaced or deleted meanwhile")
         names = tuple(videos[content].id for content in given.contents)
         try:
-            append_answers(path, Answer(tuple(given.contents), given.answer, given.scores, names, given.seconds))
+            if session.phases:
+                save_phases(path, names[0], given.phases)
+            else:
+                append_answers(path, Answer(tuple(given.contents), given.answer, given.scores, names, given.seconds))
         except OSError as error:
-            what = "Free space on the disk" if is_full(error) else f"Make {RATINGS}/{path.name} a file to write in"
+            place = f"{path.parent.name}/{path.name}"
+            what = "Free space on the disk" if is_full(error) else f"Make {place} a file to write in"
             raise HTTPException(
                 507, f"the answer was not saved ({_reason(error)}). {what}, then answer again"
             ) from error
-        return next_for(given.rater)
+        return next_for(given.rater, given.contents[0])
 
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
@@ -142,15 +150,16 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
 
 def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
     """The page of a rating session, and its content security policy."""
-    scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "player.js")), asset("label.js", PACKAGE)]
+    scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "phases.js", "player.js"))]
+    scripts += [asset(name, PACKAGE) for name in (("marking.js", "label.js") if session.phases else ("label.js",))]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
     values = {"styles": styles, "session": session, "rubric": read}
     return sealed_page(PACKAGE, "label.html.j2", scripts, "media-src 'self'; ", **values)
 
 
-def _describe(content: str, record: Record) -> dict[str, Any] | None:
-    """Content, size in pixels and times in seconds of a video; None where it cannot be read.
+def _describe(content: str, record: Record, answers: Answers) -> dict[str, Any] | None:
+    """Content, size in pixels, times in seconds and marked phases of a video; None where it cannot be read.
 
     The name is left out, since it could bias the rater.
     """
@@ -158,18 +167,21 @@ def _describe(content: str, record: Record) -> dict[str, Any] | None:
         info, times = probe(record.files()["video"])
     except VideoError:
         return None
+    duration = float(times[-1]) + frame_length(times)
+    marked = answers[frozenset((content,))].phases if frozenset((content,)) in answers else ()
     return {
         "content": content,
         "width": info.width,
         "height": info.height,
         "frames": times.round(4).tolist(),
-        "duration": float(times[-1]) + frame_length(times),
+        "duration": duration,
+        "phases": [asdict(replace(phase, end=min(phase.end, duration))) for phase in marked],
     }
 
 
-def prepare_ratings(folder: Path) -> None:
-    """Raise UsageError, before anybody judges, where the folder of ratings is a link or cannot be written."""
-    ratings = folder / RATINGS
+def prepare_ratings(session: RatingSession) -> None:
+    """Raise UsageError, before anybody judges, where the folder of the raters' files is a link or cannot be written."""
+    ratings = session.folder / (PHASES if session.phases else RATINGS)
     if ratings.is_symlink():
         raise UsageError("a link, which is not followed", where=ratings, fix="Put the folder itself there")
     check_folder(ratings)
@@ -202,6 +214,11 @@ def _check(given: GivenAnswer, session: RatingSession) -> None:
     refusal = session.pairs and given.answer == "no performance"
     contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, OF_ONE)
     right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds
+    if session.phases:
+        names = [phase.name for phase in given.phases]
+        right = given.answer == "marked" and names == [name for name in session.phases if name in names] != []
+        right &= all(0 <= phase.start < phase.end for phase in given.phases) and len(given.contents) == 1
+        right &= all(one.end == following.start for one, following in pairwise(given.phases))
     wanted = set(session.columns) if given.answer == "scored" else set()
     if not right or set(given.scores) != wanted or not all(map(possible, given.scores.values())):
         raise UsageError("this answer does not fit the question", fix="Reload the page")

@@ -16,6 +16,7 @@ from data.video import Record
 from models.agreement import Agreement, agreement
 from pipeline.label.pair_fit import Infit, Misfit, PairFit, chance_probability, infit
 from pipeline.label.pair_scale import SPREADS, WITH_EQUAL, PairScale, fit_scale
+from pipeline.label.phase_tables import all_phases, phase_agreement
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.verdicts import count_line, pair_lines, score_lines
 
@@ -35,7 +36,8 @@ class LabelReport:
         lines: sentences on the agreement, the verdict first; they name no rater.
         agreement: of scores; None in pairs, and with fewer than two raters of the same videos.
         fit: of pairs; None without an answer on one.
-        disputed: (video, difference between the raters, lowest, highest) of scores, the largest difference first.
+        disputed: (video, difference between the raters, lowest, highest) of scores, the largest difference first; of
+            phases, begins in frames.
         counts: a sentence on the number of answers, which names the raters.
         problems: lines about answers that do not count.
     """
@@ -79,6 +81,12 @@ def label_report(session: RatingSession) -> LabelReport:
     the standard deviation over its raters; in pairs, the standard error of the scale. A video without a label is one
     that more raters call no performance than judge.
     """
+    if session.phases:
+        tables, problems = all_phases(session.folder)
+        sums = {name: sum(one.id in phases for one in session.records) for name, phases in tables.items()}
+        lines, apart = phase_agreement(tables, session.records)
+        line = count_line(sums, False, session.folder)
+        return LabelReport(sums, (), lines, disputed=tuple(apart[:DISPUTED]), counts=line, problems=tuple(problems))
     raters, problems = all_answers(session.folder)
     videos = session.by_content()
     size = PAIR if session.pairs else 1

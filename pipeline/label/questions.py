@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import Answers, refuses
+from data.datasets.ratings import Answer, Answers, rater_file, read_answers, refuses
 from data.errors import UsageError
 from data.video import LABELS, Record, find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import stamps
 from pipeline.label.pair_order import all_pairs, next_pair
+from pipeline.label.phase_tables import PHASES, read_phases
 
 PAIRS_A_VIDEO = 6
 """Answers on each video after which the page thanks the rater; more are always possible."""
@@ -30,12 +31,14 @@ class RatingSession:
     Attributes:
         pairs: whether videos are compared; else they get scores.
         columns: names of the scores that raters give, of `data.video.LABELS`.
+        phases: names of the phases that raters mark in place of scores, in order.
     """
 
     folder: Path
     records: tuple[Record, ...]
     pairs: bool = False
     columns: tuple[str, ...] = ("score",)
+    phases: tuple[str, ...] = ()
     _hashes: dict[Path, tuple[str | None, str]] = field(default_factory=dict, repr=False)
 
     def by_content(self) -> dict[str, Record]:
@@ -50,11 +53,27 @@ class RatingSession:
             videos.setdefault(self._hashes[path][1], record)
         return videos
 
-    def next_question(self, rater: str, answers: Answers, videos: Mapping[str, Record]) -> tuple[str, ...] | None:
-        """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask."""
+    def answers_of(self, rater: str, videos: Mapping[str, Record]) -> Answers:
+        """The answers of a rater; a video with phases is one. Raises OSError, DataError: the file cannot be read."""
+        if not self.phases:
+            return read_answers(rater_file(self.folder, rater))[0]
+        marked = read_phases(rater_file(self.folder, rater, PHASES))
+        known = {content: tuple(marked[one.id]) for content, one in videos.items() if one.id in marked}
+        return {frozenset((content,)): Answer((content,), "marked", phases=given) for content, given in known.items()}
+
+    def next_question(
+        self, rater: str, answers: Answers, videos: Mapping[str, Record], after: str = ""
+    ) -> tuple[str, ...] | None:
+        """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask.
+
+        Where every video has its phases, the one that follows the video `after` is asked again.
+        """
         order = sorted(videos, key=lambda content: _digest(rater, content))
         if not self.pairs:
-            return next(((one,) for one in order if frozenset((one,)) not in answers), None)
+            turn = order.index(after) + 1 if after in order else 0
+            order = order[turn:] + order[:turn]
+            left = [one for one in order if frozenset((one,)) not in answers]
+            return next(((one,) for one in left or (order if self.phases else [])), None)
         order = [content for content in order if not refuses(answers, content)]
         places = {content: place for place, content in enumerate(order)}
         asked = [[places[content] for content in one] for one in answers if len(one) == PAIR and one <= places.keys()]
@@ -71,7 +90,7 @@ class RatingSession:
 
 
 def find_session(
-    folder: Path, *, pairs: bool = False, columns: Sequence[str] = ()
+    folder: Path, *, pairs: bool = False, columns: Sequence[str] = (), phases: Sequence[str] = ()
 ) -> tuple[RatingSession, tuple[str, ...]]:
     """The session of a folder, and lines about videos that are left out; `columns` is "score" where it is empty.
 
@@ -81,6 +100,8 @@ def find_session(
         raise UsageError("no such folder", where=folder, fix="Give the folder of the videos")
     if unknown := [name for name in columns if name not in LABELS]:
         raise UsageError(f"no score is called '{unknown[0]}'", fix=f"Choose among {', '.join(LABELS)}")
+    if (pairs and phases) or len({*phases}) < len(phases):
+        raise UsageError("phases are marked once each, in one video at a time", fix="Type --phases run,flight,entry")
     listing = find_videos([folder])
     records = tuple(record for record in listing.records if record.path is not None and record.frames is None)
     problems = [
@@ -89,7 +110,7 @@ def find_session(
     ]
     if len(records) < 1 + pairs:
         raise UsageError("too few videos to judge", where=folder, fix="Give a folder of video files")
-    return RatingSession(folder, records, pairs, tuple(columns) or ("score",)), tuple(problems)
+    return RatingSession(folder, records, pairs, tuple(columns) or ("score",), tuple(phases)), tuple(problems)
 
 
 def _digest(*parts: str) -> str:

@@ -114,13 +114,11 @@ class PhaseReferences:
         """
         if {one.rows.shape[1] for one in self.signals} != {query.rows.shape[1]}:
             raise DataError("other channels than the annotated performances of the model", fix="Mark its phases")
-        pool = np.concatenate([one.rows for one in (query, *self.signals)])
-        known = np.isfinite(pool)
-        count = np.maximum(known.sum(axis=0), 1)
-        shift = np.where(known, pool, 0.0).sum(axis=0) / count
-        scale = np.sqrt(np.square(np.where(known, pool - shift, 0.0)).sum(axis=0) / count)
-        rows = [(one.rows - shift) / np.where(scale > 1e-9, scale, 1.0) for one in (query, *self.signals)]
-        plain = [replace(one, rows=np.nan_to_num(z)) for one, z in zip((query, *self.signals), rows, strict=True)]
+        signals = (query, *self.signals)
+        pool = np.ma.masked_invalid(np.concatenate([one.rows for one in signals]))
+        shift, scale = (of(axis=0).filled(0.0) for of in (pool.mean, pool.std))
+        scale[scale <= 1e-9] = 1.0
+        plain = [replace(one, rows=np.nan_to_num((one.rows - shift) / scale)) for one in signals]
         aligned = [_align(plain[0], one, edges) for one, edges in zip(plain[1:], self.edges, strict=True)]
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])
         kept = np.flatnonzero(2 * np.isfinite(nearest).sum(axis=0) >= len(nearest))

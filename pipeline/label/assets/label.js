@@ -2,12 +2,12 @@
 // A rater's page: one question after the other. The server saves every answer before it gives the next question.
 (() => {
   const byId = (id) => document.getElementById(id);
-  const pairs = document.body.dataset.pairs === "true", form = byId("answer"), place = byId("videos"), ends = byId("end");
+  const pairs = document.body.dataset.pairs === "true", phases = document.body.dataset.phases === "true", form = byId("answer"), place = byId("videos"), ends = byId("end");
   const headers = { "x-aim-serve": "1", "content-type": "application/json" };
   const fields = Report.all("input", form), back = form.querySelector("[data-do=back]"), speed = form.querySelector("[data-do=speed]");
   const SPEEDS = ["1×", "½×", "¼×", "⅛×"];
   const earlier = []; // questions answered since the page was loaded, with their answers
-  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, slowness = 0, loop = true, busy = false;
+  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, slowness = 0, loop = true, busy = false, marking = null;
   let more = false; // whether the rater goes on after the end
   let shownAt = 0, waking = 0;
   const DEAF_MS = 500; // a key that was meant for the pair before must not answer this one
@@ -25,15 +25,15 @@
     } finally { busy = false; }
   };
 
-  const next = async () => {
-    const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}`);
+  const next = async (after = "") => {
+    const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}`);
     if (content) show(content);
     else if (!question) nameAsked();
   };
   const show = (content, before = null) => {
     question = content.question;
     const ended = !question || content.done >= content.of && !more && !before;
-    byId("counts").textContent = more ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
+    byId("counts").textContent = more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
     counts = { done: content.done, of: content.of };
     byId("rater").textContent = rater;
     byId("rater").hidden = false;
@@ -49,6 +49,7 @@
     place.className = pairs ? "two" : "";
     place.replaceChildren(...players.map((one) => one.section));
     players.forEach((one) => { one.key = Report.player.start(one.section); });
+    marking = phases && players.length ? Report.marking(players[0].section, form, say) : null;
     setSpeed();
     fields.forEach((field) => { field.value = before?.scores?.[field.name] ?? ""; });
     Report.all("[data-answer]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.answer === before?.answer)));
@@ -70,21 +71,24 @@
     none?.setAttribute("aria-pressed", String(before?.answer === "no performance" && before.contents[0] === one.content));
     video.dataset.src = `/videos/${one.content}`;
     video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
-    section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frames: one.frames, steps: [], charts: [] });
+    section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frames: one.frames, steps: [], charts: [], phases: one.phases });
     return { section, video };
   };
 
-  const send = async (answer, scores = {}, contents = question?.map((one) => one.content)) => {
+  const send = async (answer, scores = {}, contents = question?.map((one) => one.content), marks = []) => {
     if (busy || !question) return;
+    if (phases && answer === "skipped") return next(contents[0]);
     const seconds = (performance.now() - shownAt) / 1000;
     say("");
-    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, seconds }) });
+    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, phases: marks, seconds }) });
     if (!content) return void (byId("message").textContent.includes("replaced") && next());
+    if (phases) question[0].phases = marks;
     earlier.push({ question, answer, scores, contents });
     show(content);
   };
   const submit = () => {
-    const scores = {};
+    const scores = {}, marks = marking?.enter();
+    if (marking) return void (marks && send("marked", {}, undefined, marks));
     for (const field of fields) {
       const text = field.value.trim().replace(",", "."), value = Number(text);
       if (!text || !Number.isFinite(value)) { say(`Type a number as ${field.name}.`); return field.focus(); }
@@ -139,10 +143,11 @@
 
   form.addEventListener("submit", (event) => { event.preventDefault(); if (!pairs) submit(); });
   form.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-answer], [data-do]");
+    const button = event.target.closest("[data-answer], [data-do], [data-phase]");
     if (!button) return;
     if (button.dataset.answer) send(button.dataset.answer);
-    else ({ play: toggle, speed: slower, loop: setLoop, frameBack: () => step(","), frameOn: () => step("."), back: goBack })[button.dataset.do]();
+    else if (button.dataset.phase) marking.mark(marks.indexOf(button));
+    else ({ play: toggle, speed: slower, loop: setLoop, frameBack: () => step(","), frameOn: () => step("."), back: goBack, end: () => marking.end(), undo: () => marking.undo(), leaveOut: () => marking.leaveOut() })[button.dataset.do]();
   });
   ends.addEventListener("click", (event) => {
     const button = event.target.closest("[data-end]");
@@ -150,13 +155,15 @@
     else if (button) { more = true; show({ question, ...counts }); }
   });
   const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, l: setLoop, b: goBack };
+  const marks = Report.all("[data-phase]", form);
+  if (phases) Object.assign(keys, { ",": keys.ArrowLeft, ".": keys.ArrowRight, Enter: submit, Backspace: () => marking.undo(), 0: () => marking.leaveOut(), e: () => marking.end() }, ...marks.slice(0, 9).map((_, i) => ({ [i + 1]: () => marking.mark(i) })));
   const none = (i) => players[i].section.querySelector(".none").click();
   const answers = { s: () => send("skipped") };
-  Object.assign(answers, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal"), n: () => none(0), m: () => none(1) } : { n: () => send("no performance") });
+  Object.assign(answers, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal"), n: () => none(0), m: () => none(1) } : phases ? {} : { n: () => send("no performance") });
   document.addEventListener("keydown", (event) => {
     const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
     const does = keys[key] ?? (form.dataset.awake === "true" ? answers[key] : null);
-    if (!does || !question || form.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !event.key.startsWith("Arrow")) return;
+    if (!does || !question || form.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !["ArrowLeft", "ArrowRight", ",", "."].includes(key)) return;
     if (event.target.closest("summary")) return;
     event.preventDefault();
     does();

@@ -154,9 +154,9 @@ Report.player = (() => {
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration, data.phases);
     });
+    held(section).drawPhases = Report.phases(section, data, { seek, timeUnder });
     if (data.scored) {
       Report.choose.start(section, data, () => time);
-      Report.phases(section, data, { seek, timeUnder });
       marked = Report.drawing.start(section, canvas, data, { time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
     }
     const strip = section.querySelector(".steps")?.closest("figure");

@@ -7,12 +7,15 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.datasets.phase_marks import phases_of, with_phases
 from data.errors import UsageError
 from data.video import Listing, Phase, Record
 from data.video.records import find_videos
+
+FILES = Path(__file__).parent / "phase_files"
 
 DIVE = (Phase("take-off", 0.4, 1.0), Phase("flight", 1.0, 2.0), Phase("entry", 2.0, 2.6))
 
@@ -88,6 +91,20 @@ def test_every_tool_gives_the_same_phases(form: str, tmp_path: Path) -> None:
             assert (found.start, found.end) == pytest.approx((expected.start, expected.end), abs=1e-9)
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in FILES.iterdir() if path.suffix != ".md"))
+def test_files_of_the_tools_themselves_give_the_same_phases(
+    name: str, tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
+    video = make_video(tmp_path / "a.mp4", frames=75, rate=25)
+    listing = read(FILES / name, Record("day/a.mp4", video))
+    assert listing.problems == ()
+    phases = listing.records[0].phases
+    assert [phase.name for phase in phases] == [phase.name for phase in DIVE]
+    ends = [phase.end for phase in DIVE[:2]] + [math.inf if "points" in name else DIVE[2].end]
+    np.testing.assert_allclose([phase.start for phase in phases], [phase.start for phase in DIVE], atol=1e-6)
+    np.testing.assert_allclose([phase.end for phase in phases], ends, atol=1e-6)
+
+
 def test_each_fault_is_one_line_and_the_rest_keeps_its_phases(tmp_path: Path) -> None:
     rows = {
         "gap": "run,0,1 flight,1.5,2", "overlap": "run,0,1.5 flight,1,2", "twice": "run,0,1 run,1,2",
@@ -125,12 +142,12 @@ def test_two_files_of_one_video_must_agree(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-def test_two_raters_of_label_studio_must_agree_and_frames_need_a_video(tmp_path: Path) -> None:
+def test_two_raters_of_label_studio_are_refused_and_frames_need_a_video(tmp_path: Path) -> None:
     other = [{"value": {"start": 0.4, "end": 1.5, "labels": ["take-off"]}}]
     task = {"data": {"video": "a.mp4"}, "annotations": [{"result": SECONDS}, {"result": other}]}
     (tmp_path / "x.json").write_text(json.dumps([task]))
     (line,) = read(tmp_path / "x.json").problems
-    assert line.endswith(f"{tmp_path}/x.json and {tmp_path}/x.json, annotation 2 mark other phases; keep one")
+    assert line.endswith("its phases are not used: 'take-off' occurs 2 times; each phase occurs once")
     ranges = {"value": {"ranges": [{"start": 1, "end": 9}], "timelinelabels": ["run"]}}
     (tmp_path / "x.json").write_text(json.dumps([{**task, "annotations": [{"result": [ranges]}]}]))
     (line,) = read(tmp_path / "x.json").problems
@@ -146,7 +163,9 @@ def test_two_raters_of_label_studio_must_agree_and_frames_need_a_video(tmp_path:
         ("x.json", '{"metadata": 3}', "no file of phases"),
         ("x.csv", "video,phase\na.mp4,run\n", "no number in the column 'start_s'"),
         ("x.csv", "name,start\n", "no column 'video'"),
-        ("x.csv", "Behavior,Behavior type,Time\nrun,STOP,3\n", "'run' of 'x' stops before it starts"),
+        ("x.csv", "Behavior,Behavior type,Time\nrun,STOP,3\n", "'run' of 'x' has a STOP too many"),
+        ("x.csv", "Behavior,Behavior type,Time\nrun,START,3\nrun,START,4\n", "'run' of 'x' has a START too many"),
+        ("x.csv", "Source,Behavior,Time\nplayer #1:a.mp4;b.mp4,run,3\n", "several videos in one observation"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(name: str, text: str, what: str, tmp_path: Path) -> None:

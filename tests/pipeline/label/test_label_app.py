@@ -119,7 +119,7 @@ def test_a_failure_after_the_answer_was_saved_does_not_say_that_it_was_not(
     def unreadable(path: Path) -> None:
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr("pipeline.label.label_app.read_answers", unreadable)
+    monkeypatch.setattr("pipeline.label.questions.read_answers", unreadable)
     refused = answer(page, given)
     assert refused.json()["detail"] == "anna.csv cannot be read (Input/output error); no answer is lost"
     assert len(all_answers(folder)[0]["anna"]) == 1
@@ -147,9 +147,56 @@ def test_one_video_of_a_pair_may_be_no_performance(folder: Path) -> None:
     left = given["question"][0]["content"]
     after = answer(page, given, answer="no performance", scores={}, contents=[left]).json()
     assert left not in [one["content"] for one in after["question"]]
-    assert (after["done"], after["of"]) == (0, 3)
+    assert (after["done"], after["of"]) == (0, 1), "of two videos; the file that is no video does not count"
     both = [one["content"] for one in given["question"]]
     assert answer(page, given, answer="no performance", scores={}, contents=both).status_code == 400
+
+
+RUN = {"name": "run", "start": 0.0, "end": 0.2}
+ENTRY = {"name": "entry", "start": 0.2, "end": 0.5}
+
+
+def test_phases_are_saved_shown_again_and_mended(folder: Path) -> None:
+    page = client(folder, phases=("run", "flight", "entry"))
+    seen, given = [], page.get("/api/question", params={"rater": "anna"}).json()
+    for done in range(3):
+        (first,) = given["question"]
+        assert (given["done"], first["phases"]) == (done, [])
+        seen.append(first["content"])
+        given = answer(page, given, answer="marked", scores={}, phases=[RUN, ENTRY]).json()
+    assert len(set(seen)) == 3
+    assert (given["done"], given["of"]) == (3, 3), "the file that is no video does not count"
+    assert given["question"][0]["content"] == seen[0], "to mend"
+    assert given["question"][0]["phases"] == [RUN, {**ENTRY, "end": given["question"][0]["duration"]}]
+    after = page.get("/api/question", params={"rater": "anna", "after": seen[0]}).json()
+    assert after["question"][0]["content"] == seen[1]
+    answer(page, given, answer="marked", scores={}, phases=[{**ENTRY, "end": 0.4}])
+    lines = (folder / "phases/anna.csv").read_text().splitlines()
+    assert len(lines) == 1 + 2 + 2 + 1
+    assert page.get("/api/agreement").json()["lines"][0].startswith("The agreement is unknown")
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        [],
+        [ENTRY, RUN],
+        [RUN, RUN],
+        [{**RUN, "name": "fall"}],
+        [{**RUN, "end": 0.1}, ENTRY],
+        [{**RUN, "start": -1}],
+        [{**RUN, "end": 0.0}],
+    ],
+)
+def test_phases_that_do_not_fit_are_refused_and_nothing_is_written(folder: Path, phases: list[Any]) -> None:
+    page = client(folder, phases=("run", "flight", "entry"))
+    given = page.get("/api/question", params={"rater": "anna"}).json()
+    assert answer(page, given, answer="marked", scores={}, phases=phases).status_code == 400
+    assert answer(page, given).status_code == 400, "a score"
+    assert not (folder / "phases").exists()
+    (folder / "phases").mkdir()
+    (folder / "phases/anna.csv").symlink_to(folder / "0.avi")
+    assert answer(page, given, answer="marked", scores={}, phases=[RUN]).status_code == 507
 
 
 def test_the_token_is_kept_in_a_private_file_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import UsageError, typed
+from data.datasets.ratings import rater_file
+from data.errors import PROGRAM, UsageError, typed
+from data.video import Phase
 from pipeline import api
 from pipeline.cli import app
+from pipeline.label.phase_tables import PHASES, save_phases
 from tests.helpers.rated import rate_scores
 
 TRAIN = ("train", "--config", "folder", "--set")
@@ -59,6 +62,25 @@ def test_a_published_list_is_read_by_the_command(folder: Path) -> None:
     assert [row["video"] for row in sorted(json.loads(done.stdout)["rows"], key=lambda r: -r["score"])] == [
         "0.mp4", "1.mp4", "2.mp4",
     ]  # fmt: skip
+
+
+def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(folder: Path) -> None:
+    for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
+        for video in videos:
+            save_phases(rater_file(folder, name, PHASES), f"{video}.mp4", [Phase("run", begin, 0.12)])
+    words = ["label", str(folder), "--phases", "run, entry", "--report"]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["answers"] == {"anna": 2, "ben": 1}
+    assert report["disputed"] == [["0.mp4 run", 2, 0, 2]]
+    said = CliRunner().invoke(app, words).stderr.splitlines()
+    assert said[0] == "two raters put a begin 2 frames apart (median of 1 begin), at most 2"
+    train = shlex.split(said[-1].removeprefix("train on these phases: "))
+    assert train[:4] == [PROGRAM, "train", "--config", "folder"]
+    assert f"dataset.phases={folder / 'phases/anna.csv'}" in train
+    assert "timesteps.bounds=[run, entry]" in train
+    assert not (folder / "labels.csv").exists()
 
 
 def test_the_report_loads_no_network_library(folder: Path) -> None:
@@ -109,6 +131,8 @@ def test_wrong_use(folder: Path) -> None:
     for arguments, said in (
         ({"rubric": folder / "none.md"}, "rubric cannot be read"),
         ({"out": folder}, "it is no file"),
+        ({"phases": "run", "pairs": True}, "in one video at a time"),
+        ({"phases": ["run", "run"]}, "once each"),
     ):
         with pytest.raises(UsageError, match=said):
             api.label(folder, **arguments)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from data.datasets.ratings import RATINGS, read_answers
+from pipeline.label import find_session
 
 pytest.importorskip("uvicorn")
 
@@ -34,7 +35,8 @@ from pathlib import Path
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
 from pipeline.serve.connections import make_server
-session, _ = find_session(Path(sys.argv[1]), pairs=True)
+how = dict(phases=("run", "entry")) if len(sys.argv) > 2 else dict(pairs=True)
+session, _ = find_session(Path(sys.argv[1]), **how)
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(64)
@@ -63,6 +65,50 @@ def ask(port: int, path: str, body: Any = None) -> Any:
             raise
         except (OSError, HTTPException, ValueError):  # the server was killed
             time.sleep(0.005)
+
+
+@pytest.mark.slow
+def test_kills_while_phases_are_marked_lose_no_confirmed_video(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    for number in range(3):
+        make_video(tmp_path / f"videos/{number}.mp4", frames=20 + number, size=(32, 32))
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path / "videos"), "phases"]
+    parent = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    port, stop = int(parent.stdout.readline()), threading.Event()
+    confirmed: dict[str, float] = {}  # the begin of the last phase by video, as it was confirmed last
+    sent: dict[str, float] = {}
+
+    def mark() -> None:
+        content, edge = ask(port, "/api/question?rater=anna"), 0.0
+        while not stop.is_set():
+            video, edge = content["question"][0]["content"], round(edge + 0.0001, 4)
+            ends = zip(("run", "entry"), (0.0, 0.1 + edge), (0.1 + edge, 0.6), strict=True)
+            phases = [{"name": name, "start": start, "end": end} for name, start, end in ends]
+            sent[video] = phases[1]["start"]
+            content = ask(
+                port, "/api/answers", {"rater": "anna", "contents": [video], "answer": "marked", "phases": phases}
+            )
+            confirmed[video] = sent[video]
+
+    rng, client = random.Random(0), threading.Thread(target=mark, daemon=True)
+    client.start()
+    for _ in range(KILLS // 10):
+        server, before = int(parent.stdout.readline()), dict(confirmed)
+        end = time.monotonic() + 60
+        while confirmed == before and client.is_alive() and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(server, signal.SIGKILL)
+    stop.set()
+    client.join(60)
+    parent.kill()
+    os.kill(int(parent.stdout.readline()), signal.SIGKILL)
+    parent.wait()
+    session, _ = find_session(tmp_path / "videos", phases=("run", "entry"))
+    marked = session.answers_of("anna", session.by_content())
+    assert len(confirmed) == 3
+    for content, edge in confirmed.items():
+        assert marked[frozenset((content,))].phases[1].start == pytest.approx(edge, abs=1e-6)
 
 
 @pytest.mark.slow

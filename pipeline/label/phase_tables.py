@@ -1,0 +1,91 @@
+"""Phases that raters mark: FOLDER/phases/<rater>.csv, a table that `dataset.phases` reads, and how well they agree.
+
+The last save of a video counts. The whole table is written anew, atomically.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from data.datasets.phase_marks import COLUMNS, read_marks
+from data.datasets.ratings import read_plain
+from data.datasets.tables import spreadsheet_text
+from data.errors import DataError, VideoError, counted, printable
+from data.store import write_text
+from data.video import Phase, Record, probe
+
+PHASES = "phases"
+"""Folder of the raters' tables, beside that of their ratings."""
+
+Phases = dict[str, list[Phase]]
+"""A rater's phases by the id of the video."""
+
+
+def read_phases(path: Path) -> Phases:
+    """The phases of a rater's table, none without one. Raises OSError: as `read_plain`; DataError: it is damaged."""
+    try:
+        marks = read_marks(path, read_plain(path))
+    except FileNotFoundError:
+        return {}
+    phases: Phases = {mark.video: [] for mark in marks}
+    for mark in marks:
+        phases[mark.video].append(Phase(mark.name, mark.start, mark.end))
+    return phases
+
+
+def save_phases(path: Path, video: str, phases: Sequence[Phase]) -> None:
+    """Put the phases of a video into a rater's table; they are on the disk when this returns. Raises: `read_phases`."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for name, marked in {**read_phases(path), video: phases}.items():
+        for one in marked:
+            ends = [f"{place:.4f}" if math.isfinite(place) else "" for place in (one.start, one.end)]
+            table.writerow([spreadsheet_text(name), spreadsheet_text(one.name), *ends])
+    write_text(path, text.getvalue())
+
+
+def all_phases(folder: Path) -> tuple[dict[str, Phases], list[str]]:
+    """The phases of every rater by name, and a line about each table that is left out."""
+    raters, problems = {}, []
+    for path in sorted((folder / PHASES).glob("*.csv")):
+        try:
+            raters[path.stem] = read_phases(path)
+        except (OSError, DataError) as error:
+            problems.append(f"{printable(path)}: left out ({getattr(error, 'strerror', None) or error})")
+    return raters, problems
+
+
+def phase_agreement(
+    raters: Mapping[str, Phases], videos: Sequence[Record]
+) -> tuple[tuple[str, ...], list[tuple[str, int, int, int]]]:
+    """Sentences on how far two raters put a begin apart; and of each begin the video with the phase, the difference in
+    frames, the lower and the higher frame, the largest difference first.
+    """
+    apart, lone = list[tuple[str, int, int, int]](), 0
+    for record in videos:
+        given = [phases[record.id] for phases in raters.values() if record.id in phases]
+        with suppress(VideoError):  # it was damaged meanwhile
+            times = probe(record.files()["video"])[1]
+            begins = [{phase.name: int(np.abs(times - phase.start).argmin()) for phase in one} for one in given]
+            for first, second in combinations(begins, 2):
+                shared = [name for name in first if name in second]
+                lone += len(first) + len(second) - 2 * len(shared)
+                ends = [(name, *sorted((first[name], second[name]))) for name in shared]
+                apart += [(f"{record.id} {name}", high - low, low, high) for name, low, high in ends]
+    if not apart:
+        return ("The agreement is unknown until two raters have marked the same phase of a video",), []
+    frames, of = [difference for _, difference, *_ in apart], counted(len(apart), "begin")
+    lines = (f"two raters put a begin {median(frames):g} frames apart (median of {of}), at most {max(frames)}",)
+    if lone:
+        lines += (f"in {counted(lone, 'case')} one rater left out a phase that the other marked",)
+    return lines, sorted(apart, key=lambda one: -one[1])
