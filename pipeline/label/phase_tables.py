@@ -80,12 +80,12 @@ def phase_agreement(
             for first, second in combinations(begins, 2):
                 shared = [name for name in first if name in second]
                 lone += len(first) + len(second) - 2 * len(shared)
-                ends = [(name, *sorted((first[name], second[name]))) for name in shared]
-                apart += [(f"{record.id} {name}", high - low, low, high) for name, low, high in ends]
+                for name, (low, high) in ((name, sorted((first[name], second[name]))) for name in shared):
+                    apart.append((f"{record.id} {name}", high - low, low, high))
     if not apart:
         return ("The agreement is unknown until two raters have marked the same phase of a video",), []
     frames, of = [difference for _, difference, *_ in apart], counted(len(apart), "begin")
-    lines = (f"two raters put a begin {median(frames):g} frames apart (median of {of}), at most {max(frames)}",)
+    lines = [f"two raters put a begin {median(frames):g} frames apart (median of {of}), at most {max(frames)}"]
     if lone:
-        lines += (f"in {counted(lone, 'case')} one rater left out a phase that the other marked",)
-    return lines, sorted(apart, key=lambda one: -one[1])
+        lines.append(f"in {counted(lone, 'case')} one rater left out a phase that the other marked")
+    return tuple(lines), sorted(apart, key=lambda one: -one[1])
