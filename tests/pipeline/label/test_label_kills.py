@@ -32,11 +32,13 @@ TOKEN = "t"
 PROGRAM = f"""
 import os, socket, sys
 from pathlib import Path
+import av
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
 from pipeline.serve.connections import make_server
 how = dict(phases=("run", "entry")) if len(sys.argv) > 2 else dict(pairs=True)
 session, _ = find_session(Path(sys.argv[1]), **how)
+create_label_app(session)
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(64)
@@ -49,7 +51,10 @@ while True:
     print(child, flush=True)
     os.waitpid(child, 0)
 """
-"""Prints its port and the process id of each server, and starts another server when one was killed."""
+"""Prints its port and the process id of each server, and starts another server when one was killed.
+
+It imports what an application needs, `av` too, once for all servers.
+"""
 
 
 def ask(port: int, path: str, body: Any = None) -> Any:

@@ -35,7 +35,7 @@ from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
-from tests.pipeline.systems.test_combination import people
+from tests.helpers.planted_people import people
 
 OURS = [*REGRESSIONS, FOR_NEW_USERS]
 RIDGE, VECTORS, PROCESS, NEAREST = REGRESSIONS
