@@ -208,7 +208,7 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
 def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) -> None:
     made = features()
     counts = training_of(SimpleSystem("counts", predicted), made)
-    results = on_ray().run(made, [counts, training_of(Killer(tmp_path, 1), made), counts])
+    results = on_ray(1).run(made, [counts, training_of(Killer(tmp_path, 1), made), counts])
     assert results[1].score[0, 0] == 2.0
     assert same(results[:1], results[2:])
     assert len(list(tmp_path.iterdir())) == 2
@@ -217,7 +217,7 @@ def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) 
 def test_a_training_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
     made = features()
     with pytest.raises(TrainingError, match=r"^killer: lost 2 workers"):
-        on_ray().run(made, [training_of(Killer(tmp_path, 9), made)])
+        on_ray(1).run(made, [training_of(Killer(tmp_path, 9), made)])
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
@@ -225,7 +225,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     if engine == "ray":
         request.getfixturevalue("cluster")
     made = features()
-    pool = on_ray() if engine == "ray" else TrainingPool()
+    pool = on_ray(1) if engine == "ray" else TrainingPool()
     folds = make_folds("kfold", made.records, k=2)
     with pytest.raises(TrainingError, match=r"^test_training_pool.py:\d+: counts badly: ZeroDivisionError: by nought"):
         evaluate(made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], pool=pool)
@@ -249,7 +249,7 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
     endless = TrainConfig(runs=1, epochs=10**6)
     wanted = [training_of(AimSystem("aim", MODEL, endless), made)]
     with pytest.raises(Cancelled):
-        on_ray(stop=lambda: any(tmp_path.iterdir()), folder=tmp_path).run(made, wanted)
+        on_ray(1, stop=lambda: any(tmp_path.iterdir()), folder=tmp_path).run(made, wanted)
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 
@@ -263,7 +263,7 @@ def command(*words: str) -> Any:
 def test_evaluate_by_its_command_on_ray_writes_the_same_results(cluster: None, tmp_path: Path) -> None:
     write_pack(tmp_path / "made.h5", features())
     small = ["--set", "model.width=8", "--set", "train.runs=2", "--set", "train.epochs=2", "--set", "split.folds=2"]
-    words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--workers", "2", *small, "--json"]
+    words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--workers", "1", *small, "--quick", "--json"]
     here = command(*words, "--out", str(tmp_path / "here"))
     there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
     assert {**there, "origin": None} == {**here, "origin": None}

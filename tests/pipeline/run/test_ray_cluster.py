@@ -11,6 +11,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +30,63 @@ ROOT = Path(__file__).resolve().parents[3]
 VIDEOS = 6
 
 
+def kill(node: Any) -> None:
+    """SIGKILL to every process of a node."""
+    for _, process in node.live_processes():
+        os.kill(process.pid, signal.SIGKILL)
+
+
 class Nodes:
     """A cluster of a head and a second node with one core each."""
 
-    def __init__(self) -> None:
-        from ray.cluster_utils import Cluster
+    def __init__(self, cluster: Any) -> None:
+        self.cluster, self.second = cluster, cluster.add_node(num_cpus=1)
 
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        self.second = self.cluster.add_node(num_cpus=1)
+    def kill_second(self) -> None:
+        kill(self.second)
 
-    def kill(self, node: Any) -> None:
-        """SIGKILL to every process of a node."""
-        for _, process in node.live_processes():
-            os.kill(process.pid, signal.SIGKILL)
+    def at_work(self, folder: Path, act: Callable[[], None]) -> None:
+        """Call `act` once an item of `sleeping` with this folder runs on the second node."""
+
+        def wait() -> None:
+            while not (folder / self.second.node_id).exists():
+                time.sleep(0.05)
+            act()
+
+        threading.Thread(target=wait, daemon=True).start()
+
+
+@contextmanager
+def head() -> Iterator[Any]:
+    """A cluster of one node with one core."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def silent_ray() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield
+
+
+@pytest.fixture(scope="module")
+def living_head(silent_ray: None) -> Iterator[Any]:
+    with head() as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = Nodes()
+def nodes(living_head: Any) -> Iterator[Nodes]:
+    """A second node joins the head of this module, and leaves it."""
+    made = Nodes(living_head)
     yield made
     ray.shutdown()
-    made.cluster.shutdown()
+    living_head.remove_node(made.second, allow_graceful=False)
 
 
 @pytest.fixture(scope="module")
@@ -65,47 +102,48 @@ def ray_run(nodes: Nodes) -> RunConfig:
 def test_a_node_that_dies_costs_no_video(nodes: Nodes, videos: Path, tmp_path: Path) -> None:
     killed: list[float] = []
 
-    def kill(*_: object) -> None:
+    def kill_one(*_: object) -> None:
         if not killed:
             killed.append(time.monotonic())
-            nodes.kill(nodes.second)
+            nodes.kill_second()
 
     config = flow_config(tmp_path / "ray", 2, address=nodes.cluster.address)
-    summary = extract_flow(videos, config, "ray", on_result=kill)
+    summary = extract_flow(videos, config, "ray", on_result=kill_one)
     assert (len(summary.results), summary.failed) == (VIDEOS, [])
-    assert time.monotonic() - killed[0] < 90
+    assert time.monotonic() - killed[0] < 180, "a busy machine takes a minute to start a worker"
     assert extract_flow(videos, flow_config(tmp_path / "local")).ok
     assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
 
 
-def sleeping(stop: threading.Event, tell: object) -> Callable[[float], float]:
-    """Work that takes as many seconds as its item, or until the stop."""
+def sleeping(folder: Path, stop: threading.Event, tell: object) -> Callable[[float], float]:
+    """Work that takes as many seconds as its item, or until the stop; a file in the folder names its node."""
 
     def run(item: float) -> float:
+        (folder / ray.get_runtime_context().get_node_id()).touch()
         stop.wait(item)
         return item
 
     return run
 
 
-def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes) -> None:
+def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes, tmp_path: Path) -> None:
     """As trainings of an evaluation: more items than places, and one that is at work on the node that dies."""
-    threading.Timer(12, nodes.kill, (nodes.second,)).start()
-    items = deque([16.0 + number / 8 for number in range(2)] + [1.0, 2.0])
-    done = list(run_items(RayPool(ray_run(nodes)), sleeping, deque(items), lambda: False))
+    nodes.at_work(tmp_path, nodes.kill_second)
+    items = deque([6.0, 6.5, 0.5, 1.0])
+    done = list(run_items(RayPool(ray_run(nodes)), partial(sleeping, tmp_path), deque(items), lambda: False))
     assert sorted(done) == [(item, item) for item in sorted(items)]
 
 
-def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes) -> None:
+def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes, tmp_path: Path) -> None:
     stop, times = threading.Event(), list[float]()
 
-    def kill() -> None:
-        nodes.kill(nodes.second)
+    def act() -> None:
+        nodes.kill_second()
         times.append(time.monotonic())
         stop.set()
 
-    threading.Timer(12, kill).start()
-    list(run_items(RayPool(ray_run(nodes)), sleeping, deque([300.0] * 4), stop.is_set))
+    nodes.at_work(tmp_path, act)
+    list(run_items(RayPool(ray_run(nodes)), partial(sleeping, tmp_path), deque([300.0] * 4), stop.is_set))
     assert time.monotonic() - times[0] < 25
 
 
@@ -126,7 +164,7 @@ def test_an_address_without_an_answer_is_named_soon(silent: str, tmp_path: Path,
         assert time.monotonic() - start < 15
 
 
-def test_the_end_of_the_cluster_is_one_sentence(nodes: Nodes, tmp_path: Path) -> None:
+def test_the_end_of_the_cluster_is_one_sentence(silent_ray: None, tmp_path: Path) -> None:
     folder = moving_films(tmp_path / "in", [str(number) for number in range(40)])
     command = [
         sys.executable,
@@ -136,14 +174,15 @@ def test_the_end_of_the_cluster_is_one_sentence(nodes: Nodes, tmp_path: Path) ->
         "--cache",
         str(tmp_path / "cache"),
     ]
-    command += ["--stages", "camera_flow", "--engine", "ray", "--address", nodes.cluster.address, "--workers", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    while not list((tmp_path / "cache").rglob("*.h5")):
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.1)
-    nodes.kill(nodes.cluster.head_node)
-    start = time.monotonic()
-    _, said = process.communicate(timeout=120)
+    with head() as cluster:
+        command += ["--stages", "camera_flow", "--engine", "ray", "--address", cluster.address, "--workers", "1"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        while not list((tmp_path / "cache").rglob("*.h5")):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.1)
+        kill(cluster.head_node)
+        start = time.monotonic()
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 2, said
     assert "has ended" in said
     assert "to resume" in said
