@@ -106,8 +106,9 @@ def test_kills_while_phases_are_marked_lose_no_confirmed_video(make_video: Calla
         os.kill(server, signal.SIGKILL)
     stop.set()
     client.join(60)
+    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
     parent.kill()
-    os.kill(int(parent.stdout.readline()), signal.SIGKILL)
+    os.kill(last, signal.SIGKILL)
     parent.wait()
     session, _ = find_session(tmp_path / "videos", phases=("run", "entry"))
     marked = session.answers_of("anna", session.by_content())
@@ -146,8 +147,9 @@ def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..
         os.kill(server, signal.SIGKILL)
     stop.set()
     client.join(60)
+    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
     parent.kill()
-    os.kill(int(parent.stdout.readline()), signal.SIGKILL)
+    os.kill(last, signal.SIGKILL)
     parent.wait()
     answers, unread = read_answers(tmp_path / "videos" / RATINGS / "anna.csv")
     lines = (tmp_path / "videos" / RATINGS / "anna.csv").read_text().splitlines()
