@@ -100,7 +100,7 @@ def status(folder: Path) -> None:
     cache = Cache(folder / "cache")
     planner = Planner(configured(cache.root), cache)
     for row in status_rows(find_videos([folder / "in"]).records, planner):
-        if row["state"] != "fresh" or "found_rate" not in row["quality"]:
+        if row.state != "fresh" or "found_rate" not in row.quality:
             raise RuntimeError(f"{row}: the synthetic cache is not fresh")
 
 

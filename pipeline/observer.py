@@ -161,5 +161,17 @@ class Observer:
             self.note(f"note: and {len(texts) - MOST_NOTES} more of this kind")
 
 
+class NotesAlone(Observer):
+    """Passes notes on. Nothing asks it to stop, so Ctrl-C still ends at once what reads first and then writes."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def note(self, text: str) -> None:
+        """One line for people."""
+        self._observer.note(text)
+
+
 SILENT = Observer()
 """The observer of calls that have none; nobody sets its stop event."""

@@ -10,9 +10,9 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,12 +88,17 @@ def read_weights(path: Path) -> bytes:
         raise WeightsError(what, where=path, fix="Check the file, and get it again") from error
 
 
-def weight_rows() -> list[dict[str, Any]]:
-    """Every published file as JSON types, with its `place`, which is empty where it was not downloaded."""
-    places = {entry.name: _place(entry) for entry in REGISTRY.values()}
-    return [
-        vars(entry) | {"place": str(places[name]) if places[name].is_file() else ""} for name, entry in REGISTRY.items()
-    ]
+@dataclass(frozen=True)
+class ListedWeights:
+    """One published file, and where it is."""
+
+    entry: Weights
+    place: Path | None  # None where it was not downloaded
+
+
+def list_weights() -> list[ListedWeights]:
+    """Every published file."""
+    return [ListedWeights(one, place if (place := _place(one)).is_file() else None) for one in REGISTRY.values()]
 
 
 def _place(entry: Weights) -> Path:

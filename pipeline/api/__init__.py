@@ -59,13 +59,16 @@ from pipeline.api.upkeep import (
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
     from data.datasets import DataCheck as DataCheck
+    from data.weights import ListedWeights as ListedWeights
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.label import LabelReport as LabelReport
     from pipeline.pack.pack_formats import Packed as Packed
+    from pipeline.run import DryRun as DryRun
     from pipeline.run import ExtractRun as ExtractRun
+    from pipeline.run import Result as Result
     from pipeline.run import Status as Status
     from pipeline.score import TrainedModel as TrainedModel
     from pipeline.score.export import Exported as Exported

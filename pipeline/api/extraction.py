@@ -89,7 +89,7 @@ def extract(
             return plan_costs(records, planner)
         summary = run_extract(records, planner, observer)
         summary.problems = listing.problems
-        drawn = {}
+        drawn = None
         if preview:
             from pipeline.preview import draw_previews
 

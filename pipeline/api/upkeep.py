@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.errors import UsageError
 from pipeline.api.arguments import Configuration, Overrides, Place, Places, config_of, many_paths, names_of
@@ -12,6 +12,7 @@ from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:
     from data.datasets import DataCheck
+    from data.weights import ListedWeights
     from pipeline.cache import Cache, CacheFiles, CacheListing
     from pipeline.settings.environment import SetupCheck
     from pipeline.settings.settings_table import SettingRow
@@ -41,11 +42,11 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
     return check_data(kind, folder, {name: value for name, value in options.items() if value})
 
 
-def weights_list() -> list[dict[str, Any]]:
+def weights_list() -> list[ListedWeights]:
     """Every published file: source, licence, hash, size and local path."""
-    from data.weights import weight_rows
+    from data.weights import list_weights
 
-    return weight_rows()
+    return list_weights()
 
 
 def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:

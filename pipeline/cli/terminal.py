@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pipeline.cache import CacheFiles
+    from pipeline.cache.housekeeping import Finding
     from pipeline.evaluate.system_table import Cell
     from pipeline.evaluate.system_table import Table as SystemsTable
+    from pipeline.run import StatusRow
 
 Stream = Literal["stdout", "stderr"]
 
@@ -220,7 +222,7 @@ def _system_cell(value: Cell) -> str:
     return f"{value[0]:.2f} to {value[1]:.2f}" if isinstance(value, tuple) else _cell(value)
 
 
-def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False) -> None:
+def status_table(rows: Iterable[StatusRow], *, all_values: bool = False) -> None:
     """Print the table of `status`: a state per video and stage, with the reason or the quality values of the output."""
     from rich.table import Table
     from rich.text import Text
@@ -232,14 +234,12 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False)
         grid.add_column(name, overflow="fold")
     previous = None
     for row in rows:
-        state = Text(row["state"], STATE_STYLE[row["state"]])
-        shown = "" if row["video"] == previous else _cell(row["video"])
-        previous = row["video"]
-        chosen = (
-            row["quality"] if all_values else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
-        )
-        values = ", ".join(f"{_cell(name)} {_cell(row['quality'][name])}" for name in chosen)
-        grid.add_row(shown, row["stage"], state, _cell(row["reason"]) or values)
+        state = Text(row.state, STATE_STYLE[row.state])
+        shown = "" if row.video == previous else _cell(row.video)
+        previous = row.video
+        chosen = row.quality if all_values else [n for n in stage_class(row.stage).headline if n in row.quality]
+        values = ", ".join(f"{_cell(name)} {_cell(row.quality[name])}" for name in chosen)
+        grid.add_row(shown, row.stage, state, _cell(row.reason) or values)
     console("stdout").print(grid)
 
 
@@ -259,10 +259,15 @@ def finish(ok: bool) -> None:
     raise typer.Exit(OK if ok else INTERRUPTED if STOPPED.is_set() else SOME_FAILED)
 
 
+def _finding_as_json(file: Finding) -> dict[str, str | int]:
+    path = printable(file.path)
+    return {"path": path, "stage": file.stage, "video": file.video, "why": file.why, "bytes": file.size}
+
+
 def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
     """Print at most `most` files of a cache, each with the reason, and the summary."""
     if as_json:
-        print_json({"summary": listed.summary, "files": [file.row() for file in listed.files]})
+        print_json({"summary": listed.summary, "files": [_finding_as_json(file) for file in listed.files]})
         return
     if listed.files:
         rows = [(f.stage, f.video or f.path, f.why, f.size) for f in listed.files[:most]]

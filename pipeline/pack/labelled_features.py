@@ -14,7 +14,7 @@ from data.store import StageOutput
 from data.video import Record
 from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
-from pipeline.observer import Observer
+from pipeline.observer import NotesAlone, Observer
 from pipeline.pack.pack_file import read_labelled
 from pipeline.run import Planner, feasible_config, list_inputs, run, run_extract
 from pipeline.settings.config import Config, DatasetConfig
@@ -26,7 +26,7 @@ FEW = 20
 
 
 def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
-    """Read the fresh time steps of the records from the cache; damaged ones are extracted again.
+    """Read the fresh time steps of the records from the cache; damaged ones are extracted again, with a note.
 
     Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
     time steps, or they do not fit together.
@@ -34,7 +34,7 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, made in run(stored, planner, read=("timesteps",)):
+    for result, made in run(stored, planner, NotesAlone(observer), read=("timesteps",)):
         if isinstance(made, Failure):
             left_out.append(f"{result.record.name}: {made}")
         else:

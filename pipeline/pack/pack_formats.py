@@ -25,7 +25,7 @@ from data.store.files import atomic_path, safe_name
 from data.video import LABELS, Labels, Record
 from pipeline.cache import software
 from pipeline.cache.failure import Failure
-from pipeline.observer import Observer
+from pipeline.observer import NotesAlone, Observer
 from pipeline.run import Planner, run
 from pipeline.settings.stages import stage_class
 
@@ -77,7 +77,7 @@ def stage_outputs(
     The observer gets a line about each video without one.
     """
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, outputs in run(stored, planner, read=(stage,)):
+    for result, outputs in run(stored, planner, NotesAlone(observer), read=(stage,)):
         if isinstance(outputs, Failure):
             observer.note(f"left out: {result.record.name}: {outputs}")
         else:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_outputs, write
-from pipeline.run import Outputs, Plan, Planner, run
+from pipeline.run import Outputs, Plan, Planner, Previews, run
 from pipeline.run.failures import NO_SPACE
 from pipeline.settings.destinations import is_full
 
@@ -68,14 +67,10 @@ def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
         )
 
 
-def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> dict[str, Any]:
+def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> Previews:
     """Draw the previews of videos with fresh outputs. A failure is reported and skips only that preview.
 
     After the observer's stop event, finished previews stay. With the planner's `force`, all are drawn again.
-
-    Returns:
-        As JSON types: the films and sheets `written`, two per video; the number of videos with a `fresh` preview; and
-        the reasons of those that `failed`, by the name of the video.
     """
     written: list[str] = []
     failed: dict[str, str] = {}
@@ -99,7 +94,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     for name, why in list(failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")
-    return {"written": written, "fresh": fresh, "failed": failed}
+    return Previews(tuple(written), fresh, failed)
 
 
 def _is_drawn(plan: Plan, planner: Planner) -> bool:

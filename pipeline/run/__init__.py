@@ -4,13 +4,16 @@ from pipeline.run.batch import (
     STOPPED,
     ExtractRun,
     Outputs,
+    Previews,
     Status,
+    StatusRow,
     Summary,
     plan_costs,
     run,
     run_extract,
     status_rows,
 )
+from pipeline.run.costs import DryRun
 from pipeline.run.feasible_stages import feasible_config
 from pipeline.run.inputs import dataset_records, list_inputs, shard_of
 from pipeline.run.local_pool import ProcessPool, ThreadPool
@@ -23,16 +26,19 @@ from pipeline.run.worker_pool import MOST_LOST, Pool, Tell, Told, WorkerLost, ru
 __all__ = [
     "MOST_LOST",
     "STOPPED",
+    "DryRun",
     "ExtractRun",
     "MeasuredPlan",
     "Outputs",
     "Plan",
     "Planner",
     "Pool",
+    "Previews",
     "ProcessPool",
     "RayPool",
     "Result",
     "Status",
+    "StatusRow",
     "Summary",
     "Tell",
     "ThreadPool",

@@ -11,10 +11,10 @@ from typing import Any
 from data.errors import PROGRAM, UsageError
 from data.store import StageOutput, sweep_scratch
 from data.video import Record
-from pipeline.cache import UNREADABLE, unreadable
+from pipeline.cache import UNREADABLE, State, unreadable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
-from pipeline.run.costs import dry_run, estimate, in_a_line
+from pipeline.run.costs import DryRun, dry_run, estimate, in_a_line
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.run.worker_pool import Told, WorkerLost, run_items
@@ -70,19 +70,39 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Previews:
+    """The previews that `extract --preview` drew."""
+
+    written: tuple[str, ...]  # sheets and films, two per video
+    fresh: int  # videos whose preview was drawn before
+    failed: Mapping[str, str]  # why, by the video's name
+
+
+@dataclass(frozen=True)
 class ExtractRun:
     """The work that `extract` did, or would do."""
 
     cache: str  # where the outputs are
     summary: Summary
-    costs: dict[str, Any] | None = None  # of a dry run: what would run, why, and at what cost, as JSON types
-    preview: dict[str, Any] = field(default_factory=dict)  # `written`, `fresh` and `failed`; empty without previews
+    costs: DryRun | None = None  # of a dry run
+    preview: Previews | None = None
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of the flags by each flagged video's name
 
     @property
     def ok(self) -> bool:
         """Whether no video and no preview failed, and nobody stopped the run."""
-        return self.costs is not None or (self.summary.ok and not self.preview.get("failed"))
+        return self.costs is not None or (self.summary.ok and not (self.preview and self.preview.failed))
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """The state of one stage of one video."""
+
+    video: str
+    stage: str
+    state: State
+    reason: str  # why it is not fresh
+    quality: Mapping[str, Any]  # measures of a fresh output
 
 
 @dataclass(frozen=True)
@@ -90,12 +110,12 @@ class Status:
     """State of every video and stage."""
 
     cache: str  # where the outputs are
-    rows: tuple[dict[str, Any], ...]  # `video`, `stage`, `state` ("fresh", "stale", ...), `reason`, `quality`
+    rows: tuple[StatusRow, ...]
 
     @property
     def ok(self) -> bool:
         """Whether nothing failed."""
-        return all(row["state"] != "failed" for row in self.rows)
+        return all(row.state != "failed" for row in self.rows)
 
 
 def run(
@@ -234,7 +254,7 @@ def _lost(result: Result) -> bool:
     return bool(result.failed) and not result.done and first_cause(result.failed.values()).kind in ("killed", "crashed")
 
 
-def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
+def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusRow]:
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
         for planned, (stage, state, reason) in zip(plan.stages, plan.states(), strict=True):
@@ -244,7 +264,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
                     quality = planner.cache.quality(stage, plan.record.id, planned.computation.key)
             except UNREADABLE as error:
                 state, reason = "stale", unreadable(error)
-            yield {"video": plan.record.name, "stage": stage, "state": state, "reason": reason, "quality": quality}
+            yield StatusRow(plan.record.name, stage, state, reason, quality)
 
 
 def plan_costs(records: Sequence[Record], planner: Planner) -> ExtractRun:

@@ -8,8 +8,8 @@ workers; an estimate says which of its numbers were measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from data.errors import AimError, counted
@@ -27,6 +27,17 @@ PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
 
 
 @dataclass(frozen=True)
+class StageCost:
+    """The expected cost of one stage of a batch."""
+
+    videos: int
+    work: int  # in `unit`
+    unit: str
+    seconds_per_unit: float
+    measured: bool  # on this machine; else it is a default
+
+
+@dataclass(frozen=True)
 class CostEstimate:
     """The expected cost of a batch."""
 
@@ -34,7 +45,7 @@ class CostEstimate:
     frames: int  # of those videos, counted or scaled from a counted sample
     seconds: float  # wall clock, with `workers` workers
     workers: int
-    stages: dict[str, dict[str, Any]]  # per stage that runs: videos, work, unit, seconds_per_unit, measured (here)
+    stages: Mapping[str, StageCost]  # of those that run
     where: str  # in words, where the workers run
     lengths: tuple[int, ...] = ()  # of each video in frames
 
@@ -42,18 +53,17 @@ class CostEstimate:
 def estimate(plans: Sequence[Plan], planner: Planner) -> CostEstimate:
     """The expected cost of `plans`."""
     measured, frames = planner.cache.index.costs(), expected_frames([plan.record for plan in plans])
-    stages: dict[str, dict[str, Any]] = {}
+    stages: dict[str, StageCost] = {}
     for name in dict.fromkeys(stage for plan in plans for stage in plan.todo):
         work = [planner.work(name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
         stage = stage_class(name)
         rate = measured.get(name, stage.seconds_per_unit)
-        stages[name] = {"videos": len(work), "work": sum(work), "unit": stage.unit, "seconds_per_unit": rate}
-        stages[name]["measured"] = name in measured
+        stages[name] = StageCost(len(work), sum(work), stage.unit, rate, name in measured)
 
     def seconds_of(names: Sequence[str], count: int) -> float:
         """Stages of a wave run side by side. Measured seconds include that: the slowest counts; defaults add up."""
-        times = [planner.work(name, count) * float(stages[name]["seconds_per_unit"]) for name in names]
-        return max(times) if all(stages[name]["measured"] for name in names) else sum(times)
+        times = [planner.work(name, count) * stages[name].seconds_per_unit for name in names]
+        return max(times) if all(stages[name].measured for name in names) else sum(times)
 
     waves = [
         ([planned.name for planned in wave], count)
@@ -68,12 +78,12 @@ def estimate(plans: Sequence[Plan], planner: Planner) -> CostEstimate:
 def in_a_line(expected: CostEstimate) -> str:
     """An estimate as one sentence, printed before a run starts.
 
-    >>> stages = {"pose": {"work": 816, "unit": "frames", "measured": True}}
+    >>> stages = {"pose": StageCost(8, 816, "frames", 0.1, measured=True)}
     >>> in_a_line(CostEstimate(8, 816, 40.0, 2, stages, "Ray"))
     'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
-    work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in expected.stages.items())
-    guess = "" if all(about["measured"] for about in expected.stages.values()) else " (not yet measured here)"
+    work = ", ".join(f"{name} {about.work} {about.unit}" for name, about in expected.stages.items())
+    guess = "" if all(about.measured for about in expected.stages.values()) else " (not yet measured here)"
     videos = counted(expected.videos, "video")
     return f"about {duration(expected.seconds)}{guess} for {videos}: {work}; on {expected.where}"
 
@@ -89,32 +99,46 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
             yield planned.name, words.get(planned.freshness.state, "{}").format(planned.freshness.reason)
 
 
-def dry_run(plans: Sequence[Plan], planner: Planner) -> dict[str, Any]:
-    """The output of `extract --dry-run` as JSON types: `plan` with the reasons per video, and the `estimate`."""
-    rows = [{"video": plan.record.name, "todo": dict(reasons(plan))} for plan in plans]
-    cost = asdict(estimate(plans, planner))
-    del cost["lengths"]
-    return {"plan": rows, "estimate": cost}
+@dataclass(frozen=True)
+class PlannedVideo:
+    """What `extract` would do for one video."""
+
+    video: str
+    todo: Mapping[str, str]  # why, by stage
 
 
-def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+@dataclass(frozen=True)
+class DryRun:
+    """What `extract` would do."""
+
+    plan: tuple[PlannedVideo, ...]  # videos with something to do
+    estimate: CostEstimate
+
+
+def dry_run(plans: Sequence[Plan], planner: Planner) -> DryRun:
+    """What these plans would do, and the expected cost."""
+    planned = tuple(PlannedVideo(plan.record.name, dict(reasons(plan))) for plan in plans)
+    return DryRun(planned, estimate(plans, planner))
+
+
+def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
     """Tables for people (title, columns, rows): why stages run, with one video as an example, and what they cost."""
     why: dict[tuple[str, str], list[str]] = {}
-    for row in report["plan"]:
-        for stage, reason in row["todo"].items():
-            why.setdefault((stage, reason), []).append(row["video"])
+    for row in given.plan:
+        for stage, reason in row.todo.items():
+            why.setdefault((stage, reason), []).append(row.video)
     rows = [(stage, reason, len(videos), videos[0]) for (stage, reason), videos in sorted(why.items())]
     yield "what would run", ("stage", "why", "videos", "such as"), rows
-    cost = report["estimate"]
+    cost = given.estimate
     costs = [
         (
-            *(stage, about["videos"], f"{about['work']} {about['unit']}", f"{about['seconds_per_unit']:.4f}"),
-            "measured" if about["measured"] else "default",
+            *(stage, about.videos, f"{about.work} {about.unit}", f"{about.seconds_per_unit:.4f}"),
+            "measured" if about.measured else "default",
         )
-        for stage, about in cost["stages"].items()
+        for stage, about in cost.stages.items()
     ]
-    frames, workers = counted(cost["frames"], "frame"), counted(cost["workers"], "worker")
-    title = f"about {duration(cost['seconds'])} for {frames} with {workers}"
+    frames, workers = counted(cost.frames, "frame"), counted(cost.workers, "worker")
+    title = f"about {duration(cost.seconds)} for {frames} with {workers}"
     yield title, ("stage", "videos", "work", "seconds a unit", "source"), costs
 
 

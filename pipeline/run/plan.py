@@ -12,7 +12,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
-from pipeline.cache import Cache, Computation, Freshness, input_hashes
+from pipeline.cache import Cache, Computation, Freshness, State, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
 from pipeline.run.stage_files import StageFiles
@@ -87,7 +87,7 @@ class Plan:
                 failed.setdefault(planned.name, needs(planned.name, blocked[0]))
         return failed
 
-    def states(self) -> Iterator[tuple[str, str, str]]:
+    def states(self) -> Iterator[tuple[str, State, str]]:
         """Name, state and reason of every stage, as `status` shows them; one that needs a failed one failed too."""
         blocked = self.faults()
         for planned in self.stages:

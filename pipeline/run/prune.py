@@ -64,7 +64,7 @@ def _reason(cache: Cache, file: Finding, wanted: Computation | None) -> str:
     """Why a file is not used; `wanted` is the computation that is wanted for its video."""
     if wanted is None:
         return "no such video among the inputs"
-    if file.path.name.endswith(FAILURE):
+    if file.failed:
         return "failed with other settings or input"
     try:
         return "; ".join(wanted.differences(cache.header(file.path))) or "another format of key"

@@ -91,8 +91,7 @@ def export_onnx(run: Path, out: Path) -> Exported:
     ONNX are not installed.
     """
     whole = TrainedModel.load(run)
-    share = 1.0 if whole.combination is None else whole.combination.network_share
-    model = replace(whole, combination=None)
+    share, model = whole.network_share, replace(whole, combination=None)
     probe, net = _probe(model, max(1, _steps(model))), _Ensemble(model)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)

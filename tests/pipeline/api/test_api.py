@@ -44,7 +44,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert ended(notes) == {"videos": 8}
     assert any("Suturing" in text or "frames" in text for text in notes.lines)
     config = load_config("jigsaws", settings)
-    assert {row["state"] for row in status(config=config).rows} == {"fresh"}
+    assert {row.state for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
     assert pack(config=config, out=str(tmp_path / "set.h5")).performances == 8
     trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
@@ -80,7 +80,7 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(
     assert "note: no --config, so the preset folder: clips, pose, camera_flow, timesteps in cache/folder" in notes.lines
     assert any(text.endswith("; on 2 processes with 1 thread each") for text in notes.lines)
     rows = status("films", config="folder", stages="camera_flow").rows
-    assert [row["state"] for row in rows] == ["fresh", "fresh"]
+    assert [row.state for row in rows] == ["fresh", "fresh"]
 
 
 def test_a_stop_event_ends_the_work(tmp_path: Path) -> None:

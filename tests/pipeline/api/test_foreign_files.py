@@ -26,6 +26,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cli import terminal
 from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
+from pipeline.run import StatusRow
 from pipeline.run.runner import Result
 from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.run_config import stored_method
@@ -148,8 +149,7 @@ def test_the_terminal_shows_printable_text_without_markup(monkeypatch: pytest.Mo
     failed = Result(Record(name, None), failed={name: Failure("video", name, name)})
     terminal.say(name)
     terminal.table(name, (name,), [(name,)])
-    row = {"video": name, "stage": "pose", "state": "failed", "reason": name, "quality": {name: name}}
-    terminal.status_table([row])
+    terminal.status_table([StatusRow(name, "pose", "failed", name, {name: name})])
     terminal.Terminal().failures([failed])
     terminal.alarm(name)
     with terminal.ShownProgress(name) as progress:

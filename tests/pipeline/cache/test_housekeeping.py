@@ -55,16 +55,16 @@ def test_ls_counts_and_lists_what_each_setting_holds(filled: Filled) -> None:
     extract(records[:1], configured(cache.root, brightness={"stride": 2}))
     listing = list_cache(opened(config))
     assert str(cache.root) in listing.title
-    assert [(row["stage"], row["settings"], row["outputs"], row["failures"]) for row in listing.rows] == [
+    assert [(row.stage, row.settings, row.outputs, row.failures) for row in listing.rows] == [
         ("brightness", {"stride": 1}, 2, 1),
         ("brightness", {"stride": 2}, 1, 0),
         ("contrast", {}, 3, 0),
     ]
     assert shown(listing.rows[0])[1] == "stride 1"
     outputs = list_cache(opened(config), "brightness").rows
-    assert [row["video"] for row in outputs] == ["a.mp4", "a.mp4", "sub/b.mp4"]
-    assert "brightest" in outputs[0]["quality"]
-    assert shown(outputs[0])[2] == outputs[0]["key"][:12]
+    assert [row.video for row in outputs] == ["a.mp4", "a.mp4", "sub/b.mp4"]
+    assert "brightest" in outputs[0].quality
+    assert shown(outputs[0])[2] == outputs[0].key[:12]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
         list_cache(opened(config), "brightnes")
     with pytest.raises(UsageError, match="no cache here"):
@@ -118,7 +118,7 @@ def test_prune_takes_other_videos_and_old_settings_only(filled: Filled) -> None:
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
     assert output_of(cache.root, "brightness", "a.mp4").exists()
     assert failure_of(cache.root, "brightness", "bad.mp4").exists(), "failures are kept, or they would run again"
-    (row,) = {row["state"] for row in status_rows(records[2:], Planner(config, cache))}
+    (row,) = {row.state for row in status_rows(records[2:], Planner(config, cache))}
     assert row == "missing", "rows of deleted files in the index do no harm"
     changed = Planner(configured(cache.root, brightness={"stride": 2}), cache)
     assert {f.why for f in unneeded(cache, [(fewer, changed)])} == {

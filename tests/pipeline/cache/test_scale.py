@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from data.video import Record, find_videos
 from pipeline.cache import open_cache
 from pipeline.cache.computation import Computation
 from pipeline.cache.local_cache import Cache
-from pipeline.run.batch import status_rows
+from pipeline.run.batch import StatusRow, status_rows
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config
 from tests.helpers.extracting import configured, extract
@@ -43,7 +42,7 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
     assert (tmp_path / "cache/.index.sqlite").stat().st_size < 100_000 + 1000 * outputs
 
 
-def rows(config: Config, records: Sequence[Record]) -> list[dict[str, Any]]:
+def rows(config: Config, records: Sequence[Record]) -> list[StatusRow]:
     """The states that `status` shows."""
     with open_cache(config.machine) as cache:
         return list(status_rows(records, Planner(config, cache)))
@@ -71,8 +70,8 @@ def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
     for number, stride in enumerate((3, 2, 3)):
         keys = extract([record], configured(cache.root, brightness={"stride": stride})).keys["a.mp4"]
         os.utime(cache.path("brightness", "a.mp4", keys["brightness"]), (0, 2e9 + number))
-        assert rows(wanted, [record])[0]["reason"] == f"brightness.stride {stride} -> 7"
-    assert rows(config, [record])[0]["state"] == "fresh"
+        assert rows(wanted, [record])[0].reason == f"brightness.stride {stride} -> 7"
+    assert rows(config, [record])[0].state == "fresh"
 
 
 def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:

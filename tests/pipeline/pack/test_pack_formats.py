@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.pack.motion_formats import MOTIONS
 from pipeline.pack.pack_formats import FORMATS
 from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.cached_outputs import output_of
+from tests.helpers.watching import Watching
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +97,9 @@ def test_a_damaged_output_is_made_again_and_keeps_its_place(
 ) -> None:
     first = output_of(Path(extracted["cache"]), "skeleton", "=b.csv")
     first.write_bytes(first.read_bytes()[:200])
-    packed = api.pack(
-        config="skeletons", overrides=extracted, stage="skeleton", format="npz", per_video=per_video, out=tmp_path / "a"
-    )
+    options: dict[str, Any] = {"stage": "skeleton", "format": "npz", "per_video": per_video, "observer": Watching()}
+    packed = api.pack(config="skeletons", overrides=extracted, out=tmp_path / "a", **options)
+    assert any(line.startswith("=b.csv is extracted again: ") for line in options["observer"].lines)
     assert [record.id for record in packed.records] == ["=b.csv", "a.csv"]
     if not per_video:
         with np.load(tmp_path / "a", allow_pickle=False) as arrays:

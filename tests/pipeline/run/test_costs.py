@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.run.costs import dry_run, dry_run_tables, estimate, in_a_line
+from pipeline.run.costs import PlannedVideo, dry_run, dry_run_tables, estimate, in_a_line
 from pipeline.run.plan import Planner
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
@@ -37,11 +36,11 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     cache = Cache(changed.machine.cache)
     planner = Planner(load_config(changed, {"run.workers": 2}), cache)
     plans = [plan for plan in planner.plan_all(find_videos([videos]).records) if plan.todo]
-    planned = json.loads(json.dumps(dry_run(plans, planner)))
+    planned = dry_run(plans, planner)
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
-    assert planned["plan"][0] == {"video": "0.mp4", "todo": expected}
-    assert (planned["estimate"]["videos"], planned["estimate"]["frames"]) == (3, 30)
-    assert planned["estimate"]["stages"]["brightness"]["measured"]
+    assert planned.plan[0] == PlannedVideo("0.mp4", expected)
+    assert (planned.estimate.videos, planned.estimate.frames) == (3, 30)
+    assert planned.estimate.stages["brightness"].measured
     titles = [title for title, _, _ in dry_run_tables(planned)]
     assert titles[0] == "what would run"
     assert "30 frames with 2 workers" in titles[1]
@@ -56,12 +55,12 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     records = find_videos([videos]).records
     planner = Planner(config, cache, force=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    assert dry_run(plans, planner)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
+    assert dry_run(plans, planner).plan[0].todo == {"contrast": "fresh, run again by --force"}
     planner = Planner(config, cache, retry_failed=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    (row,) = dry_run(plans, planner)["plan"]
-    assert row["video"] == "bad.mp4"
-    assert "tried again by --retry-failed" in row["todo"]["brightness"]
+    (row,) = dry_run(plans, planner).plan
+    assert row.video == "bad.mp4"
+    assert "tried again by --retry-failed" in row.todo["brightness"]
 
 
 def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
@@ -72,20 +71,20 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     planner = Planner(config, cache)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
     before = estimate(plans, planner)
-    assert not before.stages["brightness"]["measured"]
+    assert not before.stages["brightness"].measured
     assert "(not yet measured here) for 3 videos" in in_a_line(before)
     for _ in range(20):
         for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
             cache.index.add_cost(stage, seconds, 10)
         cache.index.flush()
     estimated = estimate(plans, Planner(load_config(config, {"run.workers": 3}), cache))
-    assert estimated.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
+    assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
     assert in_a_line(estimated) == (
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
     (config.machine.cache / ".index.sqlite").unlink()
-    assert not estimate(plans, Planner(config, Cache(config.machine.cache))).stages["brightness"]["measured"]
+    assert not estimate(plans, Planner(config, Cache(config.machine.cache))).stages["brightness"].measured
 
 
 def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +95,7 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
         config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
         planner = Planner(config, Cache(config.machine.cache))
         plans = [plan for plan in planner.plan_all(find_videos([videos]).records) if plan.todo]
-        return {name: about["work"] for name, about in estimate(plans, planner).stages.items()}
+        return {name: about.work for name, about in estimate(plans, planner).stages.items()}
 
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
     sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})

@@ -102,5 +102,5 @@ def test_estimates_and_previews(tmp_path: Path, settings: Config) -> None:
     assert not extract(records, settings).failed
     assert expected_frames(records) == [8, 20]
     done = draw_previews(records, Planner(settings, opened(settings)), Observer())
-    assert not done["failed"]
-    assert len(done["written"]) == 4
+    assert not done.failed
+    assert len(done.written) == 4

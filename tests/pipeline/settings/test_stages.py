@@ -11,7 +11,7 @@ import pytest
 from data.store import StageOutput
 from data.video.records import find_videos
 from extractors.base import Extractor, Source
-from pipeline.run.costs import estimate
+from pipeline.run.costs import StageCost, estimate
 from pipeline.run.plan import Planner
 from pipeline.settings.config import file_class
 from pipeline.settings.stages import STAGES, stage_class
@@ -43,7 +43,7 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
     planner, records = Planner(config, opened(config)), find_videos([tmp_path / "in"]).records
     plans = [planner.plan(record) for record in records]
     cost = estimate(plans, planner).stages["brightness"]
-    assert cost == {"videos": 1, "work": 4, "unit": "frames", "seconds_per_unit": 0.0125, "measured": False}
+    assert cost == StageCost(1, 4, "frames", 0.0125, measured=False)
     assert extract(records, config).ok
     assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}
     assert "| `brightness` | (frame) | 1 | mean of all pixels, 0 to 255 |" in generated.arrays("brightness")
