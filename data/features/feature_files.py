@@ -7,6 +7,7 @@
 | `.h5`, `.hdf5` | one for each dataset; a last name that all paths share is left out |
 | `.pkl`, `.pickle` | a dictionary of arrays, read without running the pickle (`data.store.restricted_pickle`) |
 | `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
+| `.mot` | one, such as the joint angles of OpenSim and Sports2D without their times |
 
 An array has the axes (row, dims), a row being a frame or a clip; (dims) is one row. Axes in between, such as the
 tokens of a transformer, are averaged.
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from data.datasets.matlab import read_matrices
 from data.datasets.tables import clip
 from data.errors import AimError, DataError
+from data.features.motion_tables import motion_table
 from data.store.files import open_regular, read_regular
 from data.store.hdf5 import UNREADABLE, dataset_paths, read_dataset
 from data.store.restricted_pickle import load_plain
@@ -178,6 +180,10 @@ def _matlab(path: Path) -> Arrays:
     return _datasets(path, reverse=True) if is_hdf5 else _whole(path)
 
 
+def _motion(path: Path) -> Arrays:
+    return {path.stem: partial(motion_table, path)}
+
+
 def _whole(path: Path) -> Arrays:
     """The arrays of a file that is only read as a whole."""
     state = path.stat()
@@ -209,5 +215,6 @@ READERS: Mapping[str, Callable[[Path], Arrays]] = {
     ".pkl": _whole,
     ".pickle": _whole,
     ".mat": _matlab,
+    ".mot": _motion,
 }
 """By the ending of a file. A `.npy` is here a dictionary."""

@@ -21,6 +21,7 @@ from data.datasets.folder import key_of
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, counted, nearest, printable
 from data.features.feature_files import READERS, array_names
+from data.features.motion_tables import video_of
 from data.video import Listing, Record
 from data.video.records import walk
 
@@ -88,7 +89,7 @@ def _features_at(part: str, given: Sequence[Path]) -> NamedFeatures:
             alone = not names or (len(names) == 1 and path.suffix.lower() not in DICTIONARIES)
             for name in names or ("",):
                 place = path, name
-                called = path.relative_to(root).with_suffix("").as_posix() if alone else name
+                called = video_of(path.relative_to(root).with_suffix("").as_posix()) if alone else name
                 if places.setdefault(called, place) != place:
                     what = f"'{clip(called)}' is here and in {places[called][0]}"
                     raise DataError(what, where=path, fix=BY_PATTERN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.store.arrays import Floats
 
 AGAIN = "Export the keypoints again"
 
@@ -55,6 +57,23 @@ class Entries:
 def refuse(path: Path, what: str, fix: str = AGAIN) -> DataError:
     """The error for a file."""
     return DataError(what[:300], where=path, fix=fix)
+
+
+def of_series(path: Path, layout: str, people: Mapping[str, Mapping[str, Floats]], frames: Sequence[int]) -> Entries:
+    """The entries of joints over time: (frame, axes + 1) coordinates and score, by person and joint.
+
+    A person is in the frames that have one of its joints. Raises DataError: a frame number appears twice.
+    """
+    joints = tuple(dict.fromkeys(joint for one in people.values() for joint in one))
+    entries = Entries(path, layout, joints)
+    for frame in frames:
+        entries.new_frame(frame, Field(frame, path, "frames"))
+    for person, series in people.items():
+        absent = np.full_like(next(iter(series.values())), np.nan)
+        points = np.stack([series.get(joint, absent) for joint in joints], axis=1)
+        for row in np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1)).tolist():
+            entries.frames[frames[row]].append(Person(points[row], id=person))
+    return entries
 
 
 class Field(NamedTuple):

@@ -8,11 +8,13 @@ from pathlib import Path, PurePosixPath
 from data.errors import DataError, printable
 from data.video.records import Record
 
-SUFFIXES = (".json", ".csv", ".h5")
+SUFFIXES = (".json", ".csv", ".h5", ".trc", ".c3d", ".slp", ".nwb")
 
 ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions", "_json")
 """Endings that may follow the video's name. Others may not: `dive1_b.json` belongs to the video dive1_b, not dive1."""
 
+OF_TOOLS = (r"_?DLC.*", r"_Sports2D_px_person00", r"(\.[a-z0-9]{2,4})?\.(predictions|analysis)")
+"""Patterns of endings that DeepLabCut, Sports2D and SLEAP write."""
 
 LABELS = "labels"
 """Name of the subfolder that Ultralytics makes for the files of a video."""
@@ -21,15 +23,14 @@ LABELS = "labels"
 def find_keypoints(folder: Path, video_id: str) -> Path | None:
     """The keypoint file, or folder of files, of a video; None where there is none.
 
-    In `folder`, below the same subfolders as in the video's id: `<name><ending>.json|.csv|.h5`,
-    `<name>DLC*.csv|.h5` as DeepLabCut names it, else the folder `<name><ending>`, or its subfolder `labels` that
-    Ultralytics makes.
+    In `folder`, below the same subfolders as in the video's id: `<name><ending>` with one of `SUFFIXES`, or as a tool
+    names it (`OF_TOOLS`), else the folder `<name><ending>`, or its subfolder `labels` that Ultralytics makes.
 
     Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
     """
     relative = PurePosixPath(video_id)
     place, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
-    belongs = re.compile(f"{re.escape(stem)}({'|'.join(ENDINGS)}|_?DLC.*)", re.DOTALL).fullmatch
+    belongs = re.compile(f"{re.escape(stem)}({'|'.join((*ENDINGS, *OF_TOOLS))})", re.DOTALL).fullmatch
     try:
         names = sorted(path for path in place.iterdir() if path.name.startswith(stem))
     except OSError:

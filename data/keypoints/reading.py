@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
+from data.keypoints.animal_tools import is_sleap, of_nwb, of_sleap
 from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.keypoints.kinect_tables import ui_prmd_entries
+from data.keypoints.marker_files import of_c3d, of_trc
 from data.keypoints.skeletons import COCO17, coco_joint
 from data.keypoints.ultralytics import of_texts
 from data.store import read_json
@@ -172,13 +174,28 @@ def _of_layout(path: Path, stem: str, angles: Path | None) -> Entries:
         if files[0].suffix == ".txt":
             return of_texts(path, stem, files)
         return json_layouts.of_folder(path, stem, {file: _json(file) for file in files})
-    if path.suffix.lower() in (".h5", ".hdf5"):
-        return deeplabcut.of_h5(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is not None:
+        return reader(path)
     if path.suffix.lower() == ".txt":
         return ui_prmd_entries(path, angles)
-    if path.suffix.lower() == ".csv":
-        return csv_layouts.of_file(path)
     return json_layouts.of_file(path, _json(path))
+
+
+def _hdf5(path: Path) -> Entries:
+    return of_sleap(path) if is_sleap(path) else deeplabcut.of_h5(path)
+
+
+READERS: Mapping[str, Callable[[Path], Entries]] = {
+    ".csv": csv_layouts.of_file,
+    ".h5": _hdf5,
+    ".hdf5": _hdf5,
+    ".trc": of_trc,
+    ".c3d": of_c3d,
+    ".slp": of_sleap,
+    ".nwb": of_nwb,
+}
+"""Readers of one file by its ending; all others are JSON, or UI-PRMD's text."""
 
 
 def _json(path: Path) -> Any:

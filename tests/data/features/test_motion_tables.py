@@ -1,0 +1,59 @@
+"""Motion files as Sports2D writes them, as features of performances, and damaged ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from data.features import feature_sources, read_features, with_features
+from data.video import Listing, Record
+
+HEADER = (
+    "Coordinates",
+    "version=1",
+    "nRows=3",
+    "nColumns=2",
+    "inDegrees=yes",
+    "",
+    "Units are S.I. units",
+    "",
+    "endheader",
+)
+
+
+def mot(path: Path, rows: str = "0.0\t10.5\t-3\n0.04\t11\t-2.5\n0.08\t12\t0\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*HEADER, "time\tright knee\tleft knee"]) + "\n" + rows, "utf-8")
+    return path
+
+
+def test_the_angles_of_sports2d_belong_to_its_video(tmp_path: Path) -> None:
+    path = mot(tmp_path / "dive_Sports2D/dive_Sports2D_angles_person00.mot")
+    mot(tmp_path / "vault.mot")
+    listing = with_features(
+        Listing((Record("dive.mp4", None), Record("vault.mp4", None))), feature_sources([f"primary={tmp_path}"])
+    )
+    assert [record.sidecars["primary features"].name for record in listing.records] == [path.name, "vault.mot"]
+    rows = read_features(path, listing.records[0].entries["primary features"])
+    np.testing.assert_array_equal(rows, np.array([[10.5, -3], [11, -2.5], [12, 0]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time\ta\n0\t1\n", "no line endheader"),
+        ("x\nendheader\nframe\ta\n0\t1\n", "the first is not time"),
+        ("x\nendheader\ntime\ta\n0\t1\n1\t2\t3\n", "line 5: 3 cells, not 2"),
+        ("x\nendheader\ntime\ta\n0\tx\n", "could not convert"),
+        ("x\nendheader\ntime\ta\n0\tnan\n", "no finite numbers"),
+        ("x\nendheader\ntime\ta\n", "an array of shape"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.mot").write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        read_features(tmp_path / "a.mot", "a")
+    assert str(tmp_path / "a.mot") in str(caught.value)
