@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.features import feature_sources, read_features, with_features
+from data.features import named_features, read_features, with_features
 from data.video import Listing, Record
 
 HEADER = (
@@ -34,7 +34,7 @@ def test_the_angles_of_sports2d_belong_to_its_video(tmp_path: Path) -> None:
     path = mot(tmp_path / "dive_Sports2D/dive_Sports2D_angles_person00.mot")
     mot(tmp_path / "vault.mot")
     listing = with_features(
-        Listing((Record("dive.mp4", None), Record("vault.mp4", None))), feature_sources([f"primary={tmp_path}"])
+        Listing((Record("dive.mp4", None), Record("vault.mp4", None))), named_features([f"primary={tmp_path}"])
     )
     assert [record.sidecars["primary features"].name for record in listing.records] == [path.name, "vault.mot"]
     rows = read_features(path, listing.records[0].entries["primary features"])
