@@ -34,9 +34,11 @@ def config_of(config: Configuration, overrides: Overrides = (), **machine: Any) 
     `machine` has arguments of `SETTING_OF`, which come after the overrides; None and () leave a setting as it is.
     Raises as `load_config`.
     """
-    from pipeline.settings.yaml_values import PRESETS
+    from pipeline.settings.config import load_config
+    from pipeline.settings.yaml_values import DEFAULT, parse_overrides
 
-    return _loaded(PRESETS / "folder.yaml" if config is None else config, overrides, machine)
+    named = [(SETTING_OF[name], value) for name, value in machine.items() if value is not None and value != ()]
+    return load_config(DEFAULT if config is None else config, [*parse_overrides(overrides), *named])
 
 
 def note_default(config: Configuration, settings: Config, observer: Observer) -> None:
@@ -55,15 +57,15 @@ def settings_beside_model(
     `config_of`.
     """
     from pipeline.score.run_config import WHO
-    from pipeline.settings.config import DatasetConfig
+    from pipeline.settings.config import setting_classes
     from pipeline.settings.config_errors import all_keys
-    from pipeline.settings.machine import machine_class
     from pipeline.settings.method import FramesConfig
     from pipeline.settings.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
-    settings = _loaded(config, given, machine)  # refuses unknown keys first
-    free = {*all_keys(machine_class()), *all_keys(DatasetConfig, "dataset."), *all_keys(FramesConfig, "frames."), *WHO}
+    settings = config_of(config, given, **machine)  # refuses unknown keys first
+    _, *others = setting_classes()
+    free = {*WHO, *all_keys(FramesConfig, "frames."), *(key for kind in others for key in all_keys(kind))}
     for key, _ in given:
         if key not in free:
             fix = f"Leave it out; --set takes keys of the machine, of dataset and frames, {' and '.join(WHO)}"
@@ -87,14 +89,6 @@ def on_data_set(overrides: Overrides, root: Place | None, pack: Place | None = N
         other = "--pack" if pack is not None else "--set dataset.root"
         raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
     return [*given, ("dataset.root", os.fspath(root))]
-
-
-def _loaded(config: Configuration, overrides: Overrides, machine: Mapping[str, Any]) -> Config:
-    from pipeline.settings.config import load_config
-    from pipeline.settings.yaml_values import parse_overrides
-
-    named = [(SETTING_OF[name], value) for name, value in machine.items() if value is not None and value != ()]
-    return load_config(config, [*parse_overrides(overrides), *named])
 
 
 def one_path(place: Place | None) -> Path | None:

@@ -28,12 +28,11 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
-    from pipeline.settings.config import load_config
 
     folder = Path(root)
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
-    given = load_config(config, overrides)
+    given = config_of(config, overrides)
     dataset = given.dataset
     kind = str(dataset.kind)
     if config is None and kind == "folder":

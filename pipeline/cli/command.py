@@ -58,12 +58,13 @@ SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes|Common argument
 
 def _refuse_setting(before: list[str], words: list[str]) -> None:
     """Raise UsageError if the first of `words` is a setting, such as `--protocol louo`; `before` precede it."""
-    from pipeline.settings.config import file_class
+    from pipeline.settings.config import setting_classes
     from pipeline.settings.config_errors import all_keys
 
     (option, equals, value), after = words[0].partition("="), words[1:]
     name = option.removeprefix("--").replace("-", "_")
-    keys = [key for key in all_keys(file_class()) if key.rpartition(".")[2] == name]
+    every = dict.fromkeys(key for kind in setting_classes() for key in all_keys(kind))
+    keys = [key for key in every if key.rpartition(".")[2] == name]
     if not keys:
         return
     if not equals and after and not after[0].startswith("-"):

@@ -17,8 +17,9 @@ from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
-from pipeline.settings.config import Config, joined, merged, read_method
+from pipeline.settings.config import Config, configured, load_config, merged, read_method
 from pipeline.settings.method import Method
+from pipeline.settings.yaml_values import DEFAULT
 
 CONFIG_FILE = "config.json"
 
@@ -53,17 +54,16 @@ def scoring_config(folder: Path, user: Config | None = None) -> Config:
 
     Args:
         user: gives the machine, the data set, the rate `frames.fps` and the person to follow (`WHO`) where it has them.
-            None: the program's defaults.
+            None: that of a call without a configuration.
 
     Raises as `stored_method`, and UsageError where the user's files do not fit the method.
     """
-    method = stored_method(folder)
-    if user is None:
-        return joined(method)
+    method, user = stored_method(folder), user or load_config(DEFAULT)
     given = user.method.dump()
     chosen: dict[str, Any] = {"frames": given["frames"]} if user.method.frames.fps else {}
     for key in WHO:
         section, name = key.split(".")
         if given.get(section, {}).get(name):
             chosen = merged(chosen, {section: {name: given[section][name]}})
-    return joined(read_method(merged(method.dump(), chosen), folder / CONFIG_FILE), user.machine, user.dataset)
+    method = read_method(merged(method.dump(), chosen), folder / CONFIG_FILE)
+    return configured(method, user.machine, user.dataset)

@@ -228,8 +228,8 @@ def load_scorer(
         folder: written by `train`.
         cache: cache of the videos' features; default: that of `user`.
         workers: processes that extract, 0 is this process; default: those of `user`, and 0 without a user.
-        user: gives the machine, which a run folder does not have (`pipeline.score.run_config`); default: the program's
-            defaults, and the folder `cache`.
+        user: gives the machine, which a run folder does not have (`pipeline.score.run_config`); default: that of a call
+            without a configuration.
 
     Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the run that this version does not have.

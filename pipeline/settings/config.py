@@ -1,13 +1,13 @@
 """A configuration: a method, a machine and a data set, from a YAML file and overrides of the form `section.key=value`.
 
-One file holds the keys of all three. Each setting declares whom it belongs to (`extractors.base.setting`), so no file
-sorts them. A stage brings its own section (its `Config`), named like it.
+One file holds the keys of all three, and each reads its own (`setting_classes`). A stage brings a section of its own
+(its `Config`), named like it, whose settings say whom they belong to (`extractors.base.setting`).
 An unknown key is refused, and the error names the nearest known one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +41,12 @@ class DatasetConfig(Section):
     )
 
 
+class Data(Section):
+    """The data set of a file."""
+
+    dataset: DatasetConfig = DatasetConfig()
+
+
 @dataclass(frozen=True)
 class Config:
     """What a call works with.
@@ -66,22 +72,16 @@ class Config:
         return validate, (self.dump(),)
 
 
-class File(Method, Machine):
-    """What a file may hold; `file_class` adds the sections of the stages."""
-
-    dataset: DatasetConfig = DatasetConfig()
-
-
-def file_class() -> type[File]:
-    """The class of everything that a file may hold."""
-    return with_sections(File, {name: stage_class(name).Config for name in STAGES})
+def setting_classes() -> tuple[type[Method], type[Machine], type[Data]]:
+    """The classes whose settings a file may hold."""
+    return method_class(), machine_class(), Data
 
 
 def load_config(config: str | Path | Config | None = None, overrides: Overrides = ()) -> Config:
     """A configuration with overrides applied in order.
 
     Args:
-        config: name of a preset, path of a YAML file, or a configuration; None for the defaults.
+        config: name of a preset, path of a YAML file, or a configuration; None for that of an empty file.
         overrides: texts `section.key=value`, or a mapping of keys or sections to values.
 
     Raises UsageError for an unknown preset or key (the nearest one is named), an unreadable file, or a wrong value.
@@ -106,18 +106,38 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
         where: the file that the values come from, for the error.
         overrides: dotted keys that were set over the file, for the error.
     """
-    kind = file_class()
-    try:
-        whole = kind.model_validate(values)
-    except ValidationError as error:
-        raise usage_error(kind, error, where, overrides or {}) from None
-    if (key := next(_with_null(whole.model_dump(mode="json")), None)) is not None:
+    if (key := next(_with_null(values), None)) is not None:
         raise UsageError(f"'{key}' holds a null character, which no name has", where=where, fix=f"Type {key} again")
-    plain = whole.model_dump(mode="json")
-    method = method_class().model_validate(_chosen(plain, method_class()))
-    machine = machine_class().model_validate(_chosen(plain, machine_class()))
-    stages = {name: getattr(whole, name) for name in STAGES}
-    return Config(method, machine, DatasetConfig.model_validate(plain["dataset"]), stages)
+    kinds, made, errors = setting_classes(), list[Any](), list[Any]()
+    for kind, own in zip(kinds, _by_class(values, kinds), strict=True):
+        try:
+            made.append(kind.model_validate(own))
+        except ValidationError as error:
+            errors += error.errors()
+    if errors:
+        raise usage_error(kinds, errors, where, overrides or {})
+    method, machine, data = made
+    return configured(method, machine, data.dataset, where, overrides)
+
+
+def configured(
+    method: Method,
+    machine: Machine,
+    dataset: DatasetConfig,
+    where: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """The configuration of a method on a machine; `where` and `overrides` as in `validate`.
+
+    Raises UsageError where the machine's files do not fit the method.
+    """
+    kind = with_sections(Section, {name: stage_class(name).Config for name in STAGES})
+    both = merged(method.dump(), machine.dump())
+    try:
+        stages = kind.model_validate({name: both[name] for name in STAGES})
+    except ValidationError as error:
+        raise usage_error((kind,), error.errors(), where, overrides or {}) from None
+    return Config(method, machine, dataset, {name: getattr(stages, name) for name in STAGES})
 
 
 def read_method(values: Mapping[str, Any], where: Path) -> Method:
@@ -126,13 +146,7 @@ def read_method(values: Mapping[str, Any], where: Path) -> Method:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise usage_error(kind, error, where, {}) from None
-
-
-def joined(method: Method, machine: Machine | None = None, dataset: DatasetConfig | None = None) -> Config:
-    """The configuration of a method on a machine. Raises UsageError where the machine's files do not fit the method."""
-    machine, dataset = machine or machine_class()(), dataset or DatasetConfig()
-    return validate(merged(method.dump(), machine.dump(), {"dataset": dataset.dump()}))
+        raise usage_error((kind,), error.errors(), where, {}) from None
 
 
 def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,15 +168,20 @@ def _with_null(values: Any, key: str = "") -> Iterator[str]:
     elif isinstance(values, (list, tuple)):
         for value in values:
             yield from _with_null(value, key)
-    elif isinstance(values, str) and "\0" in values:
+    elif isinstance(values, (str, Path)) and "\0" in str(values):
         yield key
 
 
-def _chosen(values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """The values whose keys are fields of a class, in its sections too."""
-    chosen = {}
-    for name, field in kind.model_fields.items():
-        key, inner = field.alias or name, field.annotation
-        section = isinstance(inner, type) and issubclass(inner, BaseModel)
-        chosen[key] = _chosen(values[key], inner) if section else values[key]
-    return chosen
+def _by_class(values: Mapping[str, Any], kinds: Sequence[type[BaseModel]]) -> list[dict[str, Any]]:
+    """The values of each class; what no class knows is with the first, which refuses it."""
+    parts: list[dict[str, Any]] = [{} for _ in kinds]
+    fields = [{field.alias or name: field.annotation for name, field in kind.model_fields.items()} for kind in kinds]
+    for key, value in values.items():
+        owners = [number for number, known in enumerate(fields) if key in known] or [0]
+        if len(owners) == 1 or not isinstance(value, Mapping):
+            parts[owners[0]][key] = value
+            continue
+        sections: Any = [fields[number][key] for number in owners]  # of one stage
+        for number, own in zip(owners, _by_class(value, sections), strict=True):
+            parts[number][key] = own
+    return parts

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from data.errors import PROGRAM, UsageError, nearest
 
@@ -19,17 +19,20 @@ LEAST_SIMILAR = 0.7
 
 
 def usage_error(
-    model: type[BaseModel], error: ValidationError, where: Path | None, overrides: Mapping[str, Any]
+    kinds: Sequence[type[BaseModel]], errors: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]
 ) -> UsageError:
-    """The error that a user reads; each wrong key is blamed on the override that set it, else on the file `where`."""
-    problems = [(_source(e["loc"], where, overrides), explain(model, e)) for e in error.errors()[:MOST_ERRORS]]
-    sources = list(dict.fromkeys(source for source, _ in problems))
-    if len(sources) == 1:
-        return UsageError("; ".join(text for _, text in problems), where=sources[0], fix=LOOK_UP)
-    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems), fix=LOOK_UP)
+    """The error that a user reads; each wrong key is blamed on the override that set it, else on the file `where`.
+
+    `errors` are pydantic's, of the classes `kinds`.
+    """
+    problems = [(_blamed(e["loc"], where, overrides), explain(kinds, e)) for e in errors[:MOST_ERRORS]]
+    blamed = list(dict.fromkeys(one for one, _ in problems))
+    if len(blamed) == 1:
+        return UsageError("; ".join(text for _, text in problems), where=blamed[0], fix=LOOK_UP)
+    return UsageError("; ".join(f"{one}: {text}" if one else text for one, text in problems), fix=LOOK_UP)
 
 
-def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
+def _blamed(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
     """The override that set this key or a part of it, else the file."""
     parts = [str(part) for part in place]
     for name in reversed(list(overrides)):
@@ -39,18 +42,19 @@ def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
     return None if where is None else str(where)
 
 
-def explain(model: type[BaseModel], error: Any) -> str:
+def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
     """One line for one of pydantic's errors."""
     *above, key = [str(part) for part in error["loc"]]
-    name, section = ".".join([*above, key]), section_class(model, error["loc"][:-1])
+    name = ".".join([*above, key])
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         given = repr(error["input"])[:100]
         if error["type"] in ("tuple_type", "list_type"):
             return f"'{name}': a list is needed, such as [{error['input']}], not {given}"
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {given}"
-    if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):
+    if close := nearest_keys(name, [key for kind in kinds for key in (*all_keys(kind), *known_keys(kind))]):
         return f"unknown key '{name}', did you mean {_one_of(close)}?"
-    return f"unknown key '{name}', {nearest(key, known_keys(section))}"
+    known = {one for kind in kinds for one in known_keys(section_class(kind, error["loc"][:-1]))}
+    return f"unknown key '{name}', {nearest(key, sorted(known))}"
 
 
 def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:

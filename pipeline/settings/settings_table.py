@@ -15,11 +15,11 @@ from pydantic import BaseModel
 
 from data.errors import UsageError, nearest
 from extractors.base import HASHED, MACHINE, METHOD, owner
-from pipeline.settings.config import file_class
-from pipeline.settings.machine import Machine
+from pipeline.settings.config import setting_classes
 from pipeline.settings.recipes import DEFAULT_RECIPE, RECIPES
 
-OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", "dataset": "data set"}
+DATA_SET = "data set"
+OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", DATA_SET: "data set"}
 """In words, whom a setting belongs to."""
 
 
@@ -38,7 +38,13 @@ def setting_rows(section: str = "") -> list[SettingRow]:
 
     Raises UsageError for an unknown section.
     """
-    rows = list(_rows(file_class(), ""))
+    rows = [
+        row
+        for kind, whose in zip(setting_classes(), (None, MACHINE, DATA_SET), strict=True)
+        for row in _rows(kind, "", whose)
+    ]
+    order = list(dict.fromkeys(row.key.split(".")[0] for row in rows))
+    rows.sort(key=lambda row: order.index(row.key.split(".")[0]))  # a stage has settings of both
     chosen = [row for row in rows if not section or row.key == section or row.key.startswith(f"{section}.")]
     if not chosen:
         sections = dict.fromkeys(row.key.rpartition(".")[0] or row.key for row in rows)
@@ -46,16 +52,17 @@ def setting_rows(section: str = "") -> list[SettingRow]:
     return chosen
 
 
-def _rows(kind: Any, prefix: str) -> Iterator[SettingRow]:
-    """The settings of a class and of its sections."""
+def _rows(kind: Any, prefix: str, whose: str | None) -> Iterator[SettingRow]:
+    """The settings of a class and of its sections; `whose` they all are, None where each says it."""
     for name, field in kind.model_fields.items():
         key, inner = f"{prefix}{field.alias or name}", field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _rows(inner, f"{key}.")
+            yield from _rows(inner, f"{key}.", whose)
         elif dataclasses.is_dataclass(inner):
             yield from _of_dataclass(inner, f"{key}.")
         else:
-            yield SettingRow(key, _default(key, field.default), _owner(key, field), _line(field.description))
+            words = OWNERS[whose or owner(field)]
+            yield SettingRow(key, _default(key, field.default), words, _line(field.description))
 
 
 def _of_dataclass(kind: Any, prefix: str) -> Iterator[SettingRow]:
@@ -71,14 +78,6 @@ def attributes(kind: Any) -> dict[str, str]:
     _, _, block = (inspect.getdoc(kind) or "").partition("Attributes:\n")
     entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |^\S|\Z)", block, re.MULTILINE | re.DOTALL)
     return {name: _line(text) for name, text in entries}
-
-
-def _owner(key: str, field: Any) -> str:
-    """Whom a setting belongs to, in words."""
-    section = key.split(".")[0]
-    if section == "dataset":
-        return OWNERS["dataset"]
-    return OWNERS[MACHINE if section in Machine.model_fields else owner(field)]
 
 
 def _default(key: str, default: Any) -> str:

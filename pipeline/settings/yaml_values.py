@@ -15,6 +15,9 @@ from data.store import read_regular
 PRESETS = Path(__file__).resolve().parent.parent.parent / "configs"
 """The configurations that come with the package, found by name from any folder."""
 
+DEFAULT = PRESETS / "folder.yaml"
+"""The configuration of every call that names none."""
+
 MAX_BYTES = 1 << 17
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 

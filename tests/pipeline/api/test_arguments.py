@@ -33,6 +33,14 @@ def test_arguments_come_after_overrides_and_overrides_after_the_configuration(tm
     assert config_of(None).method.name == "folder"
 
 
+def test_a_call_without_a_configuration_works_where_the_default_preset_does() -> None:
+    """Beside a model too: videos that were extracted for training are not extracted again."""
+    default = config_of(None)
+    assert default.machine.cache == Path("cache/folder")
+    beside = settings_beside_model(None, ())
+    assert (beside.machine, beside.dataset) == (default.machine, default.dataset)
+
+
 def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
     assert on_data_set({"pose.stride": 2}, None) == [("pose.stride", 2)]
     assert on_data_set((), tmp_path) == [("dataset.root", str(tmp_path))]

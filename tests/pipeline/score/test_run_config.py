@@ -15,6 +15,7 @@ from pipeline.score.run_config import CONFIG_FILE, save_method, scoring_config, 
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class
+from pipeline.settings.yaml_values import DEFAULT
 
 ELSEWHERE: dict[str, Any] = {
     "cache": "/elsewhere/cache",
@@ -57,7 +58,7 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
     assert stored_method(tmp_path) == config.method
     scoring = scoring_config(tmp_path)
     assert (scoring.method, scoring.machine, scoring.dataset) == (
-        config.method, load_config().machine, load_config().dataset
+        config.method, load_config(DEFAULT).machine, load_config(DEFAULT).dataset
     )  # fmt: skip
     mmpose = scoring.stage_configs["pose"].model_dump()["mmpose"]
     assert mmpose == {"alias": "rtmo-l", "config": "", "checkpoint": ""}

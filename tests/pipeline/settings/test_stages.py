@@ -13,7 +13,7 @@ from data.video.records import find_videos
 from extractors.base import Extractor, Source
 from pipeline.run.costs import StageCost, estimate
 from pipeline.run.plan import Planner
-from pipeline.settings.config import file_class
+from pipeline.settings.method import method_class
 from pipeline.settings.stages import STAGES, stage_class
 from tests.helpers.cached_outputs import failure_of
 from tests.helpers.extracting import configured, extract, opened, states
@@ -38,7 +38,7 @@ def generated() -> Any:
 
 def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_path: Path, generated: Any) -> None:
     make_video(tmp_path / "in/a.mp4", frames=10)
-    assert "brightness" in file_class().model_fields
+    assert "brightness" in method_class().model_fields
     config = configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": 3})
     planner, records = Planner(config, opened(config)), find_videos([tmp_path / "in"]).records
     plans = [planner.plan(record) for record in records]
