@@ -79,9 +79,6 @@ def extract(
             announce=True,
         )
         if preview:
-            from pipeline.settings.environment import check_opencv
-
-            check_opencv()  # says what is wrong before the preview imports it
             from pipeline.preview import refuse_remote
 
             refuse_remote(records, planner)

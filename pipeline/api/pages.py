@@ -34,12 +34,10 @@ def demo(
         full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
     """
     from pipeline.demo import run_demo
-    from pipeline.settings.environment import check_opencv
     from pipeline.settings.yaml_values import parse_overrides
 
     out = Path(out)
     check_folder(out)
-    check_opencv()
     with writing(out):
         return run_demo(out, full=full, overrides=parse_overrides(overrides), observer=observer)
 

@@ -19,7 +19,6 @@ from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.run.worker_pool import Told, WorkerLost, run_items
 from pipeline.settings.destinations import check_folder
-from pipeline.settings.environment import check_opencv
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
@@ -130,7 +129,7 @@ def run(
     Args:
         read: the stages whose outputs are read, and without which a record has a failure; None: all that are stored.
 
-    Raises UsageError where each of several records lost its workers or, if the planner announces, OpenCV lacks TV-L1.
+    Raises UsageError where each of several records lost its workers.
     """
     cache, stop, reader = planner.cache, observer.stop_event(), _Reader(planner, observer, read)
     cache.mark()
@@ -156,8 +155,6 @@ def run(
     lost = ran = 0
     with observer.progress("videos") as progress:
         todo, lengths = [*reader.waiting], (1,) * len(reader.waiting)
-        if planner.announce:
-            check_opencv()
         if observer is not SILENT:  # on a store, counting frames copies the video
             expected = estimate(todo, planner)
             lengths = expected.lengths

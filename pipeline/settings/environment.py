@@ -1,17 +1,17 @@
-"""Checks of the set-up: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
+"""Checks of the set-up: packages, weights and backends, each with the command that repairs it."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from data.errors import PROGRAM, AimError, UsageError
+from data.errors import PROGRAM, AimError
 from data.store import files_below
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -28,26 +28,6 @@ class SetupCheck:
     state: Literal["ok", "missing", "broken"]  # missing: something optional
     detail: str  # version, place, or what is wrong
     fix: str = ""  # what to type
-
-
-def check_opencv() -> None:
-    """Raise UsageError unless OpenCV is one contrib build: only those have TV-L1, and other wheels overwrite it."""
-    installed = {name: version for name in OPENCV_WHEELS if (version := installed_version(name))}
-    wanted = installed.get(OPENCV_WHEELS[0]) or installed.get(OPENCV_WHEELS[1])
-    others = [f"{name}=={version}" for name, version in installed.items() if version != wanted]
-    mend = f"python -m pip uninstall -y {' '.join(installed) or 'opencv-python'} && {INSTALL}"
-    if wanted is not None and others:
-        raise UsageError(
-            f"OpenCV wheels of different versions overwrite each other: {', '.join(others)}", fix=f"Type: {mend}"
-        )
-    import cv2
-
-    if not hasattr(cv2, "optflow"):
-        raise UsageError(
-            f"OpenCV {cv2.__version__} is not a contrib build ({', '.join(installed) or 'of unknown origin'})",
-            where=cv2.__file__,
-            fix=f"Type: {mend}",
-        )
 
 
 OPTIONAL = (
@@ -72,7 +52,7 @@ def findings() -> Iterator[SetupCheck]:
     yield SetupCheck("program", "ok", str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
         yield _package(name, INSTALL)
-    yield _checked("opencv", check_opencv, "contrib build, TV-L1 present")
+    yield _opencv()
     yield _device()
     for name in REGISTRY:
         fetch = f"Type: {PROGRAM} weights fetch {name}"
@@ -95,13 +75,16 @@ def findings() -> Iterator[SetupCheck]:
         yield SetupCheck(what, "ok", f"{folder}, {size / 1e6:.1f} MB")
 
 
-def _checked(what: str, check: Callable[[], None], detail: str) -> SetupCheck:
-    try:
-        check()
-    except (AimError, ImportError) as error:
-        fix = error.fix if isinstance(error, AimError) else f"Type: {INSTALL}"
-        return SetupCheck(what, "broken", getattr(error, "what", str(error)), fix or "")
-    return SetupCheck(what, "ok", detail)
+def _opencv() -> SetupCheck:
+    """The check of OpenCV's wheels: they install the same files, so those of different versions break each other."""
+    installed = {name: version for name in OPENCV_WHEELS if (version := installed_version(name))}
+    named, versions = ", ".join(f"{name} {version}" for name, version in installed.items()), {*installed.values()}
+    if len(versions) == 1:
+        return SetupCheck("opencv", "ok", named)
+    what = f"wheels of different versions overwrite each other: {named}" if versions else "not installed"
+    return SetupCheck(
+        "opencv", "broken", what, f"Type: python -m pip uninstall -y {' '.join(OPENCV_WHEELS)} && {INSTALL}"
+    )
 
 
 def installed_version(name: str) -> str | None:

@@ -40,3 +40,23 @@ def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     places = {check.what: check.detail for check in findings()}
     assert places["downloaded weights"] == f"{tmp_path / 'mine'}, 2.5 MB"
     assert places["compiled models"] == f"{tmp_path / 'aim/graphs'}, 0.0 MB"
+
+
+@pytest.mark.parametrize(
+    ("installed", "state"),
+    [
+        ({"opencv-python": "4.10"}, "ok"),
+        ({"opencv-python": "4.10", "opencv-contrib-python-headless": "4.10"}, "ok"),
+        ({"opencv-python": "4.9", "opencv-contrib-python-headless": "4.10"}, "broken"),
+        ({}, "broken"),
+    ],
+)
+def test_wheels_of_opencv_have_one_version(
+    installed: dict[str, str], state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No build is asked for: only tests and benchmarks use TV-L1 of a contrib build."""
+    monkeypatch.setattr(environment, "installed_version", installed.get)
+    (check,) = (check for check in findings() if check.what == "opencv")
+    assert check.state == state
+    assert all(version in check.detail for version in installed.values())
+    assert check.fix.startswith("Type: python -m pip uninstall -y ") == (state == "broken")
