@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from data.splits import leave_one_out
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.systems.combination import Combined
 from pipeline.systems.regressors import RegressionSystem, regressions_for
 from pipeline.train.fit import one_thread
@@ -34,7 +34,7 @@ def mean_rhos(
     for seed in seeds:
         features = people(seed, people=count, tasks=tasks, style=STYLE)
         protocol = Protocol(leave_one_out(features.records, "subject"), "louo")
-        for name, row in evaluate(features, protocol, [Combined(tuple(candidates)), *candidates]).systems.items():
+        for name, row in cross_validate(features, protocol, [Combined(tuple(candidates)), *candidates]).systems.items():
             totals.setdefault(name, []).append(row.average.rho.value or 0.0)
     return {name: float(np.mean(values)) for name, values in totals.items()}
 

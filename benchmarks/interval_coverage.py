@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
-from pipeline.evaluate.separation import compare
+from pipeline.evaluate.separation import compare_systems
 
 Values = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def leads(draws: int) -> list[dict[str, Any]]:
             true, shared = rng.normal(size=(2, count))
             guesses = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(8, count)))
             given = {str(i): [RankedRows(one, true, fold, np.arange(count))] for i, one in enumerate(guesses)}
-            apart += any(lead.verdict != "tie" for lead in compare(given, "0").rows.values())
+            apart += any(lead.verdict != "tie" for lead in compare_systems(given, "0").rows.values())
         rows.append({"n": count, "folds": number, "systems": 8, "some_separated": apart / draws})
         print("leads", rows[-1], flush=True)
     return rows

@@ -25,7 +25,7 @@ from data.splits import Fold, kfold
 from data.store.arrays import Floats
 from data.video import Labels, Record
 from models.aim_config import AimConfig
-from pipeline.evaluate import Protocol, evaluate
+from pipeline.evaluate import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
@@ -169,7 +169,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     if cue == CHOICE:
         features = features.take(np.arange(count))
         folds = kfold(features.records, k=4)
-    results = evaluate(features, Protocol(folds, "planted"), systems).systems
+    results = cross_validate(features, Protocol(folds, "planted"), systems).systems
     task = {name: result.tasks[cue] for name, result in results.items()}
     return {
         "rho": {name: one.rho.value for name, one in task.items()},

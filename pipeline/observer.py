@@ -99,7 +99,7 @@ class Progress:
         share, passed = self.share, time.monotonic() - self._began
         if share == 0 or (share < LEAST_SHARE and passed < LEAST_SECONDS):
             return "time left not known yet"
-        return "finishing" if share >= 1 else f"about {duration(passed * (1 - share) / share)} left"
+        return "finishing" if share >= 1 else f"about {duration_text(passed * (1 - share) / share)} left"
 
     def changed(self) -> None:
         """Called after every change."""
@@ -108,10 +108,10 @@ class Progress:
         """Called with the reason of a failure."""
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Seconds in the unit that people would use.
 
-    >>> duration(12.3), duration(200), duration(9000)
+    >>> duration_text(12.3), duration_text(200), duration_text(9000)
     ('12 s', '3 min', '2.5 h')
     """
     minutes, hours = seconds / 60, seconds / 3600

@@ -54,14 +54,14 @@ def pose_agreement(
         truth = read_truth(dives / "truth" / f"{Path(record.id).stem}.npz")
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)
-        videos.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
+        videos.append(compare_keypoints(keypoints, truth.keypoints[rows], truth.visible[rows]))
     values = {name: np.array([one[name] for one in videos], dtype=float) for name in videos[0]}
     shares = ("found_all", "found", "pck20", "pck50")
     figures = {name: float(np.average(values[name], weights=values["frames"])) for name in shares}
     return figures | {name: float(values[name].sum()) for name in ("frames", "swaps")}
 
 
-def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> dict[str, float]:
+def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> dict[str, float]:
     """Compare the detected people of one video with the truth.
 
     Args:

@@ -1,6 +1,6 @@
 """Evaluation: trains systems on the folds of a protocol, predicts the held-out parts, and summarises the results."""
 
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults
 from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
@@ -21,7 +21,7 @@ __all__ = [
     "TableRow",
     "all_systems",
     "as_json",
-    "evaluate",
+    "cross_validate",
     "evaluate_features",
     "interval_text",
     "rank_agreement",

@@ -14,7 +14,7 @@ from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, ProtocolUsed
 from pipeline.evaluate.origin import origin
-from pipeline.evaluate.separation import compare
+from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.systems import BestOnTest, InnerSplit, Predicted, ResultRow, TaskFold, join_tasks, predict_rows
@@ -42,7 +42,7 @@ class Protocol:
     audit: LeakAudit | None = None
 
 
-def evaluate(
+def cross_validate(
     features: FeatureSet,
     protocol: Protocol,
     systems: Sequence[ResultRow],
@@ -95,7 +95,7 @@ def evaluate(
         tasks=tuple(tasks),
         systems={one.name: system_result(features, one, parts, held[one.name], users=users) for one in systems},
         against=against if against in scores else systems[0].name,
-        comparison=compare(ranked, against, users=users) if against in scores else None,
+        comparison=compare_systems(ranked, against, users=users) if against in scores else None,
         predictions=predictions(features, parts, scores),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from data.errors import UsageError
 from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
-from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults
 from pipeline.evaluate.leaderboard import OURS, WHOLE_SCENE, chosen_systems
@@ -77,7 +77,7 @@ def evaluate_features(
     kept, stop, device = folder / "checkpoints", observer.stop_event().is_set, config.machine.run.train_device
     with observer.progress("trainings") as progress:
         training = TrainingPool(pool, progress, stop, kept, device)
-        results = evaluate(features, protocol, chosen, against=against, pool=training)
+        results = cross_validate(features, protocol, chosen, against=against, pool=training)
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
     if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()

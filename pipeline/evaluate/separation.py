@@ -32,7 +32,7 @@ BATCH = 500
 """Permutations at once, which bounds the memory."""
 
 
-def compare(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bool = False) -> Leads:
+def compare_systems(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bool = False) -> Leads:
     """Every row beside the one named `against`.
 
     The statistic is the difference of Spearman's rho of all held-out predictions ranked together without fold means,

@@ -12,7 +12,7 @@ from extractors.timesteps.pose_points import POINTS
 from pipeline.checks.accuracy import Interval
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, number, steps_named
-from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, differences, steps_of
+from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, figure_differences, steps_of
 
 MOST = 6
 """Most differences that a page lists."""
@@ -74,7 +74,7 @@ def better_part(
     """
     if not steps or any(len(limit) != len(steps) for limit in ranges.limits.values()):
         return None
-    outside = differences(steps_of(moved, np.array(steps)), ranges.limits)
+    outside = figure_differences(steps_of(moved, np.array(steps)), ranges.limits)
     better = f"the {ranges.better} better training videos"
     than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
     return BetterVideos(

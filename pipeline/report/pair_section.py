@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.report.movement_section import MOST, marked
 from pipeline.report.page_data import VideoReport
 from pipeline.report.text import number
-from pipeline.score.movement import Difference, differences
+from pipeline.score.movement import Difference, figure_differences
 
 WHOLE = ("delay", "length", "tightest")
 """Figures that are one value of the whole performance."""
@@ -37,7 +37,7 @@ def _alike(a: VideoReport, b: VideoReport) -> bool:
 
 def _between(a: VideoReport, b: VideoReport) -> list[Difference]:
     limits = {key: [(v, v) if np.isfinite(v) else None for v in values] for key, values in b.figures.items()}
-    return differences(a.figures, limits)
+    return figure_differences(a.figures, limits)
 
 
 def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record, probe
-from pipeline.observer import duration
+from pipeline.observer import duration_text
 from pipeline.run.plan import Plan, Planner
 from pipeline.settings.stages import stage_class
 
@@ -85,7 +85,7 @@ def in_a_line(expected: CostEstimate) -> str:
     work = ", ".join(f"{name} {about.work} {about.unit}" for name, about in expected.stages.items())
     guess = "" if all(about.measured for about in expected.stages.values()) else " (not yet measured here)"
     videos = counted(expected.videos, "video")
-    return f"about {duration(expected.seconds)}{guess} for {videos}: {work}; on {expected.where}"
+    return f"about {duration_text(expected.seconds)}{guess} for {videos}: {work}; on {expected.where}"
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -138,7 +138,7 @@ def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[t
         for stage, about in cost.stages.items()
     ]
     frames, workers = counted(cost.frames, "frame"), counted(cost.workers, "worker")
-    title = f"about {duration(cost.seconds)} for {frames} with {workers}"
+    title = f"about {duration_text(cost.seconds)} for {frames} with {workers}"
     yield title, ("stage", "videos", "work", "seconds a unit", "source"), costs
 
 

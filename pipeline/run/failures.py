@@ -49,7 +49,7 @@ def kind_of_end(signal_name: str) -> FailureKind:
 
 def failure_of(error: BaseException, stage: str) -> Failure:
     """The failure of a stage that raised an error."""
-    kind = kind_of(error)
+    kind = failure_kind(error)
     if not isinstance(error, AimError):
         line = f"{type(error).__name__}: {error}"
         if kind == "memory":
@@ -65,7 +65,7 @@ def failure_of(error: BaseException, stage: str) -> Failure:
     return Failure(kind, stage, f"{error.where}: {error.what}" if shown else error.what, error.fix or "")
 
 
-def kind_of(error: BaseException) -> FailureKind:
+def failure_kind(error: BaseException) -> FailureKind:
     """What is at fault for an error; only those of `KEPT` are facts about the video."""
     chain = list(_chain(error))
     for kind, types in MOMENTARY.items():

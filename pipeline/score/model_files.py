@@ -73,7 +73,7 @@ def check_hashes(folder: Path) -> None:
     """
     place = folder / HASHES
     try:
-        hashes = read_table(read_regular(place, MAX_BYTES))
+        hashes = read_hashes(read_regular(place, MAX_BYTES))
     except FileNotFoundError:
         raise DataError("the hashes of this model are missing", where=place, fix=FIX) from None
     except (OSError, ValueError) as error:
@@ -94,7 +94,7 @@ def check_hashes(folder: Path) -> None:
             raise DataError("this file is damaged: it differs from the one that 'train' wrote", where=path, fix=FIX)
 
 
-def read_table(text: bytes) -> dict[str, str]:
+def read_hashes(text: bytes) -> dict[str, str]:
     """The hashes by file name from a table of hashes.
 
     Raises ValueError if it is damaged or names other files than those of a model.

@@ -211,8 +211,8 @@ class BetterRanges:
 def better_ranges(videos: Sequence[Trained]) -> dict[str, BetterRanges]:
     """The better third by task; tasks with too few videos are left out.
 
-    `typical` is the median number of `differences` of one better video from the others, times the ratio of the chances
-    to be outside all of them and outside the others.
+    `typical` is the median number of `figure_differences` of one better video from the others, times the ratio of the
+    chances to be outside all of them and outside the others.
     """
     made: dict[str, BetterRanges] = {}
     for task in dict.fromkeys(video.task for video in videos):
@@ -223,7 +223,7 @@ def better_ranges(videos: Sequence[Trained]) -> dict[str, BetterRanges]:
             continue
         rows = [video.figures for video in better]
         others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
-        typical = median(len(differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
+        typical = median(len(figure_differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
         typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
         made[task] = BetterRanges(len(group), len(better), group[0].id, group[0].label, typical, _limits(rows))
     return made
@@ -287,7 +287,7 @@ class Difference:
         return (PAIR_FIGURES if self.person is None else FIGURES)[self.name]
 
 
-def differences(figures: StepFigures, limits: Limits) -> list[Difference]:
+def figure_differences(figures: StepFigures, limits: Limits) -> list[Difference]:
     """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
     outside: list[Difference] = []
     for key, values in figures.items():

@@ -39,7 +39,7 @@ from pipeline.score.model_files import (
     check_hashes,
     hash_table,
     no_run_fix,
-    read_table,
+    read_hashes,
 )
 
 MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
@@ -191,7 +191,7 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
     """
     try:
         table = b"".join(blocks(HASHES, MAX_BYTES))
-        hashes = read_table(table)
+        hashes = read_hashes(table)
     except FileNotFoundError:
         raise DataError(
             f"no trained model at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"

@@ -191,7 +191,7 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
 @pytest.mark.weights
 def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_path: Path) -> None:
     from data.video.decoder import decode
-    from pipeline.demo.quality import compare
+    from pipeline.demo.quality import compare_keypoints
     from synthetic.dives import read_truth, render_dives
 
     render_dives(tmp_path, 1, seed=5)
@@ -199,7 +199,7 @@ def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_p
     images = [frame.image for frame in decode(path)]
     output = Pose(PoseConfig(weights_file=str(movenet)), FILES).extract(MemoryClip(images))
     truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
-    measured = compare(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
+    measured = compare_keypoints(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
     assert output.quality["found_rate_all"] >= 0.95
     assert measured["found_all"] >= 0.95
     assert measured["swaps"] == 0

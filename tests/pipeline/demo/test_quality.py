@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.demo.quality import compare
+from pipeline.demo.quality import compare_keypoints
 from tests.helpers.made_outputs import STANDING
 
 TORSO = 45.0
@@ -23,7 +23,7 @@ def detected(truth: np.ndarray) -> np.ndarray:
 
 def test_the_truth_agrees_with_itself() -> None:
     truth = people()
-    figures = compare(detected(truth), truth, np.ones(truth.shape[:3], bool))
+    figures = compare_keypoints(detected(truth), truth, np.ones(truth.shape[:3], bool))
     assert figures == {"frames": 10, "found_all": 1.0, "found": 1.0, "swaps": 0, "pck20": 1.0, "pck50": 1.0}
 
 
@@ -33,7 +33,7 @@ def test_missing_people_exchanged_people_and_far_joints_are_counted() -> None:
     given[:2, 1] = np.nan  # not detected in two frames
     given[5:] = given[5:, ::-1].copy()  # the agents change places once
     given[3, 0, :4, 0] += 0.3 * TORSO
-    figures = compare(given, truth, np.ones(truth.shape[:3], bool))
+    figures = compare_keypoints(given, truth, np.ones(truth.shape[:3], bool))
     assert (figures["found_all"], figures["found"], figures["swaps"]) == (0.8, 0.9, 2)
     assert figures["pck20"] == pytest.approx((20 * 17 - 2 * 17 - 4) / (20 * 17))
     assert figures["pck50"] == pytest.approx((20 * 17 - 2 * 17) / (20 * 17))
@@ -45,5 +45,5 @@ def test_people_below_the_water_do_not_count() -> None:
     visible[4:, 1, :10] = False
     given = detected(truth)
     given[4:, 1] = np.nan
-    figures = compare(given, truth, visible)
+    figures = compare_keypoints(given, truth, visible)
     assert (figures["frames"], figures["found_all"], figures["found"]) == (4, 1.0, 1.0)

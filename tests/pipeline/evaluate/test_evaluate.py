@@ -16,7 +16,7 @@ from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import Protocol, evaluate, folds_by_task
+from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.score.trained_model import TrainedModel
@@ -66,7 +66,7 @@ def results(features: FeatureSet) -> EvaluationResults:
     folds = kfold(features.records, k=3)
     systems = (AimSystem("AIM", MODEL, TrainConfig(runs=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
-    return evaluate(features, Protocol(folds, "kfold", audit=report), systems)
+    return cross_validate(features, Protocol(folds, "kfold", audit=report), systems)
 
 
 def test_predictions_name_the_performance_that_they_show(results: EvaluationResults, features: FeatureSet) -> None:
@@ -164,7 +164,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 
     levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
     given, folds = replace(features, records=levels), kfold(features.records, k=2)
-    evaluate(given, Protocol(folds), [SimpleSystem("reading", reading)])
+    cross_validate(given, Protocol(folds), [SimpleSystem("reading", reading)])
     assert {record.labels for test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
 
@@ -222,14 +222,14 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
     records = tuple(replace(r, labels=None) if i % 4 == 0 else r for i, r in enumerate(features.records))
     given = replace(features, records=records)
     oracle = knowing("oracle", features)
-    results = evaluate(given, Protocol(kfold(given.records, k=3)), [oracle])
+    results = cross_validate(given, Protocol(kfold(given.records, k=3)), [oracle])
     assert len(results.predictions) == 24
     task = results.systems["oracle"].tasks["a"]
     assert task.rho.value == task.figures.spearman == pytest.approx(1)
     assert task.figures.mse == 0
     assert task.per_fold.clipped == 3
     with pytest.raises(DataError, match="no fold has labelled"):
-        evaluate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])
+        cross_validate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])
 
 
 def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:
@@ -239,7 +239,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
     systems = (AimSystem("AIM", MODEL, TrainConfig(runs=1, epochs=2)), *trivial_baselines(features))
-    twice, once = (evaluate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
+    twice, once = (cross_validate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
     assert (twice.videos, twice.performances, once.videos) == (32, 16, 16)
     assert [one.id for one in twice.predictions] == [one.id for one in once.predictions]
     assert [fold.test for fold in twice.protocol.folds] == [8, 8]
@@ -319,7 +319,7 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
     pool = TrainingPool(folder=tmp_path / "shared")
-    shared = evaluate(features, Protocol(folds), rows, pool=pool)
+    shared = cross_validate(features, Protocol(folds), rows, pool=pool)
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
     parts, split = folds_by_task(features, folds), InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
     for part in parts:
@@ -372,20 +372,20 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     for cut in join_tasks(features, folds_by_task(features, folds), split):
         for part in cut.inner:
             inner += len({features.records[row].task for row in cut.train[part.test]})
-    evaluate(features, Protocol(folds), rows, pool=Counted())
+    cross_validate(features, Protocol(folds), rows, pool=Counted())
     assert asked == [2 * (4 + inner)], "two systems, on two folds of two tasks and their inner folds"
     asked.clear()
-    evaluate(features, Protocol(folds), [Selected("selected", (network, baseline))], pool=Counted())
+    cross_validate(features, Protocol(folds), [Selected("selected", (network, baseline))], pool=Counted())
     assert asked == [2 * inner, 4]
 
 
 def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
     folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, TrainConfig(runs=2, epochs=40))
-    plain = evaluate(features, Protocol(folds), [ours]).systems["AIM"].tasks
+    plain = cross_validate(features, Protocol(folds), [ours]).systems["AIM"].tasks
     watched = watching(ours)
     rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
-    evaluated = evaluate(features, Protocol(folds), rows).systems
+    evaluated = cross_validate(features, Protocol(folds), rows).systems
     assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
     assert evaluated["AIM"].tasks == plain
     assert "oracle" in ORACLE

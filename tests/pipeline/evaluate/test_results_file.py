@@ -14,7 +14,7 @@ import pytest
 from data.errors import DataError
 from data.leaks import audit
 from data.splits import kfold
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds, Note
 from pipeline.evaluate.results_file import as_json, read_results, write_results
 from pipeline.systems.inner_tests import InnerTest
@@ -31,7 +31,7 @@ def results() -> EvaluationResults:
     folds, noise = kfold(features.records, k=3), np.random.default_rng(0).normal(size=24)
     systems = [knowing("a", features, lambda scores: scores + noise), knowing("b", features)]
     report = audit(folds, features.records, forbid=("trial",))
-    made = evaluate(features, Protocol(folds, "kfold", audit=report), systems, against="a")
+    made = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against="a")
     chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
     systems_with = {name: replace(one, chosen=chosen) for name, one in made.systems.items()}
     curve = (CurvePoint(10.0, MeanAndEnds(1, 0.5, 2), None),)

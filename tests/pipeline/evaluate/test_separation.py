@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from data.splits import Fold, kfold
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Lead, Leads
-from pipeline.evaluate.separation import compare, separation_line
+from pipeline.evaluate.separation import compare_systems, separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 from tests.helpers.made_results import made_results, system
@@ -43,14 +43,14 @@ def test_a_worse_reference_is_named_as_worse() -> None:
         knowing("constant", features, lambda scores: 0 * scores),
     ]
     folds = kfold(features.records, k=3)
-    results = evaluate(features, Protocol(folds), systems, against="combined")
+    results = cross_validate(features, Protocol(folds), systems, against="combined")
     assert results.comparison is not None
     assert set(results.comparison.rows) == {"subject mean"}, "a constant prediction has no correlation"
     lead = results.comparison.rows["subject mean"]
     assert lead.difference.high is not None
     assert lead.difference.high < 0
     assert separation_line(results).startswith("subject mean ranks better than combined; none is a tie")
-    again = evaluate(features, Protocol(folds), systems, against="combined")
+    again = cross_validate(features, Protocol(folds), systems, against="combined")
     assert again.comparison == results.comparison, "permutations are the same again"
 
 
@@ -61,7 +61,7 @@ def test_an_interval_excludes_zero_where_the_corrected_p_value_is_small() -> Non
         true = rng.normal(size=count)
         ours = rows(true + 0.3 * rng.normal(size=count), true)
         made = {f"{i}": [rows(true + 0.3 * i * rng.normal(size=count), true)] for i in range(1, 9)}
-        comparison = compare({"ours": [ours], **made}, "ours")
+        comparison = compare_systems({"ours": [ours], **made}, "ours")
         for lead in comparison.rows.values():
             if lead.difference.interval is None:
                 assert count == 9
@@ -76,7 +76,7 @@ def test_fold_means_that_were_removed_do_not_make_differences_look_larger() -> N
         true, shared = rng.normal(size=(2, 36))
         one, other = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(2, 36)))
         given = {"ours": [rows(one, true, fold)], "other": [rows(other, true, fold)]}
-        difference = compare(given, "ours").rows["other"].difference
+        difference = compare_systems(given, "ours").rows["other"].difference
         assert difference.value is not None
         assert difference.high is not None
         squares.append((difference.value / (difference.high - difference.value)) ** 2)
@@ -89,7 +89,9 @@ def test_views_of_one_performance_are_no_further_evidence() -> None:
     groups = [replace(r, groups={"original": f"o{i % 5}"}) for i, r in enumerate(features.records)]
     features = replace(features, records=tuple(groups))
     systems = [knowing("ours", features), knowing("reversed", features, lambda scores: -scores)]
-    results = evaluate(features, Protocol([Fold("f", features.ids[:10], features.ids[10:])]), systems, against="ours")
+    results = cross_validate(
+        features, Protocol([Fold("f", features.ids[:10], features.ids[10:])]), systems, against="ours"
+    )
     assert results.comparison is not None
     assert results.comparison.units == 5
     assert results.comparison.rows["reversed"].corrected == pytest.approx(4 / 32)
@@ -101,7 +103,7 @@ def test_where_folds_are_users_their_predictions_are_exchanged_together() -> Non
     rng = np.random.default_rng(1)
     true, user = rng.normal(size=30), np.arange(30) % 6
     given = {"ours": [rows(true, true, user)], "reversed": [rows(-true, true, user)]}
-    users, single = (compare(given, "ours", users=users) for users in (True, False))
+    users, single = (compare_systems(given, "ours", users=users) for users in (True, False))
     assert (users.units, single.units) == (6, 30)
     assert users.rows["reversed"].corrected == pytest.approx(2 / 64)
     assert users.rows["reversed"].verdict == "worse"

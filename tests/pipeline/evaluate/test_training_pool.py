@@ -20,7 +20,7 @@ from data.errors import Cancelled, UsageError
 from data.splits import make_folds
 from models.aim_config import AimConfig
 from pipeline.evaluate import EvaluationResults, read_results
-from pipeline.evaluate.cross_validation import Protocol, evaluate, folds_by_task
+from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.training_pool import TrainingPool
@@ -136,8 +136,8 @@ def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> No
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
-    here = evaluate(judged, Protocol(folds), systems)
-    assert without_time(evaluate(judged, Protocol(folds), systems, pool=on_ray())) == without_time(here)
+    here = cross_validate(judged, Protocol(folds), systems)
+    assert without_time(cross_validate(judged, Protocol(folds), systems, pool=on_ray())) == without_time(here)
     assert {*PUBLISHED_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here.systems
     )
@@ -158,7 +158,7 @@ class Counting(System):
 
 def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
     made, fitted = features(), list[int]()
-    evaluate(made, Protocol(make_folds("kfold", made.records, k=3)), [Counting(fitted)])
+    cross_validate(made, Protocol(make_folds("kfold", made.records, k=3)), [Counting(fitted)])
     assert sum(fitted) == 2 * len(made), "each of three folds trains on two thirds"
     assert len(fitted) == 3
 
@@ -228,11 +228,13 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     pool = on_ray(1) if engine == "ray" else TrainingPool()
     folds = make_folds("kfold", made.records, k=2)
     with pytest.raises(TrainingError, match=r"^test_training_pool.py:\d+: counts badly: ZeroDivisionError: by nought"):
-        evaluate(made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], pool=pool)
+        cross_validate(
+            made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], pool=pool
+        )
     absent = AimSystem("w/o transformation", AimConfig(transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
-        evaluate(uneven, Protocol(folds), [absent], pool=pool)
+        cross_validate(uneven, Protocol(folds), [absent], pool=pool)
 
 
 def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:

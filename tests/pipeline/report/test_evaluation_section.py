@@ -13,7 +13,7 @@ import pytest
 from data.leaks import Leak, LeakAudit, audit
 from data.splits import kfold
 from pipeline.checks.intervals import HeldOut
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import AverageResult, EvaluationResults, Note
 from pipeline.evaluate.system_table import interval_text
 from pipeline.report import render_report
@@ -51,7 +51,7 @@ def evaluated() -> EvaluationResults:
     folds = kfold(records, k=2)
     systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *trivial_baselines(features))
     report = audit(folds, records, forbid=("trial",))
-    results = evaluate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM)
+    results = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM)
     return replace(results, methods="A paragraph for a paper.")
 
 

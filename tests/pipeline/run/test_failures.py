@@ -20,7 +20,7 @@ from data.errors import (
     WeightsError,
 )
 from pipeline.run import failures
-from pipeline.run.failures import KEPT, failure_of, kind_of, kind_of_end
+from pipeline.run.failures import KEPT, failure_kind, failure_of, kind_of_end
 
 
 def caused(error: AimError, cause: BaseException) -> BaseException:
@@ -62,7 +62,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
     ],
 )
 def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
-    assert kind_of(error) not in KEPT
+    assert failure_kind(error) not in KEPT
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
     ],
 )
 def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
-    assert kind_of(make()) in KEPT
+    assert failure_kind(make()) in KEPT
 
 
 def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:

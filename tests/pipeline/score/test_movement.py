@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.score.movement import FIGURES, Trained, better_ranges, differences, movement, steps_of
+from pipeline.score.movement import FIGURES, Trained, better_ranges, figure_differences, movement, steps_of
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
@@ -54,14 +54,14 @@ def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_ran
     assert (ranges.videos, ranges.better, ranges.best, ranges.best_score) == (30, 10, "v29", 29.0)
     assert ranges.limits["0.hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
     assert ranges.typical == 0
-    (found,) = differences({"0.hip": [83.0, 20.0]}, ranges.limits)
+    (found,) = figure_differences({"0.hip": [83.0, 20.0]}, ranges.limits)
     assert (found.first, found.last, found.beyond) == (0, 0, pytest.approx(-37.1))
-    assert differences({"0.hip": [115.0, 20.0]}, ranges.limits) == []  # too small a difference
+    assert figure_differences({"0.hip": [115.0, 20.0]}, ranges.limits) == []  # too small a difference
 
 
 def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers() -> None:
     limits = {"0.hip": [(100.0, 120.0)] * 4}
-    found = differences({"0.hip": [80.0, 60.0, 150.0, 110.0]}, limits)
+    found = figure_differences({"0.hip": [80.0, 60.0, 150.0, 110.0]}, limits)
     assert [(d.first, d.last, d.furthest, d.value) for d in found] == [(0, 1, 1, 60.0), (2, 2, 2, 150.0)]
 
 

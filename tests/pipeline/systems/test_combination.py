@@ -11,7 +11,7 @@ import pytest
 from benchmarks.combination import mean_rhos
 from data.splits import leave_one_out
 from models.metrics import spearman
-from pipeline.evaluate.cross_validation import Protocol, evaluate, folds_by_task
+from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
 from pipeline.systems.combination import (
     CHANCE,
     COMBINED,
@@ -168,7 +168,7 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     asked: list[Any] = []
     folds = leave_one_out(features.records, "subject")
     candidates = tuple(helpful(features, asked))
-    result = evaluate(features, Protocol(folds, "louo"), [Combined(candidates), *candidates]).systems
+    result = cross_validate(features, Protocol(folds, "louo"), [Combined(candidates), *candidates]).systems
     assert list(result) == [COMBINED, "good", "poor", "wrong"]
     for choice in result[COMBINED].chosen:
         assert "good" in choice.chosen

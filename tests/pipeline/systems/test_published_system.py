@@ -16,7 +16,7 @@ from data.splits import Fold, kfold
 from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.recipes import TrainConfig
@@ -82,7 +82,7 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     assert predicted is not None
     deviation = predicted.mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
-    result = evaluate(features, Protocol(kfold(features.records, k=2)), [method(features, "RICA2")])
+    result = cross_validate(features, Protocol(kfold(features.records, k=2)), [method(features, "RICA2")])
     uncertainty = result.systems["RICA2"].uncertainty
     assert uncertainty is not None
     assert uncertainty["noise"].factor is None, "nothing was held out inside the training part"
@@ -91,7 +91,7 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
     system = WithInnerRatios(method(judged, "RICA2", epochs=40))
     folds = [Fold("fixed", judged.ids[:60], judged.ids[60:])]
-    uncertainty = evaluate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
+    uncertainty = cross_validate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
     assert uncertainty is not None
     shown = uncertainty["difficulty"]
     held = predict_part(system, judged, PART)

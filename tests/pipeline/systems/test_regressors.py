@@ -18,7 +18,7 @@ from sklearn.svm import SVR
 
 from data.splits import bundle_numbers, kfold, leave_one_out
 from data.video import Labels
-from pipeline.evaluate.cross_validation import Protocol, evaluate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.systems.regressors import (
     FOR_NEW_USERS,
     GRID,
@@ -195,7 +195,7 @@ def test_what_carries_over_between_people_is_found_best_within_users() -> None:
     for seed in range(3):
         made = people(seed, tasks=1, trials=8, style=4.0)
         protocol = Protocol(leave_one_out(made.records, "subject"), "louo")
-        for name, result in evaluate(made, protocol, [RIDGE, FOR_NEW_USERS]).systems.items():
+        for name, result in cross_validate(made, protocol, [RIDGE, FOR_NEW_USERS]).systems.items():
             within.setdefault(name, []).append(result.average.per_fold.arithmetic or 0.0)
     assert np.mean(within[FOR_NEW_USERS.name]) > 0.4
     assert np.mean(within[FOR_NEW_USERS.name]) > np.mean(within[RIDGE.name])
@@ -208,9 +208,9 @@ def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
     person = np.array([int(record.groups["subject"][1:]) for record in features.records])
     style = rng.normal(size=(10, 12))[person] + 0.2 * rng.normal(size=(80, 12))
     features = replace(features, trial=style.astype(np.float32))
-    known = evaluate(features, Protocol(kfold(features.records, k=4)), [PROCESS]).systems[PROCESS.name]
+    known = cross_validate(features, Protocol(kfold(features.records, k=4)), [PROCESS]).systems[PROCESS.name]
     protocol = Protocol(leave_one_out(features.records, "subject"), "louo")
-    new = evaluate(features, protocol, [RIDGE, FOR_NEW_USERS]).systems
+    new = cross_validate(features, protocol, [RIDGE, FOR_NEW_USERS]).systems
     assert (known.average.rho.value or 0.0) > 0.6
     assert all((result.average.per_fold.arithmetic or 0.0) < 0.3 for result in new.values())
 
