@@ -80,7 +80,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     group = np.unique(calibration.group, return_inverse=True)[1]
     rho = rank_agreement([RankedRows(predicted, truth, np.asarray(calibration.fold), group)])
-    about = f"{accuracy.performances} held-out performances in {counted(calibration.networks.folds, 'fold')}"
+    about = f"{accuracy.performances} held-out performances in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationReport(
         title="Held-out training videos",
         headline=page.Headline(rho.value, rho.interval, "Rank correlation of this model with the judges", about),

@@ -15,16 +15,17 @@ import numpy as np
 
 from data.errors import DataError
 from data.splits import TIED, bundle_numbers, kfold
-from data.store.arrays import Rows
+from data.store.arrays import Floats, Rows
 from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
-from pipeline.score.calibration import Calibration, FoldNetworks, TrainingFacts
+from pipeline.score.calibration import HEADS, Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
+from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.systems import TaskFold
 from pipeline.systems.combination import NETWORK, Combination, FittedCombination
 from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import TrainingControl, fit_parts, label_table
+from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
@@ -56,22 +57,24 @@ def calibrate(
     part, group, cuts = _folds(features, model, folds, kinds)
     config = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
     parts = [train for train, _ in cuts]
-    normalisers, fitted = fit_parts(part, parts, model.network, config, control)
-    networks = FoldNetworks(model.network, model.sizes, fitted.state, normalisers)
-    rule, share = None, 1.0
-    if systems:
-        with one_thread():
-            networks, rule = _with_regressions(networks, part, cuts, systems, kinds)
-        share = rule.share(NETWORK)
-    fold = np.zeros(len(part), dtype=np.intp)
+    networks, _ = TrainedNetworks.fit(part, parts, model.networks.model, config, control)
+    output, rows, fold = networks.output(part), np.arange(len(part)), np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
+    predicted = networks.mean(output.score)[fold, rows]
+    combinations, rule, share = tuple[FittedCombination, ...](), None, 1.0
+    if systems:
+        with one_thread():
+            combinations, rule, predicted = _with_regressions(predicted, part, cuts, systems, kinds)
+        share = rule.share(NETWORK)
     by_model = model.predict(replace(part, settings=model.settings))
-    labels, rows = label_table(part.records), np.arange(len(part))
+    labels = label_table(part.records)
+    heads = [None if (values := getattr(output, name)) is None else networks.mean(values, column)[fold, rows]
+             for column, name in enumerate(HEADS, start=1)]  # fmt: skip
     return Calibration(
         networks=networks,
         truth=labels[:, 0],
-        predicted=networks.predict(part)[fold, rows],
+        predicted=predicted,
         fold=fold,
         group=group,
         steps=by_model.step_scores * share,
@@ -80,31 +83,36 @@ def calibrate(
         facts=TrainingFacts(tuple(kinds), software()),
         attention=by_model.attention[..., 1],
         head_truth=labels[:, 1:],
-        head_predicted=networks.head_scores(part)[fold, rows],
+        head_predicted=np.stack([np.full(len(part), np.nan) if one is None else one for one in heads], axis=-1),
+        combinations=combinations,
         rule=rule,
     )
 
 
 def _with_regressions(
-    networks: FoldNetworks,
+    network: Floats,
     part: FeatureSet,
     cuts: Sequence[tuple[Rows, Rows]],
     systems: Sequence[RegressionSystem],
     kinds: Sequence[str],
-) -> tuple[FoldNetworks, Combination]:
-    """The networks with the combinations of their folds, and the combination that all folds give."""
+) -> tuple[tuple[FittedCombination, ...], Combination, Floats]:
+    """The combinations of the folds, the one that all folds give, and the predictions (n,) for every test part.
+
+    `network` (n,) is the network's predictions of them.
+    """
     fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
-    network, predicted = networks.of_networks(part), []
-    for number, (_, test) in enumerate(cuts):
-        others = fitted[number].others(part.take(test))
-        predicted.append(np.concatenate([network[number, test][None], others]))
+    others = [one.others(part.take(test)) for one, (_, test) in zip(fitted, cuts, strict=True)]
+    inside = [np.stack([network[test], *more]) for more, (_, test) in zip(others, cuts, strict=True)]
     tests = [TaskFold("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
     names, unseen_users = fitted[0].rule.names, "subject" in kinds
-    inner = InnerPredictions.gather(names, part, tests, predicted, unseen_users=unseen_users)
+    inner = InnerPredictions.gather(names, part, tests, inside, unseen_users=unseen_users)
     fold = np.concatenate([np.full(len(test), number) for number, (_, test) in enumerate(cuts)])
     rules = [Combination.fit(inner.take(fold != number)) for number in range(len(cuts))]
+    combined = np.zeros(len(part))
+    for rule, (_, test), scores in zip(rules, cuts, inside, strict=True):
+        combined[test] = rule.combine(list(scores))
     combinations = tuple(replace(one, rule=rule) for one, rule in zip(fitted, rules, strict=True))
-    return replace(networks, combinations=combinations), Combination.fit(inner)
+    return combinations, Combination.fit(inner), combined
 
 
 def _folds(

@@ -20,82 +20,21 @@ from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor
 
 from data.store.arrays import Floats
-from models.aim import Aim, AimOutput
 from models.aim_config import AimConfig, AimSizes
-from models.stacked import double_network, predict_members
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flags import Ranges
 from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.score.movement import BetterRanges
+from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.systems.combination import Combination, FittedCombination
 from pipeline.systems.stored_regressions import with_prefix
-from pipeline.train import SCORES, Normaliser, fold_data
+from pipeline.train import SCORES
 from pipeline.train.features import FeatureSet
 
 HEADS = SCORES[1:]
 """Scores beside the final one: columns 1 and 2 of the labels."""
-
-
-@dataclass(frozen=True)
-class FoldNetworks:
-    """Networks for each fold, trained on the other folds.
-
-    Attributes:
-        state: parameter name to stacked values (folds * runs, ...), folds outermost.
-        combinations: the combination of each fold; empty for a network alone.
-    """
-
-    model: AimConfig
-    sizes: AimSizes
-    state: Mapping[str, Tensor]
-    normalisers: tuple[Normaliser, ...]
-    combinations: tuple[FittedCombination, ...] = ()
-
-    def predict(self, features: FeatureSet) -> Floats:
-        """(folds, m) final score by each fold's model, in double precision, each performance alone."""
-        network = self.of_networks(features)
-        if not self.combinations:
-            return network
-        pairs = zip(self.combinations, network, strict=True)
-        return np.stack([one.combine(scores, one.others(features)) for one, scores in pairs])
-
-    def of_networks(self, features: FeatureSet) -> Floats:
-        """(folds, m) mean score by each fold's networks."""
-        return self._unscaled(self._members(features).score, 0)
-
-    def head_scores(self, features: FeatureSet) -> Floats:
-        """(folds, m, 2) execution and synchronisation by each fold's networks; NaN where there is no such head."""
-        output, values = self._members(features), []
-        for column, name in enumerate(HEADS, start=1):
-            scaled = getattr(output, name)
-            missing = np.full((self.folds, len(features)), np.nan)
-            values.append(missing if scaled is None else self._unscaled(scaled, column))
-        return np.stack(values, axis=-1)
-
-    def _members(self, features: FeatureSet) -> AimOutput:
-        data = fold_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
-        return predict_members(self._net, data, torch.arange(self.folds).repeat_interleave(self.runs), chunk=1)
-
-    def _unscaled(self, scaled: Tensor, column: int) -> Floats:
-        """(folds, m) means over each fold's networks, in the units of the labels, of `scaled` (folds * runs, m)."""
-        means = scaled.reshape(self.folds, self.runs, -1).mean(1).numpy()
-        return np.stack([n.unscale(row, column) for n, row in zip(self.normalisers, means, strict=True)])
-
-    @property
-    def folds(self) -> int:
-        """Number of folds."""
-        return len(self.normalisers)
-
-    @property
-    def runs(self) -> int:
-        """Number of networks of each fold."""
-        return len(next(iter(self.state.values()))) // self.folds
-
-    @cached_property
-    def _net(self) -> Aim:
-        return double_network(self.model, self.sizes, self.state)
 
 
 @dataclass(frozen=True)
@@ -122,10 +61,12 @@ class Calibration(HeldOut):
         attention: (n, T) the run's attention to the interaction in the training performances.
         head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
             such head.
+        networks: of each fold, trained on the other folds.
+        combinations: of each fold; empty for networks alone.
         rule: what all folds say about the combination, for the run's own; not stored here, since the run stores it.
     """
 
-    networks: FoldNetworks
+    networks: TrainedNetworks
     steps: Floats
     duration: Floats
     novelty: Novelty
@@ -133,6 +74,7 @@ class Calibration(HeldOut):
     attention: Floats
     head_truth: Floats
     head_predicted: Floats
+    combinations: tuple[FittedCombination, ...] = ()
     rule: Combination | None = None
 
     @cached_property
@@ -158,7 +100,11 @@ class Calibration(HeldOut):
         An interval is widened to contain the run's score, where `scores` (m,) are given. If no training label is
         negative, both ends are at least zero, even beside a negative score.
         """
-        centres = self.networks.predict(features)[self.fold]  # (n, m)
+        centres = self.networks.mean(self.networks.output(features).score)
+        if self.combinations:
+            pairs = zip(self.combinations, centres, strict=True)
+            centres = np.stack([one.combine(scores, one.others(features)) for one, scores in pairs])
+        centres = centres[self.fold]  # (n, m)
         weights = group_weights(self.group)
         by_level = {level: cross_interval(centres, self.residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
@@ -182,27 +128,26 @@ class Calibration(HeldOut):
 def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
     """The arrays of a calibration by name.
 
-    `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...), `truth`, `predicted`, `fold`, `group`,
-    `duration` (n,), `steps`, `attention` (n, T), `head_truth`, `head_predicted` (n, 2), `known.<i>` (n, columns),
-    `held_out` and `held_out.<i>` (n,) distances by block, `combination.<fold>.<name>` (`FittedCombination.arrays`).
+    Those of `TrainedNetworks.tensors`, `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps`, `attention`
+    (n, T), `head_truth`, `head_predicted` (n, 2), `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,)
+    distances by block, `combination.<fold>.<name>` (`FittedCombination.arrays`).
     """
-    networks, novelty = calibration.networks, calibration.novelty
+    novelty = calibration.novelty
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
-    stored = [normaliser.arrays() for normaliser in networks.normalisers]
-    arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
     arrays["held_out"] = novelty.held_out_distances.whole
-    for number, one in enumerate(networks.combinations):
+    for number, one in enumerate(calibration.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
     for name, values in novelty.known.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
         arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out_distances.blocks[name]
-    tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
-    return tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()}
+    return calibration.networks.tensors() | {
+        name: torch.from_numpy(np.array(values)) for name, values in arrays.items()
+    }
 
 
 def calibration_description(calibration: Calibration) -> dict[str, Any]:
     """The rest of a calibration as JSON types."""
-    combinations = [one.description() for one in calibration.networks.combinations]
+    combinations = [one.description() for one in calibration.combinations]
     return {"facts": _adapter().dump_python(calibration.facts, mode="json"), "combinations": combinations}
 
 
@@ -237,17 +182,18 @@ def _read(
     tensors: Mapping[str, Tensor], description: Mapping[str, Any], network: AimConfig, sizes: AimSizes
 ) -> Calibration:
     values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
-    arrays, stored = {name: values[name] for name in _ARRAYS}, with_prefix(values, "normaliser.")
-    normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(len(stored["clip"]))]
+    arrays = {name: values[name] for name in _ARRAYS}
     training, held_out = (
         {BLOCKS[int(i)]: v for i, v in sorted(with_prefix(values, prefix).items())}
         for prefix in ("known.", "held_out.")
     )
     novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
-    combinations = [
+    combinations = tuple(
         FittedCombination.from_arrays(one, with_prefix(values, f"combination.{number}."))
         for number, one in enumerate(description["combinations"])
-    ]
-    networks = FoldNetworks(network, sizes, with_prefix(tensors, "state."), tuple(normalisers), tuple(combinations))
+    )
+    networks = TrainedNetworks.from_tensors(network, sizes, tensors)
+    if len(combinations) not in (0, networks.parts):
+        raise ValueError("a combination for each fold is missing")
     facts = _adapter().validate_python(description["facts"])
-    return Calibration(networks=networks, **arrays, novelty=novelty, facts=facts)
+    return Calibration(networks=networks, **arrays, novelty=novelty, facts=facts, combinations=combinations)

@@ -137,10 +137,10 @@ class _Ensemble(nn.Module):
 
     def __init__(self, model: TrainedModel) -> None:
         super().__init__()
-        normaliser, sizes = model.normaliser, model.sizes
-        self.members = nn.ModuleList(Aim(model.network, sizes, Layers()) for _ in range(model.runs))
+        sizes, (normaliser,) = model.networks.sizes, model.networks.normalisers
+        self.members = nn.ModuleList(Aim(model.networks.model, sizes, Layers()) for _ in range(model.runs))
         for number, member in enumerate(self.members):
-            member.load_state_dict(member_state(model.state, number))
+            member.load_state_dict(member_state(model.networks.state, number))
         clip, mapping = float(normaliser.clip), None if normaliser.scene_map.size == 0 else normaliser.scene_map
         self.primary = _Normalise(normaliser.primary, clip)
         self.secondary = _Normalise(normaliser.secondary, clip)
@@ -204,7 +204,7 @@ def _steps(model: TrainedModel) -> int:
 def _probe(model: TrainedModel, steps: int) -> FeatureSet:
     """Random performances with the normaliser's statistics; some agents are unobserved in some steps."""
     rng = np.random.default_rng(0)
-    sizes, n = model.sizes, model.normaliser
+    sizes, (n,) = model.networks.sizes, model.networks.normalisers
 
     def draw(statistics: Floats, *shape: int) -> NDArray[np.float32]:
         deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)

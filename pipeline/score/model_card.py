@@ -64,7 +64,7 @@ def _metadata(name: str, kind: str, calibration: Calibration | None) -> str:
         "tags": ["action-quality-assessment", "video", kind],
     }
     if calibration is not None:
-        accuracy, folds = calibration.accuracy, calibration.networks.folds
+        accuracy, folds = calibration.accuracy, calibration.networks.parts
         values = (("spearmanr", "Spearman's rho", accuracy.rho), ("mae", "mean absolute error", accuracy.mae))
         metrics = [
             {"type": kind, "name": f"{name}, {folds} folds of the training part", "value": round(value, 4)}
@@ -98,8 +98,8 @@ def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]
 
 
 def _training(model: TrainedModel) -> Iterable[str]:
-    sizes, recipe, combination = model.sizes, model.recipe, model.combination
-    network = f"system `{model.network.system}`, width {model.network.width}, {recipe.runs} networks"
+    sizes, recipe, combination = model.networks.sizes, model.recipe, model.combination
+    network = f"system `{model.networks.model.system}`, width {model.networks.model.width}, {recipe.runs} networks"
     yield f"AIM (Gao et al., ECCV 2020), {network}"
     yield (
         f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "
@@ -124,7 +124,7 @@ def _results(model: TrainedModel) -> Iterable[str]:
         return
     networks = calibration.networks
     yield (
-        f"protocol: {networks.folds} folds, {networks.runs} networks each, kept together: "
+        f"protocol: {networks.parts} folds, {networks.runs} networks each, kept together: "
         f"{', '.join(calibration.facts.kinds) or 'nothing'}; {len(calibration.truth)} performances, "
         f"{calibration.groups} independent"
     )

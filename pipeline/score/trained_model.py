@@ -3,7 +3,7 @@
 RUN/model.json           format 6: versions, network, sizes, recipe, feature settings, channel names, training ids,
                          `calibration` (`pipeline.score.calibration.calibration_description`) or null with its reason,
                          `contents`, SHA-256 of the input files that training read; null for packed features
-RUN/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`,
+RUN/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
                          `combination.<name>` (`FittedCombination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (`PhaseReferences.arrays`)
@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,7 @@ from data.errors import DataError, UsageError
 from data.store import atomic_path, read_json, write_text
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
-from models.layers import Layers
-from models.stacked import double_network, predict_members
 from pipeline.phases import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
@@ -52,16 +48,14 @@ from pipeline.score.model_files import (
 )
 from pipeline.score.run_config import save_method
 from pipeline.score.setting_lines import plain, setting_lines
+from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import FittedCombination
 from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import (
     NO_LABELS_FIX,
-    Normaliser,
     TrainingControl,
-    fit_parts,
-    fold_data,
     label_table,
     loss_epochs,
     sizes_of,
@@ -69,8 +63,6 @@ from pipeline.train import (
 from pipeline.train.features import FeatureSet
 
 FORMAT = 6
-MAX_SIZE = 1 << 24
-"""Greatest size of a layer that `load` accepts."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,7 @@ class TrainedModel:
     """Everything that scoring needs.
 
     Attributes:
-        state: parameter name to stacked values, (runs, ...).
+        networks: of one training part, all its performances.
         settings: the settings of the stages that made the features.
         names: channel names of the features.
         train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
@@ -114,11 +106,8 @@ class TrainedModel:
         phases: annotated performances from which others get their phases; None where it does not cut time at phases.
     """
 
-    network: AimConfig
-    sizes: AimSizes
+    networks: TrainedNetworks
     recipe: TrainConfig
-    normaliser: Normaliser
-    state: Mapping[str, Tensor]
     settings: Mapping[str, Any]
     names: Mapping[str, tuple[str, ...]]
     train_ids: tuple[str, ...]
@@ -154,70 +143,62 @@ class TrainedModel:
         if len(chosen) < 2:
             what = f"training needs at least 2 labelled performances and has {len(chosen)}"
             raise DataError(what, fix=NO_LABELS_FIX)
-        normalisers, fitted = fit_parts(features, [chosen], network, recipe, control)
+        networks, losses = TrainedNetworks.fit(features, [chosen], network, recipe, control)
         part = features.take(chosen)
         return cls(
-            network=network,
-            sizes=sizes_of(features),
+            networks=networks,
             recipe=recipe,
-            normaliser=normalisers[0],
-            state=fitted.state,
             settings=part.settings,
             names=part.names,
             train_ids=part.ids,
             train_labels=label_table(part.records),
-            losses=fitted.losses,
+            losses=losses,
             loss_epochs=loss_epochs(recipe.epochs),
         )
 
     @property
     def runs(self) -> int:
         """Number of networks."""
-        return len(next(iter(self.state.values())))
+        return self.networks.runs
 
     @property
     def network_share(self) -> float:
         """Weight of the networks in the score, 0 to 1; the rest is the regressions of a combination."""
         return 1.0 if self.combination is None else self.combination.network_share
 
-    @cached_property
-    def _net(self) -> Aim:
-        return double_network(self.network, self.sizes, self.state)
-
     def predict(self, features: FeatureSet) -> Predictions:
         """Score performances. Raises UsageError for none, and as `check`."""
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
-        data = fold_data(features, [self.normaliser]).to(torch.device("cpu"), torch.float64)
-        output = predict_members(self._net, data, torch.zeros(self.runs, dtype=torch.long), chunk=1)
-        unscale = self.normaliser.unscale
+        networks, (normaliser,) = self.networks, self.networks.normalisers
+        output = networks.output(features)
 
-        def mean(name: str, column: int) -> Floats | None:
+        def head(name: str, column: int) -> Floats | None:
             values = getattr(output, name)
             if values is None or not np.isfinite(self.train_labels[:, column]).any():
                 return None  # without labels the output has no scale
-            return unscale(values.mean(0).numpy(), column)
+            (mean,) = networks.mean(values, column)
+            return np.asarray(mean)
 
-        score = unscale(output.score.mean(0).numpy(), 0)
-        members = unscale(output.score.numpy(), 0)
-        steps = unscale(output.step_scores.mean(0).numpy(), 0, shift=False)
+        (score,), (steps,) = networks.mean(output.score), networks.mean(output.step_scores, shift=False)
+        members = normaliser.unscale(output.score.numpy(), 0)
         other_share = None
         if self.combination is not None:
             others = self.combination.others(features)
             score = self.combination.combine(score, others)
             members = self.combination.combine(members, others)
             steps = self.network_share * steps
-        if self.combination is not None or self.network.trial != "none":
-            other_share = score - self.normaliser.score_range[0, 0] - steps.sum(1)
+        if self.combination is not None or networks.model.trial != "none":
+            other_share = score - normaliser.score_range[0, 0] - steps.sum(1)
         return Predictions(
             ids=features.ids,
             score=score,
             members=members,
             step_scores=steps,
             attention=output.attention.mean(0).numpy(),
-            execution=mean("execution", 1),
-            synchronisation=mean("synchronisation", 2),
+            execution=head("execution", 1),
+            synchronisation=head("synchronisation", 2),
             other_share=other_share,
         )
 
@@ -227,7 +208,7 @@ class TrainedModel:
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
-        ours, theirs = asdict(self.sizes), asdict(sizes_of(features))
+        ours, theirs = asdict(self.networks.sizes), asdict(sizes_of(features))
         differing += [
             f"{key} size: {ours[key]} in the model, {theirs[key]} here" for key in ours if ours[key] != theirs[key]
         ]
@@ -239,7 +220,7 @@ class TrainedModel:
 
     def blank_features(self, steps: int = 3) -> FeatureSet:
         """One performance of zeros in the sizes that the model reads; every step is observed."""
-        sizes = self.sizes
+        sizes = self.networks.sizes
         return FeatureSet(
             records=(Record("blank", None),),
             primary=np.zeros((1, steps, sizes.primary), dtype=np.float32),
@@ -269,9 +250,8 @@ class TrainedModel:
         write_text(folder / SETTINGS, text)
 
     def _tensors(self) -> dict[str, Tensor]:
-        tensors = {f"state.{name}": values.contiguous() for name, values in self.state.items()}
-        arrays = {f"normaliser.{name}": values for name, values in self.normaliser.arrays().items()}
-        arrays |= {"train_labels": self.train_labels, "losses": self.losses}
+        arrays = {"train_labels": self.train_labels, "losses": self.losses}
+        tensors = self.networks.tensors()
         tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
         if self.combination is not None:
             fitted = self.combination.arrays()
@@ -288,8 +268,8 @@ class TrainedModel:
         return {
             "format": FORMAT,
             "versions": {"torch": torch.__version__, "numpy": np.__version__},
-            "model": asdict(self.network),
-            "sizes": asdict(self.sizes),
+            "model": asdict(self.networks.model),
+            "sizes": asdict(self.networks.sizes),
             "train": self.recipe.model_dump(mode="json"),
             "settings": plain(self.settings),
             "names": {name: list(values) for name, values in self.names.items()},
@@ -323,17 +303,13 @@ class TrainedModel:
 def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:
     """The model of a run folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
     require_finite(description, tensors)
-    normaliser = {name: values.numpy() for name, values in with_prefix(tensors, "normaliser.").items()}
     combination, calibration, contents = (description[name] for name in ("combination", "calibration", "contents"))
     fitted = {name: values.numpy() for name, values in with_prefix(tensors, "combination.").items()}
     names, marked = description["phases"], {name: v.numpy() for name, v in with_prefix(tensors, "phases.").items()}
     network, sizes = AimConfig(**description["model"]), AimSizes(**description["sizes"])
     model = TrainedModel(
-        network=network,
-        sizes=sizes,
+        networks=TrainedNetworks.from_tensors(network, sizes, tensors),
         recipe=TrainConfig(**description["train"]),
-        normaliser=Normaliser.from_arrays(normaliser),
-        state=with_prefix(tensors, "state."),
         settings=description["settings"],
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
@@ -345,7 +321,8 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         contents=None if contents is None else frozenset(map(str, contents)),
         phases=None if names is None else PhaseReferences.from_arrays(tuple(map(str, names)), marked),
     )
-    _check_shapes(model)
+    if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3 or not isinstance(model.settings, dict):
+        raise ValueError("the training labels or the settings are of another form")
     tried = model.predict(model.blank_features())  # parts that do not fit together fail here, not with a video
     if not np.isfinite([*tried.score, *tried.step_scores[0]]).all():
         raise ValueError("a score of the model is not finite")
@@ -354,18 +331,3 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
     stored = read_calibration(with_prefix(tensors, "calibration."), calibration, network, sizes)
     stored.try_on(model.blank_features(stored.steps.shape[1]))
     return replace(model, calibration=stored)
-
-
-def _check_shapes(model: TrainedModel) -> None:
-    """Compare the weights with the network that the settings describe, before it takes memory. Raises ValueError."""
-    numbers = (model.network.width, model.network.regression_width, *asdict(model.sizes).values())
-    if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
-        raise ValueError("a size is no number, or too large")
-    if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3 or not isinstance(model.settings, dict):
-        raise ValueError("the training labels or the settings are of another form")
-    members = len(next(iter(model.state.values()), ()))
-    with torch.device("meta"):
-        network = Aim(model.network, model.sizes, Layers(members))
-    expected = {name: values.shape for name, values in network.state_dict().items()}
-    if not members or {name: values.shape for name, values in model.state.items()} != expected:
-        raise ValueError("the weights are not those of this network")

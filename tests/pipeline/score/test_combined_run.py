@@ -67,7 +67,7 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     assert np.allclose(made.score, np.mean([scores[name] for name in rule.used], axis=0))
     assert np.allclose(made.members.mean(0), made.score)
     assert made.other_share is not None
-    low = bundle.normaliser.score_range[0, 0]
+    low = bundle.networks.normalisers[0].score_range[0, 0]
     assert np.allclose(made.step_scores.sum(1) + made.other_share + low, made.score)
     assert np.allclose(made.step_scores, share * alone.step_scores)
     assert alone.other_share is None
@@ -76,7 +76,7 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     assert done.calibration.rule.description() == rule.description()
     assert {name for name, test in rule.tests.items() if test.p < 0.05} <= set(rule.used)
     assert "the score is the mean of: " in (folder / CARD).read_text()
-    fitted = [one.arrays() for one in done.calibration.networks.combinations]
+    fitted = [one.arrays() for one in done.calibration.combinations]
     assert len({one["regressions"].tobytes() for one in fitted}) == len(fitted) > 1
 
 

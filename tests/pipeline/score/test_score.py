@@ -144,7 +144,7 @@ def test_a_score_with_everything_beside_it(scorer: Scorer, trained: tuple[Path, 
     assert low95 <= low80 <= scored.score <= high80 <= high95
     assert 0 <= (scored.percentile or -1) <= 100
     assert len(scored.steps) == 4
-    low = scorer.model.normaliser.score_range[0, 0]
+    low = scorer.model.networks.normalisers[0].score_range[0, 0]
     assert as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
     assert (scored.flags, scored.failure) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)

@@ -341,6 +341,6 @@ def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:
     assert {result.metric_type for result in card.data.eval_results} <= {"spearmanr", "mae"}
     calibration = TrainedModel.load(trained_run).calibration
     assert calibration is not None
-    assert f"{calibration.networks.folds} folds" in card.data.eval_results[0].metric_name
+    assert f"{calibration.networks.parts} folds" in card.data.eval_results[0].metric_name
     assert {result.dataset_name for result in card.data.eval_results} == {"dives"}
     assert card.text.lstrip().startswith("# Model card: dives")
