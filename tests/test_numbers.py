@@ -15,7 +15,7 @@ from tests.helpers.walked_outputs import Outputs, PageTexts, evaluations, has_nu
 
 DOCS = Path(__file__).parent.parent / "docs"
 WORDS = {"system", "video", "valid", "why", "level", "flags", "error", "model", "note", "figure", "prediction"}
-WORDS |= {"interval", "part", "beside combined", "beside AIM (ours)"}
+WORDS |= {"interval", "part", "beside combined", "beside AIM (ours)", "", "averaged"}
 """Heads of columns of words."""
 
 

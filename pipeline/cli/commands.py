@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -155,19 +156,28 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
     say(_intervals(done))
     if done.calibration is not None:
         accuracy = done.calibration.accuracy
-        rows = [
-            ("this model", accuracy.rho, accuracy.mae, accuracy.within),
-            ("guessing the mean", None, accuracy.mean_mae, None),
-        ]
-        columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
-        table(f"{accuracy.performances} held-out performances", columns, rows)
+        for title, columns, rows in held_out_tables(done):
+            table(title, columns, rows)
         (say if accuracy.better else alarm)(str(accuracy))
-        if done.combination is not None:
-            rule = done.combination.rule
-            by_system = [(name, t.rho, t.p, "yes" if name in rule.used else "no") for name, t in rule.tests.items()]
-            table("Systems on the held-out performances", ("system", "rho", "p", "averaged"), by_system)
     others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
     say(f"score {'others' if len(others) > 1 else 'other videos'}: {typed('score', *others, '--model', out)}")
+
+
+def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Title, columns and rows of the tables on held-out performances of the training part."""
+    if done.calibration is None:
+        return
+    accuracy = done.calibration.accuracy
+    rows = [
+        ("this model", accuracy.rho, accuracy.mae, accuracy.within),
+        ("guessing the mean", None, accuracy.mean_mae, None),
+    ]
+    columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
+    yield f"{accuracy.performances} held-out performances", columns, rows
+    if done.combination is not None:
+        rule = done.combination.rule
+        tests = [(name, t.rho, t.shown_p, "yes" if name in rule.used else "no") for name, t in rule.tests.items()]
+        yield "Systems on the held-out performances", ("system", "rho", "p", "averaged"), tests
 
 
 def _intervals(done: api.TrainedModel) -> str:

@@ -134,7 +134,7 @@ def _results(model: TrainedModel) -> Iterable[str]:
     yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
     yield str(accuracy)
     for name, test in ({} if model.combination is None else model.combination.rule.tests).items():
-        rho = "undefined" if test.rho is None else f"Spearman's rho {test.rho:.3f}, p {test.p:.3f}"
+        rho = "undefined" if test.rho is None else f"Spearman's rho {test.rho:.3f}, p {test.shown_p}"
         yield f"{card_text(name)}: {rho} within folds"
     for level in LEVELS:
         width = reach(calibration.residuals, calibration.group, level)

@@ -22,6 +22,11 @@ class InnerTest:
     rho: float | None  # Spearman's rho within strata, averaged; None where undefined
     p: float  # one-sided; .5 where rho is undefined
 
+    @property
+    def shown_p(self) -> str:
+        """`p` with three decimals, never as zero."""
+        return f"{self.p:.3f}" if self.p >= 0.0005 else "< 0.001"
+
 
 def better_than_chance(predicted: Floats, true: Floats, strata: Rows, performance: Rows) -> InnerTest:
     """Test Spearman's rho of predictions (n,) with labels (n,), one-sided, in strata of performances.

@@ -1,4 +1,4 @@
-"""Small real outputs of an evaluation, a demo, scored videos and raters, and what in them is a number."""
+"""Small real outputs of an evaluation, a demo, a training, scored videos and raters, and what in them is a number."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from data.splits import Fold
 from data.video.records import Labels, Record, find_videos, fingerprint_file
 from data.video.writer import LOSSLESS, write_video
 from pipeline.cache import open_cache
+from pipeline.cli.commands import held_out_tables
 from pipeline.demo.demo_run import DemoResult, write_page
 from pipeline.demo.quality import compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
@@ -35,6 +36,7 @@ from pipeline.report.video_section import ModelFacts, video_report
 from pipeline.run import Planner, Summary
 from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
+from pipeline.score.model_card import FILE as CARD
 from pipeline.score.movement import Trained, better_ranges
 from pipeline.score.score_tables import as_json as scores_json
 from pipeline.score.score_tables import csv_text, score_rows
@@ -207,7 +209,7 @@ def scores(folder: Path) -> Outputs:
     with open_cache(config.machine) as cache:
         planner = Planner(config, cache)
         assert run_extract(records, planner).ok
-        train_model(gather(learn, planner, Observer()), config, folder / "run", cache, folds=4)
+        trained = train_model(gather(learn, planner, Observer()), config, folder / "run", cache, folds=4)
     scorer = load_scorer(folder / "run", user=config)
     rows, truth = tuple(scorer.score_records(unseen)), tuple(float(one.labels.score) for one in unseen if one.labels)
     pose = {"frames": 700.0, "found_all": 0.9, "swaps": 0.0, "pck20": 0.8, "pck50": 0.95}
@@ -220,9 +222,18 @@ def scores(folder: Path) -> Outputs:
     )
     return Outputs(
         (page.read_text(), render_report(moving)),
-        (*heads({"scores.csv": csv_text(rows)}), score_rows(rows)[0], *(columns for _, columns, _ in made.tables())),
+        (
+            *heads({"scores.csv": csv_text(rows)}),
+            score_rows(rows)[0],
+            *(columns for _, columns, _ in (*made.tables(), *held_out_tables(trained))),
+        ),
         ({"videos": scores_json(rows)}, made.as_json()),
-        (str(rows[0].accuracy), *made.coverage().values()),
+        (
+            str(rows[0].accuracy),
+            *made.coverage().values(),
+            *(title for title, _, _ in held_out_tables(trained)),
+            *(folder / "run" / CARD).read_text(encoding="utf-8").splitlines(),
+        ),
     )
 
 
