@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+from pipeline.checks.held_out import HeldOut
+from pipeline.evaluate.rank_agreement import rank_agreement
 from pipeline.evaluate.separation import compare_systems
 
 Values = NDArray[np.float64]
@@ -36,13 +37,13 @@ USERS, TRIALS, DIFFERENT = 8, 5, (0.0, 0.3, 0.6)
 
 
 def drawn(rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float) -> tuple[Values, Values]:
-    """(n,) predictions and labels whose correlation within a fold is r."""
+    """(n,) labels and predictions whose correlation within a fold is r."""
     true, noise = rng.normal(size=(2, len(fold)))
     shift = rng.normal(size=(2, fold.max() + 1))[:, fold]
-    return np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0]), np.asarray(true + shift[1])
+    return np.asarray(true + shift[1]), np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0])
 
 
-def holds(rows: RankedRows, truth: float, *, users: bool = False) -> bool:
+def holds(rows: HeldOut, truth: float, *, users: bool = False) -> bool:
     """Whether the interval of one simulated set holds the truth."""
     found = rank_agreement([rows], users=users)
     return found.low is not None and found.high is not None and found.low <= truth <= found.high
@@ -54,7 +55,7 @@ def folds(draws: int) -> list[dict[str, Any]]:
     for count, number in SETS:
         for r in TRUE:
             truth, fold, each = float(6 / np.pi * np.arcsin(r / 2)), np.arange(count) % number, np.arange(count)
-            hits = sum(holds(RankedRows(*drawn(rng, fold, r), fold, each), truth) for _ in range(draws))
+            hits = sum(holds(HeldOut(*drawn(rng, fold, r), fold, each), truth) for _ in range(draws))
             rows.append({"n": count, "folds": number, "r": r, "coverage": hits / draws})
             print("folds", rows[-1], flush=True)
     return rows
@@ -70,7 +71,7 @@ def users(draws: int) -> list[dict[str, Any]]:
             hits = 0
             for _ in range(draws):
                 own = np.tanh(np.arctanh(r) + between * rng.normal(size=USERS))[fold]
-                hits += holds(RankedRows(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, users=True)
+                hits += holds(HeldOut(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, users=True)
             rows.append({"users": USERS, "trials": TRIALS, "r": r, "between": between, "coverage": hits / draws})
             print("users", rows[-1], flush=True)
     return rows
@@ -92,7 +93,7 @@ def leads(draws: int) -> list[dict[str, Any]]:
         for _ in range(draws):
             true, shared = rng.normal(size=(2, count))
             guesses = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(8, count)))
-            given = {str(i): [RankedRows(one, true, fold, np.arange(count))] for i, one in enumerate(guesses)}
+            given = {str(i): [HeldOut(true, one, fold, np.arange(count))] for i, one in enumerate(guesses)}
             apart += any(lead.verdict != "tie" for lead in compare_systems(given, "0").rows.values())
         rows.append({"n": count, "folds": number, "systems": 8, "some_separated": apart / draws})
         print("leads", rows[-1], flush=True)

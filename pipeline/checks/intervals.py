@@ -14,23 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
-from models.metrics import spearman
-from pipeline.checks.accuracy import Accuracy, Interval
+from pipeline.checks.accuracy import Interval
 
 LEVELS = (0.80, 0.95)
 """Levels of the two intervals of every score."""
-
-SHARE = 0.8
-"""Share of new performances whose errors are at most `Accuracy.within`, by the rank that intervals use (`reach`)."""
-
-CERTAIN = 1.645
-"""Standard errors by which the model's error must be smaller than that of guessing the mean: one side of 95 %."""
 
 _ROUNDING = 1e-9
 """Tolerance for sums of weights that equal the level up to rounding."""
@@ -87,67 +78,6 @@ def binomial_range(count: int, chance: float) -> tuple[int, int]:
 
     low, high = binom.interval(0.95, count, chance)
     return int(low), int(high)
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Held-out predictions of n performances.
-
-    Attributes:
-        truth, predicted: (n,) label and prediction.
-        fold: (n,) the fold that held it out.
-        group: (n,) the independent performance; views and copies share one.
-    """
-
-    truth: Floats
-    predicted: Floats
-    fold: Rows
-    group: Rows
-
-    @property
-    def residuals(self) -> Floats:
-        """(n,) absolute errors."""
-        return np.abs(self.truth - self.predicted)
-
-    @property
-    def groups(self) -> int:
-        """Number of independent performances."""
-        return len(np.unique(self.group))
-
-    @cached_property
-    def accuracy(self) -> Accuracy:
-        """Errors of the predictions beside those of guessing the mean label of the other folds."""
-        means = np.array([self.truth[self.fold != one].mean() for one in self.fold])
-        number, counts = np.unique(self.group, return_inverse=True, return_counts=True)[1:]
-        errors, guesses = (
-            np.bincount(number, each) / counts for each in (self.residuals, np.abs(self.truth - means))
-        )  # of each independent performance
-        gains = guesses - errors
-        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
-        within, rho = reach(self.residuals, self.group, SHARE), spearman(self.predicted, self.truth)
-        return Accuracy(
-            performances=len(counts),
-            rho=rho if math.isfinite(rho) else None,
-            mae=float(errors.mean()),
-            mean_mae=float(guesses.mean()),
-            within=within if math.isfinite(within) else None,
-            better=float(gains.mean()) > CERTAIN * noise,
-        )
-
-    def own_intervals(self, level: float) -> list[Interval | None]:
-        """Intervals around the predictions, each from the residuals of the other folds; None where these are too few.
-
-        Where no label is negative, both ends are at least zero.
-        """
-        floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
-        intervals: list[Interval | None] = [None] * len(self.truth)
-        for name in np.unique(self.fold):
-            others = (self.fold != name) & np.isfinite(self.residuals)
-            extent = reach(self.residuals[others], self.group[others], level) if others.any() else math.inf
-            for row in np.flatnonzero(self.fold == name) if math.isfinite(extent) else ():
-                centre = float(self.predicted[row])
-                intervals[row] = (max(centre - extent, floor), max(centre + extent, floor))
-        return intervals
 
 
 def coverage_line(intervals: Sequence[Interval | None], truth: Sequence[float], level: float) -> str:

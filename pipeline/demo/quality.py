@@ -17,7 +17,8 @@ from data.store.arrays import Floats
 from data.video import Record
 from models.metrics import mae
 from pipeline.cache import Cache, input_hashes
-from pipeline.evaluate import Estimate, RankedRows, rank_agreement
+from pipeline.checks.held_out import HeldOut
+from pipeline.evaluate import Estimate, rank_agreement
 from pipeline.score.score import Score
 from synthetic import read_truth
 
@@ -139,7 +140,7 @@ def compare_with_baselines(
 def _agreement(guess: Floats, actual: Floats) -> Metrics:
     """The rank correlation with its 95 % interval, and the mean absolute error."""
     rows = np.arange(len(actual))
-    return Metrics(rank_agreement([RankedRows(guess, actual, np.zeros_like(rows), rows)]), mae(guess, actual))
+    return Metrics(rank_agreement([HeldOut(actual, guess, np.zeros_like(rows), rows)]), mae(guess, actual))
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:

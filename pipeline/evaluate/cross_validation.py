@@ -78,7 +78,7 @@ def cross_validate(
     scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
     users = protocol.name == "louo"
     rows = [TaskRows.of(features, parts, task, truth[:, 0]) for task in tasks]
-    ranked = {name: [one.ranked(each) for one in rows] for name, each in scores.items()}
+    ranked = {name: [one.held_out(each) for one in rows] for name, each in scores.items()}
     return EvaluationResults(
         origin=origin(),
         protocol=ProtocolUsed(

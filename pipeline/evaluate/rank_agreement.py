@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from data.store.arrays import Floats, Rows
-from models.metrics import FISHER_CLIP, spearman
+from models.metrics import FISHER_CLIP
+from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.evaluation_results import Estimate
 
 NORMAL = 1.959963984540054
@@ -29,57 +28,7 @@ LEAST = 8
 of .85 hold in 82 and 91 of 100 simulated sets; of 8, in 96."""
 
 
-@dataclass(frozen=True)
-class RankedRows:
-    """Held-out predictions of one task, (m,) each.
-
-    Attributes:
-        fold: number of the fold that held the row out. Under leave-one-user-out the number of a user is the same in
-            all tasks.
-        performance: number of the performance that the row shows, equal for its views and copies.
-    """
-
-    predicted: Floats
-    true: Floats
-    fold: Rows
-    performance: Rows
-
-    def once(self) -> RankedRows:
-        """One row for each performance: the means over its views and copies in a fold."""
-        pairs, number, counts = np.unique(
-            np.stack([self.fold, self.performance]), axis=1, return_inverse=True, return_counts=True
-        )
-        if len(counts) == len(self.fold):
-            return self
-        predicted, true = (np.bincount(number.ravel(), values) / counts for values in (self.predicted, self.true))
-        return RankedRows(predicted, true, *pairs)
-
-    def without_fold_means(self) -> tuple[Floats, Floats]:
-        """(m,) predictions and labels less their fold's mean."""
-        return centred(self.predicted, self.fold), centred(self.true, self.fold)
-
-    @property
-    def rho(self) -> float:
-        """Spearman's correlation of all rows ranked together, without fold means; NaN where undefined."""
-        return spearman(*self.without_fold_means()) if len(self.true) else math.nan
-
-    def without(self, fold: int) -> RankedRows:
-        """The rows of the other folds."""
-        kept = self.fold != fold
-        return RankedRows(self.predicted[kept], self.true[kept], self.fold[kept], self.performance[kept])
-
-
-def centred(values: Floats, fold: Rows) -> Floats:
-    """(m,) values less their fold's mean. Equal values of a fold stay equal: rounding errors give no ranks."""
-    if not len(values):
-        return values
-    scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
-    number = np.unique(fold, return_inverse=True)[1]
-    means = np.bincount(number, scaled) / np.bincount(number)
-    return np.asarray(np.round(scaled - means[number], 9))
-
-
-def rank_agreement(tasks: Sequence[RankedRows], *, users: bool = False) -> Estimate:
+def rank_agreement(tasks: Sequence[HeldOut], *, users: bool = False) -> Estimate:
     """The rank correlation of one task, or the average of several by Fisher's z, with its 95 % interval.
 
     Tasks without a correlation are left out of an average.
@@ -98,20 +47,20 @@ def rank_agreement(tasks: Sequence[RankedRows], *, users: bool = False) -> Estim
     return Estimate(value, min(low, value), max(high, value))
 
 
-def _mean_z(tasks: Sequence[RankedRows]) -> float:
+def _mean_z(tasks: Sequence[HeldOut]) -> float:
     return float(np.mean([np.arctanh(np.clip(task.rho, -FISHER_CLIP, FISHER_CLIP)) for task in tasks]))
 
 
-def _over_performances(tasks: Sequence[RankedRows]) -> float:
+def _over_performances(tasks: Sequence[HeldOut]) -> float:
     """Half the length of the interval in z; infinite where a task has too few performances."""
     variances = []
     for task in tasks:
-        count = len(task.true) - len(np.unique(task.fold)) + 1
+        count = len(task.truth) - len(np.unique(task.fold)) + 1
         variances.append((1 + task.rho**2 / 2) / (count - 3) if count >= LEAST else math.inf)
     return NORMAL * math.sqrt(sum(variances)) / len(tasks)
 
 
-def _over_users(tasks: Sequence[RankedRows]) -> float:
+def _over_users(tasks: Sequence[HeldOut]) -> float:
     """The same by the jackknife over users; infinite for two users, or where one of them decides alone."""
     from scipy.stats import t
 

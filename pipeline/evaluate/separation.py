@@ -20,8 +20,8 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
+from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Lead, Leads, Verdict
-from pipeline.evaluate.rank_agreement import RankedRows
 
 RESAMPLES = 4999
 """Permutations of a test; the least p-value is .0002."""
@@ -32,7 +32,7 @@ BATCH = 500
 """Permutations at once, which bounds the memory."""
 
 
-def compare_systems(rows: Mapping[str, Sequence[RankedRows]], against: str, *, users: bool = False) -> Leads:
+def compare_systems(rows: Mapping[str, Sequence[HeldOut]], against: str, *, users: bool = False) -> Leads:
     """Every row beside the one named `against`.
 
     The statistic is the difference of Spearman's rho of all held-out predictions ranked together without fold means,
@@ -57,17 +57,17 @@ def compare_systems(rows: Mapping[str, Sequence[RankedRows]], against: str, *, u
     return Leads(against, count, _leads(pairs, count) if pairs else {})
 
 
-def _units(tasks: Sequence[RankedRows], users: bool) -> tuple[list[Rows], int]:
+def _units(tasks: Sequence[HeldOut], users: bool) -> tuple[list[Rows], int]:
     """For each task the number of what is exchanged with each row, and how many there are in all tasks."""
     if users:
         names = np.unique(np.concatenate([task.fold for task in tasks]))
         return [np.searchsorted(names, task.fold) for task in tasks], len(names)
-    sizes = [len(task.true) for task in tasks]
+    sizes = [len(task.truth) for task in tasks]
     starts = np.cumsum([0, *sizes])
     return [start + np.arange(size) for start, size in zip(starts, sizes, strict=False)], int(starts[-1])
 
 
-def _ranks(tasks: Sequence[RankedRows]) -> list[Floats]:
+def _ranks(tasks: Sequence[HeldOut]) -> list[Floats]:
     return [_centred_ranks(task.without_fold_means()[0]) for task in tasks]
 
 

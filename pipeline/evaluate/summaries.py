@@ -13,6 +13,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
+from pipeline.checks.held_out import HeldOut
 from pipeline.checks.intervals import reach
 from pipeline.evaluate.evaluation_results import (
     AverageResult,
@@ -27,7 +28,7 @@ from pipeline.evaluate.evaluation_results import (
     TaskResult,
     Uncertainty,
 )
-from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+from pipeline.evaluate.rank_agreement import rank_agreement
 from pipeline.systems import Predicted, ResultRow, TaskFold
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import errors_and_deviations
@@ -82,10 +83,10 @@ class TaskRows:
         """(runs, m of the fold) by fold, from predictions (runs, test rows) for the folds of all tasks."""
         return [predicted[number][:, mark] for number, mark in self.columns]
 
-    def ranked(self, predicted: Sequence[Floats], run: int | None = None) -> RankedRows:
+    def held_out(self, predicted: Sequence[Floats], run: int | None = None) -> HeldOut:
         """The rows with the mean of such predictions over the runs, or with those of one run."""
         by_fold = [values.mean(0) if run is None else values[run] for values in self.each(predicted)]
-        return RankedRows(np.concatenate(by_fold), self.labels, self.fold, self.performance)
+        return HeldOut(self.labels, np.concatenate(by_fold), self.fold, self.performance)
 
     @cached_property
     def labels(self) -> Floats:
@@ -118,9 +119,9 @@ def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = Fa
     folds = {}
     for part, values in zip(parts, by_fold, strict=True):
         folds[part.fold] = figures(values.mean(0), true[part.test], *_range(true[part.train]))
-    whole, runs = rows.ranked(predicted), range(len(by_fold[0]))
+    whole, runs = rows.held_out(predicted), range(len(by_fold[0]))
     learned = true[np.concatenate([part.train for part in parts])]
-    of_all = figures(whole.predicted, whole.true, *_range(learned))
+    of_all = figures(whole.predicted, whole.truth, *_range(learned))
     return TaskResult(
         rho=rank_agreement([whole], users=users),
         performances=len(np.unique(rows.performance)),
@@ -139,12 +140,10 @@ def _range(labels: Floats) -> tuple[float, float]:
 def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunFigures:
     pairs = zip(rows.folds, rows.each(predicted), strict=True)
     each = [metrics.spearman(values[run], rows.true[part.test]) for part, values in pairs]
-    return RunFigures(or_none(rows.ranked(predicted, run).once().rho), fold_average(each))
+    return RunFigures(or_none(rows.held_out(predicted, run).once().rho), fold_average(each))
 
 
-def average_result(
-    tasks: Mapping[str, TaskResult], ranked: Sequence[RankedRows], *, users: bool = False
-) -> AverageResult:
+def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], *, users: bool = False) -> AverageResult:
     """Averages over the tasks."""
     each = [task.per_fold for task in tasks.values()]
     per_fold = FoldAverage(
@@ -182,7 +181,7 @@ def system_result(
     return SystemResult(
         baseline=system.baseline,
         tasks=by_task,
-        average=average_result(by_task, [rows.ranked(runs) for rows in rows_of(0).values()], users=users),
+        average=average_result(by_task, [rows.held_out(runs) for rows in rows_of(0).values()], users=users),
         execution=results(1),
         synchronisation=results(2),
         losses=_losses(list(by_fold.values())),

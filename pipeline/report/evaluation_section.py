@@ -9,8 +9,8 @@ import numpy as np
 
 from data.errors import counted
 from data.leaks import SHOWN, LeakAudit
-from pipeline.checks.intervals import HeldOut
-from pipeline.evaluate import Evaluation, EvaluationResults, RankedRows, rank_agreement, write_results
+from pipeline.checks.held_out import HeldOut
+from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
@@ -78,8 +78,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     folds = [str(fold) for fold in calibration.fold]
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
     predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
-    group = np.unique(calibration.group, return_inverse=True)[1]
-    rho = rank_agreement([RankedRows(predicted, truth, np.asarray(calibration.fold), group)])
+    rho = rank_agreement([calibration])
     about = f"{accuracy.performances} held-out performances in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationReport(
         title="Held-out training videos",

@@ -23,7 +23,8 @@ from data.store.arrays import Floats
 from models.aim_config import AimConfig, AimSizes
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flags import Ranges
-from pipeline.checks.intervals import LEVELS, HeldOut, cross_interval, group_weights
+from pipeline.checks.held_out import HeldOut
+from pipeline.checks.intervals import LEVELS, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.score.movement import BetterRanges

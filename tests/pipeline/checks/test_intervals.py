@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.store.arrays import Floats
+from pipeline.checks.held_out import HeldOut
 from pipeline.checks.intervals import (
     LEVELS,
-    HeldOut,
     binomial_range,
     coverage_line,
     cross_interval,

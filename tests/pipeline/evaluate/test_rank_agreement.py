@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.evaluate.rank_agreement import RankedRows, rank_agreement
+from pipeline.checks.held_out import HeldOut
+from pipeline.evaluate.rank_agreement import rank_agreement
 
 
-def rows(predicted: object, true: object, fold: object = 0, performance: object = None) -> RankedRows:
+def rows(predicted: object, true: object, fold: object = 0, performance: object = None) -> HeldOut:
     guesses, labels = np.asarray(predicted, float), np.asarray(true, float)
     folds = np.broadcast_to(np.asarray(fold), guesses.shape)
-    return RankedRows(guesses, labels, folds, np.arange(len(guesses)) if performance is None else performance)
+    return HeldOut(labels, guesses, folds, np.arange(len(guesses)) if performance is None else performance)
 
 
-def noisy(count: int, folds: int, seed: int = 0) -> RankedRows:
+def noisy(count: int, folds: int, seed: int = 0) -> HeldOut:
     rng = np.random.default_rng(seed)
     true = rng.normal(size=count)
     return rows(true + rng.normal(size=count), true, np.arange(count) % folds)
@@ -50,7 +51,7 @@ def test_the_interval_is_bonett_and_wrights() -> None:
 
 def test_views_of_one_performance_count_once() -> None:
     given = noisy(30, 3)
-    twice = RankedRows(*(np.repeat(one, 2) for one in (given.predicted, given.true, given.fold, given.performance)))
+    twice = HeldOut(*(np.repeat(one, 2) for one in (given.truth, given.predicted, given.fold, given.group)))
     assert rank_agreement([twice]) == rank_agreement([given])
 
 
@@ -72,7 +73,7 @@ def test_users_are_the_units_of_their_interval() -> None:
         kept = given.fold != user
         each = [
             values - np.array([values[given.fold == one].mean() for one in given.fold])
-            for values in (given.predicted, given.true)
+            for values in (given.predicted, given.truth)
         ]
         without.append(np.arctanh(stats.spearmanr(*(one[kept] for one in each)).statistic))
     reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())

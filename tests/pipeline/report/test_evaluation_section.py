@@ -12,7 +12,7 @@ import pytest
 
 from data.leaks import Leak, LeakAudit, audit
 from data.splits import kfold
-from pipeline.checks.intervals import HeldOut
+from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import AverageResult, EvaluationResults, Note
 from pipeline.evaluate.system_table import interval_text

@@ -1,0 +1,115 @@
+"""Held-out predictions: their errors, intervals and rank correlation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from data.store.arrays import Floats, Rows
+from models.metrics import spearman
+from pipeline.checks.accuracy import Accuracy, Interval
+from pipeline.checks.intervals import reach
+
+SHARE = 0.8
+"""Share of new performances whose errors are at most `Accuracy.within`, by the rank that intervals use (`reach`)."""
+
+CERTAIN = 1.645
+"""Standard errors by which the model's error must be smaller than that of guessing the mean: one side of 95 %."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out predictions of n performances.
+
+    Attributes:
+        truth, predicted: (n,) label and prediction.
+        fold: (n,) the fold that held it out.
+        group: (n,) the independent performance; views and copies share one.
+    """
+
+    truth: Floats
+    predicted: Floats
+    fold: Rows
+    group: Rows
+
+    @property
+    def residuals(self) -> Floats:
+        """(n,) absolute errors."""
+        return np.abs(self.truth - self.predicted)
+
+    @property
+    def groups(self) -> int:
+        """Number of independent performances."""
+        return len(np.unique(self.group))
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """Errors of the predictions beside those of guessing the mean label of the other folds."""
+        means = np.array([self.truth[self.fold != one].mean() for one in self.fold])
+        number, counts = np.unique(self.group, return_inverse=True, return_counts=True)[1:]
+        errors, guesses = (
+            np.bincount(number, each) / counts for each in (self.residuals, np.abs(self.truth - means))
+        )  # of each independent performance
+        gains = guesses - errors
+        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
+        within, rho = reach(self.residuals, self.group, SHARE), spearman(self.predicted, self.truth)
+        return Accuracy(
+            performances=len(counts),
+            rho=rho if math.isfinite(rho) else None,
+            mae=float(errors.mean()),
+            mean_mae=float(guesses.mean()),
+            within=within if math.isfinite(within) else None,
+            better=float(gains.mean()) > CERTAIN * noise,
+        )
+
+    def own_intervals(self, level: float) -> list[Interval | None]:
+        """Intervals around the predictions, each from the residuals of the other folds; None where these are too few.
+
+        Where no label is negative, both ends are at least zero.
+        """
+        floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
+        intervals: list[Interval | None] = [None] * len(self.truth)
+        for name in np.unique(self.fold):
+            others = (self.fold != name) & np.isfinite(self.residuals)
+            extent = reach(self.residuals[others], self.group[others], level) if others.any() else math.inf
+            for row in np.flatnonzero(self.fold == name) if math.isfinite(extent) else ():
+                centre = float(self.predicted[row])
+                intervals[row] = (max(centre - extent, floor), max(centre + extent, floor))
+        return intervals
+
+    def once(self) -> HeldOut:
+        """The means over the views and copies of each performance in a fold."""
+        pairs, number, counts = np.unique(
+            np.stack([self.fold, self.group]), axis=1, return_inverse=True, return_counts=True
+        )
+        if len(counts) == len(self.fold):
+            return self
+        truth, predicted = (np.bincount(number.ravel(), values) / counts for values in (self.truth, self.predicted))
+        return HeldOut(truth, predicted, *pairs)
+
+    def without_fold_means(self) -> tuple[Floats, Floats]:
+        """(n,) predictions and labels less their fold's mean."""
+        return centred(self.predicted, self.fold), centred(self.truth, self.fold)
+
+    @property
+    def rho(self) -> float:
+        """Spearman's correlation of all performances ranked together, without fold means; NaN where undefined."""
+        return spearman(*self.without_fold_means()) if len(self.truth) else math.nan
+
+    def without(self, fold: int) -> HeldOut:
+        """The predictions of the other folds."""
+        kept = self.fold != fold
+        return HeldOut(self.truth[kept], self.predicted[kept], self.fold[kept], self.group[kept])
+
+
+def centred(values: Floats, fold: Rows) -> Floats:
+    """(m,) values less their fold's mean. Equal values of a fold stay equal: rounding errors give no ranks."""
+    if not len(values):
+        return values
+    scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    number = np.unique(fold, return_inverse=True)[1]
+    means = np.bincount(number, scaled) / np.bincount(number)
+    return np.asarray(np.round(scaled - means[number], 9))
