@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.report.movement_section import MOST, marked
 from pipeline.report.page_data import VideoReport
-from pipeline.report.text import number
+from pipeline.report.text import number, steps_named
 from pipeline.score.movement import Difference, figure_differences
 
 WHOLE = ("delay", "length", "tightest")
@@ -46,7 +46,8 @@ def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
     values = " and ".join(number(v, figure.decimals) for v in (one.value, one.low))
     gap = number(abs(one.beyond), figure.decimals)
     text = f"{who}{figure.subject} {gap} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
-    when = "" if one.name in WHOLE else f", step {one.furthest + 1}"
+    phases = [step.phase for step in a.result.steps[one.furthest : one.furthest + 1]]
+    when = "" if one.name in WHOLE else f", {steps_named(one.furthest + 1, one.furthest + 1, phases)}"
     step = int(np.argmin(a.figures[f"{one.person}.extent"])) if one.name == "tightest" else one.furthest
     return {
         "text": f"{text[:1].upper()}{text[1:]}",

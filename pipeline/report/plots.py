@@ -15,7 +15,7 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle
+from itertools import accumulate, cycle, groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import write_bytes
+from data.video import Phase
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
@@ -163,12 +164,26 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
                 rotation=90 if len(views) > 6 else 0,
             )
     axes.axhline(0, color="black", linewidth=0.6)
+    _name_phases(axes, video.result.phases)
     if is_known(video):
         axes.set_title("The model was trained on this video: no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)" if video.result.timed else "share of the performance")
     axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.training else 'this video'}")
+
+
+def _name_phases(axes: Axes, phases: Sequence[Phase]) -> None:
+    """Write the names of phases above the axes, and draw a line where each begins."""
+    if kept := [phase for phase in phases if phase.end > phase.start]:
+        above = axes.secondary_xaxis("top")
+        above.set_xticks(
+            [(phase.start + phase.end) / 2 for phase in kept], [_wrapped(phase.name, 12) for phase in kept]
+        )
+        above.tick_params(length=0)
+        above.spines["top"].set_visible(False)
+        for phase in kept[1:]:
+            axes.axvline(phase.start, color="black", linewidth=0.6)
 
 
 def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoReport]]:
@@ -211,6 +226,12 @@ def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
         axes.set_yticks(range(len(videos)), [_short(video.name) for video in videos])
         axes.set_title(_label(name))
         axes.tick_params(length=0)
+        longest = max((video.result.steps for video in videos), key=len)
+        runs = [(phase, len([*run])) for phase, run in groupby(step.phase for step in longest)]
+        edges = accumulate((length for _, length in runs), initial=-0.5)
+        _name_phases(
+            axes, [Phase(phase, *ends) for (phase, _), ends in zip(runs, pairwise(edges), strict=True) if phase]
+        )
         for spine in axes.spines.values():
             spine.set_visible(False)
     panels[-1].set_xlabel("time step")

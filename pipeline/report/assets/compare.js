@@ -61,7 +61,7 @@ Report.compare = (() => {
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;
-      slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}, ${times}`);
+      slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}${named(step)}, ${times}`);
       part("now").textContent = `Step ${step + 1}${named(step)} · ${times}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
@@ -173,7 +173,7 @@ Report.compare = (() => {
       rows = a.steps.map((step, i) => {
         const go = cell("button", `${i + 1}${named(i)}`, "quiet");
         go.type = "button";
-        go.setAttribute("aria-label", `Go to step ${i + 1}`);
+        go.setAttribute("aria-label", `Go to step ${i + 1}${named(i)}`);
         go.addEventListener("click", () => seek(i));
         const row = line(go, [step.score, b.steps[i].score], gaps[i] / widest);
         for (const one of [a, b]) row.append(cell("td", share(one.steps[i].interaction), "n attended"));

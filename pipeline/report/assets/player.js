@@ -160,7 +160,7 @@ Report.player = (() => {
       marked = Report.drawing.start(section, canvas, data, { time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
     }
     const strip = section.querySelector(".steps")?.closest("figure");
-    if (strip) Report.saving.offer(strip, () => [["step", "start_s", "end_s", "score", "attention"], ...data.steps.map((s, i) => [i + 1, data.timed ? s.start : null, data.timed ? s.end : null, s.score, s.interaction])]);
+    if (strip) Report.saving.offer(strip, () => [["step", "start_s", "end_s", "score", "attention", "phase"], ...data.steps.map((s, i) => [i + 1, data.timed ? s.start : null, data.timed ? s.end : null, s.score, s.interaction, s.phase])]);
     const path = section.querySelector(".camera-path");
     if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
     show(0);

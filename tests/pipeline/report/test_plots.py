@@ -35,6 +35,20 @@ def drawn(figure: Any) -> list[Text]:
     return [text for text in texts if text.get_text() and text.get_visible()]
 
 
+def test_steps_have_the_names_of_their_phases(sample: ReportData, tmp_path: Path) -> None:
+    names = ("run",) * 4 + ("flight",) * 5 + ("entry",)
+    videos = []
+    for video in sample.videos[:2]:
+        steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, names, strict=True))
+        videos.append(replace(video, task="", result=replace(video.result, steps=steps)))
+    for figure in (plots.step_figure(videos[0]), plots.attention_figure({"": videos})):
+        figure.draw_without_rendering()
+        above = figure.axes[-1 if len(figure.axes) > 2 else 0].child_axes[0]
+        assert [tick.get_text() for tick in above.get_xticklabels()] == ["run", "flight", "entry"]
+        figure.savefig(tmp_path / f"{len(figure.axes)}.png")
+    assert above.get_xticks().tolist() == [1.5, 6.0, 9.0]
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     """A report with four videos of two tasks, and an evaluation."""
