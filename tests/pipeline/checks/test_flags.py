@@ -34,6 +34,7 @@ FLAGGED = [
     (Facts(duration=5.0, lengths=(3.0, 4.0)), "warn", "too long"),
     (Facts(distance=(1.5, "the scene")), "warn", "unlike the training performances"),
     (Facts(distance=(3.0, "the scene")), "bad", "unlike the training performances"),
+    (Facts(phases=(0.3, 0.1)), "warn", "uncertain phases"),
     (Facts(software=("torch 1 in training, 2 here",)), "info", "other software versions"),
     (Facts(levels_missing=[95], independent=12), "info", "no 95 % interval"),
     (Facts(quality={"kinematics": {"video_mismatch": True}}), "warn", "kinematics and video differ"),

@@ -12,6 +12,7 @@ import pytest
 
 from data.keypoints.skeletons import COCO17
 from pipeline import api
+from pipeline.observer import Observer
 from pipeline.score.score_tables import as_json, csv_text
 
 STANDING = np.random.default_rng(5).normal(size=(17, 3)) + np.linspace(0, 2, 17)[:, None]
@@ -96,3 +97,50 @@ def test_a_page_shows_the_phases_of_an_unmarked_performance(trained: tuple[Path,
     text = page.read_text()
     assert text.count("<b>flight</b>") == 2, "one of them was marked, the other one aligned"
     assert "Step 4 · flight" in text
+
+
+def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path: Path) -> None:
+    """All performances last 3 s."""
+    marks = {
+        "good": "run 0 1 flight 1 2 entry 2 3", "gap": "run 0 1 flight 1.5 2", "overlap": "run 0 1.5 flight 1 2",
+        "unknown": "run 0 1 twist 1 3", "beyond": "run 0 1 flight 1 9", "order": "flight 0 1 run 1 3",
+        "two": "run 0 1 flight 1 3", "twice": "run 0 1 run 1 2",
+    }  # fmt: skip
+    rows = ["video,phase,start_s,end_s", "stranger.csv,run,0,1"]
+    for name, text in marks.items():
+        write(tmp_path / f"set/{name}.csv", np.array([1.0, 2.0, 3.0]), 0.5, 0)
+        words = text.split()
+        rows += [f"{name}.csv,{','.join(words[place : place + 3])}" for place in range(0, len(words), 3)]
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks/a.csv").write_text("\n".join(rows))
+    (tmp_path / "marks/b.csv").write_text("video,phase,start_s,end_s\ntwo.csv,run,0,1.5\ntwo.csv,flight,1.5,3\n")
+    (tmp_path / "marks/c.eaf").write_text("<broken")
+    said: list[str] = []
+
+    class Notes(Observer):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    settings = {
+        "dataset.root": tmp_path / "set", "dataset.phases": tmp_path / "marks", "cache": tmp_path / "cache",
+        "run.workers": 0, "timesteps.bounds": NAMES, "timesteps.steps": 6,
+    }  # fmt: skip
+    done = api.extract(config="skeletons", overrides=settings, observer=Notes())
+    failed = {result.record.name: result.failed["timesteps"].cause for result in done.summary.failed}
+    none = dict.fromkeys(("gap.csv", "overlap.csv", "twice.csv", "two.csv"), "no phases")
+    assert {name: cause.partition(": ")[2] or cause for name, cause in failed.items()} == none | {
+        "unknown.csv": "'twist' is none of the phases run, flight, entry",
+        "order.csv": "the order of its phases is flight, run, not run, flight, entry",
+        "beyond.csv": "'flight' is marked until 9.00 s, and the video ends at 3.00 s",
+    }
+    unused = "csv: its phases are not used: "
+    lines = [line.removeprefix("note: ") for line in said if "phases" in line or "stranger" in line]
+    expected = (
+        f"{tmp_path}/marks/a.csv: 'stranger.csv' is no video here",
+        f"{tmp_path}/marks/c.eaf: no file of phases",
+        f"gap.{unused}'run' and 'flight' leave a gap of 0.50 s",
+        f"overlap.{unused}'run' and 'flight' overlap by 0.50 s",
+        f"twice.{unused}'run' occurs 2 times; each phase occurs once",
+        f"two.{unused}{tmp_path}/marks/a.csv and {tmp_path}/marks/b.csv mark other phases; keep one",
+    )
+    assert [line[: len(begin)] for line, begin in zip(sorted(lines), sorted(expected), strict=True)] == sorted(expected)
