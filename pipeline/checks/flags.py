@@ -281,7 +281,8 @@ def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
     if spread > limit:
         here, usual = apart(spread, limit)
         detail = f"The most similar annotated performances put an edge {here} s apart, for each other {usual} s or less"
-        yield Flag("warn", "uncertain phases", f"{detail}: drag the edges on the page, and put phases.csv beside the video.")
+        mend = "drag the edges on the page, and put phases.csv beside the video"
+        yield Flag("warn", "uncertain phases", f"{detail}: {mend}.")
 
 
 def _settings(facts: Facts, _: bool) -> Iterator[Flag]:
