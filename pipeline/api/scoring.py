@@ -89,7 +89,8 @@ def serve(
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = settings_beside_model(config, ())
-    run_server(folder, load_scorer(model, folder / "cache", 1, user=user), port, observer)
+    with load_scorer(model, folder / "cache", 1, user=user) as scorer:
+        run_server(folder, scorer, port, observer)
 
 
 def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:

@@ -1,4 +1,4 @@
-"""The machine: where outputs are, and where and how work runs. Nothing here can change a result; no run stores it."""
+"""The machine: where outputs and the user's own networks are, and where and how work runs. No run stores it."""
 
 from __future__ import annotations
 
