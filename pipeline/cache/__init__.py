@@ -1,6 +1,6 @@
 """The cache of stage outputs: keys, freshness, local and remote stores, housekeeping."""
 
-from pipeline.cache.computation import Computation
+from pipeline.cache.computation import Computation, StageDescription, read_stages, stages_as_json
 from pipeline.cache.housekeeping import (
     CacheFiles,
     CacheListing,
@@ -33,6 +33,7 @@ __all__ = [
     "CacheListing",
     "Computation",
     "Freshness",
+    "StageDescription",
     "State",
     "collect_garbage",
     "delete",
@@ -40,9 +41,11 @@ __all__ = [
     "list_cache",
     "marked_cache",
     "open_cache",
+    "read_stages",
     "remove_cache",
     "remove_weights",
     "software",
+    "stages_as_json",
     "stamps",
     "unreadable",
     "verify_cache",

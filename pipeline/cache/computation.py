@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import asdict, dataclass, fields
+from functools import cache, cached_property
 from typing import Any
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,30 @@ class Computation:
 
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+
+
+@dataclass(frozen=True)
+class StageDescription:
+    """What the outputs of one stage have in common, whatever the record; fields as in `Computation`."""
+
+    version: int
+    settings: Mapping[str, Any]
+    identity: Mapping[str, str]
+
+
+@cache
+def _adapter() -> TypeAdapter[dict[str, StageDescription]]:
+    return TypeAdapter(dict[str, StageDescription])
+
+
+def stages_as_json(stages: Mapping[str, StageDescription]) -> dict[str, Any]:
+    """The descriptions of stages, by stage, as JSON types."""
+    return {name: asdict(one) for name, one in stages.items()}
+
+
+def read_stages(stored: Any) -> dict[str, StageDescription]:
+    """What `stages_as_json` made. Raises ValueError for anything else."""
+    return _adapter().validate_python(stored)
 
 
 ABSENT = object()

@@ -19,7 +19,7 @@ from data.store import Array, StageOutput
 from data.store import hdf5 as store
 from data.video import Labels, Record
 from data.video.records import MAX_LABEL
-from pipeline.cache import software
+from pipeline.cache import read_stages, software, stages_as_json
 from pipeline.train.features import ARRAYS, FeatureSet
 
 PACK_VERSION = 1
@@ -43,7 +43,7 @@ def write_pack(path: Path, features: FeatureSet) -> None:
     header = {
         "stage": "pack",
         "stage_version": PACK_VERSION,
-        "settings": dict(features.settings),
+        "settings": stages_as_json(features.settings),
         "records": [_record_out(record) for record in features.records],
         "software": software(),
     }
@@ -65,15 +65,15 @@ def read_pack(path: str | Path) -> FeatureSet:
     fault = next(_array_faults(stored_arrays), None)
     if fault is None:
         try:
-            records = tuple(_record_in(entry) for entry in header["records"])
+            records, settings = tuple(_record_in(entry) for entry in header["records"]), read_stages(header["settings"])
             fault = next(_record_faults(records, len(stored_arrays["duration"].values)), None)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            fault = f"its list of performances cannot be read ({str(error)[:80]})"
+            fault = f"its description cannot be read ({str(error)[:80]})"
     if fault is not None:
         raise DataError(f"this pack is damaged: {fault}", where=path, fix=AGAIN)
     arrays: dict[str, Any] = {name: stored_arrays[name].values for name in ARRAYS}
     names = {name: stored_arrays[name].names for name in ("primary", "secondary", "trial")}
-    return FeatureSet(records=records, settings=header.get("settings", {}), names=names, **arrays)
+    return FeatureSet(records=records, settings=settings, names=names, **arrays)
 
 
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:

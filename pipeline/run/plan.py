@@ -12,7 +12,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import Siblings
 from data.video import Record
-from pipeline.cache import Cache, Computation, Freshness, State, input_hashes
+from pipeline.cache import Cache, Computation, Freshness, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
 from pipeline.run.stage_files import StageFiles
@@ -167,12 +167,12 @@ class Planner:
         if fetch is not None:
             for name in self.stages:
                 stage_class(name).fetch(self.configs[name], self.files, fetch)
-        self._fixed = {}
+        self._described: dict[str, StageDescription] = {}
         for name in self.stages:
             stage = stage_class(name)
             settings = self.configs[name].result_settings()
             identity = dict(stage.identity(self.configs[name], self.files))
-            self._fixed[name] = stage.version, settings, identity
+            self._described[name] = StageDescription(stage.version, settings, identity)
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
@@ -201,11 +201,14 @@ class Planner:
         for name in self.stages:
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
-            version, settings, identity = self._fixed[name]
-            identity = {**identity, **{kind: value for kind, value in more[name].items() if isinstance(value, str)}}
+            stage = self._described[name]
+            identity = {
+                **stage.identity,
+                **{kind: value for kind, value in more[name].items() if isinstance(value, str)},
+            }
             if record.rate and record.frames is None and "video" in stage_class(name).reads:
                 identity["frames_per_s"] = str(record.rate)
-            computation = Computation(name, version, settings, identity, reads, upstream)
+            computation = Computation(name, stage.version, stage.settings, identity, reads, upstream)
             keys[name] = computation.key
             if (failure := absent.get(name)) is not None:
                 stages.append(
@@ -236,10 +239,6 @@ class Planner:
         """Number of units of a stage's work (`Extractor.work`) in a video of so many frames."""
         return stage_class(stage).work(self.configs[stage], frames)
 
-    def stage_descriptions(self, stage: str) -> dict[str, Any]:
-        """Version, settings and identity of a stage and of every stage that it needs, by stage, as JSON types."""
-        described = {}
-        for name in with_inputs((stage,), self.configs):
-            version, settings, identity = self._fixed[name]
-            described[name] = {"version": version, "settings": dict(settings), "identity": dict(identity)}
-        return described
+    def stage_descriptions(self, stage: str) -> dict[str, StageDescription]:
+        """A stage and every stage that it needs, by name."""
+        return {name: self._described[name] for name in with_inputs((stage,), self.configs)}

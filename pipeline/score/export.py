@@ -196,9 +196,8 @@ def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
 
 
 def _steps(model: TrainedModel) -> int:
-    timesteps = model.settings.get("timesteps", {})
-    settings = timesteps.get("settings", timesteps)
-    return int(settings.get("steps", 10))
+    timesteps = model.settings.get("timesteps")
+    return 10 if timesteps is None else int(timesteps.settings.get("steps", 10))
 
 
 def _probe(model: TrainedModel, steps: int) -> FeatureSet:

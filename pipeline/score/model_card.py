@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -89,12 +89,9 @@ def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]
         yield f"groups of kind {card_text(kind)}: {len(values)}"
     if np.isfinite(lengths).all():
         yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
-    for stage, facts in sorted(model.settings.items()):
-        facts = facts if isinstance(facts, Mapping) else {}  # a pack from elsewhere may hold anything
-        identity, version = facts.get("identity"), facts.get("version", "unknown")
-        named = sorted(identity.items()) if isinstance(identity, Mapping) else ()
-        identified = "".join(f", {card_text(key)} {card_text(value)}" for key, value in named)
-        yield f"features of stage {card_text(stage)}, version {version}{identified}"
+    for name, stage in sorted(model.settings.items()):
+        identified = "".join(f", {card_text(key)} {card_text(value)}" for key, value in sorted(stage.identity.items()))
+        yield f"features of stage {card_text(name)}, version {stage.version}{identified}"
 
 
 def _training(model: TrainedModel) -> Iterable[str]:

@@ -27,7 +27,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
 from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, steps_of
-from pipeline.score.setting_lines import setting_lines
+from pipeline.score.setting_differences import setting_differences
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
@@ -169,14 +169,12 @@ def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Tr
 
 def _pack_notes(features: FeatureSet, method: Method) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
-    packed = {
-        name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
-    }
+    packed = {name: stage.settings for name, stage in features.settings.items() if name in STAGES}
     here = {name: method.stage(name).result_settings() for name in packed}
-    if not (differing := setting_lines(packed, here)):
+    if not (differing := setting_differences(packed, here)):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
-    shown = "; ".join(line.replace("in the model", "in the pack") for line in differing[:MOST_SHOWN])
+    shown = "; ".join(one.text("the pack") for one in differing[:MOST_SHOWN])
     return [
         f"warning: the pack has other settings than this configuration ({shown}{more}), so `score` will refuse"
         " the model; give the --config and --set that the pack was made with"

@@ -33,7 +33,7 @@ from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import WHO, scoring_config
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.setting_lines import setting_lines
+from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_model import Predictions, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.train.features import FeatureSet, feature_set
@@ -58,11 +58,10 @@ class Scorer:
         self.model_sha256 = model_sha256(folder)
         self.cache = open_cache(config.machine)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
-        differing = setting_lines(model.settings, self.planner.stage_descriptions("timesteps"))
-        who = tuple(f"{name.replace('.', '.settings.')}:" for name in WHO)
-        if differing := [line for line in differing if not line.startswith(who)]:
+        differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
+        if differing := [one for one in differing if one.path.replace(".settings.", ".") not in WHO]:
             raise UsageError(
-                "this model was trained on features of other settings: " + "; ".join(differing),
+                "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,
                 fix=TRAIN_AGAIN,
             )

@@ -34,6 +34,7 @@ from data.store import atomic_path, read_json, write_text
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.aim_config import AimConfig, AimSizes
+from pipeline.cache import StageDescription, read_stages, stages_as_json
 from pipeline.phases import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
@@ -47,7 +48,7 @@ from pipeline.score.model_files import (
     require_finite,
 )
 from pipeline.score.run_config import save_method
-from pipeline.score.setting_lines import plain, setting_lines
+from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
@@ -108,7 +109,7 @@ class TrainedModel:
 
     networks: TrainedNetworks
     recipe: TrainConfig
-    settings: Mapping[str, Any]
+    settings: Mapping[str, StageDescription]
     names: Mapping[str, tuple[str, ...]]
     train_ids: tuple[str, ...]
     train_labels: Floats
@@ -204,7 +205,7 @@ class TrainedModel:
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError, which lists the differences, if settings, channel names or sizes are not the model's."""
-        differing = setting_lines(self.settings, features.settings)
+        differing = [one.text() for one in stage_differences(self.settings, features.settings)]
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
@@ -271,7 +272,7 @@ class TrainedModel:
             "model": asdict(self.networks.model),
             "sizes": asdict(self.networks.sizes),
             "train": self.recipe.model_dump(mode="json"),
-            "settings": plain(self.settings),
+            "settings": stages_as_json(self.settings),
             "names": {name: list(values) for name, values in self.names.items()},
             "train_ids": list(self.train_ids),
             "loss_epochs": list(self.loss_epochs),
@@ -310,7 +311,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
     model = TrainedModel(
         networks=TrainedNetworks.from_tensors(network, sizes, tensors),
         recipe=TrainConfig(**description["train"]),
-        settings=description["settings"],
+        settings=read_stages(description["settings"]),
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
         train_labels=tensors["train_labels"].numpy(),
@@ -321,8 +322,8 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         contents=None if contents is None else frozenset(map(str, contents)),
         phases=None if names is None else PhaseReferences.from_arrays(tuple(map(str, names)), marked),
     )
-    if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3 or not isinstance(model.settings, dict):
-        raise ValueError("the training labels or the settings are of another form")
+    if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3:
+        raise ValueError("the training labels are of another form")
     tried = model.predict(model.blank_features())  # parts that do not fit together fail here, not with a video
     if not np.isfinite([*tried.score, *tried.step_scores[0]]).all():
         raise ValueError("a score of the model is not finite")

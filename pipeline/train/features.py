@@ -13,6 +13,7 @@ from data.errors import DataError
 from data.store import StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
+from pipeline.cache import StageDescription
 
 ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
 """Arrays of the `timesteps` stage that a feature set gathers."""
@@ -43,7 +44,7 @@ class FeatureSet:
     scene: NDArray[np.float32]
     trial: NDArray[np.float32]
     duration: Floats
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, StageDescription] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -92,7 +93,9 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     return replace(features.take(firsts), scene=mean), became
 
 
-def feature_set(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
+def feature_set(
+    records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, StageDescription]
+) -> FeatureSet:
     """One feature set from the `timesteps` outputs of records. Raises DataError where one does not fit the others."""
     first = outputs[0].arrays
     for record, output in zip(records, outputs, strict=True):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from data.video import Labels, Record
+from pipeline.cache import StageDescription
 from pipeline.train.features import FeatureSet
+
+
+def stages(**settings: dict[str, Any]) -> dict[str, StageDescription]:
+    """Stages of version 1 with these settings."""
+    return {name: StageDescription(1, given, {}) for name, given in settings.items()}
 
 
 def made_features(
@@ -66,6 +74,6 @@ def made_features(
         scene=shown.astype(np.float32),
         trial=rng.normal(size=(count, trial)).astype(np.float32) + quality[:, None].astype(np.float32),
         duration=rng.uniform(3, 4, count),
-        settings={"pose": {"backend": "movenet", "long_side": 384}, "timesteps": {"count": steps}},
+        settings=stages(pose={"backend": "movenet", "long_side": 384}, timesteps={"count": steps}),
         names={"primary": names, "secondary": names},
     )

@@ -15,7 +15,7 @@ from models.aim_config import AimConfig
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.features import FeatureSet
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, stages
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +78,12 @@ def test_a_score_does_not_depend_on_company_or_threads(run: TrainedModel, featur
 
 
 def test_other_settings_are_refused_by_name(run: TrainedModel, features: FeatureSet) -> None:
-    settings = {"pose": {"backend": "mmpose", "long_side": 384}, "timesteps": {"count": 10}, "extra": 1}
+    settings = stages(pose={"backend": "mmpose", "long_side": 384}, timesteps={"count": 10}, extra={})
     with pytest.raises(UsageError) as caught:
         run.predict(replace(features, settings=settings))
     message = str(caught.value)
-    assert 'pose.backend: "movenet" in the model, "mmpose" here' in message
-    assert "extra: absent in the model, 1 here" in message
+    assert 'pose.settings.backend: "movenet" in the model, "mmpose" here' in message
+    assert "extra: absent in the model, {" in message
     assert "long_side" not in message
 
 
