@@ -207,7 +207,7 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
     """The rows of every video, and a line for each row without one and for names that match only loosely."""
     loose: dict[str, list[str]] = {}
     for name in videos:
-        for form in {_loose(name), _loose(PurePosixPath(name).name)}:
+        for form in {loose_name(name), loose_name(PurePosixPath(name).name)}:
             loose.setdefault(form, []).append(name)
     rows: dict[str, list[LabelRow]] = {}
     problems: list[str] = []
@@ -215,7 +215,7 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
     for row in table:
         wanted = inner_path(row.text("video"), where=row.where)
         wanted = wanted if wanted in videos else without_mark(wanted)
-        alike = loose.get(_loose(wanted), []) or loose.get(_loose(PurePosixPath(wanted).name), [])
+        alike = loose.get(loose_name(wanted), []) or loose.get(loose_name(PurePosixPath(wanted).name), [])
         if wanted in videos:
             name = wanted
         elif len(alike) == 1:
@@ -233,6 +233,6 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
     return rows, problems
 
 
-def _loose(name: str) -> str:
+def loose_name(name: str) -> str:
     """A name in one Unicode form, in lower case and without a video's ending."""
     return key_of(name).casefold()

@@ -24,6 +24,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from data.datasets.folder import loose_name
 from data.datasets.jigsaws import RATE_HZ
 from data.datasets.tables import LabelRow, clip, read_bytes, read_table, read_text, without_mark
 from data.errors import DataError, UsageError, VideoError, nearest, printable
@@ -94,15 +95,15 @@ def _finder(records: Sequence[Record]) -> Callable[[str], tuple[Sequence[str], s
     """A function from a name to the ids of the one performance that it fits, or none and the reason."""
     fitting: dict[str, dict[str, str]] = {}  # performance by id, by name: two views of a trial are one
     for record in records:
-        trial, path = record.groups.get("trial", record.id), PurePosixPath(record.id)
-        for name in {str(path), str(path.with_suffix("")), path.name, path.stem, trial}:
-            fitting.setdefault(name.casefold(), {})[record.id] = trial
+        trial = record.groups.get("trial", record.id)
+        for name in {record.id, PurePosixPath(record.id).name, record.stem, trial}:
+            fitting.setdefault(loose_name(name), {})[record.id] = trial
 
     def find(video: str) -> tuple[Sequence[str], str]:
-        path = PurePosixPath(video.replace("\\", "/"))
-        names = [str(path), path.name, path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name]
-        ids = next((fitting[name.casefold()] for name in names if name.casefold() in fitting), {})
-        fault = "fits several videos" if ids else f"is no video here ({clip(nearest(path.name, fitting), 120)})"
+        name = PurePosixPath(video.replace("\\", "/")).name
+        ids = fitting.get(loose_name(video)) or fitting.get(loose_name(name), {})
+        here = {PurePosixPath(record.id).name for record in records}
+        fault = "fits several videos" if ids else f"is no video here ({clip(nearest(name, here), 120)})"
         return (list(ids), "") if len({*ids.values()}) == 1 else ([], fault)
 
     return find

@@ -81,7 +81,7 @@ def phase_agreement(
                 shared = [name for name in first if name in second]
                 lone += len(first) + len(second) - 2 * len(shared)
                 for name, (low, high) in ((name, sorted((first[name], second[name]))) for name in shared):
-                    apart.append((f"{record.id} {name}", high - low, low, high))
+                    apart.append((f"{record.id}, frame of {name}", high - low, low, high))
     if not apart:
         return ("The agreement is unknown until two raters have marked the same phase of a video",), []
     frames, of = [difference for _, difference, *_ in apart], counted(len(apart), "begin")

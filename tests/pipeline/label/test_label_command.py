@@ -73,7 +73,7 @@ def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(fold
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert report["answers"] == {"anna": 2, "ben": 1}
-    assert report["disputed"] == [["0.mp4 run", 2, 0, 2]]
+    assert report["disputed"] == [["0.mp4, frame of run", 2, 0, 2]]
     said = CliRunner().invoke(app, words).stderr.splitlines()
     assert said[0] == "two raters put a begin 2 frames apart (median of 1 begin), at most 2"
     train = shlex.split(said[-1].removeprefix("train on these phases: "))

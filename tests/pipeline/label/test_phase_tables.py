@@ -107,8 +107,11 @@ def test_agreement_is_counted_in_frames(tmp_path: Path, make_video: Callable[...
         "in 1 case one rater left out a phase that the other marked",
     )
     assert report.disputed == (
-        ("a.mp4 entry", 4, 12, 16), ("b.mp4 run", 3, 5, 8), ("a.mp4 run", 1, 0, 1), ("a.mp4 flight", 0, 10, 10),
-    )  # fmt: skip
+        ("a.mp4, frame of entry", 4, 12, 16),
+        ("b.mp4, frame of run", 3, 5, 8),
+        ("a.mp4, frame of run", 1, 0, 1),
+        ("a.mp4, frame of flight", 0, 10, 10),
+    )
     assert report.counts == "videos judged: anna 3, ben 2"
     first = {"anna": all_phases(tmp_path)[0]["anna"]}
     assert "unknown until two raters" in phase_agreement(first, session.records)[0][0]
