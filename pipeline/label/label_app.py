@@ -168,7 +168,7 @@ def _describe(content: str, record: Record, answers: Answers) -> dict[str, Any] 
     except VideoError:
         return None
     duration = float(times[-1]) + frame_length(times)
-    marked = answers[frozenset((content,))].phases if frozenset((content,)) in answers else ()
+    marked = answers.get(frozenset((content,)), Answer((), "marked")).phases
     return {
         "content": content,
         "width": info.width,

@@ -66,11 +66,11 @@ class RatingSession:
     ) -> tuple[str, ...] | None:
         """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask.
 
-        Where every video has its phases, the one that follows the video `after` is asked again.
+        Of phases, it is the next one after the video `after`; where all have theirs, all are asked again, to mend.
         """
         order = sorted(videos, key=lambda content: _digest(rater, content))
         if not self.pairs:
-            turn = order.index(after) + 1 if after in order else 0
+            turn = order.index(after) + 1 if self.phases and after in order else 0
             order = order[turn:] + order[:turn]
             left = [one for one in order if frozenset((one,)) not in answers]
             return next(((one,) for one in left or (order if self.phases else [])), None)

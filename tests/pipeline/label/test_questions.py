@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,20 @@ def asked(count: int, tmp_path: Path, rater: str, *, most: int = 999, pairs: boo
         answers[frozenset(question)] = Answer(question, "skipped")
         questions.append(question)
     return questions
+
+
+def test_phases_are_asked_in_turn_a_skipped_video_later_and_all_again_at_the_end(tmp_path: Path) -> None:
+    rated, videos = session(3, tmp_path, pairs=False)
+    rated, answers, asked_about = replace(rated, phases=("run", "entry")), Answers(), [""]
+    for place in range(6):
+        question = rated.next_question("anna", answers, videos, asked_about[-1])
+        assert question is not None
+        asked_about.append(question[0])
+        if place:  # the first one is skipped
+            answers[frozenset(question)] = Answer(question, "marked")
+    assert sorted(asked_about[1:4]) == sorted(videos)
+    assert asked_about[4:] == asked_about[1:4]
+    assert rated.progress(answers, videos) == (3, 3)
 
 
 @pytest.mark.parametrize("pairs", [False, True])
