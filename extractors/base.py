@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from data.pose_weights import PoseNetwork
 from data.store import ArraySpec, OutputSpec, StageOutput
 from data.video import Frame, Record, VideoInfo
+from data.weights.model_folders import ModelFolder
 from data.weights.registry import Announce
 
 
@@ -134,6 +135,12 @@ class Files(Protocol):
 
     def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
         """Write the tensors that `load` downloads to the file `name`, if it is missing."""
+
+    def model(self, name: str) -> ModelFolder:
+        """The model of `transformers` in a folder, or of a name on the Hugging Face Hub."""
+
+    def fetch_model(self, name: str, announce: Announce) -> None:
+        """Download a model of the hub, if it is missing."""
 
     def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
         """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.

@@ -58,3 +58,34 @@ class Tapped(nn.Module):
         """Logits (batch, class) and features (batch, channel) of (batch, 3, frame, row, column)."""
         features = self.network(clips)
         return self.head(features), features
+
+
+class VideoTransformer(nn.Module):
+    """A video network of the library `transformers` on clips (batch, 3, frame, row, column).
+
+    It gives the scores of the class layer (batch, class), else the mean of its tokens (batch, channel). `options` are
+    further arguments of its forward pass.
+    """
+
+    def __init__(self, network: nn.Module, **options: bool) -> None:
+        super().__init__()
+        self.network, self.options = network, options
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """See the class."""
+        made = self.network(clips.transpose(1, 2), **self.options)
+        scores: Tensor = made["logits"] if "logits" in made else made["last_hidden_state"].mean(dim=1)
+        return scores
+
+
+class Headless(nn.Module):
+    """A network that gives features (batch, channel) and has no classes: the logits are (batch, 0)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and features of (batch, 3, frame, row, column)."""
+        features = self.network(clips)
+        return features[:, :0], features

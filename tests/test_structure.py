@@ -58,6 +58,7 @@ FROM_DATA = {
     "data.video": {"Frame", "Phase", "Record", "VideoInfo"},
     "data.video.records": {"Record"},
     "data.weights": {"REGISTRY"},
+    "data.weights.model_folders": {"ModelFolder"},
     "data.weights.quiet_openvino": {"openvino"},
     "data.weights.registry": {"REGISTRY", "Announce"},
     "data.weights.weight_files": {"library_version", "published_path"},

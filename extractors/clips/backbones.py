@@ -5,6 +5,7 @@ torch and the libraries are imported only when a network is built, so that readi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ from data.errors import UsageError, WeightsError, nearest
 from data.weights.registry import Announce
 from data.weights.weight_files import library_version, published_path
 from extractors.base import Files
+from extractors.clips import transformer_models
 from extractors.state_dicts import read_tensors
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ Triple = tuple[float, float, float]
 class Backbone:
     """One clip network."""
 
-    library: Literal["aim", "pytorchvideo", "torchvision"]  # that builds it; aim: this repository
+    library: Literal["aim", "pytorchvideo", "torchvision", "transformers"]  # that builds it; aim: this repository
     features: int  # channels of the pooled feature
     size: int = 224  # side of its square input in pixels
     short_side: int = 256  # the picture's short side before the centre of `size` is cut out
@@ -60,6 +62,7 @@ BACKBONES: dict[str, Backbone] = {
     "swin3d_t": _SWIN,
     "swin3d_s": _SWIN,
     "swin3d_b": replace(_SWIN, features=1024),
+    "transformers": Backbone("transformers", 0, size=0),  # the model's own configurations have the rest
 }
 """Networks by the name of the `backbone` setting, which is also their name in their library."""
 
@@ -77,14 +80,26 @@ def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str
     Raises WeightsError: no such file; UsageError: the library is not installed.
     """
     entry = backbone(name)
-    identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else files.digest(_file(name, given))}
+    if entry.library == "transformers":
+        folder = files.model(given)
+        identity = {"weights": folder.digest, "input": json.dumps(transformer_models.input_of(folder))}
+    else:
+        identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else files.digest(_file(name, given))}
     if entry.library != "aim":
         identity["library"] = f"{entry.library} {library_version(entry.library)}"
     return identity
 
 
+def with_input(name: str, given: str, files: Files) -> Backbone:
+    """The entry of a network, with the input that a model of `transformers` names. Raises WeightsError."""
+    entry = backbone(name)
+    return replace(entry, **transformer_models.input_of(files.model(given))) if entry.size == 0 else entry
+
+
 def fetch_published(name: str, given: str, files: Files, announce: Announce) -> None:
-    """Download the weights of `hub` if they are missing. Raises WeightsError if that fails."""
+    """Download the weights of `hub`, or a model of the Hugging Face Hub. Raises WeightsError if that fails."""
+    if backbone(name).library == "transformers":
+        files.fetch_model(given, announce)
     if given != HUB:
         return
 
@@ -106,7 +121,7 @@ def _file(name: str, given: str) -> str:
 def build(name: str, given: str, seed: int, files: Files) -> ClipNetwork:
     """A network in evaluation mode: uint8 (batch, frame, row, column, RGB) to logits and features, see `ClipNetwork`.
 
-    `given` is the name or path of the weights, `random` (by `seed`) or `hub`.
+    `given` is the name or path of the weights, `random` (by `seed`) or `hub`; for `transformers` a folder or a name.
 
     Raises WeightsError: the weights are missing, unreadable, or belong to another network.
     """
@@ -115,14 +130,17 @@ def build(name: str, given: str, seed: int, files: Files) -> ClipNetwork:
     from models import i3d
     from models.clip_network import ClipNetwork, Tapped
 
-    entry = backbone(name)
+    entry = with_input(name, given, files)
     with torch.random.fork_rng(devices=[]):
-        if given != RANDOM:
+        if entry.library == "transformers":
+            network = transformer_models.build(files.model(given))
+        elif given != RANDOM:
             network = _with_weights(name, entry, _file(name, given), files)
         else:
             torch.manual_seed(seed)
             network = i3d.I3D() if entry.library == "aim" else _construct(name, entry, 400)
-        network = network.fold() if isinstance(network, i3d.I3D) else Tapped(network, entry.head)
+        if entry.library != "transformers":
+            network = network.fold() if isinstance(network, i3d.I3D) else Tapped(network, entry.head)
     built = ClipNetwork(network, entry.mean, entry.std)
     built.eval()
     return built

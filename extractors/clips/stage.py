@@ -15,11 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from data.errors import AimError, VideoError
+from data.errors import AimError, UsageError, VideoError
 from data.store import ArraySpec, StageOutput
 from data.weights.registry import REGISTRY, Announce
 from extractors.base import HASHED, MACHINE, Extractor, Files, Source, StageConfig, one_of, setting
-from extractors.clips.backbones import BACKBONES, HUB, RANDOM, backbone, fetch_published, network_identity
+from extractors.clips.backbones import (
+    BACKBONES,
+    HUB,
+    RANDOM,
+    Backbone,
+    backbone,
+    fetch_published,
+    network_identity,
+    with_input,
+)
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
 from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
 from extractors.signals import row_period
@@ -38,7 +47,10 @@ class ClipsConfig(StageConfig):
     )
     seed: int = setting(0, "seed of `random` weights; in the key where they are random", belongs_to=HASHED, ge=0)
     weights_file: str = setting(
-        "", "file of weights in place of `weights`; the content's SHA-256 is in the key", belongs_to=MACHINE
+        "",
+        "file of weights in place of `weights`; for `transformers` the folder of a model, or its name on the Hugging "
+        "Face Hub; the content's SHA-256 is in the key",
+        belongs_to=MACHINE,
     )
     steps: int = setting(10, "time steps, T in the paper", ge=1, le=1000)
     frames_per_clip: int = setting(16, "frames of one clip", ge=1, le=1024)
@@ -65,6 +77,14 @@ class ClipsConfig(StageConfig):
             entry = backbone(self.backbone)
         except AimError as error:
             raise ValueError(str(error)) from error
+        if entry.library == "transformers":
+            if not self.weights_file:
+                raise ValueError(
+                    "transformers needs weights_file: the folder of a model, or a name such as owner/model"
+                )
+            if self.runtime == "openvino":
+                raise ValueError("transformers runs in torch: set runtime to auto")
+            return self
         if self.frames_per_clip < entry.least_frames:
             raise ValueError(f"{self.backbone} needs at least {entry.least_frames} frames per clip")
         if self.short_side is not None and self.short_side < entry.size:
@@ -76,6 +96,11 @@ class ClipsConfig(StageConfig):
                 f"no library has weights of {self.backbone}: set weights to i3d-kinetics400, or weights_file"
             )
         return self
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The runtime and the device. Raises UsageError."""
+        return resolve("torch" if backbone(self.backbone).library == "transformers" else self.runtime, self.device)
 
     @property
     def used_weights(self) -> str:
@@ -103,9 +128,10 @@ class Clips(Extractor[ClipsConfig]):
 
         Raises DataError, UsageError.
         """
+        _input_of(config, files)
         identity = network_identity(config.backbone, config.used_weights, config.seed, files)
         if config.precision != "fp32":
-            runtime, device = resolve(config.runtime, config.device)
+            runtime, device = config.place
             identity["rounding"] = f"{runtime} {device.split(':')[0]}"
         return identity
 
@@ -136,7 +162,7 @@ class Clips(Extractor[ClipsConfig]):
         config = self.config
         times = source.times
         plan = _plan(config, len(times))
-        runtime, device = resolve(config.runtime, config.device)
+        runtime, device = config.place
         threads = os.environ.get("OMP_NUM_THREADS", "")  # which OpenVINO does not read by itself
         network = Network(
             backbone=config.backbone,
@@ -148,7 +174,7 @@ class Clips(Extractor[ClipsConfig]):
             device=device,
             threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
-        entry = backbone(config.backbone)
+        entry = _input_of(config, self.files)
         short_side = config.short_side or entry.short_side
         clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
         batch = config.batch if network.device != "cpu" else 1
@@ -162,6 +188,17 @@ class Clips(Extractor[ClipsConfig]):
             "repeated_frames": round(repeated, 4),
         }
         return StageOutput.of(self.arrays, {**values, "bounds": times[plan.bounds]}, quality)
+
+
+def _input_of(config: ClipsConfig, files: Files) -> Backbone:
+    """The input of the network. Raises UsageError: settings that a model of `transformers` was not made for."""
+    entry = with_input(config.backbone, config.used_weights, files)
+    if entry.library == "transformers" and config.frames_per_clip != entry.least_frames:
+        fix = f"Add: --set clips.frames_per_clip={entry.least_frames}"
+        raise UsageError(f"this model takes clips of {entry.least_frames} frames", where=config.weights_file, fix=fix)
+    if config.short_side is not None and config.short_side < entry.size:
+        raise UsageError(f"clips.short_side is below the {entry.size} pixels of this model", fix="Leave it out")
+    return entry
 
 
 def _plan(config: ClipsConfig, count: int) -> ClipPlan:

@@ -243,9 +243,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         if array not in arrays:
             raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, arrays))
         values = np.asarray(arrays[array].values, dtype=np.float64)
-        if values.ndim != 2 or not len(values):
+        if values.ndim != 2 or not values.size:  # a clip network without a class layer has no logits
             what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
-            raise DataError(what, fix="Set timesteps.scene to another array")
+            raise DataError(what, fix="Set timesteps.scene to another array, such as clips/features")
         if len(values) != len(bounds) or self.config.bounds != "equal":
             spans = _scene_bounds(output, array)
             if spans.shape != (len(values), 2) or not np.isfinite(spans).all():

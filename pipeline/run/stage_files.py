@@ -13,6 +13,7 @@ from data.keypoints import sidecar
 from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.video import Record
 from data.weights import digest, kept_model, read_network, whole
+from data.weights.model_folders import ModelFolder, fetch_model, model_folder
 from data.weights.registry import Announce
 from data.weights.weight_files import keep_published, read_weights
 
@@ -44,6 +45,14 @@ class StageFiles:
     def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
         """Download a library's weights to a file, if it is missing."""
         keep_published(Path(name), load, announce)
+
+    def model(self, name: str) -> ModelFolder:
+        """The model of `transformers` in a folder, or of a name on the hub."""
+        return model_folder(name)
+
+    def fetch_model(self, name: str, announce: Announce) -> None:
+        """Download a model of the hub, if it is missing."""
+        fetch_model(name, announce)
 
     def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
         """The networks that rtmlib or mmpose runs, by role."""

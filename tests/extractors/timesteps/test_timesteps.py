@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import UserDict
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,14 @@ def test_shapes_types_and_dims():
     assert out.quality["observed_secondary"] == 1
     assert (out.quality["name_primary"], out.quality["name_secondary"]) == ("left athlete", "right athlete")
     np.testing.assert_array_equal(a["scene"][:, 0], np.arange(10))
+
+
+def test_a_scene_without_classes_is_refused():
+    whole = clips(10, 4.0)
+    logits = replace(whole.arrays["logits"], values=np.zeros((10, 0), np.float32), names=())
+    headless = replace(whole, arrays={**whole.arrays, "logits": logits})
+    with pytest.raises(DataError, match=r"clips/logits has shape \(10, 0\).*clips/features"):
+        run({"pose": pose(np.arange(100) / 25), "clips": headless})
 
 
 def test_phases_cut_time_and_the_scene():

@@ -1,0 +1,94 @@
+"""Folders of models as the library `transformers` saves them: local ones, and ones of the Hugging Face Hub.
+
+Weights are read from `.safetensors` files only, and no code of a folder runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data.errors import DataError, UsageError, WeightsError
+from data.store import read_json
+from data.store.scratch import working_folder
+from data.weights.registry import Announce
+from data.weights.weight_files import digest, read_weights, safetensors_metadata, weights_dir
+
+CONFIG, PROCESSORS = "config.json", ("video_preprocessor_config.json", "preprocessor_config.json")
+MAX_CONFIG = 1 << 24  # bytes
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """One model."""
+
+    name: str  # as it was given
+    config: Mapping[str, Any]  # of the network
+    processor: Mapping[str, Any]  # how pictures become its input
+    digest: str  # SHA-256 of the network's configuration and of the files of weights
+    contents: Callable[[], Iterator[bytes]]  # the files of weights, one after another
+
+
+def model_folder(name: str) -> ModelFolder:
+    """The model in a folder, or of a name on the hub that `fetch_model` has downloaded. Raises WeightsError."""
+    place = _place(name)
+    if not place.is_dir():
+        raise WeightsError("no such model", where=name, fix="Give a folder, or a name on the hub such as owner/model")
+    files = sorted(place.glob("*.safetensors"))
+    if not files:
+        fix = "Save the model again: model.save_pretrained(FOLDER) writes safetensors"
+        raise WeightsError("no .safetensors file in this folder; other weights are not read", where=place, fix=fix)
+    for file in files:
+        safetensors_metadata(file)  # raises where the file is damaged, or is another one
+    processor = next((path for path in (place / one for one in PROCESSORS) if path.is_file()), place / PROCESSORS[0])
+    config, parts = _object(place / CONFIG), [digest(str(path)) for path in (place / CONFIG, *files)]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return ModelFolder(name, config, _object(processor), key, partial(map, read_weights, files))
+
+
+def fetch_model(name: str, announce: Announce) -> None:
+    """Download a model of the hub, if it is missing. Raises UsageError: no library; WeightsError: it failed."""
+    place = _place(name)
+    if place.exists() or not HUB_NAME.fullmatch(name):
+        return
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        fix = 'Type: python -m pip install -e ".[transformers]"'
+        raise UsageError("the hub needs the package 'huggingface_hub'", where=name, fix=fix) from None
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with working_folder(place.parent, ".weights-") as scratch:
+            announce(f"downloading {name}")
+            made = scratch / "model"
+            snapshot_download(name, local_dir=made, allow_patterns=[CONFIG, *PROCESSORS, "*.safetensors"])
+            os.replace(made, place)
+    except Exception as error:  # the library raises whatever its downloader raises
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        fix = "Try again with a network connection, or give the folder of a copy"
+        raise WeightsError(f"the model cannot be downloaded ({cause})", where=name, fix=fix) from error
+
+
+def _place(name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.exists() or not HUB_NAME.fullmatch(name):
+        return path
+    return weights_dir() / "hub" / name.replace("/", "--")
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises WeightsError: no such file, or something else."""
+    try:
+        made = read_json(path, MAX_CONFIG)
+    except (OSError, ValueError, DataError):
+        made = None
+    if not isinstance(made, dict):
+        raise WeightsError("missing, or no JSON object", where=path, fix="Save the model and its processor again")
+    return made

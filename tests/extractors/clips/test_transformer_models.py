@@ -1,0 +1,225 @@
+"""Models of the library `transformers`: small ones with random weights, saved by the library and loaded offline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from data.errors import DataError, UsageError
+from data.weights import weights_dir
+from extractors.clips import backbones
+from extractors.clips.stage import Clips, ClipsConfig
+from pipeline.run.stage_files import StageFiles
+from tests.extractors.clips.test_clips import noise
+from tests.helpers.drawn_people import MemoryClip
+
+transformers = pytest.importorskip("transformers", reason="needs the extra transformers")
+torch = pytest.importorskip("torch")
+
+FILES = StageFiles()
+FRAMES, CLASSES = 4, 5
+SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 16, "tubelet_size": 2}
+MODELS = ["VideoMAEModel", "VideoMAEForPreTraining", "VideoMAEForVideoClassification", "VJEPA2Model"]
+MODELS += ["VJEPA2ForVideoClassification"]
+
+
+def model(kind: str) -> Any:
+    torch.manual_seed(0)
+    if kind.startswith("VideoMAE"):
+        decoder = {f"decoder_{name}": 2 for name in ("num_attention_heads", "num_hidden_layers")}
+        sizes = {"intermediate_size": 48, "decoder_hidden_size": 16, "decoder_intermediate_size": 16, **decoder}
+        config = transformers.VideoMAEConfig(image_size=32, num_frames=FRAMES, num_labels=CLASSES, **sizes, **SMALL)
+    else:
+        sizes = {"pred_hidden_size": 12, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1}
+        sizes |= {"num_pooler_layers": 1, "mlp_ratio": 2.0}
+        config = transformers.VJEPA2Config(crop_size=32, frames_per_clip=FRAMES, num_labels=CLASSES, **sizes, **SMALL)
+    return getattr(transformers, kind)(config).eval()
+
+
+def processor(kind: str) -> Any:
+    name = "VideoMAEImageProcessor" if kind.startswith("VideoMAE") else "VJEPA2VideoProcessor"
+    return getattr(transformers, name)(size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32})
+
+
+def saved(folder: Path, kind: str = "VideoMAEModel") -> Path:
+    model(kind).save_pretrained(folder)
+    processor(kind).save_pretrained(folder)
+    return folder
+
+
+def config(folder: Path | str, **more: Any) -> ClipsConfig:
+    given = {"steps": 2, "frames_per_clip": FRAMES, "device": "cpu", **more}
+    return ClipsConfig(backbone="transformers", weights_file=str(folder), **given)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_numbers_are_those_of_the_library(tmp_path: Path, kind: str) -> None:
+    """Its own processor makes the input; pictures have its short side, so that only the cut and the scale matter."""
+    pictures = noise(2 * FRAMES)[:, :36, :50]
+    output = Clips(config(saved(tmp_path / "m", kind), layout="uniform"), FILES).extract(MemoryClip(pictures))
+    made = processor(kind)(list(pictures[:FRAMES]), return_tensors="pt")
+    pixels = next(iter(made.values())).reshape(1, FRAMES, 3, 32, 32)
+    network = model(kind)
+    with torch.inference_mode():
+        if kind.endswith("Classification"):
+            inputs: list[Any] = []
+            network.classifier.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+            logits = network(pixels).logits
+            features = inputs[0]
+        else:
+            base = network.videomae if kind == "VideoMAEForPreTraining" else network
+            options = {"skip_predictor": True} if kind == "VJEPA2Model" else {}
+            logits, features = torch.zeros(1, 0), base(pixels, **options).last_hidden_state.mean(dim=1)
+    assert output.arrays["logits"].values.shape == (2, CLASSES if kind.endswith("Classification") else 0)
+    np.testing.assert_allclose(output.arrays["logits"].values[:1], logits.numpy(), atol=2e-5)
+    np.testing.assert_allclose(output.arrays["features"].values[:1], features.numpy(), atol=2e-5)
+    assert output.arrays["features"].values.std() > 0
+
+
+def test_the_key_has_the_weights_and_the_input(tmp_path: Path) -> None:
+    first = saved(tmp_path / "a")
+    shutil.copytree(first, tmp_path / "b")
+    identities = [Clips.identity(config(tmp_path / name), FILES) for name in ("a", "b")]
+    assert identities[0] == identities[1]
+    assert identities[0]["library"] == f"transformers {transformers.__version__}"
+    assert json.loads(identities[0]["input"]) == {
+        "least_frames": 4, "size": 32, "short_side": 36, "mean": [0.5] * 3, "std": [0.5] * 3
+    }  # fmt: skip
+    place = tmp_path / "b/preprocessor_config.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "image_std": [0.25] * 3}))
+    changed = Clips.identity(config(tmp_path / "b"), FILES)
+    assert {name for name in changed if changed[name] != identities[0][name]} == {"input"}
+    other = model("VideoMAEModel")
+    with torch.no_grad():
+        next(other.parameters()).add_(1)
+    other.save_pretrained(tmp_path / "a")
+    assert Clips.identity(config(tmp_path / "a"), FILES)["weights"] != identities[0]["weights"]
+
+
+def test_published_names_of_biases_are_read(tmp_path: Path) -> None:
+    """The files of MCG-NJU have q_bias and v_bias, which newer versions of the library call otherwise."""
+    from safetensors.torch import load_file, save_file
+
+    saved(tmp_path / "m")
+    before = backbones.build("transformers", str(tmp_path / "m"), 0, FILES)
+    state = load_file(tmp_path / "m/model.safetensors")
+    names = {"attention.attention.query.bias": "attention.attention.q_bias"}
+    names |= {"attention.attention.value.bias": "attention.attention.v_bias"}
+    old = {}
+    for name, values in state.items():
+        ending = next((one for one in names if name.endswith(one)), "")
+        old[name.removesuffix(ending) + names.get(ending, "")] = values
+    save_file(old, tmp_path / "m/model.safetensors")
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, FRAMES, 32, 32, 3), np.uint8))
+    with torch.inference_mode():
+        after = backbones.build("transformers", str(tmp_path / "m"), 0, FILES)(clip)
+        assert torch.equal(after[1], before(clip)[1])
+
+
+def test_models_in_several_files_are_read(tmp_path: Path) -> None:
+    kind = "VJEPA2Model"
+    model(kind).save_pretrained(tmp_path / "m", max_shard_size="20KB")
+    processor(kind).save_pretrained(tmp_path / "m")
+    assert len(list((tmp_path / "m").glob("*.safetensors"))) > 1
+    assert backbones.build("transformers", str(tmp_path / "m"), 0, FILES) is not None
+
+
+def break_weights(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+
+
+def pickle_weights(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def drop_a_tensor(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(folder / "model.safetensors")
+    state.pop(next(name for name in state if name.endswith("dense.weight")))
+    save_file(state, folder / "model.safetensors")
+
+
+def change(file: str, **values: Any) -> Any:
+    return lambda folder: (folder / file).write_text(json.dumps({**json.loads((folder / file).read_text()), **values}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_weights, "not a safetensors file"),
+        (pickle_weights, "no .safetensors file"),
+        (drop_a_tensor, "tensors of VideoMAE are missing"),
+        (change("config.json", hidden_size=48), "of another size|not a model of VideoMAE"),
+        (
+            change("config.json", model_type="VideoMAEv2_Base", auto_map={"AutoModel": "m.M"}),
+            "code of a folder is never",
+        ),
+        (change("preprocessor_config.json", image_mean=None), "lack a value"),
+        (change("preprocessor_config.json", rescale_factor=1.0), "cannot be followed"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "missing, or no JSON object"),
+        (lambda folder: (folder / "config.json").write_text("{"), "missing, or no JSON object"),
+        (shutil.rmtree, "no such model"),
+    ],
+)
+def test_folders_that_cannot_be_used_are_named(tmp_path: Path, damage: Any, message: str) -> None:
+    folder = saved(tmp_path / "m")
+    damage(folder)
+    with pytest.raises(DataError, match=message) as caught:
+        backbones.build("transformers", str(folder), 0, FILES)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weights_file": ""}, "needs weights_file"),
+        ({"weights_file": "a/b", "runtime": "openvino"}, "runs in torch"),
+    ],
+)
+def test_impossible_settings_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ClipsConfig(backbone="transformers", **given)
+
+
+def test_settings_that_do_not_fit_the_model_are_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m")
+    with pytest.raises(UsageError, match=r"clips\.frames_per_clip=4"):
+        Clips.identity(config(folder, frames_per_clip=16), FILES)
+    with pytest.raises(UsageError, match="below the 32 pixels of this model"):
+        Clips.identity(config(folder, short_side=20), FILES)
+
+
+def test_a_name_on_the_hub_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's download is replaced by a copy: there is no hub here."""
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.chdir(tmp_path)
+    source, asked = saved(tmp_path / "source"), []
+
+    def snapshot_download(name: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
+        asked.append((name, allow_patterns))
+        shutil.copytree(source, local_dir)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    named = config("owner/small")
+    for _ in range(2):
+        Clips.fetch(named, FILES, lambda text: None)
+    assert [name for name, _ in asked] == ["owner/small"]
+    assert not any(pattern.endswith((".bin", ".py")) for pattern in asked[0][1])
+    assert (weights_dir() / "hub/owner--small/model.safetensors").is_file()
+    assert Clips.identity(named, FILES)["weights"] == Clips.identity(config(source), FILES)["weights"]
+
+
+def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = saved(tmp_path / "m")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UsageError, match=r"'transformers' is not installed.*\[transformers\]"):
+        backbones.build("transformers", str(folder), 0, FILES)
