@@ -29,7 +29,7 @@ class CameraMotion:
     angle: float = 0.0
 
     def vector(self) -> NDArray[np.float64]:
-        """(4,) pan_x, pan_y, a, b as in `extractors/camera_flow/alignment.py`."""
+        """(4,) pan_x, pan_y, a, b as in `extractors/camera_flow/border_alignment.py`."""
         return np.array([self.pan_x, self.pan_y, self.scale * np.cos(self.angle) - 1, self.scale * np.sin(self.angle)])
 
     def errors(self, estimated: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Compiled inner loops of the border's alignment; `extractors/camera_flow/alignment.py` uses them.
+"""Compiled inner loops of the border's alignment; `extractors/camera_flow/border_alignment.py` uses them.
 
 Functions compiled here call none that are compiled elsewhere: see `models.tvl1_kernels`.
 

@@ -1,6 +1,6 @@
 """The camera's motion over a whole video, from that of its pairs: rates, whether it moves, and quality values.
 
-Pure numpy; conventions as in `extractors/camera_flow/alignment.py`.
+Pure numpy; conventions as in `extractors/camera_flow/border_alignment.py`.
 """
 
 from __future__ import annotations

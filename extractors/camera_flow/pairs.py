@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.camera_flow.alignment import Alignment, Ring, align, flow_of, pyramid, rings
 from extractors.camera_flow.border import Border, Overlays, cell_flow
+from extractors.camera_flow.border_alignment import Alignment, Ring, align, flow_of, pyramid, rings
 from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import Image
 
@@ -52,7 +52,7 @@ class Pair(NamedTuple):
     flow: NDArray[np.float64]  # (cell, 2), 0 where the weight is 0
     weight: NDArray[np.float64]  # (cell,) weight in the fit, above 0 where usable
     covered: NDArray[np.bool_]  # (cell,) true where graphics cover most textured pixels
-    motion: NDArray[np.float64]  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`
+    motion: NDArray[np.float64]  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/border_alignment.py`
     inliers: float  # share of usable cells that agree
     cut: bool  # whether the frames show different scenes
 

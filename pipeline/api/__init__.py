@@ -64,7 +64,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.cache import CacheListing as CacheListing
     from pipeline.demo import DemoResult as DemoResult
     from pipeline.evaluate import Evaluation as Evaluation
-    from pipeline.label import LabelReport as LabelReport
+    from pipeline.label import LabelSummary as LabelSummary
     from pipeline.pack.pack_formats import Packed as Packed
     from pipeline.run import DryRun as DryRun
     from pipeline.run import ExtractRun as ExtractRun

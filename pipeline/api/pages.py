@@ -21,7 +21,7 @@ from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
     from pipeline.demo import DemoResult
-    from pipeline.label import LabelReport
+    from pipeline.label import LabelSummary
 
 
 def demo(
@@ -64,7 +64,7 @@ def report(
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
     """
-    from pipeline.report import run_report_data, write_report
+    from pipeline.report import run_page, write_report
     from pipeline.score import local_run
 
     folder = local_run(run)
@@ -73,7 +73,7 @@ def report(
     places = many_paths(inputs)
     user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
     with writing(page):
-        data = run_report_data(folder, places, page, sections, user, observer)
+        data = run_page(folder, places, page, sections, user, observer)
         observer.raise_if_stopped()
         write_report(page, data)
     return page
@@ -99,14 +99,14 @@ def compare(
         out: the page.
         overrides: of --config: the data set, --set dataset.root=FOLDER.
     """
-    from pipeline.report import write_comparison
+    from pipeline.report import compare_videos
     from pipeline.score import local_run
 
     page = Path(out)
     check_file(page)
     user = settings_beside_model(config, overrides, cache=cache, workers=workers)
     with writing(page):
-        write_comparison(local_run(model), (str(a), str(b)), page, user, observer)
+        compare_videos(local_run(model), (str(a), str(b)), page, user, observer)
     return page
 
 
@@ -130,14 +130,14 @@ def plot(
         formats: pdf, svg, png; comma separated.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
     """
-    from pipeline.report import plot_report, run_report_data
+    from pipeline.report import plot_report, run_page
     from pipeline.score import local_run
 
     out = Path(out)
     check_folder(out)
     places = many_paths(inputs)
     user = settings_beside_model(config, overrides, places, cache=cache)
-    data = run_report_data(local_run(run), places, out / "report.html", 12, user, observer)
+    data = run_page(local_run(run), places, out / "report.html", 12, user, observer)
     with writing(out):
         written = plot_report(data, out, names_of(formats), observer)
     if not written:
@@ -159,7 +159,7 @@ def label(
     out: Place | None = None,
     port: int = 8766,
     observer: Observer = SILENT,
-) -> LabelReport:
+) -> LabelSummary:
     """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
 
     Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
@@ -177,7 +177,7 @@ def label(
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
-    from pipeline.label import find_session, import_pairs, label_report, write_labels
+    from pipeline.label import find_session, import_pairs, label_summary, write_labels
 
     folder = Path(root)
     table = Path(out) if out is not None else folder / "labels.csv"
@@ -194,7 +194,7 @@ def label(
         text = "" if rubric is None else _rubric(Path(rubric))
         prepare_ratings(judged)
         run_app(create_label_app(judged, text, kept_token(folder)), port, observer)
-    labels = label_report(judged)
+    labels = label_summary(judged)
     if labels.rows:
         with writing(table):
             write_labels(table, labels.rows)

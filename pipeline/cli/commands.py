@@ -49,7 +49,7 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
     rubric=(Path | None, typer.Option(metavar="FILE")),
     imported=(Path | None, typer.Option("--import", metavar="FILE")),
 )
-def label(report: api.LabelReport, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
+def label(report: api.LabelSummary, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
     """Print the agreement of the raters, the verdict first, and what to type next."""
     if as_json:
         print_json(asdict(report))

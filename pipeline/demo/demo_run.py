@@ -23,7 +23,7 @@ from pipeline.demo.quality import Metrics, compare_with_baselines, label_of, lea
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
-from pipeline.report import ReportData, Scored, report_scores
+from pipeline.report import ReportData, Scored, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Prediction
 from pipeline.report.text import number
@@ -196,7 +196,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     evaluation = EvaluationReport(predictions=predictions, table=table, leaks=leak_checks(result.leaks))
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
-    report_scores(result.page, Scored(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
+    write_scores_page(result.page, Scored(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
 
 
 def _cells(metrics: Metrics) -> tuple[float | Interval | None, ...]:

@@ -281,7 +281,7 @@ class EvaluationResults(StrictFields):
         paper: the paper's rows, per cent by task.
         published: results of other methods, under the official split.
         ceiling: the agreement of two raters, in one sentence.
-        methods: a paragraph for a paper.
+        methods_text: a paragraph for a paper.
         method: the settings that the results follow from.
     """
 
@@ -302,7 +302,7 @@ class EvaluationResults(StrictFields):
     ceiling: str = ""
     curve: tuple[CurvePoint, ...] = ()
     notes: tuple[Note, ...] = ()
-    methods: str = ""
+    methods_text: str = ""
     method: Mapping[str, Any] = field(default_factory=dict)
 
     @property

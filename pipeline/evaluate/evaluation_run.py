@@ -100,7 +100,7 @@ def evaluate_features(
     results = replace(
         results,
         notes=tuple(evaluation_notes(results, method, kind, requested)),
-        methods=methods_paragraph(results, method, kind, quick=requested.quick),
+        methods_text=methods_paragraph(results, method, kind, quick=requested.quick),
         method=without_folders_in(method.dump()),
     )
     return Evaluation(results, folder, config)

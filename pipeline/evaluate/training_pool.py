@@ -18,7 +18,7 @@ import torch
 
 from data.errors import Cancelled
 from pipeline.observer import Progress
-from pipeline.run import MOST_LOST, Pool, RayPool, Tell, ThreadPool, Told, WorkerLost, run_items, worker_threads
+from pipeline.run import MOST_LOST, Message, Pool, RayPool, Tell, ThreadPool, WorkerLost, run_items, worker_threads
 from pipeline.settings.machine import Device
 from pipeline.systems import Predicted, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
@@ -67,7 +67,7 @@ class TrainingPool:
                 if isinstance(answer, WorkerLost):
                     what = f"{training.system.name}: lost {MOST_LOST} workers, the last: {answer}"
                     raise TrainingError(what, fix="See whether the machines have enough memory; raise run.ray_cpus")
-                if isinstance(answer, Told):
+                if isinstance(answer, Message):
                     self.progress.inside(number, *answer.progress)
                 elif answer is not None:
                     finished[number] = answer

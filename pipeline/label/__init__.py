@@ -5,22 +5,22 @@ and the next question is a function of the answers. Modules:
 
 - `questions`, `pair_order`: the next question;
 - `pair_scale`, `pair_fit`: a scale from pairs, and how well it fits;
-- `label_report`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
+- `label_summary`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
 - `pair_lists`: published pairs;
 - `phase_tables`: phases that raters mark;
 - `label_app`: the page, which takes a second to import, so callers import it where they use it.
 """
 
-from pipeline.label.label_report import LabelReport, label_report
+from pipeline.label.label_summary import LabelSummary, label_summary
 from pipeline.label.label_table import write_labels
 from pipeline.label.pair_lists import import_pairs
 from pipeline.label.questions import RatingSession, find_session
 
 __all__ = [
-    "LabelReport",
+    "LabelSummary",
     "RatingSession",
     "find_session",
     "import_pairs",
-    "label_report",
+    "label_summary",
     "write_labels",
 ]

@@ -34,7 +34,7 @@ from data.store.scratch import working_folder
 from data.video import Phase, Record, embed_video, probe
 from data.video.media import frame_length, playable_type
 from data.weights.weight_files import cache_dir
-from pipeline.label.label_report import label_report
+from pipeline.label.label_summary import label_summary
 from pipeline.label.phase_tables import PHASES, save_phases
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.report.page_writer import asset
@@ -127,7 +127,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
         """The agreement of the raters, without their names."""
-        report = label_report(session)
+        report = label_summary(session)
         return {"lines": report.lines, "disputed": report.disputed}
 
     @app.get("/videos/{content}")

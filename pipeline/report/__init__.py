@@ -8,17 +8,17 @@ from pipeline.report.evaluation_section import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
-from pipeline.report.run_report import Scored, report_comparison, report_scores, run_report_data, write_comparison
+from pipeline.report.run_report import Scored, compare_videos, run_page, write_comparison_page, write_scores_page
 
 __all__ = [
     "ReportData",
     "Scored",
+    "compare_videos",
     "plot_report",
     "render_report",
-    "report_comparison",
-    "report_scores",
-    "run_report_data",
-    "write_comparison",
+    "run_page",
+    "write_comparison_page",
     "write_evaluation",
     "write_report",
+    "write_scores_page",
 ]

@@ -68,7 +68,7 @@ def evaluation_report(results: EvaluationResults) -> page.EvaluationReport:
         curve=_curve(results.systems.get(OURS, results.systems[name]).losses),
         runs=runs_table(results),
         leaks=leak_checks(results.audit),
-        methods=results.methods,
+        methods_text=results.methods_text,
     )
 
 

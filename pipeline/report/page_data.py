@@ -251,7 +251,7 @@ class EvaluationReport:
     notes: tuple[str, ...] = ()  # shown before the numbers
     runs: Table | None = None  # correlations of every run, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
-    methods: str = ""  # a paragraph for a paper
+    methods_text: str = ""  # a paragraph for a paper
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Scored:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_report_data(
+def run_page(
     run: Path, inputs: Sequence[Path], page: Path, sections: int, user: Config, observer: Observer
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
@@ -98,7 +98,7 @@ def run_report_data(
     return scores_page(page, scored, head, sections=sections, held_out=held_out)
 
 
-def write_comparison(run: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
+def compare_videos(run: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
     """Score two videos with the run in folder `run` and write their page.
 
     `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises
@@ -110,7 +110,7 @@ def write_comparison(run: Path, names: tuple[str, str], page: Path, user: Config
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
     scored = _scored(run, records, user, observer)
-    report_comparison(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
+    write_comparison_page(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
 def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> Scored:
@@ -121,7 +121,7 @@ def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observ
     return Scored(scorer, rows, records)
 
 
-def report_comparison(path: Path, scored: Scored, head: ReportData) -> None:
+def write_comparison_page(path: Path, scored: Scored, head: ReportData) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
     Raises DataError where a video failed, or their steps cannot be compared.
@@ -132,7 +132,7 @@ def report_comparison(path: Path, scored: Scored, head: ReportData) -> None:
     write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
 
 
-def report_scores(path: Path, scored: Scored, head: ReportData, *, sections: int = EMBEDDED_VIDEOS) -> ReportData:
+def write_scores_page(path: Path, scored: Scored, head: ReportData, *, sections: int = EMBEDDED_VIDEOS) -> ReportData:
     """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
     data = scores_page(path, scored, head, sections=sections)
     write_report(path, data)

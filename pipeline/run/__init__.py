@@ -21,7 +21,7 @@ from pipeline.run.plan import MeasuredPlan, Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.ray_pool import RayPool, pool_of, worker_threads
 from pipeline.run.runner import Result
-from pipeline.run.worker_pool import MOST_LOST, Pool, Tell, Told, WorkerLost, run_items
+from pipeline.run.worker_pool import MOST_LOST, Message, Pool, Tell, WorkerLost, run_items
 
 __all__ = [
     "MOST_LOST",
@@ -29,6 +29,7 @@ __all__ = [
     "DryRun",
     "ExtractRun",
     "MeasuredPlan",
+    "Message",
     "Outputs",
     "Plan",
     "Planner",
@@ -42,7 +43,6 @@ __all__ = [
     "Summary",
     "Tell",
     "ThreadPool",
-    "Told",
     "WorkerLost",
     "dataset_records",
     "feasible_config",

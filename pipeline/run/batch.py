@@ -17,7 +17,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.run.costs import DryRun, dry_run, estimate, in_a_line
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
-from pipeline.run.worker_pool import Told, WorkerLost, run_items
+from pipeline.run.worker_pool import Message, WorkerLost, run_items
 from pipeline.settings.destinations import check_folder
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
@@ -163,7 +163,7 @@ def run(
         progress.plan({plan.record.id: max(1, count) for plan, count in zip(todo, lengths, strict=True)}, fresh)
         start = partial(PlanRunner, planner.config, cache)
         for plan, answer in run_items(planner.pool, start, reader.waiting, stop.is_set):
-            if isinstance(answer, Told):
+            if isinstance(answer, Message):
                 progress.inside(plan.record.id, *answer.progress)
                 continue
             result = lost_result(plan, cache, answer) if isinstance(answer, WorkerLost) else answer

@@ -25,7 +25,7 @@ import psutil
 
 from data.errors import PROGRAM, UsageError, counted
 from pipeline.run.failures import kind_of_end
-from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Pool, Start, Told, Worker, WorkerLost
+from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
 from pipeline.settings.machine import RunConfig
 
 WORKER_BYTES = 1.5e9
@@ -74,9 +74,9 @@ class ThreadWorker(Worker):
         """See `Worker`."""
         self.items.put(item)
 
-    def take(self) -> Sequence[Told | Done]:
+    def take(self) -> Sequence[Message | Done]:
         """See `Worker`."""
-        answers = list[Told | Done]()
+        answers = list[Message | Done]()
         while not self.answers.empty():
             answer = self.answers.get()
             if isinstance(answer, BaseException):
@@ -100,7 +100,7 @@ class ThreadWorker(Worker):
         except BaseException as error:  # noqa: BLE001 -- raised in the parent
             self._answer(error)
 
-    def _answer(self, answer: Told | Done | BaseException) -> None:
+    def _answer(self, answer: Message | Done | BaseException) -> None:
         self.answers.put(answer)
         self.answered.set()
 
@@ -162,9 +162,9 @@ class ProcessWorker(Worker):
         with suppress(OSError):  # `take` notices that the process has ended
             self.pipe.send(item)
 
-    def take(self) -> Sequence[Told | Done]:
+    def take(self) -> Sequence[Message | Done]:
         """See `Worker`."""
-        answers = list[Told | Done]()
+        answers = list[Message | Done]()
         try:
             while self.pipe.poll() and not (answers and isinstance(answers[-1], Done)):
                 answers.append(self.pipe.recv())
@@ -197,10 +197,12 @@ class ProcessWorker(Worker):
         self.process.join()
 
 
-def _serve(start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Told | Done], None]) -> None:
+def _serve(
+    start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Message | Done], None]
+) -> None:
     """The loop of a worker: take an item, work on it, send the result, until there are no more."""
-    work = start(stop, lambda *progress: answer(Told(progress)))
-    answer(Told())
+    work = start(stop, lambda *progress: answer(Message(progress)))
+    answer(Message())
     while (item := items.get()) is not None:
         answer(Done(work(item)))
 

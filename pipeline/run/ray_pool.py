@@ -20,7 +20,7 @@ from typing import Any
 
 from data.errors import UsageError
 from pipeline.run.local_pool import ProcessPool, ThreadPool
-from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Pool, Start, Told, Worker, WorkerLost
+from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import RunConfig
 
@@ -209,7 +209,7 @@ class RayActor(Worker):
         self.started, self.state = None, None
         self.result = self.actor.run.remote(item)
 
-    def take(self) -> Sequence[Told | Done]:
+    def take(self) -> Sequence[Message | Done]:
         """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
         import ray
 
@@ -225,12 +225,12 @@ class RayActor(Worker):
                 raise _lost(error) from None
         if time.monotonic() > self.answer_due and not ray.wait([self.halted], timeout=0)[0]:
             raise WorkerLost("the Ray worker does not answer")
-        told, self.state = list[Told](), self.state or self.actor.state.remote()
+        told, self.state = list[Message](), self.state or self.actor.state.remote()
         if ray.wait([self.state], timeout=0)[0]:
             with suppress(ray.exceptions.RayError):  # `run` fails with the same error a moment later
                 progress = ray.get(self.state)
                 self.started = self.started or time.monotonic()
-                told = [Told(progress)]
+                told = [Message(progress)]
             self.state = None
         return told
 

@@ -57,7 +57,7 @@ class WorkerLost(Exception):  # noqa: N818 -- it is an event, often no error
 
 
 @dataclass(frozen=True)
-class Told:
+class Message:
     """What the work on an item tells before its end; empty: the worker is there."""
 
     progress: tuple[Any, ...] = ()
@@ -82,7 +82,7 @@ class Worker(ABC):
         """Start an item."""
 
     @abstractmethod
-    def take(self) -> Sequence[Told | Done]:
+    def take(self) -> Sequence[Message | Done]:
         """What has come from the worker since the last call.
 
         Raises WorkerLost where the worker has ended, UsageError where none can start.
@@ -122,7 +122,7 @@ class Pool(ABC):
 
 def run_items(
     pool: Pool, start: Start[J, R], items: deque[J], stop: Callable[[], bool]
-) -> Iterator[tuple[J, R | Told | WorkerLost]]:
+) -> Iterator[tuple[J, R | Message | WorkerLost]]:
     """Items with what their work tells, and at last with the result, or with the loss of their last worker.
 
     Items are taken from the left, also those added meanwhile, and end in any order. When `stop` returns true, no
@@ -197,7 +197,7 @@ class _Crew(Generic[J, R]):
                     self._drop(worker)
         return bool(self.at_work) and not self.late
 
-    def collect(self, worker: Worker, items: deque[J]) -> Iterator[tuple[J, R | Told | WorkerLost]]:
+    def collect(self, worker: Worker, items: deque[J]) -> Iterator[tuple[J, R | Message | WorkerLost]]:
         """What has come from a worker, with its item; one that lost its worker waits again, or fails."""
         item = self.at_work[worker]
         try:

@@ -136,7 +136,7 @@ def score_upload(
     observer gets notes on videos that are extracted again. Raises VideoError where there is no score, DataError for a
     comparison of equal videos, Cancelled after `stop`.
     """
-    from pipeline.report import ReportData, Scored, report_comparison, report_scores
+    from pipeline.report import ReportData, Scored, write_comparison_page, write_scores_page
 
     submissions, choice = submission.pair or (submission,), submission.choice
     if choice.part is not None:
@@ -160,9 +160,9 @@ def score_upload(
         head = ReportData(submission.title, f"scored by {scorer.folder.name}", home="/")
         scored = Scored(chosen, rows, records, names)
         if submission.pair:
-            report_comparison(folder / REPORT, scored, head)
+            write_comparison_page(folder / REPORT, scored, head)
             return None
-        row = report_scores(folder / REPORT, scored, head).videos[0].result
+        row = write_scores_page(folder / REPORT, scored, head).videos[0].result
     return replace(row, path=None, steps=(), quality={}, keys={}, carried=None)
 
 

@@ -214,7 +214,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
         table=Table("Rank correlation, n 103", columns, rows, note="Means over 10 runs.", better=better),
         further=(Table("Suturing, n 39", columns[:4], tuple(replace(r, values=r.values[:4]) for r in rows)),),
         bars=d.BarChart("AIM beside each system", bars, unit, "that system ranks better", "AIM ranks better", "Lines."),
-        methods="We evaluated 103 performances.",
+        methods_text="We evaluated 103 performances.",
         curve=d.TrainingCurve(epoch, train, train - 0.01, train + 0.01),
         leaks=(
             d.LeakCheck("same trial on both sides", True, "103 trials"),

@@ -25,7 +25,7 @@ from pipeline.demo.demo_run import DemoResult, write_page
 from pipeline.demo.quality import compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import as_json as results_json
-from pipeline.label import find_session, label_report, write_labels
+from pipeline.label import find_session, label_summary, write_labels
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
 from pipeline.report import ReportData, Scored, render_report
@@ -275,7 +275,7 @@ def ratings(folder: Path) -> Outputs:
             left, right = (truth[videos[content].id] for content in question or ())
             answer = "better" if left > right else "worse"
             append_answers(path, Answer(question, answer, names=tuple(videos[one].id for one in question or ())))
-    made = [label_report(find_session(folder / "scores")[0]), label_report(session)]
+    made = [label_summary(find_session(folder / "scores")[0]), label_summary(session)]
     for number, report in enumerate(made):
         write_labels(folder / f"{number}.csv", report.rows)
     return Outputs(

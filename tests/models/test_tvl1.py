@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.camera_flow.alignment import flow_of, pyramid
+from extractors.camera_flow.border_alignment import flow_of, pyramid
 from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import sample
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render

@@ -14,7 +14,7 @@ from data.video import find_videos
 from data.video.decoder import probe
 from data.video.records import fingerprint_file
 from models.metrics import spearman
-from pipeline.label import find_session, label_report
+from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
 from synthetic.dives import plan_dives
 from synthetic.practice_clips import NEW, OPTIONS, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs, make_practice_clips
@@ -48,7 +48,7 @@ def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_thei
     for answers in raters.values():
         judged = [content for question in answers for content in question]
         assert all(judged.count(fingerprint_file(videos / name)) >= PAIRS_A_VIDEO for name in VIDEOS)
-    report = label_report(find_session(videos, pairs=True)[0])
+    report = label_summary(find_session(videos, pairs=True)[0])
     awards = [dive.scores.awards[0] for dive in plan_dives(len(VIDEOS), 0)]
     scores = {row["video"]: row["score"] for row in report.rows}
     assert spearman([scores[name] for name in VIDEOS], awards) > 0.8, "the raters see the award with an error"

@@ -24,7 +24,7 @@ from data.store import write_text
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_kimore, make_ui_prmd
-from tests.helpers.pages import code_of
+from tests.helpers.doc_pages import code_of
 
 
 def folder_set(root: Path) -> Path:

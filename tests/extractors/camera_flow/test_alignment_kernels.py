@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from extractors.camera_flow.alignment import align, flow_of, pyramid, rings
 from extractors.camera_flow.alignment_kernels import gauss_newton, shift_costs
 from extractors.camera_flow.border import cell_flow, lay_out
+from extractors.camera_flow.border_alignment import align, flow_of, pyramid, rings
 
 WIDTH, HEIGHT = 160, 120
 CENTRE = ((WIDTH - 1) / 2, (HEIGHT - 1) / 2)

@@ -88,7 +88,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     assert page.headline.what == f"Rank correlation of {results.against} with the judges"
     assert page.leaks
     assert all(check.passed for check in page.leaks if "equal files" not in check.name)
-    assert f"the protocol {protocol} " in results.methods
+    assert f"the protocol {protocol} " in results.methods_text
 
 
 def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config, FeatureSet]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from data.datasets.folder import list_folder
 from data.errors import UsageError
-from pipeline.label import find_session, label_report, write_labels
+from pipeline.label import find_session, label_summary, write_labels
 from tests.helpers.rated import rate_scores
 
 
@@ -21,7 +21,7 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Path) -> None:
     rate_scores(folder, "anna", {"0.mp4": {"score": 3.0}})
-    table, rows = folder / "labels.csv", label_report(find_session(folder)[0]).rows
+    table, rows = folder / "labels.csv", label_summary(find_session(folder)[0]).rows
     table.write_text("video,score,raters,judges,subject\n0.mp4,1,1,1,Cleo\n")
     write_labels(table, rows)
     assert list_folder(folder).records[0].groups == {"subject": "Cleo"}
@@ -38,7 +38,7 @@ def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(
     for number, name in enumerate(names):
         make_video(tmp_path / name, frames=3 + number)
     rate_scores(tmp_path, "anna", {name: {"score": float(n)} for n, name in enumerate(names)})
-    rows = label_report(find_session(tmp_path)[0]).rows
+    rows = label_summary(find_session(tmp_path)[0]).rows
     table = tmp_path / "labels.csv"
     write_labels(table, rows)
     cells = [line.split(",")[0] for line in table.read_text().splitlines()[1:]]

@@ -13,7 +13,7 @@ import pytest
 from data.datasets import with_phases
 from data.datasets.ratings import rater_file
 from data.video import Phase, find_videos
-from pipeline.label import find_session, label_report
+from pipeline.label import find_session, label_summary
 from pipeline.label.phase_tables import PHASES, all_phases, phase_agreement, read_phases, save_phases
 
 NAMES = ("run", "flight", "entry")
@@ -100,7 +100,7 @@ def test_agreement_is_counted_in_frames(tmp_path: Path, make_video: Callable[...
             marks = [Phase(*one) for one in zip(NAMES, begins, ends, strict=False)]
             save_phases(rater_file(tmp_path, rater, PHASES), video, marks)
     session, _ = find_session(tmp_path, phases=NAMES)
-    report = label_report(session)
+    report = label_summary(session)
     assert report.answers == {"anna": 3, "ben": 2}
     assert report.lines == (
         "two raters put a begin 2 frames apart (median of 4 begins), at most 4",

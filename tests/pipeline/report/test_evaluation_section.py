@@ -52,7 +52,7 @@ def evaluated() -> EvaluationResults:
     systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *trivial_baselines(features))
     report = audit(folds, records, forbid=("trial",))
     results = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM)
-    return replace(results, methods="A paragraph for a paper.")
+    return replace(results, methods_text="A paragraph for a paper.")
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def hostile_report(name: str) -> ReportData:
         d.TrainingCurve(*np.ones((4, 2))),
         (name,),
         leaks=(d.LeakCheck(name, False, name),),
-        methods=name,
+        methods_text=name,
     )
     return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
 

@@ -16,7 +16,7 @@ from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData, VideoReport
-from pipeline.report.run_report import _records, refuse_failed, refuse_incomparable, run_report_data
+from pipeline.report.run_report import _records, refuse_failed, refuse_incomparable, run_page
 from pipeline.score.run_config import save_method
 from pipeline.score.score import Score, StepScore
 from pipeline.settings.config import load_config
@@ -32,7 +32,7 @@ def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def page_of(run: Path) -> ReportData:
     """The page of a run's folder."""
-    return run_report_data(run, (), run / "report.html", 4, load_config(), Observer())
+    return run_page(run, (), run / "report.html", 4, load_config(), Observer())
 
 
 def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:

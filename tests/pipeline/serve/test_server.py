@@ -79,7 +79,7 @@ def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: Scored, head
 
 
 def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
+    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
     outcome, _ = run(
         FakeScorer(Score("x", score=45.4, flags=(Flag("bad", "unlike the training performances"),))), tmp_path
     )
@@ -95,7 +95,7 @@ def test_every_stage_has_words_for_people_who_upload() -> None:
 
 def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[Any] = []
-    monkeypatch.setattr("pipeline.report.report_comparison", lambda *parts: pages.append(parts))
+    monkeypatch.setattr("pipeline.report.write_comparison_page", lambda *parts: pages.append(parts))
     pair = [
         replace(SUBMISSION, id="1" * 32, name="before.mp4"),
         replace(SUBMISSION, id="2" * 32, name="after.mp4", content="cd" * 32),
@@ -112,7 +112,7 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
+    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
     report_samples.dive_video(tmp_path / SUBMISSION.id / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
@@ -130,7 +130,7 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[tuple[Path, ReportData]] = []
-    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, pages))
+    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, pages))
     scorer = FakeScorer(
         Score(
             "x",
@@ -155,7 +155,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.report_scores", partial(shown, []))
+    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
     (folder := tmp_path / SUBMISSION.id).mkdir()
     (folder / "kinematics.txt").write_text("1 2 3")
     scorer: Any = FakeScorer(Score("x", score=1.0))

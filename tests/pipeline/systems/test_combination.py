@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.combination import mean_rhos
+from benchmarks.combination_gain import mean_rhos
 from data.splits import leave_one_out
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
@@ -208,7 +208,7 @@ def test_without_inner_validation_all_count_alike() -> None:
 def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candidate() -> None:
     """On planted people, inner validation loses little against the best system, which is not known beforehand.
 
-    Of regressions without a search of their constants; `benchmarks/combination.py` has all, and more people.
+    Of regressions without a search of their constants; `benchmarks/combination_gain.py` has all, and more people.
     """
     candidates = [one for one in regressions_for(("trial", "subject")) if one.model in ("ridge", "nearest")]
     means = mean_rhos(range(4), candidates, count=6, tasks=2)

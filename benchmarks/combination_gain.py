@@ -1,6 +1,6 @@
 """Measures whether the combination is as good as its best candidate, on planted people under leave-one-user-out.
 
-    python -m benchmarks.combination [--sets 4] [--out FILE]
+    python -m benchmarks.combination_gain [--sets 4] [--out FILE]
 
 A set has eight people with four trials in each of three tasks. The best candidate is known only after the evaluation.
 A set takes some 25 s of one core. Prints the mean of each row's Spearman correlation over the sets, and writes JSON.

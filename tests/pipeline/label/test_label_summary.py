@@ -13,7 +13,7 @@ from data.datasets.folder import list_folder
 from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
 from data.errors import UsageError
 from data.video.records import fingerprint_file
-from pipeline.label import find_session, label_report, write_labels
+from pipeline.label import find_session, label_summary, write_labels
 from tests.helpers.rated import rate_scores
 
 SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
@@ -40,7 +40,7 @@ def rate_pairs(folder: Path, rater: str, truth: Mapping[str, float], count: int)
 
 
 def report(folder: Path, **options: Any) -> Any:
-    return label_report(find_session(folder, **options)[0])
+    return label_summary(find_session(folder, **options)[0])
 
 
 def test_the_data_set_folder_reads_means_and_judges(folder: Path) -> None:

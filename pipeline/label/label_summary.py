@@ -27,7 +27,7 @@ DISPUTED = 5
 
 
 @dataclass(frozen=True)
-class LabelReport:
+class LabelSummary:
     """Labels of the videos, and the agreement of their raters.
 
     Attributes:
@@ -74,7 +74,7 @@ class Decided:
         return fit_scale(len(self.contents), self.first, self.second, self.outcome, spreads)
 
 
-def label_report(session: RatingSession) -> LabelReport:
+def label_summary(session: RatingSession) -> LabelSummary:
     """The labels and the agreement of all raters of a session's folder.
 
     The score of a video is the mean over its raters; in pairs, its place on the scale of all answers. `deviation` is
@@ -86,7 +86,7 @@ def label_report(session: RatingSession) -> LabelReport:
         sums = {name: sum(one.id in phases for one in session.records) for name, phases in tables.items()}
         lines, apart = phase_agreement(tables, session.records)
         line = count_line(sums, False, session.folder)
-        return LabelReport(sums, (), lines, disputed=tuple(apart[:DISPUTED]), counts=line, problems=tuple(problems))
+        return LabelSummary(sums, (), lines, disputed=tuple(apart[:DISPUTED]), counts=line, problems=tuple(problems))
     raters, problems = all_answers(session.folder)
     videos = session.by_content()
     size = PAIR if session.pairs else 1
@@ -101,7 +101,7 @@ def label_report(session: RatingSession) -> LabelReport:
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
     line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
-    return LabelReport(counts, **made, counts=line, problems=tuple(problems))
+    return LabelSummary(counts, **made, counts=line, problems=tuple(problems))
 
 
 def _score_report(
