@@ -169,8 +169,7 @@ def label(
         root: folder of the videos.
         pairs: compare two videos at a time; the labels are their places on one scale.
         columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
-        phases: in place of scores, mark when these phases begin, comma separated and in order; one table a rater, in
-            ROOT/phases.
+        phases: in place of scores, mark when these phases begin, comma separated: ROOT/phases, one CSV a rater.
         rubric: a Markdown file that raters read on the page.
         imported: no page: take the pairs of a published list, one pair a line, the better clip first.
         report: no page: write the labels, and show the agreement of the raters.

@@ -1,7 +1,4 @@
-"""Phases that raters mark: FOLDER/phases/<rater>.csv, a table that `dataset.phases` reads, and how well they agree.
-
-The last save of a video counts. The whole table is written anew, atomically.
-"""
+"""Phases that raters mark: FOLDER/phases/<rater>.csv, a table that `dataset.phases` reads, and how well they agree."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ def read_phases(path: Path) -> Phases:
 
 
 def save_phases(path: Path, video: str, phases: Sequence[Phase]) -> None:
-    """Put the phases of a video into a rater's table; they are on the disk when this returns. Raises: `read_phases`."""
+    """Write a rater's table anew with the phases of a video; it is on the disk when this returns. Raises as reading."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -78,9 +75,9 @@ def phase_agreement(
             times = probe(record.files()["video"])[1]
             begins = [{phase.name: int(np.abs(times - phase.start).argmin()) for phase in one} for one in given]
             for first, second in combinations(begins, 2):
-                shared = [name for name in first if name in second]
-                lone += len(first) + len(second) - 2 * len(shared)
-                for name, (low, high) in ((name, sorted((first[name], second[name]))) for name in shared):
+                lone += len(first.keys() ^ second.keys())
+                for name in filter(second.__contains__, first):
+                    low, high = sorted((first[name], second[name]))
                     apart.append((f"{record.id}, frame of {name}", high - low, low, high))
     if not apart:
         return ("The agreement is unknown until two raters have marked the same phase of a video",), []

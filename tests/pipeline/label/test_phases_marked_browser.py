@@ -201,8 +201,13 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
             assert box["height"] >= 44
             assert box["y"] + box["height"] <= 844
             assert box["x"] + box["width"] <= 390
+        touch, strip = tab.context.new_cdp_session(tab), tab.locator(".one .phases").bounding_box()
+        for kind, frame in (("touchStart", 30), ("touchMove", 33), ("touchMove", 35.5), ("touchEnd", None)):
+            x, y = strip["x"] + strip["width"] * (frame or 0) / 51, strip["y"] + strip["height"] / 2
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}] if frame else []})
+        wait_for(tab, "document.querySelector('.begins [data-phase=flight] small').textContent === '1.40 s'")
         tab.tap("#answer [data-do=leaveOut]")
         tab.tap("#answer [type=submit]")
         ready(tab, 1)
-    assert [row[1:3] for row in rows(videos, "anna")] == [["approach", "0.4000"], ["flight", "1.2000"]]
+    assert [row[1:3] for row in rows(videos, "anna")] == [["approach", "0.4000"], ["flight", "1.4000"]]
     assert math.isclose(probe(videos / "0.mp4")[1][10], 0.4, abs_tol=1e-3)
