@@ -28,7 +28,7 @@ def of_sleap(path: Path) -> Entries:
     open_regular(path).close()  # refuses a pipe, which would never end
     entries = Entries(path)
     try:
-        if path.suffix == ".slp":
+        if path.suffix.lower() == ".slp":
             labels = sleap_io.load_slp(str(path), open_videos=False)
         else:  # with a video that is not opened, in place of the one that the file names
             labels = sleap_io.load_analysis_h5(str(path), sleap_io.Video(path.name, open_backend=False))

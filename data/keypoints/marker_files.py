@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError, UsageError
+from data.errors import UsageError, printable
 from data.keypoints.entries import MAX_BYTES, Entries, Field, of_series, refuse
 from data.store import read_regular
 from data.store.arrays import Floats
@@ -81,12 +81,15 @@ def _of_markers(
     """Entries of (frame, marker, 3) places. A marker at 0, 0, 0 is missing; `Anna:LKnee` is a marker of Anna."""
     places = np.where((places == 0).all(axis=2, keepdims=True), np.nan, places)
     flat = not np.nan_to_num(places[..., 2]).any()
-    places = places[..., :2] * (1.0 if unit == "px" else [1.0, -1.0]) if flat else places * METRES.get(unit.lower(), 1)
+    if not flat and unit.lower() not in METRES:
+        fix = f"Write one of {', '.join(METRES)} as its unit"
+        raise refuse(path, f"has three coordinates in the unit '{printable(unit)[:20]}'", fix)
+    places = places[..., :2] * (1.0 if unit == "px" else [1.0, -1.0]) if flat else places * METRES[unit.lower()]
     people: dict[str, dict[str, Floats]] = {}
     for marker, name in enumerate(names):
         person, _, joint = name.rpartition(":")
         if joint in people.setdefault(person, {}):
-            raise DataError(f"the marker '{name}' appears twice", where=path, fix="Rename one of them")
+            raise refuse(path, f"the marker '{printable(name)[:40]}' appears twice", "Rename one of them")
         people[person][joint] = np.column_stack([places[:, marker], np.ones(len(places))])
     entries = of_series(path, layout, people, frames)
     entries.times = dict(zip(frames, times.tolist(), strict=True))

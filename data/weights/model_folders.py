@@ -21,6 +21,7 @@ from data.weights.registry import Announce
 from data.weights.weight_files import digest, read_weights, safetensors_metadata, weights_dir
 
 CONFIG, PROCESSORS = "config.json", ("video_preprocessor_config.json", "preprocessor_config.json")
+WEIGHTS = ("model.safetensors", "model-[0-9]*-of-[0-9]*.safetensors")  # one file, or its parts
 MAX_CONFIG = 1 << 24  # bytes
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 
@@ -41,10 +42,10 @@ def model_folder(name: str) -> ModelFolder:
     place = _place(name)
     if not place.is_dir():
         raise WeightsError("no such model", where=name, fix="Give a folder, or a name on the hub such as owner/model")
-    files = sorted(place.glob("*.safetensors"))
+    files = next((found for pattern in WEIGHTS if (found := sorted(place.glob(pattern)))), [])
     if not files:
-        fix = "Save the model again: model.save_pretrained(FOLDER) writes safetensors"
-        raise WeightsError("no .safetensors file in this folder; other weights are not read", where=place, fix=fix)
+        fix = "Save the model again: model.save_pretrained(FOLDER) writes model.safetensors"
+        raise WeightsError("no model.safetensors in this folder; other weights are not read", where=place, fix=fix)
     for file in files:
         safetensors_metadata(file)  # raises where the file is damaged, or is another one
     processor = next((path for path in (place / one for one in PROCESSORS) if path.is_file()), place / PROCESSORS[0])
@@ -68,7 +69,7 @@ def fetch_model(name: str, announce: Announce) -> None:
         with working_folder(place.parent, ".weights-") as scratch:
             announce(f"downloading {name}")
             made = scratch / "model"
-            snapshot_download(name, local_dir=made, allow_patterns=[CONFIG, *PROCESSORS, "*.safetensors"])
+            snapshot_download(name, local_dir=made, allow_patterns=[CONFIG, *PROCESSORS, *WEIGHTS])
             os.replace(made, place)
     except Exception as error:  # the library raises whatever its downloader raises
         cause = (str(error).splitlines() or [type(error).__name__])[0][:120]

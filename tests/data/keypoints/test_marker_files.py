@@ -80,6 +80,8 @@ def test_three_dimensions_come_in_metres(tmp_path: Path, unit: str, metres: floa
     motion = read_motion(trc(tmp_path / "a.trc", places(depth=3), unit=unit), 1)
     hip = motion.keypoints[:, 0, COCO17.index("left_hip")]
     np.testing.assert_allclose(hip[:, :3], places(depth=3, scale=metres)[:, 5])
+    with pytest.raises(DataError, match="in the unit 'furlong'"):
+        read_motion(trc(tmp_path / "b.trc", places(depth=3), unit="furlong"), 1)
     path = trc(tmp_path / "b.trc", places(depth=3))
     with pytest.raises(DataError, match="three coordinates"):
         read_keypoints(path, "b", (640, 480), FRAMES)

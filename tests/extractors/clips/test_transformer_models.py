@@ -128,7 +128,19 @@ def test_models_in_several_files_are_read(tmp_path: Path) -> None:
     model(kind).save_pretrained(tmp_path / "m", max_shard_size="20KB")
     processor(kind).save_pretrained(tmp_path / "m")
     assert len(list((tmp_path / "m").glob("*.safetensors"))) > 1
-    assert backbones.build("transformers", str(tmp_path / "m"), 0, FILES) is not None
+    (tmp_path / "m/of_another_model.safetensors").write_bytes(b"")
+    saved(tmp_path / "one", kind)
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, FRAMES, 32, 32, 3), np.uint8))
+    with torch.inference_mode():
+        parts, one = (backbones.build("transformers", str(tmp_path / n), 0, FILES)(clip)[1] for n in ("m", "one"))
+    assert torch.equal(parts, one)
+
+
+def test_half_precision_weights_are_computed_in_full(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m")
+    model("VideoMAEModel").half().save_pretrained(folder)
+    built = backbones.build("transformers", str(folder), 0, FILES)
+    assert {one.dtype for one in built.parameters()} == {torch.float32}
 
 
 def break_weights(folder: Path) -> None:
@@ -155,7 +167,7 @@ def change(file: str, **values: Any) -> Any:
     ("damage", "message"),
     [
         (break_weights, "not a safetensors file"),
-        (pickle_weights, "no .safetensors file"),
+        (pickle_weights, "no model.safetensors in this folder"),
         (drop_a_tensor, "tensors of VideoMAE are missing"),
         (change("config.json", hidden_size=48), "of another size|not a model of VideoMAE"),
         (
