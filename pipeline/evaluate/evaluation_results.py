@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from data.leaks import LeakAudit
 from data.store.arrays import Floats
 from pipeline.systems.inner_tests import InnerTest
+from pipeline.systems.interface import RowKind
 
 FEW = 5
 """With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
@@ -155,12 +156,13 @@ class Uncertainty(StrictFields):
 class SystemResult(StrictFields):
     """One row of the table."""
 
-    baseline: bool
+    kind: RowKind
     tasks: Mapping[str, TaskResult]
     average: AverageResult
     execution: Mapping[str, TaskResult] | None = None
     synchronisation: Mapping[str, TaskResult] | None = None
     losses: Losses | None = None
+    epoch: str = ""  # how the row chooses one
     chosen: tuple[Choice, ...] = ()
     uncertainty: Mapping[str, Uncertainty] | None = None
 

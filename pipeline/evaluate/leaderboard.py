@@ -64,7 +64,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
     if has_scene:
         systems.append(AimSystem(WHOLE_SCENE, replace(model, system="scene"), config))
     if has_agents:
-        systems.append(AimSystem(OURS, model, config))
+        systems.append(AimSystem(OURS, model, config, kind="ours"))
         tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same
         if has_scene:
             systems += [AimSystem(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
@@ -87,9 +87,9 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
     """Trivial baselines and possible systems of one of the paper's tables."""
-    baselines = [system for system in systems.values() if system.baseline]
-    rows = [systems[name] for name in TABLES[table].systems if name in systems and not systems[name].baseline]
-    return [*baselines, *rows]
+    baselines = {name: system for name, system in systems.items() if system.kind == "baseline"}
+    rows = [systems[name] for name in TABLES[table].systems if name in systems and name not in baselines]
+    return [*baselines.values(), *rows]
 
 
 PUBLISHED = "methods"
@@ -114,7 +114,7 @@ def chosen_systems(names: str, systems: Sequence[ResultRow]) -> list[ResultRow]:
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, possible)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [one for one in systems if one.baseline or ({one.name} | _network(one)) & wanted]
+    return [one for one in systems if one.kind == "baseline" or ({one.name} | _network(one)) & wanted]
 
 
 def _network(row: ResultRow) -> set[str]:

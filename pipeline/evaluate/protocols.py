@@ -91,7 +91,8 @@ def protocol_systems(
         last = WithInnerRatios(network) if has_deviation(network) else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if requested.oracle else [])]
 
-    network: NetworkSystem = AimSystem(WHOLE_SCENE if model.system == "scene" else OURS, model, recipe)
+    scene = model.system == "scene"
+    network: NetworkSystem = AimSystem(WHOLE_SCENE if scene else OURS, model, recipe, kind="other" if scene else "ours")
     network = network if requested.quick else watching(network)
     ours: list[ResultRow] = with_epochs(network)
     if method.combined or method.protocol == "louo":

@@ -18,12 +18,8 @@ from models.metrics import fisher_average
 from pipeline.evaluate.evaluation_results import EvaluationResults, Published, PublishedResult, SystemResult, TaskResult
 from pipeline.evaluate.results_tables import row_kind
 from pipeline.evaluate.system_table import Better, Cell, Table, TableRow
-from pipeline.systems.selection import CHOSEN, ORACLE
 
 PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results.json"
-
-EPOCHS = {CHOSEN: "inner validation", ORACLE: "best on the test part"}
-"""How the epoch of a row was chosen, by the ending of its name; the others are of the last epoch."""
 
 NO_RESULT = "The epoch that is best on the test part was chosen by its labels: such a value is no honest result"
 
@@ -48,7 +44,7 @@ def published_table(results: EvaluationResults) -> Table | None:
     ours = [
         TableRow(name, _ours(results, system, given.range, _epoch(results, name)), row_kind(results, name))
         for name, system in results.systems.items()
-        if not system.baseline and all(task in system.tasks for task in tasks)
+        if system.kind != "baseline" and all(task in system.tasks for task in tasks)
     ]
     errors = ["R-l2, %", *(["MSE"] if given.range else [])]
     printed = [(f"{one.method} (published)", _printed(one, given, tasks), one.epoch) for one in given.results]
@@ -95,8 +91,8 @@ def _with_average(rho: Sequence[float | None]) -> tuple[float | None, ...]:
 
 def _epoch(results: EvaluationResults, name: str) -> str | None:
     """How the epoch of a row was chosen; None for a row without a network."""
-    trained = "last" if results.systems[name].losses is not None or name == results.against else None
-    return next((text for ending, text in EPOCHS.items() if name.endswith(ending)), trained)
+    system = results.systems[name]
+    return system.epoch or ("last" if system.losses is not None or name == results.against else None)
 
 
 def _note(given: Published) -> str:

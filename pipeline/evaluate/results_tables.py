@@ -14,7 +14,6 @@ from pipeline.evaluate.evaluation_results import CurvePoint, Estimate, Evaluatio
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.system_table import Better, Kind, Table, TableRow
 from pipeline.systems import COMBINED
-from pipeline.systems.selection import ORACLE
 
 INTERVAL, ERROR = "95 % interval", "MAE"
 
@@ -24,14 +23,9 @@ SINGLE_RUNS = f"{OURS}, mean of single networks"
 
 def row_kind(results: EvaluationResults, name: str) -> Kind:
     """The kind of a row."""
-    system = results.systems.get(name)
-    if system is None:
-        return "ours" if name.startswith(OURS) else "paper"
-    if name.endswith(ORACLE):
-        return "oracle"
-    if system.baseline:
-        return "baseline"
-    return "ours" if name == COMBINED or name.startswith(OURS) else "other"
+    if name in results.systems:
+        return results.systems[name].kind
+    return "ours" if name == SINGLE_RUNS else "paper"
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,8 @@ def system_result(
     by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}
     deviations = held[0].deviation is not None
     return SystemResult(
-        baseline=system.baseline,
+        kind=system.kind,
+        epoch=system.epoch,
         tasks=by_task,
         average=average_result(by_task, [rows.held_out(runs) for rows in rows_of(0).values()], users=users),
         execution=results(1),

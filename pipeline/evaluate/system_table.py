@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.checks.accuracy import Interval
+from pipeline.systems.interface import RowKind
 
-Kind = Literal["ours", "baseline", "paper", "oracle", "other"]
-"""The kind of a row: AIM and its combination, a trivial baseline, printed in a paper, chosen by the test labels."""
+Kind = Literal[RowKind, "paper"]
+"""The kind of a row; "paper": printed in a paper."""
 
 Better = Literal["high", "low", "neither"]
 """Which values of a column are good."""

@@ -53,13 +53,13 @@ def difficulties(features: FeatureSet) -> Floats:
 def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
     """The baselines of every evaluation; `duration` and `difficulty` need a performance where they are known."""
     baselines = (
-        SimpleSystem("training mean", training_mean, baseline=True),
-        SimpleSystem("subject mean", subject_mean, baseline=True),
-        SimpleSystem("random", random_scores, runs=10, baseline=True),
+        SimpleSystem("training mean", training_mean, kind="baseline"),
+        SimpleSystem("subject mean", subject_mean, kind="baseline"),
+        SimpleSystem("random", random_scores, runs=10, kind="baseline"),
     )
     optional = (
-        (features.duration, SimpleSystem("duration", duration, baseline=True)),
-        (difficulties(features), SimpleSystem("difficulty", difficulty_alone, baseline=True)),
+        (features.duration, SimpleSystem("duration", duration, kind="baseline")),
+        (difficulties(features), SimpleSystem("difficulty", difficulty_alone, kind="baseline")),
     )
     return (*baselines, *(system for values, system in optional if np.isfinite(values).any()))
 

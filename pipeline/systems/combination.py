@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
-from pipeline.systems.interface import FoldPredictions, Predicted, ResultRow, System, as_many_runs
+from pipeline.systems.interface import FoldPredictions, Predicted, ResultRow, RowKind, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.features import FeatureSet
@@ -123,6 +123,7 @@ class Combined(ResultRow):
     candidates: tuple[System, ...]
     validated: bool = True  # False: all candidates count, without inner folds
     name: str = COMBINED
+    kind: RowKind = "ours"
 
     @property
     def systems(self) -> tuple[System, ...]:

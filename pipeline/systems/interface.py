@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -82,16 +82,21 @@ class FoldPredictions:
     inside: Callable[[System], list[Predicted]]
 
 
+RowKind = Literal["ours", "baseline", "oracle", "other"]
+"""AIM and its combination, a reference that needs no video, a choice by the test labels, any other."""
+
+
 class ResultRow:
     """A row of a table: a function of the predictions of some systems in one fold.
 
     Attributes:
         name: shown in tables.
-        baseline: whether it needs no video: a reference for every other result.
+        epoch: how it chooses an epoch; empty where it chooses none.
     """
 
     name: str
-    baseline: bool = False
+    kind: RowKind = "other"
+    epoch: str = ""
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -167,6 +172,7 @@ class NetworkSystem(System):
     model: NetworkConfig | PublishedConfig
     config: TrainConfig
     watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predicted.by_epoch`
+    kind: RowKind = "other"
 
     @property
     def passes(self) -> int:
@@ -175,12 +181,16 @@ class NetworkSystem(System):
 
     def identity(self) -> Any:
         """See `System.identity`."""
-        more = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("name", "model", "config")}
+        more = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NAMED}
         return [type(self).__name__, type(self.model).__name__, asdict(self.model), self.config.dump(), more]
 
     def inner(self) -> NetworkSystem:
         """See `System.inner`."""
         return replace(self, config=self.config.model_copy(update={"runs": 1}))
+
+
+_NAMED = ("name", "kind", "model", "config")
+"""Fields of a network system that its identity leaves out, or names itself."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +207,7 @@ class SimpleSystem(System):
     name: str
     score: Callable[[FeatureSet, FeatureSet, int], Floats]  # training part, m other performances, run: (m,) scores
     runs: int = 1  # repetitions, for systems that draw at random
-    baseline: bool = False
+    kind: RowKind = "other"
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
         """See `System.train`."""

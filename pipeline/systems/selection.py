@@ -15,7 +15,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.systems.inner_folds import tasks_of
-from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, ResultRow, System
+from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, ResultRow, RowKind, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -90,6 +90,11 @@ class NetworkRow(ResultRow):
     ending: ClassVar[str] = ""
 
     @property
+    def kind(self) -> RowKind:  # type: ignore[override]
+        """The kind of the network."""
+        return self.network.kind
+
+    @property
     def name(self) -> str:  # type: ignore[override]
         """The name of the row."""
         return f"{self.network.name}{self.ending}"
@@ -110,7 +115,7 @@ class ChosenEpoch(NetworkRow):
     It is the last epoch where the training part cannot be split.
     """
 
-    ending = f", {CHOSEN}"
+    ending, epoch = f", {CHOSEN}", "inner validation"
 
     @property
     def inner_systems(self) -> tuple[System, ...]:
@@ -133,7 +138,7 @@ class BestOnTest(NetworkRow):
     The row itself reads no test score: it predicts `Predicted.by_epoch`, and `evaluate` selects the epoch.
     """
 
-    ending = f", {ORACLE}"
+    ending, epoch, kind = f", {ORACLE}", "best on the test part", "oracle"
 
     def read(self, fold: FoldPredictions) -> Predicted:
         """See `ResultRow.read`."""

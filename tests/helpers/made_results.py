@@ -20,17 +20,18 @@ from pipeline.evaluate.evaluation_results import (
     SystemResult,
     TaskResult,
 )
+from pipeline.systems.interface import RowKind
 
 CLEAN = LeakAudit(("trial",), (), {}, True, ())
 ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"})
 
 
-def system(rho: Estimate, *, baseline: bool = False, per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:
+def system(rho: Estimate, *, kind: RowKind = "other", per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:
     """A system with one task, named ""."""
     average = FoldAverage(per_fold, per_fold)
     figures = Figures(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
     task = TaskResult(rho, 60, average, rho.value, figures, {}, ())
-    return SystemResult(baseline, {"": task}, AverageResult(rho, average, mae))
+    return SystemResult(kind, {"": task}, AverageResult(rho, average, mae))
 
 
 def made_results(

@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.helpers.made_results import made_results, system
 names = ["random", "AIM (ours), best epoch on the test part (oracle)", "AIM (ours)", "combined", "validation table"]
 rhos = [Estimate(-.21, -.45, -.06), Estimate(.8, .7, .9), Estimate(.5, -.1, .7), Estimate(.7, .6, .8), Estimate(None)]
-rows = {name: system(rho, baseline=name == "random", mae=123.456) for name, rho in zip(names, rhos)}
+kinds = ["baseline", "oracle", "ours", "ours", "other"]
+rows = {name: system(rho, kind=kind, mae=123.456) for name, rho, kind in zip(names, rhos, kinds)}
 lead = Lead(Estimate(0.9, 0.5, 1.2), 0.001)
 comparison = Leads("combined", 60, {name: lead for name in names if name != "combined"})
 results = made_results(rows, against="combined", comparison=comparison)

@@ -116,9 +116,9 @@ def test_multi_task_and_baseline_entries(results: EvaluationResults) -> None:
     assert set(aim.execution) == {"a", "b"}
     assert aim.losses is not None
     assert len(aim.losses.epochs) == 4
-    assert not aim.baseline
+    assert aim.kind != "baseline"
     for name in ("training mean", "duration", "subject mean", "random"):
-        assert results.systems[name].baseline
+        assert results.systems[name].kind == "baseline"
         assert results.systems[name].execution is None
     mean = results.systems["training mean"].tasks["a"]
     assert mean.folds["1"].spearman is None
@@ -173,7 +173,7 @@ def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     recipe = TrainConfig(runs=2, epochs=3)
     model = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, TrainingControl())
     run = TrainedModel.fit(made, recipe, MODEL, rows=range(16))
-    assert all(torch.equal(model.state[name], values) for name, values in run.state.items())
+    assert all(torch.equal(model.networks.state[name], values) for name, values in run.state.items())
     assert np.array_equal(model.losses, run.losses)
 
 

@@ -23,10 +23,10 @@ from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.made_results import made_results, system
 
 SYSTEMS = {
-    "random": system(Estimate(-0.1, -0.3, 0.1), baseline=True),
-    OURS: system(Estimate(0.4, 0.2, 0.6), per_fold=0.45, mae=2.0),
-    COMBINED: system(Estimate(0.7, 0.5, 0.8)),
-    "training mean": system(Estimate(None), baseline=True),
+    "random": system(Estimate(-0.1, -0.3, 0.1), kind="baseline"),
+    OURS: system(Estimate(0.4, 0.2, 0.6), kind="ours", per_fold=0.45, mae=2.0),
+    COMBINED: system(Estimate(0.7, 0.5, 0.8), kind="ours"),
+    "training mean": system(Estimate(None), kind="baseline"),
 }
 LEADS = Leads(COMBINED, 60, {OURS: Lead(Estimate(0.3, 0.1, 0.5), 0.01), "random": Lead(Estimate(0.8), 0.2)})
 
