@@ -20,7 +20,7 @@ from data.errors import Cancelled
 MOST_NOTES = 20
 
 CountDone = Callable[[int, int], None]
-"""Called with (steps done, steps in all)."""
+"""Called with how many pieces of work are done, and how many there are."""
 
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
 """The time left is shown after this share or time. Before, while workers load networks, it would be too long."""
@@ -29,8 +29,8 @@ LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
 class Progress:
     """How much of some work is done, failed and left; this class shows nothing.
 
-    The work is either equal `steps`, or items of known weight, such as videos with their frames: `plan`, `inside` and
-    `finish` count those. `what` names the items or steps in the plural; `total`, `done` and `failed` are their numbers.
+    The work is either equal pieces (`advance`), or items of known weight, such as videos with their frames: `plan`,
+    `inside` and `finish` count those. `what` names them in the plural; `total`, `done` and `failed` are their numbers.
     """
 
     def __init__(self, what: str = "") -> None:
@@ -67,8 +67,8 @@ class Progress:
         if failure:
             self.tell(failure)
 
-    def steps(self, done: int, total: int) -> None:
-        """Record that `done` of `total` equal steps are finished."""
+    def advance(self, done: int, total: int) -> None:
+        """Record that `done` of `total` equal pieces of work are finished."""
         if total != self.total:
             self.plan({"left": total - done}, done)
             self.total = total

@@ -64,7 +64,7 @@ def parse_scene(text: str) -> tuple[str, str]:
     raise ValueError(f"'{text}' names no scene feature: give a stage such as clips, or clips/features")
 
 
-def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
+def check_roles(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
     """Raise ValueError for a repeated role, secondaries with different channels, or an exchange that mixes kinds."""
     agents = [role.text for role in (primary, *secondary) if role.kind != NO_AGENT]
     if len(set(agents)) < len(agents):

@@ -45,7 +45,7 @@ class Steps:
     mask: Bools  # (step,) true where the agent was present for long enough
 
 
-def equal_parts(start: float, end: float, steps: int) -> Floats:
+def equal_bounds(start: float, end: float, steps: int) -> Floats:
     """(steps, 2) begin and end of equal parts: 0..4 in two is [[0, 2], [2, 4]]. Raises ValueError: no time."""
     if steps < 1 or not end > start:
         raise ValueError(f"cannot cut {start} s to {end} s into {steps} parts")
@@ -63,7 +63,7 @@ def steps_of_phases(names: Sequence[str], steps: int) -> tuple[str, ...]:
     return tuple(name for place, name in enumerate(names) for _ in range(whole + (place < rest)))
 
 
-def phase_parts(start: float, end: float, phases: Sequence[Phase], names: Sequence[str], steps: int) -> Floats:
+def phase_bounds(start: float, end: float, phases: Sequence[Phase], names: Sequence[str], steps: int) -> Floats:
     """(steps, 2) begin and end of the steps, of which each phase of `names` has those of `steps_of_phases`.
 
     The steps of a phase that the performance leaves out have no length, and are masked.
@@ -186,7 +186,7 @@ def _absolute_rate(channels: Channels, part: Floats) -> tuple[Floats, Floats]:
 
 def _samples(channels: Channels, part: Floats, k: int) -> Floats:
     """(channel, k) values at the middles of k equal pieces of the part."""
-    instants = equal_parts(part[0], part[1], k).mean(axis=1)
+    instants = equal_bounds(part[0], part[1], k).mean(axis=1)
     out = np.zeros((len(channels.names), k))
     for channel in range(len(channels.names)):
         valued = channels.weight[:, channel] > 0

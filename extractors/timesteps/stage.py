@@ -24,12 +24,12 @@ from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_ch
 from extractors.timesteps.people import role_names
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from extractors.timesteps.roles import NO_AGENT, Role, check_parts, parse_role, parse_scene
+from extractors.timesteps.roles import NO_AGENT, Role, check_roles, parse_role, parse_scene
 from extractors.timesteps.segments import (
     Statistics,
     average_steps,
-    equal_parts,
-    phase_parts,
+    equal_bounds,
+    phase_bounds,
     step_features,
     steps_of_phases,
 )
@@ -78,10 +78,10 @@ class TimestepsConfig(StageConfig):
         return () if self.bounds == "equal" else steps_of_phases(self.bounds, self.steps)
 
     @model_validator(mode="after")
-    def _parts(self) -> TimestepsConfig:
+    def _roles_fit(self) -> TimestepsConfig:
         if self.bounds != "equal" and len(self.bounds) > self.steps:
             raise ValueError(f"{len(self.bounds)} phases do not fit into {self.steps} time steps")
-        check_parts(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
+        check_roles(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
         if self.scene:
             parse_scene(self.scene)
         return self
@@ -190,13 +190,13 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     def _edges(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
-            return equal_parts(start, end, self.config.steps)
+            return equal_bounds(start, end, self.config.steps)
         record = source.record
         if not record.phases:
             fix = "Mark them in phases.csv (dataset.phases), or --set timesteps.bounds=equal"
             raise DataError("no phases", where=record.name, fix=fix)
         try:
-            return phase_parts(start, end, record.phases, self.config.bounds, self.config.steps)
+            return phase_bounds(start, end, record.phases, self.config.bounds, self.config.steps)
         except ValueError as error:
             fix = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
             raise DataError(str(error), where=record.name, fix=fix) from None
@@ -249,7 +249,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         if len(values) != len(bounds) or self.config.bounds != "equal":
             spans = _scene_bounds(output, array)
             if spans.shape != (len(values), 2) or not np.isfinite(spans).all():
-                spans = equal_parts(bounds[0, 0], bounds[-1, 1], len(values))
+                spans = equal_bounds(bounds[0, 0], bounds[-1, 1], len(values))
             values = average_steps(values, spans, bounds)
         safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
         return safe, arrays[array].names

@@ -207,7 +207,7 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
                 damaged.append(replace(file, why=_reason(error)))
                 if isinstance(error, CacheError) and marked:
                     cache.discard(file.path, error)
-            progress.steps(done, len(outputs))
+            progress.advance(done, len(outputs))
     return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
 
 

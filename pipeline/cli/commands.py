@@ -49,27 +49,27 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
     rubric=(Path | None, typer.Option(metavar="FILE")),
     imported=(Path | None, typer.Option("--import", metavar="FILE")),
 )
-def label(report: api.LabelSummary, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
+def label(summary: api.LabelSummary, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
     """Print the agreement of the raters, the verdict first, and what to type next."""
     if as_json:
-        print_json(asdict(report))
+        print_json(asdict(summary))
         return
-    for line in (*report.lines, report.counts):
+    for line in (*summary.lines, summary.counts):
         say(line)
-    if report.disputed:
+    if summary.disputed:
         columns = ("video", "difference", "lowest", "highest")
-        table("videos on which the raters differ most", columns, report.disputed)
-    if report.fit is not None and (raters := [one for one in report.fit.misfits if one.kind == "rater"]):
+        table("videos on which the raters differ most", columns, summary.disputed)
+    if summary.fit is not None and (raters := [one for one in summary.fit.misfits if one.kind == "rater"]):
         rows = [(one.name, one.infit) for one in raters]
         table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
-    for line in report.problems:
+    for line in summary.problems:
         say(line)
-    if report.rows:
+    if summary.rows:
         labels = () if out is None else ("--set", f"dataset.labels={out.absolute()}")
         words = ("train", "--config", "folder", "--set", f"dataset.root={root}", *labels, "--out", "runs/mine")
         say(f"train on these labels: {typed(*words)}")
-    if phases and report.answers:
-        marked = root / "phases" / f"{max(report.answers, key=lambda name: report.answers[name])}.csv"
+    if phases and summary.answers:
+        marked = root / "phases" / f"{max(summary.answers, key=lambda name: summary.answers[name])}.csv"
         words = ("train", "--config", "folder", "--set", f"dataset.root={root}", "--set", f"dataset.phases={marked}")
         say(f"train on these phases: {typed(*words, '--set', f'timesteps.bounds=[{phases}]', '--out', 'runs/mine')}")
 
@@ -316,26 +316,26 @@ SHOWN_PROBLEMS = 10
 
 
 @command(api.data_check, "data check datasets/MTL-AQA")
-def data_check(report: api.DataCheck, as_json: bool) -> None:
+def data_check(checked: api.DataCheck, as_json: bool) -> None:
     """Print counts, hashes and what is missing."""
     if as_json:
-        print_json({**asdict(report), "ok": report.ok})
-        finish(report.ok)
+        print_json({**asdict(checked), "ok": checked.ok})
+        finish(checked.ok)
     rows = [
         (name, here, *(("", "") if published is None else (published, "agrees" if here == published else "differs")))
-        for name, here, published in report.counts
+        for name, here, published in checked.counts
     ]
-    table(f"{report.kind}: {report.root}", ("performances", "here", "published", ""), rows)
-    if report.files:
-        table("published files", ("file", "SHA-256"), report.files)
-    for line in report.problems[:SHOWN_PROBLEMS]:
+    table(f"{checked.kind}: {checked.root}", ("performances", "here", "published", ""), rows)
+    if checked.files:
+        table("published files", ("file", "SHA-256"), checked.files)
+    for line in checked.problems[:SHOWN_PROBLEMS]:
         print(line)
-    if len(report.problems) > SHOWN_PROBLEMS:
-        print(f"and {len(report.problems) - SHOWN_PROBLEMS} more")
-    for line in report.doubts:
+    if len(checked.problems) > SHOWN_PROBLEMS:
+        print(f"and {len(checked.problems) - SHOWN_PROBLEMS} more")
+    for line in checked.doubts:
         print(line)
-    print("complete, as far as known" if report.ok else f"where to request it: {report.access}")
-    finish(report.ok)
+    print("complete, as far as known" if checked.ok else f"where to request it: {checked.access}")
+    finish(checked.ok)
 
 
 @command(api.weights_list, "weights list")

@@ -239,7 +239,7 @@ def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
                 if isinstance(error, OSError):
                     raise error
                 done += 1
-                progress.steps(done, len(dives))
+                progress.advance(done, len(dives))
         observer.raise_if_stopped()
     write_labels(folder, dives)
     return dives

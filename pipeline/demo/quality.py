@@ -116,9 +116,9 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
     """The audit of training and held-out dives. Raises DataError where a dive is on both sides."""
     fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
     records = (*learn, *unseen)
-    report = audit([fold], records, {record.id: input_hashes(record, cache).values() for record in records})
-    report.require()
-    return report
+    audited = audit([fold], records, {record.id: input_hashes(record, cache).values() for record in records})
+    audited.require()
+    return audited
 
 
 def compare_with_baselines(

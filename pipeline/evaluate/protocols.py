@@ -61,10 +61,10 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
     under a protocol that forbids it.
     """
     folds = protocol_folds(method, features)
-    report = audit(folds, features.records, performance_hashes(features, cache), forbidden(method.protocol))
+    audited = audit(folds, features.records, performance_hashes(features, cache), forbidden(method.protocol))
     if method.protocol in MUST_BE_CLEAN:
-        report.require()
-    return Protocol(folds, method.protocol, method.split.seed, report)
+        audited.require()
+    return Protocol(folds, method.protocol, method.split.seed, audited)
 
 
 def protocol_systems(

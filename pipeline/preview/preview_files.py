@@ -90,7 +90,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
                 what = getattr(error, "what", None) or getattr(error, "strerror", None)
                 failed[record.name] = NO_SPACE if is_full(error) else what or f"{type(error).__name__}: {error}"
             ended += 1
-            progress.steps(fresh + ended, len(records))
+            progress.advance(fresh + ended, len(records))
     for name, why in list(failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")

@@ -81,7 +81,7 @@ def train_model(
     kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
     device = config.machine.run.train_device
     with observer.progress("epochs") as progress:
-        control = TrainingControl(folder / "checkpoints", progress.steps, stop, device)
+        control = TrainingControl(folder / "checkpoints", progress.advance, stop, device)
         model = TrainedModel.fit(features, recipe, network, control=control)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
@@ -91,7 +91,7 @@ def train_model(
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds != 0:
             try:
-                control = TrainingControl(unfinished, progress.steps, stop, device)
+                control = TrainingControl(unfinished, progress.advance, stop, device)
                 calibration = calibrate(
                     features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
                 )

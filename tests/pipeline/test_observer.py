@@ -43,9 +43,9 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: l
 
 def test_resumed_steps_count_from_where_they_began(now: list[float]) -> None:
     progress = Progress("epochs")
-    progress.steps(200, 300)
+    progress.advance(200, 300)
     now[0] += 10
-    progress.steps(210, 300)
+    progress.advance(210, 300)
     assert str(progress) == "epochs: 210 of 300 done, 0 failed, 90 left; 10% of the work, about 2 min left"
 
 
@@ -55,7 +55,7 @@ def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(terminal, "LINE_SECONDS", 0.1)
     with terminal.ShownProgress("epochs") as progress:
         time.sleep(0.15)
-        progress.steps(1, 4)
+        progress.advance(1, 4)
         time.sleep(0.3)
     time.sleep(0.2)
     lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -81,13 +81,13 @@ def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatc
 
 def test_no_time_left_before_a_share_or_some_minutes(now: list[float]) -> None:
     progress = Progress("epochs")
-    progress.steps(0, 1000)
-    progress.steps(30, 1000)
+    progress.advance(0, 1000)
+    progress.advance(30, 1000)
     now[0] = 60.0
     assert progress.time_left() == "time left not known yet"
     now[0] = 300.0
     assert progress.time_left() == "about 2.7 h left"
-    progress.steps(60, 1000)
+    progress.advance(60, 1000)
     now[0] = 60.0
     assert progress.time_left() == "about 16 min left"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
+from extractors.timesteps.roles import Role, check_roles, parse_role, parse_scene
 
 
 def checked(primary: str, *secondary: str, exchange: bool = False) -> None:
-    check_parts(parse_role(primary), tuple(map(parse_role, secondary)), exchange)
+    check_roles(parse_role(primary), tuple(map(parse_role, secondary)), exchange)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from data.video import Phase
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.segments import (
     average_steps,
-    equal_parts,
-    phase_parts,
+    equal_bounds,
+    phase_bounds,
     statistic_names,
     step_features,
     steps_of_phases,
@@ -31,7 +31,7 @@ def track(time: np.ndarray, *columns: np.ndarray, weight: np.ndarray | None = No
 
 
 def cut(channels: Channels, steps: int = 5, kind: str = "mean_std_absdiff", k: int = 3, least: float = 0.1):
-    return step_features(channels, equal_parts(*channels.span, steps), kind, k, least)
+    return step_features(channels, equal_bounds(*channels.span, steps), kind, k, least)
 
 
 def wave(t: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def wave(t: np.ndarray) -> np.ndarray:
 def test_impossible_parts_are_refused():
     for bad in ((0.0, 0.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (0.0, float("nan"), 2)):
         with pytest.raises(ValueError, match="cannot cut"):
-            equal_parts(*bad)
+            equal_bounds(*bad)
 
 
 NAMES = ("run", "flight", "entry")
@@ -60,20 +60,20 @@ def test_phases_that_do_not_fit_are_refused():
         (phases(("run", 0, 10), ("entry", 10, np.inf)), "'entry' is marked until 10.00 s"),
     ):
         with pytest.raises(ValueError, match=what):
-            phase_parts(0, 10, marks, NAMES, 6)
+            phase_bounds(0, 10, marks, NAMES, 6)
 
 
 def test_a_phase_that_is_left_out_keeps_its_steps_without_time():
-    parts = phase_parts(0, 10, phases(("run", 1, 3), ("entry", 3, np.inf)), NAMES, 4)
+    parts = phase_bounds(0, 10, phases(("run", 1, 3), ("entry", 3, np.inf)), NAMES, 4)
     np.testing.assert_allclose(parts, [[1, 2], [2, 3], [3, 3], [3, 10]])
-    parts = phase_parts(0, 10, phases(("flight", 2, 4)), NAMES, 3)
+    parts = phase_bounds(0, 10, phases(("flight", 2, 4)), NAMES, 3)
     np.testing.assert_allclose(parts, [[2, 2], [2, 4], [4, 4]])
 
 
 def test_samples_follow_the_signal():
     time = np.arange(0, 10, 0.1)
     steps = cut(track(time, 2 * time), steps=5, kind="samples", k=4)
-    np.testing.assert_allclose(steps.values.ravel()[:-1], 2 * equal_parts(0, 10, 20).mean(axis=1)[:-1], atol=1e-5)
+    np.testing.assert_allclose(steps.values.ravel()[:-1], 2 * equal_bounds(0, 10, 20).mean(axis=1)[:-1], atol=1e-5)
 
 
 @given(
@@ -87,7 +87,7 @@ def test_neither_frame_rate_nor_clock_matter(rate, shift, steps, kind):
     duration = 6.0
     reference = np.arange(0, duration, 0.01)
     other = np.arange(0, duration - 1e-9, 1 / rate)
-    bounds = equal_parts(0, duration, steps)
+    bounds = equal_bounds(0, duration, steps)
     one = step_features(track(reference, wave(reference)), bounds, kind, 3, 0.1)
     two = step_features(track(other + shift, wave(other)), bounds + shift, kind, 3, 0.1)
     scale = np.abs(one.values).max() + 0.5
@@ -179,11 +179,11 @@ def test_numbers_too_large_to_square_stay_finite(kind):
 def test_average_steps_by_time():
     rows = np.array([[0.0], [1.0]])
     spans = np.array([[0.0, 5.0], [5.0, 10.0]])
-    out = average_steps(rows, spans, equal_parts(0, 10, 5))
+    out = average_steps(rows, spans, equal_bounds(0, 10, 5))
     assert out.ravel().tolist() == [0, 0, 0.5, 1, 1]
-    far = average_steps(rows, spans, equal_parts(20, 30, 2))
+    far = average_steps(rows, spans, equal_bounds(20, 30, 2))
     assert far.ravel().tolist() == [1, 1]
-    instant = average_steps(rows, np.array([[0.0, 0.0], [9.0, 9.0]]), equal_parts(0, 10, 2))
+    instant = average_steps(rows, np.array([[0.0, 0.0], [9.0, 9.0]]), equal_bounds(0, 10, 2))
     assert instant.ravel().tolist() == [0, 1]
 
 
@@ -241,7 +241,7 @@ def test_phases_cover_the_whole_and_keep_their_ends(inner: list[float], steps: i
         return
     names = [f"part {number}" for number in range(len(edges) - 1)]
     given_phases = [Phase(*one) for one in zip(names, edges[:-1], edges[1:], strict=True)]
-    parts = phase_parts(0.0, 12.0, given_phases, names, steps)
+    parts = phase_bounds(0.0, 12.0, given_phases, names, steps)
     assert len(parts) == steps
     np.testing.assert_allclose(parts[1:, 0], parts[:-1, 1])
     assert (parts[0, 0], parts[-1, 1]) == pytest.approx((2, 12))
