@@ -21,6 +21,10 @@ IN_BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 """Marks of a module of such tests."""
 
 
+PATIENCE_S = 60.0
+"""A state that is not reached after so long on a busy machine never comes."""
+
+
 @contextmanager
 def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     """The page at `address` in a new browser context, after its first video, if any, has loaded.
@@ -28,6 +32,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     Fails if the browser logs a message, or if a page from disk sends a request to the network.
     """
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+    context.set_default_timeout(PATIENCE_S * 1000)
     tab = context.new_page()
     complaints: list[str] = []
     # The hint about getImageData concerns the test, which reads the canvas.
@@ -65,7 +70,7 @@ def served(app: Any) -> Iterator[str]:
     thread.join(10)
 
 
-def wait_for(page: Any, script: str, seconds: float = 60) -> None:
+def wait_for(page: Any, script: str, seconds: float = PATIENCE_S) -> None:
     """Wait until `script` is true. The page's policy forbids the evaluation that Playwright's own waiting needs."""
     end = time.monotonic() + seconds
     while not page.evaluate(script):

@@ -278,7 +278,8 @@ class TestSearch:
     """
 
     GRID: ClassVar = ["--grid", "train.input_noise=30,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
-    BASE: ClassVar = ["--set", "train.switch_epochs=[40]", "--set", "model.width=8", "--set", "train.epochs=40"]
+    BASE: ClassVar = ["--set", "train.switch_epochs=[15]", "--set", "model.width=8", "--set", "train.epochs=15"]
+    BASE += ["--set", "model.system=aim"]
 
     def made(self, folder: Path) -> FeatureSet:
         made = features(48, noise=0.0)
