@@ -45,6 +45,7 @@ from pipeline.settings.machine import Machine
 from pipeline.settings.recipes import TrainConfig
 from tests.helpers.extracting import extract, opened
 from tests.helpers.object_store import Bucket
+from tests.helpers.program_server import Aqa, Done, ProgramServer
 from tests.helpers.toy_stages import use_stages
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
@@ -339,13 +340,14 @@ def _pour(source: socket.socket, sink: socket.socket) -> None:
 
 @pytest.mark.parametrize("before", ["nothing", "an old output"])
 def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
-    bucket: Bucket, make_video: Callable[..., Path], before: str
+    aqa: Aqa, bucket: Bucket, make_video: Callable[..., Path], before: str
 ) -> None:
     make_video(bucket.home / "in/a.mp4", frames=6)
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(bucket.home / "in")]
-    command += ["--cache", f"s3://{bucket.name}/cache", "--set", "stages=[camera_flow]", "--workers", "0"]
+    command = ["extract", str(bucket.home / "in"), "--cache", f"s3://{bucket.name}/cache"]
+    command += ["--set", "stages=[camera_flow]", "--workers", "0"]
+    server = f"storage.endpoint_url={bucket.server}"
     if before != "nothing":
-        subprocess.run([*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True)
+        assert aqa(*command, "--set", server).returncode == 0
         key = _only(bucket, "cache/camera_flow/")
         old = bucket.get(key)
         command.append("--force")
@@ -353,7 +355,8 @@ def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
     with _Stalling((host, int(port))) as between:
         threading.Thread(target=between.serve_forever, daemon=True).start()
         near = "http://{}:{}".format(*between.server_address[:2])
-        child = subprocess.Popen([*command, "--set", f"storage.endpoint_url={near}"], stderr=subprocess.PIPE)
+        program = [sys.executable, str(ROOT / "run_pipeline.py"), *command]
+        child = subprocess.Popen([*program, "--set", f"storage.endpoint_url={near}"], stderr=subprocess.PIPE)
         assert between.stalled.wait(60), child.communicate(timeout=5)
         child.send_signal(signal.SIGKILL)
         child.communicate()
@@ -362,20 +365,17 @@ def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
     assert outputs == ([] if before == "nothing" else [key])
     if before != "nothing":
         assert bucket.get(key) == old
-    again = subprocess.run(
-        [*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True, text=True
-    )
+    again = aqa(*command, "--set", server)
     assert "1 extracted, 0 fresh, 0 failed" in again.stderr
     store.read(Path("a"), bucket.get(_only(bucket, "cache/camera_flow/")))
 
 
-def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., Path]) -> None:
+def test_the_commands_take_addresses(program: ProgramServer, bucket: Bucket, make_video: Callable[..., Path]) -> None:
     bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4", frames=6).read_bytes())
-    environment = os.environ | {"AWS_ENDPOINT_URL": bucket.server, "TMPDIR": str(bucket.home)}
+    environment = {"AWS_ENDPOINT_URL": bucket.server, "TMPDIR": str(bucket.home)}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=bucket.home, env=environment, check=False)
+    def run(*arguments: str) -> Done:
+        return program.run(arguments, bucket.home, variables=environment)
 
     videos, cache = f"s3://{bucket.name}/in", f"s3://{bucket.name}/cache"
     options = ("--cache", cache, "--set", "stages=[camera_flow]", "--json")

@@ -65,7 +65,7 @@ def test_parity_with_torch(name: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained(tmp_path / "run", "multi-task")
+    trained(tmp_path / "run", "scene only")
     right = export._scale
     monkeypatch.setattr(export, "_scale", lambda normaliser, column: (right(normaliser, column)[0] * 1.001, 0.0))
     with pytest.raises(DataError, match="differs from torch"):
