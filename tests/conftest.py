@@ -33,6 +33,11 @@ settings.register_profile("explore", derandomize=False, print_blob=True, **PATIE
 settings.load_profile("repeatable")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than cores: many tests wait for other processes, for browsers or for Ray."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def make_video() -> Callable[..., Path]:
     """Make a lossless grey video whose frame i has the grey level 2 i + 16, which identifies the frame."""

@@ -42,7 +42,7 @@ def command(*arguments: str) -> str:
 def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Options for a kinematics-only copy."""
     root = tmp_path_factory.mktemp("jigsaws")
-    make_jigsaws(root / "set", trials=8, rows=45, videos=False)
+    make_jigsaws(root / "set", trials=6, rows=45, videos=False)
     return ["--config", "jigsaws", "--cache", str(root / "cache"), "--set", f"dataset.root={root / 'set'}"]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data.errors import DataError, UsageError
-from pipeline.api import evaluate, extract, report, score, status, train
+from pipeline import api
+from pipeline.api import evaluate, extract, report, status, train
 from pipeline.observer import Observer
 from pipeline.score import load_scorer
 from pipeline.score.score_inputs import find_performances
@@ -17,13 +19,15 @@ from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
 
+score = partial(api.score, workers=0)
 LACKS = "no kinematics file; this model reads video and kinematics: name it with --kinematics FILE"
 
 
 def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
     """Settings of a short training on kinematics."""
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "cache": cache}
-    return {**settings, "run.workers": 0, "train": {"runs": 1, "epochs": 1}, "model.width": 4, **more}
+    network = {"model.width": 4, "model.system": "aim"}
+    return {**settings, **network, "run.workers": 0, "train": {"runs": 1, "epochs": 1}, **more}
 
 
 def trained(folder: Path, **timesteps: Any) -> Path:

@@ -89,7 +89,7 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
-    system = WithInnerRatios(method(judged, "RICA2", epochs=40))
+    system = WithInnerRatios(method(judged, "RICA2", epochs=20))
     folds = [Fold("fixed", judged.ids[:60], judged.ids[60:])]
     uncertainty = cross_validate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
     assert uncertainty is not None
