@@ -24,7 +24,8 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     """The keypoint file, or folder of files, of a video; None where there is none.
 
     In `folder`, below the same subfolders as in the video's id: `<name><ending>` with one of `SUFFIXES`, or as a tool
-    names it (`OF_TOOLS`), else the folder `<name><ending>`, or its subfolder `labels` that Ultralytics makes.
+    names it (`OF_TOOLS`; Sports2D's are in `<name>_Sports2D`), else the folder `<name><ending>`, or its subfolder
+    `labels` that Ultralytics makes.
 
     Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
     """
@@ -32,7 +33,9 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     place, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
     belongs = re.compile(f"{re.escape(stem)}({'|'.join((*ENDINGS, *OF_TOOLS))})", re.DOTALL).fullmatch
     try:
-        names = sorted(path for path in place.iterdir() if path.name.startswith(stem))
+        of_sports2d = place / f"{stem}_Sports2D"
+        folders = [place, of_sports2d] if of_sports2d.is_dir() else [place]
+        names = sorted(path for one in folders for path in one.iterdir() if path.name.startswith(stem))
     except OSError:
         return None
     fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and belongs(path.stem)]

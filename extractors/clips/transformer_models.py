@@ -66,9 +66,9 @@ def build(folder: ModelFolder) -> nn.Module:
     """
     try:
         import transformers
-    except ImportError:
+    except ImportError as error:  # also where it does not fit another package
         fix = 'Type: python -m pip install -e ".[transformers]"'
-        raise UsageError("the package 'transformers' is not installed", fix=fix) from None
+        raise UsageError(f"'transformers' cannot be imported ({str(error)[:120]})", fix=fix) from None
     from models.clip_network import Headless, Tapped, VideoTransformer
 
     state: dict[str, Any] = {}

@@ -57,7 +57,9 @@ def test_sports2d_pixels_belong_to_their_video(tmp_path: Path) -> None:
     points = places()
     points[1, 2] = np.nan
     points[3, 2] = 0
-    trc(tmp_path / "dive_Sports2D_px_person00.trc", points, first=2)
+    (tmp_path / "dive_Sports2D").mkdir()
+    trc(tmp_path / "dive_Sports2D/dive_Sports2D_px_person00.trc", points, first=2)
+    trc(tmp_path / "dive_Sports2D/dive_Sports2D_m_person00.trc", points)
     path = find_keypoints(tmp_path, "dive.mp4")
     assert path is not None
     got = read_keypoints(path, "dive", (640, 480), FRAMES + 4)
