@@ -191,7 +191,7 @@ def join_listing(
         built = [build(record, row) for row in listed]
         chosen = built[0] if built else record
         if any(other != chosen for other in built):
-            lines = ", ".join(row.where.rpartition(":")[2] for row in listed)
+            lines = ", ".join(str(row.line) for row in listed)
             fault = f"contradicting labels for '{record.name}' in lines {lines}; it is read without labels"
             problems.append(f"{listed[0].where}: {fault}")
             chosen = replace(chosen, labels=None, split=None)
@@ -227,7 +227,7 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
             continue
         rows.setdefault(name, []).append(row)
     if guessed:
-        table_name = PurePosixPath(table[0].where.rpartition(":")[0]).name
+        table_name = PurePosixPath(table[0].file).name
         match = f"{counted(len(guessed), 'name')} match without case, folder or ending"
         problems.append(f"{table_name}: {match}, such as {guessed[0]}")
     return rows, problems

@@ -118,9 +118,15 @@ def inner_path(cell: str, *, where: str) -> str:
 class LabelRow:
     """One row of a label table."""
 
-    where: str  # `file:line` of the row's last line
+    file: str | Path
+    line: int  # its last
     cells: Mapping[str, str]  # stripped text by column name; empty cells are left out
     decimal_comma: bool = False  # whether numbers may be written as "7,5" (the delimiter is not a comma)
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages."""
+        return at_line(self.file, self.line)
 
     def text(self, column: str) -> str:
         """The cell's text, empty where it is missing."""
@@ -167,9 +173,7 @@ def _sheet(
     if header is None:
         raise _no_column(path, filled[0][1], columns)
     rows = [
-        LabelRow(
-            at_line(path, line), {name: cell for name, cell in zip(header, row, strict=True) if name and cell}, True
-        )
+        LabelRow(path, line, {name: cell for name, cell in zip(header, row, strict=True) if name and cell}, True)
         for line, row in filled[1:]
     ]
     return rows, _unread(path, header, rows, columns)
@@ -247,7 +251,7 @@ def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str
                     fix = "Write 6.5 for 6,5, or separate the cells by semicolons"
                 raise DataError(what, where=where, fix=fix)
             texts = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
-            rows.append(LabelRow(where, texts, decimal_comma=delimiter != ","))
+            rows.append(LabelRow(path, reader.line_num, texts, decimal_comma=delimiter != ","))
     except csv.Error as error:
         what = f"broken table ({clip(str(error))})"
         raise DataError(what, where=at_line(path, reader.line_num), fix="Check the quotes") from error

@@ -35,15 +35,21 @@ START_TOLERANCE = 0.002  # largest time of the first frame, in seconds, of a vid
 class Embedded:
     """A video ready for a page."""
 
-    uri: str  # the whole video as a `data:` URI
+    mime: str
+    content: bytes  # the whole video
     note: str = ""  # empty where the bytes are the file's own, else how the copy was made
     rate: float | None = None  # frames per second of a copy
 
+    @property
+    def uri(self) -> str:
+        """The video as a `data:` URI."""
+        return as_uri(self.mime, self.content)
+
 
 def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
-    """The video as a `data:` URI, or None where no playable copy fits in `limit_bytes`. Raises VideoError."""
+    """The video, or None where no playable copy fits in `limit_bytes`. Raises VideoError."""
     if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
-        return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
+        return Embedded(mime, read_regular(path, limit_bytes))
     info, times = probe(path)
     duration = float(times[-1]) + frame_length(times)
     if duration * LEAST_BITRATE > limit_bytes:
@@ -55,7 +61,7 @@ def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | Non
             size = _encode(path, times, copy, long_side, factor)
             if copy.stat().st_size <= limit_bytes:
                 note = f"Copy at {size[0]} x {size[1]} pixels."
-                return Embedded(as_uri("video/mp4", copy.read_bytes()), note, _copy_rate(times))
+                return Embedded("video/mp4", copy.read_bytes(), note, _copy_rate(times))
     return None
 
 

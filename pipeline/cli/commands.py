@@ -52,7 +52,9 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
 def label(summary: api.LabelSummary, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
     """Print the agreement of the raters, the verdict first, and what to type next."""
     if as_json:
-        print_json(asdict(summary))
+        from pipeline.label import summary_as_json
+
+        print_json(summary_as_json(summary))
         return
     for line in (*summary.lines, summary.counts):
         say(line)

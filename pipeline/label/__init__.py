@@ -11,16 +11,18 @@ and the next question is a function of the answers. Modules:
 - `label_app`: the page, which takes a second to import, so callers import it where they use it.
 """
 
-from pipeline.label.label_summary import LabelSummary, label_summary
-from pipeline.label.label_table import write_labels
+from pipeline.label.label_summary import LabelSummary, label_summary, summary_as_json
+from pipeline.label.label_table import VideoLabel, write_labels
 from pipeline.label.pair_lists import import_pairs
 from pipeline.label.questions import RatingSession, find_session
 
 __all__ = [
     "LabelSummary",
     "RatingSession",
+    "VideoLabel",
     "find_session",
     "import_pairs",
     "label_summary",
+    "summary_as_json",
     "write_labels",
 ]

@@ -12,7 +12,6 @@ import re
 import secrets
 import stat
 import tempfile
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, replace
@@ -142,7 +141,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         if not copy.exists():
             if (embedded := embed_video(path, COPY_BYTES)) is None:
                 raise HTTPException(415, "browsers cannot play this video, and a copy for them would be too large")
-            write_bytes(copy, b64decode(embedded.uri.partition(",")[2]))
+            write_bytes(copy, embedded.content)
         return FileResponse(copy, media_type="video/mp4")
 
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from data.errors import counted
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.agreement import Agreement, agreement
+from pipeline.label.label_table import VideoLabel
 from pipeline.label.pair_fit import Infit, Misfit, PairFit, chance_probability, infit
 from pipeline.label.pair_scale import SPREADS, WITH_EQUAL, PairScale, fit_scale
 from pipeline.label.phase_tables import all_phases, phase_agreement
@@ -32,7 +33,7 @@ class LabelSummary:
 
     Attributes:
         answers: number of answers by rater.
-        rows: one row of the table of labels for each video with answers, cells by column.
+        rows: one row of the table of labels for each video with answers.
         lines: sentences on the agreement, the verdict first; they name no rater.
         agreement: of scores; None in pairs, and with fewer than two raters of the same videos.
         fit: of pairs; None without an answer on one.
@@ -43,7 +44,7 @@ class LabelSummary:
     """
 
     answers: Mapping[str, int]
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[VideoLabel, ...]
     lines: tuple[str, ...]
     agreement: Agreement | None = None
     fit: PairFit | None = None
@@ -101,12 +102,15 @@ def label_summary(session: RatingSession) -> LabelSummary:
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
     line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
-    return LabelSummary(counts, **made, counts=line, problems=tuple(problems))
+    return replace(made, answers=counts, counts=line, problems=tuple(problems))
 
 
-def _score_report(
-    videos: Mapping[str, Record], raters: Mapping[str, Answers], columns: Sequence[str]
-) -> dict[str, Any]:
+def summary_as_json(summary: LabelSummary) -> dict[str, Any]:
+    """A summary as JSON types; rows have their cells by column."""
+    return asdict(summary) | {"rows": [row.cells() for row in summary.rows]}
+
+
+def _score_report(videos: Mapping[str, Record], raters: Mapping[str, Answers], columns: Sequence[str]) -> LabelSummary:
     tables = _scores(list(videos), raters, columns)
     first = tables[columns[0]]
     rows = []
@@ -117,15 +121,10 @@ def _score_report(
             deviation = float(np.std(judged, ddof=1)) if len(judged) > 1 else None
             rows.append(_row(record.id, means, deviation, judged, refused=_refusals(raters, content) > len(judged)))
     agreed = agreement(first)
-    return {
-        "rows": tuple(rows),
-        "lines": score_lines(agreed),
-        "agreement": agreed,
-        "disputed": _disputed(list(videos.values()), first),
-    }
+    return LabelSummary({}, tuple(rows), score_lines(agreed), agreed, disputed=_disputed(list(videos.values()), first))
 
 
-def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> dict[str, Any]:
+def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
     decided = decided_pairs(videos, raters.values())
     scale = decided.scale()
     labels = dict(zip(decided.contents, zip(scale.value, scale.error, strict=True), strict=True))
@@ -139,21 +138,17 @@ def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) ->
             score, error = labels.get(content, (None, None))
             rows.append(_row(record.id, {"score": score}, error, judged, refused=refusals > len(judged)))
     fit = _pair_fit(decided, scale, videos, raters)
-    return {"rows": tuple(rows), "lines": pair_lines(fit, len(raters)), "fit": fit}
+    return LabelSummary({}, tuple(rows), pair_lines(fit, len(raters)), fit=fit)
 
 
 def _row(
     video: str, scores: Mapping[str, float | None], deviation: float | None, judged: list[float], *, refused: bool
-) -> dict[str, Any]:
+) -> VideoLabel:
     """A row of the table of labels; a refused video has no label."""
-    given = {name: None if refused or score is None else float(score) for name, score in scores.items()}
-    return {
-        "video": video,
-        "raters": len(judged),
-        **given,
-        "deviation": None if refused or deviation is None else float(deviation),
-        "judges": None if refused else judged,
-    }
+    if refused:
+        return VideoLabel(video, len(judged), dict.fromkeys(scores), None, None)
+    given = {name: None if score is None else float(score) for name, score in scores.items()}
+    return VideoLabel(video, len(judged), given, None if deviation is None else float(deviation), tuple(judged))
 
 
 def _mean(scores: Floats) -> float | None:

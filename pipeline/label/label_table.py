@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from data.datasets.tables import MAX_BYTES, spreadsheet_text, without_mark
 from data.errors import UsageError
@@ -14,22 +14,39 @@ from data.store import read_regular, write_text
 from data.video import LABELS
 
 
-def write_labels(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+@dataclass(frozen=True)
+class VideoLabel:
+    """The label of one video, a row of the table."""
+
+    video: str
+    raters: int
+    scores: Mapping[str, float | None]  # by column; None without a label
+    deviation: float | None
+    judges: tuple[float, ...] | None
+
+    def cells(self) -> dict[str, object]:
+        """Cells by column."""
+        return {"video": self.video, "raters": self.raters, **self.scores, "deviation": self.deviation,
+                "judges": self.judges}  # fmt: skip
+
+
+def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
     """Write the table that the data set `folder` reads.
 
     An existing table keeps the columns that `label` does not write, such as subject. Raises UsageError for a table that
     `label` did not write.
     """
     existing, further = _existing_table(path)
-    scores = [name for name in LABELS if any(name in r for r in rows)]
+    scores = [name for name in LABELS if any(name in row.scores for row in rows)]
     columns = ["video", *scores, "deviation", "raters", "judges", *further]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
-        cells = {name: _number(row.get(name)) for name in (*scores, "deviation", "raters")}
-        cells |= {"video": spreadsheet_text(row["video"]), "judges": " ".join(map(_number, row["judges"] or ()))}
-        kept = {name: existing.get(row["video"], {}).get(name, "") for name in further}
+        cells = {name: _number(row.scores.get(name)) for name in scores}
+        cells |= {"deviation": _number(row.deviation), "raters": _number(row.raters)}
+        cells |= {"video": spreadsheet_text(row.video), "judges": " ".join(map(_number, row.judges or ()))}
+        kept = {name: existing.get(row.video, {}).get(name, "") for name in further}
         writer.writerow(cells | kept)
     write_text(path, text.getvalue())
 

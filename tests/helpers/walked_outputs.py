@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from pipeline.demo.demo_run import DemoResult, write_page
 from pipeline.demo.quality import compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import as_json as results_json
-from pipeline.label import find_session, label_summary, write_labels
+from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
 from pipeline.report import ReportData, Scored, render_report
@@ -281,6 +281,6 @@ def ratings(folder: Path) -> Outputs:
     return Outputs(
         (),
         heads({f"{number}.csv": (folder / f"{number}.csv").read_text() for number in range(2)}),
-        tuple(json.loads(json.dumps(asdict(report))) for report in made),
+        tuple(json.loads(json.dumps(summary_as_json(report))) for report in made),
         tuple(line for report in made for line in (*report.lines, report.counts)),
     )

@@ -50,7 +50,7 @@ def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_thei
         assert all(judged.count(fingerprint_file(videos / name)) >= PAIRS_A_VIDEO for name in VIDEOS)
     report = label_summary(find_session(videos, pairs=True)[0])
     awards = [dive.scores.awards[0] for dive in plan_dives(len(VIDEOS), 0)]
-    scores = {row["video"]: row["score"] for row in report.rows}
+    scores = {row.video: row.scores["score"] for row in report.rows}
     assert spearman([scores[name] for name in VIDEOS], awards) > 0.8, "the raters see the award with an error"
 
     shutil.copytree(folder / "new/thursday", videos / "thursday")

@@ -13,7 +13,7 @@ from data.datasets.folder import list_folder
 from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
 from data.errors import UsageError
 from data.video.records import fingerprint_file
-from pipeline.label import find_session, label_summary, write_labels
+from pipeline.label import VideoLabel, find_session, label_summary, write_labels
 from tests.helpers.rated import rate_scores
 
 SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
@@ -68,7 +68,7 @@ def test_no_performance_gives_no_label_and_one_rater_no_agreement(folder: Path) 
     path = folder / "1.mp4"
     append_answers(rater_file(folder, "anna"), Answer((fingerprint_file(path),), "no performance"))
     made = report(folder)
-    assert {row["video"]: row["score"] for row in made.rows} == {"0.mp4": 3.0, "1.mp4": None}
+    assert {row.video: row.scores["score"] for row in made.rows} == {"0.mp4": 3.0, "1.mp4": None}
     assert made.agreement is None
     assert any("until two raters" in line for line in made.lines)
     write_labels(folder / "labels.csv", made.rows)
@@ -82,7 +82,7 @@ def test_a_renamed_video_keeps_its_answers_and_a_replaced_one_has_none(
     (folder / "0.mp4").rename(folder / "x.mp4")
     make_video(folder / "1.mp4", frames=30)
     made = report(folder)
-    assert [(row["video"], row["score"]) for row in made.rows] == [("x.mp4", 3.0)]
+    assert [(row.video, row.scores["score"]) for row in made.rows] == [("x.mp4", 3.0)]
     assert any("1 answer on videos that were deleted or replaced" in line for line in made.problems)
 
 
@@ -91,9 +91,9 @@ def test_pairs_give_a_scale_in_the_order_of_the_answers(folder: Path) -> None:
     for name in ("anna", "ben"):
         rate_pairs(folder, name, order, count=6)
     made = report(folder, pairs=True)
-    places = [row["score"] for row in made.rows]
+    places = [row.scores["score"] for row in made.rows]
     assert places == sorted(places)
-    assert all(row["deviation"] > 0 and row["raters"] == 2 for row in made.rows)
+    assert all(row.deviation > 0 and row.raters == 2 for row in made.rows)
     assert any("same answer on 6 of 6 pairs" in line for line in made.lines)
     assert made.lines[0].startswith("The raters agree well enough")
     assert set(made.fit.raters) == {"anna", "ben"}
@@ -138,12 +138,12 @@ def test_a_video_that_more_raters_refuse_than_judge_has_no_label_in_pairs_either
         rate_pairs(folder, name, order, count=6)
     refused = Answer((fingerprint_file(folder / "0.mp4"),), "no performance")
     append_answers(rater_file(folder, "anna"), refused)
-    first = {row["video"]: row for row in report(folder, pairs=True).rows}
-    assert (first["0.mp4"]["raters"], first["0.mp4"]["score"] is None) == (2, False)
+    first = {row.video: row for row in report(folder, pairs=True).rows}
+    assert (first["0.mp4"].raters, first["0.mp4"].scores["score"] is None) == (2, False)
     append_answers(rater_file(folder, "ben"), refused)
-    then = {row["video"]: row for row in report(folder, pairs=True).rows}
-    assert then["0.mp4"] == {"video": "0.mp4", "raters": 1, "score": None, "deviation": None, "judges": None}
-    assert [row["score"] is not None for row in then.values()] == [False, True, True, True]
+    then = {row.video: row for row in report(folder, pairs=True).rows}
+    assert then["0.mp4"] == VideoLabel("0.mp4", 1, {"score": None}, None, None)
+    assert [row.scores["score"] is not None for row in then.values()] == [False, True, True, True]
 
 
 def test_a_rater_who_contradicts_the_others_is_named_but_not_to_the_raters(
@@ -173,6 +173,6 @@ def test_a_bad_file_of_one_rater_does_not_stop_the_others(folder: Path) -> None:
     (folder / "ratings/anna.csv").mkdir()
     (folder / "ratings/cleo.csv").write_bytes(b"x" * 200_000)
     made = report(folder)
-    assert [(row["video"], row["score"]) for row in made.rows] == [("0.mp4", 3.0)]
+    assert [(row.video, row.scores["score"]) for row in made.rows] == [("0.mp4", 3.0)]
     assert any("anna.csv: left out" in line for line in made.problems)
     assert any("cleo.csv: 1 line left out" in line for line in made.problems)
