@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
-from data.keypoints.animal_tools import is_sleap, of_nwb, of_sleap
 from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.marker_files import of_c3d, of_trc
+from data.keypoints.nwb_files import of_nwb
 from data.keypoints.skeletons import COCO17, coco_joint
+from data.keypoints.sleap_files import is_sleap, of_sleap
 from data.keypoints.ultralytics import of_texts
 from data.store import read_json
 from data.store.arrays import Floats

@@ -1,0 +1,72 @@
+"""Reads the pose estimation of NWB files (ndx-pose), whose HDF5 layout is that of its schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.keypoints.entries import MAX_BYTES, Entries, of_series, refuse
+from data.store import open_regular
+from data.store.arrays import Floats
+
+AGAIN = "Write the file again, by pynwb and ndx-pose"
+
+
+def of_nwb(path: Path) -> Entries:
+    """The entries of every `PoseEstimation` of an NWB file, each one person. Time 0 is frame 0.
+
+    Raises DataError: damaged, without poses, or with times that give two rows to one frame.
+    """
+    import h5py
+
+    series: dict[str, dict[str, tuple[Floats, Floats]]] = {}
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Group) and item.attrs.get("neurodata_type") == "PoseEstimationSeries":
+            person = item.parent.name.rpartition("/")[2].removeprefix("track=")
+            series.setdefault(person, {})[name.rpartition("/")[2]] = _series(item)
+
+    try:
+        open_regular(path).close()
+        with h5py.File(path, "r", locking=False) as file:
+            file.visititems(visit)
+    except Exception as error:  # noqa: BLE001 -- a damaged HDF5 file raises nearly any exception
+        raise refuse(path, f"is no readable NWB file ({type(error).__name__})", AGAIN) from None
+    clocks = [times for joints in series.values() for times, _ in joints.values()]
+    union = np.unique(np.concatenate(clocks)) if clocks else np.zeros(0)
+    if not union.size:
+        raise refuse(path, "no PoseEstimationSeries in this file", AGAIN)
+    period = float(np.median(np.diff(union))) if len(union) > 1 else 1.0
+    frames = np.rint(union / period).astype(int)
+    if all(np.array_equal(times, union) for times in clocks):  # a row for every frame, also at an uneven rate
+        frames = frames[0] + np.arange(len(union))
+    if (np.diff(frames) <= 0).any():
+        raise refuse(path, "two times of its series belong to one frame", AGAIN)
+    people: dict[str, dict[str, Floats]] = {person: {} for person in series}
+    for person, joints in series.items():
+        for joint, (times, points) in joints.items():
+            people[person][joint] = np.full((len(union), points.shape[1]), np.nan)
+            people[person][joint][np.searchsorted(union, times)] = points
+    entries = of_series(path, "NWB", people, frames.tolist())
+    entries.times = dict(zip(frames.tolist(), union.tolist(), strict=True))
+    return entries
+
+
+def _series(group: Any) -> tuple[Floats, Floats]:
+    """Times (row,) and points (row, axes + 1) with the confidence, which is 1 where the file has none."""
+    import h5py
+
+    values: dict[str, Floats] = {}
+    for name in ("data", "timestamps", "starting_time", "confidence"):
+        if isinstance(group.get(name, getlink=True), h5py.HardLink):
+            dataset = group[name]
+            if dataset.external or dataset.is_virtual or dataset.nbytes > MAX_BYTES:
+                raise ValueError(f"'{name}' is not stored in the file itself")
+            values[name] = np.asarray(dataset[()], dtype=np.float64)
+    count = len(values["data"])
+    if "timestamps" not in values:
+        rate = float(group["starting_time"].attrs["rate"])
+        values["timestamps"] = values["starting_time"] + np.arange(count) / rate
+    return values["timestamps"], np.column_stack([values["data"], values.get("confidence", np.ones(count))])

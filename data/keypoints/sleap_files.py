@@ -1,0 +1,67 @@
+"""Reads files of SLEAP, `.slp` and its analysis `.h5`, through `sleap-io`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import UsageError
+from data.keypoints.entries import Entries, Person, refuse
+from data.store import open_regular
+
+AS_CSV = "Export the joints again, or as a CSV with the columns <joint>_x, <joint>_y"
+
+
+def of_sleap(path: Path) -> Entries:
+    """The entries of SLEAP's labels: a user's, and the predictions that none replaces.
+
+    Raises UsageError: the extra is missing; DataError: damaged, or of several videos.
+    """
+    try:
+        import sleap_io
+    except ImportError:
+        fix = 'Type: python -m pip install -e ".[sleap]"'
+        raise UsageError("SLEAP needs the package 'sleap-io', which is not installed", where=path, fix=fix) from None
+    open_regular(path).close()  # refuses a pipe, which would never end
+    entries = Entries(path)
+    try:
+        if path.suffix.lower() == ".slp":
+            labels = sleap_io.load_slp(str(path), open_videos=False)
+        else:  # with a video that is not opened, in place of the one that the file names
+            labels = sleap_io.load_analysis_h5(str(path), sleap_io.Video(path.name, open_backend=False))
+        videos, skeletons = len(labels.videos), [tuple(one.node_names) for one in labels.skeletons]
+        for frame in labels.labeled_frames:
+            people = [*frame.user_instances, *frame.unused_predictions]
+            entries.frames[int(frame.frame_idx)] = [_instance(one) for one in people]
+    except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
+        raise refuse(path, f"is no readable file of SLEAP ({type(error).__name__})", AS_CSV) from None
+    if videos > 1 or len(set(skeletons)) != 1:
+        what = f"has {videos} videos and {len(skeletons)} skeletons"
+        raise refuse(path, what, "Export a file of one skeleton for each video")
+    entries.layout, entries.joints = "SLEAP", skeletons[0]
+    return entries
+
+
+def _instance(one: Any) -> Person:
+    """A person; joints that a user placed have no score, or NaN, and count fully."""
+    points = np.asarray(one.numpy(), dtype=np.float64)
+    scores = np.ones(len(points))
+    if "score" in (one.points.dtype.names or ()):
+        scores = np.nan_to_num(np.asarray(one.points["score"], dtype=np.float64), nan=1.0)
+    score = getattr(one, "score", None)
+    person_score = None if score is None or np.isnan(score) else float(score)
+    return Person(np.column_stack([points, scores]), person_score, one.track.name if one.track else "")
+
+
+def is_sleap(path: Path) -> bool:
+    """Whether an HDF5 file is an analysis file of SLEAP."""
+    import h5py
+
+    try:
+        open_regular(path).close()
+        with h5py.File(path, "r", locking=False) as file:
+            return "node_names" in file and "tracks" in file
+    except (OSError, RuntimeError):
+        return False
