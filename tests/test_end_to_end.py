@@ -42,6 +42,10 @@ def dives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+HERE = ("--workers", "0")
+"""In the process of the command, which need not load the networks again."""
+
+
 @pytest.fixture(scope="module")
 def options(dives: Path) -> list[object]:
     settings = [f"dataset.root={dives / 'set'}", *SMALL]
@@ -51,7 +55,7 @@ def options(dives: Path) -> list[object]:
 
 @pytest.fixture(scope="module")
 def trained(aqa: Aqa, dives: Path, options: list[object]) -> Path:
-    extracted = aqa("extract", *options)
+    extracted = aqa("extract", *options, *HERE)
     assert extracted.returncode == 0, extracted.stderr
     done = aqa("train", *options, "--out", dives / "run")
     assert done.returncode == 0, done.stderr
@@ -72,7 +76,7 @@ def test_unseen_videos_get_the_same_scores_twice(aqa: Aqa, dives: Path, trained:
     video = dives / "set/videos/dive_001.mp4"
     first, again = tmp_path / "first.csv", tmp_path / "again.csv"
     for out in (first, again):
-        done = aqa("score", video, "--model", trained, "--cache", tmp_path / "scoring", "--out", out, "--json")
+        done = aqa("score", video, "--model", trained, "--cache", tmp_path / "scoring", "--out", out, "--json", *HERE)
         assert done.returncode == 0, done.stderr
     assert first.read_bytes() == again.read_bytes()
     row = next(csv.DictReader(first.open()))
@@ -88,7 +92,7 @@ def test_unseen_videos_get_the_same_scores_twice(aqa: Aqa, dives: Path, trained:
 
 
 def test_the_page_of_a_run_is_written(aqa: Aqa, dives: Path, trained: Path, tmp_path: Path) -> None:
-    done = aqa("report", trained, dives / "set/videos/dive_001.mp4", "--out", tmp_path / "page.html")
+    done = aqa("report", trained, dives / "set/videos/dive_001.mp4", "--out", tmp_path / "page.html", *HERE)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "dive_001.mp4" in page
@@ -101,7 +105,7 @@ def test_another_person_may_be_chosen_without_another_model(
 ) -> None:
     video = dives / "set/videos/dive_001.mp4"
     chosen = ("--set", "pose.region=[0,0,0.5,1]")
-    done = aqa("score", video, "--model", trained, "--cache", tmp_path / "cache", *chosen, "--json")
+    done = aqa("score", video, "--model", trained, "--cache", tmp_path / "cache", *chosen, "--json", *HERE)
     assert done.returncode == 0, done.stderr
     flags = [flag["title"] for flag in json.loads(done.stdout)["videos"][0]["flags"]]
     assert "right athlete missing" in flags, "and no secondary agent"

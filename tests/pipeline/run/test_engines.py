@@ -155,8 +155,8 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     assert run_extract(records, retried).ok
 
 
-def test_a_batch_that_loses_every_worker_raises(videos: Path, tmp_path: Path) -> None:
-    config = flow_config(tmp_path / "cache", 1)
+def test_a_batch_that_loses_every_worker_raises(tmp_path: Path) -> None:
+    config, videos = flow_config(tmp_path / "cache", 1), moving_films(tmp_path / "in", "ab")
     with pytest.raises(UsageError, match=r"every worker was lost.*killed by SIGKILL"):
         extract_flow(videos, config, on_frames=Killer(signal.SIGKILL, video="any"))
     some = extract_flow(videos, config, on_frames=Killer(signal.SIGKILL, video="b.mp4"))
