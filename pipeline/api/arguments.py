@@ -57,13 +57,13 @@ def settings_beside_model(
     `config_of`.
     """
     from pipeline.score.run_config import WHO
-    from pipeline.settings.config import setting_classes
+    from pipeline.settings.config import beside_model, setting_classes
     from pipeline.settings.config_errors import all_keys
     from pipeline.settings.method import FramesConfig
     from pipeline.settings.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
-    settings = config_of(config, given, **machine)  # refuses unknown keys first
+    settings = config_of(beside_model() if config is None else config, given, **machine)  # refuses unknown keys first
     _, *others = setting_classes()
     free = {*WHO, *all_keys(FramesConfig, "frames."), *(key for kind in others for key in all_keys(kind))}
     for key, _ in given:

@@ -98,7 +98,7 @@ def distances(
 class Novelty:
     """The training performances of a run, and how far apart they are."""
 
-    known: Mapping[str, Floats]  # trial-level features of the training performances
+    features: Mapping[str, Floats]  # trial-level features of the training performances
     held_out_distances: Distances  # of the training performances to the training parts of the folds that held them out
     group: Rows  # (n,) the independent performance; views and copies share one
 
@@ -124,7 +124,7 @@ class Novelty:
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """Distance of each performance in units of `limit`, and its most distant block."""
-        measured = distances(self.known, trial_level(features), floors(features))
+        measured = distances(self.features, trial_level(features), floors(features))
         limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out_distances.blocks.items()}
         limit = max(self.limit, 1e-9)
         out = []

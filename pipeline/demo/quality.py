@@ -48,7 +48,7 @@ class Metrics:
 def pose_agreement(
     records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
 ) -> dict[str, float]:
-    """Results of `compare` over all dives, on the frames of the pose stage: weighted mean shares, and summed counts."""
+    """`compare_keypoints` over all dives, on the frames of the pose stage: weighted mean shares, and summed counts."""
     videos = []
     for record in records:
         arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays

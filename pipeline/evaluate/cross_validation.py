@@ -65,19 +65,19 @@ def cross_validate(
     """
     videos = len(features)
     features, folds = distinct(features, protocol.folds)
-    parts = folds_by_task(features, folds)
-    tasks = list(dict.fromkeys(part.task for part in parts))
+    task_folds = folds_by_task(features, folds)
+    tasks = list(dict.fromkeys(task_fold.task for task_fold in task_folds))
     truth = label_table(features.records)
     kinds = forbidden(protocol.name) if protocol.name else TIED
     split = InnerSplit(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
     training = pool or TrainingPool()
     predicted = predict_rows(
-        features, join_tasks(features, parts, split), systems, lambda wanted: training.run(features, wanted)
+        features, join_tasks(features, task_folds, split), systems, lambda wanted: training.run(features, wanted)
     )
-    held = {system.name: _by_part(system, parts, predicted, truth[:, 0]) for system in systems}
+    held = {system.name: _by_fold(system, task_folds, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
     users = protocol.name == "louo"
-    rows = [TaskRows.of(features, parts, task, truth[:, 0]) for task in tasks]
+    rows = [TaskRows.of(features, task_folds, task, truth[:, 0]) for task in tasks]
     ranked = {name: [one.held_out(each) for one in rows] for name, each in scores.items()}
     return EvaluationResults(
         origin=origin(),
@@ -93,10 +93,10 @@ def cross_validate(
             if len(test) and len(train) < MIN_TRAIN
         ),
         tasks=tuple(tasks),
-        systems={one.name: system_result(features, one, parts, held[one.name], users=users) for one in systems},
+        systems={one.name: system_result(features, one, task_folds, held[one.name], users=users) for one in systems},
         against=against if against in scores else systems[0].name,
         comparison=compare_systems(ranked, against, users=users) if against in scores else None,
-        predictions=predictions(features, parts, scores),
+        predictions=predictions(features, task_folds, scores),
     )
 
 
@@ -125,29 +125,29 @@ def folds_by_task(features: FeatureSet, folds: Sequence[Fold]) -> list[TaskFold]
 
     Raises DataError where none has at least two training rows and one test row.
     """
-    parts = [
+    task_folds = [
         TaskFold(task, fold, train, test)
         for task, fold, train, test in _by_task(features, folds)
         if len(train) >= MIN_TRAIN and len(test)
     ]
-    if not parts:
+    if not task_folds:
         raise DataError(
             "no fold has labelled performances on both sides", fix="Check the labels, the split and the protocol"
         )
-    return parts
+    return task_folds
 
 
-def _by_part(
-    system: ResultRow, parts: Sequence[TaskFold], predicted: Mapping[tuple[str, str], Predicted], true: Floats
+def _by_fold(
+    system: ResultRow, task_folds: Sequence[TaskFold], predicted: Mapping[tuple[str, str], Predicted], true: Floats
 ) -> list[Predicted]:
-    """The predictions of one system for the test rows of every part, from those of all systems by fold and name."""
-    by_part, passed = [], dict.fromkeys((part.fold for part in parts), 0)
-    for part in parts:
-        columns = passed[part.fold] + np.arange(len(part.test))
-        passed[part.fold] += len(part.test)
-        one = predicted[part.fold, system.name].take(columns)
-        by_part.append(_best_epoch(system, one, true[part.test]) if isinstance(system, BestOnTest) else one)
-    return by_part
+    """The predictions of one system for the test rows of every fold, from those of all systems by fold and name."""
+    by_fold, passed = [], dict.fromkeys((task_fold.fold for task_fold in task_folds), 0)
+    for task_fold in task_folds:
+        columns = passed[task_fold.fold] + np.arange(len(task_fold.test))
+        passed[task_fold.fold] += len(task_fold.test)
+        one = predicted[task_fold.fold, system.name].take(columns)
+        by_fold.append(_best_epoch(system, one, true[task_fold.test]) if isinstance(system, BestOnTest) else one)
+    return by_fold
 
 
 def _best_epoch(system: BestOnTest, predicted: Predicted, true: Floats) -> Predicted:

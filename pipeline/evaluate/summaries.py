@@ -1,4 +1,4 @@
-"""From predictions to results: every row of the table is a plain function of the predictions for each part."""
+"""From predictions to results: every row of the table is a plain function of the predictions for each fold."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ class TaskRows:
     fold: Rows
 
     @classmethod
-    def of(cls, features: FeatureSet, parts: Sequence[TaskFold], task: str, true: Floats) -> TaskRows:
+    def of(cls, features: FeatureSet, task_folds: Sequence[TaskFold], task: str, true: Floats) -> TaskRows:
         """The rows of a task, from the folds of all tasks; `true` (n,) is NaN where a label is missing."""
-        marks = [np.isfinite(true[part.test]) for part in parts]
-        columns = tuple((i, mark) for i, mark in enumerate(marks) if parts[i].task == task and mark.any())
-        mine = tuple(replace(parts[i], test=parts[i].test[mark]) for i, mark in columns)
-        names = [performance(features.records[row]) for part in mine for row in part.test]
+        marks = [np.isfinite(true[task_fold.test]) for task_fold in task_folds]
+        columns = tuple((i, mark) for i, mark in enumerate(marks) if task_folds[i].task == task and mark.any())
+        mine = tuple(replace(task_folds[i], test=task_folds[i].test[mark]) for i, mark in columns)
+        names = [performance(features.records[row]) for task_fold in mine for row in task_fold.test]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        folds = {name: number for number, name in enumerate(dict.fromkeys(part.fold for part in parts))}
-        fold = np.repeat([folds[part.fold] for part in mine], [len(part.test) for part in mine])
+        folds = {name: number for number, name in enumerate(dict.fromkeys(task_fold.fold for task_fold in task_folds))}
+        fold = np.repeat([folds[task_fold.fold] for task_fold in mine], [len(task_fold.test) for task_fold in mine])
         return cls(mine, columns, true, np.array([numbers[name] for name in names], dtype=np.intp), fold)
 
     def each(self, predicted: Sequence[Floats]) -> list[Floats]:
@@ -91,7 +91,7 @@ class TaskRows:
     @cached_property
     def labels(self) -> Floats:
         """(m,) labels of the rows."""
-        return np.asarray(self.true[np.concatenate([part.test for part in self.folds])])
+        return np.asarray(self.true[np.concatenate([task_fold.test for task_fold in self.folds])])
 
 
 def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
@@ -115,12 +115,12 @@ def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
 
 def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = False) -> TaskResult:
     """The result of one task, from predictions (runs, test rows) for the folds of all tasks."""
-    parts, true, by_fold = rows.folds, rows.true, rows.each(predicted)
+    task_folds, true, by_fold = rows.folds, rows.true, rows.each(predicted)
     folds = {}
-    for part, values in zip(parts, by_fold, strict=True):
-        folds[part.fold] = figures(values.mean(0), true[part.test], *_range(true[part.train]))
+    for task_fold, values in zip(task_folds, by_fold, strict=True):
+        folds[task_fold.fold] = figures(values.mean(0), true[task_fold.test], *_range(true[task_fold.train]))
     whole, runs = rows.held_out(predicted), range(len(by_fold[0]))
-    learned = true[np.concatenate([part.train for part in parts])]
+    learned = true[np.concatenate([task_fold.train for task_fold in task_folds])]
     of_all = figures(whole.predicted, whole.truth, *_range(learned))
     return TaskResult(
         rho=rank_agreement([whole], users=users),
@@ -139,7 +139,7 @@ def _range(labels: Floats) -> tuple[float, float]:
 
 def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunFigures:
     pairs = zip(rows.folds, rows.each(predicted), strict=True)
-    each = [metrics.spearman(values[run], rows.true[part.test]) for part, values in pairs]
+    each = [metrics.spearman(values[run], rows.true[task_fold.test]) for task_fold, values in pairs]
     return RunFigures(or_none(rows.held_out(predicted, run).once().rho), fold_average(each))
 
 
@@ -156,17 +156,17 @@ def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], *
 def system_result(
     features: FeatureSet,
     system: ResultRow,
-    parts: Sequence[TaskFold],
+    task_folds: Sequence[TaskFold],
     held: Sequence[Predicted],
     *,
     users: bool = False,
 ) -> SystemResult:
-    """The results of one system, from its predictions for every part."""
+    """The results of one system, from its predictions for every fold."""
     truth = label_table(features.records)
-    tasks = list(dict.fromkeys(part.task for part in parts))
+    tasks = list(dict.fromkeys(task_fold.task for task_fold in task_folds))
 
     def rows_of(column: int) -> dict[str, TaskRows]:
-        return {task: TaskRows.of(features, parts, task, truth[:, column]) for task in tasks}
+        return {task: TaskRows.of(features, task_folds, task, truth[:, column]) for task in tasks}
 
     def results(column: int) -> dict[str, TaskResult] | None:
         values = [getattr(one, SCORES[column]) for one in held]
@@ -176,7 +176,7 @@ def system_result(
         return {task: task_result(rows, runs, users=users) for task, rows in rows_of(column).items() if rows.folds}
 
     by_task, runs = results(0) or {}, as_many_runs([one.score for one in held])
-    by_fold = {part.fold: one for part, one in zip(parts, held, strict=True)}
+    by_fold = {task_fold.fold: one for task_fold, one in zip(task_folds, held, strict=True)}
     deviations = held[0].deviation is not None
     return SystemResult(
         kind=system.kind,
@@ -187,11 +187,11 @@ def system_result(
         synchronisation=results(2),
         losses=_losses(list(by_fold.values())),
         chosen=tuple(
-            Choice(part.task, part.fold, one.chosen, one.tests)
-            for part, one in zip(parts, held, strict=True)
+            Choice(task_fold.task, task_fold.fold, one.chosen, one.tests)
+            for task_fold, one in zip(task_folds, held, strict=True)
             if one.chosen
         ),
-        uncertainty={task: _uncertainty(features, parts, held, truth[:, 0], task) for task in tasks}
+        uncertainty={task: _uncertainty(features, task_folds, held, truth[:, 0], task) for task in tasks}
         if deviations
         else None,
     )
@@ -208,17 +208,17 @@ def _losses(folds: Sequence[Predicted]) -> Losses | None:
 
 
 def _uncertainty(
-    features: FeatureSet, parts: Sequence[TaskFold], held: Sequence[Predicted], true: Floats, task: str
+    features: FeatureSet, task_folds: Sequence[TaskFold], held: Sequence[Predicted], true: Floats, task: str
 ) -> Uncertainty:
     """How the predicted deviations of a task agree with the errors.
 
     A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
     part: the conformal quantile, with views and copies counted once (`pipeline.checks.intervals`).
     """
-    mine = [(part, one) for part, one in zip(parts, held, strict=True) if part.task == task]
-    pairs = [errors_and_deviations(one, true[part.test]) for part, one in mine]
+    mine = [(task_fold, one) for task_fold, one in zip(task_folds, held, strict=True) if task_fold.task == task]
+    pairs = [errors_and_deviations(one, true[task_fold.test]) for task_fold, one in mine]
     error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
-    factors = [_factor(features, part, one.inner_ratios) for part, one in mine]
+    factors = [_factor(features, task_fold, one.inner_ratios) for task_fold, one in mine]
     finite = bool(np.isfinite(factors).all())
     within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
     return Uncertainty(
@@ -230,24 +230,24 @@ def _uncertainty(
     )
 
 
-def _factor(features: FeatureSet, part: TaskFold, inner: Mapping[str, float]) -> float:
+def _factor(features: FeatureSet, task_fold: TaskFold, inner: Mapping[str, float]) -> float:
     """Deviations that a 90 % interval extends, from the `inner` |error| / deviation by id; infinite for too few."""
-    rows = [row for row in part.train if features.ids[row] in inner]
+    rows = [row for row in task_fold.train if features.ids[row] in inner]
     ratios = np.array([inner[features.ids[row]] for row in rows])
     groups = np.array([performance(features.records[row]) for row in rows])
     return reach(ratios, groups, 0.9) if rows else math.inf
 
 
 def predictions(
-    features: FeatureSet, parts: Sequence[TaskFold], scores: Mapping[str, Sequence[Floats]]
+    features: FeatureSet, task_folds: Sequence[TaskFold], scores: Mapping[str, Sequence[Floats]]
 ) -> tuple[HeldOutPrediction, ...]:
-    """Every held-out video with the prediction of each system; `scores` are (runs, test rows) by part."""
+    """Every held-out video with the prediction of each system; `scores` are (runs, test rows) by fold."""
     true = label_table(features.records)[:, 0]
     return tuple(
         HeldOutPrediction(
-            features.ids[row], part.task, part.fold, performance(features.records[row]), float(true[row]),
+            features.ids[row], task_fold.task, task_fold.fold, performance(features.records[row]), float(true[row]),
             {name: MeanAndEnds.of(values[number][:, position]) for name, values in scores.items()},
         )
-        for number, part in enumerate(parts)
-        for position, row in enumerate(part.test)
+        for number, task_fold in enumerate(task_folds)
+        for position, row in enumerate(task_fold.test)
     )  # fmt: skip

@@ -79,7 +79,7 @@ def better_part(
     than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
     return BetterVideos(
         observations=tuple(_observation(one, steps, names, than, phases) for one in outside[:MOST]),
-        found=len(outside),
+        count=len(outside),
         note=(
             f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges.videos}. One of them "
             f"typically has {counted(round(ranges.typical), 'such difference')} from the others; this video has "

@@ -109,7 +109,7 @@ class BetterVideos:
     """Differences from the better training videos of the same group."""
 
     observations: tuple[Observation, ...]  # the largest ones
-    found: int  # all differences
+    count: int  # all differences
     note: str  # which videos these are, and how many differences are typical
     best: str  # id of the training video with the highest score
     best_score: float

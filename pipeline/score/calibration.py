@@ -138,7 +138,7 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
     arrays["held_out"] = novelty.held_out_distances.whole
     for number, one in enumerate(calibration.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
-    for name, values in novelty.known.items():
+    for name, values in novelty.features.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
         arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out_distances.blocks[name]
     return calibration.networks.tensors() | {

@@ -17,9 +17,8 @@ from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
-from pipeline.settings.config import Config, configured, load_config, merged, read_method
+from pipeline.settings.config import Config, beside_model, configured, merged, read_method
 from pipeline.settings.method import Method
-from pipeline.settings.yaml_values import DEFAULT
 
 CONFIG_FILE = "config.json"
 
@@ -58,7 +57,7 @@ def scoring_config(folder: Path, user: Config | None = None) -> Config:
 
     Raises as `stored_method`, and UsageError where the user's files do not fit the method.
     """
-    method, user = stored_method(folder), user or load_config(DEFAULT)
+    method, user = stored_method(folder), user or beside_model()
     given = user.method.dump()
     chosen: dict[str, Any] = {"frames": given["frames"]} if user.method.frames.fps else {}
     for key in WHO:

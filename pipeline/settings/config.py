@@ -22,7 +22,7 @@ from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section, with_sections
 from pipeline.settings.stages import STAGES, stage_class
-from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
+from pipeline.settings.yaml_values import DEFAULT, Overrides, config_path, parse_overrides, put, read_yaml
 
 
 class DatasetConfig(Section):
@@ -97,6 +97,13 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
     for name, value in given:
         put(values, name, value)
     return validate(values, where=where, overrides=dict(given))
+
+
+def beside_model() -> Config:
+    """The configuration of a call that names none, beside a model, which has the method."""
+    method, machine, data = setting_classes()
+    _, of_machine, of_data = _by_class(read_yaml(DEFAULT), setting_classes())
+    return configured(method(), machine.model_validate(of_machine), data.model_validate(of_data).dataset)
 
 
 def validate(values: dict[str, Any], where: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:

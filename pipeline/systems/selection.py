@@ -135,7 +135,7 @@ class ChosenEpoch(NetworkRow):
 class BestOnTest(NetworkRow):
     """A network at the epoch that ranks the test part best, for comparison with numbers published in this form.
 
-    The row itself reads no test score: it predicts `Predicted.by_epoch`, and `evaluate` selects the epoch.
+    The row itself reads no test score: it predicts `Predicted.by_epoch`, and `cross_validate` selects the epoch.
     """
 
     ending, epoch, kind = f", {ORACLE}", "best on the test part", "oracle"

@@ -40,7 +40,7 @@ BETTER = d.BetterVideos(
             ((0, 11), (0, 12)),
         ),
     ),
-    found=3,
+    count=3,
     note="The 6 better training videos are the best by the judges' score of 17.",
     best="dive_09.mp4",
     best_score=91.5,

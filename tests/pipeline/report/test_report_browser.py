@@ -357,7 +357,7 @@ def test_a_difference_from_the_better_videos_leads_to_its_time(page: Any) -> Non
 
 def test_a_video_without_differences_says_that_nothing_stands_out(browser: Any, tmp_path: Path) -> None:
     data = report_samples.report(tmp_path, count=1)
-    plain = replace(data.videos[0], better=replace(report_samples.BETTER, observations=(), found=0))
+    plain = replace(data.videos[0], better=replace(report_samples.BETTER, observations=(), count=0))
     with shown(browser, tmp_path, replace(data, videos=(plain,))) as tab:
         first = tab.inner_text("#video-0 .video-body > :first-child p >> nth=0")
         assert first == "Nothing stands out from the better training videos."
