@@ -128,8 +128,12 @@ def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
     return next((texts for texts in shown if len({*map(float, texts), 0.0}) == distinct), shown[-1])
 
 
+def closest(name: str, names: Iterable[str]) -> str:
+    """The known name closest to `name`; empty where none is like it."""
+    return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)), "")
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """`did you mean …?` for the known name closest to `name`, or the list of known names."""
     options = sorted(names)
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"
+    return f"did you mean '{close}'?" if (close := closest(name, options)) else f"known: {', '.join(options)}"

@@ -19,7 +19,7 @@ from pipeline.cache import open_cache
 from pipeline.cache.failure import first_cause
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.intervals import coverage_line
-from pipeline.demo.quality import Metrics, compare_with_baselines, label_of, leak_audit, pose_agreement
+from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
@@ -64,7 +64,7 @@ class DemoResult:
     page: Path
     run: Path  # folder of the trained run
     extraction: Summary
-    pose_figures: dict[str, float]  # agreement of the detected people with the rendered truth over all dives
+    pose: PoseAgreement  # over all dives
     leaks: LeakAudit  # of training and held-out dives
     scored: tuple[Score, ...]  # the held-out dives with their predicted scores
     truth: tuple[float, ...]  # (n,) the judges' final scores of these dives
@@ -80,13 +80,13 @@ class DemoResult:
 
     def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
         """Title, columns and rows of the tables that the demo prints at the end."""
-        pose = self.pose_figures
+        pose = self.pose
         figures = [
-            ("frames in which both divers can be seen", int(pose["frames"])),
-            ("both divers found", f"{100 * pose['found_all']:.1f} %"),
-            ("identity swaps", int(pose["swaps"])),
-            ("joints within .2 of a torso length", f"{100 * pose['pck20']:.1f} %"),
-            ("joints within .5 of a torso length", f"{100 * pose['pck50']:.1f} %"),
+            ("frames in which both divers can be seen", pose.frames),
+            ("both divers found", f"{100 * pose.found_all:.1f} %"),
+            ("identity swaps", pose.swaps),
+            ("joints within .2 of a torso length", f"{100 * pose.pck20:.1f} %"),
+            ("joints within .5 of a torso length", f"{100 * pose.pck50:.1f} %"),
         ]
         scores = []
         for row, actual in zip(self.scored, self.truth, strict=True):
@@ -108,7 +108,7 @@ class DemoResult:
         return {
             "page": str(self.page),
             "run": str(self.run),
-            "pose": self.pose_figures,
+            "pose": asdict(self.pose),
             "metrics": {name: asdict(one) for name, one in self.metrics.items()},
             "intervals": self.coverage(),
             "audit": {k: v for k, v in self.leaks.as_dict().items() if k != "untested"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +45,22 @@ class Metrics:
     mae: float
 
 
+@dataclass(frozen=True)
+class PoseAgreement:
+    """How detected people agree with the rendered truth."""
+
+    frames: int  # in which all people are visible
+    found_all: float  # share of these frames in which all people were detected
+    found: float  # share of (frame, person) pairs that were detected
+    swaps: int  # identity switches: changes of a person's agent from one detection to the next
+    pck20: float  # share of joints within .2 of a torso length; missing joints count as errors
+    pck50: float  # the same within .5
+
+
 def pose_agreement(
     records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
-) -> dict[str, float]:
-    """`compare_keypoints` over all dives, on the frames of the pose stage: weighted mean shares, and summed counts."""
+) -> PoseAgreement:
+    """Means over all dives, on the frames of the pose stage, weighted by `frames`, and sums of the counts."""
     videos = []
     for record in records:
         arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays
@@ -56,13 +68,12 @@ def pose_agreement(
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)
         videos.append(compare_keypoints(keypoints, truth.keypoints[rows], truth.visible[rows]))
-    values = {name: np.array([one[name] for one in videos], dtype=float) for name in videos[0]}
-    shares = ("found_all", "found", "pck20", "pck50")
-    figures = {name: float(np.average(values[name], weights=values["frames"])) for name in shares}
-    return figures | {name: float(values[name].sum()) for name in ("frames", "swaps")}
+    table = np.array([astuple(one) for one in videos])
+    means = np.average(table, axis=0, weights=table[:, 0]).tolist()
+    return replace(PoseAgreement(*means), frames=sum(v.frames for v in videos), swaps=sum(v.swaps for v in videos))
 
 
-def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> dict[str, float]:
+def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> PoseAgreement:
     """Compare the detected people of one video with the truth.
 
     Args:
@@ -70,12 +81,6 @@ def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool
         truth: (N, P, 17, 2) true x px, y px.
         visible: (N, P, 17) whether that joint is inside the picture and above the water. A person counts in a
             frame where at least half of their joints are visible.
-
-    Returns:
-        `frames`: number of frames in which all people are visible. `found_all`: share of these frames in which all
-        people were detected. `found`: share of (frame, person) pairs that were detected. `swaps`: identity switches,
-        which are changes of a person's agent from one detection to the next. `pck20`, `pck50`: shares of joints within
-        .2 and .5 of a torso length; missing joints count as errors.
     """
     errors = np.linalg.norm(keypoints[:, None, :, :, :2] - truth[:, :, None], axis=-1)  # (N, P, A, 17)
     length = np.linalg.norm(truth[:, :, SHOULDERS].mean(axis=2) - truth[:, :, HIPS].mean(axis=2), axis=-1)
@@ -95,14 +100,14 @@ def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool
     best = np.where(assigned[..., None] >= 0, taken, np.inf)  # (N, P, 17)
     joints = visible & present[..., None]
     everyone = present.all(axis=1)
-    return {
-        "frames": int(everyone.sum()),
-        "found_all": float((assigned[everyone] >= 0).all(axis=1).mean()) if everyone.any() else float("nan"),
-        "found": float((assigned[present] >= 0).mean()) if present.any() else float("nan"),
-        "swaps": sum(int(np.count_nonzero(np.diff(agents[agents >= 0]))) for agents in assigned.T),
-        "pck20": float((best[joints] <= 0.2).mean()),
-        "pck50": float((best[joints] <= 0.5).mean()),
-    }
+    return PoseAgreement(
+        frames=int(everyone.sum()),
+        found_all=float((assigned[everyone] >= 0).all(axis=1).mean()) if everyone.any() else float("nan"),
+        found=float((assigned[present] >= 0).mean()) if present.any() else float("nan"),
+        swaps=sum(int(np.count_nonzero(np.diff(agents[agents >= 0]))) for agents in assigned.T),
+        pck20=float((best[joints] <= 0.2).mean()),
+        pck50=float((best[joints] <= 0.5).mean()),
+    )
 
 
 def label_of(record: Record) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from data.errors import UsageError, nearest
+from data.errors import UsageError, closest, nearest
 from data.store import read_regular
 
 PRESETS = Path(__file__).resolve().parent.parent.parent / "configs"
@@ -78,8 +78,8 @@ def config_path(config: str | Path) -> Path:
 def preset_hint(name: str) -> str:
     """A sentence with the preset whose name is nearest, and all presets."""
     names = presets()
-    close = nearest(name, names)
-    return close if close.startswith("known") else f"{close} Presets: {', '.join(names)}"
+    more = f" Presets: {', '.join(names)}" if closest(name, names) else ""
+    return f"{nearest(name, names)}{more}"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

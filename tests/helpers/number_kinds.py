@@ -115,7 +115,7 @@ PLACES: Mapping[str, str] = {
     r"json systems/[^/]*/tasks/[^/]*/together": "metric",
     r"json systems/[^/]*/losses/(epochs|mean|low|high)\[\]": "loss",
     r"json systems/[^/]*/chosen\[\]/tests/[^/]*/(rho|p)": "inner",
-    r"json pose/(frames|found_all|swaps|pck20|pck50)": "pose",
+    r"json pose/(frames|found|found_all|swaps|pck20|pck50)": "pose",
     r"json seconds/[a-z ]+": "origin",
     r"json videos\[\]/score": "score",
     r"json videos\[\]/interval(80|95)\[\]": "score interval",

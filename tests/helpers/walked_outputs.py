@@ -22,7 +22,7 @@ from data.video.writer import LOSSLESS, write_video
 from pipeline.cache import open_cache
 from pipeline.cli.commands import held_out_tables
 from pipeline.demo.demo_run import DemoResult, write_page
-from pipeline.demo.quality import compare_with_baselines
+from pipeline.demo.quality import PoseAgreement, compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import as_json as results_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
@@ -212,7 +212,7 @@ def scores(folder: Path) -> Outputs:
         trained = train_model(gather(learn, planner, Observer()), config, folder / "run", cache, folds=4)
     scorer = load_scorer(folder / "run", user=config)
     rows, truth = tuple(scorer.score_records(unseen)), tuple(float(one.labels.score) for one in unseen if one.labels)
-    pose = {"frames": 700.0, "found_all": 0.9, "swaps": 0.0, "pck20": 0.8, "pck50": 0.95}
+    pose = PoseAgreement(700, found_all=0.9, found=0.95, swaps=0, pck20=0.8, pck50=0.95)
     leaks = audit([Fold("demo", [one.id for one in learn], [one.id for one in unseen])], records, forbid=("trial",))
     metrics, page = compare_with_baselines(learn, unseen, rows, truth), folder / "report.html"
     made = DemoResult(page, folder / "run", Summary(), pose, leaks, rows, truth, metrics, {"train": 1.0, "score": 2.0})

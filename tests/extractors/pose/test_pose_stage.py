@@ -201,6 +201,6 @@ def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_p
     truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
     measured = compare_keypoints(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
     assert output.quality["found_rate_all"] >= 0.95
-    assert measured["found_all"] >= 0.95
-    assert measured["swaps"] == 0
-    assert measured["pck50"] >= 0.9
+    assert measured.found_all >= 0.95
+    assert measured.swaps == 0
+    assert measured.pck50 >= 0.9
