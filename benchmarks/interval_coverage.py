@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate.rank_agreement import rank_agreement
+from pipeline.evaluate.rank_intervals import rank_agreement
 from pipeline.evaluate.separation import compare_systems
 
 Values = NDArray[np.float64]

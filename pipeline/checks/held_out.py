@@ -11,7 +11,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.checks.accuracy import Accuracy, Interval
-from pipeline.checks.intervals import reach
+from pipeline.checks.prediction_intervals import reach
 
 SHARE = 0.8
 """Share of new performances whose errors are at most `Accuracy.within`, by the rank that intervals use (`reach`)."""

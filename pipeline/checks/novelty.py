@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
-from pipeline.checks.intervals import reach
+from pipeline.checks.prediction_intervals import reach
 from pipeline.train.features import FeatureSet
 
 NEIGHBOURS = 5

@@ -186,7 +186,7 @@ def _intervals(done: api.TrainedModel) -> str:
     """One line on the intervals that the held-out performances allow, or on why there are none."""
     if done.calibration is None:
         return f"no intervals: {done.not_calibrated}"
-    from pipeline.checks.intervals import LEVELS, needed
+    from pipeline.checks.prediction_intervals import LEVELS, needed
 
     independent = done.calibration.groups
     levels = [level for level in LEVELS if independent >= needed(level)]

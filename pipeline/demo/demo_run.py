@@ -18,7 +18,7 @@ from data.weights import REGISTRY, fetch
 from pipeline.cache import open_cache
 from pipeline.cache.failure import first_cause
 from pipeline.checks.accuracy import Interval
-from pipeline.checks.intervals import coverage_line
+from pipeline.checks.prediction_intervals import coverage_line
 from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer

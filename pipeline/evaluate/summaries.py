@@ -14,7 +14,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
 from pipeline.checks.held_out import HeldOut
-from pipeline.checks.intervals import reach
+from pipeline.checks.prediction_intervals import reach
 from pipeline.evaluate.evaluation_results import (
     AverageResult,
     Choice,
@@ -28,7 +28,7 @@ from pipeline.evaluate.evaluation_results import (
     TaskResult,
     Uncertainty,
 )
-from pipeline.evaluate.rank_agreement import rank_agreement
+from pipeline.evaluate.rank_intervals import rank_agreement
 from pipeline.systems import Predicted, ResultRow, TaskFold
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import errors_and_deviations
@@ -213,7 +213,7 @@ def _uncertainty(
     """How the predicted deviations of a task agree with the errors.
 
     A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
-    part: the conformal quantile, with views and copies counted once (`pipeline.checks.intervals`).
+    part: the conformal quantile, with views and copies counted once (`pipeline.checks.prediction_intervals`).
     """
     mine = [(task_fold, one) for task_fold, one in zip(task_folds, held, strict=True) if task_fold.task == task]
     pairs = [errors_and_deviations(one, true[task_fold.test]) for task_fold, one in mine]

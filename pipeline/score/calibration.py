@@ -2,7 +2,7 @@
 
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
-`pipeline.score.calibrate` makes it. `pipeline.checks.intervals` states the guarantee of the intervals,
+`pipeline.score.calibrate` makes it. `pipeline.checks.prediction_intervals` states the guarantee of the intervals,
 `pipeline.checks.novelty` defines the distances. `pipeline.score.trained_model` stores a calibration with its model.
 """
 
@@ -24,8 +24,8 @@ from models.aim_config import AimConfig, AimSizes
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flags import Ranges
 from pipeline.checks.held_out import HeldOut
-from pipeline.checks.intervals import LEVELS, cross_interval, group_weights
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
+from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_weights
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.score.movement import BetterRanges
 from pipeline.score.trained_networks import TrainedNetworks

@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from data.errors import printable
-from pipeline.checks.intervals import LEVELS, needed, reach
+from pipeline.checks.prediction_intervals import LEVELS, needed, reach
 from pipeline.pack.data_card import card_text, data_lines
 from pipeline.score.calibration import Calibration
 from pipeline.score.score import NO_JUDGEMENT

@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
+from pipeline.checks.accuracy import Accuracy
 from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
@@ -96,14 +97,14 @@ class Service:
     Attributes:
         work: scores one upload.
         reads: input files of the model: "video", "kinematics".
-        facts: text by name, at the bottom of the page.
+        facts: text or accuracy by name, at the bottom of the page.
         judges: what the model judges, a sentence at the top of the page.
         over_time: makes the page of athletes' scores over time from submissions, the newest first; None without any.
     """
 
     work: Work
     reads: Collection[str] = ("video",)
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str | Accuracy] = field(default_factory=dict)
     judges: str = ""
     over_time: Callable[[Sequence[Submission]], ReportData | None] = lambda _: None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
 from data.video import Record, trim_video
+from pipeline.checks.accuracy import Accuracy
 from pipeline.observer import Observer, Progress
 from pipeline.score.score import Score
 from pipeline.serve.history import Submission
@@ -37,9 +38,9 @@ def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
 
     refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
-    facts = {"model": str(scorer.folder), "reads": " and ".join(reads)}
+    facts: dict[str, str | Accuracy] = {"model": str(scorer.folder), "reads": " and ".join(reads)}
     if scorer.model.calibration is not None:
-        facts["accuracy"] = str(scorer.model.calibration.accuracy)
+        facts["accuracy"] = scorer.model.calibration.accuracy
     over_time = partial(progress_page, model=scorer.model_sha256)
     # The folder comes before the port: where both are in use, another port would not help.
     app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, judged(scorer), over_time))

@@ -41,7 +41,7 @@ KINDS: Mapping[str, Kind] = {
     "usual step": Kind("share of training videos", "training videos", NONE, "scores.md#why-this-score"),
     "raw score": Kind("what the networks said", "1 performance", NONE, "scores.md#flags"),
     "accuracy": Kind("bound of 8 of 10 new errors, and mean errors", "held-out performances",
-                     "the bound is 80 %; .795 to .84 simulated (tests/pipeline/checks/test_intervals.py)",
+                     "the bound is 80 %; .795 to .84 simulated (tests/pipeline/checks/test_prediction_intervals.py)",
                      "scores.md#accuracy-on-new-videos"),
     "coverage": Kind("intervals that hold truth", "scored performances", "95 % of the binomial", "scores.md#intervals"),
     "quality": Kind("quality value of a stage", "1 video", NONE, "scores.md#flags"),

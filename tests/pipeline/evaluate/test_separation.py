@@ -14,7 +14,7 @@ from pipeline.evaluate.separation import compare_systems, separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 from tests.helpers.made_results import made_results, system
-from tests.pipeline.evaluate.test_rank_agreement import rows
+from tests.pipeline.evaluate.test_rank_intervals import rows
 
 
 def compared(**leads: tuple[float, float] | None) -> EvaluationResults:

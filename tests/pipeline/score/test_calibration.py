@@ -10,8 +10,8 @@ import pytest
 
 from data.errors import DataError
 from models.aim_config import AimConfig
-from pipeline.checks.intervals import LEVELS, binomial_range
 from pipeline.checks.novelty import BLOCKS
+from pipeline.checks.prediction_intervals import LEVELS, binomial_range
 from pipeline.score.calibrate import calibrate
 from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import model_card

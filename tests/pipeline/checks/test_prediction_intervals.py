@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.store.arrays import Floats
 from pipeline.checks.held_out import HeldOut
-from pipeline.checks.intervals import (
+from pipeline.checks.prediction_intervals import (
     LEVELS,
     binomial_range,
     coverage_line,

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate.rank_agreement import rank_agreement
+from pipeline.evaluate.rank_intervals import rank_agreement
 
 
 def rows(predicted: object, true: object, fold: object = 0, performance: object = None) -> HeldOut:
