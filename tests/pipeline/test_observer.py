@@ -53,15 +53,21 @@ def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) 
     shown = Console(file=io.StringIO(), width=200)
     monkeypatch.setattr(terminal, "console", lambda _: shown)
     monkeypatch.setattr(terminal, "LINE_SECONDS", 0.1)
+
+    def lines(least: int) -> list[str]:
+        """All lines, once there are so many."""
+        end = time.monotonic() + 60
+        while len(said := shown.file.getvalue().splitlines()) < least:  # type: ignore[attr-defined]
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        return said
+
     with terminal.ShownProgress("epochs") as progress:
-        time.sleep(0.15)
+        assert lines(1)[0] == "epochs: preparing"
         progress.advance(1, 4)
-        time.sleep(0.3)
-    time.sleep(0.2)
-    lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert len(lines) >= 3
-    assert lines[0] == "epochs: preparing"
-    assert lines[1] == "epochs: 1 of 4 done, 0 failed, 3 left; 0% of the work, time left not known yet"
+        said = lines(len(lines(0)) + 2)
+    after = next(line for line in said if line != "epochs: preparing")
+    assert after == "epochs: 1 of 4 done, 0 failed, 3 left; 0% of the work, time left not known yet"
 
 
 def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:

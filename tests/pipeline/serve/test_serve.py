@@ -494,6 +494,8 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
     assert send_together(app, stalled(), dripping()) == [408, 408]
     assert time.monotonic() - start < 10
     assert list((tmp_path / "serve" / "submissions").iterdir()) == []
+    app.state.queue.history.close()
+    app = create_app(tmp_path / "few", work, Limits(spare_bytes=0, stall_s=1.0, uploads=2))
     assert send_together(app, stalled(), stalled(), stalled()) == [408, 408, 429]
     app.state.queue.history.close()
 
