@@ -212,6 +212,7 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
     rows: dict[str, list[LabelRow]] = {}
     problems: list[str] = []
     guessed: list[str] = []
+    unmatched: list[tuple[LabelRow, str]] = []
     for row in table:
         wanted = inner_path(row.text("video"), where=row.where)
         wanted = wanted if wanted in videos else without_mark(wanted)
@@ -222,10 +223,13 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
             name = alike[0]
             guessed.append(f"'{clip(wanted)}' for {clip(name)}")
         else:
-            hint = f" ({clip(nearest(wanted, videos), 120)})" if len(problems) < SUGGESTED else ""
-            problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
+            unmatched.append((row, wanted))
             continue
         rows.setdefault(name, []).append(row)
+    free = [name for name in videos if name not in rows]
+    for row, wanted in unmatched:
+        hint = f" ({clip(nearest(wanted, free), 120)})" if free and len(problems) < SUGGESTED else ""
+        problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
     if guessed:
         table_name = PurePosixPath(table[0].file).name
         match = f"{counted(len(guessed), 'name')} match without case, folder or ending"

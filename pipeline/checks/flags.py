@@ -174,9 +174,9 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
     (stage, name), rate = next(iter(rates.items()))
     low, high = facts.training.get(stage, {}).get(name, FRAMERATES)
     if not FRAMERATES[0] <= rate <= FRAMERATES[1]:
-        detail = f"The video has {significant(rate)} frames per second: time may be stretched, or frames are missing"
-        detail = f"{detail}; if it is slow motion, set frames.fps to the rate of the camera."
-        yield Flag("warn", "implausible frame rate", detail)
+        slow = "time may be stretched; if it is slow motion, set frames.fps to the rate of the camera."
+        fault = slow if rate > FRAMERATES[1] else "fast movement is lost; film at 25 or more."
+        yield Flag("warn", "implausible frame rate", f"The video has {significant(rate)} frames per second: {fault}")
     elif not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
         others = significant(low) + (f" to {significant(high)}" if high > low else "")
         detail = f"The video has {significant(rate)} frames per second, others have {others}"

@@ -181,8 +181,9 @@ def _typed(parameter: Parameter, help_text: str, options: dict[str, Any]) -> Par
 
 
 def description(thing: Any) -> str:
-    """The docstring up to its first section such as `Args:`."""
-    return SECTION.split(getdoc(thing) or "", maxsplit=1)[0].strip()
+    """The docstring up to its first section such as `Args:`; each paragraph is one line, which a terminal wraps."""
+    text = SECTION.split(getdoc(thing) or "", maxsplit=1)[0].strip()
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def entries(thing: Any, section: str) -> dict[str, str]:

@@ -75,14 +75,15 @@ class Terminal(Observer):
         say(text)
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """Print one row per flagged video with its flags, at most `SHOWN_FLAGGED`, on standard error."""
-        rows = [
-            (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
-            for name, flags in flagged.items()
-        ]
-        more = [("…", f"and {len(rows) - SHOWN_FLAGGED} more")] if len(rows) > SHOWN_FLAGGED else []
-        title = f"{len(rows)} of {videos} videos are flagged"
-        table(title, ("video", "flags"), [*rows[:SHOWN_FLAGGED], *more], to="stderr")
+        """Print flagged videos, at most `SHOWN_FLAGGED`, on standard error; those with the same flags share a row."""
+        alike: dict[str, list[str]] = {}
+        for name in [*flagged][:SHOWN_FLAGGED]:
+            text = "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flagged[name])
+            alike.setdefault(text, []).append(name)
+        rows = [(", ".join(names), text) for text, names in alike.items()]
+        more = [("…", f"and {len(flagged) - SHOWN_FLAGGED} more")] if len(flagged) > SHOWN_FLAGGED else []
+        title = f"{len(flagged)} of {videos} videos are flagged"
+        table(title, ("video", "flags"), [*rows, *more], to="stderr")
 
     def failures(self, results: Sequence[Any]) -> None:
         """Print one row per failed video, with the stages and the first causes, and what to do, on standard error."""

@@ -42,7 +42,7 @@ def _stages(method: Method, paper: Method) -> Iterator[tuple[str, Any, Any]]:
 
 def _plain(value: Any) -> str:
     """A setting as text: values of a list with slashes, none as 'off'."""
-    return "/".join(map(_plain_one, value if isinstance(value, (list, tuple)) else [value]))
+    return "/".join(map(_plain_one, value if isinstance(value, (list, tuple)) else [value])) or "off"
 
 
 def _plain_one(value: Any) -> str:

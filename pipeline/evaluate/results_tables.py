@@ -73,33 +73,43 @@ def _task_table(results: EvaluationResults, task: str) -> Table:
 def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, compared: bool) -> Table:
     one_fold, compared = len(results.protocol.folds) == 1, compared and results.comparison is not None
     per_fold = [] if one_fold else ["per user" if results.users else "per fold"]
-    columns = ("rho", INTERVAL, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
+    lines = list(lines)
+    known = [INTERVAL] if any(line.rho.interval for line in lines) else []
+    columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
     good: dict[str, Better] = {"rho": "high", "per fold": "high", "per user": "high", ERROR: "low"}
     ordered = sorted(lines, key=lambda line: -2.0 if line.rho.value is None else line.rho.value, reverse=True)
     rows = [
         TableRow(
             line.name,
-            (line.rho.value, line.rho.interval, *([] if one_fold else [line.per_fold]), line.error,
+            (line.rho.value, *([line.rho.interval] if known else []),
+             *([] if one_fold else [line.per_fold]), line.error,
              *([_verdict(results, line.name)] if compared else [])),
             row_kind(results, line.name),
         )
         for line in ordered
     ]  # fmt: skip
     return Table(
-        title, columns, tuple(rows), note=_note(results), better=tuple(good.get(name, "neither") for name in columns)
+        title,
+        columns,
+        tuple(rows),
+        note=_note(results, bool(known)),
+        better=tuple(good.get(name, "neither") for name in columns),
     )
 
 
-def _note(results: EvaluationResults) -> str:
+def _note(results: EvaluationResults, intervals: bool) -> str:
     """How the numbers of the tables were computed."""
     unit = f"over {counted(results.users, 'user')}" if results.users else "over performances"
+    interval = (
+        f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
+    )
     many = len(results.protocol.folds) > 1
     form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean"
     fold = "user" if results.users else "fold"
     return " ".join(
         [
             f"rho: Spearman's correlation of all held-out predictions{', fold means removed' if many else ''}; "
-            f"interval {unit}.",
+            f"{interval}.",
             *(
                 [f"Per {fold}: correlations of single {fold}s, averaged by {form}, as papers print them."]
                 if many

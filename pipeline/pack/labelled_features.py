@@ -159,4 +159,8 @@ def _scores(dataset: DatasetConfig) -> str:
     table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
     if table is not None:
         return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"
+    if dataset.root is None:
+        return (
+            "Name the folder of the table of scores, --set dataset.root=FOLDER, or the table, --set dataset.labels=FILE"
+        )
     return f"Write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"

@@ -50,7 +50,9 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
         given = repr(error["input"])[:100]
         if error["type"] in ("tuple_type", "list_type"):
             return f"'{name}': a list is needed, such as [{error['input']}], not {given}"
-        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {given}"
+        fault = error["msg"].removeprefix("Value error, ")
+        whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
+        return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {given}")
     if close := nearest_keys(name, [key for kind in kinds for key in (*all_keys(kind), *known_keys(kind))]):
         return f"unknown key '{name}', did you mean {_one_of(close)}?"
     known = {one for kind in kinds for one in known_keys(section_class(kind, error["loc"][:-1]))}

@@ -81,7 +81,7 @@ def test_rows_and_videos_without_a_match_are_named(root: Path) -> None:
     said = "\n".join(listing.problems)
     for words in (
         "column 'scroe' is not read (did you mean 'score'?)",
-        "scores.csv:6: no video 'day 1/bb.mp4' (did you mean 'day 1/b.mp4'?)",
+        "scores.csv:6: no video 'day 1/bb.mp4' (did you mean 'day 1/ä.avi'?)",
         "scores.csv:3: 'a.mp4' is listed again",
         "contradicting labels for 'day 1/b.mp4' in lines 4, 5",
         "day 1/ä.avi: a video that scores.csv does not list",

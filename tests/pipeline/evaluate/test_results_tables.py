@@ -43,6 +43,14 @@ def test_rows_are_sorted_by_result_and_say_which_rank_better() -> None:
     assert task_tables(made_results(SYSTEMS)) == []
 
 
+def test_a_table_without_intervals_has_no_column_for_them_and_says_why() -> None:
+    few = {name: system(Estimate(row.average.rho.value), kind=row.kind) for name, row in SYSTEMS.items()}
+    table = main_table(made_results(few))
+    assert table.columns[:2] == ("rho", "per fold")
+    assert "too few performances for intervals" in table.note
+    assert "interval over" not in table.note
+
+
 def test_the_papers_rows_are_per_fold_and_stand_beside_single_networks() -> None:
     runs = tuple(RunFigures(rho, FoldAverage(rho + 0.1, rho)) for rho in (0.2, 0.4))
     ours = SYSTEMS[OURS]
