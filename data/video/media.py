@@ -89,15 +89,15 @@ def playable_type(path: Path) -> str | None:
     return "video/webm" if codec in ("vp8", "vp9") and "webm" in formats and path.suffix.lower() == ".webm" else None
 
 
-def key_frames(path: Video, times: Sequence[float], height: int = 180) -> list[str]:
-    """JPEG stills as `data:` URIs of the frames shown at `times` (seconds), in their order. Raises VideoError."""
+def key_frames(path: Video, times: Sequence[float], height: int = 180) -> list[bytes]:
+    """JPEG stills of the frames shown at `times` (seconds), in their order. Raises VideoError."""
     if not times:
         return []
     _, stamps = probe(path)
     indices = [shown_at(stamps, time) for time in times]
     distinct = sorted(set(indices))
     stills = {frame.index: jpeg(shrink(frame.image, height=height)) for frame in decode(path, distinct)}
-    return [as_uri("image/jpeg", stills[index]) for index in indices]
+    return [stills[index] for index in indices]
 
 
 def jpeg(image: NDArray[np.uint8], quality: int = 80) -> bytes:

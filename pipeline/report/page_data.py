@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.video.media import as_uri
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import Table
@@ -37,10 +39,15 @@ class Media:
 
 @dataclass(frozen=True)
 class KeyFrame:
-    """A still: its time in seconds and its JPEG as a `data:` URI."""
+    """A still: its time in seconds and its JPEG."""
 
     time: float
-    uri: str
+    jpeg: bytes
+
+    @cached_property
+    def uri(self) -> str:
+        """The still as a `data:` URI."""
+        return as_uri("image/jpeg", self.jpeg)
 
 
 @dataclass(frozen=True)

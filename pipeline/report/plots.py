@@ -9,7 +9,6 @@ differ too, for grey print. Text stays text in both formats. The same data gives
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 import re
@@ -126,8 +125,10 @@ def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
 
 def step_figure(video: VideoReport) -> Figure:
     """Figure 6 of the paper: frames of the video above the difference of each time step from training, in points."""
+    from matplotlib.image import imread
+
     stills, columns = 10, 5
-    frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
+    frames = video.key_frames[:stills]
     rows = -(-len(frames) // columns)
     figure = _new(1.8 + 0.62 * rows)
     if not frames:
@@ -135,9 +136,9 @@ def step_figure(video: VideoReport) -> Figure:
         return figure
     grid = figure.add_gridspec(2, 1, height_ratios=[0.62 * rows, 1.8])
     strip = grid[0].subgridspec(rows, columns, wspace=0, hspace=0)
-    for i, (frame, picture) in enumerate(frames):
+    for i, frame in enumerate(frames):
         axes = figure.add_subplot(strip[i // columns, i % columns])
-        axes.imshow(picture)
+        axes.imshow(imread(io.BytesIO(frame.jpeg), format="jpeg"))
         axes.axis("off")
         axes.set_title(f"{frame.time:.2f} s", fontsize=SMALL, pad=1.5)
     _step_bars(figure.add_subplot(grid[1]), video)
@@ -401,13 +402,3 @@ def _new(height: float) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
-
-
-def _picture(uri: str) -> NDArray[np.uint8] | None:
-    """The pixels of a JPEG `data:` URI; None for another URI."""
-    from matplotlib.image import imread
-
-    head, _, body = uri.partition(",")
-    if head != "data:image/jpeg;base64":
-        return None
-    return np.asarray(imread(io.BytesIO(base64.b64decode(body)), format="jpeg"), dtype=np.uint8)

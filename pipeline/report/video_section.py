@@ -21,7 +21,7 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.decoder import RetimedVideo, Video
-from data.video.media import DEFAULT_LIMIT, frame_length
+from data.video.media import DEFAULT_LIMIT, as_uri, frame_length
 from extractors.local_fits import MOTION_S, derivative
 from extractors.timesteps.people import people_names
 from extractors.timesteps.pose_points import JITTER
@@ -199,8 +199,8 @@ def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | N
         note = "The video is too large to embed: keep it in its folder."
     if embedded is not None and embedded.rate is not None:
         times = np.arange(round(duration * embedded.rate)) / embedded.rate
-    uri = embedded.uri if embedded else None
-    return Media(uri, link, info.width, info.height, note, first, tuple(times.tolist())), duration
+    uri, poster = embedded.uri if embedded else None, as_uri("image/jpeg", first)
+    return Media(uri, link, info.width, info.height, note, poster, tuple(times.tolist())), duration
 
 
 def _link(path: Path, page: Path) -> str:
@@ -218,7 +218,7 @@ def _stills(path: Video | None, steps: Sequence[Interval], duration: float) -> t
         stills = key_frames(path, times) if path is not None else []
     except (VideoError, OSError):
         stills = []
-    return tuple(KeyFrame(time, uri) for time, uri in zip(times, stills, strict=False))
+    return tuple(KeyFrame(time, still) for time, still in zip(times, stills, strict=False))
 
 
 def skeleton(pose: StageOutput) -> Skeleton:

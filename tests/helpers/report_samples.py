@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.video.media import embed_video, key_frames
+from data.video.media import as_uri, embed_video, key_frames
 from data.video.writer import write_video
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
@@ -139,7 +139,14 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         duration=FRAMES / RATE,
         bounds=tuple((step.start, step.end) for step in made),
         task="3 m" if index % 2 else "10 m",
-        media=d.Media(embedded.uri, None, *SIZE, embedded.note, key_frames(clip, [0.0], SIZE[1])[0], tuple(time)),
+        media=d.Media(
+            embedded.uri,
+            None,
+            *SIZE,
+            embedded.note,
+            as_uri("image/jpeg", key_frames(clip, [0.0], SIZE[1])[0]),
+            tuple(time),
+        ),
         key_frames=tuple(map(d.KeyFrame, stills, key_frames(clip, stills))),
         training=TRAINING,
         skeleton=d.Skeleton(time, keypoints(), SIZE, NAMES),

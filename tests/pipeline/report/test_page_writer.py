@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError, counted
+from data.video import jpeg
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.evaluate.system_table import Cell, Table, TableRow
@@ -74,7 +75,7 @@ def hostile_report(name: str) -> ReportData:
         truth={name: 1.0},
         task=name,
         media=d.Media(None, name, 4, 3, name),
-        key_frames=(d.KeyFrame(0.0, f'data:image/png;base64,AAAA" onerror="{name}'),),
+        key_frames=(d.KeyFrame(0.0, jpeg(np.zeros((2, 2, 3), np.uint8))),),
         difference=(trace,),
         skeleton=d.Skeleton(np.arange(2.0), np.zeros((2, 1, 17, 3)), (4, 3), (name,)),
     )
