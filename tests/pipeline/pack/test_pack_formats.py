@@ -61,8 +61,8 @@ def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form:
     assert "- 2 performances of a data set" in (tmp_path / "steps.card.md").read_text()
     dictionary = json.loads((tmp_path / "steps.dictionary.json").read_text())
     assert dictionary["arrays"]["bounds"] == {
-        "dims": ["step", "edge"], "unit": "s", "meaning": "begin and end of each time step; shares if nothing has times", "names": [],
-        "columns": ["bounds.0", "bounds.1"],
+        "dims": ["step", "edge"], "unit": "s", "names": [], "columns": ["bounds.0", "bounds.1"],
+        "meaning": "begin and end of each time step; shares if nothing has times",
     }  # fmt: skip
     made = {column for entry in dictionary["arrays"].values() for column in entry["columns"]}
     labels = {"video", "step", "task", "score", "execution", "synchronisation", "difficulty"}
