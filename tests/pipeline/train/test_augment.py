@@ -62,7 +62,7 @@ def test_training_on_exchanged_copies(features: FeatureSet) -> None:
     assert run.train_labels.shape == (10, 3)
     assert run.predict(features).score.shape == (40,)
     plain = TrainedModel.fit(features, TrainConfig(runs=1, epochs=3), TINY, rows=np.arange(10))
-    assert not torch.equal(run.state["encoder.weight"], plain.state["encoder.weight"])
+    assert not torch.equal(run.networks.state["encoder.weight"], plain.networks.state["encoder.weight"])
 
 
 def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
@@ -118,7 +118,7 @@ def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
     run = TrainedModel.fit(views, config, TINY)
     alone = TrainedModel.fit(trials, config, TINY)
     assert run.train_ids == views.ids
-    assert all(torch.equal(run.state[name], alone.state[name]) for name in alone.state)
+    assert all(torch.equal(run.networks.state[name], alone.networks.state[name]) for name in alone.networks.state)
 
 
 def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None:

@@ -267,7 +267,7 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
     )
     run = TrainedModel.fit(replace(features, records=records), TrainConfig(runs=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
-    assert all(values.isfinite().all() for values in run.state.values())
+    assert all(values.isfinite().all() for values in run.networks.state.values())
     unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
     with pytest.raises(AimError, match=r"at least 2 labelled.*\. Give the labels of the data set, or check"):
         TrainedModel.fit(unlabelled, TrainConfig(), TINY)
