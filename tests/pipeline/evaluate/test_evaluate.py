@@ -173,7 +173,7 @@ def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     recipe = TrainConfig(runs=2, epochs=3)
     model = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, TrainingControl())
     run = TrainedModel.fit(made, recipe, MODEL, rows=range(16))
-    assert all(torch.equal(model.networks.state[name], values) for name, values in run.networks.state.items())
+    assert all(torch.equal(model.state[name], values) for name, values in run.networks.state.items())
     assert np.array_equal(model.losses, run.losses)
 
 
