@@ -66,7 +66,7 @@ def label(summary: api.LabelSummary, root: Path, out: Path | None, phases: str, 
         table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
     for line in summary.problems:
         say(line)
-    if summary.rows:
+    if any(value is not None for row in summary.rows for value in row.scores.values()):
         labels = () if out is None else ("--set", f"dataset.labels={out.absolute()}")
         words = ("train", "--config", "folder", "--set", f"dataset.root={root}", *labels, "--out", "runs/mine")
         say(f"train on these labels: {typed(*words)}")

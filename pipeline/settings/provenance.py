@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,8 @@ def without_folders_in(value: Any) -> Any:
 
 
 def command_line() -> str:
-    """The command that started this process, without the folders of this machine."""
-    return " ".join(map(without_folders, sys.argv))
+    """The command that started this process, quoted for a shell, without the folders of this machine."""
+    return shlex.join(map(without_folders, sys.argv))
 
 
 @cache

@@ -36,6 +36,7 @@
     byId("counts").textContent = more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
     counts = { done: content.done, of: content.of };
     byId("rater").textContent = rater;
+    localStorage.setItem("aim-rater", rater); // the server has accepted it
     byId("rater").hidden = false;
     byId("name-form").hidden = true;
     form.hidden = ended;
@@ -65,6 +66,7 @@
     stage.style.aspectRatio = `${one.width}/${one.height}`;
     section.style.setProperty("--ratio", one.width / one.height);
     video.loop = loop;
+    ["play", "pause"].forEach((name) => video.addEventListener(name, sayPlaying));
     const none = section.querySelector(".none");
     none?.addEventListener("click", () => send("no performance", {}, [one.content]));
     none?.setAttribute("aria-label", ["Left", "Right"][i] + " video: not a performance");
@@ -102,10 +104,12 @@
   };
 
   const play = () => players.forEach((one) => { one.video.play().catch(() => {}); });
+  const running = () => players.some((one) => !one.video.paused && !one.video.ended);
+  const sayPlaying = () => { form.querySelector("[data-do=play]").textContent = running() ? "Pause" : "Play"; };
   const toggle = () => {
-    const running = players.some((one) => !one.video.paused && !one.video.ended);
+    const pausing = running();
     for (const { video } of players) {
-      if (running) video.pause();
+      if (pausing) video.pause();
       else video.play().catch(() => {});
     }
   };
@@ -131,7 +135,6 @@
   byId("name-form").addEventListener("submit", (event) => {
     event.preventDefault();
     rater = byId("name").value.trim();
-    localStorage.setItem("aim-rater", rater);
     earlier.length = 0;
     more = false;
     question = null;

@@ -202,8 +202,11 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
             assert box["y"] + box["height"] <= 844
             assert box["x"] + box["width"] <= 390
         if pairs:
+            button = "document.querySelector('#answer [data-do=play]').textContent"
+            wait_for(tab, f"{button} === 'Pause'")
             tab.tap("#answer [data-do=play]")
             wait_for(tab, "[...document.querySelectorAll('video')].every(v => v.paused)")
+            wait_for(tab, f"{button} === 'Play'")
             tab.evaluate("document.querySelectorAll('video').forEach(v => { v.currentTime = 0.4; })")
             wait_for(tab, "[...document.querySelectorAll('video')].every(v => !v.seeking && v.currentTime === 0.4)")
             before = tab.evaluate("[...document.querySelectorAll('video')].map(v => v.currentTime)")

@@ -47,6 +47,13 @@ def test_the_report_is_printed_and_the_labels_are_written(folder: Path) -> None:
     assert said[-1] == f"train on these labels: {typed(*TRAIN, f'dataset.root={folder}')} --out runs/mine"
 
 
+def test_videos_without_a_label_are_not_offered_for_training(folder: Path) -> None:
+    for path in (folder / "ratings").iterdir():
+        head, *lines = path.read_text().splitlines()
+        path.write_text("\n".join([head, *(line.replace("scored", "no performance") for line in lines)]))
+    assert "train on these labels" not in CliRunner().invoke(app, ["label", str(folder), "--report"]).stderr
+
+
 def test_the_line_to_type_next_is_quoted_for_the_shell(folder: Path) -> None:
     other = folder.parent / "my; rm -rf $HOME"
     folder.rename(other)

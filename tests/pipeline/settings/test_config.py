@@ -261,3 +261,10 @@ def test_a_recipe_names_training_alone() -> None:
     whole, paper = (load_config("jigsaws", {"train.recipe": recipe}).dump() for recipe in ("tools", "paper"))
     assert whole.pop("train") != paper.pop("train")
     assert whole == paper
+
+
+def test_a_rule_on_several_keys_of_a_section_is_said_without_the_section() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(None, {"train.switch_epochs": [2, 3]})
+    assert str(caught.value).startswith("--set train.switch_epochs=[2, 3]: 'train': switch_epochs needs one entry per")
+    assert "recipe" not in str(caught.value)

@@ -11,7 +11,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.score.score import Score
 from pipeline.score.score_tables import as_json, csv_text
-from pipeline.settings.provenance import without_folders, without_folders_in
+from pipeline.settings.provenance import command_line, without_folders, without_folders_in
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,10 @@ def test_csv_and_json_never_name_them() -> None:
         assert "anna" not in made
         assert "a.mp4: no frame" in made
     assert as_json([row])[0]["path"] == "a.mp4"
+
+
+def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["/opt/bin/aqa", "score", "videos/anna 1.mp4", "--set", "train.switch_epochs=[2, 3]"]
+    )
+    assert command_line() == "aqa score 'videos/anna 1.mp4' --set 'train.switch_epochs=[2, 3]'"
