@@ -185,6 +185,7 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
         tab.fill("#name", "Anna")
         tab.tap("#name-form button")
         wait_for(tab, "document.querySelector('#videos video')?.readyState >= 2")
+        wait_for(tab, "!document.querySelector('#videos video').paused")
         tab.tap("#answer [data-do=play]")
         wait_for(tab, "document.querySelector('#videos video').paused")
         assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]

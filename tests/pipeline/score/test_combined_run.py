@@ -130,7 +130,8 @@ def test_export_holds_the_network_and_says_its_share(
     assert whole.combination is not None
     names = whole.combination.rule.names
     half = replace(whole.combination, rule=Combination(names, names[:2], {}, np.zeros((2, 0)), np.zeros(0)))
-    whole = replace(whole, combination=half, state={name: values[:1] for name, values in whole.state.items()})
+    state = {name: values[:1] for name, values in whole.networks.state.items()}
+    whole = replace(whole, combination=half, networks=replace(whole.networks, state=state))
     monkeypatch.setattr(TrainedModel, "load", lambda run: whole)
     done = export_onnx(folder, tmp_path / "model.onnx")
     assert "the network is 50% of this model's score" in done.text()

@@ -111,10 +111,12 @@ def test_it_learns_the_planted_asymmetry() -> None:
 
 def test_training_is_reproducible(features: FeatureSet) -> None:
     runs = [TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
-    assert all(torch.equal(runs[0].state[name], runs[1].state[name]) for name in runs[0].state)
+    assert all(
+        torch.equal(runs[0].networks.state[name], runs[1].networks.state[name]) for name in runs[0].networks.state
+    )
     other = TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, batch=16, seed=1), TINY)
-    assert not torch.equal(runs[0].state["encoder.weight"], other.state["encoder.weight"])
-    assert not torch.equal(runs[0].state["encoder.weight"][0], runs[0].state["encoder.weight"][1])
+    assert not torch.equal(runs[0].networks.state["encoder.weight"], other.networks.state["encoder.weight"])
+    assert not torch.equal(runs[0].networks.state["encoder.weight"][0], runs[0].networks.state["encoder.weight"][1])
 
 
 @pytest.fixture
@@ -148,7 +150,10 @@ def test_resume_is_equal_to_the_bit(
         )
     resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     assert len(epochs_run) == 2 * 12
-    assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
+    assert all(
+        torch.equal(undisturbed.networks.state[name], resumed.networks.state[name])
+        for name in undisturbed.networks.state
+    )
     assert np.array_equal(undisturbed.losses, resumed.losses)
     assert undisturbed.loss_epochs == resumed.loss_epochs
 
@@ -173,7 +178,10 @@ def test_a_kill_between_checkpoints_resumes_to_the_bit(
     resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     assert epochs_run == [*range(8), *range(5, 12)]
     undisturbed = TrainedModel.fit(features, config, TINY)
-    assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
+    assert all(
+        torch.equal(undisturbed.networks.state[name], resumed.networks.state[name])
+        for name in undisturbed.networks.state
+    )
 
 
 def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epochs_run: list[int]) -> None:
