@@ -18,10 +18,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from data.datasets.tables import MAX_BYTES, LabelRow, clip, inner_path, number, read_bytes, read_table, without_mark
-from data.errors import DataError, UsageError, counted, nearest
+from data.errors import DataError, UsageError, counted
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
@@ -228,7 +229,8 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
         rows.setdefault(name, []).append(row)
     free = [name for name in videos if name not in rows]
     for row, wanted in unmatched:
-        hint = f" ({clip(nearest(wanted, free), 120)})" if free and len(problems) < SUGGESTED else ""
+        close = get_close_matches(wanted, free, n=1, cutoff=0.5) if len(problems) < SUGGESTED else []
+        hint = f" (did you mean '{clip(close[0], 120)}'?)" if close else ""
         problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
     if guessed:
         table_name = PurePosixPath(table[0].file).name

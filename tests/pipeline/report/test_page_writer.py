@@ -301,7 +301,7 @@ def test_flags_of_every_video_are_shown_once_and_empty_columns_are_left_out() ->
 
     text = batch((everywhere, one), (everywhere,))
     assert text.count("no 95 % interval") == 1
-    assert "This is so for every video: no 95 % interval." in text
+    assert "Of every video: no 95 % interval." in text
     assert "2 scored 1 flagged" in text
     assert "shaking camera" in text
     for absent in ("95 % interval Judges", "and 95 % interval", "Group", "Distribution"):
