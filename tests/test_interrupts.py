@@ -233,10 +233,12 @@ def test_ctrl_c_closes_a_page(words: str, times: int, folder: Path) -> None:
         assert (folder / "films/labels.csv").exists()
 
 
-@pytest.mark.parametrize("library", ["_multiarray_umath", "libtorch_cpu", "cv2"])
-def test_ctrl_c_while_a_library_is_imported(tmp_path: Path, library: str) -> None:
+@pytest.mark.parametrize(
+    ("library", "words"), [("_multiarray_umath", "doctor"), ("libtorch_cpu", "doctor"), ("cv2", "demo")]
+)
+def test_ctrl_c_while_a_library_is_imported(tmp_path: Path, library: str, words: str) -> None:
     """Some libraries swallow an exception that is raised meanwhile, or abort."""
-    process = started("doctor", tmp_path)
+    process = started(words, tmp_path)
     while library not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None
         time.sleep(0.005)
