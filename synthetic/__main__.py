@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from data.errors import UsageError
+from data.errors import UsageError, typed
 from synthetic.practice_clips import RATERS, answer_pairs, make_practice_clips
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -51,6 +51,7 @@ def main() -> None:
     else:
         MAKERS[given.kind](given.folder, **({"count": given.count} if given.count else {}), seed=given.seed)
     print(given.folder)
+    print(f"evaluate it: {typed('evaluate', given.folder, '--config', given.kind)}")
 
 
 if __name__ == "__main__":

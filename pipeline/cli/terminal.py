@@ -215,8 +215,9 @@ def systems_table(given: SystemsTable) -> None:
         name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
         grid.add_row(printable(name), *map(_system_cell, row.values), style=KIND_STYLE.get(row.kind, ""))
     console("stdout").print(grid)
-    if any(row.kind == "ours" for row in given.rows):
-        say(f"{MARK} AIM" + (f". {given.note}" if given.note else ""))
+    if ours := [row.name for row in given.rows if row.kind == "ours"]:
+        marked = "AIM" if any("AIM" in name for name in ours) else "The combination"
+        say(f"{MARK} {marked}" + (f". {given.note}" if given.note else ""))
 
 
 def _system_cell(value: Cell) -> str:

@@ -274,7 +274,7 @@ def prediction_figure(predictions: Sequence[Prediction], headline: Headline | No
 
         shown = [*shown, Line2D([], [], color=GREY, alpha=0.6, linewidth=1, label="80 % interval")]
     if shown:
-        axes.legend(handles=shown, frameon=False, loc="upper left", handletextpad=0.4)
+        axes.legend(handles=shown, framealpha=0.85, edgecolor="none", loc="upper left", handletextpad=0.4)
     return figure
 
 

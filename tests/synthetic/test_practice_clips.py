@@ -83,3 +83,12 @@ def test_the_command_makes_the_same_bytes_and_the_answers(
     with pytest.raises(SystemExit):
         command.main()
     assert "python -m synthetic clips ." in capsys.readouterr().err
+
+
+def test_a_synthetic_data_set_names_the_command_that_evaluates_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "JIGSAWS")
+    monkeypatch.setattr("sys.argv", ["synthetic", "jigsaws", folder, "--kinematics-only", "--count", "1"])
+    command.main()
+    assert capsys.readouterr().out.splitlines() == [folder, f"evaluate it: aqa evaluate {folder} --config jigsaws"]

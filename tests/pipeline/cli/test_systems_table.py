@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from pipeline.cli.terminal import systems_table
+from pipeline.evaluate.system_table import Table, TableRow
+
 PROGRAM = """
 from pipeline.cli.commands import show_evaluation
 from pipeline.evaluate import Evaluation
@@ -47,3 +52,10 @@ def test_rows_are_sorted_by_result_and_aim_is_marked() -> None:
     assert firsts == [
         "AIM (ours), best epoch on the test part (oracle)", "* combined", "* AIM (ours)", "random", "validation table",
     ]  # fmt: skip
+
+
+def test_the_mark_names_aim_only_where_it_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    for names, marked in ((("combined",), "* The combination. How."), (("combined", "AIM (ours)"), "* AIM. How.")):
+        rows = tuple(TableRow(name, (0.5,), "ours") for name in names)
+        systems_table(Table("systems", ("rho",), rows, note="How."))
+        assert capsys.readouterr().err.splitlines()[-1] == marked
