@@ -429,7 +429,7 @@ def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
     low, high = result.interval80 or (None, None)
     level = result.flags[0].level if result.flags else ""
     return shown | {"score": result.score, "low": low, "high": high, "decimals": result.decimals,
-                    "flags": len(result.flags), "level": level}  # fmt: skip
+                    "flags": sum(flag.level != "info" for flag in result.flags), "level": level}  # fmt: skip
 
 
 def _length(header: str | None) -> int | None:
