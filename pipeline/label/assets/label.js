@@ -33,7 +33,7 @@
   const show = (content, before = null) => {
     question = content.question;
     const ended = !question || content.done >= content.of && !more && !before;
-    byId("counts").textContent = more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
+    byId("counts").textContent = !content.of ? "" : more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
     counts = { done: content.done, of: content.of };
     byId("rater").textContent = rater;
     localStorage.setItem("aim-rater", rater); // the server has accepted it

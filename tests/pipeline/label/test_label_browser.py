@@ -252,6 +252,18 @@ def test_after_enough_pairs_come_thanks_and_judge_more(opened: Callable[..., Any
     assert all(one.seconds is not None for one in answers(videos, "eva k.")[26:])
 
 
+def test_without_a_performance_there_is_no_count(opened: Callable[..., Any], videos: Path) -> None:
+    with running(videos, pairs=True) as link:
+        tab = opened(link)
+        begin(tab, "Anna")
+        for _ in range(3):
+            before = tab.get_attribute("#videos video", "data-src")
+            tab.click("#videos section:first-child .none")
+            wait_for(tab, f"document.querySelector('#videos video')?.dataset.src !== '{before}'")
+        wait_for(tab, "!document.getElementById('end').hidden")
+        assert tab.text_content("#counts") == ""
+
+
 def test_keys_are_deaf_when_a_pair_appears_and_answer_it_when_they_wake(
     opened: Callable[..., Any], videos: Path
 ) -> None:
