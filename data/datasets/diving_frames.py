@@ -33,15 +33,20 @@ from typing import Any
 
 import numpy as np
 
+from data.datasets.awards import difficulty_from_awards
 from data.datasets.score_lists import FRAME_RATE, checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
-from data.errors import DataError
+from data.errors import DataError, UsageError, nearest
 from data.store.restricted_pickle import load_plain
 from data.video import FrameFolder, Labels, Listing, Phase, Record
 from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
 
 MAX_AWARD = 10.0  # the highest score of a single judge
+FROM_AWARDS = "from_awards"
+DIFFICULTIES = ("published", FROM_AWARDS)
+"""Which degree of difficulty a dive has."""
+
 AGAIN = "Get the annotations and lists again from their publisher"
 
 
@@ -151,18 +156,28 @@ FINEDIVING = DivingLayout(
 
 
 def list_dives(
-    layout: DivingLayout, root: Path, *, score: str = "", frame_rate: float = 0.0, unfilmed: Sequence[str] = ()
+    layout: DivingLayout,
+    root: Path,
+    *,
+    score: str = "",
+    difficulty: str = "",
+    frame_rate: float = 0.0,
+    unfilmed: Sequence[str] = (),
 ) -> Listing:
     """The dives of one layout with their official split; a listed dive without frames is a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
-    `score` is "final" (default) or "execution", `frame_rate` in frames per second (0: `FRAME_RATE`).
-    `unfilmed`: as `join_lists`.
+    `score` is "final" (default) or "execution", `difficulty` "published" (default) or "from_awards": where awards and
+    score agree on another one, that, with a doubt for each such dive. `frame_rate` is in frames per second (0:
+    `FRAME_RATE`). `unfilmed`: as `join_lists`.
 
     Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting file,
     or none of the dives has frames.
     """
     score = checked_score(score or "final", ["final", "execution"])
+    if difficulty not in ("", *DIFFICULTIES):
+        fix = nearest(difficulty, DIFFICULTIES).capitalize()
+        raise UsageError(f"no difficulty '{clip(difficulty)}' in this data set", where="dataset.difficulty", fix=fix)
     find = partial(first_file, root, layout.folders, fix=f"It belongs in {root / layout.folders[0]}")
     path = find(layout.annotations)
     annotations = load_plain(read_bytes(path), path)
@@ -176,20 +191,28 @@ def list_dives(
         for key in _dives(list_file, layout.keys):
             name = layout.id(*key)
             place, pictures = folder(layout.folder(*key))
-            dive = _dive(annotations, key, layout, score, path)
+            dive = _dive(annotations, key, layout, path)
             present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
             if present not in (0, dive.frames):
                 problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
-            judges, difficulty = panels.get(key, ((), dive.difficulty))
-            if difficulty != dive.difficulty:
+            judges, beside = panels.get(key, ((), dive.difficulty))
+            if beside != dive.difficulty:
                 doubts.append(
-                    f"{name}: the difficulty is {dive.difficulty:g}, and {difficulty:g} beside the judges' scores"
+                    f"{name}: the difficulty is {dive.difficulty:g}, and {beside:g} beside the judges' scores"
                 )
             if judges and max(judges) > MAX_AWARD:
                 doubts.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
                 judges = ()
-            labels = Labels(dive.score, difficulty=dive.difficulty, judges=judges)
+            level = dive.difficulty
+            if difficulty == FROM_AWARDS:
+                level = difficulty_from_awards(dive.score, dive.difficulty, judges)
+            if level != dive.difficulty:
+                doubts.append(f"{name}: difficulty {level:g} from the judges' scores, {dive.difficulty:g} published")
+            if score == "execution" and level <= 0:
+                fix = "Use dataset.score=final"
+                raise DataError(f"the difficulty of '{clip(name)}' is {level:g}", where=path, fix=fix)
+            labels = Labels(dive.score if score == "final" else dive.score / level, difficulty=level, judges=judges)
             groups = {"competition": str(key[0])}
             phases = _phases(dive, frame_rate or FRAME_RATE)
             folder_of = place if frames else None
@@ -223,15 +246,12 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 
-def _dive(annotations: dict[Any, Any], key: Any, layout: DivingLayout, score: str, path: Path) -> AnnotatedDive:
+def _dive(annotations: dict[Any, Any], key: Any, layout: DivingLayout, path: Path) -> AnnotatedDive:
     try:
-        dive = layout.dive(annotations[key])
-        if score == "execution" and dive.difficulty <= 0:
-            raise ValueError(f"its difficulty is {dive.difficulty:g}: use dataset.score=final")
+        return layout.dive(annotations[key])
     except (LookupError, TypeError, ValueError) as error:
         what = f"the annotation of '{clip(layout.id(*key))}' is missing or cannot be used ({clip(str(error))})"
         raise DataError(what, where=path, fix=AGAIN) from error
-    return dive if score == "final" else replace(dive, score=dive.score / dive.difficulty)
 
 
 def _folder(root: Path, places: tuple[str, ...], name: str) -> tuple[Path, list[int]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.aqa7 import list_aqa7
+from data.datasets.awards import award_doubts
 from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
 from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import length_doubts, list_jigsaws
@@ -21,7 +22,7 @@ from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
 from data.errors import DataError, UsageError, nearest, printable
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
-from data.video import Listing, Record
+from data.video import Listing
 
 FINE_GRAINED = (
     "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
@@ -30,13 +31,6 @@ FINE_GRAINED = (
     "643e1bde",
 )
 """Beginnings of SHA-256 of FineDiving's annotation: two of its publisher, and those of T2CR and HP-MCoRe."""
-
-ROUNDING = 0.02
-"""Scores that differ by less are equal: they are published with two decimals."""
-
-
-DEDUCTION = 6.0
-"""A restarted dive loses two points of each judge, so the sum of three loses six."""
 
 
 @dataclass(frozen=True)
@@ -271,54 +265,6 @@ def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataCheck:
         files = [(name, state) for name, state in files if name not in entry.one_of or state != "missing"]
     lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))
     return DataCheck(kind, printable(root), entry.access, counts, tuple(files), *lines)
-
-
-def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:
-    """One line for each dive whose judges' scores do not give its score, or whose score no judges can give.
-
-    A dive's score is its difficulty times the sum of the middle three judges. For two divers together, it is the
-    difficulty times .6 of the sum of five. `divided`: scores are without the difficulty. Where most performances break
-    this rule, the set follows another one, and there are no lines.
-    """
-    judged, doubts, impossible = 0, [], []
-    for record in records:
-        labels = record.labels
-        if labels is None or labels.score is None or not labels.difficulty:
-            continue
-        level, awards = 1.0 if divided else labels.difficulty, sorted(labels.judges)
-        if len(awards) not in (3, 5, 7):
-            if record.task == "diving" and not _in_halves(labels.score / level, ROUNDING / level):
-                impossible.append(f"{record.name}: score {labels.score:g} is no sum of judges' scores times {level:g}")
-            continue
-        judged += 1
-        cut = (len(awards) - 3) // 2
-        sums = [sum(awards[cut : cut + 3]), *([0.6 * sum(awards)] if len(awards) == 5 else [])]
-        if all(abs(level * total - labels.score) > ROUNDING for total in sums):
-            given = " ".join(f"{award:g}" for award in labels.judges)
-            odd = _odd_one(labels.score, labels.difficulty, sums, divided=divided)
-            what = f"score {labels.score:g}, but the judges {given} give {level * sums[0]:g}"
-            doubts.append(f"{record.name}: {what}; {odd}")
-    rare = 2 * len(impossible) < len(records) - judged
-    return (doubts if 2 * len(doubts) < judged else []) + (impossible if rare else [])
-
-
-def _in_halves(total: float, margin: float) -> bool:
-    """Whether judges' scores in halves can sum to a total: three of them, or .6 of the sum of five."""
-    return any(abs(total / step - round(total / step)) * step <= margin for step in (0.5, 0.3))
-
-
-def _odd_one(score: float, difficulty: float, sums: Sequence[float], *, divided: bool) -> str:
-    """Which of score, difficulty and judges' scores is the odd one, where the numbers say so."""
-    level, total = 1.0 if divided else difficulty, sums[0]
-    for one in () if divided else sums:
-        fits = round(score / one, 1) if one else 0.0
-        if fits and fits != round(difficulty, 1) and abs(fits * one - score) <= ROUNDING:
-            return f"they fit a difficulty of {fits:g} in place of {difficulty:g}"
-    if abs(level * (total - DEDUCTION) - score) <= ROUNDING:
-        return f"they fit with a deduction of {DEDUCTION / 3:g} from each judge's score"
-    if not _in_halves(score / level, ROUNDING / level):
-        return "the score is impossible: no sum of judges' scores gives it"
-    return f"the judges' scores are off by {abs(score / level - total):g}"
 
 
 def _state(root: Path, entry: DataSetKind, name: str) -> str:

@@ -37,7 +37,8 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
     kind = str(dataset.kind)
     if config is None and kind == "folder":
         kind, folder = kind_of(folder)
-    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": given.method.frames.fps}
+    options = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
+    options |= {"frame_rate": given.method.frames.fps}
     return check_data(kind, folder, {name: value for name, value in options.items() if value})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
-from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults
+from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, Note
 from pipeline.evaluate.leaderboard import OURS, WHOLE_SCENE, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
@@ -19,7 +20,7 @@ from pipeline.evaluate.published_results import published_results
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
 from pipeline.run import RayPool
-from pipeline.settings.config import Config
+from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.provenance import without_folders_in
 from pipeline.systems import COMBINED
 from pipeline.train.features import FeatureSet
@@ -99,8 +100,16 @@ def evaluate_features(
     )
     results = replace(
         results,
-        notes=tuple(evaluation_notes(results, method, kind, requested)),
+        notes=(*evaluation_notes(results, method, kind, requested), *_data_notes(config.dataset)),
         methods_text=methods_paragraph(results, method, kind, quick=requested.quick),
         method=without_folders_in(method.dump()),
     )
     return Evaluation(results, folder, config)
+
+
+def _data_notes(dataset: DatasetConfig) -> Iterator[Note]:
+    """Which labels were used where a data set has a choice."""
+    if dataset.score:
+        yield Note("fact", f"labels: {dataset.score}")
+    if dataset.difficulty:
+        yield Note("fact", f"difficulties: {dataset.difficulty}")

@@ -75,7 +75,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
             "no data set given",
             fix="Name its folder after the command, or add --set dataset.root=FOLDER",
         )
-    given = {"labels": dataset.labels, "score": dataset.score}
+    given = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
     options = {name: value for name, value in given.items() if value}
     listing = list_records(
         dataset.kind,

@@ -35,6 +35,7 @@ class DatasetConfig(Section):
         None, description="file or folder in which phases are marked; null: phases.csv beside the videos"
     )
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
+    difficulty: str = Field("", description="of dives: published (default), or from_awards where these contradict it")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
     features: tuple[str, ...] = Field(
         (), description="files of features in place of videos: PATH for the scene, primary=PATH, secondary=PATH"

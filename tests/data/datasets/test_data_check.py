@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from data.datasets import listing
-from data.datasets.listing import KINDS, award_doubts, check_data, kind_of
+from data.datasets.awards import award_doubts
+from data.datasets.listing import KINDS, check_data, kind_of
 from data.errors import UsageError
 from data.video import Labels, Record
 from run_pipeline import app

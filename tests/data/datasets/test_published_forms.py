@@ -215,6 +215,32 @@ def test_a_workbook_of_another_person_without_the_score_or_damaged_is_named(tmp_
             list_records("kimore", tmp_path)
 
 
+def test_a_difficulty_that_awards_contradict_is_replaced_on_request(tmp_path: Path) -> None:
+    """86.7 = 3.4 x 25.5, so the published 3.3 is wrong; without a difficulty that fits, the published one stays."""
+    keys, awards = [("a", 0), ("a", 1)], [8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5]
+    fine = {key: ["307C", score, 3.3, [2, 4], [5, 5, 9]] for key, score in zip(keys, (86.7, 77.0), strict=True)}
+    coarse = {key: {"dive_score": fine[key][1], "difficulty": 3.3, "judge_scores": awards} for key in keys}
+    pickled(tmp_path / "Annotations/fine-grained_annotation_aqa.pkl", fine)
+    pickled(tmp_path / "Annotations/FineDiving_coarse_annotation.pkl", coarse)
+    pickled(tmp_path / "Annotations/train_split.pkl", keys[:1])
+    pickled(tmp_path / "Annotations/test_split.pkl", keys[1:])
+    for name, number in keys:
+        frames(tmp_path / f"FineDiving/{name}/{number}", range(1, 4), "{:05d}.jpg")
+
+    def levels(**options: str) -> list[Any]:
+        listing = list_records("finediving", tmp_path, **options)
+        return [record.labels and (record.labels.score, record.labels.difficulty) for record in listing.records]
+
+    assert levels() == levels(difficulty="published") == [(86.7, 3.3), (77.0, 3.3)]
+    assert levels(difficulty="from_awards") == [(86.7, 3.4), (77.0, 3.3)]
+    assert levels(difficulty="from_awards", score="execution") == [(86.7 / 3.4, 3.4), (77.0 / 3.3, 3.3)]
+    doubts = list_records("finediving", tmp_path, difficulty="from_awards").doubts
+    assert doubts == ("a/000: difficulty 3.4 from the judges' scores, 3.3 published",)
+    with pytest.raises(UsageError, match="no difficulty 'awards' in this data set") as caught:
+        levels(difficulty="awards")
+    assert "from_awards" in str(caught.value.fix)
+
+
 def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> None:
     """Entries as `datasets/FineDiving_Pair.py` of xujinglin/FineDiving reads them: score, difficulty, labels."""
     labels = [5] * 3 + [9] * 2 + [1] * 4
