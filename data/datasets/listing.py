@@ -245,11 +245,18 @@ def _shown(root: Path) -> list[str]:
     return as_published or kinds
 
 
-def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataCheck:
-    """Compare a copy with the published set; every label file is read, and no video is decoded."""
+def check_data(
+    kind: str, root: Path, options: Mapping[str, Any], joined: Callable[[Listing], Listing] = lambda listing: listing
+) -> DataCheck:
+    """Compare a copy with the published set; every label file is read, and no video is decoded.
+
+    Args:
+        options: as in `list_records`.
+        joined: gives the performances what is not in the set's own files, such as features.
+    """
     entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
     try:
-        listing = list_records(kind, root, **options)
+        listing = joined(list_records(kind, root, **options))
         problems += listing.problems
         doubts += [*listing.doubts, *(length_doubts(listing.records) if kind == "jigsaws" else [])]
         doubts += award_doubts(listing.records, divided=options.get("score") == "execution")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from pipeline.settings.settings_table import SettingRow
 
 
-def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataCheck:
+def data_check(
+    root: Place, *, features: Sequence[str] = (), config: Configuration = None, overrides: Overrides = ()
+) -> DataCheck:
     """Compare a copy of a published data set with what is known of it: counts, hashes, missing files, judges' scores.
 
     It reads every label file and opens no video. Without --config it infers the data set from the layout of the folder,
@@ -28,18 +31,24 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
+    from data.features import named_features, with_features
+    from data.features import names_of as feature_names
 
     folder = Path(root)
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
-    given = config_of(config, overrides)
+    given = config_of(config, overrides, features=features)
     dataset = given.dataset
     kind = str(dataset.kind)
     if config is None and kind == "folder":
         kind, folder = kind_of(folder)
-    options = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
-    options |= {"frame_rate": given.method.frames.fps}
-    return check_data(kind, folder, {name: value for name, value in options.items() if value})
+    given_features = named_features(dataset.features)
+    options = {
+        "labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty,
+        "frame_rate": given.method.frames.fps, "unfilmed": feature_names(given_features),
+    }  # fmt: skip
+    chosen = {name: value for name, value in options.items() if value}
+    return check_data(kind, folder, chosen, partial(with_features, given=given_features))
 
 
 def weights_list() -> list[ListedWeights]:

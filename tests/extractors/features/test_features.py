@@ -157,3 +157,18 @@ def test_features_leave_the_agents_of_videos_in_place() -> None:
     method = feasible_config([filmed], load_config("aqa7"), SILENT).method
     assert method.stages == ("pose", "camera_flow", "timesteps")
     assert method.stage("timesteps").scene == "features/scene"  # type: ignore[attr-defined]
+
+
+def test_data_check_counts_performances_by_their_features(tmp_path: Path) -> None:
+    """Fis-V without videos: three are listed, two have features."""
+    (tmp_path / "fis-v").mkdir()
+    (tmp_path / "fis-v/train.txt").write_text("1 28.71 29.36 1\n3 36.5 31.6 0\n")
+    (tmp_path / "fis-v/test.txt").write_text("2 28.88 27.08 1\n")
+    (tmp_path / "vst").mkdir()
+    for name in ("1", "2"):
+        np.save(tmp_path / f"vst/{name}.npy", np.zeros((3, 4), np.float32))
+    with_features = api.data_check(tmp_path / "fis-v", config="fis-v", features=[str(tmp_path / "vst")])
+    assert {name: here for name, here, _ in with_features.counts}["all"] == 2
+    assert "3: no scene features" in with_features.problems
+    (without,) = api.data_check(tmp_path / "fis-v", config="fis-v").problems
+    assert "none of the listed performances has a video" in without
