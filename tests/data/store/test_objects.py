@@ -159,12 +159,12 @@ def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> Non
     cache = open_cache(config.machine)
     stages_listed = list_cache(opened(config))
     assert stages_listed.title == f"stages in s3://{filled.name}/cache, 0.0 MB"
-    assert [(row["stage"], row["outputs"], row["failures"]) for row in stages_listed.rows] == [
+    assert [(row.stage, row.outputs, row.failures) for row in stages_listed.rows] == [
         ("brightness", 2, 0),
         ("brightness", 1, 0),
         ("contrast", 2, 0),
     ]
-    assert [(row["video"], bool(row["damaged"])) for row in list_cache(opened(config), "brightness").rows] == [
+    assert [(row.video, bool(row.damaged)) for row in list_cache(opened(config), "brightness").rows] == [
         ("a.mp4", False),
         ("old.mp4", True),
         ("sub/a.mp4", False),

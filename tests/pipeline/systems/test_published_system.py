@@ -181,7 +181,7 @@ def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
     systems = list(all_systems(judged, AimConfig(width=4), TrainConfig()).values())
     systems += [ChosenEpoch(one) for one in systems if isinstance(one, PublishedSystem)]
-    baselines = {system.name for system in systems if system.baseline}
+    baselines = {system.name for system in systems if system.kind == "baseline"}
 
     def names(asked: str) -> set[str]:
         return {system.name for system in chosen_systems(asked, systems)} - baselines
