@@ -86,11 +86,20 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
         if missing:
             problems.append(f"{person}/{folder.name}: no {missing[0]}")
             continue
-        subject, scores = _assessment(labels[0])
-        value = scores.get(f"{_COLUMNS[score]}{exercise[1]}")
-        if subject and _plain(subject) != _plain(folder.parent.name):
-            problems.append(f"{person}/{folder.name}: left out, {clip(labels[0].name)} is of '{clip(subject)}'")
+        books = [
+            (path, *_assessment(path)) for path in labels
+        ]  # a folder may hold another person's beside the right one
+        same = [book for book in books if not book[1] or _plain(book[1]) == _plain(folder.parent.name)]
+        if not same:
+            others = [f"{clip(path.name)} is of '{clip(subject)}'" for path, subject, _ in books]
+            problems.append(f"{person}/{folder.name}: left out, {', '.join(others)}")
             continue
+        values = {scores.get(f"{_COLUMNS[score]}{exercise[1]}") for _, _, scores in same}
+        if len(values) > 1:
+            names = ", ".join(clip(path.name) for path, _, _ in same)
+            problems.append(f"{person}/{folder.name}: left out, the scores of {names} differ")
+            continue
+        (value,) = values
         if value is None:
             problems.append(f"{person}/{folder.name}: no score {score}")
             continue

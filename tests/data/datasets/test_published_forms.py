@@ -215,6 +215,20 @@ def test_a_workbook_of_another_person_without_the_score_or_damaged_is_named(tmp_
             list_records("kimore", tmp_path)
 
 
+def test_the_workbook_of_the_same_person_is_taken(tmp_path: Path) -> None:
+    """Beside another person's; two workbooks of the person that differ leave the recording out."""
+    label = kimore_exercise(tmp_path, "E_ID3", "E_ID3") / "Label"
+    write_book(label / "ClinicalAssessment_E_ID1.xlsx", {"Subject ID": "E_ID1", "clinical TS Ex#1": 10.0})
+    listing = list_records("kimore", tmp_path)
+    assert [record.labels for record in listing.records] == [Labels(40.5)]
+    assert not listing.problems
+    kimore_exercise(tmp_path, "E_ID4", "E_ID4")
+    write_book(label / "ClinicalAssessment_E_ID3 (1).xlsx", {"Subject ID": "E_ID3", "clinical TS Ex#1": 41.0})
+    books = "ClinicalAssessment_E_ID3.xlsx, ClinicalAssessment_E_ID3 (1).xlsx"
+    left_out = f"CG/Expert/E_ID3/Es1: left out, the scores of {books} differ"
+    assert list_records("kimore", tmp_path).problems == (left_out,)
+
+
 def test_a_difficulty_that_awards_contradict_is_replaced_on_request(tmp_path: Path) -> None:
     """86.7 = 3.4 x 25.5, so the published 3.3 is wrong; without a difficulty that fits, the published one stays."""
     keys, awards = [("a", 0), ("a", 1)], [8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5]
