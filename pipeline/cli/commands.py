@@ -158,9 +158,11 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
     say(_intervals(done))
     if done.calibration is not None:
         accuracy = done.calibration.accuracy
-        for title, columns, rows in held_out_tables(done):
-            table(title, columns, rows)
+        whole, *by_system = held_out_tables(done)
+        table(*whole)
         (say if accuracy.better else alarm)(str(accuracy))
+        for one in by_system:
+            table(*one)
     others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
     say(f"score {'others' if len(others) > 1 else 'other videos'}: {typed('score', *others, '--model', out)}")
 

@@ -52,16 +52,15 @@ def difficulties(features: FeatureSet) -> Floats:
 
 def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
     """The baselines of every evaluation; `duration` and `difficulty` need a performance where they are known."""
+    known = np.ones(len(features))
     baselines = (
-        SimpleSystem("training mean", training_mean, kind="baseline"),
-        SimpleSystem("subject mean", subject_mean, kind="baseline"),
-        SimpleSystem("random", random_scores, runs=10, kind="baseline"),
-    )
-    optional = (
+        (known, SimpleSystem("training mean", training_mean, kind="baseline")),
         (features.duration, SimpleSystem("duration", duration, kind="baseline")),
+        (known, SimpleSystem("subject mean", subject_mean, kind="baseline")),
+        (known, SimpleSystem("random", random_scores, runs=10, kind="baseline")),
         (difficulties(features), SimpleSystem("difficulty", difficulty_alone, kind="baseline")),
     )
-    return (*baselines, *(system for values, system in optional if np.isfinite(values).any()))
+    return tuple(system for values, system in baselines if np.isfinite(values).any())
 
 
 def _line(train: FeatureSet, given: Floats, asked: Floats) -> Floats:
