@@ -86,9 +86,8 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
         if missing:
             problems.append(f"{person}/{folder.name}: no {missing[0]}")
             continue
-        books = [
-            (path, *_assessment(path)) for path in labels
-        ]  # a folder may hold another person's beside the right one
+        # A folder may hold another person's workbook beside the right one.
+        books = [(path, *_assessment(path)) for path in labels]
         same = [book for book in books if not book[1] or _plain(book[1]) == _plain(folder.parent.name)]
         if not same:
             others = [f"{clip(path.name)} is of '{clip(subject)}'" for path, subject, _ in books]

@@ -72,6 +72,32 @@ def ask(port: int, path: str, body: Any = None) -> Any:
             time.sleep(0.005)
 
 
+def kill_servers(
+    parent: subprocess.Popen[str],
+    kills: int,
+    client: Callable[[], None],
+    stop: threading.Event,
+    state: Callable[[], Any],
+) -> None:
+    """Run a client, and kill each server that the parent starts shortly after it confirmed something new."""
+    assert parent.stdout is not None
+    rng, thread = random.Random(0), threading.Thread(target=client, daemon=True)
+    thread.start()
+    for _ in range(kills):
+        server, before = int(parent.stdout.readline()), state()
+        end = time.monotonic() + 60
+        while state() == before and thread.is_alive() and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(server, signal.SIGKILL)
+    stop.set()
+    thread.join(60)
+    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
+    parent.kill()
+    os.kill(last, signal.SIGKILL)
+    parent.wait()
+
+
 @pytest.mark.slow
 def test_kills_while_phases_are_marked_lose_no_confirmed_video(make_video: Callable[..., Path], tmp_path: Path) -> None:
     for number in range(3):
@@ -95,21 +121,7 @@ def test_kills_while_phases_are_marked_lose_no_confirmed_video(make_video: Calla
             )
             confirmed[video] = sent[video]
 
-    rng, client = random.Random(0), threading.Thread(target=mark, daemon=True)
-    client.start()
-    for _ in range(KILLS // 10):
-        server, before = int(parent.stdout.readline()), dict(confirmed)
-        end = time.monotonic() + 60
-        while confirmed == before and client.is_alive() and time.monotonic() < end:
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.1))
-        os.kill(server, signal.SIGKILL)
-    stop.set()
-    client.join(60)
-    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
-    parent.kill()
-    os.kill(last, signal.SIGKILL)
-    parent.wait()
+    kill_servers(parent, KILLS // 10, mark, stop, lambda: dict(confirmed))
     session, _ = find_session(tmp_path / "videos", phases=("run", "entry"))
     marked = session.answers_of("anna", session.by_content())
     assert len(confirmed) == 3
@@ -136,21 +148,7 @@ def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..
             content = ask(port, "/api/answers", given)
             confirmed.append(frozenset(contents))
 
-    rng, client = random.Random(0), threading.Thread(target=rate, daemon=True)
-    client.start()
-    for _ in range(KILLS):
-        before, server = len(confirmed), int(parent.stdout.readline())
-        end = time.monotonic() + 60
-        while len(confirmed) == before and client.is_alive() and time.monotonic() < end:
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.1))
-        os.kill(server, signal.SIGKILL)
-    stop.set()
-    client.join(60)
-    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
-    parent.kill()
-    os.kill(last, signal.SIGKILL)
-    parent.wait()
+    kill_servers(parent, KILLS, rate, stop, lambda: len(confirmed))
     answers, unread = read_answers(tmp_path / "videos" / RATINGS / "anna.csv")
     lines = (tmp_path / "videos" / RATINGS / "anna.csv").read_text().splitlines()
     assert len(confirmed) >= KILLS
