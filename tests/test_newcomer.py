@@ -123,4 +123,4 @@ def test_every_command_of_the_tutorial_is_run_and_shows_its_lines(newcomer: Modu
     silent = {step.command.split()[0] for step in newcomer.steps_of(page) if not step.printed}
     assert silent <= {"python3", ".", "python", "mv"}
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "python .ci/newcomer.py --limit 600" in run
+    assert "python .ci/newcomer.py --limit 900" in run
