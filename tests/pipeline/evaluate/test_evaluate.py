@@ -19,6 +19,7 @@ from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
 from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.pack.pack_file import write_pack
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
@@ -40,6 +41,7 @@ from pipeline.systems.selection import (
 from pipeline.systems.trainings import run_training, train_and_predict, trainings_of
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
+from tests.helpers.doc_pages import code_of
 from tests.helpers.folds import knowing, predict_folds, predict_part
 from tests.helpers.made_features import made_features
 
@@ -421,3 +423,15 @@ def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) ->
     assert list(tmp_path.glob("*/stack-*.safetensors"))
     resumed = predict_part(ours, features, part, tmp_path)
     assert np.array_equal(held.by_epoch, resumed.by_epoch)  # type: ignore[arg-type]
+
+
+def test_the_examples_of_the_pages_evaluate_a_rule_and_read_its_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pack(tmp_path / "features.h5", made_features(40))
+    rule = next(code for code in code_of("extend.md", "A system") if "nearest_length" in code)
+    exec(compile(rule, "extend.md", "exec"), {})
+    (reader,) = (code for code in code_of("evaluation.md", "`results.json`") if "read_results" in code)
+    exec(compile(reader.replace("runs/evaluation", "runs/nearest"), "evaluation.md", "exec"), {})
+    assert "nearest length" in capsys.readouterr().out
