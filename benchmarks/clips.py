@@ -27,13 +27,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.pose import Clip
+from data.stage_files import StageFiles
 from data.weights import weight_files as weights
 from extractors.clips import Clips, ClipsConfig
 from extractors.clips.runtimes import Network, running
 from extractors.state_dicts import read_tensors
 from models import i3d
 from models.clip_network import ClipNetwork
-from pipeline.run.stage_files import StageFiles
 from synthetic import plan_dives
 from synthetic.dives import render_dive
 from synthetic.rendering import Options

@@ -41,6 +41,7 @@ from scipy.io import loadmat
 from scipy.optimize import least_squares
 
 from data.errors import DataError
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.store.restricted_pickle import load_plain
 from data.video.decoder import Frame, RetimedVideo, VideoInfo, decode, probe
@@ -52,7 +53,6 @@ from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import merged, turns_of
 from extractors.pose.stage import Pose, detected
-from pipeline.run.stage_files import StageFiles
 
 FILES = StageFiles()
 

@@ -17,10 +17,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from data.pose_weights import PoseNetwork
+from data.stage_files import StageFiles
 from data.store import ArraySpec, OutputSpec, StageOutput
 from data.video import Frame, Record, VideoInfo
-from data.weights.model_folders import ModelFolder
 from data.weights.registry import Announce
 
 
@@ -114,47 +113,6 @@ class Source(Protocol):
         """
 
 
-class Files(Protocol):
-    """The files that settings of a stage name, opened by the pipeline.
-
-    `name` is a registered name of weights or a path. Methods that take one raise DataError: no such file, or a damaged
-    one.
-    """
-
-    def digest(self, name: str) -> str:
-        """SHA-256 of the content; of a registered name, without its file."""
-
-    def content(self, name: str) -> bytes:
-        """The bytes of a file of weights."""
-
-    def network(self, name: str) -> Any:
-        """The `openvino.Model` of a file of weights. Raises RuntimeError: the file is no model."""
-
-    def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:
-        """The `openvino.Model` that `make` returns, kept in the user's cache by all on which it depends."""
-
-    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
-        """Write the tensors that `load` downloads to the file `name`, if it is missing."""
-
-    def model(self, name: str) -> ModelFolder:
-        """The model of `transformers` in a folder, or of a name on the Hugging Face Hub."""
-
-    def fetch_model(self, name: str, announce: Announce) -> None:
-        """Download a model of the hub, if it is missing."""
-
-    def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
-        """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.
-
-        Raises UsageError: the package is not installed, or the settings name no network; DataError.
-        """
-
-    def keypoints(self, record: Record, folder: str) -> Mapping[str, Path]:
-        """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none.
-
-        Raises DataError: several files fit.
-        """
-
-
 C = TypeVar("C", bound=StageConfig)
 
 
@@ -187,7 +145,7 @@ class Extractor(ABC, Generic[C]):
     seconds_per_unit: ClassVar[float] = 0.05
     """Assumed cost of one `unit` until the stage has run once: seconds of one core on 448 x 256 pixels."""
 
-    def __init__(self, config: C, files: Files) -> None:
+    def __init__(self, config: C, files: StageFiles) -> None:
         self.config, self.files = config, files
 
     @classmethod
@@ -200,12 +158,12 @@ class Extractor(ABC, Generic[C]):
         """Raise UsageError if the needed stages, with their settings in `configs`, cannot give what this one reads."""
 
     @classmethod
-    def identity(cls, config: C, files: Files) -> Mapping[str, str]:
+    def identity(cls, config: C, files: StageFiles) -> Mapping[str, str]:
         """Further things that the result depends on, such as {"weights": sha256}; part of the cache key."""
         return {}
 
     @classmethod
-    def reads_of(cls, config: C, record: Record, files: Files) -> Mapping[str, Path | str]:
+    def reads_of(cls, config: C, record: Record, files: StageFiles) -> Mapping[str, Path | str]:
         """Inputs of one record that the result depends on beside `reads`, by kind; part of the cache key.
 
         A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
@@ -216,7 +174,7 @@ class Extractor(ABC, Generic[C]):
         return {}
 
     @classmethod
-    def fetch(cls, config: C, files: Files, announce: Announce) -> None:
+    def fetch(cls, config: C, files: StageFiles, announce: Announce) -> None:
         """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
 
         `announce` gets one sentence before each download. Raises DataError: a download failed.

@@ -43,8 +43,10 @@ READERS = {
     "data.datasets.jigsaws": {"parse_kinematics"},
     "data.features": {"read_features"},
     "data.keypoints": {"read_keypoints", "read_motion"},
+    "data.stage_files": {"StageFiles"},
 }
-"""Functions of `data` that open a file: `extractors` give them to `Source.opened`, and never call them."""
+"""What opens a file in `data`. `extractors` never call it: `Source.opened` takes a reader, and the pipeline hands over
+the `StageFiles`."""
 
 FROM_DATA = {
     "data.datasets.jigsaws": {"BLOCK", "RATE_HZ"},

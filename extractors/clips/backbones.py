@@ -13,9 +13,9 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import UsageError, WeightsError, nearest
+from data.stage_files import StageFiles
 from data.weights.registry import Announce
 from data.weights.weight_files import library_version, published_path
-from extractors.base import Files
 from extractors.clips import transformer_models
 from extractors.state_dicts import read_tensors
 
@@ -74,7 +74,7 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str, str]:
+def network_identity(name: str, given: str, seed: int, files: StageFiles) -> dict[str, str]:
     """The identity of a network: a SHA-256 of its weights, or their seed, and the library with its version.
 
     Raises WeightsError: no such file; UsageError: the library is not installed.
@@ -90,13 +90,13 @@ def network_identity(name: str, given: str, seed: int, files: Files) -> dict[str
     return identity
 
 
-def with_input(name: str, given: str, files: Files) -> Backbone:
+def with_input(name: str, given: str, files: StageFiles) -> Backbone:
     """The entry of a network, with the input that a model of `transformers` names. Raises WeightsError."""
     entry = backbone(name)
     return replace(entry, **transformer_models.input_of(files.model(given))) if entry.size == 0 else entry
 
 
-def fetch_published(name: str, given: str, files: Files, announce: Announce) -> None:
+def fetch_published(name: str, given: str, files: StageFiles, announce: Announce) -> None:
     """Download the weights of `hub`, or a model of the Hugging Face Hub. Raises WeightsError if that fails."""
     if backbone(name).library == "transformers":
         files.fetch_model(given, announce)
@@ -118,7 +118,7 @@ def _file(name: str, given: str) -> str:
     return str(published_path(library, library_version(library), name))
 
 
-def build(name: str, given: str, seed: int, files: Files) -> ClipNetwork:
+def build(name: str, given: str, seed: int, files: StageFiles) -> ClipNetwork:
     """A network in evaluation mode: uint8 (batch, frame, row, column, RGB) to logits and features, see `ClipNetwork`.
 
     `given` is the name or path of the weights, `random` (by `seed`) or `hub`; for `transformers` a folder or a name.
@@ -146,7 +146,7 @@ def build(name: str, given: str, seed: int, files: Files) -> ClipNetwork:
     return built
 
 
-def _with_weights(name: str, entry: Backbone, file: str, files: Files) -> nn.Module:
+def _with_weights(name: str, entry: Backbone, file: str, files: StageFiles) -> nn.Module:
     from models import i3d
 
     state, head = read_tensors(files.content(file), file), f"{entry.head}.weight"

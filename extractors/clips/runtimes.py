@@ -1,7 +1,7 @@
 """Runs clip networks: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
-OpenVINO model is also kept in the user's cache (`Files.compiled`). Importing torch and tracing the network take
+OpenVINO model is also kept in the user's cache (`StageFiles.compiled`). Importing torch and tracing the network take
 seconds; compiling a kept model takes a fifth of a second and no torch.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from extractors.base import Files
+from data.stage_files import StageFiles
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -90,7 +90,7 @@ _RUNNING: dict[Network, Any] = {}
 _LOCK = threading.Lock()
 
 
-def running(network: Network, files: Files) -> Start:
+def running(network: Network, files: StageFiles) -> Start:
     """A compiled network for one thread; it is compiled once per process.
 
     Raises:
@@ -132,7 +132,7 @@ def _start_torch(module: torch.nn.Module, network: Network, clips: Clips) -> Cal
     return lambda: (logits.cpu().numpy(), features.cpu().numpy())
 
 
-def _place_torch(network: Network, files: Files) -> torch.nn.Module:
+def _place_torch(network: Network, files: StageFiles) -> torch.nn.Module:
     import torch
 
     if network.device != "cpu" and not torch.cuda.is_available():
@@ -151,7 +151,7 @@ def _place_torch(network: Network, files: Files) -> torch.nn.Module:
     return module
 
 
-def _compile_openvino(network: Network, files: Files) -> Any:
+def _compile_openvino(network: Network, files: StageFiles) -> Any:
     """The OpenVINO model of a network, from the user's cache or traced from torch and put there, compiled."""
     from data.weights.quiet_openvino import openvino
 
@@ -167,7 +167,7 @@ def _compile_openvino(network: Network, files: Files) -> Any:
     return compile_for_cpu(model, precision=hint, threads=network.threads)
 
 
-def _trace(network: Network, files: Files) -> Any:
+def _trace(network: Network, files: StageFiles) -> Any:
     import torch
 
     from data.weights.quiet_openvino import openvino

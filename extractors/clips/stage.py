@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from data.errors import AimError, UsageError, VideoError
+from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.weights.registry import REGISTRY, Announce
-from extractors.base import HASHED, MACHINE, Extractor, Files, Source, StageConfig, one_of, setting
+from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, one_of, setting
 from extractors.clips.backbones import (
     BACKBONES,
     HUB,
@@ -123,7 +124,7 @@ class Clips(Extractor[ClipsConfig]):
     seconds_per_unit = 0.023
 
     @classmethod
-    def identity(cls, config: ClipsConfig, files: Files) -> Mapping[str, str]:
+    def identity(cls, config: ClipsConfig, files: StageFiles) -> Mapping[str, str]:
         """Hashes of the weights, the library's version, and below fp32 the runtime and device, which round differently.
 
         Raises DataError, UsageError.
@@ -136,7 +137,7 @@ class Clips(Extractor[ClipsConfig]):
         return identity
 
     @classmethod
-    def fetch(cls, config: ClipsConfig, files: Files, announce: Announce) -> None:
+    def fetch(cls, config: ClipsConfig, files: StageFiles, announce: Announce) -> None:
         """Download the weights that the network's library publishes."""
         fetch_published(config.backbone, config.used_weights, files, announce)
 
@@ -190,7 +191,7 @@ class Clips(Extractor[ClipsConfig]):
         return StageOutput.of(self.arrays, {**values, "bounds": times[plan.bounds]}, quality)
 
 
-def _input_of(config: ClipsConfig, files: Files) -> Backbone:
+def _input_of(config: ClipsConfig, files: StageFiles) -> Backbone:
     """The input of the network. Raises UsageError: settings that a model of `transformers` was not made for."""
     entry = with_input(config.backbone, config.used_weights, files)
     if entry.library == "transformers" and config.frames_per_clip != entry.least_frames:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.features import PARTS, kind_of_part, read_features
+from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.video import Record
-from extractors.base import Extractor, Files, Source, StageConfig, setting
+from extractors.base import Extractor, Source, StageConfig, setting
 
 FIX = "Name the files of features: --features FOLDER"
 
@@ -52,7 +53,7 @@ class Features(Extractor[FeaturesConfig]):
     seconds_per_unit: ClassVar[float] = 0.0001
 
     @classmethod
-    def reads_of(cls, config: FeaturesConfig, record: Record, files: Files) -> Mapping[str, Path | str]:
+    def reads_of(cls, config: FeaturesConfig, record: Record, files: StageFiles) -> Mapping[str, Path | str]:
         """The files, and the record's name in each. Raises DataError: the record has none."""
         kinds = [kind for kind in map(kind_of_part, PARTS) if kind in record.sidecars]
         if not kinds:

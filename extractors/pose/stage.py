@@ -16,10 +16,11 @@ from data.errors import DataError
 from data.keypoints import read_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.pose_weights import identity_of
+from data.stage_files import StageFiles
 from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video.records import Record
 from data.weights.registry import Announce
-from extractors.base import Extractor, Files, Source, StageConfig
+from extractors.base import Extractor, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
@@ -61,20 +62,20 @@ class Pose(Extractor[PoseConfig]):
     _backend: Any = None
 
     @classmethod
-    def identity(cls, config: PoseConfig, files: Files) -> Mapping[str, str]:
+    def identity(cls, config: PoseConfig, files: StageFiles) -> Mapping[str, str]:
         """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
         if config.backend == "import":
             return {}
         return identity_of(networks(config, files)) or {"weights": files.digest(config.used_weights)}
 
     @classmethod
-    def fetch(cls, config: PoseConfig, files: Files, announce: Announce) -> None:
+    def fetch(cls, config: PoseConfig, files: StageFiles, announce: Announce) -> None:
         """Download the weights that rtmlib or mmpose name."""
         for network in networks(config, files).values():
             network.fetch(announce)
 
     @classmethod
-    def reads_of(cls, config: PoseConfig, record: Record, files: Files) -> Mapping[str, Path]:
+    def reads_of(cls, config: PoseConfig, record: Record, files: StageFiles) -> Mapping[str, Path]:
         """The keypoint file of a video, for the import backend."""
         return files.keypoints(record, config.import_.dir) if config.backend == "import" else {}
 

@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
-from extractors.base import Extractor, Files, Source, StageConfig, setting
+from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE
 from extractors.local_fits import smoothed
 from extractors.signals import fill_gaps
@@ -64,7 +65,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
 
     @classmethod
-    def reads_of(cls, config: SkeletonConfig, record: Record, files: Files) -> Mapping[str, Path]:
+    def reads_of(cls, config: SkeletonConfig, record: Record, files: StageFiles) -> Mapping[str, Path]:
         """The file of angles that the keypoints of UI-PRMD need."""
         return {kind: path for kind, path in record.sidecars.items() if kind == "angles"}
 

@@ -15,10 +15,11 @@ from pydantic import ValidatorFunctionWrapHandler, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from data.errors import DataError, UsageError, nearest
+from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
-from extractors.base import Extractor, Files, Source, StageConfig, setting
+from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import Bools
 from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels
 from extractors.timesteps.people import role_names
@@ -136,7 +137,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         return config.steps
 
     @classmethod
-    def reads_of(cls, config: TimestepsConfig, record: Record, files: Files) -> Mapping[str, str]:
+    def reads_of(cls, config: TimestepsConfig, record: Record, files: StageFiles) -> Mapping[str, str]:
         """The phases, where they are used."""
         return {"phases": str(record.phases)} if config.bounds != "equal" else {}
 

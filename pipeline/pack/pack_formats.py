@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.datasets.tables import spreadsheet_text
 from data.errors import PROGRAM, DataError, UsageError, nearest, printable
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
@@ -246,7 +247,7 @@ def _cells(values: NDArray[Any]) -> list[str]:
         return ["" if number != number else f"{number:.{digits}g}" for number in values.tolist()]
     if values.dtype.kind in "iub":
         return [str(int(number)) for number in values.tolist()]
-    return [f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in values.tolist()]
+    return list(map(spreadsheet_text, values.tolist()))
 
 
 def _write_parquet(path: Path, stage: str, group: Group) -> list[str]:

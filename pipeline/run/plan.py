@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
+from data.stage_files import StageFiles
 from data.store import Siblings
 from data.video import Record
 from pipeline.cache import Cache, Computation, Freshness, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.run.ray_pool import pool_of
-from pipeline.run.stage_files import StageFiles
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, Cancelled, ChangedError, StorageError, printable
+from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
@@ -19,7 +20,6 @@ from pipeline.cache.failure import Failure
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
 from pipeline.run.plan import Plan, PlannedStage, needs
-from pipeline.run.stage_files import StageFiles
 from pipeline.run.worker_pool import WorkerLost
 from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from data.datasets.tables import spreadsheet_text
 from data.errors import printable
 from data.store import write_text
 from pipeline.checks.accuracy import fixed
@@ -112,6 +113,5 @@ def _interval(ends: tuple[float, float] | None, decimals: int) -> str | None:
 
 
 def cell(text: str) -> str:
-    """The text in a form that a spreadsheet does not read as a formula."""
-    shown = printable(text)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
+    """The text in a form without control codes that a spreadsheet does not read as a formula."""
+    return spreadsheet_text(printable(text))

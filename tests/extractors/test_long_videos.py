@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from data.stage_files import StageFiles
 from data.store import Array, StageOutput
 from extractors import keypoints as geometry
 from extractors import signals
@@ -21,7 +22,6 @@ from extractors.pose.paths import People, people_of
 from extractors.pose.stage import Pose, output
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from pipeline.run.stage_files import StageFiles
 
 FILES = StageFiles()
 

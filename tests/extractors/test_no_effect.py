@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.stage_files import StageFiles
 from data.video import Record
 from data.weights import locate
 from extractors.base import METHOD, StageConfig, owner
@@ -18,7 +19,6 @@ from extractors.clips.stage import Clips, ClipsConfig
 from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.run.stage_files import StageFiles
 from pipeline.settings.stages import STAGES, stage_class
 from tests.extractors.clips.test_clips import TINY, noise
 from tests.helpers.drawn_people import MemoryClip

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from typing import Protocol
 
 from data.pose_weights import PoseNetwork
-from extractors.base import Files
+from data.stage_files import StageFiles
 from extractors.pose.config import BACKENDS, PoseConfig
 from extractors.pose.detections import Detections, Image
 
@@ -21,14 +21,14 @@ class PoseBackend(Protocol):
         """The people in `image` (H, W, 3) uint8 RGB with at least the score `min_score`, best first, in its pixels."""
 
 
-def load_backend(config: PoseConfig, files: Files) -> PoseBackend:
+def load_backend(config: PoseConfig, files: StageFiles) -> PoseBackend:
     """The network of a configuration. Raises DataError: damaged weights; UsageError: no package or bad settings."""
     used = networks(config, files)  # raises if the library is not installed, before the module imports it
     made: PoseBackend = resolve_name(BACKENDS[config.backend])(config, used, files)
     return made
 
 
-def networks(config: PoseConfig, files: Files) -> Mapping[str, PoseNetwork]:
+def networks(config: PoseConfig, files: StageFiles) -> Mapping[str, PoseNetwork]:
     """The networks that a library runs, by role; empty without a library. Files are used in place of a published name.
 
     Raises as `load_backend`.

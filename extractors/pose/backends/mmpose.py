@@ -18,7 +18,7 @@ import numpy as np
 from data.errors import UsageError
 from data.keypoints.skeletons import COCO17
 from data.pose_weights import INSTALL, PoseNetwork, require
-from extractors.base import Files
+from data.stage_files import StageFiles
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
 from extractors.state_dicts import load_checkpoint
@@ -31,7 +31,7 @@ class MMPose:
     without a `detector`; DataError: weights do not fit.
     """
 
-    def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: Files) -> None:
+    def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: StageFiles) -> None:
         import_mmpose()
         loaded = {role: _loaded(network, config.device) for role, network in networks.items()}
         self._min_score, self._model, self._detector = config.min_score, loaded["weights"], loaded.get("detector")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.errors import PROGRAM, WeightsError
-from extractors.base import Files
+from data.stage_files import StageFiles
 from extractors.openvino_cpu import Forward, forward_on_cpu
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
@@ -22,7 +22,7 @@ class MoveNet:
 
     max_views = 4
 
-    def __init__(self, config: PoseConfig, _: object, files: Files) -> None:
+    def __init__(self, config: PoseConfig, _: object, files: StageFiles) -> None:
         self._config = config
         try:
             self._network = files.network(config.used_weights)

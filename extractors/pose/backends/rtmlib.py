@@ -17,7 +17,7 @@ from rtmlib.tools.base import BaseTool
 
 from data.errors import WeightsError
 from data.pose_weights import PoseNetwork
-from extractors.base import Files
+from data.stage_files import StageFiles
 from extractors.openvino_cpu import Forward, forward_on_cpu, read_onnx
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image
@@ -26,7 +26,7 @@ from extractors.pose.detections import Detections, Image
 class RTMLib:
     """The backend from ONNX files: the pose network `weights`, a `detector` for top-down ones. Raises WeightsError."""
 
-    def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: Files) -> None:
+    def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: StageFiles) -> None:
         self._min_score, self._boxes, detector = config.min_score, None, networks.get("detector")
         self.max_views = 1 if detector else 4
         if detector:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
-from pipeline.run.stage_files import StageFiles
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT
 from tests.helpers.drawn_people import MemoryClip

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from data.errors import DataError, UsageError, VideoError
+from data.stage_files import StageFiles
 from data.weights import weight_files as weights
 from data.weights.quiet_openvino import openvino
 from data.weights.registry import I3D
@@ -24,7 +25,6 @@ from extractors.clips.layouts import plan_clips
 from extractors.clips.runtimes import Network
 from extractors.clips.stage import Clips, ClipsConfig
 from extractors.openvino_cpu import compile_for_cpu
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import MemoryClip
 
 FILES = StageFiles()

@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from data.errors import DataError, UsageError
+from data.stage_files import StageFiles
 from data.weights import weights_dir
 from extractors.clips import backbones
 from extractors.clips.stage import Clips, ClipsConfig
-from pipeline.run.stage_files import StageFiles
 from tests.extractors.clips.test_clips import noise
 from tests.helpers.drawn_people import MemoryClip
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from data.errors import DataError, VideoError
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics, KinematicsConfig
 from pipeline.run.decode_pass import DecodePass, StageSource
-from pipeline.run.stage_files import StageFiles
 from pipeline.settings.config import load_config
 
 FILES = StageFiles()

@@ -16,11 +16,11 @@ import torch
 
 from data.errors import DataError, UsageError
 from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
+from data.stage_files import StageFiles
 from extractors.pose.backends import load_backend, networks
 from extractors.pose.backends.mmpose import MMPose, import_mmpose
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.pickled_calls import Calls
 
 FILES = StageFiles()

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from data.errors import UsageError
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video.records import Record, find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.run.stage_files import StageFiles
 from pipeline.settings.config import Config, load_config, validate
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person

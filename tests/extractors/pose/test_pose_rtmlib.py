@@ -15,13 +15,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from data.errors import DataError, UsageError
+from data.stage_files import StageFiles
 from data.store.files import sha256_file
 from extractors import openvino_cpu
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.backends import load_backend, networks
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import person
 
 FILES = StageFiles()

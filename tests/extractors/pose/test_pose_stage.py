@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError, UsageError
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from extractors.keypoints import INTERPOLATED_SCORE, sizes_of
 from extractors.pose.agents import TRACK_COLUMNS
@@ -19,7 +20,6 @@ from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
 from extractors.pose.stage import Pose
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
 
 FILES = StageFiles()

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from extractors.keypoints import MIRRORED
 from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.made_outputs import pose_output
 
 FILES = StageFiles()

@@ -12,12 +12,12 @@ import pytest
 from pydantic import ValidationError
 
 from data.errors import DataError
+from data.stage_files import StageFiles
 from data.store.arrays import Array, StageOutput
 from data.video import Phase, Record
 from extractors.timesteps.channels import make_channels
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from extractors.timesteps.trial_descriptors import trial_descriptors
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.made_outputs import flow_output, pose_of
 
 FILES = StageFiles()

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.stage_files import StageFiles
 from data.video.decoder import decode, probe
 from extractors.camera_flow.stage import CameraFlow
 from extractors.pose.stage import Pose
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from pipeline.run.stage_files import StageFiles
 from tests.helpers.drawn_people import MemoryClip
 
 FILES = StageFiles()

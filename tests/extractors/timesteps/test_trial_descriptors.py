@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from data.stage_files import StageFiles
 from data.store import StageOutput
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.trial_descriptors import pair_descriptors, trial_descriptors
-from pipeline.run.stage_files import StageFiles
 from tests.extractors.skeleton.test_skeleton import moving
 from tests.helpers.made_outputs import skeleton_of
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video import decoder as video_module
 from data.video.decoder import Frame, VideoInfo
@@ -28,7 +29,6 @@ from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
 from pipeline.run import decode_pass
 from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
-from pipeline.run.stage_files import StageFiles
 
 FILES = StageFiles()
 

@@ -24,10 +24,14 @@ PACKAGES: Mapping[str, Callable[..., Mapping[str, PoseNetwork]]] = {
 
 
 class StageFiles:
-    """Implements `extractors.base.Files`, which documents the methods."""
+    """What a stage gets from the pipeline to read its files with.
+
+    `name` is a registered name of weights or a path. Methods that take one raise DataError: no such file, or a damaged
+    one.
+    """
 
     def digest(self, name: str) -> str:
-        """SHA-256 of the content of a file of weights."""
+        """SHA-256 of the content; of a registered name, without its file."""
         return digest(name)
 
     def content(self, name: str) -> bytes:
@@ -35,19 +39,19 @@ class StageFiles:
         return read_weights(whole(name))
 
     def network(self, name: str) -> Any:
-        """The `openvino.Model` of a file of weights."""
+        """The `openvino.Model` of a file of weights. Raises RuntimeError: the file is no model."""
         return read_network(whole(name))
 
     def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:
-        """The model that `make` returns, kept in the user's cache."""
+        """The `openvino.Model` that `make` returns, kept in the user's cache by all on which it depends."""
         return kept_model(identity, make)
 
     def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
-        """Download a library's weights to a file, if it is missing."""
+        """Write the tensors that `load` downloads to the file `name`, if it is missing."""
         keep_published(Path(name), load, announce)
 
     def model(self, name: str) -> ModelFolder:
-        """The model of `transformers` in a folder, or of a name on the hub."""
+        """The model of `transformers` in a folder, or of a name on the Hugging Face Hub."""
         return model_folder(name)
 
     def fetch_model(self, name: str, announce: Announce) -> None:
@@ -55,9 +59,15 @@ class StageFiles:
         fetch_model(name, announce)
 
     def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
-        """The networks that rtmlib or mmpose runs, by role."""
+        """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.
+
+        Raises UsageError: the package is not installed, or the settings name no network; DataError.
+        """
         return PACKAGES[package](*given)
 
     def keypoints(self, record: Record, folder: str) -> Mapping[str, Path]:
-        """The keypoint file of a video."""
+        """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none.
+
+        Raises DataError: several files fit.
+        """
         return sidecar(record, folder)
