@@ -50,7 +50,8 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str) -> It
     if method.without_agents:
         yield Note("caution", "these features have no agents, so AIM and other systems that need them are left out")
     if differing := paper_differences(method):
-        yield Note("caution", f"{network} differs from the paper's method (in brackets): {', '.join(differing)}")
+        settings = counted(len(differing), "setting")
+        yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")
     if 0 < results.users < FEW_USERS:
         yield Note(
             "caution",
