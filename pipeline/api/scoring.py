@@ -93,7 +93,7 @@ def serve(
         run_server(folder, scorer, port, observer)
 
 
-def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:
+def push(run: Place, to: Place, *, replace: bool = False, public: bool = False) -> str:
     """Upload a trained run with its model card to an address that `score --model` reads.
 
     Names and hashes of the training videos go with it; paths of this machine do not.
@@ -104,13 +104,10 @@ def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, 
         replace: write over another run.
         public: make a new repository of a hub public; default: private.
     """
-    from data.store import address
     from pipeline.score import push_run
 
     with writing(Path(to)):
-        place = push_run(Path(run), str(to), replace=replace, public=public)
-    observer.note(f"note: score with it: --model {address(str(to))}")
-    return place
+        return push_run(Path(run), str(to), replace=replace, public=public)
 
 
 def export(run: Place, *, out: Place = "model.onnx") -> Exported:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import PROGRAM, CacheError, DataError, UsageError, counted, nearest, printable
+from data.errors import CacheError, DataError, UsageError, counted, nearest, printable
 from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
@@ -85,6 +85,7 @@ class CacheFiles:
 
     files: tuple[Finding, ...]  # each with the reason
     summary: str  # one line for people
+    unconfirmed: bool = False  # nothing was deleted, since nobody said yes
 
 
 def existing(cache: Cache) -> Cache:
@@ -242,7 +243,7 @@ def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
                 cache.delete(finding.path)
     cache.close()
     done = _sizes(findings)
-    return CacheFiles(tuple(findings), f"{done} deleted" if yes else f"{done} would be deleted; add --yes")
+    return CacheFiles(tuple(findings), f"{done} deleted" if yes else f"{done} would be deleted; add --yes", not yes)
 
 
 def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
@@ -298,7 +299,7 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
         return CacheFiles((), "nothing to delete: no downloaded weights")
     done = _sizes(findings)
     if not (yes or observer.confirm(f"Delete {done} in {findings[0].path.parent}?")):
-        return CacheFiles(tuple(findings), f"{done} would be deleted; add --yes")
+        return CacheFiles(tuple(findings), f"{done} would be deleted; add --yes", unconfirmed=True)
     try:
         for finding in findings:
             finding.path.unlink(missing_ok=True)
@@ -306,7 +307,7 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
             shutil.rmtree(compiled_dir(), ignore_errors=True)
     except OSError as error:
         raise DataError(f"cannot be deleted ({error.strerror})", where=Path(error.filename or "")) from None
-    return CacheFiles(tuple(findings), f"{done} deleted; `{PROGRAM} weights fetch` downloads them again")
+    return CacheFiles(tuple(findings), f"{done} deleted")
 
 
 def _sizes(findings: Sequence[Finding]) -> str:

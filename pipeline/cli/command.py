@@ -17,7 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from data.errors import PROGRAM, UsageError, typed
 from pipeline import api
-from pipeline.cli.terminal import Terminal
+from pipeline.cli.next_lines import NEXT, Typed
+from pipeline.cli.terminal import Terminal, say
 
 
 class PlainFlags:
@@ -37,12 +38,13 @@ class PlainCommand(PlainFlags, TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words. Raises UsageError for an unknown option that has the name of a setting."""
+        ctx.meta[WORDS] = [*ctx.command_path.removeprefix(PROGRAM).split(), *args]
         options = {text for option in self.get_params(ctx) for text in option.opts}
         for place, word in enumerate(args if "--set" in options else ()):
             if word == "--":
                 break
             if word.startswith("--") and word.partition("=")[0] not in options:
-                _refuse_setting([*ctx.command_path.removeprefix(PROGRAM).split(), *args[:place]], args[place:])
+                _refuse_setting(ctx.meta[WORDS][: place - len(args)], args[place:])
         return super().parse_args(ctx, args)
 
 
@@ -52,6 +54,9 @@ class PlainGroup(PlainFlags, TyperGroup):
 
 Command = Callable[[typer.Typer], None]
 """Adds a command to an app or a group of commands."""
+
+WORDS = "aqa.words"
+"""Key of a context: the command and its words, as they were typed."""
 
 SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes|Common arguments):$", re.MULTILINE)
 
@@ -132,7 +137,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
 
     The arguments of `call` become options, with their defaults and the texts of its docstring; `options` replaces
     entries of `OPTIONS`. The first parameter of the printing function takes what `call` returned. Its further
-    parameters take options of these names, or flags of `DISPLAY`.
+    parameters take options of these names, or flags of `DISPLAY`. The line of `NEXT` comes last, except after JSON.
     """
 
     def make(show: Callable[..., None]) -> Command:
@@ -140,17 +145,24 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
         observed = parameters.pop("observer", None) is not None
         wanted = [name for name in list(signature(show).parameters)[1:] if name in {*parameters, *DISPLAY}]
 
-        def function(**given: Any) -> None:
+        def function(ctx: typer.Context, **given: Any) -> None:
             arguments = {name: given[name] for name in parameters if given[name] is not None}
             if observed:
                 arguments["observer"] = Terminal()
-            show(call(**arguments), **{name: given[name] for name in wanted})
+            result = call(**arguments)
+            try:
+                show(result, **{name: given[name] for name in wanted})
+            except typer.Exit:  # how `finish` gives the exit code
+                _say_next(call.__name__, result, Typed(ctx.meta[WORDS], given))
+                raise
+            _say_next(call.__name__, result, Typed(ctx.meta[WORDS], given))
 
         texts = {**entries(api, "Common arguments"), **entries(call, "Args")}
-        typed = [_typed(one, texts.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
+        parts = [_typed(one, texts.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
+        parts.append(Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context))
         flags = [name for name in wanted if name in DISPLAY]
-        typed += [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name]) for name in flags]
-        function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
+        parts += [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name]) for name in flags]
+        function.__signature__ = Signature(parts)  # type: ignore[attr-defined]
 
         def add(app: typer.Typer) -> None:
             name = call.__name__.rpartition("_")[2]  # `cache_ls` is `ls` of the group `cache`
@@ -164,6 +176,12 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
 
 def show_nothing(_: object) -> None:
     """Print nothing: the call's notes have said it."""
+
+
+def _say_next(name: str, result: Any, words: Typed) -> None:
+    if not words.given.get("as_json"):
+        what_for, *line = NEXT[name](result, words)
+        say(f"{what_for}: {typed(*line)}")
 
 
 def _typed(parameter: Parameter, help_text: str, options: dict[str, Any]) -> Parameter:

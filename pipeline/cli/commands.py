@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from data.errors import PROGRAM, counted, printable, typed
+from data.errors import PROGRAM, counted, printable
 from pipeline import api
 from pipeline.cli.command import command, show_nothing
 from pipeline.cli.terminal import (
@@ -23,9 +23,6 @@ from pipeline.cli.terminal import (
     systems_table,
     table,
 )
-
-NEW_VIDEOS, NEW_FEATURES = "NEW_VIDEOS", "NEW_FEATURES"
-"""Stands for the user's videos in a line to type next, which cannot know their folder."""
 
 
 @command(api.demo, "demo")
@@ -49,8 +46,8 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
     rubric=(Path | None, typer.Option(metavar="FILE")),
     imported=(Path | None, typer.Option("--import", metavar="FILE")),
 )
-def label(summary: api.LabelSummary, root: Path, out: Path | None, phases: str, as_json: bool) -> None:
-    """Print the agreement of the raters, the verdict first, and what to type next."""
+def label(summary: api.LabelSummary, as_json: bool) -> None:
+    """Print the agreement of the raters, the verdict first."""
     if as_json:
         from pipeline.label import summary_as_json
 
@@ -66,14 +63,6 @@ def label(summary: api.LabelSummary, root: Path, out: Path | None, phases: str, 
         table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
     for line in summary.problems:
         say(line)
-    if any(value is not None for row in summary.rows for value in row.scores.values()):
-        labels = () if out is None else ("--set", f"dataset.labels={out.absolute()}")
-        words = ("train", "--config", "folder", "--set", f"dataset.root={root}", *labels, "--out", "runs/mine")
-        say(f"train on these labels: {typed(*words)}")
-    if phases and summary.answers:
-        marked = root / "phases" / f"{max(summary.answers, key=lambda name: summary.answers[name])}.csv"
-        words = ("train", "--config", "folder", "--set", f"dataset.root={root}", "--set", f"dataset.phases={marked}")
-        say(f"train on these phases: {typed(*words, '--set', f'timesteps.bounds=[{phases}]', '--out', 'runs/mine')}")
 
 
 @command(api.extract, "extract videos/ --config folder --workers 2")
@@ -128,7 +117,7 @@ def _show_summary(done: api.ExtractRun) -> None:
     if not ran and not summary.failed and not summary.cancelled:
         say(f"nothing to do: {videos} fresh in {done.cache}")
         return
-    stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
+    stopped = "; stopped" if summary.cancelled else ""
     counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
     say(f"{counts} in {done.cache}{stopped}")
 
@@ -163,8 +152,6 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
         (say if accuracy.better else alarm)(str(accuracy))
         for one in by_system:
             table(*one)
-    others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
-    say(f"score {'others' if len(others) > 1 else 'other videos'}: {typed('score', *others, '--model', out)}")
 
 
 def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
@@ -215,7 +202,6 @@ def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     if done.results.curve:
         systems_table(curve_table(done.results.curve))
     say(f"{done.folder / 'results.json'} and {done.folder / 'report.html'}")
-    say(f"draw figures for a paper: {typed('plot', done.folder)}")
 
 
 evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")(show_evaluation)
@@ -245,15 +231,8 @@ serve = command(api.serve, "serve --model runs/tasd2")(show_nothing)
 
 
 @command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
-def score(
-    rows: list[api.Score],
-    inputs: list[Path] | None,
-    model: Path,
-    kinematics: Path | None,
-    cache: Path | None,
-    as_json: bool,
-) -> None:
-    """Print one row per video, and the line for their report."""
+def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
+    """Print one row per video."""
     from data.store import address, is_shared
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows
@@ -270,9 +249,6 @@ def score(
         accuracy = next((row.accuracy for row in rows if row.accuracy), None)
         if accuracy is not None:
             (say if accuracy.better else alarm)(str(accuracy))
-        if inputs and kinematics is None and any(row.failure is None for row in rows):
-            kept = () if cache is None else ("--cache", address(cache))
-            say(f"see why: {typed('report', address(model), *map(address, inputs), *kept)}")
     finish(all(row.failure is None for row in rows))
 
 

@@ -1,0 +1,189 @@
+"""The line to type next, the last that each command prints: what for, and a command that works as it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Line = tuple[str, ...]
+"""What the next command is for, and its words."""
+
+NEW_VIDEOS, NEW_FEATURES = "NEW_VIDEOS", "NEW_FEATURES"
+"""Stand for the user's videos, whose folder no command knows."""
+
+
+def address(place: Path) -> str:
+    """A path, or an address of a store, as it is typed."""
+    from data.store import address
+
+    return address(place)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A command as it was typed: its words, and the values of its options by name."""
+
+    words: list[str]
+    given: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.given[name]
+
+    @property
+    def settings(self) -> Iterator[str]:
+        """The words that give another command the same settings."""
+        for name, option in (("config", "--config"), ("overrides", "--set"), ("features", "--features")):
+            values = self.given.get(name) or ()
+            for value in (values,) if isinstance(values, (str, Path)) else values:
+                yield from (option, str(value))
+        if self.given.get("cache") is not None:
+            yield from ("--cache", address(self.given["cache"]))
+
+    def without(self, option: str) -> list[str]:
+        """The words again, without a flag."""
+        return [word for word in self.words if word != option]
+
+
+def _label(summary: Any, typed: Typed) -> Line:
+    train = ("train", "--config", "folder", "--set", f"dataset.root={typed.root}")
+    if typed.phases and summary.answers:
+        most = max(summary.answers, key=lambda name: summary.answers[name])
+        marked = ("--set", f"dataset.phases={typed.root / 'phases' / f'{most}.csv'}")
+        cut = ("--set", f"timesteps.bounds=[{typed.phases}]")
+        return ("train on these phases", *train, *marked, *cut, "--out", "runs/mine")
+    if any(value is not None for row in summary.rows for value in row.scores.values()):
+        labels = () if typed.out is None else ("--set", f"dataset.labels={typed.out.absolute()}")
+        return ("train on these labels", *train, *labels, "--out", "runs/mine")
+    return ("judge on the page", *typed.without("--report"))
+
+
+def _extract(done: Any, typed: Typed) -> Line:
+    if done.costs is not None:
+        return ("run it", *typed.without("--dry-run"))
+    if done.summary.cancelled:
+        return ("go on", *typed.words)
+    if done.summary.failed:
+        return ("when they are mended", *typed.without("--retry-failed"), "--retry-failed")
+    return _after_features(typed)
+
+
+def _status(state: Any, typed: Typed) -> Line:
+    if all(row.state == "fresh" for row in state.rows):
+        return _after_features(typed)
+    retry = () if state.ok else ("--retry-failed",)
+    return ("run what is not fresh", "extract", *typed.without("--quality")[1:], *retry)
+
+
+def _after_features(typed: Typed) -> Line:
+    """Videos without a table of labels are judged; a data set is trained on."""
+    from data.datasets.folder import CANDIDATES
+
+    place = typed.inputs[0] if typed.inputs else None
+    if place is None or any((place / name).is_file() for name in CANDIDATES):
+        return ("train on its labels", "train", *(() if place is None else (str(place),)), *typed.settings)
+    return ("judge these videos", "label", str(place) if place.is_dir() else NEW_VIDEOS, "--pairs")
+
+
+def _train(done: Any, typed: Typed) -> Line:
+    others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
+    return ("score others" if others[1:] else "score other videos", "score", *others, "--model", str(typed.out))
+
+
+def _plot_it(done: Any, _: Typed) -> Line:
+    return ("draw figures for a paper", "plot", str(done.folder))
+
+
+def _report(_: Any, typed: Typed) -> Line:
+    if typed.features:
+        model = ("--model", address(typed.run))
+        return ("write the scores as a table", "score", *typed.settings, *model, "--out", "scores.csv")
+    if typed.inputs:
+        return ("compare two of them", "compare", "VIDEO_A", "VIDEO_B", "--model", address(typed.run))
+    return ("draw figures for a paper", "plot", address(typed.run), *typed.settings)
+
+
+def _compare(_: Any, typed: Typed) -> Line:
+    videos = (typed.a, typed.b)
+    shown = videos if all(Path(name).exists() for name in videos) else typed.settings
+    return ("see each by itself", "report", address(typed.model), *shown)
+
+
+def _score(rows: Any, typed: Typed) -> Line:
+    if all(row.failure is not None for row in rows):
+        return ("when they are mended", *typed.words)
+    if typed.kinematics is not None:
+        return ("score others", "score", NEW_VIDEOS, "--model", address(typed.model))
+    return ("see why", "report", address(typed.model), *map(address, typed.inputs or ()), *typed.settings)
+
+
+def _pack(packed: Any, typed: Typed) -> Line:
+    if packed.path.suffix == ".h5" and typed.stage in ("", "timesteps"):
+        return ("evaluate on it", "evaluate", "--pack", str(packed.path), *typed.settings)
+    root = () if typed.root is None else (str(typed.root),)
+    return ("evaluate on the same features", "evaluate", *root, *typed.settings)
+
+
+def _data_check(checked: Any, typed: Typed) -> Line:
+    if checked.ok:
+        return ("make its features", "extract", "--config", checked.kind, "--set", f"dataset.root={checked.root}")
+    return ("when it is complete", *typed.words)
+
+
+def _doctor(checks: Any, _: Typed) -> Line:
+    broken = any(check.state == "broken" for check in checks)
+    return ("when it is mended", "doctor") if broken else ("see it work", "demo")
+
+
+def _weights_list(listed: Any, _: Typed) -> Line:
+    here = all(one.place for one in listed)
+    return ("make features", "extract", NEW_VIDEOS) if here else ("download what is not here", "weights", "fetch")
+
+
+def _cache_verify(damaged: Any, typed: Typed) -> Line:
+    again = ("make them again", "extract", NEW_VIDEOS) if damaged.files else ("see what it holds", "cache", "ls")
+    return (*again, *typed.settings)
+
+
+def _deleted(what_for: str, *words: str) -> Callable[[Any, Typed], Line]:
+    """The line after a command that deletes: with --yes where nobody said so, else these words."""
+
+    def line(files: Any, typed: Typed) -> Line:
+        return ("delete them", *typed.words, "--yes") if files.unconfirmed else (what_for, *words, *typed.settings)
+
+    return line
+
+
+NEXT: Mapping[str, Callable[[Any, Typed], Line]] = {
+    "demo": lambda _, __: ("judge videos of your own", "label", NEW_VIDEOS, "--pairs"),
+    "label": _label,
+    "extract": _extract,
+    "status": _status,
+    "train": _train,
+    "evaluate": _plot_it,
+    "leaderboard": _plot_it,
+    "report": _report,
+    "compare": _compare,
+    "plot": lambda _, typed: ("see a page of it", "report", address(typed.run), *map(address, typed.inputs or ()),
+                              *typed.settings),
+    "serve": lambda _, typed: ("serve again, with the videos so far", *typed.words),
+    "score": _score,
+    "export": lambda _, typed: ("share the whole model", "push", address(typed.run), "ADDRESS"),
+    "push": lambda _, typed: ("score with it", "score", NEW_VIDEOS, "--model", address(typed.to)),
+    "pack": _pack,
+    "settings": lambda rows, _: ("see what a value changes", "extract", NEW_VIDEOS, "--dry-run", "--set",
+                                 f"{rows[0].key}=VALUE"),
+    "doctor": _doctor,
+    "data_check": _data_check,
+    "weights_list": _weights_list,
+    "weights_fetch": lambda _, __: ("make features", "extract", NEW_VIDEOS),
+    "weights_path": lambda _, __: ("see its source and licence", "weights", "list"),
+    "weights_rm": _deleted("download them again", "weights", "fetch"),
+    "cache_ls": lambda _, typed: ("check every file", "cache", "verify", *typed.settings),
+    "cache_verify": _cache_verify,
+    "cache_prune": _deleted("see what is left", "cache", "ls"),
+    "cache_gc": _deleted("see what is left", "cache", "ls"),
+    "cache_rm": _deleted("make features again", "extract", NEW_VIDEOS),
+}  # fmt: skip
+"""By the name of the call, the line that follows from its result and its words."""
