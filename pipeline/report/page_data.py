@@ -143,6 +143,7 @@ class VideoReport:
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None
+    no_better: str = ""  # why `better` is missing; empty where no movement could be compared
     figures: Mapping[str, Sequence[float]] = field(default_factory=dict)  # (T,) movement figures by key
     people: tuple[str, ...] = ()  # names of the people of `figures`
     beside: str = ""  # name of the group's best training video, where this page has it

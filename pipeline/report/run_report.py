@@ -180,7 +180,9 @@ def scores_page(
     videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
     lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
     beside = [
-        section(row, record, f"Best training video, judges {number(score)}: {row.id}", replace(facts, better={}))
+        section(
+            row, record, f"Best training video, judges {number(score)}: {row.id}", replace(facts, better={}, labelled=0)
+        )
         for row, record, score in _best_of_training(scorer, videos)
     ]
     beside = [_held_out(video, scorer) for video in beside]
@@ -270,14 +272,15 @@ def _record(run: Path, name: str, user: Config, observer: Observer) -> Record:
 
 def _model_facts(scorer: Scorer) -> ModelFacts:
     """What sections take from a model; an uncalibrated one has nothing to compare with."""
+    labelled = int(np.isfinite(scorer.model.train_labels[:, 0]).sum())
     if scorer.model.calibration is None:
-        return ModelFacts()
+        return ModelFacts(labelled=labelled)
     steps, attention = scorer.model.calibration.steps, scorer.model.calibration.attention
     means = steps.mean(axis=0)
     scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
     ranges = tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
     training = TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
-    return ModelFacts(training, scorer.model.calibration.facts.movement)
+    return ModelFacts(training, scorer.model.calibration.facts.movement, labelled)
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

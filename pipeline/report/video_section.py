@@ -30,7 +30,7 @@ from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.report.payload import is_static
-from pipeline.score.movement import PEOPLE, BetterRanges, compared_steps, known_mean, movement
+from pipeline.score.movement import LEAST_BETTER, PEOPLE, BetterRanges, compared_steps, known_mean, movement
 from pipeline.score.score import Score
 
 POSTER_HEIGHT = 360
@@ -90,10 +90,12 @@ class ModelFacts:
     Attributes:
         training: steps of the training videos to compare with.
         better: ranges of the better training videos, by task.
+        labelled: number of labelled training videos; 0 where the page compares with none.
     """
 
     training: TrainingSteps | None = None
     better: Mapping[str, BetterRanges] = field(default_factory=dict)
+    labelled: int = 0
 
 
 NO_FACTS = ModelFacts()
@@ -146,7 +148,15 @@ def video_report(
         better=better_part(moved, row.time_steps, names, ranges, [s.phase for s in result.steps if s.phase])
         if moved and ranges and performed
         else None,
+        no_better=_no_better(facts) if moved and performed and not ranges else "",
     )
+
+
+def _no_better(facts: ModelFacts) -> str:
+    """Why no movement is compared with the better training videos; empty where it should not be."""
+    few = f"that takes {2 * LEAST_BETTER} labelled training videos, and this model has {facts.labelled}"
+    why = few if facts.labelled < 2 * LEAST_BETTER else "this model keeps no movement of this video's group"
+    return f"What to work on first is not said: {why}." if facts.labelled else ""
 
 
 def is_performance(result: Score) -> bool:

@@ -33,7 +33,7 @@ SHARE = 1 / 3
 """Share of a group's training videos, the best by the judges' score, that other videos are compared with."""
 
 LEAST_BETTER = 5
-"""Fewest better videos that give a range."""
+"""Fewest better videos that give a range; at most half of a group's videos are better ones."""
 
 OUTSIDE = 10
 """One of this many new better videos is below a range, and one above it; of fewer better videos, none of them is."""

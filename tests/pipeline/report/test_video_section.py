@@ -76,13 +76,13 @@ def test_a_line_of_the_batch_holds_labels_and_the_length_of_the_steps() -> None:
     assert (row.media, row.key_frames, row.difference) == (None, (), ())
 
 
-def better_than(clip: Path, page: Path, change: float) -> VideoReport:
-    """The section of two standing bodies beside 30 training videos whose second trunk differs by `change` degrees."""
+def better_than(clip: Path, page: Path, change: float, count: int = 30, labelled: int = 0) -> VideoReport:
+    """The section of two standing bodies beside training videos whose second trunk differs by `change` degrees."""
     outputs = {"pose": pose_output(two_bodies())}
     moved, bounds = movement(outputs["pose"]), np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
     own = steps_of(moved, bounds)
     videos = []
-    for number in range(30):
+    for number in range(count):
         figures = {key: [value + 0.0001 * number for value in values] for key, values in own.items()}
         figures["1.trunk"] = [value + change for value in figures["1.trunk"]]
         videos.append(Trained(f"train_{number}.mp4", "10 m", float(number), figures))
@@ -90,7 +90,8 @@ def better_than(clip: Path, page: Path, change: float) -> VideoReport:
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
     result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": measures})
     record = Record(id=clip.name, path=clip)
-    return video_report(result, record, outputs, page=page, facts=ModelFacts(None, better_ranges(videos)))
+    facts = ModelFacts(None, better_ranges(videos), labelled)
+    return video_report(result, record, outputs, page=page, facts=facts)
 
 
 def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> None:
@@ -111,6 +112,22 @@ def test_a_section_without_differences_says_so(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "dive.mp4")
     page = render_report(ReportData("t", videos=(better_than(clip, tmp_path / "page.html", 0.0),)))
     assert "Nothing stands out from the better training videos." in page
+
+
+@pytest.mark.parametrize(
+    ("count", "labelled", "said"),
+    [
+        (9, 9, "that takes 10 labelled training videos, and this model has 9."),
+        (9, 30, "this model keeps no movement of this video's group."),
+        (10, 10, ""),
+        (9, 0, ""),
+    ],
+)
+def test_a_section_says_why_no_movement_is_named(tmp_path: Path, count: int, labelled: int, said: str) -> None:
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    video = better_than(clip, tmp_path / "page.html", 38.0, count, labelled)
+    page = html.unescape(render_report(ReportData("t", videos=(video,))))
+    assert (f"What to work on first is not said: {said}" in page) is bool(said)
 
 
 def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
