@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import combinations
 from pathlib import Path
 from statistics import median
@@ -14,11 +16,14 @@ from statistics import median
 import numpy as np
 
 from data.datasets.phase_marks import COLUMNS, read_marks
-from data.datasets.ratings import read_plain
+from data.datasets.ratings import open_plain, read_plain
 from data.datasets.tables import spreadsheet_text
 from data.errors import DataError, VideoError, counted, printable
 from data.store import write_text
 from data.video import Phase, Record, probe
+
+if sys.platform != "win32":
+    import fcntl
 
 PHASES = "phases"
 """Folder of the raters' tables, beside that of their ratings."""
@@ -44,11 +49,29 @@ def save_phases(path: Path, video: str, phases: Sequence[Phase]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for name, marked in {**read_phases(path), video: phases}.items():
-        for one in marked:
-            ends = [f"{place:.4f}" if math.isfinite(place) else "" for place in (one.start, one.end)]
-            table.writerow([spreadsheet_text(name), spreadsheet_text(one.name), *ends])
-    write_text(path, text.getvalue())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _one_writer(path.parent):
+        for name, marked in {**read_phases(path), video: phases}.items():
+            for one in marked:
+                ends = [f"{place:.4f}" if math.isfinite(place) else "" for place in (one.start, one.end)]
+                table.writerow([spreadsheet_text(name), spreadsheet_text(one.name), *ends])
+        write_text(path, text.getvalue())
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    """Waits until no other server reads and writes a table in the folder, where the file system has locks.
+
+    The system frees the lock of a server that is killed.
+    """
+    handle = open_plain(folder / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        if sys.platform != "win32":
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def all_phases(folder: Path) -> tuple[dict[str, Phases], list[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from data.datasets import with_phases
 from data.datasets.ratings import rater_file
 from data.video import Phase, find_videos
-from pipeline.label import find_session, label_summary
+from pipeline.label import find_session, label_summary, phase_tables
 from pipeline.label.phase_tables import PHASES, all_phases, phase_agreement, read_phases, save_phases
 
 NAMES = ("run", "flight", "entry")
@@ -50,6 +52,30 @@ def test_each_table_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkey
         monkeypatch.setattr(os, name, noted)
     save_phases(tmp_path / "phases/anna.csv", "a.mp4", DIVE)
     assert calls == ["fsync", "replace", "fsync"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_two_servers_lose_no_video_of_a_rater(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stops between reading and writing; the second waits for it."""
+    path, reached, go_on = tmp_path / "phases/anna.csv", threading.Event(), threading.Event()
+    write = phase_tables.write_text
+
+    def slowly(target: Path, text: str) -> None:
+        if not reached.is_set():
+            reached.set()
+            assert go_on.wait(60)
+        write(target, text)
+
+    monkeypatch.setattr(phase_tables, "write_text", slowly)
+    first, second = (threading.Thread(target=save_phases, args=(path, name, DIVE)) for name in ("a.mp4", "b.mp4"))
+    first.start()
+    assert reached.wait(60)
+    second.start()
+    second.join(0.3)
+    go_on.set()
+    for writer in (first, second):
+        writer.join(60)
+    assert read_phases(path).keys() == {"a.mp4", "b.mp4"}
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "link to the folder", "pipe"])
