@@ -8,6 +8,7 @@ and the next question is a function of the answers. Modules:
 - `label_summary`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
 - `pair_lists`: published pairs;
 - `phase_tables`: phases that raters mark;
+- `video_copies`: what browsers play;
 - `label_app`: the page, which takes a second to import, so callers import it where they use it.
 """
 

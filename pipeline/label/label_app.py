@@ -6,16 +6,15 @@ loop, so the answers of two tabs cannot mix.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
 import secrets
 import stat
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict, replace
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,22 +27,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.datasets.ratings import OF_ONE, OF_TWO, RATINGS, Answer, Answers, append_answers, possible, rater_file
 from data.errors import AimError, UsageError, VideoError
-from data.store import read_regular, write_bytes
-from data.store.scratch import working_folder
-from data.video import Phase, Record, embed_video, probe
+from data.store import read_regular
+from data.video import Phase, Record, probe
 from data.video.media import frame_length, playable_type
 from data.weights.weight_files import cache_dir
 from pipeline.label.label_summary import label_summary
 from pipeline.label.phase_tables import PHASES, save_phases
 from pipeline.label.questions import PAIR, RatingSession
+from pipeline.label.video_copies import VideoCopies
 from pipeline.report.page_writer import asset
 from pipeline.serve.app import TOKEN_BYTES, guarded_app, sealed_page
 from pipeline.settings.destinations import check_folder, is_full
 
 PACKAGE = "pipeline.label"
-
-COPY_BYTES = 64 << 20
-"""Most bytes of the copy that the server makes of a video that browsers do not play."""
 
 Text = Annotated[str, Field(max_length=200)]
 
@@ -63,16 +59,11 @@ class GivenAnswer(BaseModel):
 def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
     """The application; `rubric` is Markdown that raters read; for `token` see `guarded_app`."""
     shown: dict[str, Record] = {}  # by content, the videos that were asked about
-    ending = ExitStack()
-
-    @cache
-    def copies() -> Path:
-        """A folder for copies of videos; the first copy makes it, the end of the application removes it."""
-        return ending.enter_context(working_folder(Path(tempfile.gettempdir()), "aim-label-"))
+    copies = VideoCopies()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with ending:
+        with closing(copies):
             yield
 
     app = guarded_app(lifespan, token)
@@ -85,7 +76,10 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
     def next_for(rater: str, after: str = "") -> dict[str, Any]:
-        """The next question of a rater as the page shows it; unreadable videos are not asked about."""
+        """The next question of a rater as the page shows it; unreadable videos are not asked about.
+
+        Copies that it needs are begun, then those of the question after it.
+        """
         videos = session.by_content()
         answers = session.answers_of(rater, videos)
         while (question := session.next_question(rater, answers, videos, after)) is not None:
@@ -95,7 +89,25 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
                 break
             videos = {content: one for content, one in videos.items() if described.get(content, one)}
         done, whole = session.progress(answers, videos)
-        return {"question": list(described.values()) if question else None, "done": done, "of": whole}
+        return {"question": begun(described, answers, rater, videos) if question else None, "done": done, "of": whole}
+
+    def begun(
+        described: Mapping[str, dict[str, Any] | None], answers: Answers, rater: str, videos: Mapping[str, Record]
+    ) -> list[dict[str, Any]]:
+        """The videos of a question, each with whether its copy is still being made."""
+        given = [one | {"copying": copying(content, videos)} for content, one in described.items() if one]
+        asked = Answer((*described,), "skipped")
+        following = session.next_question(rater, {**answers, asked.question: asked}, videos, asked.contents[0])
+        for content in following or ():
+            copying(content, videos)
+        return given
+
+    def copying(content: str, videos: Mapping[str, Record]) -> bool:
+        """Whether the copy of a video is not there yet; begins it. False for an unreadable video."""
+        with suppress(VideoError):
+            copy = copies.ask(content, videos[content].files()["video"])
+            return copy is not None and not copy.done()
+        return False
 
     @app.get("/api/question")
     async def question(rater: Text, after: Text = "") -> dict[str, Any]:
@@ -130,18 +142,15 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         return {"lines": report.lines, "disputed": report.disputed}
 
     @app.get("/videos/{content}")
-    def video(content: str) -> FileResponse:
-        """A video that was asked about, or a copy that browsers play."""
+    async def video(content: str) -> FileResponse:
+        """A video that was asked about, or its copy once that is made."""
         if content not in shown:  # only looked up, so that no request makes a path
             raise HTTPException(404, "no such video")
         path = shown[content].files()["video"]
-        if kind := playable_type(path):
-            return FileResponse(path, media_type=kind)
-        copy = copies() / f"{content}.mp4"
-        if not copy.exists():
-            if (embedded := embed_video(path, COPY_BYTES)) is None:
-                raise HTTPException(415, "browsers cannot play this video, and a copy for them would be too large")
-            write_bytes(copy, embedded.content)
+        if (making := copies.ask(content, path)) is None:
+            return FileResponse(path, media_type=playable_type(path))
+        if (copy := await asyncio.wrap_future(making)) is None:
+            raise HTTPException(415, "browsers cannot play this video, and a copy for them would be too large")
         return FileResponse(copy, media_type="video/mp4")
 
     return app

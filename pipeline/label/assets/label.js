@@ -71,6 +71,10 @@
     none?.addEventListener("click", () => send("no performance", {}, [one.content]));
     none?.setAttribute("aria-label", ["Left", "Right"][i] + " video: not a performance");
     none?.setAttribute("aria-pressed", String(before?.answer === "no performance" && before.contents[0] === one.content));
+    const wait = section.querySelector(".copying");
+    wait.hidden = !one.copying;
+    video.addEventListener("loadeddata", () => { wait.hidden = true; });
+    video.addEventListener("error", () => Object.assign(wait, { hidden: false, textContent: "This video cannot be played here. Skip it." }));
     video.dataset.src = `/videos/${one.content}`;
     video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
     section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frames: one.frames, steps: [], charts: [], phases: one.phases });

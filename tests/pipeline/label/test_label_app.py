@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from data.datasets.ratings import all_answers
-from pipeline.label import find_session
+from data.video import embed_video
+from pipeline.label import find_session, video_copies
 from pipeline.label.label_app import create_label_app, kept_token
 
 testclient = pytest.importorskip("fastapi.testclient")
@@ -53,8 +55,9 @@ def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     with client(folder) as page:
-        given = page.get("/api/question", params={"rater": "anna"}).json()
+        page.get("/")
         assert list(scratch.iterdir()) == [], "a server that is killed before a copy leaves no folder"
+        given = page.get("/api/question", params={"rater": "anna"}).json()
         seen = []
         while given["question"]:
             content = given["question"][0]["content"]
@@ -68,6 +71,31 @@ def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(
         assert page.get(f"/videos/{'0' * 64}").status_code == 404
         assert len(list(scratch.glob("aim-label-*/*.mp4"))) == 3
     assert list(scratch.iterdir()) == []
+
+
+def test_copies_are_made_ahead_each_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, two, copied = threading.Event(), threading.Barrier(3, timeout=60), list[str]()
+
+    def slowly(path: Path, limit: int) -> Any:
+        copied.append(path.name)
+        if not go_on.is_set():
+            two.wait()
+            assert go_on.wait(60)
+        return embed_video(path, limit)
+
+    monkeypatch.setattr(video_copies, "embed_video", slowly)
+    with client(folder) as page:
+        given = page.get("/api/question", params={"rater": "anna"}).json()
+        assert [one["copying"] for one in given["question"]] == [True]
+        two.wait()  # for the copy of the next question too, before it is asked
+        go_on.set()
+        assert page.get(f"/videos/{given['question'][0]['content']}").status_code == 200
+        given = answer(page, given).json()
+        (following,) = given["question"]
+        assert page.get(f"/videos/{following['content']}").status_code == 200
+        again = page.get("/api/question", params={"rater": "anna"}).json()
+        assert again["question"] == [following | {"copying": False}]
+    assert len(copied) == len(set(copied)) == 3
 
 
 @pytest.mark.parametrize(

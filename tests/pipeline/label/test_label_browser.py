@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from data.datasets.ratings import Answer, all_answers, append_answers, rater_file
-from pipeline.label import find_session
+from data.video import embed_video
+from data.video.writer import write_video
+from pipeline.label import find_session, video_copies
 from pipeline.label.label_app import create_label_app
 from tests.helpers import browsing, report_samples
 from tests.helpers.browsing import IN_BROWSER, served, wait_for
@@ -117,6 +121,30 @@ def test_scores_by_keyboard_with_a_reload_in_the_middle(opened: Callable[..., An
         {"score": 6.25, "execution": 5.0},
         {"score": 1.0, "execution": 2.0},
     ]
+
+
+def test_the_page_says_that_a_copy_is_made_until_it_plays(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VP9 in MP4, which not every browser plays."""
+    go_on = threading.Event()
+
+    def slowly(path: Path, limit: int) -> Any:
+        assert go_on.wait(60)
+        return embed_video(path, limit)
+
+    monkeypatch.setattr(video_copies, "embed_video", slowly)
+    pictures = (np.full((120, 160, 3), 10 * n, np.uint8) for n in range(20))
+    write_video(tmp_path / "a.mp4", pictures, 25, codec="libvpx-vp9", options={"deadline": "realtime"})
+    with running(tmp_path) as link:
+        tab = opened(link)
+        wait_for(tab, "!document.getElementById('name-form').hidden")
+        tab.keyboard.type("Anna")
+        tab.keyboard.press("Enter")
+        tab.get_by_text("The server makes a copy that your browser plays.").wait_for()
+        go_on.set()
+        wait_for(tab, "document.querySelector('#videos video').readyState >= 2")
+        assert tab.locator("#videos .copying").is_hidden()
 
 
 def test_the_keyboard_moves_the_video(opened: Callable[..., Any], videos: Path) -> None:

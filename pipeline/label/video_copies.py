@@ -1,0 +1,57 @@
+"""Copies of videos that browsers do not play, such as VP9 in MP4: each is made once, ahead of its question."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from data.store import write_bytes
+from data.store.scratch import working_folder
+from data.video import embed_video
+from data.video.media import playable_type
+
+COPY_BYTES = 64 << 20
+"""Most bytes of a copy."""
+
+AT_ONCE = 2
+"""Copies that are made at the same time: those of a pair."""
+
+
+class VideoCopies:
+    """Copies by the content of their video, in a folder that the first copy makes and `close` removes."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Future[Path | None]] = {}
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._ending = ExitStack()
+
+    @cached_property
+    def _folder(self) -> Path:
+        return self._ending.enter_context(working_folder(Path(tempfile.gettempdir()), "aim-label-"))
+
+    def ask(self, content: str, path: Path) -> Future[Path | None] | None:
+        """The copy, None inside where it would be too large; None for a video that browsers play. Raises VideoError.
+
+        A copy that failed is made once more. Callers are in one thread.
+        """
+        if playable_type(path):
+            return None
+        made = self._made.get(content)
+        if made is None or (made.done() and made.exception() is not None):
+            made = self._made[content] = self._pool.submit(_copy, path, self._folder / f"{content}.mp4")
+        return made
+
+    def close(self) -> None:
+        """Wait for copies under way and remove all."""
+        self._pool.shutdown(cancel_futures=True)
+        self._ending.close()
+
+
+def _copy(video: Path, copy: Path) -> Path | None:
+    if (embedded := embed_video(video, COPY_BYTES)) is None:
+        return None
+    write_bytes(copy, embedded.content)
+    return copy
