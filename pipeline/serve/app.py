@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from markupsafe import Markup
+from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+from data.datasets.phase_marks import phases_of
 from data.errors import AimError
-from data.video import VIDEO_SUFFIXES
+from data.video import VIDEO_SUFFIXES, Phase
 from extractors.pose.config import PoseConfig
 from pipeline.checks.accuracy import Accuracy
 from pipeline.report.downloads import csv_of
@@ -258,20 +260,34 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None
         return FileResponse(path)
 
 
-def chosen(start: float | None, end: float | None, region: str | None) -> ChosenPart:
-    """The chosen part and person. Raises HTTPException 422 for an impossible choice."""
+def chosen(
+    start: float | None, end: float | None, region: str | None, phases: str | None, old: ChosenPart
+) -> ChosenPart:
+    """What a visitor chose on the page of the choice `old`: a part and a person instead of its own, or its phases.
+
+    Raises HTTPException 422 for an impossible choice.
+    """
     part, corners = None, None
     if start is not None or end is not None:
         if start is None or end is None or not 0 <= start < end < math.inf:
             raise HTTPException(422, "the part must end after it starts")
-        part = (start, end)
+        before = old.part[0] if old.part else 0.0
+        part = (before + start, before + end)
     if region is not None:
         try:
             given = tuple(float(corner) for corner in region.split(","))
             corners = PoseConfig.model_validate({"region": given}).region
         except ValueError:
             raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture") from None
-    return ChosenPart(part, corners)
+    if phases is None:
+        return ChosenPart(part, corners) if part or corners else old
+    try:
+        marked = phases_of(TypeAdapter(list[Phase]).validate_json(phases))
+        if not marked or not math.isfinite(marked[-1].end):
+            raise ValueError
+    except ValueError:
+        raise HTTPException(422, "each phase begins where another ends") from None
+    return replace(old, phases=marked)
 
 
 def scores_csv(submissions: Sequence[Submission]) -> str:
@@ -337,7 +353,8 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
             under_way -= 1
-        return _shown(queue, _submit(queue, received, bounds.waiting))
+        known = ChosenPart(phases=queue.history.phases_of(received.content))
+        return _shown(queue, _submit(queue, replace(received, choice=known), bounds.waiting))
 
     @app.post("/api/videos", status_code=201)
     async def answered_upload(request: Request) -> dict[str, Any]:
@@ -364,21 +381,25 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
 
     @app.post("/api/submissions/{submission_id}/again", status_code=201)
     def again(
-        submission_id: str, start: float | None = None, end: float | None = None, region: str | None = None
+        submission_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        region: str | None = None,
+        phases: str | None = None,
     ) -> dict[str, Any]:
-        """Queue an upload again, whole or the part from `start` to `end` (s), for the person in a region.
+        """Queue an upload again: the part from `start` to `end` (s), for the person in a region, or with these phases.
 
-        `region` is x1,y1,x2,y2 relative to the picture.
+        Seconds are those of its page. `region` is x1,y1,x2,y2 relative to the picture; `phases` is JSON.
         """
         old = _submission(queue, submission_id)
         if old.state in ("queued", "running"):
             raise HTTPException(409, "this submission is not finished")
         _refuse_when_full(queue, under_way, bounds.waiting)
-        choice = chosen(start, end, region)
-        if str(choice) and (old.pair or "kinematics" in service.reads):
+        choice = chosen(start, end, region, phases, old.choice)
+        if choice != old.choice and (old.pair or (str(choice) and "kinematics" in service.reads)):
             raise HTTPException(409, "parts and people can be chosen in single videos only")
-        kept = choice if str(choice) else old.choice
-        new = Submission(secrets.token_hex(16), old.name, old.suffix, old.size, old.content, pair=old.pair, choice=kept)
+        files = (old.name, old.suffix, old.size, old.content)
+        new = Submission(secrets.token_hex(16), *files, pair=old.pair, choice=choice)
         unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
         shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
         return _shown(queue, _submit(queue, new, bounds.waiting))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from data.errors import CacheError, UsageError
+from data.video import Phase
 from pipeline.score.score import Score
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ _PUT = "insert into submission (id, created, body) values (?, ?, ?) on conflict 
 
 @dataclass(frozen=True)
 class ChosenPart:
-    """The part of a video and the person that a visitor chose on the page."""
+    """The part of a video, the person and the phases that a visitor chose on the page."""
 
     part: tuple[float, float] | None = None  # start and end in seconds
     region: tuple[float, float, float, float] | None = None  # has the person's centre: x1 y1 x2 y2, 0 to 1
+    phases: tuple[Phase, ...] = ()  # of the part, in seconds from its start
 
     def __str__(self) -> str:
         part = [] if self.part is None else [f"{self.part[0]:.2f} to {self.part[1]:.2f} s"]
@@ -68,10 +70,12 @@ class Submission:
 
     @property
     def remark(self) -> str:
-        """The serious flags of a scored upload, in words."""
-        flags = () if self.result is None else self.result.flags
-        serious = "; ".join(flag.title for flag in flags if flag.level != "info")
-        return f"no score: {self.result.why}" if self.result and self.result.why else serious
+        """The serious flags of a scored upload, in words, and whether a visitor set its phases."""
+        if self.result is None:
+            return ""
+        serious = [flag.title for flag in self.result.flags if flag.level != "info"]
+        said = [f"no score: {self.result.why}"] if self.result.why else serious
+        return "; ".join([*said, *(["by the phases of the page"] if self.choice.phases else [])])
 
 
 @cache
@@ -115,6 +119,11 @@ class History:
     def get(self, submission_id: str) -> Submission | None:
         """The submission of this id, or None."""
         return self._submissions.get(submission_id)
+
+    def phases_of(self, content: str) -> tuple[Phase, ...]:
+        """The phases that a visitor set last in a whole video of this content, whatever its name."""
+        chosen = (one.choice.phases for one in self.latest() if one.content == content and one.choice.part is None)
+        return next(filter(None, chosen), ())
 
     def latest(self, most: int = 200) -> list[Submission]:
         """The newest submissions first."""

@@ -140,13 +140,9 @@ def score_upload(
     from pipeline.report import ReportData, Scored, write_comparison_page, write_scores_page
 
     submissions, choice = submission.pair or (submission,), submission.choice
-    if choice.part is not None:
+    if any(one.choice.part for one in submissions):
         running.progress("cutting the video")
-        (start, end), whole = choice.part, folder / submission.file
-        content = hashlib.sha256(f"{submission.content[:12]}{start:.2f}-{end:.2f}".encode()).hexdigest()
-        submissions = (replace(submission, content=content, suffix=TRIMMED),)
-        trim_video(whole, start, end, folder / submissions[0].file)
-    records = [_record(one, folder.parent / one.id) for one in submissions]
+    records = [_record(_trimmed(one, folder.parent / one.id), folder.parent / one.id) for one in submissions]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
     names = {record.id: one.title for record, one in zip(records, submissions, strict=True)}
@@ -167,12 +163,25 @@ def score_upload(
     return replace(row, path=None, steps=(), quality={}, keys={}, carried=None)
 
 
+def _trimmed(submission: Submission, folder: Path) -> Submission:
+    """The submission with the chosen part of its video, which is cut where it was not cut before."""
+    if submission.choice.part is None:
+        return submission
+    start, end = submission.choice.part
+    content = hashlib.sha256(f"{submission.content[:12]}{start:.2f}-{end:.2f}".encode()).hexdigest()
+    trimmed = replace(submission, content=content, suffix=TRIMMED)
+    if not (folder / trimmed.file).exists():
+        trim_video(folder / submission.file, start, end, folder / trimmed.file)
+    return trimmed
+
+
 def _record(submission: Submission, folder: Path) -> Record:
     kinematics = folder / KINEMATICS
     return Record(
         id=f"uploads/{submission.content[:16]}{submission.suffix or '.txt'}",
         path=folder / submission.file if submission.suffix else None,
         sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+        phases=submission.choice.phases,
     )
 
 

@@ -32,9 +32,9 @@ Report.choose = (() => {
         for (const [name, chosen] of [["start", from], ["end", to]]) tile.node.querySelector(`[data-choose=${name}]`).setAttribute("aria-pressed", String(tile.time === chosen));
         tile.shot.querySelector("i").style.cssText = box ? `left:${100 * box[0]}%;top:${100 * box[1]}%;width:${100 * (box[2] - box[0])}%;height:${100 * (box[3] - box[1])}%` : "display:none";
       }
-      const submission = /^\/submissions\/([0-9a-f]{32})\//.exec(location.pathname), query = [trimmed ? `start=${a}&end=${b}` : "", box ? `region=${corners}` : ""];
-      part("apply").hidden = !said || wrong || !submission || location.protocol === "file:";
-      if (submission) part("apply").querySelector("a").href = `/#again/${submission[1]}?${query.filter(Boolean).join("&")}`;
+      const submission = Report.submission(), query = [trimmed ? `start=${a}&end=${b}` : "", box ? `region=${corners}` : ""];
+      part("apply").hidden = !said || wrong || !submission;
+      if (submission) part("apply").querySelector("a").href = `/#again/${submission}?${query.filter(Boolean).join("&")}`;
     };
     const actions = { start: (t) => { from = t; }, end: (t) => { to = t; }, clear: () => { from = to = null; clicks = []; } };
     root.addEventListener("click", (event) => {

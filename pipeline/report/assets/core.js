@@ -8,6 +8,8 @@ const Report = (() => {
   const clock = (t) => (t < 60 ? `${t.toFixed(2)} s` : `${Math.floor(t / 60)}:${(t % 60).toFixed(1).padStart(4, "0")}`);
   // The place of the frame that is shown at `t`; -1 without frames.
   const frameAt = (frames, t) => Math.max(frames.findLastIndex((time) => time <= t + 1e-3), Math.min(0, frames.length - 1));
+  // The id of the upload that `serve` shows on this page; null on a saved page.
+  const submission = () => (location.protocol === "file:" ? null : /^\/submissions\/([0-9a-f]{32})\//.exec(location.pathname)?.[1] ?? null);
   const color = (index) => `var(--s${index % 8})`;
 
   // Draw whenever the width of the node changes, but never for a hidden node. Screen readers read the name of the node
@@ -44,5 +46,5 @@ const Report = (() => {
     });
   };
 
-  return { all, read, css, clamp, clock, frameAt, color, chart, startTheme };
+  return { all, read, css, clamp, clock, frameAt, submission, color, chart, startTheme };
 })();

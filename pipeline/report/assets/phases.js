@@ -1,5 +1,6 @@
 "use strict";
 // Phases on the time axis, each a button. The edges between them are dragged, from frame to frame where frames are known.
+// On a page of `serve`, a link scores the video again with the dragged edges.
 Report.phases = (section, data, { seek, timeUnder }) => {
   const strip = section.querySelector(".phases"), GRIP = 14;
   if (!strip) return null;
@@ -30,7 +31,14 @@ Report.phases = (section, data, { seek, timeUnder }) => {
     seek(time);
     data.mended?.();
   });
-  strip.addEventListener("pointerup", () => { held = -1; });
+  const again = section.querySelector("[data-part=rescore]"), submission = Report.submission();
+  strip.addEventListener("pointerup", () => {
+    if (held >= 0 && again && submission) {
+      again.hidden = false;
+      again.querySelector("a").href = `/#again/${submission}?phases=${encodeURIComponent(JSON.stringify(marks()))}`;
+    }
+    held = -1;
+  });
   strip.querySelector("[data-do]")?.addEventListener("click", () => Report.saving.save("phases.csv", Report.saving.csv([["video", "phase", "start_s", "end_s"], ...marks().map((p) => [data.scored.name, p.name, p.start, p.end])])));
   return draw;
 };

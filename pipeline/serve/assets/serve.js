@@ -173,12 +173,12 @@
     drop.classList.remove("over");
     add([...(event.dataTransfer?.files || [])]);
   });
-  // The page of a video leads here with the chosen part and person: #again/SUBMISSION?start=1.2&end=3.4&region=...
-  const asked = /^#again\/([0-9a-f]{32})(\?[\w=&.,%-]*)$/.exec(location.hash);
+  // The page of a video leads here with what was chosen: #again/SUBMISSION?start=1.2&end=3.4&region=... or ?phases=...
+  const asked = /^#again\/([0-9a-f]{32})(\?[\w=&.,%!~*'()-]*)$/.exec(location.hash);
   if (asked) {
     const bar = byId("asked"), part = new URLSearchParams(asked[2]);
     history.replaceState(null, "", "/");
-    const words = [part.has("start") ? `from ${part.get("start")} to ${part.get("end")} s` : "", part.has("region") ? "of the chosen person" : ""];
+    const words = [part.has("start") ? `from ${part.get("start")} to ${part.get("end")} s` : "", part.has("region") ? "of the chosen person" : "", part.has("phases") ? "with the phases as you set them" : ""];
     bar.querySelector("span").textContent = `Score this video again ${words.filter(Boolean).join(", ")}?`;
     bar.hidden = false;
     bar.querySelector(".yes").addEventListener("click", () => { act(`/api/submissions/${asked[1]}/again${asked[2]}`, "POST"); bar.hidden = true; });

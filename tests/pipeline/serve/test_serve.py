@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 
 from data.errors import CacheError, Cancelled, UsageError, VideoError
+from data.video import Phase
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
@@ -153,9 +155,30 @@ def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path:
     once_more = client.post(f"/api/submissions/{made['id']}/again").json()
     assert history.get(once_more["id"]).choice.part == (1.2, 3.4)
     other = client.post(f"/api/submissions/{made['id']}/again?start=0&end=1").json()
-    assert other["name"] == "a.mp4 (0.00 to 1.00 s)", "a new choice replaces the old one"
+    assert other["name"] == "a.mp4 (1.20 to 2.20 s)", "the seconds are those of the page, which shows a part"
     for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
         assert client.post(f"/api/submissions/{first['id']}/again?{wrong}").status_code == 422
+
+
+def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_under_another_name(client: Any) -> None:
+    first = wait(client, send(client, "a.mp4").json()["id"], "done")
+    edges = [("run (1)", 0.0, 0.44), ("entry", 0.44, 2.04)]
+    text = json.dumps([{"name": name, "start": start, "end": end} for name, start, end in edges])
+    made = client.post(f"/api/submissions/{first['id']}/again", params={"phases": text}).json()
+    made = wait(client, made["id"], "done")
+    assert (made["name"], made["activity"]) == ("a.mp4", "shaking camera; by the phases of the page")
+    history = client.app.state.queue.history
+    marked = tuple(Phase(*edge) for edge in edges)
+    assert history.get(made["id"]).choice.phases == marked
+    renamed = wait(client, send(client, "b.mp4").json()["id"], "done")
+    assert history.get(renamed["id"]).choice.phases == marked
+    other = wait(client, send(client, "c.mp4", MP4 + b"other").json()["id"], "done")
+    assert history.get(other["id"]).choice.phases == ()
+    part = client.post(f"/api/submissions/{made['id']}/again?start=1&end=2").json()
+    assert history.get(part["id"]).choice == ChosenPart((1.0, 2.0)), "a part has a clock of its own"
+    for wrong in ("[]", "x", '[{"name": "a", "start": 1, "end": 0}]', '[{"name": "a", "start": 1, "end": Infinity}]'):
+        answer = client.post(f"/api/submissions/{first['id']}/again", params={"phases": wrong})
+        assert answer.status_code == 422
 
 
 def test_the_scores_of_all_uploads_are_one_table(client: Any) -> None:

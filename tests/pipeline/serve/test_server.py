@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from data.errors import Cancelled, DataError, UsageError, VideoError
-from data.video import probe
+from data.video import Phase, probe
 from data.video.records import Record
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
@@ -106,6 +106,10 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ((_, scored, _),) = pages
     assert list(scored.names.values()) == ["before.mp4", "after.mp4"]
     assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
+    report_samples.dive_video(tmp_path / pair[0].id / "video.mp4")
+    part = replace(pair[0], choice=ChosenPart((0.4, 1.2)))
+    run(scorer, tmp_path, replace(submission, pair=(part, pair[1])))
+    assert scorer.records[-2].path == tmp_path / part.id / "video.trimmed.mp4", "the part that has the score"
     same = replace(submission, pair=(pair[0], pair[0]))
     with pytest.raises(DataError, match="the same video"):
         run(scorer, tmp_path, same)
@@ -126,6 +130,14 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
     assert (info.width, info.height) == report_samples.SIZE
     assert len(times) == 21
     assert times[-1] == pytest.approx(0.8, abs=0.01)
+
+
+def test_phases_of_the_page_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
+    scorer: Any = FakeScorer(Score("x", score=1.0))
+    phases = (Phase("run", 0.0, 0.4), Phase("entry", 0.4, 2.0))
+    run(scorer, tmp_path, replace(SUBMISSION, choice=ChosenPart(phases=phases)))
+    assert scorer.records[0].phases == phases
 
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
