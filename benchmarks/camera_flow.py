@@ -30,7 +30,7 @@ from rich.table import Table
 from data.video import decode
 from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
-from extractors.camera_flow.pairs import PairFlow, Prepared
+from extractors.camera_flow.pair_motion import PairFlow, Prepared
 from models.tvl1_kernels import Image
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 

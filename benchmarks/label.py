@@ -28,9 +28,9 @@ from rich.table import Table
 
 from data.store.arrays import Floats
 from models.agreement import agreement, intraclass
-from pipeline.label.pair_fit import chance_probability, infit
+from pipeline.label.bradley_terry import WITH_EQUAL, fit_scale
+from pipeline.label.pair_consistency import chance_probability, infit
 from pipeline.label.pair_order import all_pairs
-from pipeline.label.pair_scale import WITH_EQUAL, fit_scale
 from pipeline.label.verdicts import right_order
 
 FIRST = 1000

@@ -93,6 +93,18 @@ def orientations_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.nan_to_num(np.arctan2(x, -y)), dtype=np.float64)
 
 
+def interior_angles(
+    before: NDArray[np.floating], joint: NDArray[np.floating], after: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """(frame,) radians between the limbs from `joint` to its two neighbours, each (frame, 2 or 3); pi is straight."""
+    first, second = before - joint, after - joint
+    if first.shape[1] == 3:
+        across = np.linalg.norm(np.cross(first, second), axis=1)
+    else:
+        across = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    return np.asarray(np.arctan2(across, (first * second).sum(axis=1)), dtype=np.float64)
+
+
 def _spines(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     points = keypoints[..., :2].astype(np.float64)
     return np.asarray(0.5 * (points[:, 5] + points[:, 6] - points[:, 11] - points[:, 12]))

@@ -295,7 +295,7 @@ pipeline.cache.local_cache.open_cache(pipeline.settings.machine.Machine())
         "fsspec s3fs botocore",
     ),
     "evaluation without a cluster": (
-        "import pipeline.evaluate.protocols\nfrom pipeline.run import pool_of\n"
+        "import pipeline.evaluate.requested_rows\nfrom pipeline.run import pool_of\n"
         "from pipeline.evaluate import training_pool\nfrom pipeline.settings.machine import RunConfig\n"
         "training_pool.TrainingPool(), pool_of(RunConfig())",
         "ray",

@@ -1,17 +1,15 @@
 """Opens video files with FFmpeg: regular local files only, and only the containers listed here.
 
-Also finds the stream that players show, and how they rotate and mirror its pictures.
+Also finds the stream that players show.
 """
 
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import open_regular
@@ -89,47 +87,3 @@ def reason(error: BaseException) -> str:
     number = getattr(error, "errno", None)
     text = getattr(error, "strerror", None) or str(error)
     return "the file is damaged or of another kind" if number == errno.EINVAL else text
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """One of the eight ways to show a picture: first transposed, then flipped."""
-
-    transposed: bool = False  # rows and columns exchanged
-    flip_rows: bool = False  # the last row is shown first
-    flip_columns: bool = False  # the last column is shown first
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether the picture is shown as in a mirror, and not only rotated."""
-        return self.transposed ^ self.flip_rows ^ self.flip_columns
-
-    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture (height, width, 3) as shown; the same array where nothing changes."""
-        if self.transposed:
-            image = image.swapaxes(0, 1)
-        if self.flip_rows:
-            image = image[::-1]
-        if self.flip_columns:
-            image = image[:, ::-1]
-        return np.ascontiguousarray(image)
-
-
-def orientation_of(frame: Any) -> Orientation:
-    """The orientation of a decoded frame by its display matrix, to the nearest quarter turn.
-
-    A display matrix (ISO/IEC 14496-12, section 8.3.2) has the rows a b u, c d v, x y w: the point (p, q), p to the
-    right and q down, is shown at (a p + c q, b p + d q). Scale and translation are ignored.
-    """
-    from av.sidedata.sidedata import Type
-
-    side_data = frame.side_data.get(Type.DISPLAYMATRIX)
-    if side_data is None:
-        return Orientation()
-    numbers = np.frombuffer(bytes(side_data), dtype=np.int32)
-    if len(numbers) != 9:
-        return Orientation()
-    a, b, c, d = (int(numbers[place]) for place in (0, 1, 3, 4))
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        return Orientation(True, flip_rows=b < 0, flip_columns=c < 0)
-    return Orientation(False, flip_rows=d < 0, flip_columns=a < 0)

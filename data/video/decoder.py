@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import AGAIN, Orientation, broken_packets, open_video, orientation_of, reason, video_stream
+from data.video.containers import AGAIN, broken_packets, open_video, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
+from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
     import av.container

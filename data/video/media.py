@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import read_regular
-from data.video.containers import open_video, orientation_of, video_stream
+from data.video.containers import open_video, video_stream
 from data.video.decoder import Video, decode, decoded, probe
+from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20  # bytes of one embedded video; base64 makes them a third more in the page

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.camera_flow.camera_motion import moving, quality, to_rates
+from extractors.camera_flow.motion_summary import moving, quality, to_rates
 
 if TYPE_CHECKING:
-    from extractors.camera_flow.pairs import PairFlow
+    from extractors.camera_flow.pair_motion import PairFlow
 
 LOOK_AHEAD = 24  # frames with content that are read before the first pair, to find bars and graphics
 MAX_LEAD = 240  # most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture
@@ -100,7 +100,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         Raises VideoError: the stream is damaged.
         """
         from extractors.camera_flow.border import lay_out, picture_area
-        from extractors.camera_flow.pairs import PairFlow, pair_table
+        from extractors.camera_flow.pair_motion import PairFlow, pair_table
 
         config, times = self.config, source.times
         starts = pair_starts(config, len(times))

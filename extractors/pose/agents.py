@@ -1,6 +1,6 @@
 """Chooses the agents among all people of a video; users can inspect and override the choice.
 
-Every person of a shot (`paths.py`) gets a salience, the product of
+Every person of a shot (`tracking.py`) gets a salience, the product of
 - presence: share of the shot from the first to the last detection, with the frames between that lack one;
 - size: square root of the median body size in pixels;
 - motion: changes of velocity and of orientation, m in body sizes per second, as m^2 / (1 + m^2);
@@ -20,7 +20,7 @@ import numpy as np
 from data.store.arrays import Floats
 from extractors.keypoints import centres_of, in_blocks, orientations_of, sizes_of
 from extractors.pose.config import PoseConfig
-from extractors.pose.paths import Track
+from extractors.pose.tracking import Track
 
 TRACK_COLUMNS = (
     *("shot", "first_frame", "last_frame", "presence", "size", "motion", "position", "score"),

@@ -10,8 +10,8 @@ from extractors.base import StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, distances, in_blocks, sizes_of
 from extractors.local_fits import robust_curve
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
-from extractors.pose.paths import Track
 from extractors.pose.sides import exchanged_sides
+from extractors.pose.tracking import Track
 from extractors.signals import blocks, fill_gaps
 from extractors.trajectories import Rows
 

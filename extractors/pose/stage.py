@@ -27,7 +27,7 @@ from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image, merged, turned_back, turns_of
-from extractors.pose.paths import People, Track, people_of
+from extractors.pose.tracking import People, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from data.store import StageOutput
 from data.store.arrays import Floats
+from extractors.keypoints import interior_angles
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.pose_points import (
     POINTS,
@@ -191,8 +192,7 @@ def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
     made: Columns = {}
     for name, joints in ANGLES.items():
         a, b, c = (POINTS.index(joint) for joint in joints)
-        first, second = pose.points[:, a] - pose.points[:, b], pose.points[:, c] - pose.points[:, b]
-        angle = np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1))
+        angle = interior_angles(pose.points[:, a], pose.points[:, b], pose.points[:, c])
         made[f"angle.{name}"] = angle, pose.weight[:, [a, b, c]].min(axis=1)
     spine, _, trust = _torso(pose, frame)
     made |= _axes("torso.", spine, trust)
@@ -213,13 +213,6 @@ def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats]
     spine = np.divide(along, length[:, None], out=up, where=length[:, None] > 0)
     trust = np.minimum(top_weight, low_weight) * np.clip(length / least, 0.0, 1.0)
     return spine, _upright((top + low) / 2), trust
-
-
-def _cross(a: Floats, b: Floats) -> Floats:
-    """(frame,) cross product in the plane, anticlockwise positive; in 3-D its length."""
-    if a.shape[1] == 3:
-        return np.asarray(np.linalg.norm(np.cross(a, b), axis=1), dtype=np.float64)
-    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
 
 
 def _upright(xy: Floats) -> Floats:

@@ -4,8 +4,8 @@ from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults
 from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
-from pipeline.evaluate.protocols import RequestedRows
 from pipeline.evaluate.rank_intervals import rank_agreement
+from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.evaluate.results_file import as_json, read_results, write_results
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 

@@ -11,7 +11,7 @@ from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
 from pipeline.evaluate.paper_differences import paper_differences
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.protocols import RequestedRows
+from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.evaluate.separation import separation_line
 from pipeline.settings.method import Method
 from pipeline.systems import COMBINED

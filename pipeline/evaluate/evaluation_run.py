@@ -15,8 +15,8 @@ from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, 
 from pipeline.evaluate.leaderboard import OURS, WHOLE_SCENE, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
-from pipeline.evaluate.protocols import RequestedRows, protocol_of, protocol_systems
 from pipeline.evaluate.published_results import published_results
+from pipeline.evaluate.requested_rows import RequestedRows, protocol_of, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
 from pipeline.run import RayPool
@@ -62,7 +62,7 @@ def evaluate_features(
         folder: has the checkpoints.
         requested: the rows; default: AIM.
 
-    Raises as `pipeline.evaluate.protocols.protocol_of`, and Cancelled after a stop.
+    Raises as `pipeline.evaluate.requested_rows.protocol_of`, and Cancelled after a stop.
     """
     requested, machine = requested or RequestedRows(), config.machine.run
     pool = RayPool(machine) if machine.engine == "ray" else None

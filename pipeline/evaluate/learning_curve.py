@@ -21,7 +21,7 @@ from data.store import write_text
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
-from pipeline.evaluate.protocols import RequestedRows, protocol_systems
+from pipeline.evaluate.requested_rows import RequestedRows, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.settings.method import Method
 from pipeline.systems import JoinedFold, ResultRow, predict_rows

@@ -4,7 +4,7 @@ The raters' files (`data.datasets.ratings`) are the only state: an answer is on 
 and the next question is a function of the answers. Modules:
 
 - `questions`, `pair_order`: the next question;
-- `pair_scale`, `pair_fit`: a scale from pairs, and how well it fits;
+- `bradley_terry`, `pair_consistency`: a scale from pairs, and how well it fits;
 - `label_summary`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
 - `pair_lists`: published pairs;
 - `phase_tables`: phases that raters mark;

@@ -14,9 +14,9 @@ from data.errors import counted
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.agreement import Agreement, agreement
+from pipeline.label.bradley_terry import SPREADS, WITH_EQUAL, PairScale, fit_scale
 from pipeline.label.label_table import VideoLabel
-from pipeline.label.pair_fit import Infit, Misfit, PairFit, chance_probability, infit
-from pipeline.label.pair_scale import SPREADS, WITH_EQUAL, PairScale, fit_scale
+from pipeline.label.pair_consistency import Infit, Misfit, PairFit, chance_probability, infit
 from pipeline.label.phase_tables import all_phases, phase_agreement
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.verdicts import count_line, pair_lines, score_lines

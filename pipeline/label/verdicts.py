@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.errors import counted, significant
 from models.agreement import Agreement, Bounded
-from pipeline.label.pair_fit import LEVEL, PairFit
+from pipeline.label.pair_consistency import LEVEL, PairFit
 
 NO_BETTER = "no better than chance: these labels say nothing yet"
 

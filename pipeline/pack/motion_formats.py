@@ -25,7 +25,7 @@ from data.store import StageOutput, write_text
 from data.store.arrays import Floats
 from data.store.files import atomic_path
 from data.video import Record
-from extractors.keypoints import body_chains_of, torsos_of
+from extractors.keypoints import body_chains_of, interior_angles, torsos_of
 from extractors.signals import row_period
 from extractors.timesteps.pose_channels import ANGLES
 from pipeline.observer import Observer
@@ -186,10 +186,7 @@ def _angles(motion: Motion) -> Floats:
     """(frame, 8) interior angles of `ANGLES` in degrees; 180 is straight."""
     columns = []
     for joints in ANGLES.values():
-        a, b, c = (motion.joints[:, COCO17.index(joint)] for joint in joints)
-        first, second = a - b, c - b
-        across = np.linalg.norm(np.cross(first, second), axis=1)
-        columns.append(np.degrees(np.arctan2(across, (first * second).sum(axis=1))))
+        columns.append(np.degrees(interior_angles(*(motion.joints[:, COCO17.index(joint)] for joint in joints))))
     return np.stack(columns, axis=1)
 
 

@@ -20,9 +20,9 @@ from data.errors import UsageError
 from data.store import write_text
 from pipeline.checks.flag import worst_first
 from pipeline.report import payload, text, view
+from pipeline.report.comparison_section import pair_payload
 from pipeline.report.downloads import downloads, tables_of
 from pipeline.report.page_data import ReportData
-from pipeline.report.pair_section import pair_payload
 from pipeline.report.progress import progress
 from pipeline.score.score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error

@@ -18,8 +18,8 @@ from extractors import signals
 from extractors.pose.agents import choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.paths import People, people_of
 from extractors.pose.stage import Pose, output
+from extractors.pose.tracking import People, people_of
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 

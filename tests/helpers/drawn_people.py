@@ -12,7 +12,7 @@ from data.store.arrays import Floats, StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.detections import Detections, Image
-from extractors.pose.paths import People, Track, people_of
+from extractors.pose.tracking import People, Track, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]

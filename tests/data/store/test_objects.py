@@ -29,7 +29,7 @@ from data.video.records import Record, find_videos, fingerprint_file, fingerprin
 from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache
-from pipeline.evaluate.protocols import performance_hashes
+from pipeline.evaluate.requested_rows import performance_hashes
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
 from pipeline.pack.pack_file import read_pack, write_pack

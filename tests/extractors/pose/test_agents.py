@@ -12,7 +12,7 @@ from extractors.keypoints import centres_of
 from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.paths import Track
+from extractors.pose.tracking import Track
 from tests.helpers.drawn_people import paths_of, people, person
 
 COUNT = 40

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED
 from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
-from extractors.pose.paths import People, Track
 from extractors.pose.sides import exchanged_sides
+from extractors.pose.tracking import People, Track
 from tests.helpers.drawn_people import person
 
 NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)

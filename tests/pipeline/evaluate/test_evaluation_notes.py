@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.evaluate.evaluation_notes import FEW_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import FEW, Estimate, EvaluationResults
-from pipeline.evaluate.protocols import RequestedRows
+from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.settings.config import load_config
 from tests.helpers.made_results import CLEAN, made_results, system
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.agreement import agreement
-from pipeline.label.pair_fit import Misfit, PairFit
+from pipeline.label.pair_consistency import Misfit, PairFit
 from pipeline.label.verdicts import pair_lines, right_order, score_lines, verdict
 
 

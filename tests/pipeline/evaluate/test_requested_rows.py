@@ -19,7 +19,7 @@ from pipeline.evaluate import EvaluationResults, evaluate_features
 from pipeline.evaluate.evaluation_notes import evaluation_notes
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.protocols import RequestedRows, protocol_folds
+from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds
 from pipeline.evaluate.results_file import as_json
 from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
 from pipeline.observer import Observer

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.camera_flow.camera_motion import largest_shift, moving, quality, to_rates, window
-from extractors.camera_flow.pairs import fit_cells
+from extractors.camera_flow.motion_summary import largest_shift, moving, quality, to_rates, window
+from extractors.camera_flow.pair_motion import fit_cells
 
 WIDTH, HEIGHT = 320, 240
 PAIRS, CELLS = 60, 10

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pipeline.label.pair_fit import chance_probability, infit
+from pipeline.label.bradley_terry import fit_scale
+from pipeline.label.pair_consistency import chance_probability, infit
 from pipeline.label.pair_order import all_pairs
-from pipeline.label.pair_scale import fit_scale
 
 
 def judged(raters: int, random: int, seed: int, count: int = 20) -> tuple[np.ndarray, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.label.pair_scale import WITH_EQUAL, PairScale, _newton, fit_scale
+from pipeline.label.bradley_terry import WITH_EQUAL, PairScale, _newton, fit_scale
 
 
 def compared(truth: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from extractors.keypoints import MIRRORED, centres_of
 from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
-from extractors.pose.paths import People, people_of
+from extractors.pose.tracking import People, people_of
 from extractors.trajectories import REACH_S
 from tests.helpers.drawn_people import paths_of, people, person
 
