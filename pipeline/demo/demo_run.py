@@ -25,7 +25,7 @@ from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
 from pipeline.report import ReportData, Scored, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
-from pipeline.report.page_data import EvaluationReport, Prediction
+from pipeline.report.page_data import EvaluationReport, ScatterPoint
 from pipeline.report.text import number
 from pipeline.run import Planner, ProcessPool, Summary, Tell, WorkerLost, dataset_records, run_extract, run_items
 from pipeline.score import Scorer, load_scorer, train_model
@@ -189,7 +189,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     with_score = sum(row.valid for row in result.scored)
     table = Table(f"{with_score} held-out dives", METRICS, rows, better=("high", "neither", "low"))
     predictions = tuple(
-        Prediction(row.id, actual, row.score, row.interval80, record.task)
+        ScatterPoint(row.id, actual, row.score, row.interval80, record.task)
         for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)
         if row.score is not None
     )

@@ -17,7 +17,7 @@ from pipeline.evaluate.origin import origin
 from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_pool import TrainingPool
-from pipeline.systems import BestOnTest, InnerSplit, Predicted, ResultRow, TaskFold, join_tasks, predict_rows
+from pipeline.systems import BestOnTest, InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import by_epoch_of, latest_best
@@ -138,8 +138,8 @@ def folds_by_task(features: FeatureSet, folds: Sequence[Fold]) -> list[TaskFold]
 
 
 def _by_fold(
-    system: ResultRow, task_folds: Sequence[TaskFold], predicted: Mapping[tuple[str, str], Predicted], true: Floats
-) -> list[Predicted]:
+    system: ResultRow, task_folds: Sequence[TaskFold], predicted: Mapping[tuple[str, str], Predictions], true: Floats
+) -> list[Predictions]:
     """The predictions of one system for the test rows of every fold, from those of all systems by fold and name."""
     by_fold, passed = [], dict.fromkeys((task_fold.fold for task_fold in task_folds), 0)
     for task_fold in task_folds:
@@ -150,8 +150,8 @@ def _by_fold(
     return by_fold
 
 
-def _best_epoch(system: BestOnTest, predicted: Predicted, true: Floats) -> Predicted:
+def _best_epoch(system: BestOnTest, predicted: Predictions, true: Floats) -> Predictions:
     """The scores of the epoch that ranks these performances best: the only choice by scores of a test part."""
     by_epoch = by_epoch_of(predicted)
     best = latest_best([spearman(scores.mean(0), true) for scores in by_epoch])
-    return Predicted(by_epoch[best], chosen=(system.epoch_name(best),))
+    return Predictions(by_epoch[best], chosen=(system.epoch_name(best),))

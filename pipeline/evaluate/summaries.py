@@ -29,7 +29,7 @@ from pipeline.evaluate.evaluation_results import (
     Uncertainty,
 )
 from pipeline.evaluate.rank_intervals import rank_agreement
-from pipeline.systems import Predicted, ResultRow, TaskFold
+from pipeline.systems import Predictions, ResultRow, TaskFold
 from pipeline.systems.interface import as_many_runs
 from pipeline.systems.selection import errors_and_deviations
 from pipeline.train import SCORES, label_table
@@ -157,7 +157,7 @@ def system_result(
     features: FeatureSet,
     system: ResultRow,
     task_folds: Sequence[TaskFold],
-    held: Sequence[Predicted],
+    held: Sequence[Predictions],
     *,
     users: bool = False,
 ) -> SystemResult:
@@ -197,7 +197,7 @@ def system_result(
     )
 
 
-def _losses(folds: Sequence[Predicted]) -> Losses | None:
+def _losses(folds: Sequence[Predictions]) -> Losses | None:
     """Mean, least and greatest training loss of all networks of all folds, by epoch."""
     given = [one.losses for one in folds if one.losses is not None]
     if not given:
@@ -208,7 +208,7 @@ def _losses(folds: Sequence[Predicted]) -> Losses | None:
 
 
 def _uncertainty(
-    features: FeatureSet, task_folds: Sequence[TaskFold], held: Sequence[Predicted], true: Floats, task: str
+    features: FeatureSet, task_folds: Sequence[TaskFold], held: Sequence[Predictions], true: Floats, task: str
 ) -> Uncertainty:
     """How the predicted deviations of a task agree with the errors.
 

@@ -20,7 +20,7 @@ from data.errors import Cancelled
 from pipeline.observer import Progress
 from pipeline.run import MOST_LOST, Message, Pool, RayPool, Tell, ThreadPool, WorkerLost, run_items, worker_threads
 from pipeline.settings.machine import Device
-from pipeline.systems import Predicted, Training, TrainingError, run_training
+from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
@@ -44,7 +44,7 @@ class TrainingPool:
     folder: Path | None = None
     device: Device = "auto"
 
-    def run(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predicted]:
+    def run(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
         """The predictions of each training.
 
         As many trainings run at once as there are cores or places. Where there are more cores, a training runs several
@@ -61,7 +61,7 @@ class TrainingPool:
         share = worker_threads(self.pool.run) if self.pool else cores // count
         pool: Pool = self.pool or ThreadPool(count)
         start = partial(_start_training, features, TrainingControl(self.folder, device=self.device, cores=share))
-        items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predicted]()
+        items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predictions]()
         with one_thread():
             for (number, training), answer in run_items(pool, start, items, self.stop or (lambda: False)):
                 if isinstance(answer, WorkerLost):
@@ -79,11 +79,11 @@ class TrainingPool:
 
 def _start_training(
     features: FeatureSet, control: TrainingControl, stop: threading.Event, tell: Tell
-) -> Callable[[tuple[int, Training]], Predicted | None]:
+) -> Callable[[tuple[int, Training]], Predictions | None]:
     """The work of a worker: takes a numbered training, returns its predictions, None after a stop."""
     control = replace(control, progress=tell, stop=stop.is_set)
 
-    def run(numbered: tuple[int, Training]) -> Predicted | None:
+    def run(numbered: tuple[int, Training]) -> Predictions | None:
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
         training = replace(numbered[1], train=numbered[1].train.copy(), to_predict=numbered[1].to_predict.copy())
         try:

@@ -77,7 +77,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
     folds = [str(fold) for fold in calibration.fold]
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
-    predictions = [page.Prediction(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
+    predictions = [page.ScatterPoint(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     rho = rank_agreement([calibration])
     about = f"{accuracy.performances} held-out performances in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationReport(
@@ -111,16 +111,16 @@ def _headline(results: EvaluationResults) -> page.Headline:
     return page.Headline(rho.value, rho.interval, f"Rank correlation of {results.against} with the judges", about)
 
 
-def _predictions(results: EvaluationResults, system: str) -> tuple[page.Prediction, ...]:
+def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:
     """Held-out predictions, each with the 80 % interval from the residuals of the other folds."""
-    predictions: list[page.Prediction] = []
+    predictions: list[page.ScatterPoint] = []
     for task in results.tasks:
         entries = [entry for entry in results.predictions if entry.task == task]
         true, mean = np.array([(e.true, e.systems[system].mean) for e in entries], dtype=np.float64).T
         fold, group = np.array([(e.fold, e.performance) for e in entries]).T
         intervals = HeldOut(true, mean, fold, group).own_intervals(0.8)
         predictions += [
-            page.Prediction(e.id, e.true, e.systems[system].mean, interval, task, e.fold)
+            page.ScatterPoint(e.id, e.true, e.systems[system].mean, interval, task, e.fold)
             for e, interval in zip(entries, intervals, strict=True)
         ]
     return tuple(predictions)

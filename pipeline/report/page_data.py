@@ -183,7 +183,7 @@ class BatchReport:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class ScatterPoint:
     """One held-out video: the judges' score, the prediction, its 80 % interval, its task and its fold."""
 
     id: str
@@ -251,7 +251,7 @@ class EvaluationReport:
 
     title: str = "Evaluation"
     headline: Headline | None = None
-    predictions: tuple[Prediction, ...] = ()  # held-out videos
+    predictions: tuple[ScatterPoint, ...] = ()  # held-out videos
     table: Table | None = None  # results beside baselines and the paper's row
     further: tuple[Table, ...] = ()  # folded: each task, the inner validation, the learning curve
     bars: BarChart | None = None  # leads over the other systems

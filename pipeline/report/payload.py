@@ -121,7 +121,7 @@ def evaluation_payload(evaluation: page.EvaluationReport) -> dict[str, Any]:
     }
 
 
-def prediction_range(predictions: Sequence[page.Prediction]) -> Interval:
+def prediction_range(predictions: Sequence[page.ScatterPoint]) -> Interval:
     """Both axes of predicted against true scores: all scores and intervals with a margin of 3 %."""
     values = [v for p in predictions for v in (p.true, p.predicted, *(p.interval or ())) if math.isfinite(v)]
     low, high = min(values, default=0.0), max(values, default=1.0)

@@ -27,7 +27,7 @@ from data.video import Phase
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
-from pipeline.report.page_data import BarChart, Headline, Prediction, ReportData, TrainingCurve, VideoReport
+from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import MINUS, number
 from pipeline.report.view import step_views, tasks_of
@@ -247,7 +247,7 @@ def _attention(video: VideoReport) -> NDArray[np.floating[Any]]:
     return np.array([100 * (step.interaction or 0.0) for step in video.result.steps])
 
 
-def prediction_figure(predictions: Sequence[Prediction], headline: Headline | None = None) -> Figure:
+def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | None = None) -> Figure:
     """Predicted against true scores of held-out videos, with intervals and the line of agreement, on equal axes.
 
     The title has their number and the rank correlation.
@@ -278,7 +278,7 @@ def prediction_figure(predictions: Sequence[Prediction], headline: Headline | No
     return figure
 
 
-def agreement_title(predictions: Sequence[Prediction], headline: Headline | None) -> str:
+def agreement_title(predictions: Sequence[ScatterPoint], headline: Headline | None) -> str:
     """Number of predictions, and the rank correlation with its interval where it is known."""
     said = f"n {len(predictions)}"
     if headline is None or headline.value is None:

@@ -295,7 +295,7 @@ def bold_note(table: Table) -> str:
     return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
 
 
-def tasks_of(predictions: Sequence[page.Prediction]) -> list[str]:
+def tasks_of(predictions: Sequence[page.ScatterPoint]) -> list[str]:
     """Tasks in the order in which they appear, which is that of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))
 

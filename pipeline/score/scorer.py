@@ -34,7 +34,7 @@ from pipeline.score.run_config import WHO, scoring_config
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
-from pipeline.score.trained_model import Predictions, TrainedModel
+from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.train.features import FeatureSet, feature_set
 
@@ -250,7 +250,7 @@ def percentile(training: np.ndarray, score: float) -> float | None:
     return float(100 * ((labelled < score).sum() + 0.5 * (labelled == score).sum()) / len(labelled))
 
 
-def _require_finite(made: Predictions, intervals: Mapping[float, Floats | None]) -> None:
+def _require_finite(made: ModelScores, intervals: Mapping[float, Floats | None]) -> None:
     """Raise DataError if a number of a score is not finite."""
     numbers = [made.score, made.other_share, made.members, made.step_scores, made.attention]
     numbers += [made.execution, made.synchronisation, *intervals.values()]

@@ -67,7 +67,7 @@ FORMAT = 6
 
 
 @dataclass(frozen=True)
-class Predictions:
+class ModelScores:
     """Scores of n performances in the units of the labels: means over the runs, except `members`.
 
     Attributes:
@@ -167,7 +167,7 @@ class TrainedModel:
         """Weight of the networks in the score, 0 to 1; the rest is the regressions of a combination."""
         return 1.0 if self.combination is None else self.combination.network_share
 
-    def predict(self, features: FeatureSet) -> Predictions:
+    def predict(self, features: FeatureSet) -> ModelScores:
         """Score performances. Raises UsageError for none, and as `check`."""
         self.check(features)
         if len(features) == 0:
@@ -192,7 +192,7 @@ class TrainedModel:
             steps = self.network_share * steps
         if self.combination is not None or networks.model.trial != "none":
             other_share = score - normaliser.score_range[0, 0] - steps.sum(1)
-        return Predictions(
+        return ModelScores(
             ids=features.ids,
             score=score,
             members=members,

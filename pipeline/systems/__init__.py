@@ -5,7 +5,15 @@ from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combination, Combined, FittedCombination
 from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
-from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, ResultRow, SimpleSystem, System
+from pipeline.systems.interface import (
+    FoldPredictions,
+    NetworkSystem,
+    Predictions,
+    Predictor,
+    ResultRow,
+    SimpleSystem,
+    System,
+)
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInnerRatios, watching
 from pipeline.systems.trainings import Training, TrainingError, run_training, train_and_predict
@@ -24,7 +32,8 @@ __all__ = [
     "JoinedFold",
     "NetworkRow",
     "NetworkSystem",
-    "Predicted",
+    "Predictions",
+    "Predictor",
     "PublishedSystem",
     "ResultRow",
     "Selected",

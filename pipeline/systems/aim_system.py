@@ -8,17 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.inner_folds import tasks_of
-from pipeline.systems.interface import Function, Model, NetworkSystem, Predicted
+from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
 from pipeline.train import (
     SCORES,
     Normaliser,
@@ -46,7 +44,7 @@ class AimSystem(NetworkSystem):
     model: NetworkConfig
     pool: bool = False
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> AimModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`. Raises as `check_sizes` too."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
@@ -60,48 +58,23 @@ class AimSystem(NetworkSystem):
         first = next(iter(normalisers.values()))
         members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
         fitted = fit_members(data, members, self.model, config, control, watch=self.watch)
-        by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None
-        return AimModel(self, sizes_of(train), normalisers, fitted.state, fitted.losses, by_epoch)
+        by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None  # (epochs watched, runs, m)
+        net = build(self.model, sizes_of(train), Layers(config.runs))
+        net.load_state_dict(fitted.state)
 
+        def predict(features: FeatureSet) -> Predictions:
+            data = fold_data(features, list(normalisers.values()), _owners(features, normalisers))
+            output = predict_members(net, data, torch.zeros(config.runs, dtype=torch.int64))
+            scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
+            scaled["by_epoch"] = (by_epoch, 0)
+            made: dict[str, Any] = {
+                name: _unscaled(values.double().numpy(), features, normalisers, column)
+                for name, (values, column) in scaled.items()
+                if values is not None
+            }
+            return Predictions(**made, losses=fitted.losses, loss_epochs=loss_epochs(config.epochs))
 
-@dataclass(frozen=True)
-class AimModel:
-    """The networks of all runs.
-
-    Attributes:
-        normalisers: by task.
-        state: parameter name to stacked values (runs, ...).
-        losses: (epochs kept, runs).
-        by_epoch: (epochs watched, runs, m) scores of the watched performances, in the training scale, or None.
-    """
-
-    system: AimSystem
-    sizes: AimSizes
-    normalisers: Mapping[str, Normaliser]
-    state: Mapping[str, Tensor]
-    losses: Floats
-    by_epoch: Tensor | None
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        """See `Model.predict`."""
-        net = build(self.system.model, self.sizes, Layers(self.system.config.runs))
-        net.load_state_dict(self.state)
-        data = fold_data(features, list(self.normalisers.values()), _owners(features, self.normalisers))
-        output = predict_members(net, data, torch.zeros(self.system.config.runs, dtype=torch.int64))
-        scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
-        scaled["by_epoch"] = (self.by_epoch, 0)
-        made: dict[str, Any] = {
-            name: self._unscaled(values.double().numpy(), features, column)
-            for name, (values, column) in scaled.items()
-            if values is not None
-        }
-        return Predicted(**made, losses=self.losses, loss_epochs=loss_epochs(self.system.config.epochs))
-
-    def _unscaled(self, scaled: Floats, features: FeatureSet, column: int) -> Floats:
-        out = np.empty_like(scaled)
-        for task, rows in tasks_of(features).items():
-            out[..., rows] = self.normalisers[task].unscale(scaled[..., rows], column)
-        return out
+        return predict
 
 
 @dataclass(frozen=True)
@@ -110,17 +83,17 @@ class TimesDifficulty(NetworkSystem):
 
     model: NetworkConfig
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""
         divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
         system = AimSystem(self.name, self.model, self.config)
-        model = system.train(divided, None, control)
+        predict = system.train(divided, None, control)
 
-        def times_difficulty(features: FeatureSet) -> Predicted:
-            predicted = model.predict(features)
+        def times_difficulty(features: FeatureSet) -> Predictions:
+            predicted = predict(features)
             return replace(predicted, score=predicted.score * difficulties(features))
 
-        return Function(times_difficulty)
+        return times_difficulty
 
 
 def can_divide(features: FeatureSet) -> bool:
@@ -134,6 +107,14 @@ def _without_difficulty(record: Record) -> Record:
     if labels is None or labels.score is None:
         return record
     return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
+
+
+def _unscaled(scaled: Floats, features: FeatureSet, by_task: Mapping[str, Normaliser], column: int) -> Floats:
+    """Scores (..., m) in the unit of label `column`, each by the normaliser of its task."""
+    out = np.empty_like(scaled)
+    for task, rows in tasks_of(features).items():
+        out[..., rows] = by_task[task].unscale(scaled[..., rows], column)
+    return out
 
 
 def _owners(features: FeatureSet, tasks: Mapping[str, Any]) -> Rows:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
-from pipeline.systems.interface import FoldPredictions, Predicted, ResultRow, RowKind, System, as_many_runs
+from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.features import FeatureSet
@@ -135,12 +135,12 @@ class Combined(ResultRow):
         """See `ResultRow.inner_systems`."""
         return self.candidates if self.validated else ()
 
-    def read(self, fold: FoldPredictions) -> Predicted:
-        """See `ResultRow.read`; `Predicted.chosen` names the systems that are averaged."""
+    def read(self, fold: FoldPredictions) -> Predictions:
+        """See `ResultRow.read`; `Predictions.chosen` names the systems that are averaged."""
         names = [candidate.name for candidate in self.candidates]
         scores = np.stack(as_many_runs([fold.test(one).score for one in self.candidates]))  # (k, runs, m)
         if not self.validated or not fold.inner:
-            return Predicted(Combination.of_all(names).combine(list(scores)))
+            return Predictions(Combination.of_all(names).combine(list(scores)))
         inside = [fold.inside(candidate) for candidate in self.candidates]
         predicted = [np.stack([one.score.mean(0) for one in each]) for each in zip(*inside, strict=True)]
         gathered = InnerPredictions.gather(names, fold.train, fold.inner, predicted, unseen_users=fold.unseen_users)
@@ -152,7 +152,7 @@ class Combined(ResultRow):
             mine, known = test_tasks == task, inner_tasks == task
             of_task = Combination.fit(gathered.take(known), whole.used) if known.any() else Combination.of_all(names)
             out[:, mine] = of_task.combine(list(scores[..., mine]))
-        return Predicted(out, chosen=whole.used, tests=whole.tests)
+        return Predictions(out, chosen=whole.used, tests=whole.tests)
 
 
 @dataclass(frozen=True)

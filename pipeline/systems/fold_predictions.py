@@ -9,11 +9,11 @@ import numpy as np
 
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
-from pipeline.systems.interface import FoldPredictions, Predicted, ResultRow, System, without_scores
+from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, System, without_scores
 from pipeline.systems.trainings import Training, gathered, trainings_of
 from pipeline.train.features import FeatureSet
 
-Run = Callable[[Sequence[Training]], Sequence[Predicted]]
+Run = Callable[[Sequence[Training]], Sequence[Predictions]]
 """Runs trainings, each once, and returns their predictions in the same order."""
 
 
@@ -45,7 +45,7 @@ def join_tasks(features: FeatureSet, parts: Sequence[TaskFold], split: InnerSpli
     return folds
 
 
-DoneTrainings = dict[Hashable, tuple[Training, Predicted]]
+DoneTrainings = dict[Hashable, tuple[Training, Predictions]]
 """Finished trainings by their key."""
 
 
@@ -53,7 +53,7 @@ def fold_predictions(features: FeatureSet, rows: JoinedFold, done: DoneTrainings
     """The predictions of one fold, read from the trainings that are done when a row asks for them."""
     hidden, whole = without_scores(features), rows.train
 
-    def read(system: System, train: Rows, test: Rows) -> Predicted:
+    def read(system: System, train: Rows, test: Rows) -> Predictions:
         made = [done[one.key] for one in trainings_of(system, hidden, train, test)]
         return gathered([training for training, _ in made], [predicted for _, predicted in made], test)
 
@@ -69,7 +69,7 @@ def fold_predictions(features: FeatureSet, rows: JoinedFold, done: DoneTrainings
 
 def predict_rows(
     features: FeatureSet, folds: Sequence[JoinedFold], rows: Sequence[ResultRow], run: Run
-) -> dict[tuple[str, str], Predicted]:
+) -> dict[tuple[str, str], Predictions]:
     """The predictions of every row for the test part of every fold, by (fold, row).
 
     All trainings that do not depend on others' predictions are one list, and `run` has it whole. What a row picks by

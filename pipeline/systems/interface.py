@@ -1,6 +1,6 @@
 """The parts of a table: systems, which learn from a training part, and rows, which read predictions.
 
-A system gets the training part alone, and its model gets performances without scores (`without_scores`). A row is a
+A system gets the training part alone, and its predictor gets performances without scores (`without_scores`). A row is a
 function of predictions, with the labels of the training part. So neither can read a score of a test part.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from pipeline.train.features import FeatureSet
 
 
 @dataclass(frozen=True)
-class Predicted:
+class Predictions:
     """Scores of m performances, in the units of the labels.
 
     Attributes:
@@ -50,7 +50,7 @@ class Predicted:
     tests: Mapping[str, InnerTest] = field(default_factory=dict)
     inner_ratios: Mapping[str, float] = field(default_factory=dict)
 
-    def take(self, columns: Rows) -> Predicted:
+    def take(self, columns: Rows) -> Predictions:
         """The predictions for the performances at `columns`."""
         given = {name: getattr(self, name) for name in BY_PERFORMANCE}
         chosen = {name: values[..., columns] for name, values in given.items() if values is not None}
@@ -58,7 +58,7 @@ class Predicted:
 
 
 BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoch")
-"""Arrays of `Predicted` whose last axis is the performances."""
+"""Arrays of `Predictions` whose last axis is the performances."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class FoldPredictions:
     inner: tuple[TaskFold, ...]
     unseen_users: bool
     test_tasks: tuple[str, ...]
-    test: Callable[[System], Predicted]
-    inside: Callable[[System], list[Predicted]]
+    test: Callable[[System], Predictions]
+    inside: Callable[[System], list[Predictions]]
 
 
 RowKind = Literal["ours", "baseline", "oracle", "other"]
@@ -112,16 +112,13 @@ class ResultRow:
         """Further `systems`, which follow from the predictions of inner folds; `fold` has these."""
         return ()
 
-    def read(self, fold: FoldPredictions) -> Predicted:
+    def read(self, fold: FoldPredictions) -> Predictions:
         """The predictions of the row for the test part."""
         raise NotImplementedError
 
 
-class Model(Protocol):
-    """A trained system."""
-
-    def predict(self, features: FeatureSet, /) -> Predicted:
-        """Scores of performances, in their order."""
+Predictor = Callable[[FeatureSet], Predictions]
+"""A trained system: a function of performances that returns their scores, in their order."""
 
 
 class System(ResultRow):
@@ -143,14 +140,14 @@ class System(ResultRow):
         """How often a training passes each row through a network; 1 without networks."""
         return 1
 
-    def read(self, fold: FoldPredictions) -> Predicted:
+    def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`."""
         return fold.test(self)
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """Learn from labelled performances. Raises Cancelled after `control.stop`.
 
-        A network that watches epochs keeps its scores of `watched` after each as `Predicted.by_epoch`, and then
+        A network that watches epochs keeps its scores of `watched` after each as `Predictions.by_epoch`, and then
         predicts `watched` alone.
         """
         raise NotImplementedError
@@ -171,7 +168,7 @@ class NetworkSystem(System):
     name: str
     model: NetworkConfig | PublishedConfig
     config: TrainConfig
-    watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predicted.by_epoch`
+    watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predictions.by_epoch`
     kind: RowKind = "other"
 
     @property
@@ -194,13 +191,6 @@ _NAMED = ("name", "kind", "model", "config")
 
 
 @dataclass(frozen=True)
-class Function:
-    """A model that is one function."""
-
-    predict: Callable[[FeatureSet], Predicted]
-
-
-@dataclass(frozen=True)
 class SimpleSystem(System):
     """A system that is one function of the training part and the performances to score."""
 
@@ -209,11 +199,9 @@ class SimpleSystem(System):
     runs: int = 1  # repetitions, for systems that draw at random
     kind: RowKind = "other"
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""
-        return Function(
-            lambda features: Predicted(np.stack([self.score(train, features, run) for run in range(self.runs)]))
-        )
+        return lambda features: Predictions(np.stack([self.score(train, features, run) for run in range(self.runs)]))
 
 
 def without_scores(features: FeatureSet) -> FeatureSet:
@@ -226,7 +214,7 @@ def _without_scores(record: Record) -> Record:
     return replace(record, labels=None if difficulty is None else Labels(difficulty=difficulty))
 
 
-def joined(rows: Sequence[Rows], parts: Sequence[Predicted]) -> Predicted:
+def joined(rows: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions:
     """The predictions for several groups of performances as one; `rows` are the places of each group in it."""
     order = np.argsort(np.concatenate(rows))
     arrays: dict[str, Any] = {}

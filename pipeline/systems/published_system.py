@@ -35,7 +35,7 @@ from models.published_methods import (
 from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import NetworkSystem, Predicted
+from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
 from pipeline.train import Normaliser, Stop, TrainingControl, fold_data, label_table, loss_epochs, training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import SCALE
@@ -122,14 +122,14 @@ class PublishedSystem(NetworkSystem):
 
     model: PublishedConfig
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> PublishedModel:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
         if self.model.kind == "musdl":
             part = part.take(np.flatnonzero(np.isfinite(judges_of(part)).all(axis=1)))
         learner = _Learner.start(self, part)
-        by_epoch: list[Predicted] = []
+        by_epoch: list[Predictions] = []
 
         def done(epoch: int) -> None:
             if watched is not None and epoch in self.watch:
@@ -139,22 +139,8 @@ class PublishedSystem(NetworkSystem):
 
         losses = learner.train(done, control.stop)
         scores = np.stack([one.score for one in by_epoch]) if by_epoch else None
-        return PublishedModel(learner, losses, scores)
-
-
-@dataclass(frozen=True)
-class PublishedModel:
-    """A trained method."""
-
-    learner: _Learner
-    losses: Floats
-    by_epoch: Floats | None
-
-    def predict(self, features: FeatureSet) -> Predicted:
-        """See `Model.predict`."""
-        kept = loss_epochs(self.learner.config.epochs)
-        predicted = self.learner.predict(features)
-        return replace(predicted, losses=self.losses, loss_epochs=kept, by_epoch=self.by_epoch)
+        kept = loss_epochs(self.config.epochs)
+        return lambda features: replace(learner.predict(features), losses=losses, loss_epochs=kept, by_epoch=scores)
 
 
 @dataclass(frozen=True)
@@ -237,7 +223,7 @@ class _Learner:
                 raise Cancelled
         return np.stack(losses)
 
-    def predict(self, features: FeatureSet) -> Predicted:
+    def predict(self, features: FeatureSet) -> Predictions:
         """The scores by the networks as trained so far."""
         level, size = difficulties(features), len(self.members)
         steps = _steps(fold_data(features, [self.normaliser]).inputs)[..., self.used]
@@ -253,7 +239,7 @@ class _Learner:
             learnt, asked = (np.where(np.isfinite(one), one, 1.0) for one in (self.level, level))
             rule = JudgesRule.fit(self.judges, learnt, self.score)
             score = rule(out.judges.double().numpy() / SCALE * span + low, asked)
-        return Predicted(score, deviation=deviation)
+        return Predictions(score, deviation=deviation)
 
 
 def _range(judges: Floats) -> tuple[float, float]:

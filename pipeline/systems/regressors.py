@@ -17,7 +17,7 @@ import numpy as np
 from data.splits import TIED, bundle_numbers
 from data.store.arrays import Floats, Rows
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import Predicted, System
+from pipeline.systems.interface import Predictions, Predictor, System
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 
@@ -58,13 +58,13 @@ class FittedRegression:
     model: Any
     scores: Any
 
-    def predict(self, features: FeatureSet, table: Floats | None = None) -> Predicted:
+    def predict(self, features: FeatureSet, table: Floats | None = None) -> Predictions:
         """Scores of one run, each computed alone; `table` holds the descriptors if they are computed already."""
         table = DESCRIPTORS[self.describe](features) if table is None else table
         x = self.inputs.transform(table[:, self.columns]) if len(self.columns) else np.zeros((len(table), 1))
         # The bits of a matrix product depend on the number of rows, and on their order in memory.
         scaled = np.array([float(self.model.predict(row[None])[0]) for row in np.ascontiguousarray(x)])
-        return Predicted(self.scores.inverse_transform(scaled.reshape(-1, 1)).reshape(1, -1))
+        return Predictions(self.scores.inverse_transform(scaled.reshape(-1, 1)).reshape(1, -1))
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class RegressionSystem(System):
     within_users: bool = False
     kinds: tuple[str, ...] = TIED
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> FittedRegression:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""
-        return self.fitted(train)
+        return self.fitted(train).predict
 
     def identity(self) -> Any:
         """See `System.identity`."""

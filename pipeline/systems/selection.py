@@ -15,7 +15,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.systems.inner_folds import tasks_of
-from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predicted, ResultRow, RowKind, System
+from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predictions, ResultRow, RowKind, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
@@ -66,10 +66,10 @@ class Selected(ResultRow):
         values = [sortable(mean_rho(fold.train, rows, predicted)) for predicted in each]
         return (self.candidates[int(np.argmax(values))],)
 
-    def read(self, fold: FoldPredictions) -> Predicted:
-        """See `ResultRow.read`; `Predicted.chosen` names the candidate."""
+    def read(self, fold: FoldPredictions) -> Predictions:
+        """See `ResultRow.read`; `Predictions.chosen` names the candidate."""
         (best,) = self.picked(fold)
-        return Predicted(fold.test(best).score, chosen=(best.name,))
+        return Predictions(fold.test(best).score, chosen=(best.name,))
 
 
 def watched_epochs(epochs: int) -> tuple[int, ...]:
@@ -122,32 +122,32 @@ class ChosenEpoch(NetworkRow):
         """See `ResultRow.inner_systems`."""
         return (self.network,)
 
-    def read(self, fold: FoldPredictions) -> Predicted:
-        """See `ResultRow.read`; `Predicted.chosen` names the epoch."""
+    def read(self, fold: FoldPredictions) -> Predictions:
+        """See `ResultRow.read`; `Predictions.chosen` names the epoch."""
         best = len(self.network.watch) - 1
         if fold.inner:
             rows = np.concatenate([part.test for part in fold.inner])
             inside = [by_epoch_of(one).mean(1) for one in fold.inside(self.network)]
             best = latest_best([mean_rho(fold.train, rows, each) for each in np.concatenate(inside, axis=1)])
-        return Predicted(by_epoch_of(fold.test(self.network))[best], chosen=(self.epoch_name(best),))
+        return Predictions(by_epoch_of(fold.test(self.network))[best], chosen=(self.epoch_name(best),))
 
 
 class BestOnTest(NetworkRow):
     """A network at the epoch that ranks the test part best, for comparison with numbers published in this form.
 
-    The row itself reads no test score: it predicts `Predicted.by_epoch`, and `cross_validate` selects the epoch.
+    The row itself reads no test score: it predicts `Predictions.by_epoch`, and `cross_validate` selects the epoch.
     """
 
     ending, epoch, kind = f", {ORACLE}", "best on the test part", "oracle"
 
-    def read(self, fold: FoldPredictions) -> Predicted:
+    def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`."""
         one = fold.test(self.network)
-        return Predicted(one.score, by_epoch=one.by_epoch)
+        return Predictions(one.score, by_epoch=one.by_epoch)
 
 
 class WithInnerRatios(NetworkRow):
-    """A network that predicts deviations, with |error| / deviation of inner predictions as `Predicted.inner_ratios`.
+    """A network that predicts deviations, with |error| / deviation of inner predictions as `Predictions.inner_ratios`.
 
     These ratios calibrate its intervals.
     """
@@ -157,7 +157,7 @@ class WithInnerRatios(NetworkRow):
         """See `ResultRow.inner_systems`."""
         return (self.network,)
 
-    def read(self, fold: FoldPredictions) -> Predicted:
+    def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`."""
         train, true = fold.train, label_table(fold.train.records)[:, 0]
         ratios: dict[str, float] = {}
@@ -167,13 +167,13 @@ class WithInnerRatios(NetworkRow):
         return replace(fold.test(self.network), inner_ratios=ratios)
 
 
-def errors_and_deviations(predicted: Predicted, true: Floats) -> tuple[Floats, Floats]:
+def errors_and_deviations(predicted: Predictions, true: Floats) -> tuple[Floats, Floats]:
     """Absolute errors (m,) of the mean over the runs, and deviations (m,) from the mean variance over the runs."""
     assert predicted.deviation is not None
     return np.abs(predicted.score.mean(0) - true), np.sqrt(np.square(predicted.deviation).mean(0))
 
 
-def by_epoch_of(predicted: Predicted) -> Floats:
+def by_epoch_of(predicted: Predictions) -> Floats:
     """(epochs watched, runs, m) predictions of a network that watches epochs."""
     assert predicted.by_epoch is not None
     return predicted.by_epoch

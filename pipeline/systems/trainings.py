@@ -23,7 +23,7 @@ import torch
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import tasks_of
-from pipeline.systems.interface import BY_PERFORMANCE, Predicted, System, joined, without_scores
+from pipeline.systems.interface import BY_PERFORMANCE, Predictions, System, joined, without_scores
 from pipeline.train import TrainingControl
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.features import ARRAYS, FeatureSet
@@ -83,7 +83,7 @@ def trainings_of(system: System, features: FeatureSet, train: Rows, test: Rows) 
     return made
 
 
-def run_training(features: FeatureSet, training: Training, control: TrainingControl = NO_CONTROL) -> Predicted:
+def run_training(features: FeatureSet, training: Training, control: TrainingControl = NO_CONTROL) -> Predictions:
     """The predictions of a training for the rows that it is asked for; the system gets none of their scores.
 
     Args:
@@ -100,7 +100,7 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
         if (kept := _read(place, key)) is not None:
             return kept
     try:
-        predicted = system.train(train, asked, replace(control, checkpoints=place)).predict(asked)
+        predicted = system.train(train, asked, replace(control, checkpoints=place))(asked)
     except Cancelled:
         raise
     except AimError as error:
@@ -116,7 +116,7 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
 
 def train_and_predict(
     system: System, train: FeatureSet, test: FeatureSet, control: TrainingControl = NO_CONTROL
-) -> Predicted:
+) -> Predictions:
     """The predictions of a system for `test` after training on `train`, outside an evaluation. See `run_training`."""
     both, count = train.followed_by(test), len(train)
     rows = np.arange(count), count + np.arange(len(test))
@@ -124,7 +124,7 @@ def train_and_predict(
     return gathered(made, [run_training(both, one, control) for one in made], rows[1])
 
 
-def gathered(trainings: Sequence[Training], predicted: Sequence[Predicted], test: Rows) -> Predicted:
+def gathered(trainings: Sequence[Training], predicted: Sequence[Predictions], test: Rows) -> Predictions:
     """The predictions for the rows `test`, from those of the trainings by which a system predicts them."""
     parts, places = [], []
     for training, one in zip(trainings, predicted, strict=True):
@@ -143,7 +143,7 @@ def _content(features: FeatureSet) -> list[Any]:
     return [text, *(getattr(features, name) for name in ARRAYS)]
 
 
-def _write(place: Path, key: str, predicted: Predicted) -> None:
+def _write(place: Path, key: str, predicted: Predictions) -> None:
     """Write the predictions of a finished training, and delete its checkpoints."""
     given = {name: getattr(predicted, name) for name in (*BY_PERFORMANCE, "losses")}
     arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in given.items() if v is not None}
@@ -152,10 +152,10 @@ def _write(place: Path, key: str, predicted: Predicted) -> None:
     shutil.rmtree(place, ignore_errors=True)
 
 
-def _read(place: Path, key: str) -> Predicted | None:
+def _read(place: Path, key: str) -> Predictions | None:
     """The predictions that `_write` wrote; None where they are missing, damaged or of another training."""
     kept = read_checkpoint(place.with_suffix(".safetensors"), key)
     if kept is None:
         return None
     arrays: dict[str, Any] = {name: values.numpy() for name, values in kept[1].items()}
-    return Predicted(**arrays | {"loss_epochs": tuple(arrays["loss_epochs"].tolist())})
+    return Predictions(**arrays | {"loss_epochs": tuple(arrays["loss_epochs"].tolist())})

@@ -11,7 +11,7 @@ from data.store.arrays import Floats
 from pipeline.systems import (
     InnerSplit,
     JoinedFold,
-    Predicted,
+    Predictions,
     ResultRow,
     SimpleSystem,
     TaskFold,
@@ -29,7 +29,7 @@ def predict_folds(
     folds: Sequence[JoinedFold],
     folder: Path | None = None,
     stop: Stop | None = None,
-) -> list[Predicted]:
+) -> list[Predictions]:
     """The predictions of a row for every fold, one training after the other in this thread."""
     control = TrainingControl(folder, stop=stop)
     made = predict_rows(features, folds, [row], lambda wanted: [run_training(features, one, control) for one in wanted])
@@ -43,7 +43,7 @@ def predict_part(
     folder: Path | None = None,
     stop: Stop | None = None,
     split: InnerSplit | None = None,
-) -> Predicted:
+) -> Predictions:
     """The predictions of a row for the test rows of a part, after training on its training rows."""
     (one,) = predict_folds(row, features, join_tasks(features, [part], split or InnerSplit()), folder, stop)
     return one

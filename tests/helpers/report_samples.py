@@ -193,7 +193,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
         true = float(rng.normal(19, 5))
         guess = 0.75 * true + 4.8 + float(rng.normal(0, 2.2))
         predictions.append(
-            d.Prediction(f"{tasks[i % 3]}_{i:03d}", true, guess, (guess - 3.4, guess + 3.4), tasks[i % 3], str(i % 4))
+            d.ScatterPoint(f"{tasks[i % 3]}_{i:03d}", true, guess, (guess - 3.4, guess + 3.4), tasks[i % 3], str(i % 4))
         )
     rows = (
         TableRow("AIM (ours, 10 runs)", (0.78, (0.69, 0.85), 0.79, 2.1, None), "ours"),

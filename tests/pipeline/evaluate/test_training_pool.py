@@ -34,7 +34,7 @@ from pipeline.systems import TaskFold
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.interface import Model, Predicted, ResultRow, SimpleSystem, System
+from pipeline.systems.interface import Predictions, Predictor, ResultRow, SimpleSystem, System
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
@@ -72,7 +72,7 @@ def parts_of(features: FeatureSet) -> list[TaskFold]:
     return folds_by_task(features, make_folds("kfold", features.records, k=2))
 
 
-def same(one: Sequence[Predicted], other: Sequence[Predicted]) -> bool:
+def same(one: Sequence[Predictions], other: Sequence[Predictions]) -> bool:
     """Whether the predictions are equal to the last bit."""
     pairs = zip(one, other, strict=True)
     return all(a.chosen == b.chosen and a.score.tobytes() == b.score.tobytes() for a, b in pairs)
@@ -97,7 +97,7 @@ class Killer(System):
     name: str = "killer"
     pool: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         tries = len(list(self.folder.iterdir()))
         (self.folder / str(tries)).touch()
         if tries < self.times:
@@ -113,7 +113,7 @@ class Sleeper(System):
     name: str = "sleeper"
     pool: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         self.place.touch()
         assert control.stop is not None
         while not control.stop():
@@ -151,7 +151,7 @@ class Counting(System):
     name: str = "counting"
     pool: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Model:
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         self.fitted.append(len(train))
         return SimpleSystem("", predicted).train(train, None, control)
 

@@ -86,7 +86,7 @@ def hostile_report(name: str) -> ReportData:
     evaluation = d.EvaluationReport(
         name,
         d.Headline(1.0, None, name, name),
-        (d.Prediction(name, 1.0, 2.0, task=name, fold=name),),
+        (d.ScatterPoint(name, 1.0, 2.0, task=name, fold=name),),
         Table(name, (name,), (TableRow(name, (name,)),), note=name, head=name),
         (Table(name, (name,), (TableRow(name, (name,)),), note=name),),
         d.BarChart(name, (d.Bar(name, 1.0),), name, name, name, name),
@@ -249,11 +249,11 @@ def test_cells_of_results_sort_by_their_number(value: Cell, key: float | str) ->
 
 
 def test_axes_of_predictions_hold_every_score_and_interval() -> None:
-    rows = (d.Prediction("a", 10, 40, (-20, math.inf)), d.Prediction("b", 30, math.nan))
+    rows = (d.ScatterPoint("a", 10, 40, (-20, math.inf)), d.ScatterPoint("b", 30, math.nan))
     low, high = payload.prediction_range(rows)
     assert (low, high) == pytest.approx((-21.8, 41.8))
     assert payload.prediction_range(()) == pytest.approx((-0.03, 1.03))
-    assert payload.prediction_range((d.Prediction("a", 5, 5),)) == (4.5, 5.5)
+    assert payload.prediction_range((d.ScatterPoint("a", 5, 5),)) == (4.5, 5.5)
 
 
 def test_numbers_as_people_read_them() -> None:

@@ -155,7 +155,7 @@ def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
 
 
 def test_predictions_have_one_scale_and_lose_none() -> None:
-    far = (d.Prediction("a", 10.0, 12.0, (9.0, 31.0)), d.Prediction("b", 20.0, -4.0))
+    far = (d.ScatterPoint("a", 10.0, 12.0, (9.0, 31.0)), d.ScatterPoint("b", 20.0, -4.0))
     figure = plots.prediction_figure(far)
     figure.draw_without_rendering()
     (axes,) = figure.axes
@@ -201,7 +201,7 @@ def test_a_logarithmic_axis_has_plain_numbers() -> None:
 
 
 def test_the_scatter_says_how_many_and_how_well() -> None:
-    points = (d.Prediction("a", 1.0, 2.0, (0.5, 3.0)), d.Prediction("b", 2.0, 1.0))
+    points = (d.ScatterPoint("a", 1.0, 2.0, (0.5, 3.0)), d.ScatterPoint("b", 2.0, 1.0))
     (axes,) = plots.prediction_figure(points, d.Headline(-0.5, (-0.8, 0.1), "", "")).axes
     assert axes.get_title() == "n 2, rho \N{MINUS SIGN}0.50 (95 % \N{MINUS SIGN}0.80 to 0.10)"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["80 % interval"]

@@ -17,7 +17,7 @@ import pytest
 from data.video import decode
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import BatchReport, EvaluationReport, Prediction, VideoReport
+from pipeline.report.page_data import BatchReport, EvaluationReport, ScatterPoint, VideoReport
 from pipeline.score.score import Score
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, opened, shown, wait_for
@@ -184,7 +184,7 @@ def leaderboard(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) ->
     """The page of an evaluation of 26 systems; the last but one has the highest correlation and the worst error."""
     rows = tuple(TableRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
     table = Table("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
-    predictions = (Prediction("a", 10, 12, (4, 70)), Prediction("b", 20, 55), Prediction("c", 15, -30))
+    predictions = (ScatterPoint("a", 10, 12, (4, 70)), ScatterPoint("b", 20, 55), ScatterPoint("c", 15, -30))
     data = ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, table=table))
     with shown(browser, tmp_path, data, viewport={"width": request.param, "height": 700}) as tab:
         wait_for(tab, "document.querySelector('#scatter svg')")
@@ -543,7 +543,7 @@ def test_each_chart_is_saved_as_picture_and_as_numbers(page: Any) -> None:
 
 def test_no_name_in_a_saved_chart_starts_a_formula(browser: Any, tmp_path: Path) -> None:
     names = ("=1+1", "+a, b", 'plain "x"')
-    predictions = tuple(Prediction(name, 1.0, 2.0) for name in names)
+    predictions = tuple(ScatterPoint(name, 1.0, 2.0) for name in names)
     with shown(browser, tmp_path, ReportData("x", evaluation=EvaluationReport(predictions=predictions))) as tab:
         wait_for(tab, "document.querySelector('#scatter svg')")
         with saved(tab, "Predicted against true as CSV").open(encoding="utf-8") as file:

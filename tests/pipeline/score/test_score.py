@@ -43,7 +43,7 @@ from pipeline.score.model_files import FILES, HASHES, cover, model_sha256
 from pipeline.score.score import NO_JUDGEMENT, Score
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
-from pipeline.score.trained_model import Predictions, TrainedModel
+from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK, Combination
@@ -297,7 +297,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
 ) -> None:
     new, calibration, predict = trained[1], calibration_of(scorer), TrainedModel.predict
 
-    def with_execution(model: TrainedModel, features: FeatureSet) -> Predictions:
+    def with_execution(model: TrainedModel, features: FeatureSet) -> ModelScores:
         made = predict(model, features)
         return replace(made, execution=made.score / 10)
 
